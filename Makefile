@@ -1,0 +1,38 @@
+# `make help` lists the targets. Set-up is done by scripts/setup and can be run again at any time.
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv with all that training and the demo need
+	@scripts/setup train
+
+setup-dev: ## the same, with all that the tests and benchmarks need
+	@scripts/setup dev
+
+demo: setup ## the main job on made-up sounds: train, convert, detect, compare (under 5 minutes)
+	$(BIN)/python -m stapes.benchmarks.demo --out build/demo
+
+lint: setup-dev ## ruff (lint and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@scripts/typecheck
+
+format: setup-dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## lint, types and the quick tests (under 10 minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint ## lint, types and every test (under 40 minutes)
+	$(BIN)/python -m pytest
+
+lock: setup-dev ## pin the newest versions that pyproject.toml allows (needs uv)
+	scripts/lock
+
+clean: ## remove what builds left behind
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup setup-dev demo lint format test test-all lock clean

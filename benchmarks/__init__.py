@@ -1,0 +1,1 @@
+"""Latency, size, parity and accuracy, measured beside peers."""

@@ -1,0 +1,37 @@
+"""The `stapes` command: sub-commands come from the folders through the entry-point group `stapes.commands`."""
+
+import argparse
+import sys
+from importlib.metadata import entry_points, version
+
+from stapes.firmware_sim.errors import StapesError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with the sub-commands of every folder that is installed."""
+    parser = argparse.ArgumentParser(
+        prog="stapes", description="From labelled recordings to an audio event detector on a device."
+    )
+    parser.add_argument("--version", action="version", version=f"stapes {version('stapes')}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for folder in sorted(entry_points(group="stapes.commands"), key=lambda entry: entry.name):
+        folder.load()(commands)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one sub-command; return the process's exit code (1 on an error, 130 on Ctrl-C)."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    except StapesError as error:
+        if arguments.debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

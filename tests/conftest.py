@@ -1,0 +1,26 @@
+"""Fixtures that every folder of tests shares; what is expensive is made once per run."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _shared(relative: str) -> Path:
+    path = ROOT.parent / "shared" / relative
+    if not path.exists():
+        pytest.skip(f"needs ../shared/{relative}, which is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def soundscapes() -> Path:
+    """110 minutes of real recordings with strong labels (not part of the project)."""
+    return _shared("data/soundscapes")
+
+
+@pytest.fixture(scope="session")
+def foreign_models() -> Path:
+    """int8 models that others made (not part of the project)."""
+    return _shared("models")
