@@ -1,0 +1,174 @@
+"""Audio in: files as int16 PCM at the detector's own rate. The one down-mix and the one resampler of the project.
+
+Whatever comes in (file, microphone, stdin) passes one `Converter`: mean of the channels, soxr in float32, rounded and
+saturated to int16. Streaming soxr in float32 gives the same bits for any block size, and the same as one call over the
+whole recording, so a file read at once, a file read block by block and a live stream of it make the same samples.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+from stapes.firmware_sim.errors import AudioError
+
+from .console import note
+
+FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
+BLOCK_FRAMES = 1 << 16
+
+# libsndfile reads what is there of a cut-off file and mentions the rest only in its log.
+_CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_CUT_OGG = "Ogg: Last page lacks an end-of-stream bit."
+_STREAM_LENGTH = 0xFFFF_FF00  # programs that write WAV into a pipe put a length from here upward
+
+
+class Converter:
+    """Blocks of float samples at any rate with any channel count -> int16 mono at the detector's rate.
+
+    `clipped` counts the samples that had to be saturated so far.
+    """
+
+    def __init__(self, source_rate_hz: int, sample_rate_hz: int) -> None:
+        self.clipped = 0
+        self._resampler = (
+            soxr.ResampleStream(source_rate_hz, sample_rate_hz, 1, dtype="float32")
+            if source_rate_hz != sample_rate_hz
+            else None
+        )
+
+    def push(self, block: NDArray[np.float32]) -> NDArray[np.int16]:
+        """Convert float32[frames, channels], full scale 1.0; what comes out lags by the resampler's delay."""
+        mono = _mean_of_channels(block)
+        return self._to_int16(mono if self._resampler is None else self._resampler.resample_chunk(mono))
+
+    def flush(self) -> NDArray[np.int16]:
+        """Return what the resampler still holds; nothing can be pushed after it."""
+        if self._resampler is None:
+            return np.zeros(0, np.int16)
+        return self._to_int16(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+
+    def _to_int16(self, samples: NDArray[np.float32]) -> NDArray[np.int16]:
+        scaled = np.rint(samples * np.float32(32768))
+        saturated = np.clip(scaled, -32768, 32767)
+        self.clipped += int(np.count_nonzero(scaled != saturated))
+        return saturated.astype(np.int16)
+
+
+def _mean_of_channels(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32[frames, channels] -> float32[frames], added in channel order so that block sizes do not matter."""
+    total = block[:, 0].copy()
+    for channel in range(1, block.shape[1]):
+        total += block[:, channel]
+    return total if block.shape[1] == 1 else total / np.float32(block.shape[1])
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A whole recording at the detector's rate."""
+
+    pcm: NDArray[np.int16]  # [samples]
+    clipped: int  # samples that the conversion had to saturate
+
+
+class AudioFile:
+    """A recording on disk, read block by block at `sample_rate_hz`: memory stays the same however long it is.
+
+    AudioError when it cannot be read, is shorter than its header says, or holds values that are not numbers.
+
+    >>> for block in AudioFile("hall.flac", 16_000).blocks(): ...   # int16[n]
+    """
+
+    def __init__(self, path: str | Path, sample_rate_hz: int) -> None:
+        self.path = Path(path)
+        self.sample_rate_hz = sample_rate_hz
+        if self.path.is_dir():
+            raise AudioError(f"{path}: is a folder, not a recording")
+        if not self.path.exists():
+            raise AudioError(f"{path}: no such recording")
+        with self._opened() as file:
+            self.source_rate_hz: int = file.samplerate
+            self.channels: int = file.channels
+            self.duration_s: float = file.frames / file.samplerate
+        self.clipped = 0  # of the last time that it was read to the end
+
+    def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[NDArray[np.int16]]:
+        """Read `frames` of the file at a time; the conversion is said once per kind of file."""
+        _say_conversion(self.path, self.source_rate_hz, self.channels, self.sample_rate_hz)
+        converter = Converter(self.source_rate_hz, self.sample_rate_hz)
+        with self._opened() as file:
+            expected, read = file.frames, 0
+            while len(block := self._read(file, frames)):
+                read += len(block)
+                yield converter.push(block)
+        if read < expected:
+            raise self._cut_off(read, expected)
+        yield converter.flush()
+        self.clipped = converter.clipped
+
+    def _opened(self) -> soundfile.SoundFile:
+        try:
+            file = soundfile.SoundFile(self.path)
+        except soundfile.SoundFileError as error:
+            raise AudioError(
+                f"{self.path}: cannot be read as audio ({_reason(error)}); WAV, FLAC, OGG and MP3 can"
+            ) from None
+        log = file.extra_info
+        cut = _CUT_WAV.search(log)
+        if cut and int(cut[2]) < int(cut[1]) < _STREAM_LENGTH:
+            bytes_per_frame = max(1, int(cut[2]) // max(1, file.frames))
+            raise self._cut_off(file.frames, int(cut[1]) // bytes_per_frame)
+        if _CUT_OGG in log:
+            raise AudioError(f"{self.path}: is cut off (its last page is missing); copy it again or leave it out")
+        return file
+
+    def _read(self, file: soundfile.SoundFile, frames: int) -> NDArray[np.float32]:
+        start = file.tell()
+        try:
+            block = file.read(frames, dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise AudioError(
+                f"{self.path}: cannot be read beyond {start / self.source_rate_hz:.2f} s ({_reason(error)}); "
+                "copy it again or leave it out"
+            ) from None
+        if not np.isfinite(block).all():
+            raise AudioError(
+                f"{self.path}: holds values that are not numbers after {start / self.source_rate_hz:.2f} s"
+            )
+        return block
+
+    def _cut_off(self, frames: int, expected: int) -> AudioError:
+        return AudioError(
+            f"{self.path}: is cut off: {frames} of {expected} samples are there; copy it again or leave it out"
+        )
+
+
+def read_audio(path: str | Path, sample_rate_hz: int) -> Audio:
+    """Read a whole recording as int16[samples] at `sample_rate_hz`; the same samples as AudioFile.blocks gives.
+
+    AudioError when it cannot be read or is cut off.
+    """
+    file = AudioFile(path, sample_rate_hz)
+    return Audio(np.concatenate(list(file.blocks())), file.clipped)
+
+
+def _reason(error: soundfile.SoundFileError) -> str:
+    """libsndfile's own words without the path, which the message names already."""
+    return str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
+
+
+_conversions_said: set[str] = set()
+
+
+def _say_conversion(path: Path, source_rate_hz: int, channels: int, sample_rate_hz: int) -> None:
+    """Say it for the first recording of a kind only: a thousand files of one recorder need one line."""
+    steps = [f"{channels} channels averaged"] if channels > 1 else []
+    steps += [f"{source_rate_hz} Hz resampled to {sample_rate_hz} Hz"] if source_rate_hz != sample_rate_hz else []
+    conversion = ", ".join(steps)
+    if conversion and conversion not in _conversions_said:
+        _conversions_said.add(conversion)
+        note(f"note: {conversion} (first in {path.name})")
