@@ -1,0 +1,22 @@
+"""Labels and events as files: one small module per format, all with the same two faces.
+
+A reader returns what a file says; a writer returns the text of a file. Times are seconds from the recording's start.
+"""
+
+from stapes.runtime.labels.annotation import MAX_LABEL_BYTES, Annotation, duplicates, overlapping
+from stapes.runtime.labels.audacity import read_audacity, write_audacity
+from stapes.runtime.labels.dcase import read_dcase, write_dcase
+from stapes.runtime.labels.events import EVENT_FORMATS, EventFormat
+
+__all__ = [
+    "EVENT_FORMATS",
+    "MAX_LABEL_BYTES",
+    "Annotation",
+    "EventFormat",
+    "duplicates",
+    "overlapping",
+    "read_audacity",
+    "read_dcase",
+    "write_audacity",
+    "write_dcase",
+]

@@ -1,0 +1,123 @@
+"""What every label format has in common: the annotation, how a file is read as text, and how a time is parsed."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stapes.firmware_sim.errors import LabelError
+
+MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows: what is larger is no label file
+_DECIMAL = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One labelled event. A point label has onset == offset; an empty label is a row without text."""
+
+    onset: float  # seconds
+    offset: float  # seconds, at least onset
+    label: str
+    confidence: float | None = None  # only of detected events, 0..1
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)  # what else the row says
+    place: str = field(default="", compare=False, repr=False)  # file:line
+
+
+class Problems:
+    """Where the bad rows of a file go: raised at once, or collected so that a person sees all of them.
+
+    >>> problems = Problems(collected := [])
+    >>> problems.add("a.txt:3", "onset 'x' is not a number of seconds")
+    >>> str(collected[0])
+    "a.txt:3: onset 'x' is not a number of seconds"
+    """
+
+    def __init__(self, collected: list[LabelError] | None = None) -> None:
+        self._collected = collected
+
+    def add(self, place: str, text: str) -> None:
+        """Raise LabelError, or keep it where a list was given."""
+        self.keep(LabelError(f"{place}: {text}"))
+
+    def keep(self, error: LabelError) -> None:
+        """Raise `error`, or keep it where a list was given."""
+        if self._collected is None:
+            raise error
+        self._collected.append(error)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a label file; a byte-order mark and any kind of line end are accepted.
+
+    Raises LabelError for a file that cannot be read, is larger than MAX_LABEL_BYTES, or is not UTF-8.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_LABEL_BYTES:
+            raise LabelError(
+                f"{path}: {size / 1e6:.0f} MB is more than a label file holds ({MAX_LABEL_BYTES / 1e6:.0f} MB); "
+                "is it another kind of file? Split it, or move it away"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise LabelError(f"{path}: cannot be read ({error.strerror}); check the name and the permissions") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        kind = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "another encoding"
+        raise LabelError(f"{path}:{line}: the file is not UTF-8 but {kind}; save it again as UTF-8") from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise LabelError(f"{path}:{line}: has zero bytes, so it is no text; save it again as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def parse_number(text: str, what: str, place: str) -> float:
+    """Return a decimal number, with a point or a comma; LabelError names `what` and `place`."""
+    text = text.strip()
+    if not _DECIMAL.fullmatch(text):
+        raise LabelError(f"{place}: {what} {text!r} is not a number of seconds; correct the row or delete it")
+    return float(text.replace(",", "."))
+
+
+def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
+    """Return onset and offset in seconds; LabelError for what is no number, negative, or ends before it begins."""
+    begin, end = parse_number(onset, "onset", place), parse_number(offset, "offset", place)
+    if begin < 0:
+        raise LabelError(f"{place}: onset {begin:g} s lies before the recording; correct the row or delete it")
+    if end < begin:
+        raise LabelError(f"{place}: onset {begin:g} s is after offset {end:g} s; swap them or delete the row")
+    return begin, end
+
+
+def plain(text: str, forbidden: str = "\t\r\n") -> str:
+    """Return a label or a file name that a plain text format can hold; LabelError when it cannot."""
+    if any(character in text for character in forbidden):
+        raise LabelError(f"{text!r} holds a tab or a line end, which this format cannot hold; rename it")
+    return text
+
+
+def duplicates(annotations: Iterable[Annotation]) -> list[Annotation]:
+    """Return the annotations that repeat an earlier one: same label, onset and offset to the microsecond."""
+    seen: set[tuple[int, int, str]] = set()
+    repeated = []
+    for annotation in annotations:
+        key = (round(annotation.onset * 1e6), round(annotation.offset * 1e6), annotation.label)
+        if key in seen:
+            repeated.append(annotation)
+        seen.add(key)
+    return repeated
+
+
+def overlapping(annotations: Sequence[Annotation]) -> list[tuple[Annotation, Annotation]]:
+    """Return pairs (earlier, later) with one label where the later begins before the earlier has ended."""
+    pairs = []
+    latest: dict[str, Annotation] = {}
+    for annotation in sorted(annotations, key=lambda each: (each.onset, each.offset)):
+        earlier = latest.get(annotation.label)
+        if earlier is not None and annotation.onset < earlier.offset:
+            pairs.append((earlier, annotation))
+        if earlier is None or annotation.offset > earlier.offset:
+            latest[annotation.label] = annotation
+    return pairs

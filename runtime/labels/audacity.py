@@ -1,0 +1,42 @@
+"""Audacity label tracks: `onset<TAB>offset<TAB>text`, seconds, no header, one file per recording.
+
+After a label a row may begin with a backslash and give its frequency range: such rows are skipped.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from stapes.firmware_sim.errors import LabelError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_times, plain, read_lines
+
+
+def read_audacity(path: Path, collected: list[LabelError] | None = None) -> list[Annotation]:
+    """Return the labels of one recording in time order; an empty file is a recording without events.
+
+    Text may be absent (label ""). Bad rows raise LabelError, or are put into `collected` and skipped.
+    """
+    problems = Problems(collected)
+    annotations = []
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip() or line.startswith("\\"):
+            continue
+        try:
+            annotations.append(_parse(line, f"{path}:{number}"))
+        except LabelError as error:
+            problems.keep(error)
+    return sorted(annotations, key=lambda each: (each.onset, each.offset, each.label))
+
+
+def _parse(line: str, place: str) -> Annotation:
+    fields = line.split("\t", 2)
+    if len(fields) < 2:
+        raise LabelError(
+            f"{place}: {line[:40]!r} is no Audacity label (onset, tab, offset, tab, text); correct or delete it"
+        )
+    onset, offset = parse_times(fields[0], fields[1], place)
+    return Annotation(onset, offset, fields[2].strip() if len(fields) > 2 else "", place=place)
+
+
+def write_audacity(annotations: Iterable[Annotation]) -> str:
+    """Return the text of a label track, times to the microsecond."""
+    return "".join(f"{each.onset:.6f}\t{each.offset:.6f}\t{plain(each.label)}\n" for each in annotations)

@@ -1,0 +1,90 @@
+"""Tables of events over many recordings, as the DCASE challenges use them: filename, onset, offset, event_label.
+
+Tab, comma or semicolon between columns; further columns are kept. A row with a file name and no times says that the
+recording was listened to and holds no event.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from stapes.firmware_sim.errors import LabelError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain, read_lines
+
+COLUMNS = ("filename", "onset", "offset", "event_label")
+_NOTHING = {"", "nan", "na", "none"}
+
+
+def read_dcase(path: Path, collected: list[LabelError] | None = None) -> dict[str, list[Annotation]]:
+    """Return the annotations of each file name, in the order of the file; [] for a name that stands without times.
+
+    Each annotation's `columns` holds the row's other columns. Bad rows raise LabelError, or are put into `collected`
+    and skipped, as is a header without the four columns.
+    """
+    problems = Problems(collected)
+    recordings: dict[str, list[Annotation]] = {}
+    for place, row in read_table(path, COLUMNS, problems):
+        try:
+            _add(recordings, row, place)
+        except LabelError as error:
+            problems.keep(error)
+    return recordings
+
+
+def read_table(
+    path: Path, required: Sequence[str], problems: Problems | None = None
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield (file:line, row by column name) of a table whose header has at least the required columns."""
+    problems = problems or Problems()
+    lines = read_lines(path)
+    delimiter = next((mark for mark in "\t;," if mark in lines[0]), "\t")
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader)]
+        if missing := [name for name in required if name not in header]:
+            problems.add(
+                f"{path}:1",
+                f"no column {', '.join(missing)} in the header ({', '.join(header) or 'empty'}); "
+                f"the first line must name {', '.join(required)}",
+            )
+            return
+        for fields in reader:
+            place = f"{path}:{reader.line_num}"
+            if any(field.strip() for field in fields[len(header) :]):
+                problems.add(
+                    place,
+                    f"the row has {len(fields)} columns, the header {len(header)}; put text that holds the delimiter "
+                    "in quotation marks (decimal commas need tabs or semicolons between columns)",
+                )
+            elif any(field.strip() for field in fields):
+                padded = [*fields, *[""] * (len(header) - len(fields))]
+                yield place, dict(zip(header, (each.strip() for each in padded), strict=False))
+    except csv.Error as error:
+        problems.add(f"{path}:{reader.line_num}", f"{error}; a quotation mark is not closed, or the file is cut")
+
+
+def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: str) -> None:
+    name = row["filename"]
+    if not name:
+        raise LabelError(f"{place}: the row names no file; fill in filename or delete the row")
+    events = recordings.setdefault(name, [])
+    if all(row[column].lower() in _NOTHING for column in COLUMNS[1:]):
+        return
+    onset, offset = parse_times(row["onset"], row["offset"], place)
+    confidence = parse_number(row["confidence"], "confidence", place) if row.get("confidence") else None
+    columns = {name: value for name, value in row.items() if name not in COLUMNS}
+    events.append(Annotation(onset, offset, row["event_label"], confidence, columns, place))
+
+
+def write_dcase(recordings: Mapping[str, Sequence[Annotation]]) -> str:
+    """Return the table as text, with its header; a recording without events keeps a row without times."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n")
+    table.writerow(COLUMNS)
+    for name, annotations in recordings.items():
+        for each in annotations:
+            table.writerow([plain(name), f"{each.onset:.6f}", f"{each.offset:.6f}", plain(each.label)])
+        if not annotations:
+            table.writerow([plain(name), "", "", ""])
+    return text.getvalue()
