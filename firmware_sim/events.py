@@ -1,11 +1,22 @@
 """Scores to events by the C of the device: causal, integer, the same events on every target."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from stapes.firmware_sim._native import ffi, lib
+from stapes.firmware_sim.errors import ConfigError
+
+_MOST_STEPS = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventConfig:
-    """How one class's scores become events. A score is int8: probability = (score + 128) / 256; times are in steps."""
+    """How one class's scores become events. A score is int8: probability = (score + 128) / 256; times are in steps.
+
+    Raises ConfigError for a setting outside its range.
+    """
 
     on_score: int = 0  # an event begins when the smoothed score reaches this
     off_score: int = -26  # and ends when it falls below this; at most on_score
@@ -16,6 +27,24 @@ class EventConfig:
     max_duration_steps: int = (
         0  # an event is ended after this long and does not re-trigger until below off_score; 0: never
     )
+
+    def __post_init__(self) -> None:
+        _require_whole_numbers(self)
+        if not -127 <= self.off_score <= self.on_score <= 127:
+            raise ConfigError(
+                f"off_score {self.off_score} and on_score {self.on_score}: need -127 <= off_score <= on_score <= 127"
+            )
+        longest = lib.STAPES_MAX_SMOOTHING_STEPS
+        if not 1 <= self.smoothing_steps <= longest or self.smoothing_steps % 2 == 0:
+            raise ConfigError(f"smoothing_steps is {self.smoothing_steps}: need an odd number from 1 to {longest}")
+        for name, least in (("min_duration_steps", 1), ("merge_gap_steps", 0), ("refractory_steps", 0)):
+            if not least <= getattr(self, name) <= _MOST_STEPS:
+                raise ConfigError(f"{name} is {getattr(self, name)}: need {least} to {_MOST_STEPS}")
+        if self.max_duration_steps != 0 and not self.min_duration_steps <= self.max_duration_steps <= _MOST_STEPS:
+            raise ConfigError(
+                f"max_duration_steps is {self.max_duration_steps}: need 0 (never) or at least "
+                f"min_duration_steps, which is {self.min_duration_steps}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +68,107 @@ class Event:
         if self.offset_sample is None:
             raise ValueError(f"the offset of this {self.label} is not known yet: it is announced, not complete")
         return self.offset_sample / self.sample_rate_hz
+
+
+@dataclass(frozen=True)
+class StepClock:
+    """Which samples a step stands for: step k from (k - target_delay_steps) * step_samples + origin_samples on.
+
+    Raises ConfigError for a setting outside its range.
+    """
+
+    sample_rate_hz: int
+    step_samples: int  # frames per step times hop
+    origin_samples: int  # half of what a window is longer than a hop
+    target_delay_steps: int  # how many steps later than the sound the network was trained to answer
+
+    def __post_init__(self) -> None:
+        _require_whole_numbers(self)
+        for name, least in (
+            ("sample_rate_hz", 1),
+            ("step_samples", 1),
+            ("origin_samples", 0),
+            ("target_delay_steps", 0),
+        ):
+            if not least <= getattr(self, name) <= _MOST_STEPS:
+                raise ConfigError(f"{name} is {getattr(self, name)}: need {least} to {_MOST_STEPS}")
+
+
+class EventDecoder:
+    """The event decoder of the device (csrc/stapes_events.c), for scores that arrive in blocks of any size.
+
+    Every event is reported twice: announced as soon as it is certain to be one (offset_sample None), then completed.
+
+    >>> clock = StepClock(sample_rate_hz=16000, step_samples=512, origin_samples=128, target_delay_steps=0)
+    >>> decoder = EventDecoder(["pop"], [EventConfig()], clock)
+    >>> events = decoder.push(np.array([[-128], [90], [100], [-100]], np.int8)) + decoder.flush()
+    >>> [(event.onset_sample, event.offset_sample) for event in events]
+    [(640, None), (640, 1664)]
+    """
+
+    _STEPS_PER_CALL = 1024
+
+    def __init__(self, classes: Sequence[str], configs: Sequence[EventConfig], clock: StepClock) -> None:
+        if not classes or len(classes) != len(configs):
+            raise ConfigError(f"{len(classes)} classes and {len(configs)} event settings: need one for each class")
+        self._labels, self._clock = tuple(classes), clock
+        self._configs = ffi.new("stapes_event_config[]", [asdict(config) for config in configs])
+        self._setup = ffi.new(
+            "stapes_event_setup *",
+            (self._configs, len(classes), clock.step_samples, clock.origin_samples, clock.target_delay_steps),
+        )
+        self._classes = ffi.new("stapes_event_class[]", len(classes))
+        self._events = ffi.new("stapes_events *")
+        self._out = ffi.new("stapes_event[]", 2 * len(classes) * self._STEPS_PER_CALL)
+        lib.stapes_events_init(self._events, self._setup, self._classes)
+
+    def push(self, scores: np.ndarray) -> list[Event]:
+        """Return what happened in these steps, in order; scores is int8 [steps, classes]."""
+        scores = np.asarray(scores)
+        if scores.dtype != np.int8 or scores.ndim != 2 or scores.shape[1] != len(self._labels):
+            raise ConfigError(
+                f"scores are {scores.dtype} of shape {scores.shape}: need int8 [steps, {len(self._labels)}]"
+            )
+        found: list[Event] = []
+        for start in range(0, len(scores), self._STEPS_PER_CALL):
+            block = np.ascontiguousarray(scores[start : start + self._STEPS_PER_CALL])
+            pointer = ffi.from_buffer("int8_t[]", block)
+            found += self._read(lib.stapes_events_push(self._events, pointer, len(block), self._out))
+        return found
+
+    def flush(self) -> list[Event]:
+        """End the stream: complete what is open. The next push begins a new recording at sample 0."""
+        found: list[Event] = []
+        while written := lib.stapes_events_flush(self._events, self._out):
+            found += self._read(written)
+        self.reset()
+        return found
+
+    def reset(self, first_sample: int = 0) -> None:
+        """Forget everything; the next step's first frame begins at first_sample."""
+        lib.stapes_events_restart(self._events, first_sample)
+
+    def _read(self, written: int) -> list[Event]:
+        return [
+            Event(
+                label=self._labels[one.class_index],
+                onset_sample=one.onset_sample,
+                offset_sample=one.offset_sample if one.kind == lib.STAPES_EVENT_COMPLETED else None,
+                confidence=(one.confidence + 128) / 256,
+                sample_rate_hz=self._clock.sample_rate_hz,
+            )
+            for one in self._out[0:written]
+        ]
+
+
+def completed(events: Iterable[Event]) -> list[Event]:
+    """Return the completed events in order of onset; announcements are left out."""
+    done = [event for event in events if event.offset_sample is not None]
+    return sorted(done, key=lambda event: (event.onset_sample, event.label))
+
+
+def _require_whole_numbers(settings: Any) -> None:
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ConfigError(f"{field.name} is {value!r}: need an int")
