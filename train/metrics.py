@@ -1,0 +1,251 @@
+"""Detected events against annotated ones: which match, and what follows from it.
+
+A detected event is a hit when it has the label of an annotated one, its onset lies within the collar, and, where
+offsets are judged, its offset does too; each event is used once, and as many pairs are made as possible (definitions of
+sed_eval, the referee in the tests). Times are compared in whole microseconds, so that a distance of exactly the collar is
+within it wherever it stands. Recordings without annotations count: what is detected in them is a false alarm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.labels import Annotation
+
+EventLists = Mapping[str, Sequence[Annotation]]  # recording name -> its events
+TP, REFERENCE, DETECTED = 0, 1, 2  # last axis of a table of counts
+
+
+@dataclass(frozen=True)
+class Collar:
+    """How far apart two events may be and still match."""
+
+    onset_s: float = 0.2
+    offset_s: float | None = 0.2  # None: offsets are not judged
+    offset_fraction: float = 0.2  # of the annotated duration; the larger of the two holds
+
+
+ONSET = Collar(offset_s=None)
+ONSET_OFFSET = Collar()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval over recordings (bootstrap); nan where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        """Return `value (low-high)`, each in the given format."""
+        if np.isnan(self.value):
+            return "-"
+        return f"{self.value:{spec}} ({self.low:{spec}}-{self.high:{spec}})"
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """What was found of one class. Precision, recall and false alarms go by onsets alone."""
+
+    n_reference: int
+    n_detected: int
+    n_hits: int  # by onset
+    precision: float
+    recall: float
+    f1_onset: Estimate
+    f1_onset_offset: Estimate
+    false_alarms_per_hour: Estimate
+
+
+@dataclass(frozen=True)
+class EventScores:
+    """Event scores of a set of recordings; macro is the mean over the classes that are annotated or detected."""
+
+    n_recordings: int
+    hours: float
+    classes: dict[str, ClassScores]
+    macro_f1_onset: Estimate
+    macro_f1_onset_offset: Estimate
+    false_alarms_per_hour: Estimate  # of all classes together
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers for JSON; figures that are not defined are None."""
+        return _without_nan(asdict(self))
+
+
+def match_events(
+    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
+) -> list[tuple[int, int]]:
+    """Return pairs (index in reference, index in detected) of a maximum matching; labels are not looked at."""
+    rows, columns = _candidates(reference, detected, collar)
+    if not len(rows):
+        return []
+    edges = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(reference), len(detected)))
+    partner = maximum_bipartite_matching(edges, perm_type="column")
+    return [(row, int(column)) for row, column in enumerate(partner) if column >= 0]
+
+
+def _candidates(
+    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs within the collar: two int arrays of equal length."""
+    onset, offset = _microseconds(reference)
+    found_onset, found_offset = _microseconds(detected)
+    order = np.argsort(found_onset, kind="stable")
+    reach = round(collar.onset_s * 1e6)
+    first = np.searchsorted(found_onset[order], onset - reach, side="left")
+    last = np.searchsorted(found_onset[order], onset + reach, side="right")
+    sizes = last - first
+    rows = np.repeat(np.arange(len(onset)), sizes)
+    columns = order[np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)]
+    if collar.offset_s is None:
+        return rows, columns
+    # 1e-4 us keeps 20 % of a whole number of microseconds on its side of the edge in binary floating point
+    tolerance = np.maximum(round(collar.offset_s * 1e6), np.floor(collar.offset_fraction * (offset - onset) + 1e-4))
+    near = np.abs(found_offset[columns] - offset[rows]) <= tolerance[rows]
+    return rows[near], columns[near]
+
+
+def _microseconds(events: Sequence[Annotation]) -> tuple[np.ndarray, np.ndarray]:
+    times = np.array([(each.onset, each.offset) for each in events], np.float64).reshape(-1, 2)
+    whole = np.round(times * 1e6).astype(np.int64)
+    return whole[:, 0], whole[:, 1]
+
+
+def count_matches(
+    reference: EventLists,
+    detected: EventLists,
+    recordings: Sequence[str],
+    classes: Sequence[str],
+    collar: Collar = ONSET,
+) -> np.ndarray:
+    """Return int64 [recordings, classes, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED).
+
+    Raises ConfigError for an event of another class or in another recording: it would be lost without a word.
+    """
+    _require_known(reference, recordings, classes, "annotated")
+    _require_known(detected, recordings, classes, "detected")
+    counts = np.zeros((len(recordings), len(classes), 3), np.int64)
+    for row, name in enumerate(recordings):
+        for column, label in enumerate(classes):
+            true = [each for each in reference.get(name, ()) if each.label == label]
+            found = [each for each in detected.get(name, ()) if each.label == label]
+            counts[row, column] = len(match_events(true, found, collar)), len(true), len(found)
+    return counts
+
+
+def _require_known(events: EventLists, recordings: Sequence[str], classes: Sequence[str], what: str) -> None:
+    if unknown := sorted(set(events) - set(recordings)):
+        raise ConfigError(
+            f"events are {what} in {unknown[0]!r}, which is not among the {len(recordings)} recordings judged"
+        )
+    labels = {each.label: each for name in events for each in events[name]}
+    if strange := sorted(set(labels) - set(classes)):
+        place = f" ({labels[strange[0]].place})" if labels[strange[0]].place else ""
+        raise ConfigError(
+            f"class {strange[0]!r}{place} is {what} but not among the classes judged: {', '.join(classes)}"
+        )
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """Return 2 TP / (annotated + detected) over the last axis; nan where there is neither."""
+    events = counts[..., REFERENCE] + counts[..., DETECTED]
+    return np.divide(2.0 * counts[..., TP], events, out=np.full(events.shape, np.nan), where=events > 0)
+
+
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Return the mean of `f1` over the classes (last axis but one) that have events; nan where none has."""
+    scores = f1(counts)
+    defined = ~np.isnan(scores)
+    total = np.where(defined, scores, 0.0).sum(axis=-1)
+    return np.divide(total, defined.sum(axis=-1), out=np.full(total.shape, np.nan), where=defined.any(axis=-1))
+
+
+def resample_weights(n_recordings: int, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """Return float64 [resamples, recordings]: how often each recording is drawn, with replacement."""
+    draws = np.random.default_rng(seed).integers(0, n_recordings, (n_resamples, n_recordings))
+    return np.stack([np.bincount(draw, minlength=n_recordings) for draw in draws]).astype(np.float64)
+
+
+def estimate(value: float, resampled: np.ndarray) -> Estimate:
+    """Return a figure with the central 95 % of its resampled values; resamples where it is undefined are left out."""
+    defined = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or not len(defined):
+        return Estimate(float(value), float("nan"), float("nan"))
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return Estimate(float(value), float(low), float(high))
+
+
+def f1_difference(counts: np.ndarray, other: np.ndarray) -> Estimate:
+    """Return macro F1 of `counts` minus that of `other`, [recordings, classes, 3] each, resampled in pairs."""
+    weights = resample_weights(len(counts))
+    resampled = macro_f1(np.tensordot(weights, counts, 1)) - macro_f1(np.tensordot(weights, other, 1))
+    return estimate(float(macro_f1(counts.sum(0)) - macro_f1(other.sum(0))), resampled)
+
+
+def event_scores(
+    reference: EventLists, detected: EventLists, durations_s: Mapping[str, float], classes: Sequence[str]
+) -> EventScores:
+    """Return event F1 per class and macro, and false alarms per hour, over the recordings of `durations_s`.
+
+    Onsets within 200 ms; onset and offset within max(200 ms, 20 % of the annotated duration). Raises ConfigError for
+    events outside these classes and recordings, and where there is no recording.
+    """
+    if not durations_s:
+        raise ConfigError("there is no recording to judge")
+    names = list(durations_s)
+    hours = np.array([durations_s[name] for name in names]) / 3600
+    by_onset = count_matches(reference, detected, names, classes, ONSET)
+    by_both = count_matches(reference, detected, names, classes, ONSET_OFFSET)
+    weights = resample_weights(len(names))
+    resampled = _Resampled(
+        onset=np.tensordot(weights, by_onset, 1), both=np.tensordot(weights, by_both, 1), hours=weights @ hours
+    )
+    total = _Resampled(onset=by_onset.sum(0), both=by_both.sum(0), hours=hours.sum())
+    alarms, spread = total.false_alarms(), resampled.false_alarms()
+    return EventScores(
+        n_recordings=len(names),
+        hours=float(hours.sum()),
+        classes={label: _class_scores(total, resampled, column) for column, label in enumerate(classes)},
+        macro_f1_onset=estimate(float(macro_f1(total.onset)), macro_f1(resampled.onset)),
+        macro_f1_onset_offset=estimate(float(macro_f1(total.both)), macro_f1(resampled.both)),
+        false_alarms_per_hour=estimate(float(alarms.sum(-1)), spread.sum(-1)),
+    )
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    """Counts [..., classes, 3] under both collars and the hours they were counted in [...]."""
+
+    onset: np.ndarray
+    both: np.ndarray
+    hours: np.ndarray
+
+    def false_alarms(self) -> np.ndarray:
+        """Return per hour and class [..., classes]."""
+        return (self.onset[..., DETECTED] - self.onset[..., TP]) / np.asarray(self.hours)[..., None]
+
+
+def _class_scores(total: _Resampled, resampled: _Resampled, column: int) -> ClassScores:
+    hits, n_reference, n_detected = (int(count) for count in total.onset[column])
+    return ClassScores(
+        n_reference=n_reference,
+        n_detected=n_detected,
+        n_hits=hits,
+        precision=hits / n_detected if n_detected else float("nan"),
+        recall=hits / n_reference if n_reference else float("nan"),
+        f1_onset=estimate(float(f1(total.onset)[column]), f1(resampled.onset)[:, column]),
+        f1_onset_offset=estimate(float(f1(total.both)[column]), f1(resampled.both)[:, column]),
+        false_alarms_per_hour=estimate(float(total.false_alarms()[column]), resampled.false_alarms()[:, column]),
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
