@@ -29,8 +29,8 @@ test: lint ## lint, types and the quick tests (under 10 minutes)
 test-all: lint ## lint, types and every test (under 40 minutes)
 	$(BIN)/python -m pytest
 
-lock: setup-dev ## pin the newest versions that pyproject.toml allows (needs uv)
-	scripts/lock
+lock: ## pin the newest versions that pyproject.toml allows (needs uv)
+	scripts/lock --upgrade
 
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
