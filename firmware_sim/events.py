@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.errors import ConfigError
 

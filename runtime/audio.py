@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
 from stapes.firmware_sim.errors import AudioError
 
 from .console import note

@@ -2,8 +2,8 @@
 
 A detected event is a hit when it has the label of an annotated one, its onset lies within the collar, and, where
 offsets are judged, its offset does too; each event is used once, and as many pairs are made as possible (definitions of
-sed_eval, the referee in the tests). Times are compared in whole microseconds, so that a distance of exactly the collar is
-within it wherever it stands. Recordings without annotations count: what is detected in them is a false alarm.
+sed_eval, the referee in the tests). Times are compared in whole microseconds, so that a distance of exactly the collar
+is within it wherever it stands. Recordings without annotations count: what is detected in them is a false alarm.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
+
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stapes.firmware_sim.errors import LabelError
+from stapes.firmware_sim.errors import LabelError, StapesError
 
 MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows: what is larger is no label file
 _DECIMAL = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -32,7 +32,7 @@ class Problems:
     "a.txt:3: onset 'x' is not a number of seconds"
     """
 
-    def __init__(self, collected: list[LabelError] | None = None) -> None:
+    def __init__(self, collected: list[StapesError] | None = None) -> None:
         self._collected = collected
 
     def add(self, place: str, text: str) -> None:
@@ -44,6 +44,14 @@ class Problems:
         if self._collected is None:
             raise error
         self._collected.append(error)
+
+    def lines(self, path: Path) -> list[str]:
+        """Return the lines of a label file (`read_lines`); [] where it cannot be read and a list was given."""
+        try:
+            return read_lines(path)
+        except LabelError as error:
+            self.keep(error)
+            return []
 
 
 def read_lines(path: Path) -> list[str]:

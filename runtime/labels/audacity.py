@@ -6,18 +6,18 @@ After a label a row may begin with a backslash and give its frequency range: suc
 from collections.abc import Iterable
 from pathlib import Path
 
-from stapes.firmware_sim.errors import LabelError
-from stapes.runtime.labels.annotation import Annotation, Problems, parse_times, plain, read_lines
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_times, plain
 
 
-def read_audacity(path: Path, collected: list[LabelError] | None = None) -> list[Annotation]:
+def read_audacity(path: Path, collected: list[StapesError] | None = None) -> list[Annotation]:
     """Return the labels of one recording in time order; an empty file is a recording without events.
 
     Text may be absent (label ""). Bad rows raise LabelError, or are put into `collected` and skipped.
     """
     problems = Problems(collected)
     annotations = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(problems.lines(path), start=1):
         if not line.strip() or line.startswith("\\"):
             continue
         try:

@@ -9,14 +9,14 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stapes.firmware_sim.errors import LabelError
-from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain, read_lines
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
 _NOTHING = {"", "nan", "na", "none"}
 
 
-def read_dcase(path: Path, collected: list[LabelError] | None = None) -> dict[str, list[Annotation]]:
+def read_dcase(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
     """Return the annotations of each file name, in the order of the file; [] for a name that stands without times.
 
     Each annotation's `columns` holds the row's other columns. Bad rows raise LabelError, or are put into `collected`
@@ -37,7 +37,9 @@ def read_table(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield (file:line, row by column name) of a table whose header has at least the required columns."""
     problems = problems or Problems()
-    lines = read_lines(path)
+    lines = problems.lines(path)
+    if not lines:
+        return
     delimiter = next((mark for mark in "\t;," if mark in lines[0]), "\t")
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
     try:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.events import Event, EventConfig, EventDecoder, StepClock

@@ -7,6 +7,7 @@ from statistics import median_low
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stapes.firmware_sim.events import Event, EventConfig, EventDecoder, StepClock, completed
 
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import soxr
 from numpy.typing import NDArray
+
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime import audio
 from stapes.runtime.audio import AudioFile, Converter, read_audio

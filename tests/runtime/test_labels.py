@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stapes.firmware_sim.errors import LabelError
+
+from stapes.firmware_sim.errors import LabelError, StapesError
 from stapes.runtime.labels import (
     EVENT_FORMATS,
     Annotation,
@@ -85,7 +86,7 @@ def test_a_bad_audacity_row_is_named_by_file_and_line(tmp_path: Path, line: str,
         read_audacity(path)
     assert str(raised.value).startswith(f"{path}:2: ")
     assert says in str(raised.value)
-    collected: list[LabelError] = []
+    collected: list[StapesError] = []
     assert [each.onset for each in read_audacity(path, collected)] == [0, 3]
     assert [str(error) for error in collected] == [str(raised.value)]
 
@@ -107,7 +108,7 @@ def test_a_bad_table_is_named_by_file_and_line(tmp_path: Path, text: str, place:
         read_dcase(path)
     assert str(raised.value).startswith(f"{path}{place}")
     assert says in str(raised.value)
-    collected: list[LabelError] = []
+    collected: list[StapesError] = []
     read_dcase(path, collected)
     assert [str(error) for error in collected] == [str(raised.value)]
 

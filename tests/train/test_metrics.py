@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
 from stapes.train.metrics import (
