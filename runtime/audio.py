@@ -16,8 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import AudioError
-
-from .console import note
+from stapes.runtime.console import note
 
 FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 BLOCK_FRAMES = 1 << 16
@@ -35,6 +34,7 @@ class Converter:
     """
 
     def __init__(self, source_rate_hz: int, sample_rate_hz: int) -> None:
+        self.source_rate_hz = source_rate_hz
         self.clipped = 0
         self._resampler = (
             soxr.ResampleStream(source_rate_hz, sample_rate_hz, 1, dtype="float32")

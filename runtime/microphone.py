@@ -1,0 +1,177 @@
+"""A microphone through PyAudio (PortAudio). The callback only queues."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stapes.firmware_sim.errors import AudioError
+from stapes.runtime.source import Block, BlockQueue, Gap
+
+QUEUE_S = 10.0
+BLOCK_S = 0.02
+# Sound servers convert rates well. ALSA itself (default, plughw) does not: there the device's own rate comes first.
+_SOUND_SERVERS = ("pulse", "pipewire")
+
+
+@dataclass(frozen=True)
+class Device:
+    """An input as PortAudio lists it."""
+
+    index: int
+    name: str
+    channels: int
+    default_rate_hz: int
+    is_default: bool
+
+
+def list_devices() -> list[Device]:
+    """Return the inputs of this machine. AudioError when PyAudio is missing."""
+    with _portaudio() as portaudio:
+        return _devices(portaudio)
+
+
+class Microphone:
+    """An open input; a context manager.
+
+    device: part of its name, or its index; None is the system's default.
+    sample_rate_hz: the detector's; the device is opened at this rate where it can do it well, else at its own.
+    AudioError when there is no such device, no microphone at all, or PyAudio is missing.
+    """
+
+    def __init__(self, device: str | None, sample_rate_hz: int) -> None:
+        self._context = _portaudio()
+        self._portaudio = self._context.__enter__()
+        try:
+            self._open(_choose(_devices(self._portaudio), device), sample_rate_hz)
+        except BaseException:
+            self._context.__exit__(None, None, None)
+            raise
+
+    def read(self, timeout_s: float) -> Block | Gap | None:
+        """Return the next block or gap; an empty block after `timeout_s` without one."""
+        return self.queue.get(timeout_s)
+
+    @property
+    def active(self) -> bool:
+        """Whether PortAudio still believes in the stream."""
+        return bool(self._stream.is_active())
+
+    def close(self) -> None:
+        """Stop and give the device back."""
+        self._stream.close()
+        self._context.__exit__(None, None, None)
+
+    def __enter__(self) -> "Microphone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, device: Device, sample_rate_hz: int) -> None:
+        import pyaudio
+
+        self.name = device.name
+        self.overflows = 0  # as PortAudio reports them; PulseAudio never does
+        refusals = []
+        for rate_hz in _rates(device, sample_rate_hz):
+            for channels in (1, device.channels):
+                self.rate_hz, self.channels = rate_hz, channels
+                self.queue = BlockQueue(rate_hz, QUEUE_S)
+                try:
+                    self._stream = self._portaudio.open(
+                        rate=rate_hz,
+                        channels=channels,
+                        format=pyaudio.paInt16,
+                        input=True,
+                        input_device_index=device.index,
+                        frames_per_buffer=int(rate_hz * BLOCK_S),
+                        stream_callback=self._take,
+                    )
+                    return
+                except (OSError, ValueError) as error:
+                    refusals.append(f"{rate_hz} Hz x {channels}: {error.args[-1] if error.args else error}")
+        raise AudioError(f"microphone {device.name!r} cannot be opened ({'; '.join(dict.fromkeys(refusals))})")
+
+    def _take(self, data: bytes, _frames: int, _time: Mapping[str, float], status: int) -> tuple[None, int]:
+        import pyaudio
+
+        if status & pyaudio.paInputOverflow:
+            self.overflows += 1
+        samples = np.frombuffer(data, np.int16).reshape(-1, self.channels)
+        self.queue.put(samples.astype(np.float32) * np.float32(1 / 32768))
+        return None, pyaudio.paContinue
+
+
+def _rates(device: Device, sample_rate_hz: int) -> list[int]:
+    native = any(word in device.name for word in (*_SOUND_SERVERS, "(hw:"))
+    order = [sample_rate_hz, device.default_rate_hz] if native else [device.default_rate_hz, sample_rate_hz]
+    return list(dict.fromkeys(order))
+
+
+def _choose(devices: list[Device], wanted: str | None) -> Device:
+    if not devices:
+        raise AudioError("no microphone found; plug one in, or give a file to `stapes detect`")
+    if wanted is None:
+        return next((device for device in devices if device.is_default), devices[0])
+    for device in devices:
+        if wanted in (device.name, str(device.index)):
+            return device
+    matches = [device for device in devices if wanted.lower() in device.name.lower()]
+    if len(matches) != 1:
+        names = ", ".join(repr(device.name) for device in matches or devices)
+        fault = "names several microphones" if matches else "is not a microphone of this machine"
+        raise AudioError(f"{wanted!r} {fault}; choose one of {names}")
+    return matches[0]
+
+
+def _devices(portaudio: Any) -> list[Device]:
+    try:
+        default = portaudio.get_default_input_device_info()["index"]
+    except OSError:
+        default = None
+    infos = [portaudio.get_device_info_by_index(index) for index in range(portaudio.get_device_count())]
+    return [
+        Device(
+            index=info["index"],
+            name=info["name"],
+            channels=info["maxInputChannels"],
+            default_rate_hz=int(info["defaultSampleRate"]),
+            is_default=info["index"] == default,
+        )
+        for info in infos
+        if info["maxInputChannels"] > 0
+    ]
+
+
+@contextmanager
+def _portaudio() -> Iterator[Any]:
+    try:
+        import pyaudio
+    except ImportError:
+        raise AudioError("listening needs PyAudio, which is not installed: pip install 'stapes[mic]'") from None
+    with _silent_stderr():
+        portaudio = pyaudio.PyAudio()
+    try:
+        yield portaudio
+    finally:
+        portaudio.terminate()
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """ALSA and JACK print dozens of lines about devices that are not there while PortAudio looks for them."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,140 @@
+"""Where live audio comes from, and what happens when it comes too fast, too late or not at all.
+
+A source is read from one thread and filled by another (PortAudio's). Between them stands a `BlockQueue`: bounded, and
+when it is full the newest samples are dropped and counted, as on the device; the reader gets a `Gap` in their place.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Audio that never reached the reader; the clock goes on by `lost_frames`."""
+
+    lost_frames: int  # at rate_hz
+    rate_hz: int
+    reason: str
+
+
+Block = NDArray[np.float32]  # [frames, channels], full scale 1.0
+
+
+class Source(Protocol):
+    """A live input; `read` is called until it returns None."""
+
+    name: str
+    rate_hz: int
+
+    def read(self, timeout_s: float) -> Block | Gap | None:
+        """Return the next block or gap, an empty block after `timeout_s` without one, None at the end."""
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
+class ClockWatch:
+    """Finds lost audio that nobody reports, by counting samples against the clock.
+
+    PulseAudio never says that it dropped samples. It may deliver late and catch up, and a sound card's clock is off by
+    up to some 0.02 %, so neither a moment's shortfall nor a slow drift means loss. Hence: the smallest shortfall of
+    each window is what is really missing then, and a step of more than `STEP_S` between two windows is a loss.
+    """
+
+    WINDOW_S = 5.0
+    STEP_S = 0.1
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._started: float | None = None
+        self._received = 0
+        self._window_ends = self._smallest = 0.0
+        self._known: float | None = None
+        self.shortfall_s = 0.0  # of this moment: how far delivery is behind the clock
+
+    def received(self, frames: int, now_s: float) -> int:
+        """Count frames that arrived at `now_s` (monotonic); return how many turn out to be lost, mostly 0."""
+        if self._started is None:
+            self._started = now_s - frames / self._rate_hz
+            self._open_window(now_s)
+        self._received += frames
+        shortfall = now_s - self._started - self._received / self._rate_hz
+        self._smallest = min(self._smallest, shortfall)
+        self.shortfall_s = shortfall - (self._known or 0.0)
+        if now_s < self._window_ends:
+            return 0
+        step = 0.0 if self._known is None else self._smallest - self._known
+        self._known = self._smallest
+        self._open_window(now_s)
+        return round(step * self._rate_hz) if step > self.STEP_S else 0
+
+    def _open_window(self, now_s: float) -> None:
+        self._window_ends, self._smallest = now_s + self.WINDOW_S, float("inf")
+
+
+class BlockQueue:
+    """Blocks from the thread that must not wait to the thread that may."""
+
+    def __init__(self, rate_hz: int, limit_s: float) -> None:
+        self._rate_hz, self._limit_frames = rate_hz, int(limit_s * rate_hz)
+        self._items: deque[Block | Gap] = deque()
+        self._changed = threading.Condition()
+        self._watch = ClockWatch(rate_hz)
+        self._lost, self._reason, self._dropping, self._ended = 0, "", False, False
+        self.queued_frames = 0
+        self.dropped_frames = 0  # because the reader was too slow
+        self.missing_frames = 0  # because they never came
+
+    @property
+    def shortfall_s(self) -> float:
+        """How far delivery is behind the clock at this moment."""
+        return self._watch.shortfall_s
+
+    def put(self, block: Block, now_s: float | None = None) -> None:
+        """Queue a block, or drop it when the reader is too far behind. Never waits for the reader."""
+        now_s = time.monotonic() if now_s is None else now_s
+        with self._changed:
+            missing = self._watch.received(len(block), now_s)
+            if missing:
+                self.missing_frames += missing
+                self._lose(missing, "never delivered")
+            # Dropping goes on until half is read, so that one slow spell makes one gap and not hundreds.
+            self._dropping = self.queued_frames + len(block) > self._limit_frames // (2 if self._dropping else 1)
+            if self._dropping:
+                self.dropped_frames += len(block)
+                self._lose(len(block), "overrun")
+                return
+            if self._lost:
+                self._items.append(Gap(self._lost, self._rate_hz, self._reason))
+                self._lost = 0
+            self._items.append(block)
+            self.queued_frames += len(block)
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def get(self, timeout_s: float) -> Block | Gap | None:
+        """Return the oldest block or gap, an empty block after `timeout_s` without one, None at the end."""
+        with self._changed:
+            if not self._items and not self._ended:
+                self._changed.wait(timeout_s)
+            if not self._items:
+                return None if self._ended else np.zeros((0, 1), np.float32)
+            item = self._items.popleft()
+            if not isinstance(item, Gap):
+                self.queued_frames -= len(item)
+            return item
+
+    def _lose(self, frames: int, reason: str) -> None:
+        self._lost += frames
+        self._reason = reason

@@ -1,0 +1,71 @@
+"""The microphone, played by a private PulseAudio; what is missing is one line."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+from virtual_microphone import VirtualMicrophone
+
+from stapes.firmware_sim.errors import AudioError
+from stapes.runtime import microphone
+from stapes.runtime.audio import Converter
+from stapes.runtime.microphone import Device, Microphone, list_devices
+from stapes.runtime.source import Gap
+
+
+def test_what_is_played_arrives_bit_for_bit(pulse: VirtualMicrophone) -> None:
+    pcm = np.random.default_rng(4).integers(-30_000, 30_000, 2 * 16_000, dtype=np.int16)
+    heard: list[np.ndarray] = []
+    with Microphone("pulse", 16_000) as source:
+        assert (source.rate_hz, source.channels) == (16_000, 1)
+        converter = Converter(source.rate_hz, 16_000)
+        player = threading.Thread(target=pulse.play, args=(pcm,))
+        player.start()
+        while sum(map(len, heard)) < len(pcm):
+            item = source.read(5.0)
+            assert item is not None
+            assert not isinstance(item, Gap)
+            assert len(item), "no audio for 5 s"
+            heard.append(converter.push(item))
+        player.join()
+    assert np.array_equal(np.concatenate(heard)[: len(pcm)], pcm)
+
+
+def test_the_pulse_device_is_listed(pulse: VirtualMicrophone) -> None:
+    assert "pulse" in [device.name for device in list_devices()]
+
+
+DEVICES = [
+    Device(index=0, name="HDA Intel: ALC (hw:0,0)", channels=2, default_rate_hz=44_100, is_default=False),
+    Device(index=3, name="USB Audio (hw:1,0)", channels=1, default_rate_hz=48_000, is_default=True),
+    Device(index=4, name="default", channels=32, default_rate_hz=44_100, is_default=False),
+]
+
+
+@pytest.mark.parametrize(("wanted", "index"), [(None, 3), ("usb", 3), ("0", 0), ("default", 4)])
+def test_a_device_is_chosen_by_number_or_part_of_its_name(wanted: str | None, index: int) -> None:
+    assert microphone._choose(DEVICES, wanted).index == index
+
+
+def test_an_unknown_or_ambiguous_device_names_those_there_are() -> None:
+    with pytest.raises(AudioError, match=r"'Zoom' is not a microphone of this machine; choose one of 'HDA Intel"):
+        microphone._choose(DEVICES, "Zoom")
+    with pytest.raises(AudioError, match=r"'hw:' names several microphones; choose one of 'HDA.*', 'USB"):
+        microphone._choose(DEVICES, "hw:")
+
+
+def test_no_microphone_is_one_line() -> None:
+    with pytest.raises(AudioError, match="no microphone found; plug one in"):
+        microphone._choose([], None)
+
+
+def test_pyaudio_not_installed_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyaudio", None)
+    with pytest.raises(AudioError, match=r"pip install 'stapes\[mic\]'"):
+        list_devices()
+
+
+def test_alsa_converts_badly_so_there_the_devices_own_rate_is_tried_first() -> None:
+    assert microphone._rates(DEVICES[1], 16_000) == [16_000, 48_000]
+    assert microphone._rates(DEVICES[2], 16_000) == [44_100, 16_000]

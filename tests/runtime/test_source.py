@@ -1,0 +1,77 @@
+"""Between the sound card and the reader: bounded, counted, and honest about what was lost."""
+
+import numpy as np
+
+from stapes.runtime.source import BlockQueue, ClockWatch, Gap
+
+RATE = 16_000
+
+
+def _block(frames: int, value: float = 0.0) -> np.ndarray:
+    return np.full((frames, 1), value, np.float32)
+
+
+def test_a_slow_reader_loses_the_newest_audio_and_finds_one_gap_of_its_exact_length() -> None:
+    queue = BlockQueue(RATE, limit_s=1.0)
+    for k in range(30):  # 3 s into a queue of 1 s
+        queue.put(_block(1600, k), now_s=k * 0.1)
+    assert queue.queued_frames == 16_000
+    assert queue.dropped_frames == 20 * 1600
+    kept = [queue.get(0) for _ in range(10)]
+    assert [block[0, 0] for block in kept] == list(range(10)), "the oldest audio is kept"
+    queue.put(_block(1600, 99), now_s=3.0)
+    gap, block = queue.get(0), queue.get(0)
+    assert gap == Gap(20 * 1600, RATE, "overrun")
+    assert block[0, 0] == 99
+    assert queue.queued_frames == 0
+
+
+def test_one_slow_spell_makes_one_gap() -> None:
+    queue = BlockQueue(RATE, limit_s=1.0)
+    items = []
+    for k in range(100):  # the reader takes one block for every two that come, then catches up
+        queue.put(_block(1600), now_s=k * 0.1)
+        if k % 2 or k > 60:
+            items += [queue.get(0), queue.get(0)] if k > 60 else [queue.get(0)]
+    gaps = [item for item in items if isinstance(item, Gap)]
+    assert len(gaps) < queue.dropped_frames / 1600 / 2
+    blocks = sum(len(item) for item in items if not isinstance(item, Gap))
+    lost = sum(gap.lost_frames for gap in gaps)
+    assert blocks + queue.queued_frames + lost == 100 * 1600, "every sample is delivered, queued or counted as lost"
+
+
+def test_the_end_comes_after_everything_queued() -> None:
+    queue = BlockQueue(RATE, limit_s=1.0)
+    queue.put(_block(10), now_s=0.0)
+    queue.end()
+    assert len(queue.get(0)) == 10
+    assert queue.get(0) is None
+
+
+def test_no_audio_within_the_time_is_an_empty_block() -> None:
+    assert len(BlockQueue(RATE, limit_s=1.0).get(0.001)) == 0
+
+
+def _delivered(watch: ClockWatch, seconds: float, *, start: float = 0.0, rate_error: float = 0.0) -> int:
+    """Deliver 20 ms blocks with 5 ms jitter by a sound card whose clock is off by `rate_error`; return what is lost."""
+    jitter = np.random.default_rng(3).uniform(0, 0.005, int(seconds / 0.02))
+    times = start + np.arange(len(jitter)) * 0.02 * (1 + rate_error) + jitter
+    return sum(watch.received(320, now) for now in times)
+
+
+def test_jitter_and_a_slow_clock_are_no_loss() -> None:
+    assert _delivered(ClockWatch(RATE), 3600, rate_error=2e-4) == 0
+
+
+def test_audio_delivered_late_is_no_loss() -> None:
+    watch = ClockWatch(RATE)
+    assert _delivered(watch, 30) == 0
+    assert sum(watch.received(320, 33.0) for _ in range(150)) == 0, "3 s of backlog at once"
+    assert _delivered(watch, 30, start=33.0) == 0
+
+
+def test_audio_that_never_comes_is_counted_within_one_jitter() -> None:
+    watch = ClockWatch(RATE)
+    assert _delivered(watch, 30) == 0
+    lost = _delivered(watch, 30, start=32.0)  # 2 s are missing, and no flag was ever raised
+    assert abs(lost - 2 * RATE) <= 0.005 * RATE
