@@ -1,7 +1,7 @@
 """A folder of labelled recordings, read as it is found: splits, labels, groups, and what is wrong with them.
 
 DATASET/                  train/, val/, test/ inside it are the splits; else recordings are split by group
-  **/*.wav .flac .ogg     audio, at any depth
+  **/*.wav .flac .ogg …   audio, at any depth, any rate, any number of channels
   labels.tsv              filename, onset, offset, event_label [, group]; in the split or in DATASET; audio it does not
                           name is free of events
   **/*.txt                without labels.tsv: an Audacity label track per recording, same stem; audio without one is
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, DatasetError, StapesError
+from stapes.runtime.audio import FILE_SUFFIXES, AudioFile
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.train.findings import Findings, Note
 from stapes.train.label_sources import Labels, TableOfLabels, audacity_labels, hidden, read_label_map
 from stapes.train.split import FRACTIONS, HELD_OUT, split_groups
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg")
 SPLITS = ("train", "val", "test")
 PAST_END_S = 0.1  # an offset up to this far past the end is clipped: editors round, and codecs pad
 GROUP_COLUMN = "column `group`"
@@ -140,7 +140,7 @@ class _Entry:
 
 
 def _audio_files(folder: Path) -> list[Path]:
-    files = (each for each in folder.rglob("*") if each.suffix.lower() in AUDIO_SUFFIXES and not hidden(each, folder))
+    files = (each for each in folder.rglob("*") if each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder))
     audio = sorted(each for each in files if each.is_file())
     if not audio:
         raise DatasetError(f"{folder}: no audio in it (WAV, FLAC or OGG); put recordings there or remove the folder")
@@ -172,7 +172,9 @@ def _entries(folder: Path, split: str, labels: Labels, groups: dict[Path, str], 
     by_folder = len({each.parent for each in labels}) > 1 and not groups
     for path in sorted(labels):
         try:
-            duration_s = audio_duration(path)
+            duration_s = AudioFile(path, 1).duration_s  # whatever the rate
+            if duration_s == 0:
+                raise AudioError(f"{path}: holds no samples; replace the file or remove it")
         except AudioError as error:
             found.error(error)
             continue
@@ -183,21 +185,6 @@ def _entries(folder: Path, split: str, labels: Labels, groups: dict[Path, str], 
         else:
             group, group_by = path.relative_to(folder).as_posix(), "recording"
         yield _Entry(path, split, group, group_by, duration_s, labels[path])
-
-
-def audio_duration(path: Path) -> float:
-    """Return seconds, from the file's header. Raises AudioError for a file that is no audio or holds no sample."""
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(
-            f"{path}: cannot be read as audio ({error.error_string.rstrip('.')}); replace the file or remove it"
-        ) from error
-    if info.frames == 0:
-        raise AudioError(f"{path}: holds no samples; replace the file or remove it")
-    return info.frames / info.samplerate
 
 
 def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
