@@ -15,21 +15,22 @@ from stapes.runtime.source import Gap
 
 
 def test_what_is_played_arrives_bit_for_bit(pulse: VirtualMicrophone) -> None:
-    pcm = np.random.default_rng(4).integers(-30_000, 30_000, 2 * 16_000, dtype=np.int16)
-    heard: list[np.ndarray] = []
+    pcm = np.random.default_rng(4).integers(1, 30_000, 2 * 16_000, dtype=np.int16)
+    heard, hearing = np.zeros(0, np.int16), threading.Event()
     with Microphone("pulse", 16_000) as source:
         assert (source.rate_hz, source.channels) == (16_000, 1)
         converter = Converter(source.rate_hz, 16_000)
-        player = threading.Thread(target=pulse.play, args=(pcm,))
-        player.start()
-        while sum(map(len, heard)) < len(pcm):
+        player = pulse.play(pcm, hearing)
+        while np.count_nonzero(heard) < len(pcm):
             item = source.read(5.0)
             assert item is not None
             assert not isinstance(item, Gap)
             assert len(item), "no audio for 5 s"
-            heard.append(converter.push(item))
+            heard = np.concatenate([heard, converter.push(item)])
+            hearing.set()
         player.join()
-    assert np.array_equal(np.concatenate(heard)[: len(pcm)], pcm)
+    start = int(np.flatnonzero(heard)[0])
+    assert np.array_equal(heard[start : start + len(pcm)], pcm)
 
 
 def test_the_pulse_device_is_listed(pulse: VirtualMicrophone) -> None:
