@@ -1,0 +1,119 @@
+"""The boards that stapes can emulate, and in this folder their start-up code, linker script and UART."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+_ARM_FLAGS = ("-mthumb",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One machine of QEMU: its core, where its memories lie and how large they are, its UART and its timer."""
+
+    name: str
+    core: str
+    machine: str
+    cpu_flags: tuple[str, ...]
+    flash_origin: int
+    flash_bytes: int
+    ram_origin: int
+    ram_bytes: int
+    uart: str  # CMSDK, NRF51 or 16550
+    uart_address: int
+    timer_hz: int  # of board_timer_start, in the emulator's time
+
+    @property
+    def is_riscv(self) -> bool:
+        """Whether the core is RISC-V; all others are Cortex-M."""
+        return self.core.startswith("RISC-V")
+
+    @property
+    def emulator(self) -> str:
+        """Name of the QEMU program."""
+        return "qemu-system-riscv32" if self.is_riscv else "qemu-system-arm"
+
+    @property
+    def tool_prefix(self) -> str:
+        """What the names of the cross compiler's programs begin with."""
+        return "riscv64-unknown-elf-" if self.is_riscv else "arm-none-eabi-"
+
+
+def _mps2(name: str, core: str, machine: str, *cpu_flags: str) -> Board:
+    return Board(
+        name=name,
+        core=core,
+        machine=machine,
+        cpu_flags=(*_ARM_FLAGS, *cpu_flags),
+        flash_origin=0,
+        flash_bytes=4 << 20,
+        ram_origin=0x20000000,
+        ram_bytes=4 << 20,
+        uart="CMSDK",
+        uart_address=0x40004000,
+        timer_hz=25_000_000,
+    )
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            name="cortex-m0",
+            core="Cortex-M0",
+            machine="microbit",
+            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m0"),
+            flash_origin=0,
+            flash_bytes=256 << 10,
+            ram_origin=0x20000000,
+            ram_bytes=16 << 10,
+            uart="NRF51",
+            uart_address=0x40002000,
+            timer_hz=16_000_000,
+        ),
+        # ARMv6-M code on a larger board, for what the microbit has no room for.
+        _mps2("cortex-m0-large", "Cortex-M0 code on a Cortex-M3", "mps2-an385", "-mcpu=cortex-m0"),
+        _mps2("cortex-m3", "Cortex-M3", "mps2-an385", "-mcpu=cortex-m3"),
+        _mps2("cortex-m4", "Cortex-M4", "mps2-an386", "-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+        _mps2("cortex-m7", "Cortex-M7", "mps2-an500", "-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+        Board(
+            name="cortex-m33",
+            core="Cortex-M33",
+            machine="mps2-an505",
+            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+            flash_origin=0x10000000,
+            flash_bytes=4 << 20,
+            ram_origin=0x38000000,
+            ram_bytes=2 << 20,
+            uart="CMSDK",
+            uart_address=0x50200000,
+            timer_hz=20_000_000,
+        ),
+        Board(
+            name="cortex-m55",
+            core="Cortex-M55",
+            machine="mps3-an547",
+            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m55", "-mfloat-abi=hard"),
+            flash_origin=0x10000000,
+            flash_bytes=512 << 10,
+            ram_origin=0x30000000,
+            ram_bytes=512 << 10,
+            uart="CMSDK",
+            uart_address=0x59303000,
+            timer_hz=32_000_000,
+        ),
+        Board(
+            name="riscv32",
+            core="RISC-V RV32IMAC",
+            machine="virt",
+            cpu_flags=("-march=rv32imac_zicsr", "-mabi=ilp32", "-mcmodel=medany"),
+            flash_origin=0x80000000,
+            flash_bytes=(4 << 20) - (64 << 10),  # the page that guards the stack lies between the two
+            ram_origin=0x80400000,
+            ram_bytes=4 << 20,
+            uart="16550",
+            uart_address=0x10000000,
+            timer_hz=10_000_000,
+        ),
+    )
+}

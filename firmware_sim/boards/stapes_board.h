@@ -1,0 +1,72 @@
+/* What firmware may ask of an emulated board: text on the UART, files of the host, counting of instructions.
+ *
+ *   #include "stapes_board.h"
+ *
+ *   STAPES_REGION(sum)                        // at file scope
+ *
+ *   int main(void)                            // its value is the exit code
+ *   {
+ *       static int16_t pcm[512];
+ *       int32_t file = board_open("in.pcm", 'r');
+ *       while (board_read(file, pcm, sizeof pcm) > 0) {
+ *           STAPES_BEGIN(sum);
+ *           int32_t sum = add_up(pcm, 512);   // instructions from here ...
+ *           STAPES_END(sum);                  // ... to here are counted, each time
+ *           board_print_i64(sum);
+ *           board_print("\n");
+ *       }
+ *       return 0;
+ *   }
+ */
+#ifndef STAPES_BOARD_H
+#define STAPES_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* UART */
+void board_print(const char *text);
+void board_print_i64(int64_t number);
+void board_print_hex(uint32_t number); /* eight digits */
+
+/* Files of the host, in the directory of the run (or by absolute path). */
+int32_t board_open(const char *path, char mode);                   /* 'r' or 'w'; negative: failed */
+int32_t board_read(int32_t file, void *to, int32_t bytes);         /* bytes that were read; 0 at the end */
+int32_t board_write(int32_t file, const void *from, int32_t bytes); /* bytes that were written */
+void board_close(int32_t file);
+const char *board_argument(int32_t index); /* of the run, from 0; NULL when there are fewer */
+
+/* Timer: calls board_on_timer() from its interrupt, which runs on the stack of the handlers. */
+void board_timer_start(uint32_t period_ticks); /* BOARD_TIMER_HZ; at most 2^24 ticks */
+void board_timer_stop(void);
+void board_on_timer(void); /* for the firmware to define */
+void board_wait(void);     /* sleep until an interrupt */
+
+void board_exit(int32_t code) __attribute__((noreturn));
+
+/* The region that was begun last: named in the report of a fault. */
+extern const char *volatile board_stage;
+
+/* Instructions between STAPES_BEGIN(name) and STAPES_END(name) are counted, those of interrupts included; the cost of
+ * the marks themselves is taken off. STAPES_REGION(name) stands once at file scope, without a semicolon. */
+#ifdef __riscv
+#define BOARD_RETURN "ret"
+#else
+#define BOARD_RETURN "bx lr"
+#endif
+#define BOARD_MARK(mark)                                                \
+    __attribute__((naked, noipa, used)) static void mark(void)          \
+    {                                                                   \
+        __asm__ volatile(BOARD_RETURN);                                 \
+    }
+#define STAPES_REGION(name)                                            \
+    BOARD_MARK(stapes_begin_##name)                                     \
+    BOARD_MARK(stapes_end_##name)                                       \
+    __attribute__((noipa, used)) static void board_enter_##name(void)   \
+    {                                                                   \
+        board_stage = #name;                                            \
+    }
+#define STAPES_BEGIN(name) (board_enter_##name(), stapes_begin_##name())
+#define STAPES_END(name) stapes_end_##name()
+
+#endif
