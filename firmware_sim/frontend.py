@@ -1,21 +1,353 @@
-"""Log-mel features by the C of the device: int16 PCM in, int8 bands out, the same bits on every target."""
+"""Log-mel features by the C of the device: int16 PCM in, int8 bands out, the same bits on every target.
 
-from dataclasses import dataclass
-from typing import Literal
+`make_tables` turns a configuration into the blob that the C reads (frontend.bin); `Frontend` runs the C with it. What
+each number in it means stands in csrc/stapes_frontend_api.h, the arithmetic with its intervals in stapes_frontend.c.
+"""
+
+import hashlib
+import math
+import struct
+import zlib
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stapes.firmware_sim._native import ffi, lib
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+
+BandScale = Literal["slaney", "htk", "linear"]
+_SCALES: tuple[BandScale, ...] = ("slaney", "htk", "linear")
+DB_PER_OCTAVE = 10 * math.log10(2)
+LOG2_BIAS = 20  # log2 values are octaves of power above 2^20 LSB^2
+LOG2_ONE = 1024  # Q10
+
+Int8s = npt.NDArray[np.int8]
+Int16s = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontendConfig:
-    """What the frontend computes. Frame t covers samples [t*hop_samples, t*hop_samples + window_samples)."""
+    """What the frontend computes. Frame t covers samples [t*hop_samples, t*hop_samples + window_samples).
+
+    Raises ConfigError for a setting outside its range.
+    """
 
     sample_rate_hz: int = 16_000
     n_fft: int = 512  # a power of two, 64..2048
     window_samples: int = 512  # Hann, even, at most n_fft
     hop_samples: int = 256  # 1..window_samples
     n_bands: int = 40  # 1..128 triangles
-    band_scale: Literal["slaney", "htk", "linear"] = "slaney"
+    band_scale: BandScale = "slaney"
     f_min_hz: float = 60.0
-    f_max_hz: float = 7_500.0  # below half the sample rate: the bin at Nyquist is not used
+    f_max_hz: float = 7_500.0  # at most half the sample rate
     dc_blocker: bool = False  # remove each frame's mean first: an accelerometer carries gravity
+    # Band power: |DFT of samples * Hann|^2, unscaled, through the band's triangle of peak 1. With a window of 512 a
+    # full-scale sine reaches 132 dB, a quiet room (-66 dBFS) about 50 dB, the rounding of 16-bit samples about 12 dB.
     int8_zero_db: float = 75.0  # band power (dB re 1 LSB^2 of the int16 input) that becomes 0
     int8_step_db: float = 0.45  # dB per int8 step: 256 steps span 115 dB
+
+    def __post_init__(self) -> None:
+        _require_types(self)
+        if self.n_fft not in (64, 128, 256, 512, 1024, 2048):
+            raise ConfigError(f"n_fft is {self.n_fft}: need a power of two from 64 to 2048")
+        if not 2 <= self.window_samples <= self.n_fft or self.window_samples % 2:
+            raise ConfigError(f"window_samples is {self.window_samples}: need an even number up to n_fft, {self.n_fft}")
+        if self.band_scale not in _SCALES:
+            raise ConfigError(f"band_scale is {self.band_scale!r}: need one of {', '.join(_SCALES)}")
+        for name, least, most in (
+            ("sample_rate_hz", 1_000, 96_000),
+            ("hop_samples", 1, self.window_samples),
+            ("n_bands", 1, 128),
+            ("int8_zero_db", -100, 200),
+            ("int8_step_db", 0.01, 10),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"{name} is {getattr(self, name)}: need {least} to {most}")
+        if not 0 <= self.f_min_hz < self.f_max_hz or not math.isfinite(self.f_max_hz):
+            raise ConfigError(
+                f"f_min_hz is {self.f_min_hz} and f_max_hz {self.f_max_hz}: need 0 <= f_min_hz < f_max_hz"
+            )
+
+
+def _require_types(config: FrontendConfig) -> None:
+    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}
+    for field in fields(config):
+        value, kind = getattr(config, field.name), type(field.default)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ConfigError(f"{field.name} is {value!r}: need {wanted[kind]}")
+
+
+def band_edges_hz(config: FrontendConfig) -> npt.NDArray[np.float64]:
+    """Edges of the triangles, n_bands + 2: band j rises from edge j to j + 1 and falls to j + 2, linearly in Hz."""
+    low, high = (_to_scale(hz, config.band_scale) for hz in (config.f_min_hz, config.f_max_hz))
+    edges = _from_scale(np.linspace(low, high, config.n_bands + 2), config.band_scale)
+    edges[0], edges[-1] = config.f_min_hz, config.f_max_hz
+    return edges
+
+
+# Slaney's scale (Auditory Toolbox): linear below 1 kHz, 200/3 Hz a mel; above, 27 mels for a factor of 6.4.
+def _to_scale(hz: float, scale: BandScale) -> float:
+    if scale == "linear":
+        return hz
+    if scale == "htk":
+        return 2595 * math.log10(1 + hz / 700)
+    return 3 * hz / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
+
+
+def _from_scale(mels: npt.NDArray[np.float64], scale: BandScale) -> npt.NDArray[np.float64]:
+    if scale == "linear":
+        return mels
+    if scale == "htk":
+        return 700 * (10 ** (mels / 2595) - 1)
+    return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * math.log(6.4) / 27))
+
+
+def make_tables(config: FrontendConfig) -> bytes:
+    """The blob that the C reads, a multiple of 4 bytes.
+
+    Raises ConfigError for a band without a bin, a band past half the sample rate, or sums that could overflow.
+    """
+    window = np.minimum(np.round(32768 * _hann(config.window_samples)), 32767).astype(np.int16)
+    check_ranges(window, config)
+    first_bin, segments, weights = _triangles(config)
+    half = config.n_fft // 2
+    first_radix = 4 if math.log2(half) % 2 == 0 else 2
+    turn, split = np.arange(1, half // 4), np.arange(1, half // 2)
+    parts: dict[str, np.ndarray[Any, Any]] = {
+        "window_at": window,
+        "order_at": _digits_reversed(half // first_radix),
+        "twiddles_at": np.stack([_rotation(-2 * np.pi * power * turn / half) for power in (1, 2, 3)], axis=1),
+        "split_at": _rotation(-2 * np.pi * split / config.n_fft - np.pi / 2),
+        "segments_at": segments.astype(np.uint16),
+        "weights_at": weights,
+        "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
+    }
+    head = ffi.new("stapes_frontend_tables *")
+    head.magic, head.arithmetic = lib.STAPES_FRONTEND_MAGIC, lib.STAPES_FRONTEND_ARITHMETIC
+    head.first_radix, head.first_bin = first_radix, first_bin
+    _store_settings(head, config)
+    data = b""
+    for name, table in parts.items():
+        setattr(head, name, ffi.sizeof("stapes_frontend_tables") + len(data))
+        data += table.astype(table.dtype.newbyteorder("<")).tobytes()
+        data += bytes(-len(data) % 4)
+    head.bytes = ffi.sizeof("stapes_frontend_tables") + len(data)
+    blob = bytes(ffi.buffer(head)) + data
+    head.crc32 = zlib.crc32(blob[_CRC_FROM:])
+    return bytes(ffi.buffer(head)) + data
+
+
+_CRC_FROM = 16  # the words before are magic, arithmetic, bytes and the CRC itself
+
+
+def _store_settings(head: Any, config: FrontendConfig) -> None:
+    head.sample_rate_hz, head.n_fft, head.n_bands = config.sample_rate_hz, config.n_fft, config.n_bands
+    head.window, head.hop = config.window_samples, config.hop_samples
+    head.dc_blocker, head.band_scale = config.dc_blocker, _SCALES.index(config.band_scale)
+    head.input_bits = input_bits(config)
+    # Power of 2 X, of samples times a window in Q15; without the mean they are window_samples times too large as well.
+    scale = 32 + (2 * math.log2(config.window_samples) if config.dc_blocker else 0)
+    head.log2_offset = round(-32768 * (scale + LOG2_BIAS))
+    head.int8_multiplier, head.int8_offset, head.int8_shift = _affine(config)
+    settings = struct.pack("<4d", config.f_min_hz, config.f_max_hz, config.int8_zero_db, config.int8_step_db)
+    head.settings = list(struct.unpack("<8I", settings))
+
+
+def _read_settings(head: Any) -> FrontendConfig:
+    f_min, f_max, zero, step = struct.unpack("<4d", struct.pack("<8I", *head.settings))
+    if head.band_scale >= len(_SCALES):
+        raise ConfigError(f"band scale number {head.band_scale} is unknown")
+    return FrontendConfig(
+        sample_rate_hz=head.sample_rate_hz,
+        n_fft=head.n_fft,
+        window_samples=head.window,
+        hop_samples=head.hop,
+        n_bands=head.n_bands,
+        band_scale=_SCALES[head.band_scale],
+        f_min_hz=f_min,
+        f_max_hz=f_max,
+        dc_blocker=bool(head.dc_blocker),
+        int8_zero_db=zero,
+        int8_step_db=step,
+    )
+
+
+def input_bits(config: FrontendConfig) -> int:
+    """Windowed samples are brought to at most 2^input_bits, so that no sum of n_fft of them leaves 32 bits."""
+    return 31 - int(math.log2(config.n_fft))
+
+
+def _hann(samples: int) -> npt.NDArray[np.float64]:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / samples)
+
+
+def _digits_reversed(count: int) -> npt.NDArray[np.uint8]:
+    """0..count-1 (a power of four) with their digits to base four in reverse."""
+    order = np.zeros(1, int)
+    while len(order) < count:
+        order = np.concatenate([4 * order + digit for digit in range(4)])
+    return order.astype(np.uint8)
+
+
+def _rotation(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    """exp(i angle) as Q15 pairs: cosine in the low half of a word, sine in the high half."""
+    cosine, sine = (
+        np.clip(np.round(32768 * part), -32768, 32767).astype(int) for part in (np.cos(angle), np.sin(angle))
+    )
+    return (cosine & 0xFFFF | sine << 16).astype(np.int32)
+
+
+def check_ranges(window: Int16s, config: FrontendConfig) -> None:
+    """Prove for this window (Q15) the bounds at the head of stapes_frontend.c; ConfigError when one fails."""
+    samples = np.abs(window.astype(float)) * 2.0 ** (input_bits(config) - 15) + 0.5
+    rounding = 2.0**16  # generous: each of at most six stages rounds by less than 4 units, doubled by each later stage
+    largest_bin = math.sqrt(2 * config.n_fft * np.sum(samples**2)) + rounding
+    largest_sum = 2 * config.n_fft * np.sum(samples**2) + config.n_fft * rounding * largest_bin
+    largest_point = np.sum(np.hypot(samples[0::2], samples[1::2])) + rounding
+    for name, value, bits in (
+        ("a doubled bin", largest_bin, 31),
+        ("a point of the half-size FFT, doubled", 2 * largest_point, 31),
+        ("the power of all bins", largest_sum, 63),
+    ):
+        if value >= 2.0**bits:
+            raise ConfigError(
+                f"{name} could reach 2^{math.log2(value):.2f} with n_fft {config.n_fft} and this window of "
+                f"{len(window)} samples: it must stay below 2^{bits}"
+            )
+
+
+def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
+    """First bin, bins in each of the n_bands + 1 segments between edges, and each bin's rising weight in Q16."""
+    edges = band_edges_hz(config)
+    spacing = config.sample_rate_hz / config.n_fft
+    if config.f_max_hz > config.sample_rate_hz / 2:
+        past = int(np.argmax(edges[2:] > config.sample_rate_hz / 2))
+        raise ConfigError(
+            f"band {past} ({edges[past]:.1f} to {edges[past + 2]:.1f} Hz) reaches past half the sample rate, "
+            f"{config.sample_rate_hz / 2:g} Hz: lower f_max_hz, which is {config.f_max_hz:g}"
+        )
+    bins = np.arange(1, config.n_fft // 2)
+    segment = np.searchsorted(edges, bins * spacing, side="right") - 1
+    inside = (segment >= 0) & (segment <= config.n_bands)
+    bins, segment = bins[inside], segment[inside]
+    rise = (bins * spacing - edges[segment]) / (edges[segment + 1] - edges[segment])
+    weights = np.minimum(np.round(65536 * rise), 65535).astype(np.uint16)
+    rising = np.bincount(segment, weights, config.n_bands + 1)
+    falling = np.bincount(segment, 65536.0 - weights, config.n_bands + 1)
+    empty = np.flatnonzero(rising[:-1] + falling[1:] == 0)
+    if len(empty):
+        band = int(empty[0])
+        raise ConfigError(
+            f"band {band} ({edges[band]:.1f} to {edges[band + 2]:.1f} Hz) holds no FFT bin, {len(empty)} of "
+            f"{config.n_bands} do not: bins are {spacing:g} Hz apart (sample_rate_hz {config.sample_rate_hz} / n_fft "
+            f"{config.n_fft}). Use fewer bands, a larger n_fft or a higher f_min_hz"
+        )
+    return int(bins[0]), np.bincount(segment, minlength=config.n_bands + 1), weights
+
+
+def affine_int8(log2_bands: Int16s, config: FrontendConfig) -> Int8s:
+    """The rounded affine in float64: int8 of log2 values (Q10). The C's integers give this for all 65536 values."""
+    decibels = DB_PER_OCTAVE * (log2_bands.astype(float) / LOG2_ONE + LOG2_BIAS)
+    return np.clip(np.floor((decibels - config.int8_zero_db) / config.int8_step_db + 0.5), -128, 127).astype(np.int8)
+
+
+def _affine(config: FrontendConfig) -> tuple[int, int, int]:
+    """Multiplier, offset and shift, tried on all values; moved a little where their rounding makes a difference."""
+    slope = DB_PER_OCTAVE / LOG2_ONE / config.int8_step_db
+    shift = 31 - math.frexp(slope)[1]
+    multiplier = round(slope * 2**shift)
+    offset = round(((DB_PER_OCTAVE * LOG2_BIAS - config.int8_zero_db) / config.int8_step_db + 0.5) * 2 ** (shift - 16))
+    values = np.arange(-32768, 32768)
+    wanted = affine_int8(values.astype(np.int16), config)
+    for nudge in sorted(np.ndindex(9, 9), key=lambda steps: abs(steps[0] - 4) + abs(steps[1] - 4)):
+        tried = multiplier + nudge[0] - 4, offset + nudge[1] - 4
+        if np.array_equal(np.clip((values * tried[0] + tried[1] * 65536) >> shift, -128, 127), wanted):
+            return *tried, shift
+    raise ConfigError(
+        f"int8_zero_db {config.int8_zero_db} with int8_step_db {config.int8_step_db} cannot be met exactly in "
+        "integers: change one of them in its last digit"
+    )
+
+
+class Frontend:
+    """The frontend of one blob of tables, whose content is checked: `Frontend(make_tables(FrontendConfig()))`.
+
+    Raises DetectorFolderError for a blob that is damaged, or made for another version of the arithmetic.
+    """
+
+    def __init__(self, tables: bytes) -> None:
+        self._memory = ffi.new("uint32_t[]", max(1, -(-len(tables) // 4)))
+        ffi.memmove(self._memory, tables, len(tables))
+        self._tables = ffi.cast("stapes_frontend_tables *", self._memory)
+        self.config = self._checked(tables)
+        self.hash = hashlib.sha256(b"stapes frontend %d\n" % lib.STAPES_FRONTEND_ARITHMETIC + tables).hexdigest()
+
+    def _checked(self, tables: bytes) -> FrontendConfig:
+        problem = lib.stapes_frontend_init(self._tables, len(tables)) or lib.stapes_frontend_check_crc(self._tables)
+        if problem:
+            raise DetectorFolderError(f"frontend tables of {len(tables)} bytes: {_PROBLEMS[problem]}")
+        try:
+            config = _read_settings(self._tables)
+            expected = make_tables(config)
+        except ConfigError as error:
+            raise DetectorFolderError(f"frontend tables with settings that no frontend has: {error}") from error
+        _require_alike(tables, expected)
+        return config
+
+    def frames(self, samples: int) -> int:
+        """Frames in a recording of that many samples."""
+        return int(lib.stapes_frontend_frames(self._tables, samples))
+
+    def features(self, pcm: Int16s) -> Int8s:
+        """int8[frames, n_bands] of int16[samples]: round((dB - int8_zero_db) / int8_step_db), saturated."""
+        features = np.empty((self.frames(len(pcm)), self.config.n_bands), np.int8)
+        self._run(pcm, ffi.from_buffer("int8_t[]", features), ffi.NULL)
+        return features
+
+    def log2(self, pcm: Int16s) -> Int16s:
+        """int16[frames, n_bands] of int16[samples]: log2 of band power in Q10, less 20 octaves; -32768: no power."""
+        log2_bands = np.empty((self.frames(len(pcm)), self.config.n_bands), np.int16)
+        self._run(pcm, ffi.NULL, ffi.from_buffer("int16_t[]", log2_bands))
+        return log2_bands
+
+    def _run(self, pcm: Int16s, features: Any, log2_bands: Any) -> None:
+        if pcm.dtype != np.int16 or pcm.ndim != 1:
+            raise TypeError(f"pcm is {pcm.dtype} of shape {pcm.shape}: need one-dimensional int16")
+        samples = np.ascontiguousarray(pcm)
+        work = ffi.new("int32_t[]", self.config.n_fft)
+        lib.stapes_frontend_file(
+            self._tables, ffi.from_buffer("int16_t[]", samples), len(samples), work, features, log2_bands
+        )
+
+
+_PROBLEMS = {
+    lib.STAPES_FRONTEND_NOT_TABLES: "not the tables of a frontend. Make them again with make_tables",
+    lib.STAPES_FRONTEND_OTHER_ARITHMETIC: "made for another version of the arithmetic. Train again with this version",
+    lib.STAPES_FRONTEND_BAD_SIZE: "truncated, or with sizes that no frontend has",
+    lib.STAPES_FRONTEND_BAD_CRC: "damaged: the checksum does not match",
+}
+
+
+def _require_alike(tables: bytes, expected: bytes) -> None:
+    """Whole numbers must be equal; numbers rounded from sines and logarithms may differ by one (another libm).
+
+    This is what keeps the C inside its memory: a blob from elsewhere is data.
+    """
+    head = ffi.from_buffer("stapes_frontend_tables *", expected)
+    allowed = np.zeros(len(expected) // 2, int)
+    for start, end in (
+        (head.window_at, head.order_at),
+        (head.twiddles_at, head.segments_at),
+        (head.weights_at, head.bytes),
+    ):
+        allowed[start // 2 : end // 2] = 1
+    if len(tables) == len(expected):
+        got, wanted = (np.frombuffer(blob, "<i2").astype(int) for blob in (tables, expected))
+        difference = (got - wanted + 32768) % 65536 - 32768
+        if np.all((np.abs(difference) <= allowed)[_CRC_FROM // 2 :]):
+            return
+    raise DetectorFolderError(
+        "frontend tables that do not belong to their own settings. Make them again with make_tables"
+    )

@@ -1,0 +1,148 @@
+"""The frontend against a float64 librosa reference, and what it refuses."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stapes.benchmarks import frontend_reference as reference
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+from stapes.firmware_sim.frontend import Frontend, FrontendConfig, Int16s, affine_int8, check_ranges, make_tables
+
+RATE = 16_000
+SAMPLES = 3 * RATE
+CONFIGS = {
+    "32/16 ms": FrontendConfig(),
+    "25/10 ms": FrontendConfig(window_samples=400, hop_samples=160),
+    "dc blocker": FrontendConfig(dc_blocker=True),
+}
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def frontend(request: pytest.FixtureRequest) -> Frontend:
+    return Frontend(make_tables(CONFIGS[request.param]))
+
+
+def errors_db(frontend: Frontend, signal: reference.Floats) -> reference.Floats:
+    pcm = reference.as_int16(signal)
+    return np.abs(reference.decibel_errors(frontend.log2(pcm), pcm, frontend.config))
+
+
+@pytest.mark.parametrize("level_db", [-80, -60, -40, -20, 0])
+def test_broadband_noise_vs_float64_librosa(frontend: Frontend, level_db: float) -> None:
+    assert errors_db(frontend, reference.noise(level_db, SAMPLES)).max() <= 0.02
+    assert errors_db(frontend, reference.pink_noise(level_db, SAMPLES)).max() <= 0.02
+
+
+@pytest.mark.parametrize("level_db", [-60, -20, 0])
+def test_impulses_vs_float64_librosa(frontend: Frontend, level_db: float) -> None:
+    assert errors_db(frontend, reference.impulses(level_db, SAMPLES)).max() <= 0.2
+
+
+def test_quiet_bands_beside_a_loud_hum_vs_float64_librosa(frontend: Frontend) -> None:
+    signal = reference.sine(-6, 100, SAMPLES) + reference.noise(-70, SAMPLES)
+    assert np.percentile(errors_db(frontend, signal), 95) <= 0.15
+
+
+@pytest.mark.parametrize("scale", ["slaney", "htk", "linear"])
+@pytest.mark.parametrize(
+    ("n_fft", "window", "bands"), [(64, 64, 8), (128, 100, 12), (256, 256, 20), (1024, 900, 64), (2048, 2, 128)]
+)
+def test_every_size_vs_float64_librosa(n_fft: int, window: int, bands: int, scale: Any) -> None:
+    config = FrontendConfig(
+        n_fft=n_fft, window_samples=window, hop_samples=min(window, 200), n_bands=bands, band_scale=scale, f_min_hz=300
+    )
+    assert errors_db(Frontend(make_tables(config)), reference.noise(-30, RATE)).max() <= 0.02
+
+
+def test_silence_is_the_lowest_value(frontend: Frontend) -> None:
+    pcm = np.zeros(1000, np.int16)
+    assert np.all(frontend.log2(pcm) == -32768)
+    assert np.all(frontend.features(pcm) == -128)
+
+
+def test_the_dc_blocker_removes_any_constant_exactly() -> None:
+    frontend = Frontend(make_tables(CONFIGS["dc blocker"]))
+    signal = reference.as_int16(reference.noise(-40, RATE)) // 2
+    for constant in (-16_384, -1, 1, 12_345):
+        assert np.array_equal(frontend.log2(signal + np.int16(constant)), frontend.log2(signal))
+    assert np.all(frontend.log2(np.full(1000, -32768, np.int16)) == -32768)
+
+
+@pytest.mark.parametrize(("zero", "step"), [(75.0, 0.45), (0.5, 1.0), (60.0, 0.301), (-3.7, 0.02), (110.0, 9.9)])
+def test_int8_equals_the_rounded_affine_of_log2(zero: float, step: float) -> None:
+    config = FrontendConfig(int8_zero_db=zero, int8_step_db=step)
+    frontend = Frontend(make_tables(config))
+    pcm = reference.as_int16(reference.sweep(0, SAMPLES) * np.linspace(0, 1, SAMPLES) ** 4)
+    assert np.array_equal(frontend.features(pcm), affine_int8(frontend.log2(pcm), config))
+
+
+def test_frames_lie_where_the_contract_says(frontend: Frontend) -> None:
+    window, hop = frontend.config.window_samples, frontend.config.hop_samples
+    assert [frontend.frames(n) for n in (0, window - 1, window, window + hop - 1, window + hop)] == [0, 0, 1, 1, 2]
+    pcm = reference.as_int16(reference.noise(-20, 3000))
+    whole = frontend.features(pcm)
+    for t in range(len(whole)):
+        assert np.array_equal(frontend.features(pcm[t * hop : t * hop + window])[0], whole[t])
+
+
+def test_the_blob_carries_its_configuration(frontend: Frontend) -> None:
+    tables = make_tables(frontend.config)
+    assert Frontend(tables).config == frontend.config
+    assert Frontend(tables).hash == frontend.hash
+    other = FrontendConfig(**{**vars(frontend.config), "f_min_hz": 61.0})
+    assert Frontend(make_tables(other)).hash != frontend.hash
+
+
+def test_a_damaged_or_foreign_blob_is_refused() -> None:
+    tables = make_tables(FrontendConfig())
+
+    def sealed(at: int, value: int) -> bytes:
+        changed = bytearray(tables)
+        changed[at] = value
+        return bytes(changed[:12]) + zlib.crc32(changed[16:]).to_bytes(4, "little") + bytes(changed[16:])
+
+    flipped = tables[:-1] + bytes([tables[-1] ^ 1])
+    for blob, words in [
+        (b"", "not the tables"),
+        (b"RIFF" + tables[4:], "not the tables"),
+        (tables[:4] + b"\xff" + tables[5:], "another version"),
+        (tables[:-4], "truncated"),
+        (flipped, "checksum"),
+        (sealed(34, 200), "do not belong"),  # first_bin past the spectrum
+        (sealed(26, 128), "do not belong|no frontend has"),  # more bands than there are segments
+        (sealed(30, 3), "band scale number 3 is unknown"),
+    ]:
+        with pytest.raises(DetectorFolderError, match=words):
+            Frontend(blob)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_fft": 500}, "n_fft is 500"),
+        ({"window_samples": 511}, "window_samples is 511"),
+        ({"hop_samples": 513}, "hop_samples is 513"),
+        ({"n_bands": 129}, "n_bands is 129"),
+        ({"sample_rate_hz": 500}, "sample_rate_hz is 500"),
+        ({"f_min_hz": 9000.0}, "f_min_hz is 9000"),
+        ({"band_scale": "bark"}, "band_scale is 'bark'"),
+        ({"n_fft": "512"}, "n_fft is '512': need a whole number"),
+        ({"int8_step_db": 0.0}, "int8_step_db is 0.0"),
+        ({"f_max_hz": 8000.5}, r"band 39 \(.* to 8000.5 Hz\) reaches past half the sample rate, 8000 Hz"),
+        (
+            {"n_bands": 128, "f_max_hz": 2000.0},
+            r"band \d+ \(.* Hz\) holds no FFT bin, .* bins are 31.25 Hz apart",
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_be_met_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_tables(FrontendConfig(**settings))
+
+
+def test_a_window_that_could_overflow_is_refused() -> None:
+    ones: Int16s = np.full(512, 32767, np.int16)
+    with pytest.raises(ConfigError, match=r"a doubled bin could reach 2\^31\.\d+ with n_fft 512"):
+        check_ranges(ones, FrontendConfig())
