@@ -1,0 +1,209 @@
+"""The detector folder: what passes between training, the runtime, the compiler and the device.
+
+pops.stapes/
+  detector.json   what the detector is: classes, frontend, step, tensors, events, operating point, provenance
+  frontend.bin    the frontend's tables, made once
+  model.tflite    the int8 step
+  c/ vectors/ report.html training/   optional here; see ARCHITECTURE.md
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, OutputError
+from stapes.firmware_sim.events import EventConfig, StepClock
+from stapes.firmware_sim.frontend import Frontend, FrontendConfig
+
+SCHEMA = 1
+REQUIRED = ("detector.json", "frontend.bin", "model.tflite")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """One int8 input or output of the step: real = scale * (q - zero_point)."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorFolder:
+    """A detector as it lies on disk; `read_folder` checks what it reads."""
+
+    path: Path
+    classes: tuple[str, ...]
+    frontend: FrontendConfig
+    frontend_hash: str
+    frames_per_step: int
+    target_delay_steps: int
+    model_sha256: str
+    model_inputs: tuple[TensorSpec, ...]  # in the .tflite's own order: `features`, then `state_*`
+    model_outputs: tuple[TensorSpec, ...]  # `scores`, then the same `state_*`, in the .tflite's own order
+    events: tuple[EventConfig, ...]  # one per class, in the order of `classes`
+    operating_point: dict[str, Any] = field(default_factory=dict)  # how thresholds were chosen, and on what
+    provenance: dict[str, Any] = field(default_factory=dict)  # data hash, package versions, seed
+    scores: dict[str, Any] = field(default_factory=dict)  # what the detector reached on the validation part
+
+    @property
+    def tables(self) -> bytes:
+        """The frontend's tables, as the device has them."""
+        return (self.path / "frontend.bin").read_bytes()
+
+    @property
+    def model(self) -> bytes:
+        """The int8 step as a TFLite flatbuffer."""
+        return (self.path / "model.tflite").read_bytes()
+
+    @property
+    def clock(self) -> StepClock:
+        """Where a step's score stands on the recording's time axis."""
+        return StepClock(
+            sample_rate_hz=self.frontend.sample_rate_hz,
+            step_samples=self.frames_per_step * self.frontend.hop_samples,
+            origin_samples=(self.frontend.window_samples - self.frontend.hop_samples) // 2,
+            target_delay_steps=self.target_delay_steps,
+        )
+
+    def write(self) -> None:
+        """Write detector.json, in place of an older one only once it is whole; the other files stand beside it."""
+        content = {"schema": SCHEMA} | {
+            name: value for name, value in dataclasses.asdict(self).items() if name not in ("path", "events")
+        }
+        content["events"] = {
+            label: dataclasses.asdict(events) for label, events in zip(self.classes, self.events, strict=True)
+        }
+        draft = self.path / "detector.json.new"
+        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(draft, self.path / "detector.json")
+
+
+def read_folder(path: Path | str) -> DetectorFolder:
+    """Read and check a detector folder.
+
+    Raises DetectorFolderError for one that is incomplete, of a newer schema, or whose frontend or model is not the one
+    that detector.json names; the message says which part differs.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DetectorFolderError(f"{path}: no such detector folder; `stapes train DATASET --out {path}` makes one")
+    missing = [name for name in REQUIRED if not (path / name).is_file()]
+    if missing:
+        raise DetectorFolderError(
+            f"{path}: incomplete detector folder, {', '.join(missing)} missing; train or copy it again"
+        )
+    folder = _parse(path)
+    _check_frontend(folder)
+    if hashlib.sha256(folder.model).hexdigest() != folder.model_sha256:
+        raise DetectorFolderError(
+            f"{path}/model.tflite is not the model that detector.json describes; train or copy it again"
+        )
+    return folder
+
+
+def _parse(path: Path) -> DetectorFolder:
+    source = path / "detector.json"
+    try:
+        content = json.loads(source.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DetectorFolderError(f"{source}: not JSON ({error}); train or copy the detector again") from error
+    schema = content.pop("schema", None) if isinstance(content, dict) else None
+    if not isinstance(schema, int) or schema < 1:
+        raise DetectorFolderError(f"{source}: no schema version in it; this is not a detector of stapes")
+    if schema > SCHEMA:
+        raise DetectorFolderError(
+            f"{source}: schema {schema}, this stapes reads up to {SCHEMA}; install a newer stapes to use this detector"
+        )
+    try:
+        return _from_content(path, content)
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise DetectorFolderError(f"{source}: {reason}; train or copy the detector again") from error
+
+
+def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
+    classes = tuple(content.pop("classes"))
+    events = content.pop("events")
+    if not classes or set(events) != set(classes):
+        raise TypeError(f"events are set for {sorted(events)}, the classes are {sorted(classes)}")
+    tensors = {name: tuple(_tensor(item) for item in content.pop(name)) for name in ("model_inputs", "model_outputs")}
+    return DetectorFolder(
+        path=path,
+        classes=classes,
+        frontend=FrontendConfig(**content.pop("frontend")),
+        events=tuple(EventConfig(**events[label]) for label in classes),
+        **tensors,
+        **content,
+    )
+
+
+def _tensor(item: dict[str, Any]) -> TensorSpec:
+    return TensorSpec(**(item | {"shape": tuple(item["shape"])}))
+
+
+def _check_frontend(folder: DetectorFolder) -> None:
+    frontend = Frontend(folder.tables)
+    for setting in dataclasses.fields(FrontendConfig):
+        described, tabled = (getattr(config, setting.name) for config in (folder.frontend, frontend.config))
+        if described != tabled:
+            raise DetectorFolderError(
+                f"{folder.path}: detector.json says {setting.name} = {described}, frontend.bin was made for {tabled}; "
+                "train or copy the detector again"
+            )
+    if frontend.hash != folder.frontend_hash:
+        raise DetectorFolderError(
+            f"{folder.path}: made by another frontend: its hash is {folder.frontend_hash[:12]}, frontend.bin with this "
+            f"stapes' arithmetic gives {frontend.hash[:12]}; train again, or install the stapes that made it"
+        )
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Refuse an output that stands already, before any work is done. Raises OutputError."""
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
+    if path.exists() and not (path / "detector.json").is_file():
+        raise OutputError(f"{path} is no detector folder, and --force replaces detectors only; choose another name")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"{parent} does not exist, so {path.name} cannot be written there; make it first")
+
+
+@contextmanager
+def folder_in_place(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a draft folder beside `path`; on success check it and move it into place, the old one kept until then.
+
+    Raises OutputError where `path` exists and `force` is not set. After any exception nothing is left but the old one.
+    """
+    check_output(path, force)
+    draft = path.absolute().with_name(f".{path.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        read_folder(draft)
+        _move_into_place(draft, path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move_into_place(draft: Path, path: Path) -> None:
+    old = path.absolute().with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
+    try:
+        os.replace(draft, path)
+    except OSError:
+        if old.exists():
+            os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
