@@ -1,0 +1,146 @@
+"""A detector folder is refused, in one line, when it is not what it says it is; writing one never leaves half of it."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from stapes.firmware_sim.errors import DetectorFolderError, OutputError
+from stapes.firmware_sim.events import EventConfig
+from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+
+MODEL = b"any bytes: the folder knows a model by its hash only"
+
+
+def write_detector(path: Path, frontend: FrontendConfig | None = None) -> DetectorFolder:
+    """Write a folder that `read_folder` accepts (its model is no model)."""
+    frontend = frontend or FrontendConfig()
+    tables = make_tables(frontend)
+    (path / "frontend.bin").write_bytes(tables)
+    (path / "model.tflite").write_bytes(MODEL)
+    folder = DetectorFolder(
+        path=path,
+        classes=("pop", "beep"),
+        frontend=frontend,
+        frontend_hash=Frontend(tables).hash,
+        frames_per_step=2,
+        target_delay_steps=3,
+        model_sha256=hashlib.sha256(MODEL).hexdigest(),
+        model_inputs=(TensorSpec(name="features", shape=(1, 2, 40, 1), scale=1 / 32, zero_point=0),),
+        model_outputs=(TensorSpec(name="scores", shape=(1, 2), scale=1 / 256, zero_point=-128),),
+        events=(EventConfig(on_score=5), EventConfig(min_duration_steps=4)),
+        operating_point={"chosen_for": "best F1"},
+    )
+    folder.write()
+    return folder
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> DetectorFolder:
+    path = tmp_path / "pops.stapes"
+    with folder_in_place(path) as draft:
+        folder = write_detector(draft)
+    return dataclasses.replace(folder, path=path)
+
+
+def edit(detector: DetectorFolder, **changes: object) -> None:
+    source = detector.path / "detector.json"
+    source.write_text(json.dumps(json.loads(source.read_text()) | changes))
+
+
+def test_what_was_written_is_read_back(detector: DetectorFolder) -> None:
+    assert read_folder(detector.path) == detector
+
+
+def test_the_clock_puts_a_step_in_the_middle_of_its_windows(tmp_path: Path) -> None:
+    folder = write_detector(tmp_path, FrontendConfig(window_samples=400, hop_samples=160))
+    assert (folder.clock.step_samples, folder.clock.origin_samples, folder.clock.target_delay_steps) == (320, 120, 3)
+
+
+@pytest.mark.parametrize("name", ["detector.json", "frontend.bin", "model.tflite"])
+def test_an_incomplete_folder_names_what_is_missing(detector: DetectorFolder, name: str) -> None:
+    (detector.path / name).unlink()
+    with pytest.raises(DetectorFolderError, match=f"incomplete.*{name} missing"):
+        read_folder(detector.path)
+
+
+def test_a_newer_schema_asks_for_a_newer_stapes(detector: DetectorFolder) -> None:
+    edit(detector, schema=99)
+    with pytest.raises(DetectorFolderError, match=r"schema 99.*newer stapes"):
+        read_folder(detector.path)
+
+
+def test_another_frontend_names_the_setting_that_differs(detector: DetectorFolder) -> None:
+    (detector.path / "frontend.bin").write_bytes(make_tables(FrontendConfig(f_min_hz=80.0)))
+    with pytest.raises(DetectorFolderError, match=r"f_min_hz = 60\.0, frontend\.bin was made for 80\.0"):
+        read_folder(detector.path)
+
+
+def test_another_arithmetic_is_refused_by_its_hash(detector: DetectorFolder) -> None:
+    edit(detector, frontend_hash="0" * 64)
+    with pytest.raises(DetectorFolderError, match=r"another frontend.*000000000000"):
+        read_folder(detector.path)
+
+
+def test_another_model_is_refused(detector: DetectorFolder) -> None:
+    (detector.path / "model.tflite").write_bytes(b"another")
+    with pytest.raises(DetectorFolderError, match=r"model\.tflite is not the model"):
+        read_folder(detector.path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"events": {"pop": {}}}, "events are set for"),
+        ({"frontend": {"colour": "red"}}, "colour"),
+        ({"surprise": 1}, "surprise"),
+        ({"model_inputs": [{"name": "features"}]}, "missing"),
+        ({"classes": 5}, "detector.json"),
+    ],
+)
+def test_a_damaged_description_is_one_line_with_the_file(
+    detector: DetectorFolder, changes: dict[str, object], said: str
+) -> None:
+    edit(detector, **changes)
+    with pytest.raises(DetectorFolderError, match=said) as caught:
+        read_folder(detector.path)
+    assert str(detector.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_that_is_not_json_is_one_line_with_the_file(detector: DetectorFolder) -> None:
+    (detector.path / "detector.json").write_bytes(b"\xff\xfe{")
+    with pytest.raises(DetectorFolderError, match="not JSON"):
+        read_folder(detector.path)
+
+
+def test_an_existing_output_stands_unless_forced(detector: DetectorFolder) -> None:
+    with pytest.raises(OutputError, match="--force"), folder_in_place(detector.path):
+        pass
+    with folder_in_place(detector.path, force=True) as draft:
+        write_detector(draft, FrontendConfig(f_min_hz=100.0))
+    assert read_folder(detector.path).frontend.f_min_hz == 100.0
+
+
+def test_force_replaces_detectors_only(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(OutputError, match="no detector folder"), folder_in_place(tmp_path / "thesis", force=True):
+        pass
+
+
+def test_a_failure_leaves_the_old_detector_and_nothing_else(detector: DetectorFolder) -> None:
+    with pytest.raises(RuntimeError), folder_in_place(detector.path, force=True) as draft:
+        write_detector(draft, FrontendConfig(f_min_hz=100.0))
+        raise RuntimeError("killed in training")
+    assert read_folder(detector.path) == detector
+    assert [path.name for path in detector.path.parent.iterdir()] == [detector.path.name]
+
+
+def test_a_draft_that_is_not_whole_is_not_moved_into_place(detector: DetectorFolder) -> None:
+    with pytest.raises(DetectorFolderError), folder_in_place(detector.path, force=True) as draft:
+        write_detector(draft)
+        (draft / "frontend.bin").unlink()
+    assert read_folder(detector.path) == detector
