@@ -135,13 +135,13 @@ def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
     events = content.pop("events")
     if not classes or set(events) != set(classes):
         raise TypeError(f"events are set for {sorted(events)}, the classes are {sorted(classes)}")
-    tensors = {name: tuple(_tensor(item) for item in content.pop(name)) for name in ("model_inputs", "model_outputs")}
     return DetectorFolder(
         path=path,
         classes=classes,
         frontend=FrontendConfig(**content.pop("frontend")),
         events=tuple(EventConfig(**events[label]) for label in classes),
-        **tensors,
+        model_inputs=tuple(_tensor(item) for item in content.pop("model_inputs")),
+        model_outputs=tuple(_tensor(item) for item in content.pop("model_outputs")),
         **content,
     )
 
