@@ -1,7 +1,101 @@
 """Sub-commands of `stapes` that live in this folder; heavy imports happen only when a command runs."""
 
 import argparse
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError
+
+TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
+FORMATS = ("dcase", "audacity", "csv", "jsonl")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
+    _add_detect(commands)
+    _add_listen(commands)
+
+
+def _add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "detect",
+        help="events of recordings",
+        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any rate, any number of channels).",
+        epilog="example:\n  stapes detect dogs.stapes yard.flac --format audacity --out yard.txt",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, help="detector folder")
+    parser.add_argument("recordings", type=Path, nargs="+", metavar="recording", help="audio file")
+    _add_output(parser, default_format="dcase")
+    parser.add_argument("--force", action="store_true", help="replace an existing --out")
+    parser.set_defaults(run=_detect)
+
+
+def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "listen",
+        help="events from a microphone, as they happen",
+        description="Find events in what a microphone hears. Ctrl-C or SIGTERM completes open events and ends.",
+        epilog="example:\n  stapes listen --list-devices\n  stapes listen dogs.stapes --device 'USB Audio'",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
+    parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
+    parser.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
+    parser.add_argument("--list-devices", action="store_true", help="list the microphones and end")
+    parser.add_argument("--raw-rate", type=int, metavar="HZ", help="raw PCM on stdin: rate; default: the detector's")
+    parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
+    _add_output(parser, default_format="jsonl")
+    parser.add_argument("--to", action="append", default=[], metavar="TARGET", help=f"and here: {TARGETS}; repeatable")
+    parser.add_argument("--template", metavar="TEXT", help='body of webhooks, such as \'{"text": "$label at $utc"}\'')
+    parser.add_argument("--queue", type=Path, metavar="DIR", help="where records wait for the network")
+    parser.set_defaults(run=_listen)
+
+
+def _add_output(parser: argparse.ArgumentParser, default_format: str) -> None:
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write events here instead of to stdout")
+    parser.add_argument("--format", choices=FORMATS, default=default_format, help="default: %(default)s")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "litert", "c"),
+        default="auto",
+        help="what computes the model: LiteRT, or the detector's own compiled C, which is then built and run here",
+    )
+
+
+def _detect(arguments: argparse.Namespace) -> None:
+    from stapes.runtime.detect import EventTable, check_new, detect_files
+    from stapes.runtime.detector import Detector
+
+    table = EventTable(arguments.out, arguments.format, arguments.force)
+    if table.out is not None:
+        check_new(table.out, table.force)
+    detect_files(Detector.load(arguments.detector, arguments.engine), arguments.recordings, table)
+
+
+def _listen(arguments: argparse.Namespace) -> None:
+    if arguments.list_devices:
+        from stapes.runtime.microphone import list_devices
+
+        for device in list_devices():
+            default = "  (default)" if device.is_default else ""
+            print(f"{device.index:3d}  {device.name}: {device.channels} channels, {device.default_rate_hz} Hz{default}")
+        return
+    if arguments.detector is None:
+        raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
+    from stapes.runtime.live import ListenSettings, listen_command
+
+    listen_command(
+        ListenSettings(
+            detector=arguments.detector,
+            engine=arguments.engine,
+            device=arguments.device,
+            stdin=arguments.source == "-",
+            raw_rate_hz=arguments.raw_rate,
+            raw_channels=arguments.raw_channels,
+            out=arguments.out,
+            format=arguments.format,
+            targets=tuple(arguments.to),
+            template=arguments.template,
+            queue_dir=arguments.queue,
+        )
+    )

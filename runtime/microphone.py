@@ -57,6 +57,16 @@ class Microphone:
         return self.queue.get(timeout_s)
 
     @property
+    def lag_s(self) -> float:
+        """Seconds of audio that wait to be read."""
+        return self.queue.queued_frames / self.rate_hz
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio dropped because the reader was too slow, or that never came."""
+        return (self.queue.dropped_frames + self.queue.missing_frames) / self.rate_hz
+
+    @property
     def active(self) -> bool:
         """Whether PortAudio still believes in the stream."""
         return bool(self._stream.is_active())

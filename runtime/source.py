@@ -32,6 +32,14 @@ class Source(Protocol):
     name: str
     rate_hz: int
 
+    @property
+    def lag_s(self) -> float:
+        """Seconds of audio that wait to be read."""
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio that were dropped because the reader was too slow."""
+
     def read(self, timeout_s: float) -> Block | Gap | None:
         """Return the next block or gap, an empty block after `timeout_s` without one, None at the end."""
 

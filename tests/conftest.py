@@ -24,3 +24,11 @@ def soundscapes() -> Path:
 def foreign_models() -> Path:
     """int8 models that others made (not part of the project)."""
     return _shared("models")
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector folder made in milliseconds without TensorFlow (tests/helpers/tiny_detector.py); do not change it."""
+    from tiny_detector import write_tiny_detector
+
+    return write_tiny_detector(tmp_path_factory.mktemp("detector") / "tiny.stapes").path

@@ -1,0 +1,81 @@
+"""Events of recordings, written as one table."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError, OutputError
+from stapes.firmware_sim.events import Event
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.console import Progress, note
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import EVENT_FORMATS, Annotation
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """Where events are written and how."""
+
+    out: Path | None  # None: stdout
+    format: str
+    force: bool = False
+
+
+def as_annotation(event: Event) -> Annotation:
+    """Turn a complete event into a row for a label file."""
+    return Annotation(event.onset, event.offset, event.label, event.confidence)
+
+
+def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTable) -> None:
+    """Write the events of every recording; all of them are looked at before the first is heard.
+
+    AudioError names the recording that cannot be read; then nothing is written to `table.out`.
+    """
+    if table.format == "audacity" and len(recordings) > 1:
+        raise ConfigError(
+            f"an Audacity label track holds one recording, got {len(recordings)}; use --format csv, or one call each"
+        )
+    files = [AudioFile(path, detector.sample_rate_hz) for path in recordings]
+    layout = EVENT_FORMATS[table.format]
+    progress = Progress("detect", len(files))
+    with open_table(table) as write:
+        write(layout.header)
+        for file in files:
+            for event in detector.detect(file):
+                write(layout.row(file.path.name if table.format == "dcase" else str(file.path), as_annotation(event)))
+            if file.clipped:
+                note(f"note: {file.path}: {file.clipped} samples were louder than full scale and were clipped")
+            progress.advance(file.path.name)
+    progress.close(f"{len(files)} recordings, {sum(file.duration_s for file in files) / 60:.1f} minutes")
+
+
+@contextmanager
+def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
+    """Yield what writes text to the table; a file appears under its name only when all of it is written."""
+    if table.out is None:
+        yield sys.stdout.write
+        return
+    check_new(table.out, table.force)
+    draft = table.out.with_name(f".{table.out.name}.new")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            yield file.write
+        draft.replace(table.out)
+    except OSError as error:
+        raise OutputError(f"{table.out}: cannot be written ({error.strerror})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_new(out: Path, force: bool) -> None:
+    """OutputError when `out` exists and may not be replaced, or its folder does not exist."""
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; name a file in it")
+    if out.exists() and not force:
+        raise OutputError(f"{out} exists already; choose another name, or replace it with --force")
+    if not out.absolute().parent.is_dir():
+        raise OutputError(
+            f"{out.absolute().parent} does not exist, so {out.name} cannot be written there; make it first"
+        )

@@ -1,0 +1,159 @@
+"""The device's loop in Python: blocks of PCM in, scores and events out, in bounded memory.
+
+    detector = Detector.load("pops.stapes")
+    for event in detector.detect("hall.flac"):
+        print(event.onset, event.offset, event.label)
+
+Features come from the C frontend of the device, events from its C event decoder; only what computes the model's step
+can be chosen (`engine`), and both choices give the same bits.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.errors import AudioError, ConfigError
+from stapes.firmware_sim.events import Event, EventDecoder, completed
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.frontend import Frontend
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.engine import Engine, LitertEngine
+
+BLOCK_SAMPLES = 1 << 16  # whole recordings are cut into blocks of this size
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one block of PCM led to; a block shorter than a step often leads to nothing."""
+
+    features: NDArray[np.int8]  # [frames, bands], a whole number of steps
+    scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
+    events: list[Event]  # announced (offset_sample None) and completed, in the order they happened
+
+
+class Detector:
+    """A detector folder, ready to listen. One stream at a time; `reset` begins another."""
+
+    def __init__(self, folder: DetectorFolder, engine: Engine) -> None:
+        self.folder = folder
+        self._engine = engine
+        self._frontend = Frontend(folder.tables)
+        self._decoder = EventDecoder(folder.classes, folder.events, folder.clock)
+        self._step_samples = folder.clock.step_samples
+        # A step needs its last frame whole.
+        self._reach_samples = self._step_samples - folder.frontend.hop_samples + folder.frontend.window_samples
+        self._pending: NDArray[np.int16]  # what the next step still needs, at most a window and a step
+        self._begin(0)
+
+    @classmethod
+    def load(cls, path: str | Path, engine: str = "auto") -> "Detector":
+        """Read and check a detector folder and choose what computes its steps.
+
+        engine: "litert" for LiteRT's reference kernels, "c" for the folder's compiled C library, which is built and run
+        on this machine, "auto" for LiteRT.
+        DetectorFolderError when the folder is incomplete or of another frontend; ConfigError for an unknown engine.
+        """
+        folder = read_folder(path)
+        if engine in ("auto", "litert"):
+            return cls(folder, LitertEngine(folder))
+        raise ConfigError(f"engine {engine!r} is not known; use auto or litert")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, in the order of the scores' columns."""
+        return self.folder.classes
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of the PCM that `push`, `scores` and `detect` take; runtime.audio converts to it."""
+        return self.folder.frontend.sample_rate_hz
+
+    @property
+    def position_samples(self) -> int:
+        """Where the next sample pushed will stand, counted from the start of the stream, gaps included."""
+        return self._position
+
+    def scores(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
+        """int16[samples] -> int8[steps, classes] of a whole recording; ends a stream in progress.
+
+        A step needs `frames_per_step` whole frames; what is left at the end makes no step.
+        """
+        self.reset()
+        scores = [self.hear(block).scores for block in _cut(pcm)]
+        self.reset()
+        return np.concatenate([np.zeros((0, len(self.classes)), np.int8), *scores])
+
+    def detect(self, recording: NDArray[np.int16] | AudioFile | str | Path) -> list[Event]:
+        """Complete events of a whole recording, by onset; ends a stream in progress.
+
+        recording: int16[samples] at `sample_rate_hz`, or a file at any rate, read block by block.
+        AudioError when the file cannot be read.
+        """
+        if isinstance(recording, np.ndarray):
+            return completed(self.stream(_cut(recording)))
+        file = recording if isinstance(recording, AudioFile) else AudioFile(recording, self.sample_rate_hz)
+        return completed(self.stream(file.blocks()))
+
+    def stream(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
+        """Events as they happen over int16 blocks of any size: announced (no offset yet), then again when complete."""
+        self.reset()
+        for block in blocks:
+            yield from self.push(block)
+        yield from self.flush()
+
+    def push(self, block: NDArray[np.int16]) -> list[Event]:
+        """Take int16[n], any n, and return the events that were announced or completed."""
+        return self.hear(block).events
+
+    def hear(self, block: NDArray[np.int16]) -> Heard:
+        """Take int16[n], any n, and return features, scores and events of the steps that it completed."""
+        if block.dtype != np.int16 or block.ndim != 1:
+            raise AudioError(
+                f"the detector takes int16[samples] at {self.sample_rate_hz} Hz, got {block.dtype}{list(block.shape)}; "
+                "runtime.audio converts files and streams"
+            )
+        pcm = np.concatenate([self._pending, block])
+        self._position += len(block)
+        n_steps = max(0, (len(pcm) - self._reach_samples) // self._step_samples + 1)
+        self._pending = pcm[n_steps * self._step_samples :]
+        if n_steps == 0:
+            return Heard(
+                np.zeros((0, self.folder.frontend.n_bands), np.int8), np.zeros((0, len(self.classes)), np.int8), []
+            )
+        covered = (n_steps - 1) * self._step_samples + self._reach_samples
+        features = self._frontend.features(pcm[:covered])
+        scores = self._engine.run(features.reshape(n_steps, self.folder.frames_per_step, -1))
+        return Heard(features, scores, self._decoder.push(scores))
+
+    def flush(self) -> list[Event]:
+        """End the recording: complete the open events and return them; the next block begins another recording."""
+        events = self._decoder.flush()
+        self.reset()
+        return events
+
+    def gap(self, lost_samples: int) -> list[Event]:
+        """Say that `lost_samples` never came: open events end here, and the clock goes on behind the gap.
+
+        Features, model state and event decoder start afresh there, as they do on the device after an overrun.
+        """
+        events = self._decoder.flush()
+        self._begin(self.position_samples + lost_samples)
+        return events
+
+    def reset(self) -> None:
+        """Forget everything that was heard; the next sample is number 0."""
+        self._begin(0)
+
+    def _begin(self, first_sample: int) -> None:
+        self._position = first_sample
+        self._pending = np.zeros(0, np.int16)
+        self._engine.reset()
+        self._decoder.reset(first_sample)
+
+
+def _cut(pcm: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
+    for start in range(0, len(pcm), BLOCK_SAMPLES):
+        yield pcm[start : start + BLOCK_SAMPLES]

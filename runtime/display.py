@@ -1,0 +1,84 @@
+"""What a person sees while `stapes listen` runs in a terminal."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from stapes.runtime.detector import Detector
+from stapes.runtime.listen import Update
+from stapes.runtime.sinks.record import Record
+from stapes.runtime.source import Source
+
+REFRESH_S = 0.125
+BAR = 40
+EVENTS = 8
+
+
+class Display:
+    """Level, score and rate per class, the last events, and how well the machine keeps up."""
+
+    def __init__(self, detector: Detector, source: Source, console: Console | None = None) -> None:
+        self._detector, self._source = detector, source
+        self._level, self._now_s = 0.0, 0.0
+        self._scores = [0.0] * len(detector.classes)
+        self._last: deque[Record] = deque(maxlen=EVENTS)
+        self._recent: deque[tuple[float, str]] = deque()  # (onset, class) of the last minute
+        self._shown_s = 0.0
+        self._live = Live(console=console or Console(stderr=True), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def update(self, update: Update, records: Sequence[Record]) -> None:
+        """Take one block; the screen changes a few times per second only."""
+        self._level = max(update.level, 0.8 * self._level)
+        self._now_s = update.end_sample / self._detector.sample_rate_hz
+        if len(update.heard.scores):
+            self._scores = [(int(score) + 128) / 256 for score in update.heard.scores.max(axis=0)]
+        for record in records:
+            self._last.appendleft(record)
+            if record.kind == "event":
+                self._recent.append((record.onset, record.label))
+        while self._recent and self._recent[0][0] < self._now_s - 60:
+            self._recent.popleft()
+        if time.monotonic() - self._shown_s >= REFRESH_S:
+            self._shown_s = time.monotonic()
+            self._live.update(self.render(), refresh=True)
+
+    def close(self) -> None:
+        """Clear the screen's part that was used."""
+        self._live.stop()
+
+    def render(self) -> Group:
+        """Build the picture."""
+        head = Text(f"{self._source.name}  {self._now_s:8.1f} s  ", style="bold")
+        head.append(f"lag {self._source.lag_s * 1000:.0f} ms  dropped {self._source.dropped_s:.1f} s", style="dim")
+        return Group(head, self._bars(), self._events())
+
+    def _bars(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        decibels = 20 * math.log10(max(self._level, 1e-5))
+        table.add_row("level", _bar(1 + decibels / 60), f"{decibels:.0f} dB", "")
+        for label, score, setting in zip(
+            self._detector.classes, self._scores, self._detector.folder.events, strict=True
+        ):
+            style = "bold green" if score >= (setting.on_score + 128) / 256 else ""
+            rate = sum(1 for _, other in self._recent if other == label)
+            table.add_row(Text(label, style), Text(_bar(score), style), f"{score:.2f}", f"{rate}/min")
+        return table
+
+    def _events(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for record in self._last:
+            confidence = f"{record.confidence:.2f}" if record.confidence is not None else ""
+            what = record.label if record.kind == "event" else f"{record.kind}: {record.label}"
+            table.add_row(record.utc[11:23], what, f"{record.offset - record.onset:.2f} s", confidence)
+        return table
+
+
+def _bar(share: float) -> str:
+    return "█" * round(min(1.0, max(0.0, share)) * BAR)

@@ -1,0 +1,63 @@
+"""What computes the model's step: LiteRT's reference kernels, or the detector's compiled C; the same bits."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.folder import DetectorFolder
+
+
+class Engine(Protocol):
+    """Runs steps one after the other and keeps the states between them."""
+
+    def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:
+        """int8[steps, frames_per_step, bands] -> scores int8[steps, classes]."""
+
+    def reset(self) -> None:
+        """Put every state at its zero point."""
+
+
+class LitertEngine:
+    """LiteRT with the `BUILTIN_REF` kernels: the contract that the compiled model is held to."""
+
+    def __init__(self, folder: DetectorFolder) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self._interpreter = Interpreter(
+            model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+        )
+        self._interpreter.allocate_tensors()
+        # The folder lists the tensors in the subgraph's order, which is LiteRT's.
+        details = self._interpreter.get_input_details()
+        inputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_inputs, details, strict=True)}
+        details = self._interpreter.get_output_details()
+        outputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_outputs, details, strict=True)}
+        self._features, self._scores = inputs.pop("features"), outputs.pop("scores")
+        self._states = [(inputs[name], outputs[name]) for name in inputs]
+        shapes = {spec.name: spec.shape for spec in folder.model_inputs}
+        self._features_shape = shapes["features"]
+        self._start = [
+            (inputs[spec.name], np.full(spec.shape, spec.zero_point, np.int8))
+            for spec in folder.model_inputs
+            if spec.name in inputs
+        ]
+        self._n_classes = len(folder.classes)
+        self.reset()
+
+    def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:
+        """int8[steps, frames_per_step, bands] -> scores int8[steps, classes]."""
+        model = self._interpreter
+        scores = np.empty((len(features), self._n_classes), np.int8)
+        for step, frames in enumerate(features):
+            model.set_tensor(self._features, frames.reshape(self._features_shape))
+            model.invoke()
+            scores[step] = model.get_tensor(self._scores).reshape(-1)
+            for state, new_state in self._states:
+                model.set_tensor(state, model.get_tensor(new_state))
+        return scores
+
+    def reset(self) -> None:
+        """Put every state at its zero point."""
+        for state, start in self._start:
+            self._interpreter.set_tensor(state, start)

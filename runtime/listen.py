@@ -1,0 +1,60 @@
+"""The live loop: a source's blocks and gaps through converter and detector, on one clock that gaps do not stop."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.events import Event
+from stapes.runtime.audio import Converter
+from stapes.runtime.detector import Detector, Heard
+from stapes.runtime.source import Gap, Source
+
+WAIT_S = 0.2  # how soon a request to stop is seen while no audio comes
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one block or gap led to."""
+
+    start_sample: int  # where the block or gap began, at the detector's rate
+    end_sample: int  # how far the clock is now
+    pcm: NDArray[np.int16]  # what came between, a gap's tail of the resampler included
+    heard: Heard
+    level: float = 0.0  # loudest sample of the block, 0..1
+    gap: Gap | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        """Announced and completed events, in the order they happened."""
+        return self.heard.events
+
+
+def listen(detector: Detector, source: Source, stopped: Callable[[], bool]) -> Iterator[Update]:
+    """Yield an update per block until the source ends or `stopped()`; the last one holds what flushing completed."""
+    detector.reset()
+    rate_hz = detector.sample_rate_hz
+    converter = Converter(source.rate_hz, rate_hz)
+    clock = Fraction(0)  # samples, exact over any number of gaps
+    while not stopped() and (item := source.read(WAIT_S)) is not None:
+        start = detector.position_samples
+        if isinstance(item, Gap):
+            tail = converter.flush()
+            heard = detector.hear(tail)
+            clock += Fraction(item.lost_frames * rate_hz, item.rate_hz)
+            heard.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
+            converter = Converter(source.rate_hz, rate_hz)
+            yield Update(start, detector.position_samples, tail, heard, gap=item)
+        elif len(item):
+            clock += Fraction(len(item) * rate_hz, converter.source_rate_hz)
+            pcm = converter.push(item)
+            yield Update(
+                start, detector.position_samples + len(pcm), pcm, detector.hear(pcm), float(np.abs(item).max())
+            )
+    start, tail = detector.position_samples, converter.flush()
+    heard = detector.hear(tail)
+    end = detector.position_samples
+    heard.events.extend(detector.flush())
+    yield Update(start, end, tail, heard)

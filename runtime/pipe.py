@@ -1,0 +1,88 @@
+"""Audio from another program through a pipe: raw PCM, or WAV as ffmpeg and arecord write it into one."""
+
+import os
+import select
+import struct
+from typing import Any
+
+import numpy as np
+
+from stapes.firmware_sim.errors import AudioError
+from stapes.runtime.source import Block, Gap
+
+BLOCK_S = 0.1
+_INT16: np.dtype[Any] = np.dtype("<i2")
+_KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  # (kind, bits) of a WAV
+
+
+class Pipe:
+    """A file descriptor that gives WAV, or raw int16 little-endian at `rate_hz` with `channels` where no WAV begins.
+
+    It is read no faster than it is heard: the writer waits. AudioError for a WAV whose samples are not 16 or 32 bit PCM
+    or 32 bit float.
+    """
+
+    def __init__(self, descriptor: int, rate_hz: int, channels: int) -> None:
+        self.name, self.lag_s, self.dropped_s = "stdin", 0.0, 0.0
+        self.rate_hz, self.channels, self._sample = rate_hz, channels, _INT16
+        self._descriptor, self._ended = descriptor, False
+        self._bytes = self._read_exactly(4)
+        if self._bytes == b"RIFF":
+            self._read_header()
+
+    def read(self, timeout_s: float) -> Block | Gap | None:
+        """Return what has come, at most BLOCK_S; an empty block after `timeout_s` without any, None at the end."""
+        frame = self._sample.itemsize * self.channels
+        if not self._ended and len(self._bytes) < frame and not self._readable(timeout_s):
+            return np.zeros((0, self.channels), np.float32)
+        if not self._ended:
+            more = os.read(self._descriptor, max(frame, int(self.rate_hz * BLOCK_S) * frame))
+            self._ended = not more
+            self._bytes += more
+        whole = len(self._bytes) // frame * frame
+        if self._ended and not whole:
+            return None
+        samples = np.frombuffer(self._bytes[:whole], self._sample).reshape(-1, self.channels)
+        self._bytes = self._bytes[whole:]
+        return _as_float(samples)
+
+    def close(self) -> None:
+        """Leave the descriptor to whoever opened it."""
+
+    def _readable(self, timeout_s: float) -> bool:
+        return bool(select.select([self._descriptor], [], [], timeout_s)[0])
+
+    def _read_exactly(self, count: int) -> bytes:
+        parts = b""
+        while len(parts) < count and (more := os.read(self._descriptor, count - len(parts))):
+            parts += more
+        return parts
+
+    def _read_header(self) -> None:
+        self._read_exactly(8)
+        while len(head := self._read_exactly(8)) == 8:
+            name, length = struct.unpack("<4sI", head)
+            if name == b"data":
+                self._bytes = b""
+                return
+            body = self._read_exactly(length + length % 2)
+            if name == b"fmt ":
+                self._take_format(body)
+        raise AudioError("stdin: a WAV that ends before its samples begin")
+
+    def _take_format(self, body: bytes) -> None:
+        kind, self.channels, self.rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)
+        if kind == 0xFFFE and len(body) >= 26:  # extensible: the true kind heads the GUID
+            (kind,) = struct.unpack_from("<H", body, 24)
+        if (kind, bits) not in _KNOWN or not self.channels or not self.rate_hz:
+            raise AudioError(
+                f"stdin: a WAV of kind {kind} with {bits} bits, {self.channels} channels at {self.rate_hz} Hz; "
+                "give 16 bit PCM (ffmpeg: -c:a pcm_s16le)"
+            )
+        self._sample = _KNOWN[kind, bits]
+
+
+def _as_float(samples: np.ndarray) -> Block:
+    if samples.dtype.kind == "f":
+        return np.nan_to_num(samples.astype(np.float32))
+    return samples.astype(np.float32) * np.float32(2.0 ** (1 - 8 * samples.dtype.itemsize))

@@ -1,0 +1,89 @@
+"""A microphone that comes back: watched, closed when it is dead, opened again with growing pauses."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+from stapes.firmware_sim.errors import AudioError
+from stapes.runtime.console import note
+from stapes.runtime.microphone import Microphone
+from stapes.runtime.source import Block, Gap
+
+NO_DATA_S = 2.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+
+
+class Reconnecting:
+    """A source that outlives its microphone.
+
+    PortAudio tells of a lost device in three ways: no more data, a stream that is no longer active, an OSError. All end
+    in a gap of no length, which completes what is open, and a gap as long as the microphone was away once it is back.
+    """
+
+    def __init__(self, connect: Callable[[], Microphone], now_s: Callable[[], float] = time.monotonic) -> None:
+        self._connect, self._now_s = connect, now_s
+        self._microphone: Microphone | None = connect()
+        self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
+        self._heard_at_s = now_s()
+        self._next_try_s, self._wait_s = 0.0, FIRST_WAIT_S
+        self.reconnections = 0
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds of audio that wait to be read."""
+        return self._microphone.lag_s if self._microphone else 0.0
+
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio dropped since the last connection because the reader was too slow."""
+        return self._microphone.dropped_s if self._microphone else 0.0
+
+    def read(self, timeout_s: float) -> Block | Gap | None:
+        """Return the next block or gap; an empty block after `timeout_s` without one. Never ends."""
+        if self._microphone is None:
+            return self._try_again(timeout_s)
+        try:
+            item = self._microphone.read(timeout_s)
+            active = self._microphone.active
+        except OSError as error:
+            return self._lose(self._microphone, str(error))
+        if isinstance(item, Gap) or (item is not None and len(item)):
+            self._heard_at_s = self._now_s()
+            return item
+        if item is None or not active:
+            return self._lose(self._microphone, "the stream has stopped")
+        if self._now_s() - self._heard_at_s > NO_DATA_S:
+            return self._lose(self._microphone, f"no audio for {NO_DATA_S:g} s")
+        return item
+
+    def close(self) -> None:
+        """Give the microphone back, if there is one."""
+        if self._microphone is not None:
+            self._microphone.close()
+
+    def _lose(self, microphone: Microphone, reason: str) -> Gap:
+        note(f"note: microphone {self.name!r} lost ({reason}); trying to get it back")
+        with suppress(OSError):
+            microphone.close()
+        self._microphone, self._wait_s = None, FIRST_WAIT_S
+        self._next_try_s = self._now_s() + self._wait_s
+        return Gap(0, self.rate_hz, f"microphone lost: {reason}")
+
+    def _try_again(self, timeout_s: float) -> Block | Gap:
+        if self._now_s() < self._next_try_s:
+            time.sleep(min(timeout_s, max(0.0, self._next_try_s - self._now_s())))
+            return np.zeros((0, 1), np.float32)
+        try:
+            self._microphone = self._connect()
+        except AudioError:
+            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+            self._next_try_s = self._now_s() + self._wait_s
+            return np.zeros((0, 1), np.float32)
+        away_s = self._now_s() - self._heard_at_s
+        self._heard_at_s = self._now_s()
+        self.reconnections += 1
+        self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
+        note(f"note: microphone {self.name!r} is back after {away_s:.1f} s")
+        return Gap(round(away_s * self.rate_hz), self.rate_hz, "microphone away")

@@ -1,0 +1,84 @@
+"""Records to an MQTT broker."""
+
+import os
+import threading
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.sinks.outbox import UnreachableError
+
+ANSWER_S = 10.0
+
+
+class MqttReceiver:
+    """Publishes with QoS 1: a record counts as delivered when the broker has acknowledged it.
+
+    url: mqtt://[user[:password]@]host[:port]/topic, mqtts:// for TLS. The password may come from the environment
+    variable STAPES_MQTT_PASSWORD instead. ConfigError when paho-mqtt is missing or the topic is.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            import paho.mqtt.client as paho
+        except ImportError:
+            raise ConfigError("MQTT needs paho-mqtt, which is not installed: pip install 'stapes[mqtt]'") from None
+        parts = urlsplit(url)
+        self._secure, self._user = parts.scheme == "mqtts", parts.username
+        self._password = parts.password or os.environ.get("STAPES_MQTT_PASSWORD")
+        self._host, self._port = parts.hostname or "", parts.port or (8883 if self._secure else 1883)
+        self._topic = unquote(parts.path.lstrip("/"))
+        self.name = f"{parts.scheme}://{self._host}:{self._port}/{self._topic}"
+        if not self._host or not self._topic or set(self._topic) & set("+#"):
+            raise ConfigError(f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC, a topic without + and #")
+        self._paho: Any = paho
+        self._client: Any = None
+
+    def deliver(self, key: str, payload: str) -> None:
+        """Publish and wait for the broker's acknowledgement. UnreachableError without one."""
+        del key  # it stands in the payload
+        try:
+            client = self._connected()
+            message = client.publish(self._topic, payload, qos=1)
+            message.wait_for_publish(ANSWER_S)
+            acknowledged = message.is_published()
+        except (OSError, RuntimeError, ValueError) as error:
+            self.close()
+            raise UnreachableError(str(error)) from None
+        if not acknowledged:
+            # The client would send it again by itself: it is thrown away, since the outbox does that.
+            self.close()
+            raise UnreachableError(f"no acknowledgement within {ANSWER_S:g} s")
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
+
+    def _connected(self) -> Any:
+        if self._client is not None and self._client.is_connected():
+            return self._client
+        self.close()
+        client = self._paho.Client(self._paho.CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
+        if self._secure:
+            client.tls_set()
+        if self._user:
+            client.username_pw_set(unquote(self._user), unquote(self._password) if self._password else None)
+        answered, refusals = threading.Event(), []
+
+        def on_connect(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            if reason.is_failure:
+                refusals.append(str(reason))
+            answered.set()
+
+        client.on_connect = on_connect
+        client.connect(self._host, self._port)
+        client.loop_start()
+        self._client = client
+        if not answered.wait(ANSWER_S):
+            raise OSError(f"no answer within {ANSWER_S:g} s")
+        if refusals:
+            raise OSError(f"refused: {refusals[0]}")
+        return client

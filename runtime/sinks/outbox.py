@@ -1,0 +1,130 @@
+"""Records on their way to a receiver elsewhere: on disk first, then sent in order, with retry and back-off."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.console import note
+from stapes.runtime.sinks.record import Record
+from stapes.runtime.sinks.sqlite import open_database
+
+QUEUE = """CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, payload TEXT NOT NULL, refused TEXT)"""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+LAST_TRY_S = 5.0  # how long closing waits for what is still queued
+
+
+class UnreachableError(Exception):
+    """The receiver did not take a record now; it is tried again."""
+
+
+class RefusedError(Exception):
+    """The receiver will never take this record; it is kept in the queue file as refused, and the next one is sent."""
+
+
+class Receiver(Protocol):
+    """Somewhere else: an MQTT broker, a web server."""
+
+    name: str
+
+    def deliver(self, key: str, payload: str) -> None:
+        """Return when the receiver has the record for certain. Raises UnreachableError or RefusedError."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Outbox:
+    """A sink that loses nothing while the network, the receiver or the machine is down.
+
+    A record is deleted from the queue only after the receiver confirmed it. When the process dies in between it is
+    sent again with the same key: a receiver that remembers keys gets each exactly once, and all get them in order.
+    """
+
+    def __init__(self, path: Path, receiver: Receiver) -> None:
+        self._path, self._receiver = path, receiver
+        self._lock = _lock(path)
+        self._database = open_database(path, QUEUE)
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._send_all, name=f"outbox {receiver.name}", daemon=True)
+        self._thread.start()
+
+    def write(self, record: Record) -> None:
+        """Queue the record on disk. OSError when that fails."""
+        try:
+            self._database.execute(
+                "INSERT OR IGNORE INTO outbox (key, payload) VALUES (?, ?)", (record.key, record.as_json())
+            )
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path}: {error}") from error
+        self._wake.set()
+
+    def waiting(self) -> int:
+        """How many records have not been confirmed yet."""
+        (count,) = self._database.execute("SELECT count(*) FROM outbox WHERE refused IS NULL").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Send what is queued if that takes no longer than LAST_TRY_S; the rest is sent by the next start."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(LAST_TRY_S)
+        if left := self.waiting():
+            note(f"note: {left} records for {self._receiver.name} wait in {self._path} and are sent at the next start")
+        if not self._thread.is_alive():
+            self._receiver.close()
+            self._database.close()
+        os.close(self._lock)
+
+    def _send_all(self) -> None:
+        wait_s, down = FIRST_WAIT_S, False
+        while True:
+            self._wake.clear()
+            try:
+                row = self._oldest()
+                if row is not None:
+                    self._send(*row)
+            except (UnreachableError, sqlite3.Error) as error:
+                if not down:
+                    note(f"note: {self._receiver.name} cannot be reached ({error}); records wait in {self._path}")
+                down = True
+                if self._closing.wait(wait_s):
+                    return
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                continue
+            if down:
+                note(f"note: {self._receiver.name} is back; {self.waiting()} records are on their way")
+            wait_s, down = FIRST_WAIT_S, False
+            if row is None:
+                if self._closing.is_set():
+                    return
+                self._wake.wait()
+
+    def _oldest(self) -> tuple[int, str, str] | None:
+        query = "SELECT number, key, payload FROM outbox WHERE refused IS NULL ORDER BY number LIMIT 1"
+        row: tuple[int, str, str] | None = self._database.execute(query).fetchone()
+        return row
+
+    def _send(self, number: int, key: str, payload: str) -> None:
+        try:
+            self._receiver.deliver(key, payload)
+        except RefusedError as error:
+            note(f"note: {self._receiver.name} refused a record for good ({error}); it stays in {self._path}")
+            self._database.execute("UPDATE outbox SET refused = ? WHERE number = ?", (str(error), number))
+        else:
+            self._database.execute("DELETE FROM outbox WHERE number = ?", (number,))
+
+
+def _lock(path: Path) -> int:
+    """Keep the queue to one process: two would send its records twice and out of order."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise OutputError(f"{path}: another stapes sends from this queue; give this one its own with --queue") from None
+    return lock

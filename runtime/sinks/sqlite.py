@@ -1,0 +1,75 @@
+"""Records in an SQLite database: a table for people and programs, and the queue in front of the network."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.console import note
+from stapes.runtime.sinks.record import Record
+
+RECORDS = """CREATE TABLE IF NOT EXISTS records (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, onset REAL NOT NULL,
+    offset REAL NOT NULL, onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, utc TEXT NOT NULL,
+    confidence REAL, per_minute REAL)"""
+
+
+def open_database(path: Path, schema: str) -> sqlite3.Connection:
+    """Open or make a database that survives the death of the process, and of the machine, at any moment.
+
+    A file that is no sound database is moved aside (`.damaged`), which is said. OutputError when it cannot be opened.
+    """
+    try:
+        return _open(path, schema)
+    except sqlite3.OperationalError as error:
+        raise OutputError(f"{path}: cannot be opened as a database ({error})") from error
+    except sqlite3.DatabaseError as error:
+        aside = _free_name(path.with_name(path.name + ".damaged"))
+        os.replace(path, aside)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        note(f"note: {path} is damaged ({error}); moved to {aside.name}, a new one is begun")
+        return _open(path, schema)
+
+
+def _open(path: Path, schema: str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        database.execute(schema)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _free_name(path: Path) -> Path:
+    number = 0
+    while (candidate := path if number == 0 else path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    return candidate
+
+
+class SqliteSink:
+    """Table `records`, one row per record, on disk when `write` returns; a record written again changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = open_database(path, RECORDS)
+
+    def write(self, record: Record) -> None:
+        """Insert the record. OSError when the disk is full or the file cannot be written."""
+        columns = record.__dict__
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        try:
+            self._database.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", tuple(columns.values()))
+        except sqlite3.Error as error:
+            raise OSError(f"{self._path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
