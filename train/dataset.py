@@ -4,6 +4,7 @@ DATASET/                  train/, val/, test/ inside it are the splits; else rec
   **/*.wav .flac .ogg …   audio, at any depth, any rate, any number of channels
   labels.tsv              filename, onset, offset, event_label [, group]; in the split or in DATASET; audio it does not
                           name is free of events
+  events_meta.tsv         optional, beside labels.tsv: the same rows with further columns, such as snr_db and source
   **/*.txt                without labels.tsv: an Audacity label track per recording, same stem; audio without one is
                           not annotated and left out
   label_map.tsv           optional: label, class; an empty class means that the label is ignored

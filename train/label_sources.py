@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError, LabelError
@@ -27,14 +28,25 @@ class TableOfLabels:
     def labels(self) -> Labels:
         """Return the annotations of every recording; rows that name no recording are errors."""
         labels: Labels = {file: [] for file in self._audio}
+        further = self._further_columns()
         for name, events in read_dcase(self.path, self._found.errors).items():
             file = self._match(name)
             if file is None:
                 place = events[0].place if events else str(self.path)
                 self._found.error(DatasetError(f"{place}: {name!r} {self._why_not(name)}"))
             else:
-                labels[file] += events
+                labels[file] += [replace(e, columns={**e.columns, **further.get(_key(file, e), {})}) for e in events]
         return labels
+
+    def _further_columns(self) -> dict[tuple[Path, int, int, str], dict[str, str]]:
+        """Return what an events_meta.tsv beside the table says of each of its rows, such as snr_db and source."""
+        path = self.path.with_name("events_meta.tsv")
+        further: dict[tuple[Path, int, int, str], dict[str, str]] = {}
+        for name, events in (read_dcase(path, self._found.errors) if path.is_file() else {}).items():
+            file = self._match(name)
+            if file is not None:
+                further |= {_key(file, each): dict(each.columns) for each in events}
+        return further
 
     def groups(self) -> dict[Path, str]:
         """Return what the column `group` says; empty without that column. A recording in two groups is an error."""
@@ -62,6 +74,10 @@ class TableOfLabels:
         alike = [each.name for each in sorted(self._audio) if each.stem == relative.stem]
         hint = f"is {alike[0]} meant?" if alike else "add the recording or delete its rows"
         return f"is no recording below {self.path.parent}; {hint}"
+
+
+def _key(file: Path, event: Annotation) -> tuple[Path, int, int, str]:
+    return file, round(event.onset * 1e6), round(event.offset * 1e6), event.label
 
 
 def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Labels:

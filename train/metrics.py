@@ -6,13 +6,13 @@ sed_eval, the referee in the tests). Times are compared in whole microseconds, s
 is within it wherever it stands. Recordings without annotations count: what is detected in them is a false alarm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bipartite_matching
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
@@ -91,6 +91,40 @@ def match_events(
     return [(row, int(column)) for row, column in enumerate(partner) if column >= 0]
 
 
+def nearest_pairs(
+    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
+) -> list[tuple[int, int]]:
+    """Return pairs as `match_events` does, of all maximum matchings the one with the least sum of onset distances."""
+    rows, columns = _candidates(reference, detected, collar)
+    if not len(rows):
+        return []
+    distance = np.abs(_microseconds(detected)[0][columns] - _microseconds(reference)[0][rows]) + 1.0
+    # every annotated event may also stay alone, at a price that no sum of distances reaches
+    n, alone = len(reference), np.arange(len(reference))
+    weights = np.concatenate([distance, np.full(n, distance.sum() + 1.0)])
+    cells = np.concatenate([rows, alone]), np.concatenate([columns, len(detected) + alone])
+    found, partner = min_weight_full_bipartite_matching(csr_array((weights, cells), shape=(n, len(detected) + n)))
+    return [(int(row), int(column)) for row, column in zip(found, partner, strict=True) if column < len(detected)]
+
+
+def labelled_pairs(
+    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
+) -> list[tuple[int, int]]:
+    """Return the `nearest_pairs` of each label, as indices into the whole lists."""
+    pairs = []
+    for label in sorted({each.label for each in reference}):
+        own = [index for index, each in enumerate(reference) if each.label == label]
+        same = [index for index, each in enumerate(detected) if each.label == label]
+        near = nearest_pairs([reference[i] for i in own], [detected[j] for j in same], collar)
+        pairs += [(own[i], same[j]) for i, j in near]
+    return pairs
+
+
+def without(events: Sequence[Annotation], indices: Collection[int]) -> list[Annotation]:
+    """Return the events at other indices: what pairs leave over."""
+    return [each for index, each in enumerate(events) if index not in indices]
+
+
 def _candidates(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -159,12 +193,35 @@ def f1(counts: np.ndarray) -> np.ndarray:
     return np.divide(2.0 * counts[..., TP], events, out=np.full(events.shape, np.nan), where=events > 0)
 
 
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part / whole, nan where whole is 0."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
 def macro_f1(counts: np.ndarray) -> np.ndarray:
     """Return the mean of `f1` over the classes (last axis but one) that have events; nan where none has."""
     scores = f1(counts)
     defined = ~np.isnan(scores)
     total = np.where(defined, scores, 0.0).sum(axis=-1)
     return np.divide(total, defined.sum(axis=-1), out=np.full(total.shape, np.nan), where=defined.any(axis=-1))
+
+
+def error_rate(reference: EventLists, detected: EventLists, recordings: Sequence[str], collar: Collar) -> Estimate:
+    """Return (substitutions + deletions + insertions) / annotated events, all classes together.
+
+    A substitution is a pair of events that match no event of their own class but each other but for the label. There
+    are as many as possible of them (sed_eval takes the first that fits).
+    """
+    counts = np.zeros((len(recordings), 2), np.int64)  # errors, annotated
+    for row, name in enumerate(recordings):
+        true, found = reference.get(name, ()), detected.get(name, ())
+        pairs = labelled_pairs(true, found, collar)
+        missed = without(true, {i for i, _ in pairs})
+        false = without(found, {j for _, j in pairs})
+        counts[row] = len(missed) + len(false) - len(match_events(missed, false, collar)), len(true)
+    total = counts.sum(0)
+    return estimate(float(ratio(total[0], total[1])), ratio(*(resample_weights(len(counts)) @ counts).T))
 
 
 def resample_weights(n_recordings: int, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:

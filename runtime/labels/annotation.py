@@ -27,9 +27,9 @@ class Problems:
     """Where the bad rows of a file go: raised at once, or collected so that a person sees all of them.
 
     >>> problems = Problems(collected := [])
-    >>> problems.add("a.txt:3", "onset 'x' is not a number of seconds")
+    >>> problems.add("a.txt:3", "onset 'x' is not a number")
     >>> str(collected[0])
-    "a.txt:3: onset 'x' is not a number of seconds"
+    "a.txt:3: onset 'x' is not a number"
     """
 
     def __init__(self, collected: list[StapesError] | None = None) -> None:
@@ -85,7 +85,7 @@ def parse_number(text: str, what: str, place: str) -> float:
     """Return a decimal number, with a point or a comma; LabelError names `what` and `place`."""
     text = text.strip()
     if not _DECIMAL.fullmatch(text):
-        raise LabelError(f"{place}: {what} {text!r} is not a number of seconds; correct the row or delete it")
+        raise LabelError(f"{place}: {what} {text!r} is not a number; correct the row or delete it")
     return float(text.replace(",", "."))
 
 

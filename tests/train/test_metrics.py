@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -17,10 +19,12 @@ from stapes.train.metrics import (
     TP,
     Collar,
     count_matches,
+    error_rate,
     event_scores,
     f1,
     f1_difference,
     match_events,
+    nearest_pairs,
 )
 
 with warnings.catch_warnings():
@@ -42,7 +46,9 @@ def _jittered(rng: np.random.Generator, events: Sequence[Annotation]) -> list[An
     return moved
 
 
-def _sed_eval_counts(reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar) -> np.ndarray:
+def _sed_eval(
+    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar
+) -> "sed_eval.sound_event.EventBasedMetrics":
     metric = sed_eval.sound_event.EventBasedMetrics(
         event_label_list=["a", "b"],
         t_collar=collar.onset_s,
@@ -55,6 +61,11 @@ def _sed_eval_counts(reference: Sequence[Annotation], detected: Sequence[Annotat
         for events in (reference, detected)
     ]
     metric.evaluate(*(sed_eval.util.event_list.dcase_util.containers.MetaDataContainer(each) for each in rows))
+    return metric
+
+
+def _sed_eval_counts(reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar) -> np.ndarray:
+    metric = _sed_eval(reference, detected, collar)
     return np.array([[metric.class_wise[label][key] for key in ("Ntp", "Nref", "Nsys")] for label in ("a", "b")])
 
 
@@ -104,6 +115,38 @@ def test_the_matching_is_the_largest_not_the_nearest_first() -> None:
     reference = [Annotation(0.0, 1, "a"), Annotation(0.2, 1, "a")]
     detected = [Annotation(0.15, 1, "a"), Annotation(0.39, 1, "a")]
     assert len(match_events(reference, detected, ONSET)) == 2
+
+
+def test_nearest_pairs_vs_trying_every_matching() -> None:
+    """Of all matchings of the largest size none has a smaller sum of onset distances."""
+    rng = np.random.default_rng(9)
+    for _ in range(60):
+        reference = [Annotation(t, t + 1, "a") for t in rng.integers(0, 60, rng.integers(1, 6)) / 100]
+        detected = [Annotation(t, t + 1, "a") for t in rng.integers(0, 60, rng.integers(1, 6)) / 100]
+        pairs = nearest_pairs(reference, detected)
+        assert len(pairs) == len(match_events(reference, detected))
+        best = min(
+            sum(abs(reference[i].onset - detected[j].onset) for i, j in zip(rows, columns, strict=True))
+            for rows in combinations(range(len(reference)), len(pairs))
+            for columns in permutations(range(len(detected)), len(pairs))
+            if all(abs(reference[i].onset - detected[j].onset) < 0.2001 for i, j in zip(rows, columns, strict=True))
+        )
+        assert sum(abs(reference[i].onset - detected[j].onset) for i, j in pairs) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("collar", [ONSET, ONSET_OFFSET], ids=["onset", "onset and offset"])
+def test_error_rate_vs_sed_eval(collar: Collar) -> None:
+    """Never larger, as it takes as many substitutions as there can be; equal where events are not crowded."""
+    rng = np.random.default_rng(4)
+    equal = 0
+    for _ in range(40):
+        reference = _events(rng, int(rng.integers(5, 15)), length_s=60)
+        detected = [replace(each, label=str(rng.choice(["a", "b"]))) for each in _jittered(rng, reference)]
+        referee = _sed_eval(reference, detected, collar).results_overall_metrics()["error_rate"]["error_rate"]
+        own = error_rate({"x": reference}, {"x": detected}, ["x"], collar).value
+        assert own <= referee + 1e-9
+        equal += own == pytest.approx(referee)
+    assert equal >= 35
 
 
 def test_touching_and_overlapping_events_of_one_class_are_judged() -> None:
