@@ -1,0 +1,22 @@
+/* Everything that firmware needs of a detector. */
+#ifndef STAPES_DETECTOR_H
+#define STAPES_DETECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "stapes_frontend_api.h"
+
+#include "stapes_events_api.h"
+
+#include "stapes_detector_api.h"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
