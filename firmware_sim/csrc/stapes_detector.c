@@ -47,6 +47,9 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
     uint32_t room = size - (written - LOAD_ACQUIRE(self->read)); /* 0..size, also where the indices have wrapped */
     uint32_t place = written & (size - 1);
 
+    if (n == 0) {
+        return 0; /* a gap ends with a sample */
+    }
     if (self->in_gap) {
         if (LOAD_ACQUIRE(self->closed) != self->gaps) {
             self->losing += n;
