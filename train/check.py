@@ -13,6 +13,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation, overlapping
 from stapes.train.dataset import Dataset, Recording, inspect_dataset, require_trainable
 from stapes.train.findings import Findings, Note
+from stapes.train.text import table
 
 PLACES_SHOWN = 20  # of one kind of note
 
@@ -138,14 +139,6 @@ def label_runs(events: Iterable[Annotation], step_s: float) -> int:
         runs += first > reached + 1 or runs == 0
         reached = max(reached, last)
     return runs
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield aligned lines; the first column to the left, figures to the right."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        yield "  ".join(cells).rstrip()
 
 
 def _problems(errors: Sequence[StapesError]) -> Iterator[str]:

@@ -43,10 +43,10 @@ class Estimate:
     high: float
 
     def __format__(self, spec: str) -> str:
-        """Return `value (low-high)`, each in the given format."""
+        """Return `value (low..high)`, each in the given format."""
         if np.isnan(self.value):
             return "-"
-        return f"{self.value:{spec}} ({self.low:{spec}}-{self.high:{spec}})"
+        return f"{self.value:{spec}} ({self.low:{spec}}..{self.high:{spec}})"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class EventScores:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON; figures that are not defined are None."""
-        return _without_nan(asdict(self))
+        return plain(asdict(self))
 
 
 def match_events(
@@ -303,7 +303,10 @@ def _class_scores(total: _Resampled, resampled: _Resampled, column: int) -> Clas
     )
 
 
-def _without_nan(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return nested dicts and lists with None for every nan, as JSON has no nan."""
     if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and np.isnan(value) else value

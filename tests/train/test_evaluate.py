@@ -1,0 +1,177 @@
+"""`stapes evaluate`: the deployed path over a dataset, and what it says about it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_detector import noise_bursts
+
+from stapes.runtime.audio import read_audio
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import Annotation
+from stapes.runtime.main import main
+from stapes.train.dataset import open_dataset
+from stapes.train.evaluate import evaluate, step_edges_s
+from stapes.train.judging import judge
+from stapes.train.metrics import event_scores
+
+BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.2, "rumble")]
+
+
+@pytest.fixture(scope="module")
+def bursts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recordings with bursts in val, one without one of its labels, and an event-free one with a false alarm."""
+    folder = tmp_path_factory.mktemp("bursts")
+    (folder / "val").mkdir()
+    for name, heard, labelled in (("a", BURSTS, BURSTS), ("b", BURSTS, BURSTS[1:]), ("quiet", BURSTS[:1], [])):
+        soundfile.write(folder / "val" / f"{name}.wav", noise_bursts(8.0, heard), 16_000)
+        rows = "".join(f"{onset}\t{offset}\t{label}\n" for onset, offset, label in labelled)
+        (folder / "val" / f"{name}.txt").write_text(rows)
+    return folder
+
+
+def test_the_events_judged_are_those_of_the_detector(tiny_detector: Path, bursts: Path) -> None:
+    detector = Detector.load(tiny_detector)
+    judged = judge(detector, open_dataset(bursts).splits["val"])
+    for each in judged:
+        events = Detector.load(tiny_detector).detect(each.recording.path)
+        assert each.detected == tuple(Annotation(e.onset, e.offset, e.label, e.confidence) for e in events)
+        pcm = read_audio(each.recording.path, detector.sample_rate_hz).pcm
+        np.testing.assert_array_equal(each.scores, Detector.load(tiny_detector).scores(pcm))
+
+
+def test_an_event_is_announced_when_the_last_sample_it_needs_was_heard(tiny_detector: Path, bursts: Path) -> None:
+    """Sample by sample around the moment: one sample less, and the event is not announced yet."""
+    detector = Detector.load(tiny_detector)
+    recording = open_dataset(bursts).splits["val"][0]
+    judged = judge(detector, [recording])[0]
+    pcm = read_audio(recording.path, 16_000).pcm
+    assert len(judged.announced_s) == len(judged.detected) == 4
+    for event, announced in zip(judged.detected, judged.announced_s, strict=True):
+        needed = round(announced * 16_000)
+        for heard, known in ((needed - 1, False), (needed, True)):
+            detector.reset()
+            onsets = [(each.label, each.onset) for each in detector.push(pcm[:heard])]
+            assert ((event.label, event.onset) in onsets) == known
+
+
+def test_the_figures_are_those_of_these_events(tiny_detector: Path, bursts: Path) -> None:
+    evaluation, judged = evaluate(tiny_detector, bursts)
+    figures = evaluation.figures
+    by_hand = event_scores(
+        {each.recording.name: each.recording.annotations for each in judged},
+        {each.recording.name: each.detected for each in judged},
+        {each.recording.name: each.recording.duration_s for each in judged},
+        ("rumble", "hiss"),
+    )
+    assert figures.events == by_hand
+    assert (by_hand.classes["hiss"].n_hits, by_hand.classes["hiss"].n_detected) == (3, 5)
+    assert by_hand.classes["hiss"].false_alarms_per_hour.value == pytest.approx(2 / (24 / 3600))
+    assert figures.error_rate_onset.value == pytest.approx(2 / 7)
+    assert figures.counting["hiss"].count_error.value == pytest.approx(2 / 3)
+    assert figures.timing["rumble"].n_hits == 4
+    assert 0 < figures.timing["rumble"].latency_ms.value < 300
+    assert figures.psds_1 < 1.0
+
+
+def test_scores_stand_where_their_events_stand(tiny_detector: Path) -> None:
+    """Step k of a detector that answers one step late stands for samples (k - 1) * 512 + 128 on."""
+    edges = step_edges_s(Detector.load(tiny_detector), 3)
+    np.testing.assert_allclose(edges, np.array([0, 128, 640, 1152]) / 16_000)
+
+
+def test_the_table_says_on_what_thresholds_were_chosen(
+    tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tiny_detector), str(bursts)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{tiny_detector} on val of {bursts}: 3 recordings, 0.4 min"
+    assert lines[1] == "thresholds were chosen on this part: expect less on other recordings"
+    row = next(line.split() for line in lines if line.startswith("hiss"))
+    assert row[:5] == ["hiss", "3", "5", "0.60", "1.00"]
+
+
+def test_json_holds_the_figures_and_no_nan(
+    tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--split", "val", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert printed["split"] == "val"
+    assert printed["figures"]["events"]["macro_f1_onset"]["value"] == pytest.approx((1 + 6 / 8) / 2)
+
+
+def test_test_is_judged_where_there_is_one(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
+    shutil.copytree(bursts, tmp_path / "data")
+    shutil.copytree(bursts / "val", tmp_path / "data" / "test")
+    evaluation, _ = evaluate(tiny_detector, tmp_path / "data")
+    assert (evaluation.split, evaluation.warning) == ("test", "")
+
+
+def test_recall_is_told_apart_by_further_columns(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(bursts, tmp_path / "data")
+    table = "filename\tonset\toffset\tevent_label\tsnr_db\n"
+    table += "a.wav\t1.0\t1.6\thiss\t15\na.wav\t3.2\t3.4\thiss\t-4\nb.wav\t2.5\t3\trumble\t15\n"
+    (tmp_path / "data" / "val" / "labels.tsv").write_text(table)
+    assert main(["evaluate", str(tiny_detector), str(tmp_path / "data")]) == 0
+    out = capsys.readouterr().out
+    lines = out[out.index("recall by snr_db") :].splitlines()[:3]
+    assert [line.split() for line in lines[1:]] == [
+        ["hiss", "0.00", "of", "1", "1.00", "of", "1"],
+        ["rumble", "-", "1.00", "of", "1"],
+    ]
+
+
+def _error(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(list(words)) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err.splitlines()[-1]
+
+
+def test_a_class_that_the_detector_does_not_know_is_named_by_file_and_line(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(bursts, tmp_path / "data")
+    (tmp_path / "data" / "val" / "b.txt").write_text("1\t2\thiss\n3\t4\tdog\n")
+    message = _error(capsys, "evaluate", str(tiny_detector), str(tmp_path / "data"))
+    assert message == (
+        f"error: {tmp_path}/data/val/b.txt:2: the detector does not know class 'dog', only rumble, hiss; "
+        f"rename or ignore it in {tmp_path}/data/label_map.tsv"
+    )
+    (tmp_path / "data" / "label_map.tsv").write_text("label\tclass\ndog\t\n")
+    assert evaluate(tiny_detector, tmp_path / "data")[0].figures.events.classes["hiss"].n_reference == 3
+
+
+def test_a_part_that_is_not_there_is_an_error(
+    tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = _error(capsys, "evaluate", str(tiny_detector), str(bursts), "--split", "test")
+    assert message == f"error: {bursts}: no test part in it (folders val/; parts: val); name another one"
+
+
+def test_a_recording_that_is_cut_off_stops_the_evaluation(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "val" / "a.flac"
+    path.parent.mkdir()
+    soundfile.write(path, noise_bursts(8.0, BURSTS), 16_000)
+    path.write_bytes(path.read_bytes()[:50_000])
+    (tmp_path / "val" / "a.txt").write_text("1\t2\thiss\n")
+    message = _error(capsys, "evaluate", str(tiny_detector), str(tmp_path))
+    assert message.startswith(f"error: {path}: ")
+
+
+def test_a_detector_that_is_incomplete_stops_the_evaluation_and_nothing_changes(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.stapes"
+    shutil.copytree(tiny_detector, broken)
+    (broken / "model.tflite").unlink()
+    before = sorted(bursts.rglob("*")) + sorted(broken.rglob("*"))
+    assert "model.tflite missing" in _error(capsys, "evaluate", str(broken), str(bursts))
+    assert sorted(bursts.rglob("*")) + sorted(broken.rglob("*")) == before

@@ -1,0 +1,121 @@
+"""How well a detector finds the events of recordings: every figure of one part of a dataset."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from stapes.runtime.console import note
+from stapes.runtime.detector import Detector
+from stapes.train.application import Counting, Recall, Timing, counting, recall_by, timing
+from stapes.train.dataset import open_dataset
+from stapes.train.findings import summary
+from stapes.train.judging import Judged, choose_split, judge, require_known_classes
+from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
+from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds
+from stapes.train.segments import SegmentScores, segment_scores
+
+WARNINGS = {
+    "train": "the detector was trained on this part: the figures say little about other recordings",
+    "val": "thresholds were chosen on this part: expect less on other recordings",
+}
+GROUPED_BY = ("snr_db", "source")  # further columns of the labels by which recall is shown
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is measured on some recordings, by the events and the scores of one detector."""
+
+    events: EventScores
+    error_rate_onset: Estimate
+    error_rate_onset_offset: Estimate
+    segments: SegmentScores
+    psds_1: float  # scenario 1: the times matter
+    psds_2: float  # scenario 2: telling classes apart matters
+    timing: dict[str, Timing]  # per class, as are the following
+    counting: dict[str, Counting]
+    recall_by: dict[str, dict[str, dict[str, Recall]]]  # column -> class -> group
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a detector on one part of a dataset."""
+
+    detector: str
+    dataset: str
+    split: str
+    warning: str  # why the figures flatter; empty where they do not
+    fingerprint: str  # of the data
+    figures: Figures
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; figures that are not defined are None."""
+        return plain(asdict(self))
+
+
+def evaluate(detector_path: Path, dataset_path: Path, split: str | None = None) -> tuple[Evaluation, list[Judged]]:
+    """Judge a detector on test, else val, else the part that is named; the detector is not changed.
+
+    Raises DetectorFolderError, DatasetError (unknown class or part), LabelError, AudioError.
+    """
+    detector = Detector.load(detector_path)
+    dataset = open_dataset(dataset_path)
+    for line in summary(dataset.notes):
+        note(f"note: {line}")
+    part = choose_split(dataset, split)
+    require_known_classes(detector, dataset.splits[part], dataset)
+    judged = judge(detector, dataset.splits[part])
+    evaluation = Evaluation(
+        detector=str(detector_path),
+        dataset=str(dataset_path),
+        split=part,
+        warning=WARNINGS.get(part, ""),
+        fingerprint=dataset.fingerprint(),
+        figures=measure(detector, judged),
+    )
+    return evaluation, judged
+
+
+def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:
+    """Return every figure of these recordings."""
+    reference = {each.recording.name: each.recording.annotations for each in judged}
+    detected = {each.recording.name: each.detected for each in judged}
+    announced = {each.recording.name: each.announced_s for each in judged}
+    durations = {each.recording.name: each.recording.duration_s for each in judged}
+    classes, names = detector.classes, list(durations)
+    scored = [scored_recording(detector, each) for each in judged]
+    return Figures(
+        events=event_scores(reference, detected, durations, classes),
+        error_rate_onset=error_rate(reference, detected, names, ONSET),
+        error_rate_onset_offset=error_rate(reference, detected, names, ONSET_OFFSET),
+        segments=segment_scores(reference, detected, durations, classes),
+        psds_1=psds(scored, classes, SCENARIO_1).value,
+        psds_2=psds(scored, classes, SCENARIO_2).value,
+        timing={label: timing(reference, detected, announced, label) for label in classes},
+        counting={label: counting(reference, detected, durations, label) for label in classes},
+        recall_by={column: groups for column in GROUPED_BY if (groups := recall_by(reference, detected, column))},
+    )
+
+
+def scored_recording(detector: Detector, judged: Judged) -> ScoredRecording:
+    """Return the scores over which thresholds are swept: smoothed as the detector does, at the times they stand for."""
+    smoothed = np.stack(
+        [
+            median_filter(judged.scores[:, column], config.smoothing_steps, mode="constant", cval=-128)
+            for column, config in enumerate(detector.folder.events)
+        ],
+        axis=1,
+    )
+    edges_s = step_edges_s(detector, len(smoothed))
+    return ScoredRecording(smoothed, edges_s, judged.recording.annotations, judged.recording.duration_s)
+
+
+def step_edges_s(detector: Detector, n_steps: int) -> NDArray[np.float64]:
+    """Return float64 [n_steps + 1]: the seconds between which each score stands, its delay subtracted."""
+    clock = detector.folder.clock
+    edges = (np.arange(n_steps + 1) - clock.target_delay_steps) * clock.step_samples + clock.origin_samples
+    return np.maximum(edges, 0) / clock.sample_rate_hz
