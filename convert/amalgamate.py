@@ -1,0 +1,56 @@
+"""The kernels that a generated model needs, as files beside it or inside of it."""
+
+import re
+from pathlib import Path
+
+from stapes import firmware_sim
+from stapes.convert.packing import Layout
+
+CSRC = Path(firmware_sim.__file__).parent / "csrc"
+_OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
+_SYSTEM_INCLUDE = re.compile(r"^#include <(\w+\.h)>\n", re.MULTILINE)
+_INLINE = re.compile(r"(?:/\*(?:[^*]|\*(?!/))*\*/\n)?static inline [^(]*?(\w+)\([^{]*\{\n.*?\n\}\n\n?", re.DOTALL)
+
+
+def sources(kernels: list[str], layouts: tuple[Layout, ...]) -> list[str]:
+    """C files of the kernels, for every layout."""
+    return sorted({layout.sources.get(kernel, f"{kernel}.c") for kernel in kernels for layout in layouts})
+
+
+def kernel_files(kernels: list[str], layouts: tuple[Layout, ...], every_layout: bool) -> dict[str, str]:
+    """Name and text of the kernel files and of the headers that they include."""
+    texts: dict[str, str] = {}
+    waiting = ["stapes_nn.h", *sources(kernels, layouts)]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts:
+            texts[name] = _text(name, layouts, every_layout)
+            waiting += _OWN_INCLUDE.findall(texts[name])
+    return dict(sorted(texts.items()))
+
+
+def _text(name: str, layouts: tuple[Layout, ...], every_layout: bool) -> str:
+    """A kernel file; where one layout was asked for, the header no longer asks the C compiler which."""
+    text = (CSRC / name).read_text()
+    if name == "stapes_nn.h" and not every_layout:
+        chosen = f"#ifndef STAPES_NN_LAYOUT\n#define STAPES_NN_LAYOUT {layouts[0].macro}\n#endif\n"
+        text = re.sub(
+            r"#ifndef STAPES_NN_LAYOUT\n.*?#endif /\* STAPES_NN_LAYOUT \*/\n", lambda _: chosen, text, flags=re.DOTALL
+        )
+    return text
+
+
+def amalgamate(model: str, kernels: list[str], layouts: tuple[Layout, ...], every_layout: bool) -> str:
+    """Return the model's C with its kernels inside, static: headers once, inline functions only where something calls
+    them.
+    """
+    texts = kernel_files(kernels, layouts, every_layout)
+    bodies = "".join(texts[name] for name in sources(kernels, layouts))
+    headers = {name: text for name, text in texts.items() if name.endswith(".h") and name != "stapes_nn.h"}
+    helpers = "".join(
+        _INLINE.sub(lambda m: m[0] if re.search(rf"\b{m[1]}\(", bodies) else "", text) for text in headers.values()
+    )
+    inner = texts["stapes_nn.h"] + helpers + bodies
+    inner = _SYSTEM_INCLUDE.sub("", _OWN_INCLUDE.sub("", inner))
+    top = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n\n#define STAPES_NN_API static\n\n"
+    return model.replace('#include <string.h>\n\n#include "stapes_nn.h"\n', top + inner)

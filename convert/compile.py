@@ -1,0 +1,81 @@
+"""read -> passes -> lower -> places -> memory plan -> emit: a .tflite to a C library."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from stapes.convert import emit
+from stapes.convert.graph import Tensor, read_model
+from stapes.convert.lower import c_name, lower
+from stapes.convert.memory import Plan, plan_memory
+from stapes.convert.packing import TARGETS
+from stapes.convert.passes.places import settle
+from stapes.convert.passes.states import hold_states
+from stapes.firmware_sim.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """What was written, and what it takes."""
+
+    name: str
+    target: str
+    files: tuple[str, ...]
+    sizes: emit.Sizes
+    layers: tuple[tuple[str, ...], ...]  # the first row names the columns
+    plan: Plan
+
+
+def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
+    """Work everything out, write nothing. Raises ModelError for what cannot be compiled, ConfigError for name or
+    target.
+    """
+    if target not in TARGETS:
+        raise ConfigError(f"target {target!r}; choose {', '.join(TARGETS)}")
+    if c_name(name) != name:
+        raise ConfigError(f"name {name!r} is no C name in small letters; try {c_name(name) or 'model'!r}")
+    graph = hold_states(read_model(tflite))
+    layouts = TARGETS[target]
+    homes = settle(graph, lower(graph, layouts))
+    digest = hashlib.sha256(tflite).hexdigest()
+    return emit.Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
+
+
+def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False) -> CompileReport:
+    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
+
+    Nothing is written when the model is refused (ModelError) or name or target are wrong (ConfigError).
+    """
+    module = plan_model(tflite, name, target)
+    texts = emit.files(module, single_file)
+    sizes = emit.measure(module)
+    texts["model.json"] = json.dumps(_description(module, sizes, target), indent=2) + "\n"
+    emit.write_files(out, texts)
+    return CompileReport(name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan)
+
+
+def _description(module: emit.Module, sizes: emit.Sizes, target: str) -> dict[str, object]:
+    """What a caller who does not read C needs to know."""
+    graph = module.graph
+    return {
+        "name": module.name,
+        "sha256": module.digest,
+        "target": target,
+        "inputs": [_argument(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)],
+        "outputs": [_argument(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)],
+        "states": [state.name for state in graph.states],
+        "sizes": asdict(sizes),
+    }
+
+
+def _argument(name: str, tensor: Tensor) -> dict[str, object]:
+    quantization = tensor.quantization
+    return {
+        "name": name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": None if quantization is None else float(quantization.scales[0]),
+        "zero_point": None if quantization is None else int(quantization.zero_points[0]),
+    }

@@ -1,0 +1,34 @@
+"""Broadcasting of ADD, SUB and MUL: loops over at most four axes, with a step of 0 where an input repeats."""
+
+from math import prod
+
+from stapes.convert.node import Node
+from stapes.convert.steps import Field, dense_steps, merge_axes, pad_axes
+
+
+def loops(node: Node) -> tuple[dict[str, Field], tuple[int | None, int | None]]:
+    """Return the fields shape, step_a, step_b, and per input the overlap: 0 where the output may take its place, else
+    None.
+    """
+    a, b = node.tensor(0).shape, node.tensor(1).shape
+    rank = max(len(a), len(b))
+    shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)
+    if any(x != y and 1 not in (x, y) for x, y in zip(*shapes, strict=True)):
+        node.refuse(f"shapes {list(a)} and {list(b)}", "equal sizes, or 1, along each axis")
+    out = tuple(max(x, y) for x, y in zip(*shapes, strict=True))
+    node.expect_shape(out)
+    steps = [
+        tuple(step if size > 1 else 0 for step, size in zip(dense_steps(shape), shape, strict=True)) for shape in shapes
+    ]
+    shape, (step_a, step_b) = merge_axes(out, *steps)
+    if len(shape) > 4:
+        node.refuse(
+            f"shapes {list(a)} and {list(b)} alternate between repeated and full axes {len(shape)} times", "up to 4"
+        )
+    fields: dict[str, Field] = {
+        "shape": pad_axes(shape, 4, 1),
+        "step_a": pad_axes(step_a, 4, 0),
+        "step_b": pad_axes(step_b, 4, 0),
+    }
+    in_place = tuple(0 if prod(given) == prod(out) else None for given in (a, b))
+    return fields, (in_place[0], in_place[1])

@@ -1,0 +1,154 @@
+"""What CONV_2D and DEPTHWISE_CONV_2D share: padding, constants per channel, how the output may overlap the input."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stapes.convert.arithmetic import quantize_multiplier
+from stapes.convert.node import Node
+from stapes.convert.packing import ConvShape, Tile
+from stapes.convert.schema import SAME
+from stapes.convert.steps import Constant, Field
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a kernel slides along one axis."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    same: bool
+
+    @property
+    def reach(self) -> int:
+        """Input positions from the first tap to the last."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def out(self) -> int:
+        """Output positions."""
+        return -(-self.size // self.stride) if self.same else (self.size - self.reach) // self.stride + 1
+
+    @property
+    def pad(self) -> int:
+        """Positions before the input that the first output reads."""
+        return max(0, (self.out - 1) * self.stride + self.reach - self.size) // 2 if self.same else 0
+
+
+def window(node: Node, axis: int, kernel: int) -> Window:
+    """Return the checked window along the height (1) or the width (2) of input 0."""
+    name = {1: "height", 2: "width"}[axis]
+    stride, dilation = node.option(f"stride_{name}"), int(node.operator.options.get(f"dilation_{name}", 1))
+    size = node.tensor(0).shape[axis]
+    if not (1 <= stride <= 1 << 15 and 1 <= dilation <= 1 << 15 and 1 <= kernel <= 1 << 15):
+        node.refuse(f"kernel {kernel}, stride {stride}, dilation {dilation} along the {name}", "each from 1 to 32768")
+    result = Window(size, kernel, stride, dilation, node.option("padding") == SAME)
+    if result.out < 1:
+        node.refuse(
+            f"a kernel that reaches over {result.reach} of {size} positions without padding",
+            "kernels no larger than the input",
+        )
+    return result
+
+
+def overlap(rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: list[Tile]) -> int | None:
+    """How many bytes before its input the output may start; None with several batches. channels: input's, output's.
+
+    Pixels are written in ascending order, a tile at a time. When a tile is written, pixels from its start or its end on
+    are still to be read; `needed_from` is the first input byte that any pixel from there on reads.
+    """
+    if batches > 1:
+        return None
+    y, x = np.meshgrid(np.arange(rows.out), np.arange(columns.out), indexing="ij")
+    top = np.maximum(0, y * rows.stride - rows.pad)
+    left = np.maximum(0, x * columns.stride - columns.pad)
+    first_read = ((top * columns.size + left) * channels[0]).reshape(-1)
+    pixels = first_read.size
+    needed_from = np.append(np.minimum.accumulate(first_read[::-1])[::-1], 1 << 40)
+    largest = 0
+    for tile in tiles:
+        start = np.arange(0, pixels, tile.pixels)
+        end = np.minimum(start + tile.pixels, pixels)
+        largest = max(largest, int((end * channels[1] - needed_from[start if tile.rereads else end]).max()))
+    return largest
+
+
+def channel_constants(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> dict[str, Field]:
+    """Bias, multiplier and shift of each output channel; proves that no sum leaves 30 bits and no product 32.
+
+    weight_sums, weight_sizes: per channel the sum of the weights and of their absolute values.
+    """
+    bias = folded_bias(node, weight_sums, weight_sizes, 1 << 30)
+    scale_in, _ = node.scale(node.tensor(0))
+    scale_out, _ = node.scale(node.output())
+    scales = node.tensor(1).quantization
+    assert scales is not None
+    multipliers, shifts = [], []
+    for channel, (start, size) in enumerate(zip(bias.tolist(), weight_sizes.tolist(), strict=True)):
+        scale = scales.scales[channel if scales.scales.size > 1 else 0]
+        multiplier, shift = quantize_multiplier(float(scale_in) * float(scale) / float(scale_out))
+        bound = abs(start) + 128 * size
+        if (bound << max(shift, 0)) >= (1 << 31) - 256:
+            node.refuse(f"channel {channel} scales sums up to {bound} by 2^{shift}", "results within int32")
+        multipliers.append(multiplier)
+        shifts.append(shift)
+    return {
+        "bias": Constant("bias", {"": bias.astype(np.int32)}),
+        "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
+        "shift": Constant("shift", {"": np.array(shifts, np.int8)}),
+    }
+
+
+def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray, limit: int) -> np.ndarray:
+    """Bias of each channel with the input's zero point folded in; refuses sums that could reach `limit`. int64."""
+    _, zero = node.scale(node.tensor(0))
+    bias = np.zeros(weight_sums.size, np.int64)
+    if len(node.operator.inputs) > 2 and node.operator.inputs[2] >= 0:
+        given = node.tensor(2)
+        if given.data is None or given.dtype != "int32" or given.count != bias.size:
+            node.refuse(
+                f"bias {given.name} is {given.dtype} {list(given.shape)}", f"a constant int32 bias of {bias.size}"
+            )
+        bias += given.data.reshape(-1)
+    # Raw values lie in [-128, 127], values less zero point in [-255, 255]: neither sum may leave the limit.
+    reach = np.maximum(np.abs(bias) + 255 * weight_sizes, np.abs(bias - zero * weight_sums) + 128 * weight_sizes)
+    if reach.max() >= limit:
+        node.refuse(f"channel {int(reach.argmax())} can sum up to {int(reach.max())}", f"sums below {limit}")
+    return bias - zero * weight_sums
+
+
+def checked_weights(node: Node, axis: int) -> np.ndarray:
+    """Constant int8 weights, symmetric, quantized per tensor or along `axis`."""
+    weights = node.tensor(1)
+    if weights.data is None or weights.dtype != "int8":
+        node.refuse(
+            f"weights {weights.name} are {weights.dtype}{'' if weights.data is not None else ', computed'}",
+            "constant int8 weights",
+        )
+    quantization = weights.quantization
+    if quantization is None or (quantization.scales.size > 1 and quantization.axis != axis):
+        node.refuse(f"weights {weights.name} are not quantized per tensor or along axis {axis}", "either of the two")
+    return weights.data
+
+
+def geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, Field]:
+    """Leading fields of stapes_nn_conv_layer."""
+    return {
+        "batches": batches,
+        "in_height": rows.size,
+        "in_width": columns.size,
+        "in_channels": shape.in_channels,
+        "out_height": rows.out,
+        "out_width": columns.out,
+        "out_channels": shape.out_channels,
+        "kernel_height": rows.kernel,
+        "kernel_width": columns.kernel,
+        "stride_height": rows.stride,
+        "stride_width": columns.stride,
+        "dilation_height": rows.dilation,
+        "dilation_width": columns.dilation,
+        "pad_top": rows.pad,
+        "pad_left": columns.pad,
+    }

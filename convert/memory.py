@@ -1,0 +1,130 @@
+"""The memory plan: one arena for what lives only inside of a step; an output may grow over its dying input.
+
+Two tensors of the arena need different bytes while both live. An output and an input that dies in the same call may
+overlap when the output starts at least `Call.overlap` bytes before the input: the kernel then never overwrites what it
+still has to read. Tensors are placed one after the other at the lowest address that fits; several orders are tried and
+the smallest plan wins.
+"""
+
+from dataclasses import dataclass
+
+from stapes.convert.passes.places import Homes, reads, writes
+from stapes.convert.steps import Call
+
+ALIGN = 4
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to place: a root tensor, or the scratch of a step (`root` is None); both end steps are its own."""
+
+    root: int | None
+    name: str
+    size: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Offsets of the items in the arena."""
+
+    items: tuple[Item, ...]
+    offsets: tuple[int, ...]
+    size: int
+
+    def offset_of(self, root: int) -> int | None:
+        """Where a root tensor lies, None when it is not in the arena."""
+        return next((o for item, o in zip(self.items, self.offsets, strict=True) if item.root == root), None)
+
+    def scratch_of(self, step: int) -> int | None:
+        """Where the scratch of a step lies."""
+        pairs = zip(self.items, self.offsets, strict=True)
+        return next((o for item, o in pairs if item.root is None and item.first == step), None)
+
+
+def plan_memory(homes: Homes) -> Plan:
+    """Place every root that is neither a constant, an input, a state nor an output, and every scratch."""
+    items = _items(homes)
+    gaps = _gaps(homes, items)
+    rivals = [
+        [j for j, other in enumerate(items) if j != i and item.first <= other.last and other.first <= item.last]
+        for i, item in enumerate(items)
+    ]
+    orders = (
+        sorted(range(len(items)), key=lambda i: (-items[i].last, -items[i].size)),
+        sorted(range(len(items)), key=lambda i: (-items[i].size, -items[i].last)),
+        sorted(range(len(items)), key=lambda i: (items[i].first, -items[i].size)),
+        sorted(range(len(items)), key=lambda i: (items[i].root is None, -items[i].last, -items[i].size)),
+    )
+    best = min((_place(items, order, rivals, gaps) for order in orders), key=lambda offsets: _height(items, offsets))
+    return Plan(tuple(items), tuple(best), _height(items, best))
+
+
+def _height(items: list[Item], offsets: list[int]) -> int:
+    return max((_up(offset + item.size) for item, offset in zip(items, offsets, strict=True)), default=0)
+
+
+def _up(x: int) -> int:
+    return -(-x // ALIGN) * ALIGN
+
+
+def _items(homes: Homes) -> list[Item]:
+    tensors = homes.graph.tensors
+    elsewhere = set(homes.graph.inputs) | set(homes.state_of) | set(homes.output_of)
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    items = []
+    for index, step in enumerate(homes.steps):
+        for tensor in (writes(step), *reads(step)):
+            root = homes.spot(tensor).root
+            if root not in elsewhere and tensors[root].data is None:
+                first.setdefault(root, index)
+                last[root] = index
+        if isinstance(step, Call) and step.scratch:
+            items.append(Item(None, f"{step.name} scratch", step.scratch, index, index))
+    return items + [Item(root, tensors[root].name, tensors[root].count, first[root], last[root]) for root in first]
+
+
+def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:
+    """(output item, input item) -> how many bytes before the input the output must start to overlap it."""
+    number = {item.root: i for i, item in enumerate(items) if item.root is not None}
+    gaps: dict[tuple[int, int], int] = {}
+    apart: set[tuple[int, int]] = set()
+    for index, step in enumerate(homes.steps):
+        out = homes.spot(writes(step))
+        if not isinstance(step, Call) or out.root not in number:
+            continue
+        target = number[out.root]
+        if items[target].first != index or out.root != writes(step):
+            continue
+        for tensor, overlap in zip(step.inputs, step.overlap, strict=True):
+            given = homes.spot(tensor)
+            source = number.get(given.root, target)
+            if overlap is None or source == target or items[source].last != index:
+                apart.add((target, source))
+            else:
+                gaps[target, source] = max(gaps.get((target, source), 0), overlap - given.offset)
+    return {pair: gap for pair, gap in gaps.items() if pair not in apart}
+
+
+def _place(items: list[Item], order: list[int], rivals: list[list[int]], gaps: dict[tuple[int, int], int]) -> list[int]:
+    offsets = [-1] * len(items)
+    for i in order:
+        placed = [j for j in rivals[i] if offsets[j] >= 0]
+        candidates = {0} | {_up(offsets[j] + items[j].size) for j in placed}
+        candidates |= {_up(max(0, offsets[j] + gaps[j, i])) for j in placed if (j, i) in gaps}
+        offsets[i] = next(
+            candidate
+            for candidate in sorted(candidates)
+            if all(_fits(items, i, candidate, j, offsets[j], gaps) for j in placed)
+        )
+    return offsets
+
+
+def _fits(items: list[Item], i: int, at: int, j: int, other: int, gaps: dict[tuple[int, int], int]) -> bool:
+    if at + items[i].size <= other or other + items[j].size <= at:
+        return True
+    if (i, j) in gaps and at + gaps[i, j] <= other:
+        return True
+    return (j, i) in gaps and other + gaps[j, i] <= at

@@ -1,0 +1,97 @@
+"""Numbers of the .tflite schema (version 3) that this compiler reads."""
+
+DTYPES = {2: "int32", 3: "uint8", 4: "int64", 6: "bool", 9: "int8", 13: "resource"}
+
+NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
+ACTIVATIONS = {NONE: "none", RELU: "relu", RELU_N1_TO_1: "relu_n1_to_1", RELU6: "relu6"}
+SAME, VALID = range(2)
+
+_KINDS = {
+    0: "ADD",
+    1: "AVERAGE_POOL_2D",
+    2: "CONCATENATION",
+    3: "CONV_2D",
+    4: "DEPTHWISE_CONV_2D",
+    9: "FULLY_CONNECTED",
+    14: "LOGISTIC",
+    17: "MAX_POOL_2D",
+    18: "MUL",
+    19: "RELU",
+    21: "RELU6",
+    22: "RESHAPE",
+    25: "SOFTMAX",
+    28: "TANH",
+    34: "PAD",
+    39: "TRANSPOSE",
+    40: "MEAN",
+    41: "SUB",
+    43: "SQUEEZE",
+    45: "STRIDED_SLICE",
+    49: "SPLIT",
+    60: "PADV2",
+    65: "SLICE",
+    70: "EXPAND_DIMS",
+    98: "LEAKY_RELU",
+    102: "SPLIT_V",
+    114: "QUANTIZE",
+    117: "HARD_SWISH",
+    129: "CALL_ONCE",
+    142: "VAR_HANDLE",
+    143: "READ_VARIABLE",
+    144: "ASSIGN_VARIABLE",
+}
+
+
+def operator_name(number: int, custom: str) -> str:
+    """Name of a builtin operator, as error messages show it when it is not one of ours."""
+    return _KINDS.get(number) or (f"CUSTOM {custom!r}" if number == 32 else f"operator number {number}")
+
+
+_POOL = (
+    ("padding", 0, "b", 0),
+    ("stride_width", 1, "i", 0),
+    ("stride_height", 2, "i", 0),
+    ("kernel_width", 3, "i", 0),
+    ("kernel_height", 4, "i", 0),
+    ("activation", 5, "b", 0),
+)
+# Per operator: name, field number, type (as in the module struct; s is a string), default.
+OPTIONS: dict[str, tuple[tuple[str, int, str, float], ...]] = {
+    "CONV_2D": (
+        ("padding", 0, "b", 0),
+        ("stride_width", 1, "i", 0),
+        ("stride_height", 2, "i", 0),
+        ("activation", 3, "b", 0),
+        ("dilation_width", 4, "i", 1),
+        ("dilation_height", 5, "i", 1),
+    ),
+    "DEPTHWISE_CONV_2D": (
+        ("padding", 0, "b", 0),
+        ("stride_width", 1, "i", 0),
+        ("stride_height", 2, "i", 0),
+        ("depth_multiplier", 3, "i", 0),
+        ("activation", 4, "b", 0),
+        ("dilation_width", 5, "i", 1),
+        ("dilation_height", 6, "i", 1),
+    ),
+    "FULLY_CONNECTED": (("activation", 0, "b", 0), ("weights_format", 1, "b", 0), ("keep_num_dims", 2, "?", 0)),
+    "AVERAGE_POOL_2D": _POOL,
+    "MAX_POOL_2D": _POOL,
+    "CONCATENATION": (("axis", 0, "i", 0), ("activation", 1, "b", 0)),
+    "ADD": (("activation", 0, "b", 0),),
+    "SUB": (("activation", 0, "b", 0),),
+    "MUL": (("activation", 0, "b", 0),),
+    "SOFTMAX": (("beta", 0, "f", 0.0),),
+    "STRIDED_SLICE": (
+        ("begin_mask", 0, "i", 0),
+        ("end_mask", 1, "i", 0),
+        ("ellipsis_mask", 2, "i", 0),
+        ("new_axis_mask", 3, "i", 0),
+        ("shrink_axis_mask", 4, "i", 0),
+        ("offset", 5, "?", 0),
+    ),
+    "MEAN": (("keep_dims", 0, "?", 0),),
+    "LEAKY_RELU": (("alpha", 0, "f", 0.0),),
+    "CALL_ONCE": (("init_subgraph_index", 0, "i", 0),),
+    "VAR_HANDLE": (("container", 0, "s", 0), ("shared_name", 1, "s", 0)),
+}

@@ -1,0 +1,167 @@
+/* stapes_nn.h -- int8 kernels called by the models that `stapes compile` writes. Apache-2.0.
+ *
+ * Every kernel gives the bits of LiteRT's reference kernels (BUILTIN_REF) on any machine: integers only, no heap, no recursion, no
+ * function pointer. One constant struct per layer lies in flash; activations, variables and scratch belong to the caller.
+ * convert/layers/__init__.py states the rounding rule of each operator.
+ *
+ * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor reads them:
+ *
+ *   STAPES_NN_ROWS  one row of weights per output channel, as in the .tflite: any processor, also the host
+ *   STAPES_NN_DSP   Armv7E-M and Armv8-M with the DSP extension (Cortex-M4, M7, M33): SMLAD
+ *   STAPES_NN_MVE   Armv8.1-M with Helium (Cortex-M55, M85): VMLADAVA
+ *
+ * The C compiler's own macros choose the layout; -DSTAPES_NN_LAYOUT=... overrides them. A kernel's layouts share its prototype.
+ * To add a kernel with its own packing:
+ *   1. convert/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type, hence the alignment),
+ *      the scratch bytes that the kernel wants and its tile; enter them in the Layout of that processor, and that in TARGETS.
+ *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under the same name.
+ *      Intrinsics or asm stand under `#if defined(__ARM_FEATURE_DSP)` (or _MVE), and under `#else` a plain twin in C that reads the same
+ *      packed array: the twin is the specification, and the tests run it on the host with -DSTAPES_NN_LAYOUT=...
+ *   3. the ROWS file of that family leaves the layout to it: extend the `#if` at its head.
+ *   4. Layout.sources in convert/packing.py names the file.
+ *
+ * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
+ *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
+ *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
+ *   pools             pixel by pixel
+ *   add, mul, lookup  element by element, or in blocks that are read before they are written
+ *   dense, softmax, mean, move never overlap.
+ */
+#ifndef STAPES_NN_H
+#define STAPES_NN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STAPES_NN_VERSION 1
+
+#define STAPES_NN_ROWS 0
+#define STAPES_NN_DSP 1
+#define STAPES_NN_MVE 2
+#ifndef STAPES_NN_LAYOUT
+#define STAPES_NN_LAYOUT STAPES_NN_ROWS
+#endif /* STAPES_NN_LAYOUT */
+
+/* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
+#ifndef STAPES_NN_API
+#define STAPES_NN_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Rules of one output channel: sum -> clamp(out_zero + round(sum * multiplier * 2^(shift - 31))).
+ * `bias` holds the model's bias and -zero_point * (sum of the channel's weights), so kernels multiply raw int8 values. */
+
+/* CONV_2D, NHWC. Rounds twice (stapes_nn_round_twice). |sum| < 2^30 and |sum << shift| < 2^31, both proved when the model is compiled. */
+typedef struct {
+    int32_t batches;
+    int32_t in_height, in_width, in_channels;
+    int32_t out_height, out_width, out_channels;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t pad_top, pad_left;
+    int32_t in_zero; /* what a tap outside of the input reads */
+    int32_t out_zero, out_min, out_max;
+    const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels] */
+    const int32_t *bias;
+    const int32_t *multiplier; /* 0 or 2^30 .. 2^31 - 1 */
+    const int8_t *shift;       /* -31 .. 30, negative is to the right */
+} stapes_nn_conv_layer;
+
+/* scratch: ROWS holds 2 patches of kernel_height * kernel_width * in_channels bytes. */
+STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
+
+/* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
+ * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]. */
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
+
+/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31. */
+typedef struct {
+    int32_t rows, in_size, out_size;
+    int32_t out_zero, out_min, out_max;
+    const void *weights; /* ROWS: int8_t [out_size][in_size] */
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+} stapes_nn_dense_layer;
+
+STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
+
+/* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. `multiplier_b` < 0 subtracts. Rounds twice, three times. */
+typedef struct {
+    int32_t shape[4];
+    int32_t step_a[4], step_b[4];
+    int32_t zero_a, zero_b;
+    int32_t multiplier_a, shift_a;
+    int32_t multiplier_b, shift_b;
+    int32_t multiplier_out, shift_out;
+    int32_t out_zero, out_min, out_max;
+} stapes_nn_add_layer;
+
+STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+
+/* MUL with broadcasting. Rounds twice. */
+typedef struct {
+    int32_t shape[4];
+    int32_t step_a[4], step_b[4];
+    int32_t zero_a, zero_b;
+    int32_t multiplier, shift;
+    int32_t out_zero, out_min, out_max;
+} stapes_nn_mul_layer;
+
+STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+
+/* LOGISTIC, TANH, RELU, QUANTIZE, ...: out[i] = table[in[i] + 128]. */
+STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
+
+/* AVERAGE_POOL_2D and MAX_POOL_2D. */
+typedef struct {
+    int32_t batches;
+    int32_t in_height, in_width, channels;
+    int32_t out_height, out_width;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t pad_top, pad_left;
+    int32_t out_min, out_max;
+} stapes_nn_pool_layer;
+
+STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
+STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
+
+/* MEAN over any axes: kept axes outside, reduced axes inside. Rounds twice. */
+typedef struct {
+    int32_t kept[4], kept_step[4];
+    int32_t reduced[4], reduced_step[4];
+    int32_t bias; /* -zero_point * elements in a mean */
+    int32_t multiplier, shift;
+    int32_t out_zero;
+} stapes_nn_mean_layer;
+
+STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+
+/* SOFTMAX: exponentials[d] is exp(-d * beta * scale) in Q0.31, 0 past the end. 1 <= length <= 256, depth <= 4095. */
+typedef struct {
+    int32_t rows, depth;
+    int32_t length;
+    const int32_t *exponentials;
+} stapes_nn_softmax_layer;
+
+STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
+
+/* CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy a block of runs of `run` bytes between two arrays; they must not overlap. */
+typedef struct {
+    int32_t shape[5];
+    int32_t in_step[5], out_step[5];
+    int32_t run;
+} stapes_nn_move_layer;
+
+STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,119 @@
+"""A generated model on this machine: its C is built once, kept in a cache, and stepped through cffi."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cffi
+import numpy as np
+
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
+
+FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
+
+
+class CompiledModel:
+    """The library that `stapes compile` wrote into a folder, built for this machine.
+
+    >>> model = CompiledModel(Path("pops.stapes/c"))     # doctest: +SKIP
+    >>> (scores,) = model.run(features)                  # doctest: +SKIP
+
+    `inputs`, `outputs`: lists of dicts with name, shape, dtype, scale, zero_point, in the model's order. `sizes`: bytes
+    of ram, arena, states, weights, channels, tables, and macs. Raises ToolchainError without a working C compiler,
+    DetectorFolderError when the folder holds no generated model. Building runs the C that lies in the folder: only do
+    it with folders that you trust.
+    """
+
+    def __init__(self, folder: Path, defines: tuple[str, ...] = ()) -> None:
+        self.folder = Path(folder)
+        description = _read_description(self.folder)
+        self.name: str = description["name"]
+        self.inputs: list[dict[str, Any]] = description["inputs"]
+        self.outputs: list[dict[str, Any]] = description["outputs"]
+        self.sizes: dict[str, int] = description["sizes"]
+        self._ffi = cffi.FFI()
+        arguments = "void *" + ", void *" * (len(self.inputs) + len(self.outputs))
+        self._ffi.cdef(f"void {self.name}_reset(void *); void {self.name}_step({arguments});")
+        self._library = self._ffi.dlopen(str(build_shared(self.folder, defines)))
+        self._reset = getattr(self._library, f"{self.name}_reset")
+        self._step = getattr(self._library, f"{self.name}_step")
+        self._self = self._ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
+        self._given = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.inputs]
+        self._made = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.outputs]
+        self._pointers = [self._ffi.cast("void *", array.ctypes.data) for array in [*self._given, *self._made]]
+        self.reset()
+
+    def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Step once: arrays of the inputs' shapes and dtypes to fresh arrays of the outputs'. Raises ConfigError on
+        another shape or dtype.
+        """
+        if len(inputs) != len(self._given):
+            raise ConfigError(f"{self.name} takes {len(self._given)} inputs, got {len(inputs)}")
+        for buffer, values in zip(self._given, inputs, strict=True):
+            if values.dtype != buffer.dtype or values.size != buffer.size:
+                raise ConfigError(
+                    f"{self.name} takes {buffer.dtype} {list(buffer.shape)}, got {values.dtype} {list(values.shape)}"
+                )
+            buffer[...] = values.reshape(buffer.shape)
+        self._step(self._self, *self._pointers)
+        return tuple(array.copy() for array in self._made)
+
+    def reset(self) -> None:
+        """Start afresh: states as before the first step."""
+        self._reset(self._self)
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / "model.json"
+    try:
+        description = json.loads(path.read_text())
+        if not str(description["name"]).isidentifier():
+            raise ValueError(f"name {description['name']!r}")
+        return dict(description)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DetectorFolderError(
+            f"{path}: no generated model here ({error}); write one with `stapes compile`"
+        ) from error
+
+
+def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
+    """Compile every .c file of a folder into one shared library; return its path in the cache. Same sources, same
+    compiler: built once.
+    """
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
+    sources = sorted(folder.glob("*.c"))
+    flags = (*FLAGS, *(f"-D{define}" for define in defines))
+    target = _cache() / f"{_key(compiler, flags, sources + sorted(folder.glob('*.h')))}.so"
+    if not target.exists():
+        fresh = target.with_suffix(f".{os.getpid()}.so")
+        done = subprocess.run(
+            [compiler, *flags, *map(str, sources), "-o", str(fresh)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            message = (done.stderr.strip() or "no message").splitlines()[0]
+            raise ToolchainError(f"{compiler} could not build {folder}: {message}")
+        fresh.replace(target)
+    return target
+
+
+def _cache() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stapes" / "host"
+    base.mkdir(parents=True, exist_ok=True)
+    return base
+
+
+def _key(compiler: str, flags: tuple[str, ...], files: list[Path]) -> str:
+    """Hash of the sources, the flags and of what -march=native means here."""
+    macros = subprocess.run(
+        [compiler, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"], capture_output=True, check=False
+    ).stdout
+    digest = hashlib.sha256(macros + " ".join(flags).encode())
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,43 @@
+"""Whole models against LiteRT's reference kernels: outputs and every intermediate tensor, over several steps."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stapes.benchmarks import tflite_models
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import differences, with_intermediate_outputs
+
+FOREIGN = ("hello_world", "micro_speech", "mlperf_ad01", "mlperf_kws", "okay_nabu")
+OWN = (tflite_models.dense_stack, tflite_models.ds_cnn, tflite_models.cnn_gru_step)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_models_of_others_equal_litert_reference(foreign_models: Path, tmp_path: Path, name: str) -> None:
+    tflite = (foreign_models / f"{name}.tflite").read_bytes()
+    compile_model(tflite, tmp_path, name)
+    assert set(differences(tflite, tmp_path, steps=30).values()) == {0}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_every_intermediate_tensor_equals_litert_reference(foreign_models: Path, tmp_path: Path, name: str) -> None:
+    tflite = with_intermediate_outputs((foreign_models / f"{name}.tflite").read_bytes())
+    compile_model(tflite, tmp_path, name)
+    found = differences(tflite, tmp_path, steps=12)
+    assert len(found) >= 3
+    assert {tensor: count for tensor, count in found.items() if count} == {}
+
+
+@pytest.mark.parametrize("make", OWN, ids=lambda make: make.__name__)
+def test_seeded_models_equal_litert_reference_in_every_tensor(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    for name, tflite in (("plain", make()), ("every", with_intermediate_outputs(make()))):
+        compile_model(tflite, tmp_path / name, name)
+        found = differences(tflite, tmp_path / name, steps=12)
+        assert {tensor: count for tensor, count in found.items() if count} == {}
+
+
+@pytest.mark.parametrize("make", OWN, ids=lambda make: make.__name__)
+def test_seeded_models_have_the_work_they_claim(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    macs = {"dense_stack": 10_496, "ds_cnn": 2_656_768, "cnn_gru_step": 51_384}[make.__name__]
+    assert compile_model(make(), tmp_path, "model").sizes.macs == macs
