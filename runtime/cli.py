@@ -13,6 +13,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add this folder's sub-commands."""
     _add_detect(commands)
     _add_listen(commands)
+    _add_labels(commands)
 
 
 def _add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -59,6 +60,42 @@ def _add_output(parser: argparse.ArgumentParser, default_format: str) -> None:
         choices=("auto", "litert", "c"),
         default="auto",
         help="what computes the model: LiteRT, or the detector's own compiled C, which is then built and run here",
+    )
+
+
+def _add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "labels",
+        help="label files of one format as another",
+        description="Convert labels between Audacity, DCASE, CSV, Raven and Label Studio.",
+        epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
+        "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    formats = ("audacity", "dcase", "csv", "raven", "labelstudio")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
+    parser.add_argument("--from", dest="source", choices=formats, help="default: as each file looks")
+    parser.add_argument("--to", dest="target", choices=formats, default="dcase", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, metavar="OUT", help="file, or folder for one file per recording; or stdout")
+    parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what the columns of a CSV are called")
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad rows out instead of stopping at the first")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.set_defaults(run=_labels)
+
+
+def _labels(arguments: argparse.Namespace) -> None:
+    from stapes.runtime.labels.convert import Conversion, convert_labels, parse_columns
+
+    convert_labels(
+        Conversion(
+            files=arguments.files,
+            source=arguments.source,
+            target=arguments.target,
+            out=arguments.out,
+            columns=parse_columns(arguments.columns),
+            force=arguments.force,
+            skip_bad=arguments.skip_bad,
+        )
     )
 
 

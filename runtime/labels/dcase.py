@@ -16,31 +16,38 @@ COLUMNS = ("filename", "onset", "offset", "event_label")
 _NOTHING = {"", "nan", "na", "none"}
 
 
-def read_dcase(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+def read_dcase(
+    path: Path, collected: list[StapesError] | None = None, names: Mapping[str, str] | None = None
+) -> dict[str, list[Annotation]]:
     """Return the annotations of each file name, in the order of the file; [] for a name that stands without times.
 
-    Each annotation's `columns` holds the row's other columns. Bad rows raise LabelError, or are put into `collected`
-    and skipped, as is a header without the four columns.
+    `names` says which columns of another table are filename, onset, offset and event_label. Each annotation's `columns`
+    holds the row's other columns. Bad rows raise LabelError, or are put into `collected` and skipped, as is a header
+    without the four columns.
     """
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
-    for place, row in read_table(path, COLUMNS, problems):
+    called = {name: (names or {}).get(name, name) for name in COLUMNS}
+    for place, row in read_table(path, list(called.values()), problems):
         try:
-            _add(recordings, row, place)
+            _add(recordings, row | {name: row[column] for name, column in called.items()}, place)
         except LabelError as error:
             problems.keep(error)
     return recordings
 
 
 def read_table(
-    path: Path, required: Sequence[str], problems: Problems | None = None
+    path: Path, required: Sequence[str], problems: Problems | None = None, delimiter: str = ""
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (file:line, row by column name) of a table whose header has at least the required columns."""
+    """Yield (file:line, row by column name) of a table whose header has at least the required columns.
+
+    Without a delimiter, it is the first of tab, semicolon and comma that the header has.
+    """
     problems = problems or Problems()
     lines = problems.lines(path)
     if not lines:
         return
-    delimiter = next((mark for mark in "\t;," if mark in lines[0]), "\t")
+    delimiter = delimiter or next((mark for mark in "\t;," if mark in lines[0]), "\t")
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader)]
@@ -81,8 +88,17 @@ def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: st
 
 def write_dcase(recordings: Mapping[str, Sequence[Annotation]]) -> str:
     """Return the table as text, with its header; a recording without events keeps a row without times."""
+    return _write(recordings, "\t")
+
+
+def write_csv(recordings: Mapping[str, Sequence[Annotation]]) -> str:
+    """Return the same with commas between columns."""
+    return _write(recordings, ",")
+
+
+def _write(recordings: Mapping[str, Sequence[Annotation]], delimiter: str) -> str:
     text = io.StringIO()
-    table = csv.writer(text, delimiter="\t", lineterminator="\n")
+    table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     table.writerow(COLUMNS)
     for name, annotations in recordings.items():
         for each in annotations:

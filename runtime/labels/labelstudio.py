@@ -1,0 +1,99 @@
+"""Label Studio's JSON export: a list of tasks, each with annotations whose results are labelled regions.
+
+A task without annotation was not annotated; one whose annotation has no regions was, and holds no event. Uploaded files
+carry eight hex digits before their name; these are taken off.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, parse_times
+
+_UPLOAD = re.compile(r"^[0-9a-f]{8}-")
+_SPACE = re.compile(r"[\s,]*")
+
+
+def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+    """Return the annotations of each recording that was annotated, [] for one without events.
+
+    Errors name the line on which the task begins; bad tasks raise LabelError, or are put into `collected` and skipped.
+    """
+    problems = Problems(collected)
+    recordings: dict[str, list[Annotation]] = {}
+    for place, task in _tasks(path, problems):
+        try:
+            name, events = _recording(task, place)
+        except LabelError as error:
+            problems.keep(error)
+            continue
+        if events is not None:
+            recordings.setdefault(name, []).extend(events)
+    for name, events in recordings.items():
+        repeated = {id(each) for each in duplicates(events)}  # a stereo file has every region once per channel
+        recordings[name] = sorted((e for e in events if id(e) not in repeated), key=lambda e: (e.onset, e.offset))
+    return recordings
+
+
+def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
+    """Yield (file:line, task): the tasks are decoded one by one so that each is known by its line."""
+    text = "\n".join(problems.lines(path))
+    decoder, position = json.JSONDecoder(), _SPACE.match(text).end()  # type: ignore[union-attr]
+    if text[position : position + 1] != "[":
+        if text:
+            problems.add(f"{path}:1", "is no Label Studio export (a list of tasks); export it again as JSON")
+        return
+    position, line, counted = position + 1, 1, 0
+    while True:
+        position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
+        if text[position : position + 1] == "]":
+            return
+        line, counted = line + text.count("\n", counted, position), position
+        try:
+            task, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); export the labels again")
+            return
+        yield f"{path}:{line}", task
+
+
+def _recording(task: Any, place: str) -> tuple[str, list[Annotation] | None]:
+    """Return the recording of a task and its events, None where it was not annotated."""
+    data = task.get("data") if isinstance(task, dict) else None
+    audio = data.get("audio") if isinstance(data, dict) else None
+    if not isinstance(audio, str) or not isinstance(task.get("annotations"), list):
+        raise LabelError(f"{place}: the task has no data.audio and annotations; export as JSON, not JSON-MIN")
+    done = [each for each in task["annotations"] if not each.get("was_cancelled")]
+    if len(done) > 1:
+        raise LabelError(f"{place}: the task has {len(done)} annotations; keep one of them in Label Studio")
+    name = _UPLOAD.sub("", audio.replace("\\", "/").rsplit("/", 1)[-1])
+    if not done:
+        return name, None
+    results = [each for each in done[0].get("result", []) if each.get("type") == "labels"]
+    return name, [event for each in results for event in _events(each.get("value", {}), place)]
+
+
+def _events(value: Mapping[str, Any], place: str) -> list[Annotation]:
+    onset, offset = parse_times(str(value.get("start", "")), str(value.get("end", "")), place)
+    return [Annotation(onset, offset, str(label), place=place) for label in value.get("labels", [])]
+
+
+def write_labelstudio(recordings: Mapping[str, Sequence[Annotation]]) -> str:
+    """Return tasks to import, with the regions as finished annotations (label config: `label` on `audio`)."""
+    tasks = []
+    for name, annotations in recordings.items():
+        result = [
+            {
+                "id": str(number),
+                "from_name": "label",
+                "to_name": "audio",
+                "type": "labels",
+                "value": {"start": round(e.onset, 6), "end": round(e.offset, 6), "channel": 0, "labels": [e.label]},
+            }
+            for number, e in enumerate(annotations)
+        ]
+        tasks.append({"data": {"audio": name}, "annotations": [{"result": result}]})
+    return json.dumps(tasks, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,76 @@
+"""Raven selection tables: tab-separated, a row per selection and view, `Begin Time (s)` and `End Time (s)`.
+
+A table over several sound files counts Begin Time from the first file on; then `Begin File` and `File Offset (s)` say
+where a selection really lies.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain
+from stapes.runtime.labels.dcase import read_table
+
+BEGIN, END, FILE, FILE_OFFSET = "Begin Time (s)", "End Time (s)", "Begin File", "File Offset (s)"
+_LABEL_NAMES = ("annotation", "species", "label", "tag", "class", "type", "call type")
+
+
+def read_raven(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+    """Return the annotations per `Begin File`, or under the table's own name without one; other columns are kept.
+
+    The label stands in the column Annotation, Species, Label, Tag, Class or Type. Bad rows raise LabelError, or are put
+    into `collected` and skipped.
+    """
+    problems = Problems(collected)
+    rows = list(read_table(path, [BEGIN, END], problems, delimiter="\t"))
+    name_of = path.name.split(".")[0]  # Raven names tables x.Table.1.selections.txt
+    several = len({row.get(FILE, "") for _, row in rows}) > 1
+    recordings: dict[str, list[Annotation]] = {}
+    seen: set[tuple[str, str]] = set()
+    for place, row in rows:
+        selection = row.get("Selection", "")
+        if selection and (selection, row[BEGIN]) in seen:  # once per view: waveform and spectrogram
+            continue
+        seen.add((selection, row[BEGIN]))
+        try:
+            onset, offset = _times(row, several, place)
+            event = Annotation(onset, offset, row[_label_column(row, place)], columns=row, place=place)
+        except LabelError as error:
+            problems.keep(error)
+        else:
+            recordings.setdefault(row.get(FILE) or name_of, []).append(event)
+    return recordings if rows else {name_of: []}
+
+
+def _label_column(row: dict[str, str], place: str) -> str:
+    for name in _LABEL_NAMES:
+        for column in row:
+            if column.lower() == name:
+                return column
+    raise LabelError(f"{place}: no column Annotation or Species in the header; call the labels Annotation")
+
+
+def _times(row: dict[str, str], several: bool, place: str) -> tuple[float, float]:
+    begin, end = parse_times(row[BEGIN], row[END], place)
+    if row.get(FILE_OFFSET):
+        offset = parse_number(row[FILE_OFFSET], FILE_OFFSET, place)
+        return offset, offset + end - begin
+    if several:
+        raise LabelError(
+            f"{place}: the table covers several files but has no {FILE_OFFSET!r}, and {BEGIN!r} counts over all of "
+            "them; add that column in Raven and save again"
+        )
+    return begin, end
+
+
+def write_raven(annotations: Sequence[Annotation]) -> str:
+    """Return the selection table of one recording; the whole band is selected."""
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n")
+    table.writerow(["Selection", "View", "Channel", BEGIN, END, "Low Freq (Hz)", "High Freq (Hz)", "Annotation"])
+    for number, each in enumerate(annotations, start=1):
+        times = [f"{each.onset:.6f}", f"{each.offset:.6f}"]
+        table.writerow([number, "Spectrogram 1", 1, *times, 0, 0, plain(each.label)])
+    return text.getvalue()

@@ -1,0 +1,250 @@
+"""Raven, Label Studio and CSV labels, and `stapes labels`, which turns one format into another."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels import (
+    Annotation,
+    read_dcase,
+    read_labelstudio,
+    read_raven,
+    write_csv,
+    write_labelstudio,
+    write_raven,
+)
+from stapes.runtime.main import main
+
+RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
+microseconds = st.integers(0, 10**10)
+labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=20).map(str.strip)
+events = st.lists(
+    st.builds(
+        lambda onset, length, label: Annotation(onset / 1e6, (onset + length) / 1e6, label),
+        microseconds,
+        microseconds,
+        labels,
+    ),
+    max_size=5,
+)
+# Label Studio drops directories and its own upload prefix; a region without label is none
+names = st.text(st.sampled_from("abxyz0_."), min_size=1, max_size=8).filter(lambda name: not name.startswith("."))
+
+
+def _sorted(annotations: list[Annotation]) -> list[Annotation]:
+    return sorted(annotations, key=lambda each: (each.onset, each.offset))
+
+
+def _file(folder: Path, text: str, name: str = "x.Table.1.selections.txt") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@given(events)
+def test_raven_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
+    path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_raven(written))
+    assert read_raven(path) == {"x": written}
+
+
+@given(st.dictionaries(names, events, max_size=4))
+def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
+    path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_csv(written), "x.csv")
+    assert read_dcase(path) == written
+
+
+@given(st.dictionaries(names, events, max_size=4))
+def test_labelstudio_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
+    """What it cannot keep is a region twice: with several channels that is how a stereo region looks."""
+    once = {name: list(dict.fromkeys(each)) for name, each in written.items()}
+    path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_labelstudio(once), "x.json")
+    assert read_labelstudio(path) == {name: _sorted(each) for name, each in once.items()}
+
+
+def test_raven_counts_a_selection_once_although_each_view_has_a_row(tmp_path: Path) -> None:
+    text = f"{RAVEN}\tSpecies\n1\tWaveform 1\t1\t0.5\t1.25\t0\t8000\twren\n"
+    text += "1\tSpectrogram 1\t1\t0.5\t1.25\t100\t4000\twren\n"
+    found = read_raven(_file(tmp_path, text))
+    assert found == {"x": [Annotation(0.5, 1.25, "wren")]}
+    assert found["x"][0].columns["High Freq (Hz)"] == "8000"
+
+
+def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
+    """Begin Time goes on counting over the files; File Offset is where the selection lies."""
+    text = f"{RAVEN}\tBegin File\tFile Offset (s)\tAnnotation\n"
+    text += "1\tSpectrogram 1\t1\t10\t11.5\t0\t9\ta.wav\t10\twren\n"
+    text += "2\tSpectrogram 1\t1\t70\t70.5\t0\t9\tb.wav\t10\trobin\n"
+    assert read_raven(_file(tmp_path, text)) == {
+        "a.wav": [Annotation(10, 11.5, "wren")],
+        "b.wav": [Annotation(10, 10.5, "robin")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{RAVEN}\tAnnotation\n1\tS\t1\t2\t1\t0\t9\twren\n", ":2: onset 2 s is after offset 1 s"),
+        (f"{RAVEN}\tNotes\n1\tS\t1\t1\t2\t0\t9\twren\n", ":2: no column Annotation or Species"),
+        ("Selection\tBegin Time (s)\n1\t2\n", ":1: no column End Time (s)"),
+        (
+            f"{RAVEN}\tBegin File\tAnnotation\n1\tS\t1\t1\t2\t0\t9\ta.wav\tw\n2\tS\t1\t61\t62\t0\t9\tb.wav\tw\n",
+            ":2: the table covers several files but has no 'File Offset (s)'",
+        ),
+    ],
+)
+def test_a_bad_selection_table_is_named_by_file_and_line(tmp_path: Path, text: str, says: str) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(LabelError) as raised:
+        read_raven(path)
+    assert str(raised.value).startswith(f"{path}{says}")
+
+
+def _task(audio: str, *annotations: dict[str, object]) -> dict[str, object]:
+    return {"id": 7, "data": {"audio": audio}, "annotations": list(annotations)}
+
+
+def _region(start: float, end: float, *labels: str, channel: int = 0) -> dict[str, object]:
+    return {"type": "labels", "value": {"start": start, "end": end, "channel": channel, "labels": list(labels)}}
+
+
+def test_labelstudio_reads_an_export(tmp_path: Path) -> None:
+    """Upload prefix, stereo regions, several labels on one region, cancelled, empty and missing annotations."""
+    export = [
+        _task("/data/upload/1/0d93a737-a.wav", {"result": [_region(1, 2, "dog"), _region(1, 2, "dog", channel=1)]}),
+        _task("s3://bucket/b.wav", {"result": [], "was_cancelled": False}),
+        _task("c.wav"),
+        _task(
+            "d.wav",
+            {"was_cancelled": True, "result": [_region(0, 1, "cat")]},
+            {"result": [_region(3, 4, "x", "y")]},
+        ),
+    ]
+    assert read_labelstudio(_file(tmp_path, json.dumps(export, indent=2), "x.json")) == {
+        "a.wav": [Annotation(1, 2, "dog")],
+        "b.wav": [],
+        "d.wav": [Annotation(3, 4, "x"), Annotation(3, 4, "y")],
+    }
+
+
+def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: Path) -> None:
+    tasks = [
+        _task("a.wav", {"result": [_region(2, 1, "dog")]}),
+        {"audio": "b.wav", "label": []},
+        _task("c.wav", {"result": []}, {"result": []}),
+        _task("d.wav", {"result": [_region(1, 2, "dog")]}),
+    ]
+    path = _file(tmp_path, "[\n" + ",\n".join(json.dumps(each) for each in tasks) + "\n]\n", "x.json")
+    collected: list[StapesError] = []
+    assert read_labelstudio(path, collected) == {"d.wav": [Annotation(1, 2, "dog")]}
+    assert [str(error).split(";")[0] for error in collected] == [
+        f"{path}:2: onset 2 s is after offset 1 s",
+        f"{path}:3: the task has no data.audio and annotations",
+        f"{path}:4: the task has 2 annotations",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("{}", ":1: is no Label Studio export"), ('[\n{"id": 1},\n{"id": }\n]', ":2: the task has no data.audio")],
+)
+def test_what_is_no_export_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = _file(tmp_path, text, "x.json")
+    with pytest.raises(LabelError) as raised:
+        read_labelstudio(path)
+    assert str(raised.value).startswith(f"{path}{says}")
+
+
+def test_a_cut_off_export_is_named_by_its_line(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[\n{"data": {"audio": "a.wav"}, "annotations": []},\n{"da', "x.json")
+    with pytest.raises(LabelError, match=r"x\.json:3: is not JSON"):
+        read_labelstudio(path)
+
+
+def test_labels_turns_a_sheet_with_its_own_column_names_into_dcase(tmp_path: Path) -> None:
+    sheet = _file(tmp_path, "what;file;start;end\npop;a.wav;0,5;1,25\n", "sheet.csv")
+    out = tmp_path / "labels.tsv"
+    columns = "filename=file,onset=start,offset=end,event_label=what"
+    assert main(["labels", str(sheet), "--columns", columns, "--out", str(out)]) == 0
+    assert out.read_text() == "filename\tonset\toffset\tevent_label\na.wav\t0.500000\t1.250000\tpop\n"
+
+
+def test_labels_gathers_tracks_into_one_table_with_the_names_of_the_recordings_beside_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.flac").touch()
+    tracks = [_file(tmp_path, "1\t2\tpop\n", "a.txt"), _file(tmp_path, "", "b.txt")]
+    assert main(["labels", *map(str, tracks), "--to", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["a.flac,1.000000,2.000000,pop", "b.flac,,,"]
+
+
+def test_labels_writes_one_track_per_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = _file(tmp_path, "filename\tonset\toffset\tevent_label\na.wav\t1\t2\tpop\nb.wav\t\t\t\n", "labels.tsv")
+    assert main(["labels", str(table), "--to", "audacity"]) == 1
+    assert "keeps one file per recording, and these are 2; name a folder" in capsys.readouterr().err
+    assert main(["labels", str(table), "--to", "audacity", "--out", str(tmp_path / "tracks")]) == 0
+    assert {path.name: path.read_text() for path in (tmp_path / "tracks").iterdir()} == {
+        "a.txt": "1.000000\t2.000000\tpop\n",
+        "b.txt": "",
+    }
+
+
+def test_labels_recognizes_each_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = [Annotation(1, 2, "pop")]
+    files = [
+        _file(tmp_path, write_raven(event)),
+        _file(tmp_path, write_labelstudio({"y.wav": event}), "y.json"),
+        _file(tmp_path, write_csv({"z.wav": event}), "z.csv"),
+    ]
+    assert main(["labels", *map(str, files)]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["x", "y.wav", "z.wav"]
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_bad_rows_stop_or_are_left_out_and_counted(
+    tmp_path: Path, skip: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    track, out = _file(tmp_path, "1\t2\tpop\n2\t1\tpop\nx\t1\tpop\n", "a.txt"), tmp_path / "out.tsv"
+    assert main(["labels", str(track), "--out", str(out), *(["--skip-bad"] if skip else [])]) == (0 if skip else 1)
+    printed = capsys.readouterr().err
+    assert f"{track}:2: onset 2 s is after offset 1 s" in printed
+    assert out.exists() == skip
+    assert ("2 bad rows left out" in printed) == skip
+
+
+def test_labels_never_replaces_a_file_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    track, out = _file(tmp_path, "1\t2\tpop\n", "a.txt"), _file(tmp_path, "precious", "out.tsv")
+    assert main(["labels", str(track), "--out", str(out)]) == 1
+    assert "out.tsv exists already" in capsys.readouterr().err
+    assert out.read_text() == "precious"
+    assert main(["labels", str(track), "--out", str(out), "--force"]) == 0
+    assert out.read_text() != "precious"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["a.txt", "--columns", "onset=x"], "--columns names the columns of a table"),
+        (["a.txt", "--columns", "start=x"], "write NAME=COLUMN with NAME one of filename"),
+        (["a.doc"], "the ending says no format"),
+    ],
+)
+def test_a_conversion_that_makes_no_sense_says_what_to_do(
+    tmp_path: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _file(tmp_path, "1\t2\tpop\n", "a.txt")
+    assert main(["labels", str(tmp_path / words[0]), *words[1:]]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_recordings_that_differ_in_their_endings_only_are_not_written_to_one_track(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = _file(tmp_path, "filename,onset,offset,event_label\na.wav,1,2,pop\na.flac,1,2,pop\n", "labels.csv")
+    assert main(["labels", str(table), "--to", "audacity", "--out", str(tmp_path / "tracks")]) == 1
+    assert "two recordings would be written to" in capsys.readouterr().err
+    assert not (tmp_path / "tracks").exists()
