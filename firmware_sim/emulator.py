@@ -29,7 +29,7 @@ from pathlib import Path
 from stapes.firmware_sim.boards import BOARDS, FOLDER, Board
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 
-__all__ = ["BOARDS", "Board", "Firmware", "Limits", "RunResult", "Symbol", "build_firmware", "run"]
+__all__ = ["ALL_MEMORY", "BOARDS", "Board", "Firmware", "Limits", "RunResult", "Symbol", "build_firmware", "run"]
 
 _DEBIAN_PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
@@ -60,6 +60,9 @@ class Limits:
     ram_bytes: int | None = None
     stack_bytes: int = 4096
     handler_stack_bytes: int = 512
+
+
+ALL_MEMORY = Limits()
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def build_firmware(
     *,
     include_dirs: Sequence[Path] = (),
     flags: Sequence[str] = ("-O2",),
-    limits: Limits = Limits(),
+    limits: Limits = ALL_MEMORY,
 ) -> Firmware:
     """Compile C99 sources with the board's start-up code and link them to `elf`; objects are left beside it.
 
@@ -132,7 +135,7 @@ def build_firmware(
     folder = elf.parent / f"{elf.stem}.objects"
     folder.mkdir(parents=True, exist_ok=True)
     for number, source in enumerate([FOLDER / "stapes_board.c", FOLDER / start_up, FOLDER / "string.c", *sources]):
-        own = source.parent == FOLDER
+        own = source.parent == FOLDER and source.name != "stapes_board_detector.c"
         options = (
             ["-O2", "-fno-tree-loop-distribute-patterns"] if own else [*flags, *(f"-I{path}" for path in include_dirs)]
         )

@@ -106,7 +106,7 @@ BOARDS = {
             name="riscv32",
             core="RISC-V RV32IMAC",
             machine="virt",
-            cpu_flags=("-march=rv32imac_zicsr", "-mabi=ilp32", "-mcmodel=medany"),
+            cpu_flags=("-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany"),
             flash_origin=0x80000000,
             flash_bytes=(4 << 20) - (64 << 10),  # the page that guards the stack lies between the two
             ram_origin=0x80400000,

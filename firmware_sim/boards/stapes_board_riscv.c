@@ -3,6 +3,9 @@
 #include "stapes_board.h"
 #include "stapes_board_internal.h"
 
+/* The library of the compiler is chosen by -march, and there is none with this extension's name in it. */
+__asm__(".option arch, +zicsr");
+
 enum { CAUSE_TIMER = 7, CAUSE_LOAD_FAULT = 5, CAUSE_STORE_FAULT = 7, CAUSE_ILLEGAL = 2 };
 
 static volatile uint32_t *const TIMER_NOW = (volatile uint32_t *)0x0200BFF8;

@@ -1,0 +1,216 @@
+"""A detector folder as C: settings, tables and memory of the whole detector around its generated model.
+
+NAME_detector.h holds one struct with everything that changes and NAME_start; NAME_detector.c the constants. The rest
+is the C of csrc/ and of the folder's c/ as they are.
+"""
+
+import json
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from stapes.firmware_sim.errors import DetectorFolderError
+from stapes.firmware_sim.events import EventConfig
+from stapes.firmware_sim.folder import DetectorFolder
+
+CSRC = Path(__file__).parent / "csrc"
+LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c")  # and all of the frontend's
+_WORDS_PER_LINE = 8
+
+
+@dataclass(frozen=True)
+class DetectorC:
+    """Where the C of a detector lies: all sources, the folders of their headers, and the name that its symbols have."""
+
+    name: str
+    sources: tuple[Path, ...]
+    include_dirs: tuple[Path, ...]
+
+
+def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
+    """Write NAME_detector.h and .c into `out` and return them with all sources that a detector is built from.
+
+    Raises DetectorFolderError when the folder has no generated model, or that of another model.tflite.
+    """
+    name = model_name(folder)
+    model = folder.path / "c"
+    out.mkdir(parents=True, exist_ok=True)
+    for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
+        (out / f"{name}_detector.{suffix}").write_text(text)
+    own = [*sorted(CSRC.glob("stapes_frontend*.c")), *(CSRC / source for source in LOOP_SOURCES)]
+    sources = (*own, *sorted(model.glob("*.c")), out / f"{name}_detector.c")
+    return DetectorC(name, sources, (CSRC, model, out))
+
+
+def model_name(folder: DetectorFolder) -> str:
+    """The name that the generated model was given.
+
+    Raises DetectorFolderError when there is none, or it was generated from another model.tflite.
+    """
+    path = folder.path / "c" / "model.json"
+    try:
+        description = json.loads(path.read_text())
+        name, digest = str(description["name"]), str(description["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DetectorFolderError(
+            f"{path}: no generated model ({error}); write one with `stapes compile {folder.path}`"
+        ) from error
+    if digest != folder.model_sha256 or not name.isidentifier():
+        raise DetectorFolderError(
+            f"{path}: generated from another model.tflite; write it again with `stapes compile {folder.path}`"
+        )
+    return name
+
+
+def ring_samples(folder: DetectorFolder) -> int:
+    """Samples of the ring: room for a window and for two hops that arrive while it is worked on; a power of two."""
+    needed = folder.frontend.window_samples + 2 * folder.frontend.hop_samples
+    return 1 << (needed - 1).bit_length()
+
+
+def _banner(folder: DetectorFolder, file: str) -> str:
+    frontend, step = folder.frontend, folder.clock.step_samples
+    return f"""/* {file} -- written by stapes {version("stapes")}; regenerate, do not edit.
+ *
+ *   frontend  {frontend.sample_rate_hz} Hz, window {frontend.window_samples}, hop {frontend.hop_samples}, \
+{frontend.n_bands} bands; hash {folder.frontend_hash[:16]}
+ *   model     sha256 {folder.model_sha256[:16]}; a step takes {folder.frames_per_step} frames, \
+{1000 * step / frontend.sample_rate_hz:g} ms
+ *   scores    belong to the step {folder.target_delay_steps} before; probability = (score + 128) / 256
+ *   classes   {_in_comment(", ".join(folder.classes))}"""
+
+
+def _header(folder: DetectorFolder, name: str) -> str:
+    frontend, upper, classes = folder.frontend, name.upper(), len(folder.classes)
+    guard = f"{upper}_DETECTOR_H"
+    return f"""{_banner(folder, f"{name}_detector.h")}
+ */
+#ifndef {guard}
+#define {guard}
+
+#include "stapes_detector.h"
+#include "{name}.h"
+
+#define {upper}_CLASSES {classes}
+#define {upper}_SAMPLE_RATE_HZ {frontend.sample_rate_hz}
+#define {upper}_HOP_SAMPLES {frontend.hop_samples}
+#define {upper}_EVENTS_MAX {2 * classes} /* that one stapes_poll can report */
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* All memory of one detector; stapes_push, stapes_poll and stapes_finish take its `core`. */
+typedef struct {{
+    stapes_detector core;
+    {name}_t model;
+    stapes_event_class classes[{classes}];
+    int32_t work[{frontend.n_fft}];
+    int16_t ring[{ring_samples(folder)}];
+    int16_t frame[{frontend.window_samples}];
+    int8_t features[{folder.frames_per_step * frontend.n_bands}];
+    int8_t scores[{classes}];
+}} {name}_detector_t;
+
+extern const char *const {name}_labels[{classes}];
+
+/* Before the first sample. Returns STAPES_FRONTEND_OK, or what is wrong with the tables in flash. */
+int32_t {name}_start({name}_detector_t *self);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
+def _source(folder: DetectorFolder, name: str) -> str:
+    clock, upper = folder.clock, name.upper()
+    words = struct.unpack(f"<{len(folder.tables) // 4}I", folder.tables)
+    configs = "\n".join(
+        _event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
+    )
+    labels = "\n".join(f"    {_c_string(label)}," for label in folder.classes)
+    return f"""{_banner(folder, f"{name}_detector.c")}
+ */
+#include "{name}_detector.h"
+
+#include <stddef.h>
+
+static const uint32_t tables[{len(words)}];
+static const stapes_event_config event_configs[{upper}_CLASSES];
+
+static const stapes_event_setup event_setup = {{
+    .configs = event_configs,
+    .n_classes = {upper}_CLASSES,
+    .step_samples = {clock.step_samples},
+    .origin_samples = {clock.origin_samples},
+    .target_delay_steps = {clock.target_delay_steps},
+}};
+
+static const stapes_detector_setup setup = {{
+    .tables = (const stapes_frontend_tables *)(const void *)tables,
+    .events = &event_setup,
+    .ring_samples = {ring_samples(folder)},
+    .frames_per_step = {folder.frames_per_step},
+}};
+
+int32_t {name}_start({name}_detector_t *self)
+{{
+    const stapes_detector_memory memory = {{
+        self->ring, self->frame, self->work, self->features, self->scores, self->classes, &self->model,
+    }};
+
+    stapes_detector_init(&self->core, &setup, &memory);
+    return stapes_frontend_init(setup.tables, sizeof tables);
+}}
+
+void stapes_model_reset(void *model)
+{{
+    {name}_reset(model);
+}}
+
+void stapes_model_step(void *model, const int8_t *features, int8_t *scores)
+{{
+    {name}_step(model, features, scores);
+}}
+
+const char *const {name}_labels[{upper}_CLASSES] = {{
+{labels}
+}};
+
+static const stapes_event_config event_configs[{upper}_CLASSES] = {{
+{configs}
+}};
+
+/* Of frontend.bin: little endian. */
+static const uint32_t tables[{len(words)}] = {{
+{_lines(f"0x{word:08x}" for word in words)}
+}};
+"""
+
+
+def _event_config(label: str, config: EventConfig) -> str:
+    values = ", ".join(f".{name} = {value}" for name, value in vars(config).items())
+    return f"    /* {_in_comment(label)} */\n    {{{values}}},"
+
+
+def _c_string(text: str) -> str:
+    """Return a C literal of the UTF-8 text; what is not plain goes in octal, three digits, so nothing runs on."""
+    plain = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()
+    )
+    return f'"{plain}"'
+
+
+def _in_comment(text: str) -> str:
+    return text.replace("*/", "* /").replace("\n", " ")
+
+
+def _lines(values: Iterable[str]) -> str:
+    every = list(values)
+    rows = (every[start : start + _WORDS_PER_LINE] for start in range(0, len(every), _WORDS_PER_LINE))
+    return "\n".join(f"    {', '.join(row)}," for row in rows)

@@ -1,0 +1,205 @@
+"""A whole detector as a program: on an emulated board, or on this machine. PCM in; features, scores and events out.
+
+>>> built = build_detector(read_folder("pops.stapes"), BOARDS["cortex-m4"], Path("build"))     # doctest: +SKIP
+>>> heard = built.hear(pcm)
+>>> heard.events, heard.stages["model"], heard.run.stack_bytes
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.boards import FOLDER, Board
+from stapes.firmware_sim.detector_c import DetectorC, detector_c
+from stapes.firmware_sim.emulator import ALL_MEMORY, Firmware, Limits, RunResult, build_firmware, find_tool, run
+from stapes.firmware_sim.errors import ConfigError, ToolchainError
+from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.folder import DetectorFolder
+
+MAIN = FOLDER / "stapes_board_detector.c"
+STAGES = ("push", "frontend", "model", "events")
+_PACED_ICOUNT_SHIFT = 6  # 64 ns of the board's time to an instruction
+_TIMER_MOST_TICKS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast the core is, for audio that does not wait: instructions are not cycles, so cpi is an assumption."""
+
+    mhz: float
+    cpi: float  # cycles to an instruction
+
+    def instructions(self, seconds: float) -> float:
+        """How many instructions there is time for."""
+        return seconds * self.mhz * 1e6 / self.cpi
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a program answered to one recording."""
+
+    events: list[Event]  # announced (offset_sample None) and completed, in the order they were sent
+    features: NDArray[np.int8]  # [frames, bands]; empty when paced
+    scores: NDArray[np.int8]  # [steps, classes]; empty when paced
+    lines: list[str]  # of JSON, as the UART gave them, without the summary
+    frames: int
+    steps: int
+    overruns: int
+    samples_lost: int
+    detector_bytes: int  # sizeof(NAME_detector_t)
+    run: RunResult | None  # of the emulator; None on this machine
+
+    @property
+    def stages(self) -> dict[str, list[int]]:
+        """Instructions of every call, by stage; empty on this machine, and where they were not counted."""
+        return {} if self.run is None else {name: self.run.regions.get(name, []) for name in STAGES}
+
+
+@dataclass(frozen=True)
+class BuiltDetector:
+    """A detector that was built for one machine."""
+
+    folder: DetectorFolder
+    board: Board | None  # None: this machine
+    program: Path
+    firmware: Firmware | None
+
+    @property
+    def machine(self) -> str:
+        """Name of the board, or host."""
+        return "host" if self.board is None else self.board.name
+
+    def hear(
+        self, pcm: NDArray[np.int16], *, pace: Pace | None = None, count: bool = True, profile: bool = False
+    ) -> Heard:
+        """Run over int16[samples] at the detector's rate.
+
+        pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
+        Raises ToolchainError when the emulator cannot run it, or the firmware ended with a fault; the message has the
+        fault and its stage.
+        """
+        arguments = ["free"] if pace is None else ["paced", str(self._ticks(pace))]
+        sent = {"in.pcm": np.ascontiguousarray(pcm, "<i2").tobytes()}
+        seconds = len(pcm) / self.folder.frontend.sample_rate_hz
+        if self.firmware is None:
+            text, files, result = *self._run_here(arguments, sent), None
+        else:
+            result = run(
+                self.firmware,
+                arguments=arguments,
+                files=sent,
+                count=count,
+                profile=profile,
+                icount_shift=None if pace is None else _PACED_ICOUNT_SHIFT,
+                timeout_s=120 + 5 * seconds,
+            )
+            if result.fault is not None:
+                raise ToolchainError(f"{self.machine}: {result.fault}")
+            text, files = result.text, result.files
+        return self._read(text, files, result)
+
+    def _ticks(self, pace: Pace) -> int:
+        if self.board is None:
+            raise ConfigError("this machine cannot be paced: name a board")
+        hop = self.folder.frontend.hop_samples / self.folder.frontend.sample_rate_hz
+        ticks = round(pace.instructions(hop) * (1 << _PACED_ICOUNT_SHIFT) * 1e-9 * self.board.timer_hz)
+        if not 0 < ticks < _TIMER_MOST_TICKS:
+            raise ConfigError(
+                f"{pace.mhz:g} MHz at {pace.cpi:g} cycles an instruction cannot be paced on {self.machine}: a hop of "
+                f"{1000 * hop:g} ms would be {ticks} ticks of its timer, need 1 to {_TIMER_MOST_TICKS - 1}"
+            )
+        return ticks
+
+    def _run_here(self, arguments: Sequence[str], sent: dict[str, bytes]) -> tuple[str, dict[str, bytes]]:
+        with tempfile.TemporaryDirectory(prefix="stapes-run-") as folder:
+            for name, data in sent.items():
+                (Path(folder) / name).write_bytes(data)
+            done = subprocess.run([self.program.resolve(), *arguments], cwd=folder, capture_output=True, text=True)
+            files = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in sent}
+        if done.returncode != 0:
+            raise ToolchainError(f"{self.program.name} ended with exit code {done.returncode} on this machine")
+        return done.stdout, files
+
+    def _read(self, text: str, files: dict[str, bytes], result: RunResult | None) -> Heard:
+        lines = text.removesuffix("\n").split("\n")  # not splitlines: labels may hold other ends of lines
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        if not records or "summary" not in records[-1]:
+            raise ToolchainError(
+                f"{self.machine}: the detector refused its own tables, or ended early: {text[-200:]!r}"
+            )
+        summary = records.pop()
+        rate = self.folder.frontend.sample_rate_hz
+        return Heard(
+            events=[
+                Event(
+                    label=record["label"],
+                    onset_sample=record["onset_sample"],
+                    offset_sample=record.get("offset_sample"),
+                    confidence=(record["score"] + 128) / 256,
+                    sample_rate_hz=rate,
+                )
+                for record in records
+            ],
+            features=_int8(files.get("features.bin", b""), self.folder.frontend.n_bands),
+            scores=_int8(files.get("scores.bin", b""), len(self.folder.classes)),
+            lines=lines[:-1],
+            frames=summary["frames"],
+            steps=summary["steps"],
+            overruns=summary["overruns"],
+            samples_lost=summary["samples_lost"],
+            detector_bytes=summary["detector_bytes"],
+            run=result,
+        )
+
+
+def build_detector(
+    folder: DetectorFolder,
+    board: Board | None,
+    out: Path,
+    *,
+    limits: Limits = ALL_MEMORY,
+    flags: Sequence[str] = ("-O2",),
+) -> BuiltDetector:
+    """Build a detector folder's C for a board, or for this machine (board None); files go into `out`.
+
+    Builds and later runs the C in the folder: only do it with folders that you trust.
+    Raises DetectorFolderError without a generated model, ToolchainError when a compiler is missing or memory too small.
+    """
+    code = detector_c(folder, out)
+    defines = [f'-DDETECTOR_HEADER="{code.name}_detector.h"', f"-DDETECTOR(x)={code.name}_##x"]
+    if board is None:
+        return BuiltDetector(folder, None, _build_here(code, out, [*flags, *defines]), None)
+    firmware = build_firmware(
+        board,
+        [*code.sources, MAIN],
+        out / f"{code.name}-{board.name}.elf",
+        include_dirs=code.include_dirs,
+        flags=[*flags, *defines, "-DSTAPES_BOARD"],
+        limits=limits,
+    )
+    return BuiltDetector(folder, board, firmware.elf, firmware)
+
+
+def _build_here(code: DetectorC, out: Path, flags: Sequence[str]) -> Path:
+    program = out / f"{code.name}-host"
+    main = out / f"{code.name}-host-main.o"
+    compiler = [find_tool("cc"), "-std=c99", *flags, *(f"-I{path}" for path in (*code.include_dirs, FOLDER))]
+    steps = (
+        [*compiler, "-Dmain=firmware_main", "-c", MAIN, "-o", main],
+        [*compiler, *code.sources, main, FOLDER / "stapes_board_host.c", "-o", program],
+    )
+    for step in steps:
+        done = subprocess.run([str(word) for word in step], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise ToolchainError(f"the C compiler of this machine refused {code.name}: {done.stderr.splitlines()[0]}")
+    return program
+
+
+def _int8(data: bytes, columns: int) -> NDArray[np.int8]:
+    return np.frombuffer(data, np.int8).reshape(-1, columns)

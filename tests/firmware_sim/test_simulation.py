@@ -1,0 +1,126 @@
+"""A whole detector on this machine and on every board, against the Python runtime with LiteRT's reference kernels."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tiny_detector import noise_bursts
+
+from stapes.firmware_sim.boards import BOARDS, Board
+from stapes.firmware_sim.detector_c import detector_c
+from stapes.firmware_sim.emulator import Limits
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
+from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.simulation import BuiltDetector, Pace, build_detector
+from stapes.runtime.detector import Detector
+
+
+@pytest.fixture(scope="module")
+def pcm() -> NDArray[np.int16]:
+    return noise_bursts(3.0, [(0.5, 0.9, "hiss"), (1.2, 1.6, "rumble"), (2.5, 3.0, "hiss")])
+
+
+@pytest.fixture(scope="module")
+def expected(compiled_detector: Path, pcm: NDArray[np.int16]) -> tuple[NDArray[np.int8], NDArray[np.int8], list[Event]]:
+    detector = Detector.load(compiled_detector, engine="litert")
+    heard = detector.hear(pcm)
+    return heard.features, heard.scores, heard.events + detector.flush()
+
+
+@pytest.fixture(scope="module", params=[None, *BOARDS.values()], ids=["host", *BOARDS])
+def built(
+    request: pytest.FixtureRequest, compiled_detector: Path, tmp_path_factory: pytest.TempPathFactory
+) -> BuiltDetector:
+    return build_detector(read_folder(compiled_detector), request.param, tmp_path_factory.mktemp("built"))
+
+
+def test_features_scores_and_events_vs_litert_reference(
+    built: BuiltDetector,
+    pcm: NDArray[np.int16],
+    expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
+) -> None:
+    heard = built.hear(pcm)
+    features, scores, events = expected
+    assert len(events) == 6
+    assert heard.frames == 1 + (len(pcm) - 512) // 256
+    np.testing.assert_array_equal(heard.features[: len(features)], features)
+    np.testing.assert_array_equal(heard.scores, scores)
+    assert heard.events == events
+    assert (heard.overruns, heard.samples_lost) == (0, 0)
+    if built.board is not None:
+        assert len(heard.stages["frontend"]) == heard.frames
+        assert len(heard.stages["model"]) == len(heard.stages["events"]) == heard.steps == len(scores)
+
+
+@pytest.mark.parametrize("board", ["cortex-m0", "cortex-m4", "riscv32"])
+def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
+    board: str,
+    compiled_detector: Path,
+    tmp_path: Path,
+    pcm: NDArray[np.int16],
+    expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
+) -> None:
+    """With time for all work the events are the same; with half of it samples are lost, counted, and the same again."""
+    built = build_detector(read_folder(compiled_detector), BOARDS[board], tmp_path)
+    free = built.hear(pcm)
+    busiest = max(free.stages["frontend"]) + max(free.stages["model"]) + 20_000  # printing of an event
+    kept_up = built.hear(pcm, pace=Pace(mhz=2 * busiest / 0.016 / 1e6, cpi=2.0))
+    assert kept_up.overruns == 0
+    assert kept_up.events == expected[2]
+    late = built.hear(pcm, pace=Pace(mhz=busiest / 0.016 / 1e6, cpi=2.0))
+    assert late.overruns > 0
+    assert late.samples_lost > len(pcm) / 8
+    again = built.hear(pcm, pace=Pace(mhz=busiest / 0.016 / 1e6, cpi=2.0))
+    assert (again.lines, again.run) == (late.lines, late.run)
+
+
+def test_a_pace_that_no_timer_can_keep_is_refused(compiled_detector: Path, tmp_path: Path) -> None:
+    folder = read_folder(compiled_detector)
+    silence = np.zeros(600, np.int16)
+    with pytest.raises(ConfigError, match="name a board"):
+        build_detector(folder, None, tmp_path).hear(silence, pace=Pace(mhz=1, cpi=1))
+    with pytest.raises(ConfigError, match=r"5000 MHz at 0\.5 cycles an instruction cannot be paced on cortex-m4"):
+        build_detector(folder, BOARDS["cortex-m4"], tmp_path).hear(silence, pace=Pace(mhz=5000, cpi=0.5))
+
+
+@pytest.mark.parametrize("samples", [0, 1, 511, 512, 513])
+def test_recordings_shorter_than_a_step(compiled_detector: Path, tmp_path: Path, samples: int) -> None:
+    heard = build_detector(read_folder(compiled_detector), None, tmp_path).hear(np.zeros(samples, np.int16))
+    assert (heard.frames, heard.steps, heard.events) == (int(samples >= 512), 0, [])
+
+
+def test_labels_of_any_kind_reach_the_lines(compiled_detector: Path, tmp_path: Path, pcm: NDArray[np.int16]) -> None:
+    folder = read_folder(compiled_detector)
+    odd = dataclasses.replace(folder, classes=('say "hi"\\', "*/ Öl?\n7\x1f\u2028"))
+    heard = build_detector(odd, None, tmp_path).hear(pcm)
+    assert {event.label for event in heard.events} == set(odd.classes)
+
+
+def test_a_stack_that_is_too_small_is_named_with_its_stage(
+    compiled_detector: Path, tmp_path: Path, pcm: NDArray[np.int16]
+) -> None:
+    folder = read_folder(compiled_detector)
+    board: Board = BOARDS["cortex-m4"]
+    needed = build_detector(folder, board, tmp_path).hear(pcm)
+    assert needed.run is not None
+    tight = build_detector(folder, board, tmp_path, limits=Limits(stack_bytes=needed.run.stack_bytes // 2))
+    with pytest.raises(ToolchainError, match=r"cortex-m4: stack overflow.*last stage: (frontend|model|push)"):
+        tight.hear(pcm)
+
+
+def test_a_folder_without_its_model_in_c_is_refused(
+    tiny_detector: Path, compiled_detector: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DetectorFolderError, match=r"no generated model .* write one with `stapes compile"):
+        detector_c(read_folder(tiny_detector), tmp_path)
+    other = tmp_path / "other.stapes"
+    shutil.copytree(compiled_detector, other)
+    description = json.loads((other / "c" / "model.json").read_text())
+    (other / "c" / "model.json").write_text(json.dumps(description | {"sha256": "0" * 64}))
+    with pytest.raises(DetectorFolderError, match=r"generated from another model\.tflite"):
+        detector_c(read_folder(other), tmp_path)
