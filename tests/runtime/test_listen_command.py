@@ -1,0 +1,181 @@
+"""`stapes listen` as a process: a virtual microphone or a pipe in, JSON lines out, a clean end."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_detector import noise_bursts
+from virtual_microphone import VirtualMicrophone
+
+from stapes.firmware_sim.events import completed
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import read_audacity
+from stapes.runtime.listen import listen
+from stapes.runtime.main import main
+from stapes.runtime.microphone import Microphone
+
+BURSTS = [(0.5, 1.1, "hiss"), (1.6, 2.4, "rumble"), (2.0, 2.6, "hiss")]
+STAPES = [sys.executable, "-c", "import sys; from stapes.runtime.main import main; sys.exit(main())"]
+
+
+def _events(lines: list[str]) -> list[tuple[str, int, int]]:
+    records = [json.loads(line) for line in lines]
+    return [(r["label"], r["onset_sample"], r["offset_sample"]) for r in records if r["kind"] == "event"]
+
+
+class _Listening:
+    """A running `stapes listen`."""
+
+    def __init__(self, *words: object, environment: dict[str, str] | None = None, stdin: int | None = None) -> None:
+        self.process = subprocess.Popen(
+            [*STAPES, "listen", *map(str, words)],
+            env=os.environ | (environment or {}),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_listening(self) -> None:
+        assert self.process.stderr is not None
+        killer = threading.Timer(30, self.process.kill)
+        killer.start()
+        listens = any(line.startswith("listening to ") for line in self.process.stderr)
+        killer.cancel()
+        assert listens, f"ended with {self.process.wait()} before it listened"
+
+    def end(self, number: int) -> tuple[list[str], str]:
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, err
+        return out.splitlines(), err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_file(
+    tiny_detector: Path, virtual_microphone: VirtualMicrophone, number: int
+) -> None:
+    pcm = noise_bursts(3.5, BURSTS)
+    listening = _Listening(tiny_detector, "--device", "pulse", environment=virtual_microphone.environment)
+    listening.wait_until_listening()
+    hearing = threading.Event()
+    player = virtual_microphone.play(pcm, hearing)
+    time.sleep(0.5)  # of silence, so that the stream surely runs
+    hearing.set()
+    player.join()
+    time.sleep(0.5)
+    lines, _ = listening.end(number)
+    heard = _events(lines)
+    expected = [
+        (event.label, event.onset_sample, event.offset_sample) for event in Detector.load(tiny_detector).detect(pcm)
+    ]
+    assert len(expected) == 3
+    assert [label for label, _, _ in heard] == [label for label, _, _ in expected]
+    # The silence ahead of the recording is no whole number of steps: two steps of 512 samples hold any shift's effect.
+    shift = heard[0][1] - expected[0][1]
+    for (_, onset, offset), (_, true_onset, true_offset) in zip(heard, expected, strict=True):
+        assert abs(onset - true_onset - shift) <= 1024
+        assert abs(offset - true_offset - shift) <= 1024
+
+
+def test_the_microphones_events_equal_the_files_to_the_sample(tiny_detector: Path, pulse: VirtualMicrophone) -> None:
+    """The file holds the same silence ahead of the recording as the stream did."""
+    detector, pcm, hearing = Detector.load(tiny_detector), noise_bursts(3.5, BURSTS), threading.Event()
+    updates = []
+    with Microphone("pulse", 16_000) as microphone:
+        player = pulse.play(pcm, hearing)
+        for update in listen(detector, microphone, stopped=lambda: not player.is_alive()):
+            updates.append(update)
+            hearing.set()
+    heard = np.concatenate([update.pcm for update in updates])
+    start = int(np.flatnonzero(heard)[0]) - int(np.flatnonzero(pcm)[0])
+    assert np.array_equal(heard[start : start + len(pcm)], pcm)
+    file = np.concatenate([np.zeros(start, np.int16), pcm, np.zeros(len(heard) - start - len(pcm), np.int16)])
+    events = completed(event for update in updates for event in update.events)
+    assert events == detector.detect(file)
+    assert [event.label for event in events] == [label for _, _, label in BURSTS]
+
+
+@pytest.mark.parametrize("container", ["raw", "wav"])
+def test_a_pipes_events_equal_the_files_to_the_sample(tiny_detector: Path, tmp_path: Path, container: str) -> None:
+    pcm = noise_bursts(3.5, BURSTS, rate=44_100 if container == "wav" else 16_000)
+    path = tmp_path / "hall.wav"
+    soundfile.write(path, pcm, 44_100 if container == "wav" else 16_000)
+    data = path.read_bytes() if container == "wav" else pcm.tobytes()
+    done = subprocess.run([*STAPES, "listen", tiny_detector, "-"], input=data, capture_output=True, check=True)
+    events = Detector.load(tiny_detector).detect(path)
+    assert len(events) == 3
+    assert sorted(_events(done.stdout.decode().splitlines()), key=lambda event: event[1]) == [
+        (event.label, event.onset_sample, event.offset_sample) for event in events
+    ]
+
+
+def test_records_go_to_a_file_and_to_other_targets_as_well(tiny_detector: Path, tmp_path: Path) -> None:
+    pcm = noise_bursts(3.5, BURSTS)
+    words = ["--out", tmp_path / "log.csv", "--format", "csv", "--to", f"sqlite:{tmp_path}/log.sqlite"]
+    words += ["--to", f"audacity:{tmp_path}/log.txt"]
+    done = subprocess.run([*STAPES, "listen", tiny_detector, "-", *words], input=pcm.tobytes(), check=True, stdout=-1)
+    assert done.stdout == b""
+    rows = (
+        sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT label, onset FROM records ORDER BY onset").fetchall()
+    )
+    assert [label for label, _ in rows] == [label for _, _, label in BURSTS]
+    assert [row.label for row in read_audacity(tmp_path / "log.txt")] == [label for label, _ in rows]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(rows)
+
+
+def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "ulaw.wav", np.zeros(100, np.int16), 16_000, subtype="ULAW")
+    done = subprocess.run(
+        [*STAPES, "listen", tiny_detector, "-"],
+        stdin=(tmp_path / "ulaw.wav").open("rb"),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "error: stdin: a WAV of kind 7" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "name a detector folder"),
+        (["{detector}", "--device", "no such thing"], "is not a microphone of this machine"),
+        (["{detector}", "-", "--to", "fax:123"], "not a kind of target; use one of"),
+        (["{detector}", "-", "--to", "http:///path"], "no host"),
+        (["{detector}", "-", "--to", "mqtt://broker"], "need mqtt://HOST"),
+        (["{detector}", "-", "--to", "https://a/b", "--template", "$colour"], "a record has"),
+        (["{detector}", "-", "--out", "{detector}"], "is a folder"),
+        (["{detector}", "-", "--out", "{detector}/detector.json"], "exists already"),
+    ],
+)
+def test_what_cannot_work_is_one_line_before_anything_is_heard(
+    tiny_detector: Path,
+    pulse: VirtualMicrophone,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with (tmp_path / "nothing").open("wb"):
+        monkeypatch.setattr(sys, "stdin", (tmp_path / "nothing").open("rb"))
+    assert main(["listen", *(word.format(detector=tiny_detector) for word in words)]) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert complaint in errors[0]
+
+
+def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["listen", "--list-devices"]) == 0
+    assert any(" pulse: " in line for line in capsys.readouterr().out.splitlines())
