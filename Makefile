@@ -29,10 +29,13 @@ test: lint ## lint, types and the quick tests (under 10 minutes)
 test-all: lint ## lint, types and every test (under 40 minutes)
 	$(BIN)/python -m pytest
 
+bench-compiler: setup-dev ## what compiled models cost on seven cores: instructions, flash, RAM, stack
+	$(BIN)/python -m stapes.benchmarks.compiler
+
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	scripts/lock --upgrade
 
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all lock clean
+.PHONY: help setup setup-dev demo lint format test test-all bench-compiler lock clean

@@ -1,0 +1,209 @@
+"""What compiled models cost on emulated boards: `make bench-compiler`.
+
+Three models with seeded random weights (tflite_models.py) are compiled and run on seven cores. Printed and written to
+results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of the same ELF the
+flash beside weights, biases, multipliers and shifts, the activation RAM and the painted stack. The outputs of every run
+are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
+"""
+
+import argparse
+import csv
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stapes.benchmarks import tflite_models
+from stapes.convert import emit
+from stapes.convert.compile import compile_model, plan_model
+from stapes.convert.verify import Reference
+from stapes.firmware_sim.emulator import BOARDS, Firmware, RunResult, build_firmware, run
+from stapes.firmware_sim.errors import ModelError
+from stapes.runtime.console import note
+
+MODELS: dict[str, Callable[[], bytes]] = {
+    "ds_cnn": tflite_models.ds_cnn,
+    "cnn_gru_step": tflite_models.cnn_gru_step,
+    "dense_stack": tflite_models.dense_stack,
+}
+TARGET_OF_BOARD = {
+    "cortex-m0-large": "portable",
+    "cortex-m3": "portable",
+    "cortex-m4": "portable",
+    "cortex-m7": "portable",
+    "cortex-m33": "portable",
+    "cortex-m55": "portable",
+    "riscv32": "portable",
+}
+FLAGS = ("-O2",)
+VECTORS = 4  # inputs per run: both extremes, then random codes
+RESULTS = Path(__file__).parent / "results" / "compiler.csv"
+
+_MAIN = """#include "stapes_board.h"
+#include "{name}.h"
+
+STAPES_REGION(step)
+
+static {name}_t model;
+static int8_t given[{inputs}], made[{outputs}];
+
+int main(void)
+{{
+    const int32_t from = board_open("in.bin", 'r'), to = board_open("out.bin", 'w');
+    {name}_reset(&model);
+    while (board_read(from, given, (int32_t)sizeof given) == (int32_t)sizeof given) {{
+        STAPES_BEGIN(step);
+        {name}_step(&model, given, made);
+        STAPES_END(step);
+        board_write(to, made, (int32_t)sizeof made);
+    }}
+    return 0;
+}}
+"""
+_EMPTY = """#include "{name}.h"
+
+void {name}_reset({name}_t *self) {{ (void)self; }}
+void {name}_step({name}_t *self, const int8_t *in, int8_t *out) {{ (void)self, (void)in, (void)out; }}
+"""
+_STATEMENT = re.compile(r"^    (?:stapes_nn_\w+\(&?(\w+?)(?:_table)?, .*|mem\w+\(.*/\* (\w+) \*/)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a step, or of one layer of it, on one board. Instructions: the most over the inputs."""
+
+    model: str
+    board: str
+    layer: str  # "step" is the whole
+    macs: int
+    instructions: int
+    code_bytes: int | None = None  # flash beside weights, biases, multipliers and shifts
+    activation_bytes: int | None = None
+    stack_bytes: int | None = None
+
+
+class Bench:
+    """One model: its .tflite, the inputs, and what LiteRT makes of them."""
+
+    def __init__(self, name: str, tflite: bytes) -> None:
+        self.name, self.tflite = name, tflite
+        plain = plan_model(tflite, name, "portable")
+        graph = plain.graph
+        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+            raise ModelError(f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; one of each")
+        sizes = emit.measure(plain)
+        self.constant_bytes = sizes.weights + sizes.channels
+        counts = {"inputs": graph.tensors[graph.inputs[0]].count, "outputs": graph.tensors[graph.outputs[0]].count}
+        self.main = _MAIN.format(name=name, **counts)
+        reference, rng = Reference(tflite), np.random.default_rng(0)
+        inputs = rng.integers(-128, 128, (VECTORS, counts["inputs"])).astype(np.int8)
+        inputs[0], inputs[1] = -128, 127
+        self.given = inputs.tobytes()
+        self.wanted = b"".join(reference.step(values)[0].tobytes() for values in inputs)
+
+    def measure(self, board: str, folder: Path) -> list[Cost]:
+        """Compile, build, run and compare; a step first, then its layers in their order."""
+        report = compile_model(self.tflite, folder / "c", self.name, TARGET_OF_BOARD[board])
+        source = folder / "c" / f"{self.name}.c"
+        kernels = sorted(set((folder / "c").glob("*.c")) - {source})
+        (folder / "main.c").write_text(self.main)
+        (folder / "empty.c").write_text(_EMPTY.format(name=self.name))
+        (folder / "marked.c").write_text(marked := _marked(source.read_text()))
+        firmware = _build(board, folder, "plain", [source, *kernels])
+        empty = _build(board, folder, "nothing", [folder / "empty.c"])
+        result = self._run(firmware)
+        step = Cost(
+            model=self.name,
+            board=board,
+            layer="step",
+            macs=report.sizes.macs,
+            instructions=max(result.regions["step"]),
+            code_bytes=firmware.flash_bytes - empty.flash_bytes - self.constant_bytes,
+            activation_bytes=report.sizes.arena,
+            stack_bytes=result.stack_bytes - run(empty, files={"in.bin": self.given}, count=False).stack_bytes,
+        )
+        macs = {row[0]: int(row[5] or 0) for row in report.layers[1:]}
+        counts = self._run(_build(board, folder, "marked", [folder / "marked.c", *kernels])).regions
+        names = re.findall(r"^STAPES_REGION\((\w+)\)", marked, re.MULTILINE)
+        return [step] + [Cost(self.name, board, name, macs.get(name, 0), max(counts[name])) for name in names]
+
+    def _run(self, firmware: Firmware) -> RunResult:
+        result = run(firmware, files={"in.bin": self.given}, timeout_s=600)
+        if result.fault or result.files.get("out.bin") != self.wanted:
+            raise ModelError(f"{self.name} on {firmware.board.name} {result.fault or 'differs from BUILTIN_REF'}")
+        return result
+
+
+def _build(board: str, folder: Path, name: str, sources: Sequence[Path]) -> Firmware:
+    return build_firmware(
+        BOARDS[board], [folder / "main.c", *sources], folder / f"{name}.elf", include_dirs=[folder / "c"], flags=FLAGS
+    )
+
+
+def _marked(source: str) -> str:
+    """Count every statement of the step in a region of the layer's name."""
+    start = source.index("_step(")
+    end = source.index("\n}\n", start)
+    names: list[str] = []
+
+    def mark(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        names.append(name + "_again" * names.count(name))
+        return f"    STAPES_BEGIN({names[-1]});\n{match[0]}\n    STAPES_END({names[-1]});"
+
+    body = _STATEMENT.sub(mark, source[start:end])
+    regions = "".join(f"STAPES_REGION({name})\n" for name in names)
+    head, tail = source[:start].rsplit("\n", 1)
+    return f'#include "stapes_board.h"\n{head}\n{regions}{tail}{body}{source[end:]}'
+
+
+def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
+    """Per model a table of layers by boards, then the bytes."""
+    for model in dict.fromkeys(cost.model for cost in costs):
+        by_place = {(cost.layer, cost.board): cost for cost in costs if cost.model == model}
+        rows = [(f"{model}: instructions", "MACs", *boards)]
+        for layer in dict.fromkeys(layer for layer, _ in by_place):
+            here = [by_place[layer, board] for board in boards]
+            rows.append((layer, str(here[0].macs or ""), *(f"{cost.instructions:,}" for cost in here)))
+        whole = [by_place["step", board] for board in boards]
+        rows.append(("per MAC", "", *(f"{cost.instructions / cost.macs:.2f}" for cost in whole)))
+        for what in ("code", "activation", "stack"):
+            rows.append((f"{what} bytes", "", *(f"{getattr(cost, what + '_bytes'):,}" for cost in whole)))
+        print("\n".join(emit.table(rows)) + "\n", flush=True)
+
+
+def write_csv(costs: Sequence[Cost]) -> None:
+    """Write every figure to results/compiler.csv."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(costs[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(cost) for cost in costs)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what was asked for; the CSV is written when that is everything."""
+    parser = argparse.ArgumentParser(prog="python -m stapes.benchmarks.compiler", description=__doc__)
+    parser.add_argument("--model", choices=MODELS, action="append", help="default: all")
+    parser.add_argument("--board", choices=TARGET_OF_BOARD, action="append", help="default: all")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the generated C and the ELF files here")
+    chosen = parser.parse_args(arguments)
+    boards = chosen.board or list(TARGET_OF_BOARD)
+    costs: list[Cost] = []
+    with tempfile.TemporaryDirectory(prefix="stapes-bench-") as scratch:
+        for model in chosen.model or MODELS:
+            bench = Bench(model, MODELS[model]())
+            for board in boards:
+                note(f"{model} on {board}")
+                costs += bench.measure(board, (chosen.keep or Path(scratch)) / model / board)
+    print_tables(costs, boards)
+    if not (chosen.model or chosen.board):
+        write_csv(costs)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
