@@ -84,12 +84,7 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
     """Compile every .c file of a folder into one shared library; return its path in the cache. Same sources, same
     compiler: built once.
     """
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
-    sources = sorted(folder.glob("*.c"))
-    flags = (*FLAGS, *(f"-D{define}" for define in defines))
-    target = _cache() / f"{_key(compiler, flags, sources + sorted(folder.glob('*.h')))}.so"
+    compiler, sources, flags, target = _plan_build(folder, defines)
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}.so")
         done = subprocess.run(
@@ -100,6 +95,21 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
             raise ToolchainError(f"{compiler} could not build {folder}: {message}")
         fresh.replace(target)
     return target
+
+
+def is_built(folder: Path) -> bool:
+    """Whether exactly these sources were built on this machine before: then somebody here trusted them already."""
+    return (folder / "model.json").is_file() and _plan_build(folder, ())[-1].exists()
+
+
+def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, list[Path], tuple[str, ...], Path]:
+    """Compiler, sources, flags, and where the library lies in the cache."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
+    sources = sorted(folder.glob("*.c"))
+    flags = (*FLAGS, *(f"-D{define}" for define in defines))
+    return compiler, sources, flags, _cache() / f"{_key(compiler, flags, sources + sorted(folder.glob('*.h')))}.so"
 
 
 def _cache() -> Path:

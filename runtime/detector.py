@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.errors import AudioError, ConfigError
+from stapes.firmware_sim.errors import AudioError
 from stapes.firmware_sim.events import Event, EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.frontend import Frontend
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.engine import Engine, LitertEngine
+from stapes.runtime.engine import Engine, choose_engine
 
 BLOCK_SAMPLES = 1 << 16  # whole recordings are cut into blocks of this size
 
@@ -52,14 +52,12 @@ class Detector:
     def load(cls, path: str | Path, engine: str = "auto") -> "Detector":
         """Read and check a detector folder and choose what computes its steps.
 
-        engine: "litert" for LiteRT's reference kernels, "c" for the folder's compiled C library, which is built and run
-        on this machine, "auto" for LiteRT.
+        engine: "litert" for LiteRT's reference kernels; "c" for the folder's C library, which is then built and run
+        here; "auto" for C when exactly this C was built on this machine before, else LiteRT.
         DetectorFolderError when the folder is incomplete or of another frontend; ConfigError for an unknown engine.
         """
         folder = read_folder(path)
-        if engine in ("auto", "litert"):
-            return cls(folder, LitertEngine(folder))
-        raise ConfigError(f"engine {engine!r} is not known; use auto or litert")
+        return cls(folder, choose_engine(folder, engine))
 
     @property
     def classes(self) -> tuple[str, ...]:

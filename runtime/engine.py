@@ -1,11 +1,15 @@
 """What computes the model's step: LiteRT's reference kernels, or the detector's compiled C; the same bits."""
 
+import json
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
 from stapes.firmware_sim.folder import DetectorFolder
+
+ENGINES = ("auto", "litert", "c")
 
 
 class Engine(Protocol):
@@ -16,6 +20,66 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Put every state at its zero point."""
+
+
+def choose_engine(folder: DetectorFolder, name: str) -> Engine:
+    """Return the engine `name`.
+
+    "c" builds and runs the C that lies in the folder, so ask for it only where you trust the folder's maker. "auto" is
+    the compiled C when exactly this C was built on this machine before, else LiteRT. ConfigError for another name.
+    """
+    if name == "c" or (name == "auto" and _built_here(folder)):
+        return CompiledEngine(folder)
+    if name in ENGINES:
+        return LitertEngine(folder)
+    raise ConfigError(f"engine {name!r} is not known; use one of {', '.join(ENGINES)}")
+
+
+def _built_here(folder: DetectorFolder) -> bool:
+    from stapes.firmware_sim.host import is_built
+
+    try:
+        return is_built(folder.path / "c") and _source_of(folder) == folder.model_sha256
+    except (ToolchainError, DetectorFolderError):
+        return False
+
+
+def _source_of(folder: DetectorFolder) -> str:
+    """SHA-256 of the model that the folder's C was generated from."""
+    path = folder.path / "c" / "model.json"
+    try:
+        return str(json.loads(path.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DetectorFolderError(f"{path}: no generated C here; `stapes compile {folder.path}` writes it") from None
+
+
+class CompiledEngine:
+    """The C that `stapes compile` generated, built for this machine.
+
+    DetectorFolderError when there is none or it was made from another model, ToolchainError without a C compiler.
+    """
+
+    def __init__(self, folder: DetectorFolder) -> None:
+        from stapes.firmware_sim.host import CompiledModel
+
+        if _source_of(folder) != folder.model_sha256:
+            raise DetectorFolderError(
+                f"{folder.path}/c was generated from another model.tflite; `stapes compile {folder.path}` renews it"
+            )
+        self._model = CompiledModel(folder.path / "c")
+        self._features_shape = tuple(self._model.inputs[0]["shape"])
+        self._n_classes = len(folder.classes)
+
+    def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:
+        """int8[steps, frames_per_step, bands] -> scores int8[steps, classes]."""
+        scores = np.empty((len(features), self._n_classes), np.int8)
+        for step, frames in enumerate(features):
+            scores[step] = self._model.run(frames.reshape(self._features_shape))[0].reshape(-1)
+        return scores
+
+    def reset(self) -> None:
+        """Put every state at its zero point."""
+        self._model.reset()
 
 
 class LitertEngine:
