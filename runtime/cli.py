@@ -77,6 +77,7 @@ def _add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--from", dest="source", choices=formats, help="default: as each file looks")
     parser.add_argument("--to", dest="target", choices=formats, default="dcase", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="OUT", help="file, or folder for one file per recording; or stdout")
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="where the recordings lie: names are relative to it")
     parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what the columns of a CSV are called")
     parser.add_argument("--skip-bad", action="store_true", help="leave bad rows out instead of stopping at the first")
     parser.add_argument("--force", action="store_true", help="replace existing files")
@@ -92,6 +93,7 @@ def _labels(arguments: argparse.Namespace) -> None:
             source=arguments.source,
             target=arguments.target,
             out=arguments.out,
+            audio=arguments.audio,
             columns=parse_columns(arguments.columns),
             force=arguments.force,
             skip_bad=arguments.skip_bad,

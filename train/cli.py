@@ -8,6 +8,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add this folder's sub-commands."""
     _add_check(commands)
     _add_evaluate(commands)
+    _add_review(commands)
+    _add_mine(commands)
+    _add_suggest(commands)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,3 +60,74 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     evaluation, _ = evaluate(arguments.detector, arguments.dataset, arguments.split)
     for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
         print(line)
+
+
+def _add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "review",
+        help="a detector's mistakes as label tracks and clips",
+        description="Write Audacity label tracks (reference, detected, missed, false) and clips of the worst mistakes. "
+        "Corrected reference tracks become labels again with `stapes labels`.",
+        epilog="example:\n  stapes review dogs.stapes recordings/ --out mistakes/\n"
+        "  stapes labels mistakes/reference/val/*.txt --audio recordings/val --out recordings/val/labels.tsv --force",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
+    parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    parser.add_argument("--clips", type=int, default=50, metavar="N", help="how many of the worst (default 50)")
+    _add_out(parser)
+    parser.set_defaults(run=_review)
+
+
+def _review(arguments: argparse.Namespace) -> None:
+    from stapes.train.review import review
+
+    review(arguments.detector, arguments.dataset, arguments.split, arguments.out, arguments.clips, arguments.force)
+
+
+def _add_mine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "mine",
+        help="false alarms in recordings without events, for the next training",
+        description="Find false alarms in recordings that are known to hold no events, and cut them out as hard "
+        "negatives: audio with empty label tracks.",
+        epilog="example:\n  stapes mine dogs.stapes a-quiet-night/ --out recordings/train/mined",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings without any event of the classes")
+    _add_out(parser)
+    parser.set_defaults(run=_mine)
+
+
+def _mine(arguments: argparse.Namespace) -> None:
+    from stapes.train.mine import mine
+
+    mine(arguments.detector, arguments.folder, arguments.out, arguments.force)
+
+
+def _add_suggest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "suggest",
+        help="proposals of labels for recordings that have none",
+        description="Propose label tracks: what stands out of the background, grouped by how it sounds, and what a "
+        "trained detector finds. A person corrects them in Audacity.",
+        epilog="example:\n  stapes suggest new-recordings/ --out tracks/ --detector dogs.stapes",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings")
+    parser.add_argument("--detector", type=Path, metavar="DETECTOR", help="a detector whose events are proposed, too")
+    _add_out(parser)
+    parser.set_defaults(run=_suggest)
+
+
+def _suggest(arguments: argparse.Namespace) -> None:
+    from stapes.train.suggest import suggest
+
+    suggest(arguments.folder, arguments.out, arguments.detector, arguments.force)
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--force", action="store_true", help="replace what an earlier run wrote there")

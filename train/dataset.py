@@ -85,7 +85,7 @@ def inspect_dataset(path: Path | str) -> tuple[Dataset, list[StapesError]]:
         raise DatasetError(f"{folder}: no such folder; name the folder that holds the recordings and their labels")
     found = Findings()
     fixed = [split for split in SPLITS if (folder / split).is_dir()]
-    audio = {part: _audio_files(folder / part) for part in fixed or [""]}
+    audio = {part: audio_files(folder / part) for part in fixed or [""]}
     sources = _label_sources(folder, audio, found)
     entries = [each for split in sources for each in _entries(folder, split, *sources[split], found)]
     if not entries and not found.errors:
@@ -140,7 +140,10 @@ class _Entry:
         return Recording(self.path, self.path.relative_to(folder).as_posix(), self.group, self.duration_s, events)
 
 
-def _audio_files(folder: Path) -> list[Path]:
+def audio_files(folder: Path) -> list[Path]:
+    """Return the recordings below a folder, hidden ones left out. Raises DatasetError where there are none."""
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; name one that holds recordings")
     files = (each for each in folder.rglob("*") if each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder))
     audio = sorted(each for each in files if each.is_file())
     if not audio:

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from glob import escape
 from pathlib import Path
 
-from stapes.firmware_sim.errors import ConfigError, OutputError, StapesError
+from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, StapesError
 from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.console import note
 from stapes.runtime.labels.annotation import Annotation
@@ -23,6 +24,7 @@ class Conversion:
     source: str | None  # name of the format; None: as each file looks
     target: str
     out: Path | None  # a file, or a folder for formats with one file per recording; None: stdout
+    audio: Path | None  # folder of the recordings, to which names in the result are relative
     columns: Mapping[str, str]  # what filename, onset, offset and event_label are called in CSV files
     force: bool = False
     skip_bad: bool = False  # leave bad rows out and count them, instead of stopping at the first
@@ -34,7 +36,7 @@ def convert_labels(conversion: Conversion) -> None:
     recordings: dict[str, list[Annotation]] = {}
     for path in conversion.files:
         for name, events in _read(path, conversion, bad).items():
-            recordings.setdefault(_with_suffix(name, path), []).extend(events)
+            recordings.setdefault(_recording(name, path, conversion.audio), []).extend(events)
     if bad:
         note(f"note: {len(bad)} bad rows left out, the first: {bad[0]}")
     texts = _texts(recordings, conversion)
@@ -69,12 +71,19 @@ def _read(path: Path, conversion: Conversion, bad: list[StapesError] | None) -> 
     return read(path, bad)
 
 
-def _with_suffix(name: str, path: Path) -> str:
-    """A label file that is named after its recording does not say how that ends: look for it beside the file."""
+def _recording(name: str, path: Path, audio: Path | None) -> str:
+    """Return the recording's name: a label file that is named after its recording does not say how that ends."""
     if Path(name).suffix.lower() in FILE_SUFFIXES:
         return name
-    beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
-    return beside[0] if len(beside) == 1 else name
+    if audio is None:
+        beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
+        return beside[0] if len(beside) == 1 else name
+    called = [each.relative_to(audio) for each in audio.rglob(f"{escape(name)}.*") if each.suffix in FILE_SUFFIXES]
+    lying_alike = [each for each in called if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
+    found = lying_alike if len(called) > 1 else called
+    if len(found) != 1:
+        raise LabelError(f"{path}: {len(called)} recordings below {audio} are called {name!r}; one is needed")
+    return found[0].as_posix()
 
 
 def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> list[tuple[Path, str]]:

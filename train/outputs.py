@@ -1,0 +1,38 @@
+"""Folders of results: written beside and moved into place, so that nothing half-written is ever seen."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stapes.firmware_sim.errors import OutputError
+
+
+def require_new(path: Path, force: bool) -> None:
+    """Raise OutputError when `path` exists and may not be replaced, or when its parent does not exist."""
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path.absolute().parent} does not exist; make it first")
+
+
+@contextmanager
+def new_folder(path: Path, force: bool, mark: str) -> Iterator[Path]:
+    """Yield a draft folder; when all went well it is moved to `path`, and an older one is removed only then.
+
+    With `force` only a folder that holds the file `mark` is replaced: no other folder is ever deleted.
+    """
+    require_new(path, force)
+    if path.exists() and not (path / mark).is_file():
+        raise OutputError(f"{path} holds no {mark}, so it was not written by this command; choose another name")
+    draft = path.absolute().with_name(f".{path.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(draft, path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
