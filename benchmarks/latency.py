@@ -1,0 +1,126 @@
+"""`stapes bench`: what a detector costs per hop on this machine, and how exactly its forms agree."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.errors import DetectorFolderError, ToolchainError
+from stapes.firmware_sim.events import EventDecoder
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.frontend import Frontend
+from stapes.runtime.detector import Detector
+from stapes.runtime.engine import choose_engine
+
+SIGNAL_S = 20
+ENGINES = {"litert": "LiteRT BUILTIN_REF", "c": "compiled C"}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one call from Python took, over many."""
+
+    what: str
+    median_us: float
+    p99_us: float
+    audio_us: float  # length of the audio that one call works on
+
+    def row(self) -> str:
+        """One line of the table; the last column is the share of one core in real time."""
+        return f"{self.what:40} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
+
+
+def noise(samples: int) -> NDArray[np.int16]:
+    """int16[samples] that walks between full scale and silence, made by integers: the same on every machine."""
+    values = np.random.default_rng(1).integers(-32768, 32768, samples, dtype=np.int64)
+    return (values >> (np.arange(samples) // 4096) % 15).astype(np.int16)
+
+
+def usable_engines(folder: DetectorFolder) -> Iterator[str]:
+    """LiteRT, and the compiled C where the detector has it and a compiler is here: benching it asks for it to run."""
+    yield "litert"
+    try:
+        choose_engine(folder, "c")
+    except (DetectorFolderError, ToolchainError):
+        return
+    yield "c"
+
+
+def timings(path: Path) -> Iterator[Timing]:
+    """Time the stages of a step one by one, then the whole loop over blocks of a step."""
+    folder = read_folder(path)
+    clock, frontend = folder.clock, Frontend(folder.tables)
+    hop, window, step = folder.frontend.hop_samples, folder.frontend.window_samples, clock.step_samples
+    hop_us, step_us = hop / clock.sample_rate_hz * 1e6, step / clock.sample_rate_hz * 1e6
+    pcm = noise(SIGNAL_S * clock.sample_rate_hz)
+
+    frames = [pcm[at : at + window] for at in range(0, len(pcm) - window, hop)]
+    yield _timed("frontend, one frame", frontend.features, frames, hop_us)
+    features = frontend.features(pcm)
+    features = features[: len(features) // folder.frames_per_step * folder.frames_per_step]
+    steps = features.reshape(-1, 1, folder.frames_per_step, folder.frontend.n_bands)
+    engines = list(usable_engines(folder))
+    for name in engines:
+        yield _timed(f"model, one step, {ENGINES[name]}", choose_engine(folder, name).run, steps, step_us)
+    scores = choose_engine(folder, engines[-1]).run(steps[:, 0])
+    decoder = EventDecoder(folder.classes, folder.events, clock)
+    yield _timed("events, one step", decoder.push, scores[:, None], step_us)
+    for name in engines:
+        detector = Detector.load(path, name)
+        blocks = [pcm[at : at + step] for at in range(0, len(pcm), step)]
+        yield _timed(f"the whole loop, one step, {ENGINES[name]}", detector.push, blocks, step_us)
+
+
+def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> Timing:
+    taken = []
+    for given in inputs:
+        start = time.perf_counter_ns()
+        call(given)
+        taken.append(time.perf_counter_ns() - start)
+    return Timing(what, float(np.median(taken)) / 1e3, float(np.quantile(taken, 0.99)) / 1e3, audio_us)
+
+
+def engine_parity(path: Path) -> str:
+    """Compare the scores of both engines on the same signal, bit for bit."""
+    folder = read_folder(path)
+    if "c" not in usable_engines(folder):
+        return f"parity compiled C / LiteRT: not measured, no usable C in {path} (`stapes compile {path}`)"
+    pcm = noise(SIGNAL_S * folder.clock.sample_rate_hz)
+    litert, compiled = (Detector.load(path, name).scores(pcm) for name in ENGINES)
+    different = int(np.count_nonzero(litert != compiled))
+    verdict = "every score equal" if not different else f"{different} scores differ"
+    return f"parity compiled C / LiteRT: {verdict}, {litert.shape[0]} steps x {litert.shape[1]} classes"
+
+
+def training_parity(folder: DetectorFolder) -> Iterator[str]:
+    """What training measured on its validation part: the int8 detector beside the float network."""
+    parity = folder.scores.get("parity")
+    if not parity:
+        yield "parity int8 / float: training left no figures in this detector"
+        return
+    for pair, apart in parity["scores"].items():
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in apart.items())
+        yield f"parity {pair}, |difference| of scores at training: {figures}"
+    for name, value in parity["events"].items():
+        yield f"parity events at training, {name.replace('_', ' ')}: {value:g}"
+
+
+def bench(path: Path) -> None:
+    """Print the tables."""
+    folder = read_folder(path)
+    clock = folder.clock
+    step_ms = clock.step_samples / clock.sample_rate_hz * 1e3
+    hop_ms = folder.frontend.hop_samples / clock.sample_rate_hz * 1e3
+    print(
+        f"{path}: {len(folder.classes)} classes, a step of {step_ms:g} ms = {folder.frames_per_step} hops of {hop_ms:g} ms"
+    )
+    print(f"{'from Python, one core':40} {'median us':>9} {'p99 us':>9} {'load':>9}")
+    for timing in timings(path):
+        print(timing.row(), flush=True)
+    print(engine_parity(path))
+    for line in training_parity(folder):
+        print(line)
