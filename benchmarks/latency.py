@@ -115,9 +115,7 @@ def bench(path: Path) -> None:
     clock = folder.clock
     step_ms = clock.step_samples / clock.sample_rate_hz * 1e3
     hop_ms = folder.frontend.hop_samples / clock.sample_rate_hz * 1e3
-    print(
-        f"{path}: {len(folder.classes)} classes, a step of {step_ms:g} ms = {folder.frames_per_step} hops of {hop_ms:g} ms"
-    )
+    print(f"{path}: {len(folder.classes)} classes, step {step_ms:g} ms, hop {hop_ms:g} ms")
     print(f"{'from Python, one core':40} {'median us':>9} {'p99 us':>9} {'load':>9}")
     for timing in timings(path):
         print(timing.row(), flush=True)

@@ -26,7 +26,8 @@ def test_one_hop_costs_less_than_its_own_length(compiled: Path, benchmark: Bench
     detector = Detector.load(compiled, engine)
     hop = noise(detector.folder.frontend.hop_samples)
     benchmark(detector.push, hop)
-    assert benchmark.stats.stats.median < len(hop) / detector.sample_rate_hz
+    if benchmark.stats is not None:  # pytest --benchmark-disable runs the call only
+        assert benchmark.stats.stats.mean < len(hop) / detector.sample_rate_hz
 
 
 def test_one_frame_of_the_frontend(compiled: Path, benchmark: BenchmarkFixture) -> None:
