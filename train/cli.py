@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+from stapes.train.synth_command import add_synth
+from stapes.train.train_command import add_train
+
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
@@ -11,6 +14,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_review(commands)
     _add_mine(commands)
     _add_suggest(commands)
+    add_synth(commands)
+    add_train(commands)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

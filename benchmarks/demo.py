@@ -1,0 +1,193 @@
+"""`make demo`: the main job on made-up sounds, from nothing to events, in a few minutes.
+
+Makes labelled recordings, trains on one part of them, and listens to another part whose sources were never trained on,
+with the int8 step in the folder that a device would get.
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.benchmarks.picture import Picture, draw
+from stapes.firmware_sim.errors import OutputError, StapesError
+from stapes.runtime.console import Progress, note
+from stapes.runtime.detect import as_annotation
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import Annotation
+from stapes.train.dataset import Dataset, Recording, open_dataset
+from stapes.train.metrics import ONSET, EventScores, event_scores, match_events
+from stapes.train.settings import AugmentationSettings, Settings, TrainingSettings
+from stapes.train.soundscapes import standard_parts, synthesize
+
+TRAIN_MINUTES = 20.0
+SETTINGS = Settings(
+    training=TrainingSettings(
+        sequence_s=6.0, batch_sequences=16, float_steps=600, quantized_steps=100, check_every_steps=200, dropout=0.1
+    ),
+    augmentation=AugmentationSettings(added_runs_per_minute=15.0),
+)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One recording as the detector heard it."""
+
+    recording: Recording
+    pcm: NDArray[np.int16]
+    found: list[Annotation]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; return the process's exit code."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="replaced when it is an earlier demo's")
+    try:
+        demo(parser.parse_args(argv).out)
+    except StapesError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def demo(out: Path) -> None:
+    """Make sounds, train, listen, compare, and draw; everything is left in `out`."""
+    started = time.monotonic()
+    sounds, folder = out / "sounds", out / "pops.stapes"
+    _clear(out)
+    note(f"1/4 making {TRAIN_MINUTES * 1.4:.0f} minutes of labelled sounds in {sounds}")
+    synthesize(sounds, standard_parts(TRAIN_MINUTES), seed=1)
+    note("2/4 training: float, then quantization-aware; converting")
+    dataset = open_dataset(sounds)
+    from stapes.train.run import train_detector  # loads TensorFlow
+
+    trained = train_detector(dataset, folder, SETTINGS)
+    note("3/4 listening to recordings whose sources were never trained on")
+    detector = Detector.load(folder)
+    heard = listen(detector, dataset)
+    scores = _scores(heard, dataset)
+    note("4/4 drawing")
+    shown = max(heard, key=lambda each: len({event.label for event in each.recording.annotations}))
+    draw(picture(detector, shown), out / "demo.png")
+    print_events(shown)
+    print_scores(scores, trained.scores["parity"])
+    spent, hop = hop_ms(detector, shown.pcm), 1e3 * detector.folder.frontend.hop_samples / detector.sample_rate_hz
+    print(f"time per hop: {spent:.3f} ms in Python on this machine, of {hop:.0f} ms")
+    print(f"\ndetector  {folder}\npicture   {out / 'demo.png'}\ntook      {time.monotonic() - started:.0f} s")
+
+
+def _clear(out: Path) -> None:
+    """Make way for a new demo; what is no earlier demo's stays."""
+    if out.exists() and any(out.iterdir()) and not (out / "sounds").is_dir():
+        raise OutputError(f"{out} exists and was not made by the demo; name another folder with --out")
+    for name in ("sounds", "pops.stapes"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def listen(detector: Detector, dataset: Dataset) -> list[Heard]:
+    """Detect the events of every recording of the test part."""
+    from stapes.runtime.audio import read_audio
+
+    heard = []
+    progress = Progress("listening", len(dataset.splits["test"]))
+    for recording in dataset.splits["test"]:
+        pcm = read_audio(recording.path, detector.sample_rate_hz).pcm
+        heard.append(Heard(recording, pcm, [as_annotation(event) for event in detector.detect(pcm)]))
+        progress.advance()
+    progress.close()
+    return heard
+
+
+def _scores(heard: list[Heard], dataset: Dataset) -> EventScores:
+    reference = {each.recording.name: each.recording.annotations for each in heard}
+    detected = {each.recording.name: each.found for each in heard}
+    durations_s = {each.recording.name: each.recording.duration_s for each in heard}
+    return event_scores(reference, detected, durations_s, dataset.classes)
+
+
+def print_events(heard: Heard) -> None:
+    """Print true events beside found ones, in order of time."""
+    true, found = heard.recording.annotations, heard.found
+    pairs: list[tuple[Annotation | None, Annotation | None]] = []
+    for label in sorted({event.label for event in [*true, *found]}):
+        own = [event for event in true if event.label == label]
+        other = [event for event in found if event.label == label]
+        matches = match_events(own, other, ONSET)
+        pairs += [(own[one], other[two]) for one, two in matches]
+        pairs += [(event, None) for index, event in enumerate(own) if index not in {one for one, _ in matches}]
+        pairs += [(None, event) for index, event in enumerate(other) if index not in {two for _, two in matches}]
+    print(f"\n{heard.recording.name}\n{'true':30} found")
+    for one, two in sorted(pairs, key=lambda pair: min(event.onset for event in pair if event)):
+        print(f"{_row(one):30} {_row(two)}")
+
+
+def _row(event: Annotation | None) -> str:
+    if event is None:
+        return "-"
+    sure = f"  {event.confidence:.2f}" if event.confidence is not None else ""
+    return f"{event.onset:7.3f} {event.offset:7.3f}  {event.label}{sure}"
+
+
+def print_scores(scores: EventScores, parity: dict[str, Any]) -> None:
+    """Print event F1, false alarms and parity, each F1 with its 95 % interval over recordings."""
+    rows = {
+        label: (one.f1_onset, one.f1_onset_offset, one.false_alarms_per_hour) for label, one in scores.classes.items()
+    }
+    rows["macro"] = scores.macro_f1_onset, scores.macro_f1_onset_offset, scores.false_alarms_per_hour
+    print(f"\n{'on test':10} {'F1 onset':22} {'F1 onset+offset':22} false alarms/h")
+    for label, (onset, both, alarms) in rows.items():
+        print(f"{label:10} {f'{onset:.3f}':22} {f'{both:.3f}':22} {alarms:.0f}")
+    print(f"\n{'parity on val':28} {'mean |dp|':>9} {'p99':>7} {'max':>7}")
+    for pair, one in parity["scores"].items():
+        print(f"{pair:28} {one['mean']:9.4f} {one['p99']:7.4f} {one['largest']:7.4f}")
+    events = parity["events"]
+    print(
+        f"event F1 by onset: float {events['f1_onset_float']:.3f}, "
+        f"quantization-aware {events['f1_onset_quantized']:.3f}, int8 {events['f1_onset_int8']:.3f}\n"
+        f"events with the same thresholds: {events['pairs']} in both float and int8, "
+        f"{events['only_float']} in float only, {events['only_int8']} in int8 only"
+    )
+
+
+def picture(detector: Detector, heard: Heard) -> Picture:
+    """Gather what is drawn of one recording."""
+    detector.reset()
+    block = detector.hear(heard.pcm)
+    detector.reset()
+    return Picture(
+        name=heard.recording.name,
+        classes=detector.classes,
+        features=block.features,
+        scores=block.scores,
+        thresholds=[(one.on_score, one.off_score) for one in detector.folder.events],
+        true=heard.recording.annotations,
+        found=heard.found,
+        clock=detector.folder.clock,
+        hop_samples=detector.folder.frontend.hop_samples,
+    )
+
+
+def hop_ms(detector: Detector, pcm: NDArray[np.int16]) -> float:
+    """Return the mean time in ms of one hop: frontend, its share of a step, events."""
+    hop = detector.folder.frontend.hop_samples
+    detector.reset()
+    blocks = [pcm[first : first + hop] for first in range(0, len(pcm) - hop, hop)]
+    started = time.perf_counter()
+    for block in blocks:
+        detector.push(block)
+    elapsed = time.perf_counter() - started
+    detector.reset()
+    return 1e3 * elapsed / len(blocks)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,87 @@
+"""A picture of what a detector heard: spectrogram, scores, true and found events, on one time axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.events import StepClock
+from stapes.runtime.labels import Annotation
+
+COLOURS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#a6761d")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One recording as the detector heard it."""
+
+    name: str
+    classes: tuple[str, ...]
+    features: NDArray[np.int8]  # [frames, bands]
+    scores: NDArray[np.int8]  # [steps, classes]
+    thresholds: Sequence[tuple[int, int]]  # on and off score of each class
+    true: Sequence[Annotation]
+    found: Sequence[Annotation]
+    clock: StepClock
+    hop_samples: int
+
+
+def draw(picture: Picture, path: Path) -> None:
+    """Write the picture as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rows = len(picture.classes)
+    figure, axes = pyplot.subplots(
+        rows + 2, 1, sharex=True, figsize=(13, 4.5 + 1.1 * rows), height_ratios=[3, *[1] * rows, 0.25 * rows + 0.6]
+    )
+    _spectrogram(axes[0], picture)
+    for index, axis in enumerate(axes[1:-1]):
+        _scores(axis, picture, index)
+    _events(axes[-1], picture)
+    axes[-1].set_xlabel("seconds")
+    axes[-1].set_xlim(0, len(picture.features) * picture.hop_samples / picture.clock.sample_rate_hz)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def _spectrogram(axis, picture: Picture) -> None:  # type: ignore[no-untyped-def]
+    rate = picture.clock.sample_rate_hz
+    start = picture.clock.origin_samples / rate
+    end = start + len(picture.features) * picture.hop_samples / rate
+    low, high = np.quantile(picture.features, [0.02, 0.998])
+    extent = (start, end, 0, picture.features.shape[1])
+    axis.imshow(picture.features.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="magma")
+    axis.set_ylabel("mel band")
+    axis.set_title(f"{picture.name}: int8 features of the device, scores, events")
+
+
+def _scores(axis, picture: Picture, index: int) -> None:  # type: ignore[no-untyped-def]
+    clock, colour = picture.clock, COLOURS[index % len(COLOURS)]
+    middle = np.arange(len(picture.scores)) - clock.target_delay_steps + 0.5
+    time = (clock.origin_samples + middle * clock.step_samples) / clock.sample_rate_hz
+    probability = (picture.scores[:, index].astype(float) + 128) / 256
+    axis.fill_between(time, probability, color=colour, alpha=0.5, step="mid", linewidth=0)
+    for score, style in zip(picture.thresholds[index], ("-", ":"), strict=True):
+        axis.axhline((score + 128) / 256, color="black", linewidth=0.7, linestyle=style)
+    axis.set_ylim(0, 1)
+    axis.set_ylabel(picture.classes[index])
+
+
+def _events(axis, picture: Picture) -> None:  # type: ignore[no-untyped-def]
+    rows = [(kind, label) for label in picture.classes for kind in ("true", "found")]
+    for height, (kind, label) in enumerate(rows):
+        events = [event for event in getattr(picture, kind) if event.label == label]
+        bars = [(event.onset, max(event.offset - event.onset, 0.03)) for event in events]
+        colour = COLOURS[picture.classes.index(label) % len(COLOURS)]
+        axis.broken_barh(bars, (height, 0.85), color=colour, alpha=1.0 if kind == "found" else 0.45)
+    axis.set_yticks(
+        [height + 0.4 for height in range(len(rows))], [f"{label} {kind}" for kind, label in rows], fontsize=7
+    )
+    axis.set_ylim(len(rows), 0)
+    axis.grid(axis="x", alpha=0.3)

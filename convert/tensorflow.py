@@ -1,0 +1,33 @@
+"""TensorFlow as this project uses it: with the Keras of tf_keras, and without its diary on stderr."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works with the Keras of tf_keras only
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what native code writes to the process's stderr; exceptions carry what matters."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with quiet_stderr():
+    import tensorflow as tf
+    import tf_keras
+
+    tf.config.list_physical_devices("GPU")  # asks for a GPU now, not in the middle of a progress line
+
+tf.get_logger().setLevel("ERROR")
+
+__all__ = ["quiet_stderr", "tf", "tf_keras"]

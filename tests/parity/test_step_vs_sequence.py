@@ -1,0 +1,108 @@
+"""The int8 step beside its referees: a .tflite of the sequence, and the quantization-aware graph in TensorFlow."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from stapes.convert.tensorflow import tf, tf_keras
+from stapes.convert.tflite import Step, convert_step
+from stapes.train.network import FloatNetwork, Shape
+from stapes.train.quantize import QuantizedNetwork, StepModule
+from stapes.train.settings import NetworkSettings
+
+STEPS = 32  # 64 frames
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    """int8[clips, frames, bands] that move slowly, as log-mel does, and reach both ends of the range."""
+    steps = np.random.default_rng(1).normal(0, 18, (4, 2 * STEPS, 40)).cumsum(axis=1)
+    return np.clip(steps, -128, 127).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def network(features: np.ndarray) -> QuantizedNetwork:
+    """Random weights, louder than trained ones are at the start, so that gates and states use their whole range."""
+    tf_keras.utils.set_random_seed(1)
+    network = FloatNetwork(Shape.of(NetworkSettings(), bands=40, classes=4))
+    real = features.astype(np.float32) / 32
+    for _ in range(50):
+        network.sequence(tf.constant(real), network.start(len(real)), training=True)
+    weights = network.folded()
+    for name in ("gates", "candidate", "scores"):
+        weights[f"{name}_kernel"] *= 3.0
+    weights["scores_bias"][:] = 0.0
+    quantized = QuantizedNetwork(network.shape)
+    quantized.load_folded(weights, real)
+    return quantized
+
+
+@pytest.fixture(scope="module")
+def step(network: QuantizedNetwork) -> Step:
+    return convert_step(StepModule(network))
+
+
+class Runner:
+    """One signature run by LiteRT's reference kernels."""
+
+    def __init__(self, step: Step) -> None:
+        resolver = OpResolverType.BUILTIN_REF
+        self.interpreter = Interpreter(model_content=step.model, experimental_op_resolver_type=resolver)
+        self.run = self.interpreter.get_signature_runner("step")
+        states = [port for port in step.inputs if port.name != "features"]
+        self.start = {port.name: np.full(port.shape, port.zero_point, np.int8) for port in states}
+
+
+def stepped(step: Step, clip: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    runner = Runner(step)
+    states, scores = runner.start, []
+    for frames in clip.reshape(STEPS, 1, 2, 40, 1):
+        out = runner.run(features=frames, **states)
+        scores.append(out.pop("scores")[0])
+        states = out
+    return np.stack(scores), states
+
+
+def test_stepping_equals_the_sequence_graph_bit_for_bit_vs_litert_reference(
+    network: QuantizedNetwork, step: Step, features: np.ndarray
+) -> None:
+    whole = Runner(convert_step(StepModule(network, STEPS)))
+    for clip in features:
+        scores, states = stepped(step, clip)
+        out = whole.run(features=clip[None, ..., None], **whole.start)
+        assert len(np.unique(scores)) > 50, "the clip must move the scores, or equality says little"
+        np.testing.assert_array_equal(scores, out.pop("scores")[0])
+        for name, state in out.items():
+            np.testing.assert_array_equal(states[name], state)
+
+
+def test_int8_scores_stay_within_two_steps_of_the_quantization_aware_graph_in_the_mean(
+    network: QuantizedNetwork, step: Step, features: np.ndarray
+) -> None:
+    """Both hold every tensor on the same grid; they differ by how a half is rounded, which the GRU carries on."""
+    logits, _ = network.sequence(tf.constant(features.astype(np.float32) / 32), network.start(len(features)))
+    for clip, graph in zip(features, tf.sigmoid(logits).numpy(), strict=True):
+        scores, _ = stepped(step, clip)
+        apart = np.abs((scores.astype(np.float32) + 128) / 256 - graph)
+        assert apart.mean() < 2 / 256
+
+
+def test_the_step_is_int8_inside_and_has_the_fixed_ranges(step: Step) -> None:
+    interpreter = Runner(step).interpreter
+    assert {np.dtype(tensor["dtype"]) for tensor in interpreter.get_tensor_details()} == {
+        np.dtype(np.int8),
+        np.dtype(np.int32),
+    }
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(operators)
+    inputs = {port.name: port for port in step.inputs}
+    outputs = {port.name: port for port in step.outputs}
+    assert (inputs["features"].scale, inputs["features"].zero_point) == (1 / 32, 0)
+    assert (outputs["scores"].scale, outputs["scores"].zero_point) == (1 / 256, -128)
+    assert (inputs["state_gru"].scale, inputs["state_gru"].zero_point) == (1 / 128, 0)
+    states = {name for name in inputs if name.startswith("state_")}
+    assert states == set(outputs) - {"scores"}
+    assert all(inputs[name] == outputs[name] for name in states)

@@ -1,0 +1,80 @@
+"""The network's graph: one function, whether it runs over a sequence, in pieces, or with BatchNorm folded away."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from stapes.convert.tensorflow import tf, tf_keras
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.network import FloatNetwork, Shape
+from stapes.train.quantize import FoldedNetwork
+from stapes.train.settings import NetworkSettings
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    return np.random.default_rng(0).integers(-128, 128, (3, 80, 40)).astype(np.float32) / 32
+
+
+@pytest.fixture(scope="module")
+def network(features: np.ndarray) -> FloatNetwork:
+    """Untrained, with BatchNorm statistics that are not those of its first day."""
+    tf_keras.utils.set_random_seed(0)
+    network = FloatNetwork(Shape.of(NetworkSettings(), bands=40, classes=3))
+    for _ in range(20):
+        network.sequence(tf.constant(features), network.start(3), training=True)
+    return network
+
+
+def test_the_shape_counts_what_the_network_holds(network: FloatNetwork) -> None:
+    shape = network.shape
+    folded = network.folded()
+    assert shape.parameters == sum(weights.size for weights in folded.values())
+    assert {name: folded[f"{name}_kernel"].shape for name in shape.kernels} == shape.kernels
+
+
+def test_a_convolution_that_runs_out_of_bands_is_refused() -> None:
+    with pytest.raises(ConfigError, match="conv2 spans 3 bands of the 2 that are left"):
+        Shape.of(NetworkSettings(), bands=14, classes=1)
+
+
+def test_folding_batch_norm_keeps_the_function(network: FloatNetwork, features: np.ndarray) -> None:
+    with_norm, _ = network.sequence(tf.constant(features), network.start(3))
+    without = FoldedNetwork(network.shape, network.folded())
+    folded, _ = without.sequence(tf.constant(features), without.start(3))
+    np.testing.assert_allclose(folded, with_norm, atol=2e-5)  # float32 sums of about 1000 terms in another order
+
+
+@pytest.mark.parametrize("frames", [2, 6, 34])
+def test_pieces_with_states_carried_over_equal_the_whole(
+    network: FloatNetwork, features: np.ndarray, frames: int
+) -> None:
+    whole, end = network.sequence(tf.constant(features), network.start(3))
+    states, pieces = network.start(3), []
+    for first in range(0, features.shape[1], frames):
+        logits, states = network.sequence(tf.constant(features[:, first : first + frames]), states)
+        pieces.append(logits.numpy())
+    np.testing.assert_allclose(np.concatenate(pieces, axis=1), whole, atol=2e-5)
+    for name in end:
+        np.testing.assert_allclose(states[name], end[name], atol=2e-5)
+
+
+def test_the_step_graph_equals_the_sequence_graph(network: FloatNetwork, features: np.ndarray) -> None:
+    logits, _ = network.sequence(tf.constant(features[:1]), network.start(1))
+    states, scores = network.start(1), []
+    for first in range(0, features.shape[1], network.shape.frames_per_step):
+        step = tf.constant(features[:1, first : first + network.shape.frames_per_step, :, None])
+        probabilities, states = network.step(step, states)
+        scores.append(probabilities.numpy().ravel())
+    np.testing.assert_allclose(np.stack(scores), tf.sigmoid(logits)[0], atol=1e-5)
+    assert {name: tuple(state.shape) for name, state in states.items()} == network.shape.states
+
+
+def test_no_score_depends_on_a_later_frame(network: FloatNetwork, features: np.ndarray) -> None:
+    changed = features.copy()
+    changed[:, 40:] += 1.0
+    before, _ = network.sequence(tf.constant(features), network.start(3))
+    after, _ = network.sequence(tf.constant(changed), network.start(3))
+    np.testing.assert_array_equal(before[:, :20], after[:, :20])
+    assert not np.array_equal(before[:, 20:], after[:, 20:])

@@ -1,0 +1,56 @@
+"""Settings as TOML: what is written reads back equal, and what is wrong is named with its line."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.settings import AugmentationSettings, Settings, read_settings, write_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return path
+
+
+def test_settings_written_and_read_are_equal(tmp_path: Path) -> None:
+    settings = replace(Settings(seed=7), augmentation=AugmentationSettings(run_snr_db=(-3.0, 12.5)))
+    assert read_settings(written(tmp_path, write_settings(settings))) == settings
+
+
+def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
+    settings = read_settings(written(tmp_path, "[training]\nfloat_steps = 12\n"))
+    assert settings == replace(Settings(), training=replace(Settings().training, float_steps=12))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = 1\n[training]\nfloat_step = 3\n", r"settings.toml:3: unknown setting 'float_step'; allowed here: seq"),
+        ("[trainin]\n", r"settings.toml:1: unknown setting 'trainin'; allowed here: seed, frontend"),
+        ("[training]\n\ndropout = 'much'\n", r"settings.toml:3: dropout = 'much' is not a number"),
+        ("seed = true\n", r"settings.toml:1: seed = True is not a whole number"),
+        ("training = 3\n", r"settings.toml:1: training = 3 is not a table"),
+        ("[augmentation]\ngain_db = [1.0]\n", r"settings.toml:2: gain_db = \[1.0\] is not a list of 2, each a number"),
+        ("[frontend]\nband_scale = 'bark'\n", r"settings.toml:2: band_scale = 'bark' is not one of 'slaney', 'htk'"),
+        ("[frontend]\nn_fft = 500\n", r"settings.toml: n_fft is 500"),
+        ("[network]\nconv_channels = [8, 8]\n", r"settings.toml: network: the five conv_ lists have \[2, 3, 3, 3, 3\]"),
+        ("[training]\nbatch_sequences = 0\n", r"settings.toml: training: batch_sequences is 0: need 1 or more"),
+        ("[training]\ndropout = 1.0\n", r"settings.toml: training: dropout is 1.0: need 0 to below 1"),
+        (
+            "[augmentation]\nrun_speed = [2.0, 1.0]\n",
+            r"augmentation: run_speed is \(2.0, 1.0\): need the smaller first",
+        ),
+        ("seed = \n", r"settings.toml: is not TOML: "),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_settings(written(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none.toml: cannot be read: No such file"):
+        read_settings(tmp_path / "none.toml")

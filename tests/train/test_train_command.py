@@ -1,0 +1,145 @@
+"""`stapes train`, whole: a folder at the end, same seed same weights, going on after a stop, one-line errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("tensorflow")
+
+from stapes.firmware_sim.folder import read_folder
+from stapes.runtime.detector import Detector
+from stapes.runtime.main import main
+from stapes.train.fit import Trainer
+from stapes.train.settings import read_settings
+from stapes.train.soundscapes import Part, synthesize
+
+SMALL = """
+[network]
+conv_channels = [4, 4]
+conv_kernel_frames = [3, 2]
+conv_stride_frames = [2, 1]
+conv_kernel_bands = [5, 3]
+conv_stride_bands = [3, 3]
+projection_units = 8
+gru_units = 8
+[training]
+sequence_s = 2.0
+batch_sequences = 2
+float_steps = 8
+quantized_steps = 4
+check_every_steps = 4
+[operating_point]
+smoothing_steps = [1]
+off_ratio = [0.5]
+min_duration_steps = [1]
+merge_gap_steps = [0]
+"""
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("train") / "sounds"
+    synthesize(path, [Part("train", 3), Part("val", 2)], seed=1)
+    (path.parent / "small.toml").write_text(SMALL)
+    return path
+
+
+def train(sounds: Path, out: Path, *more: str) -> int:
+    return main(["train", str(sounds), "--out", str(out), "--config", str(sounds.parent / "small.toml"), *more])
+
+
+@pytest.fixture(scope="module")
+def trained(sounds: Path) -> Path:
+    out = sounds.parent / "one.stapes"
+    assert train(sounds, out) == 0
+    return out
+
+
+def test_the_folder_is_whole_and_listens(trained: Path, sounds: Path) -> None:
+    folder = read_folder(trained)
+    assert folder.classes == ("beep", "crack", "pop")
+    assert folder.frames_per_step == 2
+    assert set(folder.scores) == {"val", "note", "parity"}
+    assert folder.provenance["seed"] == 1
+    assert read_settings(trained / "training" / "settings.toml").training.float_steps == 8
+    assert (trained / "training" / "history.csv").read_text().count("\n") == 4
+    assert Detector.load(trained).scores(np.zeros(16_000, np.int16)).shape[1] == 3
+    assert not list(sounds.parent.glob(".*")), "nothing may be left beside the output"
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: Path, sounds: Path) -> None:
+    assert train(sounds, sounds.parent / "two.stapes") == 0
+    assert (sounds.parent / "two.stapes" / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+    assert train(sounds, sounds.parent / "three.stapes", "--seed", "2") == 0
+    assert (sounds.parent / "three.stapes" / "model.tflite").read_bytes() != (trained / "model.tflite").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop_at", [5, 10])
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    trained: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    step, calls = Trainer.step, []
+
+    def stop(self: Trainer, *arguments: object) -> float:
+        calls.append(arguments)
+        if len(calls) == stop_at:
+            raise KeyboardInterrupt
+        return step(self, *arguments)  # type: ignore[arg-type]
+
+    out = tmp_path / "x.stapes"
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stop)
+        assert train(sounds, out) == 130
+    assert not out.exists()
+    calls.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", lambda self, *rest: calls.append(rest) or step(self, *rest))
+        assert train(sounds, out) == 0
+    assert len(calls) == 12 - (stop_at - 1), "steps that were done are not done again"
+    assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+def test_an_existing_output_is_kept_without_force(
+    trained: Path, sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "detector.json").read_bytes()
+    assert train(sounds, trained) == 1
+    assert "--force" in capsys.readouterr().err
+    assert (trained / "detector.json").read_bytes() == before
+
+
+def test_digital_silence_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        soundfile.write(tmp_path / "data" / split / "a.wav", np.zeros(32_000, np.int16), 16_000)
+        (tmp_path / "data" / split / "a.txt").write_text("0.5\t0.7\tpop\n")
+    assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "x.stapes")]) == 1
+    assert "a.wav: all samples are zero, as in every recording of train" in capsys.readouterr().err
+    assert not (tmp_path / "x.stapes").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "wild.toml"
+    settings.write_text(SMALL.replace("float_steps = 8", "float_steps = 60\nlearning_rate = 1.0\nweight_decay = 10.0"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "_gradient_step", lambda *_: np.float32("nan"))
+        code = main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--config", str(settings)])
+    assert code == 1
+    assert "the loss became nan at step 0; lower learning_rate" in capsys.readouterr().err
+
+
+def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--print-config", "--seed", "9"]) == 0
+    (tmp_path / "printed.toml").write_text(capsys.readouterr().out)
+    assert read_settings(tmp_path / "printed.toml").seed == 9
+
+
+def test_train_without_a_dataset_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--out", "x.stapes"]) == 1
+    assert "train needs a DATASET and --out" in capsys.readouterr().err

@@ -1,0 +1,168 @@
+"""The end of a run: thresholds, scores, parity and known answers, written as one detector folder."""
+
+import hashlib
+import json
+import platform
+import zlib
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stapes.firmware_sim.events import EventConfig, EventDecoder, completed
+from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.runtime.console import Progress, note
+from stapes.runtime.engine import LitertEngine
+from stapes.train.dataset import Dataset
+from stapes.train.fit import Scorer
+from stapes.train.metrics import EventScores, event_scores
+from stapes.train.operating_point import Judged, choose, expected_f1
+from stapes.train.parity import Parity, compare
+from stapes.train.run import Material, Trained
+from stapes.train.settings import Settings, write_settings
+from stapes.train.workspace import Workspace
+
+VECTOR_STEPS = 128
+PACKAGES = ("stapes", "numpy", "tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "soxr")
+
+
+def assemble(
+    dataset: Dataset,
+    material: Material,
+    trained: Trained,
+    settings: Settings,
+    workspace: Workspace,
+    out: Path,
+    *,
+    force: bool,
+) -> DetectorFolder:
+    """Choose the operating point on the int8 step's own scores and write the folder, once, last."""
+    with folder_in_place(out, force=force) as draft:
+        (draft / "frontend.bin").write_bytes(material.tables)
+        (draft / "model.tflite").write_bytes(trained.step.model)
+        folder = _describe(dataset, material, trained, settings, draft)
+        judged = _judge(dataset, material, folder)
+        configs = choose(judged, settings.operating_point)
+        folder = replace(folder, events=configs)
+        scores = _scores(judged, dataset, folder)
+        networks = trained.float_network, trained.quantized_network
+        in_float, quantized = (Scorer(network).probabilities(material.val_features) for network in networks)
+        parity = compare(in_float, quantized, judged, configs, settings.operating_point)
+        folder = replace(
+            folder,
+            scores=_reached(scores) | {"parity": parity.as_dict()},
+            operating_point={
+                "rule": "best mean of event F1 by onset and by onset and offset, over neighbouring thresholds",
+                "chosen_on": "val",
+                "expected_on_other_groups": expected_f1(judged, material.val_groups, settings.operating_point),
+            },
+        )
+        folder.write()
+        _write_vectors(folder, draft / "vectors")
+        _write_training(trained, settings, workspace, draft / "training")
+    _say(scores, parity)
+    return read_folder(out)
+
+
+def _describe(
+    dataset: Dataset, material: Material, trained: Trained, settings: Settings, draft: Path
+) -> DetectorFolder:
+    step = trained.step
+    ports = [tuple(TensorSpec(**asdict(port)) for port in ports) for ports in (step.inputs, step.outputs)]
+    return DetectorFolder(
+        path=draft,
+        classes=material.classes,
+        frontend=settings.frontend,
+        frontend_hash=material.frontend.hash,
+        frames_per_step=settings.network.frames_per_step,
+        target_delay_steps=settings.network.target_delay_steps,
+        model_sha256=hashlib.sha256(step.model).hexdigest(),
+        model_inputs=ports[0],
+        model_outputs=ports[1],
+        events=tuple(EventConfig() for _ in material.classes),
+        provenance={
+            "dataset": dataset.fingerprint(),
+            "seed": settings.seed,
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in PACKAGES},
+        },
+    )
+
+
+def _judge(dataset: Dataset, material: Material, folder: DetectorFolder) -> Judged:
+    """Score the validation part by the int8 step itself, frame by frame."""
+    engine = LitertEngine(folder)
+    scores = []
+    progress = Progress("int8 scores of val", len(material.val_features))
+    for features in material.val_features:
+        engine.reset()
+        steps = len(features) // folder.frames_per_step
+        whole = features[: steps * folder.frames_per_step]
+        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, -1)))
+        progress.advance()
+    progress.close()
+    reference = {recording.name: recording.annotations for recording in dataset.splits["val"]}
+    return Judged(material.val_names, tuple(scores), reference, material.classes, material.clock)
+
+
+def _scores(judged: Judged, dataset: Dataset, folder: DetectorFolder) -> EventScores:
+    durations = {recording.name: recording.duration_s for recording in dataset.splits["val"]}
+    return event_scores(judged.reference, judged.events(folder.events), durations, judged.classes)
+
+
+def _reached(scores: EventScores) -> dict[str, Any]:
+    return {"val": scores.as_dict(), "note": "thresholds were chosen on val"}
+
+
+def _write_vectors(folder: DetectorFolder, target: Path) -> None:
+    """Known answers to the self-test sound; `scores` and the first features help to find where a target differs."""
+    from stapes.firmware_sim.frontend import Frontend
+
+    clock, frames = folder.clock, VECTOR_STEPS * folder.frames_per_step
+    pcm = selftest_pcm((frames - 1) * folder.frontend.hop_samples + folder.frontend.window_samples)
+    features = Frontend(folder.tables).features(pcm)
+    scores = LitertEngine(folder).run(features.reshape(VECTOR_STEPS, folder.frames_per_step, -1))
+    # Thresholds at the median of these scores, so that there are events whatever the detector listens for.
+    configs = [EventConfig(on_score=max(-127, level), off_score=max(-127, level)) for level in _medians(scores)]
+    decoder = EventDecoder(folder.classes, configs, clock)
+    events = completed(decoder.push(scores) + decoder.flush())
+    target.mkdir()
+    answers = {
+        "sound": "stapes.firmware_sim.selftest",
+        "samples": len(pcm),
+        "pcm_crc32": zlib.crc32(pcm.astype("<i2").tobytes()),
+        "features_crc32": zlib.crc32(features.tobytes()),
+        "scores_crc32": zlib.crc32(scores.tobytes()),
+        "features_first_step": features[: folder.frames_per_step].tolist(),
+        "scores": scores.tolist(),
+        "event_thresholds": [config.on_score for config in configs],
+        "events": [[event.label, event.onset_sample, event.offset_sample] for event in events],
+    }
+    (target / "answers.json").write_text(json.dumps(answers) + "\n", encoding="utf-8")
+
+
+def _medians(scores: np.ndarray) -> list[int]:
+    return [int(level) for level in np.quantile(scores, 0.5, axis=0, method="higher")]
+
+
+def _write_training(trained: Trained, settings: Settings, workspace: Workspace, target: Path) -> None:
+    target.mkdir()
+    (target / "settings.toml").write_text(write_settings(settings), encoding="utf-8")
+    history = workspace.path / "history.csv"
+    if history.exists():
+        (target / "history.csv").write_text(history.read_text(encoding="utf-8"), encoding="utf-8")
+    for name, network in (("float", trained.float_network), ("quantized", trained.quantized_network)):
+        weights = {f"variable_{index:03}": variable.numpy() for index, variable in enumerate(network.variables)}
+        np.savez(target / f"{name}.npz", **weights)
+
+
+def _say(scores: EventScores, parity: Parity) -> None:
+    note(
+        f"val: macro event F1 {scores.macro_f1_onset:.3f} by onset, {scores.macro_f1_onset_offset:.3f} by onset and "
+        f"offset, {scores.false_alarms_per_hour:.0f} false alarms per hour (thresholds were chosen on val)"
+    )
+    for line in parity.lines():
+        note(line)

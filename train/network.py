@@ -1,0 +1,295 @@
+"""The network: causal convolutions over (frame, band), a projection, a GRU and a sigmoid per class.
+
+`Network` is the graph; its two forms are `FloatNetwork` here (BatchNorm, no quantization) and `QuantizedNetwork` in
+quantize.py (folded weights, every tensor on the int8 grid). Both run the same code over sequences and, one step at a
+time, as the step function that is converted: a linear map is one 1x1 convolution there, and one matrix product split
+into what can be computed for all steps at once and what must wait for the state here.
+
+The GRU resets before its matrix product: z, r = sigmoid(W [x, h] + b); n = tanh(V [x, r h] + c); h' = z h + (1 - z) n.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.convert.tensorflow import tf, tf_keras
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.settings import NetworkSettings
+
+FEATURE_SCALE = 1 / 32  # the network takes the frontend's int8 as q / 32
+UNIT_LIMIT = 127 / 128  # largest value of a tensor with scale 1/128 and zero point 0
+Tensor = Any  # tf.Tensor: tensorflow ships no types
+States = dict[str, Tensor]
+Weights = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution: its last `kernel_frames - stride_frames` input frames are its state."""
+
+    name: str
+    channels_in: int
+    bands_in: int
+    channels: int
+    kernel_frames: int
+    stride_frames: int
+    kernel_bands: int
+    stride_bands: int
+
+    @property
+    def state_frames(self) -> int:
+        """Input frames that the next step needs again."""
+        return self.kernel_frames - self.stride_frames
+
+    @property
+    def bands(self) -> int:
+        """Bands that come out: those at the edges are not padded."""
+        return (self.bands_in - self.kernel_bands) // self.stride_bands + 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of every layer, from the settings, the number of bands and the number of classes."""
+
+    convolutions: tuple[Convolution, ...]
+    projection_inputs: int
+    projection_units: int
+    gru_units: int
+    classes: int
+    bands: int
+    frames_per_step: int
+
+    @classmethod
+    def of(cls, settings: NetworkSettings, bands: int, classes: int) -> "Shape":
+        """Raise ConfigError where the bands run out before the convolutions do."""
+        layers: list[Convolution] = []
+        channels_in, bands_in = 1, bands
+        rows = zip(
+            settings.conv_channels,
+            settings.conv_kernel_frames,
+            settings.conv_stride_frames,
+            settings.conv_kernel_bands,
+            settings.conv_stride_bands,
+            strict=True,
+        )
+        for index, row in enumerate(rows):
+            layer = Convolution(f"conv{index}", channels_in, bands_in, *row)
+            if layer.bands_in < layer.kernel_bands:
+                raise ConfigError(
+                    f"network: {layer.name} spans {layer.kernel_bands} bands of the {layer.bands_in} that are left"
+                )
+            layers.append(layer)
+            channels_in, bands_in = layer.channels, layer.bands
+        units = settings.projection_units, settings.gru_units
+        return cls(tuple(layers), channels_in * bands_in, *units, classes, bands, settings.frames_per_step)
+
+    @property
+    def kernels(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every kernel by the name of its linear map, as the step uses it: [rows, columns, in, out]."""
+        kernels: dict[str, tuple[int, ...]] = {
+            layer.name: (layer.kernel_frames, layer.kernel_bands, layer.channels_in, layer.channels)
+            for layer in self.convolutions
+        }
+        last = self.convolutions[-1]
+        both = self.projection_units + self.gru_units
+        return kernels | {
+            "projection": (1, last.bands, last.channels, self.projection_units),
+            "gates": (1, 1, both, 2 * self.gru_units),
+            "candidate": (1, 1, both, self.gru_units),
+            "scores": (1, 1, self.gru_units, self.classes),
+        }
+
+    @property
+    def states(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every state of one stream."""
+        shapes: dict[str, tuple[int, ...]] = {
+            f"state_{layer.name}": (1, layer.state_frames, layer.bands_in, layer.channels_in)
+            for layer in self.convolutions
+            if layer.state_frames
+        }
+        return shapes | {"state_gru": (1, 1, 1, self.gru_units)}
+
+    @property
+    def macs_per_step(self) -> int:
+        """Multiply-accumulates of one step."""
+        frames, total = self.frames_per_step, 0
+        for layer in self.convolutions:
+            frames //= layer.stride_frames
+            total += frames * layer.bands * int(np.prod(self.kernels[layer.name]))
+        return total + sum(int(np.prod(self.kernels[name])) for name in ("projection", "gates", "candidate", "scores"))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases after folding."""
+        return sum(int(np.prod(kernel)) + kernel[-1] for kernel in self.kernels.values())
+
+
+class Network(tf_keras.layers.Layer):
+    """The graph that both forms share. Tensors of one step have rank 4; over sequences the GRU's have rank 2."""
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape, self.dropout = shape, dropout
+        self.kernels = {name: self._kernel(name, kernel) for name, kernel in shape.kernels.items()}
+
+    # What a form decides -------------------------------------------------------------------------------------------
+
+    def kernel(self, name: str, training: bool) -> Tensor:
+        """Return the kernel as it is used."""
+        raise NotImplementedError
+
+    def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
+        """Return what follows a linear map: bias or BatchNorm, activation, range."""
+        raise NotImplementedError
+
+    def on_grid(self, name: str, value: Tensor) -> Tensor:
+        """Return the value as the named tensor holds it."""
+        raise NotImplementedError
+
+    # The graph -----------------------------------------------------------------------------------------------------
+
+    def sequence(
+        self, features: Tensor, states: States, training: bool = False, seed: Tensor = None
+    ) -> tuple[Tensor, States]:
+        """features float[batch, frames, bands], real values q/32 -> logits [batch, steps, classes] and new states."""
+        values, new_states = self._convolve(features[..., tf.newaxis], states, training, seed)
+        projected = self.finish("projection", self._linear("projection", values, training), training)[:, :, 0, :]
+        projected = self._drop(projected, training, seed, 100)
+        hidden = self._recur(projected, states["state_gru"][:, 0, 0, :], training)
+        new_states["state_gru"] = hidden[:, -1, tf.newaxis, tf.newaxis, :]
+        hidden = self._drop(hidden, training, seed, 101)
+        kernel = self.kernel("scores", training)[0, 0]
+        return self.finish("scores", tf.linalg.matmul(hidden, kernel), training), new_states
+
+    def step(self, features: Tensor, states: States) -> tuple[Tensor, States]:
+        """features [1, frames, bands, 1] of one or more steps -> probabilities [1, steps * classes] and new states.
+
+        This is the graph that is converted; with several steps the GRU is written out once per step.
+        """
+        values, new_states = self._convolve(features, states, False, None)
+        projected = self.finish("projection", self._linear("projection", values, False), False)
+        hidden, scores = self.on_grid("hidden", states["state_gru"]), []
+        for index in range(projected.shape[1]):
+            now = projected[:, index : index + 1] if projected.shape[1] > 1 else projected
+
+            def linear(name: str, state: Tensor, now: Tensor = now) -> Tensor:
+                return self._linear(name, tf.concat([now, state], axis=-1), False)
+
+            hidden = self._cell(linear, hidden)
+            logits = self.finish("scores", self._linear("scores", hidden, False), False)
+            scores.append(self.on_grid("sigmoid", tf.sigmoid(logits)))
+        new_states["state_gru"] = hidden
+        return tf.concat(scores, axis=1) if len(scores) > 1 else scores[0], new_states
+
+    def start(self, batch: Tensor) -> States:
+        """Return the states of streams that begin: zero, everywhere."""
+        return {name: tf.zeros([batch, *shape[1:]]) for name, shape in self.shape.states.items()}
+
+    def _convolve(self, values: Tensor, states: States, training: bool, seed: Tensor) -> tuple[Tensor, States]:
+        new_states = {}
+        values, producer = self.on_grid("features", values), "features"
+        for index, layer in enumerate(self.shape.convolutions):
+            if layer.state_frames:
+                name = f"state_{layer.name}"
+                values = tf.concat([self.on_grid(producer, states[name]), values], axis=1)
+                new_states[name] = values[:, -layer.state_frames :]
+            stride = [layer.stride_frames, layer.stride_bands]
+            linear = tf.nn.conv2d(values, self.kernel(layer.name, training), stride, "VALID")
+            values, producer = self.finish(layer.name, linear, training), layer.name
+            values = self._drop(values, training, seed, index)
+        return values, new_states
+
+    def _linear(self, name: str, values: Tensor, training: bool) -> Tensor:
+        return tf.nn.conv2d(values, self.kernel(name, training), 1, "VALID")
+
+    def _recur(self, projected: Tensor, hidden: Tensor, training: bool) -> Tensor:
+        """projected [batch, steps, units] -> hidden [batch, steps, units]."""
+        units = self.shape.projection_units
+        kernels = {name: self.kernel(name, training)[0, 0] for name in ("gates", "candidate")}
+        by_step = tf.transpose(projected, [1, 0, 2])
+        inputs = {name: tf.linalg.matmul(by_step, kernel[:units]) for name, kernel in kernels.items()}
+        steps = tf.shape(by_step)[0]
+        outputs = tf.TensorArray(tf.float32, size=steps, element_shape=[None, self.shape.gru_units])
+
+        def body(index: Tensor, state: Tensor, outputs: Any) -> tuple[Tensor, Tensor, Any]:
+            def linear(name: str, inner: Tensor) -> Tensor:
+                return inputs[name][index] + tf.linalg.matmul(inner, kernels[name][units:])
+
+            state = self._cell(linear, state)
+            return index + 1, state, outputs.write(index, state)
+
+        loop = (tf.constant(0), self.on_grid("hidden", hidden), outputs)
+        _, _, outputs = tf.while_loop(lambda index, *_: index < steps, body, loop, maximum_iterations=steps)
+        return tf.transpose(outputs.stack(), [1, 0, 2])
+
+    def _cell(self, linear: Callable[[str, Tensor], Tensor], hidden: Tensor) -> Tensor:
+        gates = self.finish("gates", linear("gates", hidden), False)
+        keep, reset = tf.split(self.on_grid("sigmoid", tf.sigmoid(gates)), 2, axis=-1)
+        candidate = self.finish("candidate", linear("candidate", self.on_grid("hidden", reset * hidden)), False)
+        candidate = self.on_grid("hidden", tf.tanh(candidate))
+        kept = self.on_grid("hidden", keep * hidden)
+        taken = self.on_grid("hidden", self.on_grid("sigmoid", 1.0 - keep) * candidate)
+        return self.on_grid("hidden", kept + taken)
+
+    def _drop(self, values: Tensor, training: bool, seed: Tensor, salt: int) -> Tensor:
+        """Drop channels, the same ones over the whole sequence; `seed` decides which."""
+        if not training or not self.dropout:
+            return values
+        shape = tf.shape(values)
+        one = tf.ones([tf.rank(values) - 2], tf.int32)
+        mask_shape = tf.concat([shape[:1], one, shape[-1:]], axis=0)
+        kept = tf.random.stateless_uniform(mask_shape, [seed, salt]) >= self.dropout
+        return values * tf.cast(kept, tf.float32) / (1.0 - self.dropout)
+
+    def _kernel(self, name: str, shape: tuple[int, ...]) -> Any:
+        """Glorot for the convolutions and the projection, orthogonal for what multiplies the state."""
+        return self.add_weight(name=f"{name}_kernel", shape=shape, initializer="glorot_uniform")
+
+
+class FloatNetwork(Network):
+    """The network in float with BatchNorm after every convolution and the projection."""
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__(shape, dropout)
+        self.normalised = (*(layer.name for layer in shape.convolutions), "projection")
+        self.norms = {name: tf_keras.layers.BatchNormalization(momentum=0.99, name=name) for name in self.normalised}
+        for name, norm in self.norms.items():
+            norm.build([None, None, None, shape.kernels[name][-1]])
+        self.biases = {
+            name: self.add_weight(name=f"{name}_bias", shape=shape.kernels[name][-1:], initializer="zeros")
+            for name in ("gates", "candidate", "scores")
+        }
+        self.norms["projection"].gamma.assign(0.5 * tf.ones_like(self.norms["projection"].gamma))
+        self.biases["gates"].assign(tf.concat([tf.ones(shape.gru_units), tf.zeros(shape.gru_units)], axis=0))
+        self.biases["scores"].assign(-3.0 * tf.ones(shape.classes))
+
+    def kernel(self, name: str, training: bool) -> Tensor:
+        """Return the kernel as it was learned."""
+        return self.kernels[name]
+
+    def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
+        """BatchNorm and ReLU, BatchNorm and a clip to what int8 holds, or a bias."""
+        if name not in self.norms:
+            return linear + self.biases[name]
+        value = self.norms[name](linear, training=training)
+        return tf.clip_by_value(value, -1.0, UNIT_LIMIT) if name == "projection" else tf.nn.relu(value)
+
+    def on_grid(self, name: str, value: Tensor) -> Tensor:
+        """Return the value unchanged: no grid in float."""
+        return value
+
+    def folded(self) -> Weights:
+        """Return kernels and biases of the same function without BatchNorm."""
+        weights: Weights = {}
+        for name, kernel in self.kernels.items():
+            if name in self.norms:
+                norm = self.norms[name]
+                gain = norm.gamma / tf.sqrt(norm.moving_variance + norm.epsilon)
+                weights[f"{name}_kernel"] = (kernel * gain).numpy()
+                weights[f"{name}_bias"] = (norm.beta - norm.moving_mean * gain).numpy()
+            else:
+                weights[f"{name}_kernel"], weights[f"{name}_bias"] = kernel.numpy(), self.biases[name].numpy()
+        return weights

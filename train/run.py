@@ -1,0 +1,222 @@
+"""A training run from a dataset to a detector folder: float, fold, quantization-aware, convert, thresholds, parity."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from stapes.convert.tflite import Step, convert_step
+from stapes.firmware_sim.events import StepClock
+from stapes.firmware_sim.folder import DetectorFolder, check_output
+from stapes.firmware_sim.frontend import Frontend, make_tables
+from stapes.runtime.console import Progress, note
+from stapes.train.augment import BatchMaker, Clock, Remixer
+from stapes.train.corpus import Corpus, load_corpus
+from stapes.train.dataset import Dataset, require_trainable
+from stapes.train.fit import Schedule, Scorer, Trainer, batches, seed_everything
+from stapes.train.network import FEATURE_SCALE, FloatNetwork, Network, Shape, Weights
+from stapes.train.quantize import QuantizedNetwork, StepModule
+from stapes.train.settings import Settings, write_settings
+from stapes.train.workspace import Workspace
+
+SAVE_EVERY_STEPS = 50
+CALIBRATION_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run works on: sounds, features of the validation part, and the frontend that made them."""
+
+    classes: tuple[str, ...]
+    frontend: Frontend
+    tables: bytes
+    clock: StepClock
+    train: Corpus
+    val: Corpus
+    val_names: tuple[str, ...]
+    val_groups: tuple[str, ...]
+    val_features: list[NDArray[np.int8]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leads to: the two networks and the converted step."""
+
+    float_network: FloatNetwork
+    quantized_network: QuantizedNetwork
+    step: Step
+
+
+def train_detector(dataset: Dataset, out: Path, settings: Settings, *, force: bool = False) -> DetectorFolder:
+    """Train on the part `train`, choose thresholds on `val`, and write the detector folder `out`.
+
+    The same dataset, settings and machine give the same weights. A run that was stopped goes on when run again.
+    Raises OutputError where `out` exists and `force` is not set, DatasetError where nothing can be learned.
+    """
+    from stapes.train.assemble import assemble  # needs what stands above
+
+    check_output(out, force)
+    require_trainable(dataset)
+    key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings)])
+    workspace = Workspace(out, key)
+    try:
+        material = gather(dataset, settings, workspace)
+        trained = fit(material, settings, workspace)
+        folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
+    except KeyboardInterrupt:
+        note(f"\nstopped; the same command goes on from here (the state lies in {workspace.path.name})")
+        raise
+    workspace.remove()
+    return folder
+
+
+def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Material:
+    """Read the recordings and compute the validation part's features with the C of the device."""
+    tables = make_tables(settings.frontend)
+    frontend = Frontend(tables)
+    rate = settings.frontend.sample_rate_hz
+    parts = {
+        part: load_corpus(part, dataset.splits[part], dataset.classes, rate, workspace.path / f"{part}.s16")
+        for part in ("train", "val")
+    }
+    val = dataset.splits["val"]
+    return Material(
+        classes=dataset.classes,
+        frontend=frontend,
+        tables=tables,
+        clock=StepClock(
+            sample_rate_hz=rate,
+            step_samples=settings.network.frames_per_step * settings.frontend.hop_samples,
+            origin_samples=(settings.frontend.window_samples - settings.frontend.hop_samples) // 2,
+            target_delay_steps=settings.network.target_delay_steps,
+        ),
+        train=parts["train"],
+        val=parts["val"],
+        val_names=tuple(recording.name for recording in val),
+        val_groups=tuple(recording.group for recording in val),
+        val_features=[frontend.features(parts["val"].recording(index)) for index in range(len(val))],
+    )
+
+
+def fit(material: Material, settings: Settings, workspace: Workspace) -> Trained:
+    """Train both forms of the network and convert the second."""
+    seed_everything(settings.seed)
+    shape = Shape.of(settings.network, settings.frontend.n_bands, len(material.classes))
+    per_second = material.clock.sample_rate_hz / material.clock.step_samples
+    note(
+        f"network: {shape.parameters} parameters, {shape.macs_per_step * per_second / 1e6:.2f} M MAC per second, "
+        f"a score every {1000 / per_second:.0f} ms"
+    )
+    maker = _batch_maker(material, settings)
+    training = settings.training
+    float_network = FloatNetwork(shape, training.dropout)
+    schedule = Schedule(training.float_steps, training.learning_rate, 0)
+    _Phase("float", float_network, schedule, material, settings, workspace).run(maker.batch)
+
+    quantized = QuantizedNetwork(shape, training.dropout / 2)
+    samples = [maker.batch(number)[0] for number in range(CALIBRATION_BATCHES)]
+    quantized.load_folded(float_network.folded(), np.concatenate(samples).astype(np.float32) * FEATURE_SCALE)
+    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
+    _Phase("quantized", quantized, schedule, material, settings, workspace).run(maker.batch)
+    note("converting to an int8 step")
+    return Trained(float_network, quantized, convert_step(StepModule(quantized)))
+
+
+def _batch_maker(material: Material, settings: Settings) -> BatchMaker:
+    clock = material.clock
+    steps = max(1, round(settings.training.sequence_s * clock.sample_rate_hz / clock.step_samples))
+    frames = steps * settings.network.frames_per_step
+    samples = (frames - 1) * settings.frontend.hop_samples + settings.frontend.window_samples
+    remixer = Remixer(material.train, len(material.classes), samples, settings.augmentation)
+    for label, runs in zip(material.classes, remixer.runs, strict=True):
+        if not runs:
+            note(
+                f"note: no event of {label!r} is clear enough to be cut out and mixed anew; it is used where it stands"
+            )
+    return BatchMaker(
+        remixer,
+        material.frontend,
+        Clock(steps, clock.step_samples, clock.origin_samples, clock.target_delay_steps),
+        len(material.classes),
+        settings.augmentation,
+        settings.seed,
+        settings.training.batch_sequences,
+    )
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """Gradient steps of one form of the network, from where an earlier run left off; ends with averaged weights."""
+
+    name: str
+    network: Network
+    schedule: Schedule
+    material: Material
+    settings: Settings
+    workspace: Workspace
+
+    def run(self, make: Callable[[int], tuple[NDArray[np.int8], NDArray[np.float32]]]) -> None:
+        trainer = Trainer(self.network, self.settings.training, self.settings.seed)
+        scorer = Scorer(self.network)
+        state = self.workspace.load(self.name)
+        done = int(state["step"]) if state else 0
+        if state:
+            trainer.restore(state)
+        first, last = self.schedule.first_batch, self.schedule.first_batch + self.schedule.steps
+        progress = Progress(f"{self.name} training", self.schedule.steps - done)
+        losses, heard = [], ""
+        try:
+            for step, batch in enumerate(batches(make, first + done, last), start=done):
+                losses.append(trainer.step(step, self.schedule.rate(step), batch))
+                done = step + 1
+                if done % self.settings.training.check_every_steps == 0 or done == self.schedule.steps:
+                    heard = self._check(trainer, scorer, done, float(np.mean(losses)))
+                    losses = []
+                if done % SAVE_EVERY_STEPS == 0:
+                    self._save(trainer, done)
+                progress.advance(heard)
+        finally:
+            self._save(trainer, done)
+        progress.close(heard)
+        trainer.swap_average()
+
+    def _save(self, trainer: Trainer, done: int) -> None:
+        self.workspace.save(self.name, trainer.state() | {"step": np.array(done)})
+
+    def _check(self, trainer: Trainer, scorer: Scorer, done: int, loss: float) -> str:
+        """Score the validation part with the averaged weights; say and log it."""
+        trainer.swap_average()
+        precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
+        trainer.swap_average()
+        self.workspace.log(
+            {
+                "phase": self.name,
+                "step": done,
+                "loss": round(loss, 5),
+                "val_frame_average_precision": round(precision, 4),
+            }
+        )
+        return f"loss {loss:.4f}, frame average precision on val {precision:.3f}"
+
+
+def frame_precision(material: Material, scores: list[NDArray[np.float32]]) -> float:
+    """Return the mean over classes of the average precision of steps; classes without events in val are left out."""
+    clock = material.clock
+    truth = [
+        Clock(len(each), clock.step_samples, clock.origin_samples, clock.target_delay_steps).targets(
+            events, len(material.classes)
+        )
+        for each, events in zip(scores, material.val.events, strict=True)
+    ]
+    active, given = np.concatenate(truth) >= 0.5, np.concatenate(scores)
+    present = [label for label in range(active.shape[1]) if active[:, label].any()]
+    if not present:
+        return float("nan")
+    return float(np.mean([average_precision_score(active[:, label], given[:, label]) for label in present]))
+
+
+__all__ = ["Material", "Trained", "Weights", "train_detector"]

@@ -1,0 +1,224 @@
+"""Every setting of a training run, as read from one TOML file; units stand in the names."""
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.frontend import FrontendConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """Causal convolutions over (frame, band), one projection, one GRU, a sigmoid per class."""
+
+    conv_channels: tuple[int, ...] = (16, 24, 32)
+    conv_kernel_frames: tuple[int, ...] = (4, 3, 3)
+    conv_stride_frames: tuple[int, ...] = (2, 1, 1)  # their product is the number of frames per step
+    conv_kernel_bands: tuple[int, ...] = (5, 3, 3)
+    conv_stride_bands: tuple[int, ...] = (2, 2, 1)
+    projection_units: int = 32
+    gru_units: int = 32
+    target_delay_steps: int = 4  # the score of step k is for step k - delay: look-ahead bought with latency
+
+    def __post_init__(self) -> None:
+        lists = (self.conv_kernel_frames, self.conv_stride_frames, self.conv_kernel_bands, self.conv_stride_bands)
+        if any(len(values) != len(self.conv_channels) for values in lists):
+            raise ConfigError(
+                f"network: the five conv_ lists have {[len(self.conv_channels), *map(len, lists)]} entries; "
+                "give one entry per convolution in each"
+            )
+        if any(
+            kernel < stride for kernel, stride in zip(self.conv_kernel_frames, self.conv_stride_frames, strict=True)
+        ):
+            raise ConfigError("network: a conv_kernel_frames is smaller than its stride; frames would be skipped")
+
+    @property
+    def frames_per_step(self) -> int:
+        """Frames that one step takes: the product of the strides in time."""
+        product = 1
+        for stride in self.conv_stride_frames:
+            product *= stride
+        return product
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationSettings:
+    """How training sequences are made from the recordings: events are cut out by their labels and mixed anew."""
+
+    stitched_background_share: float = 0.4  # of sequences: event-free stretches in place of recordings as they are
+    added_runs_per_minute: float = 20.0  # runs of events of one source, laid over the sequence
+    added_decoys_per_minute: float = 10.0  # short pieces of event-free stretches, laid over it as events are
+    run_snr_db: tuple[float, float] = (-6.0, 20.0)
+    run_speed: tuple[float, float] = (0.8, 1.25)  # pitch and duration together: other animals, other clocks
+    run_filter_db: float = 6.0  # standard deviation of a smooth random curve over frequency
+    source_snr_min_db: float = 6.0  # events less clear than this are not cut out
+    gain_db: tuple[float, float] = (-10.0, 10.0)  # of the whole sequence
+    microphone_filter_db: float = 3.0  # standard deviation of a smooth random curve over frequency
+    masked_bands_max: int = 6  # one mask per sequence, of 0..max bands
+    masked_frames_max: int = 12  # four masks per sequence, of 0..max frames each
+
+    def __post_init__(self) -> None:
+        _require_between(self, "augmentation", stitched_background_share=(0, 1))
+        for name in ("run_snr_db", "run_speed", "gain_db"):
+            low, high = getattr(self, name)
+            if low > high or (name == "run_speed" and low <= 0):
+                raise ConfigError(f"augmentation: {name} is {(low, high)}: need the smaller first, speeds above 0")
+        names = ("added_runs_per_minute", "added_decoys_per_minute", "run_filter_db", "microphone_filter_db")
+        _require_between(
+            self, "augmentation", **dict.fromkeys((*names, "masked_bands_max", "masked_frames_max"), (0, 1e4))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The two phases: float with BatchNorm, then quantization-aware on the folded weights."""
+
+    sequence_s: float = 8.0
+    batch_sequences: int = 32
+    float_steps: int = 2500
+    quantized_steps: int = 500
+    learning_rate: float = 3e-3
+    quantized_learning_rate: float = 3e-4
+    weight_decay: float = 1e-2
+    dropout: float = 0.2
+    average_decay: float = 0.998  # of the running average of the weights; the average is what is kept
+    label_smoothing: float = 0.0
+    check_every_steps: int = 250  # scores on the validation part, and the state for going on, are written
+
+    def __post_init__(self) -> None:
+        counts = ("batch_sequences", "float_steps", "quantized_steps", "check_every_steps")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ConfigError(f"training: {name} is {getattr(self, name)}: need 1 or more")
+        for name in ("dropout", "average_decay", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 to below 1")
+        _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
+        _require_between(self, "training", learning_rate=(1e-9, 1), quantized_learning_rate=(1e-9, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPointSettings:
+    """How scores become events is chosen per class on the validation part."""
+
+    smoothing_steps: tuple[int, ...] = (1, 3, 5)
+    off_ratio: tuple[float, ...] = (0.3, 0.5, 0.7, 1.0)  # off threshold as a share of the on threshold
+    min_duration_steps: tuple[int, ...] = (1, 2)
+    merge_gap_steps: tuple[int, ...] = (0, 2, 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of a training run but the recordings."""
+
+    seed: int = 1
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    operating_point: OperatingPointSettings = field(default_factory=OperatingPointSettings)
+
+
+def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -> None:
+    for name, (least, most) in limits.items():
+        if not least <= getattr(settings, name) <= most:
+            raise ConfigError(f"{table}: {name} is {getattr(settings, name)}: need {least:g} to {most:g}")
+
+
+def read_settings(path: Path) -> Settings:
+    """Read a TOML file; what it leaves out keeps its default. ConfigError names the line of what is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    return _build(Settings, values, _Source(path, text))
+
+
+def write_settings(settings: Settings) -> str:
+    """Return the settings as TOML that `read_settings` reads back to an equal value."""
+    top = [f"{name} = {_toml(value)}" for name, value in vars(settings).items() if not dataclasses.is_dataclass(value)]
+    tables = [
+        "\n".join([f"[{name}]", *(f"{key} = {_toml(entry)}" for key, entry in vars(value).items())])
+        for name, value in vars(settings).items()
+        if dataclasses.is_dataclass(value)
+    ]
+    return "\n".join(top) + "\n\n" + "\n\n".join(tables) + "\n"
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    text: str
+
+    def where(self, key: str) -> str:
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if re.match(rf"\s*\[?\s*{re.escape(key)}\b", line):
+                return f"{self.path}:{number}"
+        return str(self.path)
+
+
+def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        allowed = ", ".join(hints)
+        raise ConfigError(f"{source.where(unknown[0])}: unknown setting {unknown[0]!r}; allowed here: {allowed}")
+    converted = {key: _convert(key, value, hints[key], source) for key, value in values.items()}
+    try:
+        return kind(**converted)
+    except ValueError as error:
+        raise ConfigError(f"{source.path}: {error}") from error
+
+
+def _convert(key: str, value: Any, hint: Any, source: _Source) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _build(hint, value, source)
+    converted = _match(value, hint)
+    if converted is None:
+        raise ConfigError(f"{source.where(key)}: {key} = {value!r} is not {_describe(hint)}")
+    return converted
+
+
+def _match(value: Any, hint: Any) -> Any:
+    """Return the value as the type says, or None where it does not fit."""
+    if get_origin(hint) in (Union, UnionType):
+        return next((match for choice in get_args(hint) if (match := _match(value, choice)) is not None), None)
+    if get_origin(hint) is tuple and isinstance(value, list):
+        kinds = get_args(hint)
+        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
+        items = [_match(item, kind) for item, kind in zip(value, kinds, strict=False)]
+        return tuple(items) if len(kinds) == len(value) and None not in items else None
+    if get_args(hint):  # Literal
+        return value if value in get_args(hint) else None
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value if type(value) is hint else None
+
+
+def _describe(hint: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    if get_origin(hint) is tuple:
+        kinds = get_args(hint)
+        count = "a list" if kinds[-1] is Ellipsis else f"a list of {len(kinds)}"
+        return f"{count}, each {_describe(kinds[0])}"
+    if get_args(hint):
+        return "one of " + ", ".join(map(repr, get_args(hint)))
+    return names.get(hint, "a table")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

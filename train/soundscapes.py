@@ -1,0 +1,232 @@
+"""Made-up sounds with exact labels: pops, beeps and cracks among look-alikes, over noise that differs by recording.
+
+A *source* is one pop, beeper or crackling thing with its own pitch, length and rhythm; sources are drawn anew for every
+part, so that what is judged on was never trained on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stapes.runtime.console import Progress
+from stapes.runtime.labels import Annotation, write_dcase
+
+RATE_HZ = 16_000
+SOURCES_PER_PART = 12  # of every class and every kind of look-alike
+RECORDING_S = 20.0
+FULL_SCALE = 32_000
+Floats = NDArray[np.float64]
+Voice = Callable[[np.random.Generator], Floats]  # one event, peak about 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split of the made-up dataset."""
+
+    name: str
+    recordings: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that makes a sound again and again."""
+
+    voice: Voice
+    spacing_s: float  # from the end of one event to the next one's onset, about
+    repeats: int
+
+
+def pop(rng: np.random.Generator) -> Source:
+    """A bubble: a damped tone whose pitch rises."""
+    pitch_hz, rise, decay_s = rng.uniform(350, 1400), rng.uniform(0.2, 1.2), rng.uniform(0.012, 0.04)
+
+    def voice(rng: np.random.Generator) -> Floats:
+        time = _time(5 * decay_s)
+        start_hz = pitch_hz * rng.uniform(0.93, 1.07)
+        phase = 2 * np.pi * start_hz * (time + 0.5 * rise * time**2 / decay_s / 5)
+        return np.sin(phase) * np.exp(-time / decay_s) * np.minimum(1.0, time / 0.002)
+
+    return Source(voice, rng.uniform(0.15, 1.2), int(rng.integers(1, 6)))
+
+
+def beep(rng: np.random.Generator) -> Source:
+    """An alarm: a steady tone with harmonics, switched on and off."""
+    pitch_hz, length_s = rng.uniform(700, 3000), rng.uniform(0.08, 0.5)
+    harmonics = rng.uniform(0.0, 0.5, 3) * [1.0, 0.6, 0.4]
+
+    def voice(rng: np.random.Generator) -> Floats:
+        time = _time(length_s)
+        tone = np.sin(2 * np.pi * pitch_hz * time)
+        for order, level in enumerate(harmonics, start=2):
+            if order * pitch_hz < 0.45 * RATE_HZ:
+                tone += level * np.sin(2 * np.pi * order * pitch_hz * time)
+        return tone * _edges(len(time), 0.004)
+
+    return Source(voice, rng.uniform(0.08, 0.6), int(rng.integers(1, 6)))
+
+
+def crack(rng: np.random.Generator) -> Source:
+    """Breaking: some sharp clicks within a few hundredths of a second."""
+    length_s, brightness = rng.uniform(0.02, 0.08), rng.uniform(-0.3, 0.6)
+
+    def voice(rng: np.random.Generator) -> Floats:
+        clicks = np.zeros(int((length_s + 0.03) * RATE_HZ))
+        for _ in range(int(rng.integers(3, 9))):
+            at = int(rng.uniform(0, length_s) * RATE_HZ)
+            burst = rng.normal(size=120) * np.exp(-np.arange(120) / rng.uniform(8, 40))
+            clicks[at : at + 120] += burst[: len(clicks) - at] * rng.uniform(0.4, 1.0)
+        clicks[: int(0.001 * RATE_HZ)] += rng.normal(size=int(0.001 * RATE_HZ))
+        return clicks[1:] - brightness * clicks[:-1]
+
+    return Source(voice, rng.uniform(0.1, 0.9), int(rng.integers(1, 8)))
+
+
+def sweep(rng: np.random.Generator) -> Source:
+    """Not a beep: a tone that glides."""
+    low, high, length_s = rng.uniform(400, 1200), rng.uniform(1800, 4000), rng.uniform(0.15, 0.7)
+
+    def voice(rng: np.random.Generator) -> Floats:
+        time = _time(length_s)
+        return np.sin(2 * np.pi * (low * time + (high - low) * time**2 / (2 * length_s))) * _edges(len(time), 0.01)
+
+    return Source(voice, rng.uniform(0.3, 1.0), int(rng.integers(1, 4)))
+
+
+def thud(rng: np.random.Generator) -> Source:
+    """Not a pop: something heavy, low and noisy."""
+    pitch_hz, decay_s = rng.uniform(60, 160), rng.uniform(0.04, 0.12)
+
+    def voice(rng: np.random.Generator) -> Floats:
+        time = _time(5 * decay_s)
+        noise = np.convolve(rng.normal(size=len(time)), np.ones(24) / 24, "same")
+        return (np.sin(2 * np.pi * pitch_hz * time) + noise) * np.exp(-time / decay_s)
+
+    return Source(voice, rng.uniform(0.3, 1.5), int(rng.integers(1, 4)))
+
+
+def babble(rng: np.random.Generator) -> Source:
+    """Not a class at all: syllables of a buzzing voice."""
+    pitch_hz, length_s = rng.uniform(90, 260), rng.uniform(0.12, 0.3)
+    formants_hz = rng.uniform([300, 900, 2200], [800, 2000, 3200])
+
+    def voice(rng: np.random.Generator) -> Floats:
+        time = _time(length_s * rng.uniform(0.7, 1.3))
+        buzz = sum(
+            np.exp(-0.5 * (np.min(np.abs(order * pitch_hz - formants_hz)) / 120) ** 2)
+            * np.sin(2 * np.pi * order * pitch_hz * time + order)
+            for order in range(1, int(4000 / pitch_hz))
+        )
+        return buzz * np.sqrt(np.abs(np.sin(np.pi * time / time[-1])))
+
+    return Source(voice, rng.uniform(0.03, 0.2), int(rng.integers(3, 12)))
+
+
+CLASSES = {"beep": beep, "crack": crack, "pop": pop}
+LOOK_ALIKES = {"sweep": sweep, "thud": thud, "babble": babble}
+
+
+def standard_parts(train_minutes: float) -> list[Part]:
+    """Return train of about this length, and val and test of a fifth of it."""
+    recordings = max(2, round(train_minutes * 60 / RECORDING_S))
+    return [Part("train", recordings), *(Part(name, max(2, round(recordings / 5))) for name in ("val", "test"))]
+
+
+def synthesize(folder: Path, parts: list[Part], seed: int) -> None:
+    """Write a dataset: each part's recordings as FLAC, and labels.tsv. The same seed writes the same sounds."""
+    progress = Progress("sounds", sum(part.recordings for part in parts))
+    for number, part in enumerate(parts):
+        rng = np.random.default_rng([seed, number])
+        kinds = CLASSES | LOOK_ALIKES
+        sources = {name: [make(rng) for _ in range(SOURCES_PER_PART)] for name, make in kinds.items()}
+        labels: dict[str, list[Annotation]] = {}
+        (folder / part.name).mkdir(parents=True)
+        for index in range(part.recordings):
+            name = f"{part.name}_{index:03}.flac"
+            pcm, labels[name] = soundscape(sources, RECORDING_S, rng)
+            soundfile.write(folder / part.name / name, pcm, RATE_HZ, subtype="PCM_16")
+            progress.advance()
+        (folder / part.name / "labels.tsv").write_text(write_dcase(labels), encoding="utf-8")
+    progress.close()
+
+
+def soundscape(
+    sources: dict[str, list[Source]], seconds: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int16], list[Annotation]]:
+    """Return int16 samples and the annotations of its events; every tenth has none, and look-alikes all the same."""
+    samples = int(seconds * RATE_HZ)
+    sound = background(samples, rng)
+    annotations: list[Annotation] = []
+    quiet = rng.random() < 0.1
+    for name, of_name in sources.items():
+        rows = 0 if quiet and name in CLASSES else rng.poisson(seconds / (12 if name in CLASSES else 15))
+        for _ in range(rows):
+            row = _row(of_name[rng.integers(len(of_name))], name, sound, rng)
+            if name in CLASSES and not _overlap(row.annotations, annotations):
+                annotations += row.annotations
+                sound += row.sound
+            elif name not in CLASSES:
+                sound += row.sound
+    level = 10 ** (rng.uniform(-45, -25) / 20) * FULL_SCALE
+    sound *= min(level / np.sqrt(np.mean(sound**2)), 0.9 * FULL_SCALE / np.abs(sound).max())
+    return np.rint(sound).astype(np.int16), sorted(annotations, key=lambda each: each.onset)
+
+
+def background(samples: int, rng: np.random.Generator) -> Floats:
+    """Noise of a random slope over frequency, swelling slowly, at times with mains hum; rms about 1."""
+    spectrum = np.fft.rfft(rng.normal(size=samples))
+    frequency = np.fft.rfftfreq(samples, 1 / RATE_HZ)
+    noise = np.fft.irfft(spectrum * np.maximum(frequency, 40.0) ** -rng.uniform(0.0, 1.0), samples)
+    swell = np.interp(np.arange(samples), np.linspace(0, samples, 8), rng.uniform(0.6, 1.4, 8))
+    noise *= swell / np.sqrt(np.mean(noise**2))
+    if rng.random() < 0.3:
+        time = np.arange(samples) / RATE_HZ
+        noise += sum(rng.uniform(0, 0.6) / order * np.sin(2 * np.pi * 50 * order * time) for order in range(1, 6))
+    return noise
+
+
+@dataclass(frozen=True)
+class _Row:
+    sound: Floats
+    annotations: list[Annotation]
+
+
+def _row(source: Source, label: str, base: Floats, rng: np.random.Generator) -> _Row:
+    """Some events of one source, at one distance from the microphone, over its own stretch of the recording."""
+    sound, annotations = np.zeros(len(base)), []
+    at = int(rng.uniform(0.1 * RATE_HZ, len(base) - RATE_HZ))
+    gain = 10 ** (rng.uniform(0, 20) / 20)
+    for _ in range(source.repeats):
+        event = source.voice(rng)
+        if at + len(event) > len(base) - RATE_HZ // 10:
+            break
+        near = base[max(0, at - RATE_HZ // 2) : at + RATE_HZ // 2]
+        sound[at : at + len(event)] += gain * event * np.sqrt(np.mean(near**2) / np.mean(event**2))
+        annotations.append(Annotation(at / RATE_HZ, (at + _audible(event)) / RATE_HZ, label))
+        at += len(event) + int(source.spacing_s * rng.uniform(0.8, 1.2) * RATE_HZ)
+    return _Row(sound, annotations)
+
+
+def _audible(event: Floats) -> int:
+    """Samples until the event has fallen 20 dB below its peak for good."""
+    return int(np.flatnonzero(np.abs(event) > 0.1 * np.abs(event).max())[-1]) + 1
+
+
+def _overlap(events: list[Annotation], others: list[Annotation]) -> bool:
+    return any(
+        one.label == two.label and one.onset < two.offset + 0.1 and two.onset < one.offset + 0.1
+        for one in events
+        for two in others
+    )
+
+
+def _time(seconds: float) -> Floats:
+    return np.arange(max(2, int(seconds * RATE_HZ))) / RATE_HZ
+
+
+def _edges(samples: int, seconds: float) -> Floats:
+    ramp = np.arange(1, samples + 1) / (seconds * RATE_HZ)
+    return np.minimum(1.0, np.minimum(ramp, ramp[::-1]))

@@ -1,0 +1,63 @@
+"""What a run keeps beside its output while it works, so that a killed run goes on where it was."""
+
+import csv
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.console import note
+
+
+class Workspace:
+    """A hidden folder beside the output. It belongs to one key (data, settings, code): another key begins anew."""
+
+    def __init__(self, out: Path, key: str) -> None:
+        self.path = out.absolute().with_name(f".{out.name}.training")
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        try:
+            known = (self.path / "key").read_text() if (self.path / "key").exists() else ""
+            if self.path.exists() and known != digest:
+                note("note: an unfinished run with other settings or data lies beside the output; it is discarded")
+                shutil.rmtree(self.path)
+            elif known:
+                note("going on with the unfinished run beside the output")
+            self.path.mkdir(exist_ok=True)
+            (self.path / "key").write_text(digest)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write named arrays; a kill in between leaves the older file. Raises OutputError on a full disk."""
+        target, draft = self.path / f"{name}.npz", self.path / f"{name}.new.npz"
+        try:
+            np.savez(draft, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
+            draft.replace(target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written: {error.strerror}; make room and run again") from error
+
+    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """Return what `save` wrote under this name, or None."""
+        path = self.path / f"{name}.npz"
+        if not path.exists():
+            return None
+        with np.load(path) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append a row to history.csv."""
+        path = self.path / "history.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def remove(self) -> None:
+        """Nothing is left to go on with: the output stands."""
+        shutil.rmtree(self.path, ignore_errors=True)
