@@ -1,7 +1,67 @@
 """Sub-commands of `stapes` that live in this folder; heavy imports happen only when a command runs."""
 
 import argparse
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ModelError
+
+COMPILE_TARGETS = ("any", "portable", "cortex-m", "helium", "host")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
+    _add_compile(commands)
+
+
+def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "compile",
+        help="an int8 .tflite as standalone C99",
+        description="Write an int8 .tflite as C99 without dependencies, with the bits of LiteRT's reference kernels.\n"
+        "An operator outside of the supported set is refused before anything is written.",
+        epilog="example:\n  stapes compile kws.tflite --out kws_c --target cortex-m\n"
+        "  stapes compile wake.tflite --out wake_c --name wake_word --single-file --show-plan",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, help=".tflite with int8 tensors")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; made when missing")
+    parser.add_argument(
+        "--target",
+        choices=COMPILE_TARGETS,
+        default="any",
+        help="whose packing of weights to hold; any: every one, chosen by the C compiler (default: %(default)s)",
+    )
+    parser.add_argument("--name", help="C name of files and functions (default: from the file's name)")
+    parser.add_argument("--single-file", action="store_true", help="kernels inside of NAME.c, static")
+    parser.add_argument(
+        "--show-plan", action="store_true", help="print the memory plan, and draw it as plan.svg in DIR"
+    )
+    parser.set_defaults(run=_compile)
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    from stapes.convert.compile import compile_model
+    from stapes.convert.emit import table
+    from stapes.convert.lower import c_name
+    from stapes.convert.show import plan_svg, plan_text
+
+    try:
+        tflite = arguments.model.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{arguments.model}: {error.strerror}; give a .tflite") from error
+    name = arguments.name or c_name(arguments.model.stem) or "model"
+    try:
+        report = compile_model(tflite, arguments.out, name, arguments.target, arguments.single_file)
+    except ModelError as error:
+        raise ModelError(f"{arguments.model}: {error}") from error
+    print("\n".join(table(report.layers)))
+    sizes = report.sizes
+    print(
+        f"\n{report.name}: {sizes.macs} MACs per step, "
+        f"RAM {sizes.ram} bytes (arena {sizes.arena}, states {sizes.states}), weights {sizes.weights}, "
+        f"biases and multipliers {sizes.channels}, tables {sizes.tables}"
+    )
+    if arguments.show_plan:
+        print("\n" + plan_text(report.plan, report.steps))
+        (arguments.out / "plan.svg").write_text(plan_svg(report.plan, report.steps))
+    print(f"\nwrote {', '.join(report.files)} to {arguments.out}")

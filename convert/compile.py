@@ -13,7 +13,7 @@ from stapes.convert.memory import Plan, plan_memory
 from stapes.convert.packing import TARGETS
 from stapes.convert.passes.places import settle
 from stapes.convert.passes.states import hold_states
-from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.errors import ConfigError, OutputError
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class CompileReport:
     sizes: emit.Sizes
     layers: tuple[tuple[str, ...], ...]  # the first row names the columns
     plan: Plan
+    steps: int
 
 
 def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
@@ -46,17 +47,36 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
 def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False) -> CompileReport:
     """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
 
-    Nothing is written when the model is refused (ModelError) or name or target are wrong (ConfigError).
+    Nothing is written when the model is refused (ModelError), name or target are wrong (ConfigError), or the folder
+    holds something else than a generated model (OutputError); files of a model generated there before are replaced.
     """
     module = plan_model(tflite, name, target)
     texts = emit.files(module, single_file)
     sizes = emit.measure(module)
-    texts["model.json"] = json.dumps(_description(module, sizes, target), indent=2) + "\n"
-    emit.write_files(out, texts)
-    return CompileReport(name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan)
+    texts["model.json"] = json.dumps(_description(module, sizes, target, [*texts, "model.json"]), indent=2) + "\n"
+    _write(out, texts)
+    return CompileReport(
+        name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan, len(module.homes.steps)
+    )
 
 
-def _description(module: emit.Module, sizes: emit.Sizes, target: str) -> dict[str, object]:
+def _write(out: Path, texts: dict[str, str]) -> None:
+    """Put the files in place of those that an earlier run wrote there."""
+    before = out / "model.json"
+    try:
+        if before.is_file():
+            for name in json.loads(before.read_text())["files"]:
+                (out / Path(name).name).unlink(missing_ok=True)
+        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it")
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{out}: cannot write the model there ({error})") from error
+
+
+def _description(module: emit.Module, sizes: emit.Sizes, target: str, files: list[str]) -> dict[str, object]:
     """What a caller who does not read C needs to know."""
     graph = module.graph
     return {
@@ -67,6 +87,7 @@ def _description(module: emit.Module, sizes: emit.Sizes, target: str) -> dict[st
         "outputs": [_argument(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)],
         "states": [state.name for state in graph.states],
         "sizes": asdict(sizes),
+        "files": files,
     }
 
 

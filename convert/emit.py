@@ -5,7 +5,6 @@ NAME.h holds the sizes, the struct and two functions; NAME.c a table of layers, 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -355,7 +354,10 @@ def _statement(module: Module, names: Names, pointers: _Pointers, index: int, st
     if isinstance(step, Move):
         return _move(module, names, pointers, step, moves)
     places = {f"in{i}": pointers.tensor(number) for i, number in enumerate(step.inputs)}
-    return step.form.format(name=step.name, out=pointers.tensor(step.output), scratch=pointers.scratch(index), **places)
+    tensors = module.graph.tensors
+    shapes = f"{' '.join(_shape(tensors[n].shape) for n in step.inputs)} -> {_shape(tensors[step.output].shape)}"
+    line = step.form.format(name=step.name, out=pointers.tensor(step.output), scratch=pointers.scratch(index), **places)
+    return f"{line} /* {shapes} */"
 
 
 def _move(module: Module, names: Names, pointers: _Pointers, step: Move, moves: dict[str, str]) -> str:
@@ -465,10 +467,3 @@ def files(module: Module, single_file: bool) -> dict[str, str]:
 def _move_kernels(module: Module) -> set[str]:
     _, moves = _body(module, Names(module))
     return {"stapes_nn_move"} if moves else set()
-
-
-def write_files(directory: Path, texts: dict[str, str]) -> None:
-    """Write them all."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (directory / name).write_text(text)

@@ -128,10 +128,12 @@ def lower(graph: Graph, layouts: tuple[Layout, ...]) -> list[Step]:
     """Return the steps of a graph. Raises ModelError naming the first operator, or form of one, outside of the
     supported set.
     """
-    names = NameMaker(argument_names(graph))
+    arguments = argument_names(graph)
+    names = NameMaker(arguments)
     steps: list[Step] = []
     for index, operator in enumerate(graph.operators):
-        name = names.make(_spoken_name(graph, operator), operator.kind.lower())
+        wish = c_name(_spoken_name(graph, operator))
+        name = names.make(f"{wish}_layer" if wish in arguments else wish, operator.kind.lower())
         lowered = LAYERS.get(operator.kind)
         if lowered is None:
             raise ModelError(
@@ -159,6 +161,8 @@ class NameMaker:
     def make(self, wish: str, otherwise: str) -> str:
         """Return the wish as a C name with a number behind it when it is taken."""
         base = c_name(wish) or otherwise
+        if base.startswith("stapes_nn"):
+            base = f"layer_{base}"
         name, count = base, 1
         while name.lower() in self._taken or name in RESERVED:
             count += 1

@@ -83,7 +83,9 @@ def _items(homes: Homes) -> list[Item]:
                 last[root] = index
         if isinstance(step, Call) and step.scratch:
             items.append(Item(None, f"{step.name} scratch", step.scratch, index, index))
-    return items + [Item(root, tensors[root].name, tensors[root].count, first[root], last[root]) for root in first]
+    return items + [
+        Item(root, homes.steps[first[root]].name, tensors[root].count, first[root], last[root]) for root in first
+    ]
 
 
 def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:

@@ -32,3 +32,13 @@ def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_detector import write_tiny_detector
 
     return write_tiny_detector(tmp_path_factory.mktemp("detector") / "tiny.stapes").path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew instead of comparing")
+
+
+@pytest.fixture(scope="session")
+def update_golden(pytestconfig: pytest.Config) -> bool:
+    """Whether golden files are to be written anew."""
+    return bool(pytestconfig.getoption("--update-golden"))

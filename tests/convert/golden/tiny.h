@@ -1,0 +1,39 @@
+/* tiny.h -- written by stapes VERSION from a .tflite with sha256 a4345cbacdaaef4a. Regenerate, do not edit.
+ * This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
+ *
+ *   in     features  1x4x1  int8  real = 0.03125 * q
+ *   out    scores    2      int8  real = 0.00390625 * (q + 128)
+ *   state  past      1x4x1  int8  real = 0.03125 * q
+ */
+#ifndef TINY_H
+#define TINY_H
+
+#include <stdint.h>
+
+#define TINY_RAM_BYTES 24 /* sizeof(tiny_t) */
+#define TINY_WEIGHT_BYTES 20
+#define TINY_CHANNEL_BYTES 36 /* biases, multipliers, shifts */
+#define TINY_TABLE_BYTES 256
+#define TINY_MACS 32 /* per step */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Everything that changes; one per detector. The arena is free between steps, the states are not. */
+typedef struct {
+    int32_t arena[4];
+    int8_t past[8];
+} tiny_t;
+
+/* Before the first step, and to start afresh. */
+void tiny_reset(tiny_t *self);
+
+/* One inference. The arrays must not overlap each other or *self. */
+void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

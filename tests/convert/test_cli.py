@@ -1,0 +1,63 @@
+"""`stapes compile` as a person runs it."""
+
+from pathlib import Path
+
+import pytest
+
+from stapes.benchmarks import tflite_models
+from stapes.convert.cli import COMPILE_TARGETS
+from stapes.convert.packing import TARGETS
+from stapes.runtime.main import main
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "KWS small.tflite"
+    path.write_bytes(tflite_models.dense_stack())
+    return path
+
+
+def test_compile_names_the_layers_and_the_sizes(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compile", str(model), "--out", str(tmp_path / "c")]) == 0
+    shown = capsys.readouterr().out
+    assert "hidden1" in shown
+    assert "kws_small: 10496 MACs per step, RAM 96 bytes (arena 96, states 0), weights 10496" in shown
+    assert {path.name for path in (tmp_path / "c").iterdir()} >= {
+        "kws_small.c",
+        "kws_small.h",
+        "stapes_nn.h",
+        "model.json",
+    }
+
+
+def test_compile_shows_the_plan_as_text_and_picture(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["compile", str(model), "--out", str(tmp_path / "c"), "--show-plan", "--name", "stack", "--single-file"])
+        == 0
+    )
+    assert "arena: 96 bytes, 3 buffers, 4 steps" in capsys.readouterr().out
+    assert (tmp_path / "c" / "plan.svg").read_text().count("<rect") == 4
+    assert (tmp_path / "c" / "stack.c").exists()
+
+
+def test_a_broken_file_is_one_line_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "x.tflite"
+    broken.write_bytes(tflite_models.dense_stack()[:3000])
+    assert main(["compile", str(broken), "--out", str(tmp_path / "c")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {broken}: not a whole .tflite")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(tmp_path / "no.tflite"), "--out", str(tmp_path / "c")]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_the_command_offers_the_targets_that_there_are() -> None:
+    assert set(COMPILE_TARGETS) >= set(TARGETS)

@@ -1,0 +1,216 @@
+"""The generated C as text and as C: golden files, no warnings, three headers, one struct per detector."""
+
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stapes.benchmarks import tflite_models
+from stapes.benchmarks.tflite_models import STATE, Builder, Layers
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import differences
+from stapes.firmware_sim import boards
+from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
+from stapes.firmware_sim.host import CompiledModel
+
+GOLDEN = Path(__file__).parent / "golden"
+LIBC = boards.FOLDER / "libc"
+WARNINGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-c"]
+COMPILERS = {
+    "gcc": ["gcc"],
+    "clang": ["clang"],
+    "arm m0": ["arm-none-eabi-gcc", "-mcpu=cortex-m0", "-mthumb", "-isystem", str(LIBC), "-ffreestanding"],
+    "arm m4": ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-isystem", str(LIBC), "-ffreestanding"],
+    "arm m55": ["arm-none-eabi-gcc", "-mcpu=cortex-m55", "-mfloat-abi=hard", "-isystem", str(LIBC), "-ffreestanding"],
+    "riscv": ["riscv64-unknown-elf-gcc", "-march=rv32imac", "-mabi=ilp32", "-isystem", str(LIBC), "-ffreestanding"],
+}  # fmt: skip
+
+
+def tiny_step() -> bytes:
+    """A convolution over the newest frame and the one before, which is a state; a dense layer; a sigmoid."""
+    net = Layers(4)
+    x, past = net.input("features", (1, 1, 4, 1), (1 / 32, 0)), net.input("past", (1, 1, 4, 1), (1 / 32, 0))
+    joined = net.simple("CONCATENATION", "joined", [past, x], (1, 2, 4, 1), (1 / 32, 0), "ConcatenationOptions", axis=1)
+    y = net.conv("filters", joined, (2, 3), 2, same=False)
+    logits = net.dense("logits", y, 2, (0.05, 0), relu=False)
+    scores = net.simple("LOGISTIC", "scores", [logits], (1, 2), (1 / 256, -128))
+    constants = [
+        net.builder.constant(name, values)
+        for name, values in (("b", [0, 1, 0, 0]), ("e", [1, 2, 4, 1]), ("s", [1, 1, 1, 1]))
+    ]
+    newest = net.simple(
+        "STRIDED_SLICE", "newest", [joined, *constants], (1, 1, 4, 1), (1 / 32, 0), "StridedSliceOptions"
+    )
+    net.builder.sign({"features": x, "past": past}, {"scores": scores, "past": newest})
+    return net.builder.finish([scores, newest])
+
+
+def every_operator() -> bytes:
+    """One of each kernel, some of them twice."""
+    net = Layers(5)
+    x = net.input("x", (1, 6, 6, 4), (0.05, -7))
+    y = net.depthwise("spread", net.conv("mix", x, (3, 3), 6), (3, 3))
+    pool = {"padding": 1, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
+    y = net.simple("MAX_POOL_2D", "most", [y], (1, 3, 3, 6), (0.05, -128), "Pool2DOptions", **pool)
+    y = net.simple("TANH", "bent", [y], (1, 3, 3, 6), STATE)
+    y = net.simple("MUL", "square", [y, y], (1, 3, 3, 6), STATE, "MulOptions")
+    border = net.builder.constant("border", [[0, 0], [1, 0], [0, 1], [0, 0]])
+    y = net.simple("PAD", "padded", [y, border], (1, 4, 4, 6), STATE, "PadOptions")
+    y = net.simple(
+        "TRANSPOSE", "turned", [y, net.builder.constant("order", [0, 2, 3, 1])], (1, 4, 6, 4), STATE, "TransposeOptions"
+    )
+    y = net.simple("ADD", "twice", [y, y], (1, 4, 6, 4), STATE, "AddOptions")
+    mean = net.simple("MEAN", "mean", [y, net.builder.constant("axes", [1, 2])], (1, 4), STATE, "ReducerOptions")
+    pool = {"padding": 0, "strideH": 2, "strideW": 3, "filterHeight": 2, "filterWidth": 3}
+    y = net.simple("AVERAGE_POOL_2D", "average", [y], (1, 2, 2, 4), STATE, "Pool2DOptions", **pool)
+    y = net.dense("logits", y, 4, (0.1, 0), relu=False)
+    soft = net.simple("SOFTMAX", "shares", [y], (1, 4), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    return net.builder.finish([soft, mean])
+
+
+def _without_version(text: str) -> str:
+    return text.replace(f"stapes {version('stapes')} ", "stapes VERSION ")
+
+
+@pytest.mark.parametrize("file", ["tiny.c", "tiny.h", "model.json"])
+def test_generated_files_equal_the_golden_ones(tmp_path: Path, update_golden: bool, file: str) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny", "portable")
+    text = _without_version((tmp_path / file).read_text())
+    if update_golden:
+        GOLDEN.mkdir(exist_ok=True)
+        (GOLDEN / file).write_text(text)
+    assert text == (GOLDEN / file).read_text(), "differs from tests/convert/golden; pytest --update-golden if it should"
+
+
+def test_golden_model_equals_litert_reference(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny")
+    assert differences(tiny_step(), tmp_path, steps=40) == {"scores": 0}
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_no_compiler_warns(tmp_path: Path, compiler: str) -> None:
+    if shutil.which(COMPILERS[compiler][0]) is None:
+        pytest.skip(f"needs {COMPILERS[compiler][0]}")
+    for name, tflite in (("tiny", tiny_step()), ("every", every_operator()), ("stack", tflite_models.dense_stack())):
+        for single in (False, True):
+            folder = tmp_path / f"{name}{single}"
+            compile_model(tflite, folder, name, single_file=single)
+            for source in folder.glob("*.c"):
+                command = [*COMPILERS[compiler], *WARNINGS, str(source), "-o", str(tmp_path / "x.o")]
+                done = subprocess.run(command, capture_output=True, text=True)
+                assert (done.returncode, done.stderr) == (0, ""), source.name
+
+
+def test_header_is_good_cpp(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny")
+    (tmp_path / "main.cpp").write_text(
+        '#include "tiny.h"\n#include "stapes_nn.h"\nint main() { tiny_t t; tiny_reset(&t); return 0; }\n'
+    )
+    command = ["g++", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", str(tmp_path / "main.cpp")]
+    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_only_three_headers_of_the_c_library_are_included(tmp_path: Path, single: bool) -> None:
+    compile_model(every_operator(), tmp_path, "every", single_file=single)
+    texts = [path.read_text() for path in tmp_path.glob("*.[ch]")]
+    assert set(re.findall(r"#include <(.*)>", "".join(texts))) <= {"stdint.h", "stddef.h", "string.h"}
+    assert single == (len(texts) == 2)
+
+
+def test_single_file_gives_the_same_bits(tmp_path: Path) -> None:
+    compile_model(every_operator(), tmp_path, "every", single_file=True)
+    assert set(differences(every_operator(), tmp_path).values()) == {0}
+
+
+def test_names_that_c_and_cpp_reserve_are_avoided(tmp_path: Path) -> None:
+    b = Builder()
+    scale = (0.1, 0)
+    x = b.input("xor", (1, 4), scale)
+    for name in ("new", "int", "class", "arena", "self"):
+        x = b.operator("TANH", [x], [b.tensor(f"model/{name}/Relu", (1, 4), (1 / 128, 0))])
+    tflite = b.finish([x])
+    compile_model(tflite, tmp_path, "words")
+    assert set(differences(tflite, tmp_path).values()) == {0}
+    assert "const int8_t xor[" not in (tmp_path / "words.h").read_text()
+
+
+def test_sizes_in_the_header_are_those_of_the_c_compiler(tmp_path: Path) -> None:
+    compile_model(tflite_models.cnn_gru_step(), tmp_path, "gru")
+    check = '#include "gru.h"\ntypedef char equal[sizeof(gru_t) == GRU_RAM_BYTES ? 1 : -1];\n'
+    (tmp_path / "check.c").write_text(check)
+    for compiler in (["gcc"], ["gcc", "-m32"]):
+        command = [*compiler, "-fsyntax-only", str(tmp_path / "check.c")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0 or ("sizeof" not in done.stderr and "bits/" in done.stderr), done.stderr
+
+
+def test_two_detectors_of_one_model_do_not_disturb_each_other(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny")
+    alone, first, second = CompiledModel(tmp_path), CompiledModel(tmp_path), CompiledModel(tmp_path)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        frame, noise = rng.integers(-128, 128, (2, 1, 1, 4, 1)).astype(np.int8)
+        wanted = alone.run(frame)
+        made = first.run(frame)
+        second.run(noise)
+        assert np.array_equal(wanted[0], made[0])
+
+
+def test_reset_starts_afresh(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny")
+    model, rng = CompiledModel(tmp_path), np.random.default_rng(0)
+    frames = rng.integers(-128, 128, (10, 1, 1, 4, 1)).astype(np.int8)
+    first = [model.run(frame)[0] for frame in frames]
+    second = [model.run(frame)[0] for frame in frames]
+    model.reset()
+    again = [model.run(frame)[0] for frame in frames]
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="holds no generated model"):
+        compile_model(tiny_step(), tmp_path, "tiny")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_compiling_again_replaces_what_was_generated_and_nothing_else(tmp_path: Path) -> None:
+    compile_model(every_operator(), tmp_path, "every")
+    (tmp_path / "Makefile").write_text("all:")
+    compile_model(tiny_step(), tmp_path, "tiny", single_file=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.c", "tiny.h", "model.json", "Makefile"}
+
+
+def test_a_wrong_name_or_target_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="try 'my_model'"):
+        compile_model(tiny_step(), tmp_path / "c", "My model")
+    with pytest.raises(ConfigError, match="choose any"):
+        compile_model(tiny_step(), tmp_path / "c", "tiny", "z80")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_wrong_array_is_refused_before_the_step(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny")
+    model = CompiledModel(tmp_path)
+    with pytest.raises(ConfigError, match=r"takes int8 \[1, 1, 4, 1\], got float64"):
+        model.run(np.zeros((1, 1, 4, 1)))
+    with pytest.raises(ConfigError, match="takes 1 inputs, got 2"):
+        model.run(np.zeros(4, np.int8), np.zeros(4, np.int8))
+
+
+def test_an_operator_outside_of_the_set_is_named(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", (1, 4), (0.1, 0))
+    tflite = b.finish([b.operator("ELU", [x], [b.tensor("bent", (1, 4), (0.1, 0))])])
+    with pytest.raises(
+        ModelError,
+        match=r"operator 0 \(operator number 111, bent_layer\) is not supported; supported: ADD, .*TRANSPOSE",
+    ):
+        compile_model(tflite, tmp_path / "c", "model")
+    assert not (tmp_path / "c").exists()
