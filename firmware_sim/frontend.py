@@ -109,20 +109,20 @@ def make_tables(config: FrontendConfig) -> bytes:
 
     Raises ConfigError for a band without a bin, a band past half the sample rate, or sums that could overflow.
     """
-    window = np.minimum(np.round(32768 * _hann(config.window_samples)), 32767).astype(np.int16)
+    window = np.round(2.0 ** (input_bits(config) + 1) * _hann(config.window_samples)).astype(np.int32)
     check_ranges(window, config)
     first_bin, segments, weights = _triangles(config)
     half = config.n_fft // 2
     first_radix = 4 if math.log2(half) % 2 == 0 else 2
-    turn, split = np.arange(1, half // 4), np.arange(1, half // 2)
+    turn, odd_bin = np.arange(1, half // 4), np.arange(1, half // 2, 2)
     parts: dict[str, np.ndarray[Any, Any]] = {
-        "window_at": window,
-        "order_at": _digits_reversed(half // first_radix),
+        "window_at": window[: len(window) // 2 + 1],
         "twiddles_at": np.stack([_rotation(-2 * np.pi * power * turn / half) for power in (1, 2, 3)], axis=1),
-        "split_at": _rotation(-2 * np.pi * split / config.n_fft - np.pi / 2),
-        "segments_at": segments.astype(np.uint16),
+        "odd_turns_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
         "weights_at": weights,
         "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
+        "order_at": _digits_reversed(half // first_radix),
+        "segments_at": segments.astype(np.uint16),
     }
     head = ffi.new("stapes_frontend_tables *")
     head.magic, head.arithmetic = lib.STAPES_FRONTEND_MAGIC, lib.STAPES_FRONTEND_ARITHMETIC
@@ -146,9 +146,10 @@ def _store_settings(head: Any, config: FrontendConfig) -> None:
     head.sample_rate_hz, head.n_fft, head.n_bands = config.sample_rate_hz, config.n_fft, config.n_bands
     head.window, head.hop = config.window_samples, config.hop_samples
     head.dc_blocker, head.band_scale = config.dc_blocker, _SCALES.index(config.band_scale)
-    head.input_bits = input_bits(config)
-    # Power of 2 X, of samples times a window in Q15; without the mean they are window_samples times too large as well.
-    scale = 32 + (2 * math.log2(config.window_samples) if config.dc_blocker else 0)
+    # |2 X|^2 is of samples times 2^(input_bits - 15); without the mean they are window_samples / 2^16 times larger.
+    scale = 2.0 + 2 * (input_bits(config) - 15)
+    if config.dc_blocker:
+        scale += 2 * (math.log2(config.window_samples) - 16)
     head.log2_offset = round(-32768 * (scale + LOG2_BIAS))
     head.int8_multiplier, head.int8_offset, head.int8_shift = _affine(config)
     settings = struct.pack("<4d", config.f_min_hz, config.f_max_hz, config.int8_zero_db, config.int8_step_db)
@@ -175,8 +176,8 @@ def _read_settings(head: Any) -> FrontendConfig:
 
 
 def input_bits(config: FrontendConfig) -> int:
-    """Windowed samples are brought to at most 2^input_bits, so that no sum of n_fft of them leaves 32 bits."""
-    return 31 - int(math.log2(config.n_fft))
+    """Windowed samples are brought to at most 2^input_bits, so that no FFT point leaves 28 bits and a sign."""
+    return 28 - int(math.log2(config.n_fft))
 
 
 def _hann(samples: int) -> npt.NDArray[np.float64]:
@@ -191,25 +192,29 @@ def _digits_reversed(count: int) -> npt.NDArray[np.uint8]:
     return order.astype(np.uint8)
 
 
+_ROTATION_UNIT = 2**13
+
+
 def _rotation(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """exp(i angle) as Q15 pairs: cosine in the low half of a word, sine in the high half."""
-    cosine, sine = (
-        np.clip(np.round(32768 * part), -32768, 32767).astype(int) for part in (np.cos(angle), np.sin(angle))
-    )
-    return (cosine & 0xFFFF | sine << 16).astype(np.int32)
+    """exp(i angle) as pairs (cosine, sine) * 2^31, of which the upper 18 bits and the sign are used."""
+    parts = np.round(2**18 * np.stack([np.cos(angle), np.sin(angle)], axis=-1))
+    return np.clip(parts, 1 - 2**18, 2**18 - 1).astype(np.int32) * _ROTATION_UNIT
 
 
-def check_ranges(window: Int16s, config: FrontendConfig) -> None:
-    """Prove for this window (Q15) the bounds at the head of stapes_frontend.c; ConfigError when one fails."""
-    samples = np.abs(window.astype(float)) * 2.0 ** (input_bits(config) - 15) + 0.5
-    rounding = 2.0**16  # generous: each of at most six stages rounds by less than 4 units, doubled by each later stage
-    largest_bin = math.sqrt(2 * config.n_fft * np.sum(samples**2)) + rounding
-    largest_sum = 2 * config.n_fft * np.sum(samples**2) + config.n_fft * rounding * largest_bin
+def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig) -> None:
+    """Prove for this window the bounds at the head of stapes_frontend.c; ConfigError when one fails."""
+    samples = np.abs(window) / 2.0 + 1
+    rounding = 2.0**16  # generous: each of at most six stages rounds by less than 12 units, and a later one adds four
+    energy = np.sum(samples**2)
+    largest_sum = (math.sqrt(2 * config.n_fft * energy) + rounding * math.sqrt(config.n_fft)) ** 2
+    largest_bin = math.sqrt(2 * config.n_fft * energy) + rounding
+    largest_part = math.sqrt(config.n_fft * max(np.sum(samples[0::2] ** 2), np.sum(samples[1::2] ** 2))) + rounding
     largest_point = np.sum(np.hypot(samples[0::2], samples[1::2])) + rounding
     for name, value, bits in (
-        ("a doubled bin", largest_bin, 31),
-        ("a point of the half-size FFT, doubled", 2 * largest_point, 31),
-        ("the power of all bins", largest_sum, 63),
+        ("a doubled bin", largest_bin, 28),
+        ("a doubled bin of every other sample", largest_part, 27),
+        ("a point of the half-size FFT", largest_point, 27),
+        ("the power of all bins", largest_sum, 56),
     ):
         if value >= 2.0**bits:
             raise ConfigError(
@@ -336,18 +341,19 @@ def _require_alike(tables: bytes, expected: bytes) -> None:
     This is what keeps the C inside its memory: a blob from elsewhere is data.
     """
     head = ffi.from_buffer("stapes_frontend_tables *", expected)
-    allowed = np.zeros(len(expected) // 2, int)
-    for start, end in (
-        (head.window_at, head.order_at),
-        (head.twiddles_at, head.segments_at),
-        (head.weights_at, head.bytes),
-    ):
-        allowed[start // 2 : end // 2] = 1
-    if len(tables) == len(expected):
-        got, wanted = (np.frombuffer(blob, "<i2").astype(int) for blob in (tables, expected))
-        difference = (got - wanted + 32768) % 65536 - 32768
-        if np.all((np.abs(difference) <= allowed)[_CRC_FROM // 2 :]):
-            return
-    raise DetectorFolderError(
-        "frontend tables that do not belong to their own settings. Make them again with make_tables"
+    sections = (
+        (_CRC_FROM, head.window_at, "u1", 0),
+        (head.window_at, head.twiddles_at, "<i4", 1),
+        (head.twiddles_at, head.weights_at, "<i4", _ROTATION_UNIT),
+        (head.weights_at, head.order_at, "<u2", 1),
+        (head.order_at, head.bytes, "u1", 0),
     )
+
+    def differ(start: int, end: int, kind: str, unit: int) -> bool:
+        got, wanted = (np.frombuffer(blob[start:end], kind).astype(np.int64) for blob in (tables, expected))
+        return bool(np.any(np.abs(got - wanted) > unit))
+
+    if len(tables) != len(expected) or any(differ(*section) for section in sections):
+        raise DetectorFolderError(
+            "frontend tables that do not belong to their own settings. Make them again with make_tables"
+        )

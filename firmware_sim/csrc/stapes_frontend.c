@@ -1,14 +1,23 @@
 /* Fixed-point log-mel frontend: window, real FFT by a complex one of half the size, power, triangles, log2.
  *
- * Intervals. N = n_fft, M = N / 2, W = window <= N, b = input_bits = 31 - log2(N). Windowed samples y_n: |y_n| <= 2^b * w_n + 1/2,
- * w the Hann window. Its sum is W / 2 and its sum of squares 3 W / 8, so with Parseval, for the DFT X of y and 0 < k < M:
- *   2 |X_k|^2 <= N * sum(y^2) <= (3/8) N W 2^2b  =>  |2 X_k| <= 0.87 * 2^31, and the sum of |2 X_k|^2 over all k is <= 0.75 * 2^62.
+ * Intervals. N = n_fft, M = N / 2, W = window <= N. A frame's samples are shifted up by its headroom and windowed to
+ * |y_n| <= 2^b * w_n + 1, b = input_bits = 28 - log2(N), w the Hann window: its sum is W / 2, its sum of squares 3 W / 8.
  * The complex FFT takes z_n = y_2n + i y_2n+1. Whatever it makes is a part of z times numbers of modulus one, added:
- *   |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.36 * 2^31.
+ *   |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.71 * 2^27.
+ * With E and O the DFTs of the even and the odd y, by Parseval for 0 < k < M / 2 (a real sequence has each bin twice):
+ *   2 |O_k|^2 <= M * sum(y^2 over odd n) <= (3/32) N W 2^2b  =>  |2 O_k|, |2 E_k| <= 0.87 * 2^27.
+ * With X the DFT of y, by the same for 0 < k < M:
+ *   2 |X_k|^2 <= N * sum(y^2) <= (3/8) N W 2^2b  =>  |2 X_k| <= 0.87 * 2^28, and the sum of |2 X_k|^2 over k <= 0.75 * 2^56.
  * Rounding adds a few units per stage, far less than what is left. make_tables checks these bounds with the window it made.
- * M (k = N / 2) and k = 0, where |2 X_k| could reach 2^31, are not used by any band.
+ * No band uses k = 0 or k = M.
  */
 #include "stapes_frontend.h"
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#define DSP 1 /* SMULWB, SMMLA */
+#elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
+#endif
 
 enum { SEGMENT_BITS = 6 }; /* of the log2 table */
 
@@ -16,32 +25,85 @@ typedef struct {
     int32_t re, im;
 } point;
 
-/* floor(x * w / 2^16) with w in the low or the high half of `pair`. */
-#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
-/* No long multiplication: x = high * 2^16 + low. |high * w| <= 2^30, |low * w| < 2^31. */
-static inline int32_t half_product(int32_t x, int32_t w)
+/* floor(weight * sample / 2^16), sample within int16; |result| <= |weight| / 2. */
+static inline int32_t weighted(int32_t weight, int32_t sample)
 {
-    return (x >> 16) * w + (((int32_t)(x & 0xFFFF) * w) >> 16);
+#if defined(DSP)
+    int32_t product;
+    __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(weight), "r"(sample));
+    return product;
+#elif defined(ONLY_SHORT_PRODUCTS) /* weight = high * 2^16 + low; |low * sample| < 2^31 */
+    return (weight >> 16) * sample + (((weight & 0xFFFF) * sample) >> 16);
+#else /* |product| <= 2^62 */
+    return (int32_t)(((int64_t)weight * (sample * 65536)) >> 32);
+#endif
 }
-static inline int32_t times_low(int32_t x, int32_t pair)
+
+/* floor(x * y / 2^32) */
+static inline int32_t high_product(int32_t x, int32_t y)
 {
-    return half_product(x, (int16_t)pair);
+    return (int32_t)(((int64_t)x * y) >> 32);
 }
-static inline int32_t times_high(int32_t x, int32_t pair)
+
+#if defined(DSP)
+/* z - ceil(x * y / 2^32) */
+static inline int32_t minus_up(int32_t x, int32_t y, int32_t z)
 {
-    return half_product(x, pair >> 16);
-}
-#else
-/* w in the upper half of a word: the high word of the 64-bit product is the result. |x * w * 2^16| <= 2^62. */
-static inline int32_t times_low(int32_t x, int32_t pair)
-{
-    return (int32_t)(((int64_t)x * (int32_t)((uint32_t)pair << 16)) >> 32);
-}
-static inline int32_t times_high(int32_t x, int32_t pair)
-{
-    return (int32_t)(((int64_t)x * (int32_t)((uint32_t)pair & 0xFFFF0000u)) >> 32);
+    int32_t difference;
+    __asm__("smmls %0, %1, %2, %3" : "=r"(difference) : "r"(x), "r"(y), "r"(z));
+    return difference;
 }
 #endif
+
+/* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long product can
+ * make it of two short ones. |z| <= 0.87 * 2^27. One product of each sum is rounded down and the other up: rounded alike, the
+ * sums would carry a bias, which gathers in few bins. */
+static inline point half_rotated(point z, point w)
+{
+#if defined(DSP)
+    const int32_t up = minus_up(z.re, w.im, -high_product(z.im, w.re));
+    const point turned = {high_product(z.re, w.re) - high_product(z.im, w.im), -up};
+#elif defined(ONLY_SHORT_PRODUCTS)
+    /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow. */
+    const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
+    const int32_t im_high = (z.im + 8192) >> 14, im_low = z.im - im_high * 16384;
+    const int32_t c = w.re >> 13, s = w.im >> 13;
+    const point turned = {
+        ((re_high * c + ((re_low * c) >> 14)) >> 5) - ((im_high * s + ((im_low * s) >> 14)) >> 5),
+        ((im_high * c + ((im_low * c) >> 14)) >> 5) - ((re_high * -s + ((re_low * -s) >> 14)) >> 5),
+    };
+#else
+    const point turned = {
+        high_product(z.re, w.re) - high_product(z.im, w.im),
+        high_product(z.im, w.re) - high_product(z.re, -w.im),
+    };
+#endif
+    return turned;
+}
+
+/* re^2 + im^2 for |re|, |im| < 2^28. */
+static inline uint64_t squared(int32_t re, int32_t im)
+{
+#if defined(ONLY_SHORT_PRODUCTS) /* x = high * 2^14 + low: the three sums are below 2^30 */
+    const int32_t re_high = re >> 14, re_low = re & 0x3FFF, im_high = im >> 14, im_low = im & 0x3FFF;
+    const uint32_t high = (uint32_t)(re_high * re_high + im_high * im_high);
+    const int32_t middle = re_high * re_low + im_high * im_low;
+    const uint32_t low = (uint32_t)(re_low * re_low + im_low * im_low);
+    return ((uint64_t)high << 28) + (uint64_t)((int64_t)middle * 32768) + low;
+#else
+    return (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
+#endif
+}
+
+/* x * weight for a sum, weight < 2^16. */
+static inline uint64_t long_product(uint32_t x, uint32_t weight)
+{
+#if defined(ONLY_SHORT_PRODUCTS)
+    return ((uint64_t)((x >> 16) * weight) << 16) + (x & 0xFFFFu) * weight;
+#else
+    return (uint64_t)x * weight;
+#endif
+}
 
 /* Leading zeros of x > 0. */
 static inline int32_t leading_zeros(uint32_t x)
@@ -50,102 +112,87 @@ static inline int32_t leading_zeros(uint32_t x)
     return __builtin_clz(x);
 #else
     int32_t zeros = 0;
-    while (!(x & 0x80000000u)) {
-        x <<= 1;
+    for (; !(x & 0x80000000u); x <<= 1)
         zeros++;
-    }
     return zeros;
 #endif
 }
 
-/* Half of z * (c + i s); pair = (c low, s high). |result| <= |z| / 2 + 1. */
-static inline point half_rotated(point z, int32_t pair)
-{
-    const point turned = {times_low(z.re, pair) - times_high(z.im, pair), times_low(z.im, pair) + times_high(z.re, pair)};
-    return turned;
-}
-
-/* How a frame's samples become y. */
+/* A frame's samples on their way to y. */
 typedef struct {
     const int16_t *pcm;
-    const int16_t *window;
-    int32_t pairs;    /* W / 2 */
-    int32_t shift;    /* y = round(product / 2^shift) */
-    int32_t rounding; /* 2^(shift - 1), or 0 */
-    int32_t scale;    /* with the DC blocker: a power of two */
-    int32_t sum;      /* with the DC blocker: of the frame's samples */
+    int32_t length;   /* W */
+    int32_t exponent; /* samples times 2^exponent fill 16 bits, or 31 bits without the mean */
+    int32_t sum;      /* of the samples */
 } input;
 
-/* y_2n + i y_2n+1. |sample * window| <= 2^15 * 2^15, less than 2^(b + shift); zero past the window. */
-static inline point windowed(const input *in, int32_t pair)
-{
-    point y = {0, 0};
-    if (pair < in->pairs) {
-        const int16_t *x = in->pcm + 2 * pair;
-        const int16_t *w = in->window + 2 * pair;
-        y.re = (x[0] * w[0] + in->rounding) >> in->shift;
-        y.im = (x[1] * w[1] + in->rounding) >> in->shift;
-    }
-    return y;
-}
-
-/* The same with the mean removed, times W: d = W * x - sum(x) is exact, |d| <= W * 65535 < 2^27; |d * scale| <= 2^31;
- * its half product with the window is at most 2^30 <= 2^(b + shift). */
-static inline point windowed_without_mean(const input *in, int32_t pair)
-{
-    point y = {0, 0};
-    if (pair < in->pairs) {
-        const int16_t *x = in->pcm + 2 * pair;
-        const int16_t *w = in->window + 2 * pair;
-        const int32_t length = 2 * in->pairs;
-        y.re = (times_low((length * x[0] - in->sum) * in->scale, w[0]) + in->rounding) >> in->shift;
-        y.im = (times_low((length * x[1] - in->sum) * in->scale, w[1]) + in->rounding) >> in->shift;
-    }
-    return y;
-}
-
-/* Bits set where some sample x differs from x >> 1 in a bit above the lowest: the highest one bounds them all.
- * x = -1 and x = 0 leave it at 0, -32768 and 32767 set bit 15. */
-static uint32_t used_bits(const int16_t *pcm, int32_t samples)
+/* Headroom 0..14 of all samples. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest such place says
+ * how many bits x needs. The lowest bit is not counted. */
+static int32_t headroom(const int16_t *pcm, int32_t samples)
 {
     uint32_t used = 0;
     for (int32_t n = 0; n < samples; n++)
         used |= (uint32_t)(pcm[n] ^ (pcm[n] * 2));
-    return used & 0xFFFEu;
+    return leading_zeros((used & 0xFFFEu) | 2u) - 16;
 }
 
-/* Samples lie in [-2^(15 - h), 2^(15 - h)), h = 0..14 headroom; the product with the window is brought to 2^b where it is larger.
- * b <= 25, so 30 - h - b is 5..10 at h = 0. Returns s: y = pcm * window_Q15 / 2^s. */
-static int32_t set_input(input *in, const stapes_frontend_tables *tables)
+/* d = W * x - sum(x), W times the sample without the frame's mean, exactly. |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
+static inline int32_t without_mean(const input *in, int32_t n)
 {
-    const int32_t headroom = leading_zeros(used_bits(in->pcm, 2 * in->pairs) | 2u) - 16;
-    const int32_t excess = 30 - tables->input_bits - headroom;
-    in->shift = excess > 0 ? excess : 0;
-    in->rounding = (1 << in->shift) >> 1;
-    return in->shift;
+    return in->length * in->pcm[n] - in->sum;
 }
 
-/* d * scale fills 31 bits, scale = 2^e, e = 0..30. y = d * window_Q15 * 2^e / 2^(16 + 30 - b). Returns s = 46 - b - e. */
-static int32_t set_input_without_mean(input *in, const stapes_frontend_tables *tables)
+/* Sets sum and exponent: |d| * 2^exponent < 2^31, exponent 0..30. */
+static void measure_without_mean(input *in)
 {
-    const int32_t length = 2 * in->pairs;
-    int32_t sum = 0; /* |sum| <= 2^15 * 2^11 */
-    for (int32_t n = 0; n < length; n++)
-        sum += in->pcm[n];
+    in->sum = 0;
+    for (int32_t n = 0; n < in->length; n++)
+        in->sum += in->pcm[n];
     uint32_t used = 1;
-    for (int32_t n = 0; n < length; n++) {
-        const int32_t d = length * in->pcm[n] - sum;
+    for (int32_t n = 0; n < in->length; n++) {
+        const int32_t d = without_mean(in, n);
         used |= (uint32_t)(d ^ (d >> 31));
     }
-    const int32_t exponent = leading_zeros(used) - 1;
-    in->sum = sum;
-    in->scale = 1 << exponent;
-    in->shift = 30 - tables->input_bits;
-    in->rounding = (1 << in->shift) >> 1;
-    return in->shift + 16 - exponent;
+    in->exponent = leading_zeros(used) - 1;
 }
 
-/* Four-point DFT of values whose twiddles are applied, b to d given as halves; to z[0], z[step], z[2 step], z[3 step]. */
+/* Sample n times its weight of the window (2^(b + 1) at the centre), rounded down: within 2^b. */
+static inline int32_t windowed(const input *in, int32_t n, int32_t weight, int dc_blocker)
+{
+    if (!dc_blocker)
+        return weighted(weight, in->pcm[n] * (1 << in->exponent));
+    return high_product(weight, without_mean(in, n) * (1 << in->exponent));
+}
+
+/* Even samples rounded down and odd ones up: so rounding puts its bias at half the sample rate, where no band is. */
+static inline point windowed_pair(const input *in, int32_t pair, int32_t even_weight, int32_t odd_weight, int dc_blocker)
+{
+    const point y = {windowed(in, 2 * pair, even_weight, dc_blocker),
+                     -windowed(in, 2 * pair + 1, -odd_weight, dc_blocker)};
+    return y;
+}
+
+/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group order[n]. */
+static inline void windowed_in_order(const stapes_frontend_tables *tables, const input *in, point *z, int dc_blocker)
+{
+    const int32_t *window = stapes_frontend_table(tables, tables->window_at);
+    const int32_t radix = tables->first_radix, block = tables->n_fft / 2 / radix;
+    const int32_t middle = (in->length + 2) / 4, pairs = in->length / 2;
+    for (int32_t place = 0, pair = 0; place < radix; place++) {
+        const uint8_t *order = stapes_frontend_table(tables, tables->order_at);
+        point *to = z + place;
+        const int32_t end = (place + 1) * block;
+        for (const int32_t rising = end < middle ? end : middle; pair < rising; pair++)
+            to[radix * *order++] = windowed_pair(in, pair, window[2 * pair], window[2 * pair + 1], dc_blocker);
+        for (const int32_t falling = end < pairs ? end : pairs; pair < falling; pair++)
+            to[radix * *order++] = windowed_pair(in, pair, window[in->length - 2 * pair],
+                                                 window[in->length - 2 * pair - 1], dc_blocker);
+        for (; pair < end; pair++)
+            to[radix * *order++] = (point){0, 0};
+    }
+}
+
+/* Four-point DFT, b to d given as halves, to z[0], z[step], z[2 step], z[3 step]. */
 static inline void butterfly(point *z, int32_t step, point a, point b, point c, point d)
 {
     const point even = {a.re + 2 * c.re, a.im + 2 * c.im};
@@ -162,60 +209,42 @@ static inline void butterfly(point *z, int32_t step, point a, point b, point c, 
     z[3 * step].im = odd.im + 2 * difference.re;
 }
 
-/* Window, and the first stage of the FFT, which needs no twiddles: groups of `first_radix`, in the order that the next ones want. */
-static inline void first_stage(const stapes_frontend_tables *tables, const input *in, point *z,
-                               point (*load)(const input *, int32_t))
+/* The same without a turn: exact. */
+static inline void plain_butterfly(point *z, int32_t step)
 {
-    const uint8_t *order = stapes_frontend_table(tables, tables->order_at);
-    const int32_t half = tables->n_fft / 2;
-    if (tables->first_radix == 2) {
-        for (int32_t n = 0; n < half / 2; n++) {
-            const point a = load(in, n), b = load(in, n + half / 2);
-            point *out = z + 2 * order[n];
-            out[0].re = a.re + b.re;
-            out[0].im = a.im + b.im;
-            out[1].re = a.re - b.re;
-            out[1].im = a.im - b.im;
-        }
-        return;
-    }
-    for (int32_t n = 0; n < half / 4; n++) {
-        const point a = load(in, n), b = load(in, n + half / 4), c = load(in, n + half / 2), d = load(in, n + 3 * (half / 4));
-        const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
-        const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-        point *out = z + 4 * order[n];
-        out[0].re = even.re + sum.re;
-        out[0].im = even.im + sum.im;
-        out[1].re = odd.re + difference.im;
-        out[1].im = odd.im - difference.re;
-        out[2].re = even.re - sum.re;
-        out[2].im = even.im - sum.im;
-        out[3].re = odd.re - difference.im;
-        out[3].im = odd.im + difference.re;
-    }
+    const point a = z[0], b = z[step], c = z[2 * step], d = z[3 * step];
+    const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0].re = even.re + sum.re;
+    z[0].im = even.im + sum.im;
+    z[step].re = odd.re + difference.im;
+    z[step].im = odd.im - difference.re;
+    z[2 * step].re = even.re - sum.re;
+    z[2 * step].im = even.im - sum.im;
+    z[3 * step].re = odd.re - difference.im;
+    z[3 * step].im = odd.im + difference.re;
 }
 
-/* The radix-4 stages, in place. Those without a turn (twiddle 1) are exact. */
-static void later_stages(const stapes_frontend_tables *tables, point *z)
+/* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
+static void transform(const stapes_frontend_tables *tables, point *z)
 {
-    const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
+    const point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     const int32_t half = tables->n_fft / 2;
-    for (int32_t quarter = tables->first_radix; quarter < half; quarter *= 4) {
-        const int32_t stride = 3 * (half / 4 / quarter);
-        for (point *a = z; a < z + half; a += 4 * quarter) {
-            const point b = a[quarter], c = a[2 * quarter], d = a[3 * quarter];
-            const point even = {a->re + c.re, a->im + c.im}, odd = {a->re - c.re, a->im - c.im};
-            const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-            a[0].re = even.re + sum.re;
-            a[0].im = even.im + sum.im;
-            a[quarter].re = odd.re + difference.im;
-            a[quarter].im = odd.im - difference.re;
-            a[2 * quarter].re = even.re - sum.re;
-            a[2 * quarter].im = even.im - sum.im;
-            a[3 * quarter].re = odd.re - difference.im;
-            a[3 * quarter].im = odd.im + difference.re;
+    int32_t quarter = 1;
+    if (tables->first_radix == 2) {
+        for (point *a = z; a < z + half; a += 2) {
+            const point sum = {a[0].re + a[1].re, a[0].im + a[1].im};
+            const point difference = {a[0].re - a[1].re, a[0].im - a[1].im};
+            a[0] = sum;
+            a[1] = difference;
         }
-        const int32_t *turns = twiddles + stride - 3; /* the table begins at one turn */
+        quarter = 2;
+    }
+    for (; quarter < half; quarter *= 4) {
+        for (point *a = z; a < z + half; a += 4 * quarter)
+            plain_butterfly(a, quarter);
+        const int32_t stride = 3 * (half / 4 / quarter);
+        const point *turns = twiddles - 3 + stride; /* the table begins at one turn */
         for (int32_t j = 1; j < quarter; j++, turns += stride)
             for (point *a = z + j; a < z + half; a += 4 * quarter)
                 butterfly(a, quarter, *a, half_rotated(a[quarter], turns[0]), half_rotated(a[2 * quarter], turns[1]),
@@ -223,28 +252,31 @@ static void later_stages(const stapes_frontend_tables *tables, point *z)
     }
 }
 
-/* |x|^2 <= 0.75 * 2^62; stored over the point it came from, low word first. */
+/* |x|^2, stored over the point it came from, low word first. */
 static inline void store_power(point *at, int32_t re, int32_t im)
 {
-    const uint64_t power = (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
+    const uint64_t power = squared(re, im);
     at->re = (int32_t)(uint32_t)power;
     at->im = (int32_t)(uint32_t)(power >> 32);
 }
 
-/* 2 X_k = (Z_k + conj Z_M-k) - i W^k (Z_k - conj Z_M-k), its power in place for 0 < k < M. |2 E|, |2 O| <= 2^30. */
+/* 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, 2 O = -i (Z_k - conj Z_M-k): the power of both in
+ * place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
 static void split_and_square(const stapes_frontend_tables *tables, point *z)
 {
-    const int32_t *turns = stapes_frontend_table(tables, tables->split_at);
     const int32_t half = tables->n_fft / 2;
-    point *low = z + 1, *high = z + half - 1;
-    for (; low < high; low++, high--, turns++) {
-        const point even = {low->re + high->re, low->im - high->im};
-        const point odd = {low->re - high->re, low->im + high->im};
-        const point turned = half_rotated(odd, *turns);
-        store_power(low, even.re + 2 * turned.re, even.im + 2 * turned.im);
-        store_power(high, even.re - 2 * turned.re, even.im - 2 * turned.im);
+    for (int32_t k = 1; k <= 2; k++) {
+        const point *turn = stapes_frontend_table(tables, k == 1 ? tables->odd_turns_at : tables->twiddles_at);
+        const int32_t stride = k == 1 ? 1 : 3;
+        for (point *low = z + k, *high = z + half - k; low < high; low += 2, high -= 2, turn += stride) {
+            const point even = {low->re + high->re, low->im - high->im};
+            const point odd = {low->im + high->im, high->re - low->re};
+            const point turned = half_rotated(odd, *turn);
+            store_power(low, even.re + 2 * turned.re, even.im + 2 * turned.im);
+            store_power(high, even.re - 2 * turned.re, even.im - 2 * turned.im);
+        }
     }
-    store_power(low, 2 * low->re, 2 * low->im); /* k = N / 4: |2 Z| <= 0.72 * 2^31 */
+    store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
 }
 
 /* log2 in Q15 of power > 0: 0..64 * 2^15. */
@@ -265,8 +297,8 @@ static inline int32_t clamped(int32_t value, int32_t low, int32_t high)
 }
 
 /* Triangles that share their edges: in the segment between two centres, band j rises (weight w) and band j - 1 falls (1 - w).
- * band j = rising_j + (plain - rising)_j+1. Sums of power stay below 2^62 (head of this file), and times w < 2^16: the upper
- * words' sum below 2^46, the lower words' below bins * 2^48. `offset`: of log2, Q15, with the rounding to Q10. */
+ * band j = rising_j + (plain - rising)_j+1. Sums of power stay below 2^56 (head of this file), and times w < 2^16: the upper
+ * words' sum below 2^40, the lower words' below bins * 2^48. `offset`: of log2, Q15, with the rounding to Q10. */
 static void bands(const stapes_frontend_tables *tables, const point *powers, int32_t offset, int8_t *features,
                   int16_t *log2_bands)
 {
@@ -280,12 +312,12 @@ static void bands(const stapes_frontend_tables *tables, const point *powers, int
         for (int32_t bins = segments[j]; bins > 0; bins--, power++, weights++) {
             const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im;
             plain += ((uint64_t)high << 32) | low;
-            upper += (uint64_t)high * *weights;
-            lower += (uint64_t)low * *weights;
+            upper += long_product(high, *weights);
+            lower += long_product(low, *weights);
         }
         const uint64_t rising = (upper << 16) + (lower >> 16); /* <= plain */
         if (j > 0) {
-            const uint64_t sum = last_rising + (plain - rising); /* < 2^63 */
+            const uint64_t sum = last_rising + (plain - rising); /* < 2^56 */
             /* log2 + offset within +-2^22; Q10 of the output within +-2^17 before it is clamped */
             const int32_t value =
                 sum == 0 ? INT16_MIN : clamped((log2_q15(log2_table, sum) + offset) >> 5, INT16_MIN, INT16_MAX);
@@ -303,19 +335,19 @@ static void bands(const stapes_frontend_tables *tables, const point *powers, int
 void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *pcm, int32_t *work, int8_t *features,
                            int16_t *log2_bands)
 {
-    input in = {.pcm = pcm, .window = stapes_frontend_table(tables, tables->window_at), .pairs = tables->window / 2};
+    input in = {.pcm = pcm, .length = tables->window};
     point *z = (point *)work;
-    int32_t shift; /* -9..26 */
     if (tables->dc_blocker) {
-        shift = set_input_without_mean(&in, tables);
-        first_stage(tables, &in, z, windowed_without_mean);
+        measure_without_mean(&in);
+        windowed_in_order(tables, &in, z, 1);
     } else {
-        shift = set_input(&in, tables);
-        first_stage(tables, &in, z, windowed);
+        in.exponent = headroom(pcm, in.length);
+        windowed_in_order(tables, &in, z, 0);
     }
-    later_stages(tables, z);
+    transform(tables, z);
     split_and_square(tables, z);
-    bands(tables, z, tables->log2_offset + shift * 65536 + 16, features, log2_bands);
+    /* The power is 2^(2 exponent) times too large. */
+    bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, features, log2_bands);
 }
 
 size_t stapes_frontend_frames(const stapes_frontend_tables *tables, size_t samples)

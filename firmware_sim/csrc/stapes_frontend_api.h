@@ -17,15 +17,14 @@ typedef struct stapes_frontend_tables {
     uint16_t band_scale;      /* 0 Slaney, 1 HTK, 2 linear */
     uint16_t first_radix;     /* 4, or 2 where n_fft / 2 is an odd power of two */
     uint16_t first_bin;       /* of the lowest band, at least 1 */
-    uint16_t input_bits;      /* windowed samples reach 2^input_bits: 31 - log2(n_fft) */
     uint16_t int8_shift;      /* int8 = (log2 * int8_multiplier + int8_offset * 2^16) >> int8_shift; 32..47 */
     int32_t int8_multiplier;
     int32_t int8_offset;
     int32_t log2_offset;      /* log2 of the output's unit, Q15, for input that was not shifted */
-    uint16_t window_at;       /* int16[window], Q15 */
-    uint16_t order_at;        /* uint8[n_fft / 2 / first_radix], where the first butterflies go */
-    uint16_t twiddles_at;     /* int32[n_fft / 8 - 1][3], Q15 pairs: cosine low, sine high */
-    uint16_t split_at;        /* int32[n_fft / 4 - 1], Q15 pairs */
+    uint16_t window_at;       /* int32[window / 2 + 1], rising half; 2^(29 - log2(n_fft)) at the centre */
+    uint16_t twiddles_at;     /* int32[n_fft / 8 - 1][3][2], (cosine, sine) * 2^31 in 18 bits and a sign: 1, 2, 3 turns */
+    uint16_t odd_turns_at;    /* int32[n_fft / 8][2], the same for odd bins of the real FFT */
+    uint16_t order_at;        /* uint8[n_fft / 2 / first_radix], groups of the first stage */
     uint16_t segments_at;     /* uint16[n_bands + 1], bins between neighbouring band centres */
     uint16_t weights_at;      /* uint16[bins], Q16, rising; the falling side of the band below is the rest to one */
     uint16_t log2_at;         /* uint16[65], Q15 */
@@ -35,7 +34,7 @@ typedef struct stapes_frontend_tables {
 
 enum {
     STAPES_FRONTEND_MAGIC = 0x45465453, /* "STFE" */
-    STAPES_FRONTEND_ARITHMETIC = 1      /* changes whenever a bit of the output could */
+    STAPES_FRONTEND_ARITHMETIC = 2      /* changes whenever a bit of the output could */
 };
 
 enum {
