@@ -46,13 +46,16 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="how well a detector finds the events of recordings",
         description="Run the deployed path (fixed-point features, int8 model, C events) over recordings and compare "
         "its events with the labels.",
-        epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json",
+        epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
+        "  stapes evaluate dogs.stapes recordings/ --report dogs.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
+    parser.add_argument("--force", action="store_true", help="replace an existing report")
     parser.set_defaults(run=_evaluate)
 
 
@@ -61,8 +64,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     from stapes.train.evaluate import evaluate
     from stapes.train.evaluation_table import evaluation_lines
+    from stapes.train.outputs import require_new
 
-    evaluation, _ = evaluate(arguments.detector, arguments.dataset, arguments.split)
+    if arguments.report:
+        require_new(arguments.report, arguments.force)
+    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split)
+    if arguments.report:
+        from stapes.runtime.detector import Detector
+        from stapes.train.report import write_report
+
+        write_report(arguments.report, Detector.load(arguments.detector), evaluation, judged)
     for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
         print(line)
 

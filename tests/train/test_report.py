@@ -1,0 +1,166 @@
+"""report.html: whole, offline, with sounds that are those of the recordings."""
+
+import base64
+import io
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_detector import noise_bursts
+
+from stapes.firmware_sim.events import EventConfig
+from stapes.runtime.detector import Detector
+from stapes.runtime.main import main
+from stapes.train.curves import at_threshold, threshold_curve
+from stapes.train.dataset import open_dataset
+from stapes.train.evaluate import evaluate
+from stapes.train.judging import judge
+
+HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recordings a and b: one false alarm in a, one miss in b."""
+    folder = tmp_path_factory.mktemp("report") / "data <&>"
+    (folder / "test").mkdir(parents=True)
+    for name, labelled in (("a", HEARD[:2]), ("b", [*HEARD, (6.5, 7.0, "rumble")])):
+        soundfile.write(folder / "test" / f"{name}.wav", noise_bursts(8.0, HEARD), 16_000)
+        rows = "".join(f"{name}.wav\t{onset}\t{offset}\t{label}\t9\n" for onset, offset, label in labelled)
+        with (folder / "test" / "labels.tsv").open("a") as table:
+            table.write("" if table.tell() else "filename\tonset\toffset\tevent_label\tsnr_db\n")
+            table.write(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(tiny_detector: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert main(["evaluate", str(tiny_detector), str(data), "--report", str(path)]) == 0
+    return path.read_text(encoding="utf-8")
+
+
+class _Page(HTMLParser):
+    """Collects tags, and checks that each is closed in its turn."""
+
+    VOID = ("meta", "br", "img", "link", "path", "use", "image", "rect", "line", "stop", "circle")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_is_well_formed_and_says_what_was_judged(page: str) -> None:
+    parsed = _Page(page)
+    assert parsed.open == []
+    assert "judged on test of data <&>: 2 recordings, 0.3 minutes" in " ".join(parsed.text.split())
+    for heading in ("Events", "Counts and times", "Other thresholds", "Recall by snr_db", "Worst misses"):
+        assert heading in parsed.text
+
+
+def test_the_page_asks_no_other_host_and_reads_on_a_phone_in_light_and_dark(page: str) -> None:
+    for tag, attributes in _Page(page).tags:
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), f"{tag} {name}"
+    assert not re.search(r"url\((?!#)|@import", page)
+    assert "width=device-width" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "#010203" not in page, "text takes the colour of the page"
+    assert "currentColor" in page
+
+
+def test_mistakes_can_be_heard_as_they_were_recorded(page: str, data: Path) -> None:
+    sounds = [attributes["src"] or "" for tag, attributes in _Page(page).tags if tag == "audio"]
+    assert len(sounds) == 2
+    missed, rate = soundfile.read(io.BytesIO(base64.b64decode(sounds[0].split(",")[1])), dtype="int16")
+    original, _ = soundfile.read(data / "test" / "b.wav", dtype="int16")
+    np.testing.assert_array_equal(missed, original[round(5.5 * rate) : round(8.0 * rate)])
+
+
+def test_a_report_is_not_replaced_unasked_and_is_the_same_again(
+    tiny_detector: Path, data: Path, tmp_path: Path, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("precious")
+    words = ["evaluate", str(tiny_detector), str(data), "--report", str(path)]
+    assert main(words) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert path.read_text() == "precious"
+    assert main([*words, "--force"]) == 0
+    assert path.read_text(encoding="utf-8") == page
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_perfect_detector_and_a_deaf_one_have_reports(tiny_detector: Path, tmp_path: Path) -> None:
+    for name, heard in (("perfect", HEARD), ("deaf", [])):
+        part = tmp_path / name / "test"
+        part.mkdir(parents=True)
+        soundfile.write(part / "a.wav", noise_bursts(8.0, heard), 16_000)
+        (part / "a.txt").write_text("".join(f"{onset}\t{offset}\t{label}\n" for onset, offset, label in HEARD))
+        report = tmp_path / f"{name}.html"
+        assert main(["evaluate", str(tiny_detector), str(tmp_path / name), "--report", str(report)]) == 0
+        assert _Page(report.read_text(encoding="utf-8")).open == []
+
+
+def test_training_curves_and_parity_are_shown_when_the_detector_has_them(
+    tiny_detector: Path, data: Path, tmp_path: Path
+) -> None:
+
+    detector = tmp_path / "x.stapes"
+    shutil.copytree(tiny_detector, detector)
+    (detector / "training").mkdir()
+    (detector / "training" / "history.csv").write_text("phase,step,loss\nfloat,10,0.5\nfloat,20,0.4\nquantized,5,0.3\n")
+    report = tmp_path / "x.html"
+    assert main(["evaluate", str(detector), str(data), "--report", str(report)]) == 0
+    text = report.read_text(encoding="utf-8")
+    assert 'aria-label="training curves"' in text
+    assert ">quantized<" in text
+
+
+def test_the_curve_at_the_own_threshold_is_what_the_detector_does(tiny_detector: Path, data: Path) -> None:
+    detector = Detector.load(tiny_detector)
+    evaluation, judged = evaluate(tiny_detector, data)
+    for label, config in zip(detector.classes, detector.folder.events, strict=True):
+        curve = threshold_curve(detector, judged, label)
+        at = int(np.flatnonzero(curve.on_scores == config.on_score)[0])
+        scores = evaluation.figures.events.classes[label]
+        assert (curve.precision[at], curve.recall[at]) == (scores.precision, scores.recall)
+        assert curve.false_alarms_per_hour[at] == pytest.approx(scores.false_alarms_per_hour.value)
+        assert curve.recall[-1] <= curve.recall[at]
+
+
+def test_the_off_threshold_follows_the_on_threshold() -> None:
+    config = EventConfig(on_score=0, off_score=-64)
+    assert at_threshold(config, 0) == config
+    assert at_threshold(config, 72).off_score == -28
+    assert at_threshold(config, -127).off_score == -127
+
+
+def test_a_sweep_changes_nothing_in_the_detector(tiny_detector: Path, data: Path) -> None:
+    detector = Detector.load(tiny_detector)
+    recordings = open_dataset(data).splits["test"]
+    before = judge(detector, recordings)[0].detected
+    threshold_curve(detector, judge(detector, recordings), "hiss")
+    assert judge(detector, recordings)[0].detected == before
