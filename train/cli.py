@@ -55,25 +55,30 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
-    parser.add_argument("--force", action="store_true", help="replace an existing report")
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="write scores and events for other libraries, too")
+    parser.add_argument("--force", action="store_true", help="replace an existing report or folder of scores")
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     import json
 
+    from stapes.runtime.detector import Detector
     from stapes.train.evaluate import evaluate
     from stapes.train.evaluation_table import evaluation_lines
     from stapes.train.outputs import require_new
 
-    if arguments.report:
-        require_new(arguments.report, arguments.force)
+    for output in filter(None, (arguments.report, arguments.scores)):
+        require_new(output, arguments.force)
     evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split)
     if arguments.report:
-        from stapes.runtime.detector import Detector
         from stapes.train.report import write_report
 
         write_report(arguments.report, Detector.load(arguments.detector), evaluation, judged)
+    if arguments.scores:
+        from stapes.train.export_scores import export_scores
+
+        export_scores(arguments.scores, Detector.load(arguments.detector), judged, arguments.force)
     for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
         print(line)
 

@@ -11,7 +11,7 @@ from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
-from stapes.runtime.labels import Annotation
+from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.main import main
 from stapes.train.dataset import open_dataset
 from stapes.train.evaluate import evaluate, step_edges_s
@@ -175,3 +175,30 @@ def test_a_detector_that_is_incomplete_stops_the_evaluation_and_nothing_changes(
     before = sorted(bursts.rglob("*")) + sorted(broken.rglob("*"))
     assert "model.tflite missing" in _error(capsys, "evaluate", str(broken), str(bursts))
     assert sorted(bursts.rglob("*")) + sorted(broken.rglob("*")) == before
+
+
+def test_scores_and_events_are_exported_for_other_libraries(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The layout that sed_scores_eval reads; PSDS computed by it from such files is the own figure."""
+    out = tmp_path / "scores"
+    words = ["evaluate", str(tiny_detector), str(bursts), "--scores", str(out)]
+    assert main(words) == 0
+    judged = evaluate(tiny_detector, bursts)[1]
+    truth, found = read_dcase(out / "ground_truth.tsv"), read_dcase(out / "detected.tsv")
+    assert truth["val__quiet.wav"] == []
+    for each in judged:
+        name = f"val__{each.recording.path.name}"
+        assert truth[name] == list(each.recording.annotations)
+        assert [(e.onset, e.label) for e in found[name]] == [(e.onset, e.label) for e in each.detected]
+        table = [line.split("\t") for line in (out / "scores" / f"val__{each.recording.path.stem}.tsv").open()]
+        assert [cell.strip() for cell in table[0]] == ["onset", "offset", "rumble", "hiss"]
+        values = np.array(table[1:], np.float64)
+        np.testing.assert_allclose(values[1:, 0], values[:-1, 1])
+        assert values[0, 0] == 0.0
+        # the tiny detector smooths over three steps; step k is the middle one
+        smoothed = np.median(np.lib.stride_tricks.sliding_window_view(each.scores, 3, axis=0), axis=-1)
+        np.testing.assert_allclose(values[1:-1, 2:], (smoothed + 128) / 256)
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "scores exists already" in capsys.readouterr().err
