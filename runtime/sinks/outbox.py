@@ -4,6 +4,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Outbox:
         self._path, self._receiver = path, receiver
         self._lock = _lock(path)
         self._database = open_database(path, QUEUE)
-        self._wake, self._closing = threading.Event(), threading.Event()
+        self._wake, self._closing, self._give_up_s = threading.Event(), threading.Event(), float("inf")
         self._thread = threading.Thread(target=self._send_all, name=f"outbox {receiver.name}", daemon=True)
         self._thread.start()
 
@@ -70,9 +71,10 @@ class Outbox:
 
     def close(self) -> None:
         """Send what is queued if that takes no longer than LAST_TRY_S; the rest is sent by the next start."""
+        self._give_up_s = time.monotonic() + LAST_TRY_S
         self._closing.set()
         self._wake.set()
-        self._thread.join(LAST_TRY_S)
+        self._thread.join(LAST_TRY_S + 1.0)
         if left := self.waiting():
             note(f"note: {left} records for {self._receiver.name} wait in {self._path} and are sent at the next start")
         if not self._thread.is_alive():
@@ -92,7 +94,8 @@ class Outbox:
                 if not down:
                     note(f"note: {self._receiver.name} cannot be reached ({error}); records wait in {self._path}")
                 down = True
-                if self._closing.wait(wait_s):
+                self._pause(wait_s)
+                if time.monotonic() > self._give_up_s:
                     return
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
@@ -103,6 +106,11 @@ class Outbox:
                 if self._closing.is_set():
                     return
                 self._wake.wait()
+
+    def _pause(self, wait_s: float) -> None:
+        """Wait, but for a short while only once closing has begun."""
+        if self._closing.wait(wait_s):
+            time.sleep(min(wait_s, FIRST_WAIT_S))
 
     def _oldest(self) -> tuple[int, str, str] | None:
         query = "SELECT number, key, payload FROM outbox WHERE refused IS NULL ORDER BY number LIMIT 1"

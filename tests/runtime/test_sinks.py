@@ -1,0 +1,340 @@
+"""Where records go: nothing is lost, nothing comes twice without its key, and trouble is one line."""
+
+import contextlib
+import itertools
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import records
+from records import keys, record
+
+from stapes.firmware_sim.errors import ConfigError, OutputError
+from stapes.runtime.live import FanOut
+from stapes.runtime.sinks import outbox
+from stapes.runtime.sinks.mqtt import MqttReceiver
+from stapes.runtime.sinks.outbox import Outbox, RefusedError, UnreachableError
+from stapes.runtime.sinks.record import Record
+from stapes.runtime.sinks.sqlite import SqliteSink
+from stapes.runtime.sinks.targets import Delivery, open_sink
+from stapes.runtime.sinks.webhook import Webhook
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(outbox, "LONGEST_WAIT_S", 0.2)
+
+
+class Receiver:
+    """Takes records while it is `up`."""
+
+    name = "receiver"
+
+    def __init__(self) -> None:
+        self.up, self.keys, self.tries = True, list[str](), 0
+
+    def deliver(self, key: str, payload: str) -> None:
+        self.tries += 1
+        if not self.up:
+            raise UnreachableError("down")
+        assert json.loads(payload)["key"] == key
+        self.keys.append(key)
+
+    def close(self) -> None: ...
+
+
+def _until(reached: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "not reached in time"
+        time.sleep(0.01)
+
+
+def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver = Receiver()
+    receiver.up = False
+    sink = Outbox(tmp_path / "queue.sqlite", receiver)
+    for number in range(20):
+        sink.write(record(number))
+    _until(lambda: receiver.tries >= 3)
+    assert sink.waiting() == 20
+    receiver.up = True
+    _until(lambda: sink.waiting() == 0)
+    sink.close()
+    assert receiver.keys == keys(20)
+    said = capsys.readouterr().err
+    assert said.count("receiver cannot be reached (down)") == 1, "said once, not at every try"
+    assert "receiver is back" in said
+
+
+def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 0.3)
+    receiver = Receiver()
+    receiver.up = False
+    first = Outbox(tmp_path / "queue.sqlite", receiver)
+    for number in range(3):
+        first.write(record(number))
+    first.close()
+    assert "3 records for receiver wait" in capsys.readouterr().err
+    receiver.up = True
+    second = Outbox(tmp_path / "queue.sqlite", receiver)
+    second.write(record(3))
+    second.close()
+    assert receiver.keys == keys(4)
+
+
+def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    receiver = Receiver()
+    deliver = receiver.deliver
+
+    def refuse_the_second(key: str, payload: str) -> None:
+        if key == "session-1":
+            raise RefusedError("HTTP 400 Bad Request")
+        deliver(key, payload)
+
+    receiver.deliver = refuse_the_second  # type: ignore[method-assign]
+    sink = Outbox(tmp_path / "queue.sqlite", receiver)
+    for number in range(3):
+        sink.write(record(number))
+    sink.close()
+    assert receiver.keys == ["session-0", "session-2"]
+    assert "refused a record for good (HTTP 400 Bad Request)" in capsys.readouterr().err
+    kept = sqlite3.connect(tmp_path / "queue.sqlite").execute("SELECT key FROM outbox").fetchall()
+    assert kept == [("session-1",)]
+
+
+def test_a_queue_belongs_to_one_process(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "queue.sqlite", Receiver())
+    with pytest.raises(OutputError, match="give this one its own with --queue"):
+        Outbox(tmp_path / "queue.sqlite", Receiver())
+    first.close()
+
+
+def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log.sqlite"
+    for attempt in range(2):
+        path.write_bytes(b"no database at all " * 500)
+        sink = SqliteSink(path)
+        sink.write(record(attempt))
+        sink.close()
+        assert "log.sqlite is damaged" in capsys.readouterr().err
+    assert {entry.name for entry in tmp_path.iterdir()} >= {"log.sqlite.damaged", "log.sqlite.damaged.1"}
+    assert sqlite3.connect(path).execute("SELECT key FROM records").fetchall() == [("session-1",)]
+
+
+def test_a_sink_that_fails_is_said_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Full:
+        def write(self, record: Record) -> None:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None: ...
+
+    sqlite = SqliteSink(tmp_path / "log.sqlite")
+    sinks = FanOut([Full(), sqlite])
+    for number in range(5):
+        sinks.write(record(number))
+    sinks_said = capsys.readouterr().err
+    assert sinks_said.count("No space left on device") == 1
+    assert "listening goes on" in sinks_said
+    assert sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT count(*) FROM records").fetchone() == (5,)
+
+
+def test_a_full_disk_under_the_database_is_an_oserror_and_writing_works_again_later(tmp_path: Path) -> None:
+    sink = SqliteSink(tmp_path / "log.sqlite")
+    sink._database.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(OSError, match="full"):
+        for number in itertools.count():
+            sink.write(record(number))
+    sink._database.execute("PRAGMA max_page_count = 4000")
+    sink.write(record(10_000))
+    assert sink._database.execute("SELECT count(*) FROM records WHERE key = 'session-10000'").fetchone() == (1,)
+
+
+# ---- a web server
+
+
+@contextlib.contextmanager
+def _web_server(answers: Iterator[int]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield a URL and the (key, body) pairs that it accepted; each request is answered with the next status."""
+    accepted: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            status = next(answers)
+            if status == 200:
+                accepted.append((self.headers["Idempotency-Key"], body))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", accepted
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_webhook_gets_every_record_once_in_order_over_server_errors(tmp_path: Path) -> None:
+    with _web_server(itertools.cycle([503, 200, 429, 200, 500, 200])) as (url, accepted):
+        sink = open_sink(url, Delivery(tmp_path))
+        for number in range(6):
+            sink.write(record(number))
+        sink.close()
+    assert [key for key, _ in accepted] == keys(6)
+    assert json.loads(accepted[3][1]) == json.loads(record(3).as_json())
+
+
+def test_a_webhook_that_says_no_is_not_asked_again(tmp_path: Path) -> None:
+    with _web_server(iter([404])) as (url, accepted):
+        with pytest.raises(RefusedError, match="HTTP 404"):
+            Webhook(url).deliver("key", "{}")
+        assert accepted == []
+
+
+def test_a_webhook_template_stays_json_whatever_the_label() -> None:
+    hook = Webhook("https://example.org/x", '{"text": "$label at $utc", "money": "$$$confidence"}')
+    body = json.loads(hook.body(record(1).as_json()))
+    assert body == {"text": 'a "pop" at 2026-01-02T03:04:05.678Z', "money": "$0.9"}
+
+
+def test_an_unreachable_web_server_is_tried_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UnreachableError):
+            Webhook(f"http://127.0.0.1:{taken.getsockname()[1]}/").deliver("key", "{}")
+
+
+# ---- a real broker
+
+
+class Broker:
+    """Debian's mosquitto on a port of its own, with sessions that survive its restart."""
+
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+        if program is None:
+            pytest.skip("needs Debian's mosquitto")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        folder.mkdir()
+        folder.chmod(0o777)
+        config = folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+            f"persistence_location {folder}/\nmax_queued_messages 0\nuser root\n"
+        )
+        self._command = [program, "-c", str(config)]
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, "mosquitto ended"
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def _subscriber(port: int, received: list[str]) -> "object":
+    import paho.mqtt.client as paho
+
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="referee", clean_session=False)
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda _client, _data, message: received.append(json.loads(message.payload)["key"])
+    client.connect("127.0.0.1", port)
+    client.subscribe("stapes/pops", qos=1)
+    client.loop_start()
+    assert subscribed.wait(10)
+    return client
+
+
+def test_mqtt_records_survive_a_broker_that_is_down_and_one_that_restarts(tmp_path: Path) -> None:
+    broker, received = Broker(tmp_path / "broker"), list[str]()
+    broker.start()
+    referee = _subscriber(broker.port, received)
+    referee.disconnect()  # type: ignore[attr-defined]
+    referee.loop_stop()  # type: ignore[attr-defined]
+    broker.stop()
+
+    sink = open_sink(f"mqtt://127.0.0.1:{broker.port}/stapes/pops", Delivery(tmp_path))
+    assert isinstance(sink, Outbox)
+    for number in range(5):  # unreachable from the start
+        sink.write(record(number))
+    broker.start()
+    _until(lambda: sink.waiting() == 0)
+    broker.stop()
+    for number in range(5, 10):  # and gone in the middle
+        sink.write(record(number))
+    broker.start()
+    _until(lambda: sink.waiting() == 0)
+    sink.close()
+
+    referee = _subscriber(broker.port, received)
+    _until(lambda: len(set(received)) == 10)
+    referee.disconnect()  # type: ignore[attr-defined]
+    referee.loop_stop()  # type: ignore[attr-defined]
+    broker.stop()
+    assert list(dict.fromkeys(received)) == keys(10), "in order, and a repetition only with its key"
+
+
+def test_paho_not_installed_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    with pytest.raises(ConfigError, match=r"pip install 'stapes\[mqtt\]'"):
+        MqttReceiver("mqtt://broker/topic")
+
+
+# ---- kill -9
+
+
+def _killed(target: str, folder: Path, times: int) -> int:
+    command = [sys.executable, records.__file__, target, str(folder), str(times)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.slow
+def test_a_database_killed_a_hundred_times_holds_every_record_that_was_acknowledged(tmp_path: Path) -> None:
+    count = _killed(f"sqlite:{tmp_path}/log.sqlite", tmp_path, times=100)
+    assert count >= 100
+    database = sqlite3.connect(tmp_path / "log.sqlite")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    kept = {key for (key,) in database.execute("SELECT key FROM records")}
+    assert kept >= set(keys(count))
+    assert len(kept) <= count + 1, "the one that was under way at the last kill may be there"
+
+
+@pytest.mark.slow
+def test_a_sender_killed_twenty_times_delivers_everything_in_order(tmp_path: Path) -> None:
+    with _web_server(itertools.repeat(200)) as (url, accepted):
+        count = _killed(url, tmp_path, times=20)
+        sink = open_sink(url, Delivery(tmp_path))
+        assert isinstance(sink, Outbox)
+        _until(lambda: sink.waiting() == 0, seconds=60)
+        sink.close()
+    assert list(dict.fromkeys(key for key, _ in accepted))[:count] == keys(count)
