@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.firmware_sim.events import EventConfig
 from stapes.firmware_sim.folder import DetectorFolder
 
 CSRC = Path(__file__).parent / "csrc"
-LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c")  # and all of the frontend's
+LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c")  # and all of the frontend's
 _WORDS_PER_LINE = 8
 
 
@@ -25,6 +26,7 @@ class DetectorC:
     """Where the C of a detector lies: all sources, the folders of their headers, and the name that its symbols have."""
 
     name: str
+    model_ram_bytes: int  # sizeof(NAME_t)
     sources: tuple[Path, ...]
     include_dirs: tuple[Path, ...]
 
@@ -34,34 +36,40 @@ def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
 
     Raises DetectorFolderError when the folder has no generated model, or that of another model.tflite.
     """
-    name = model_name(folder)
+    description = read_model_description(folder)
+    name: str = description["name"]
     model = folder.path / "c"
     out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
         (out / f"{name}_detector.{suffix}").write_text(text)
     own = [*sorted(CSRC.glob("stapes_frontend*.c")), *(CSRC / source for source in LOOP_SOURCES)]
     sources = (*own, *sorted(model.glob("*.c")), out / f"{name}_detector.c")
-    return DetectorC(name, sources, (CSRC, model, out))
+    return DetectorC(name, description["sizes"]["ram"], sources, (CSRC, model, out))
 
 
-def model_name(folder: DetectorFolder) -> str:
-    """The name that the generated model was given.
+def read_model_description(folder: DetectorFolder) -> dict[str, Any]:
+    """What `stapes compile` wrote about the generated model: name, sha256, sizes, …
 
     Raises DetectorFolderError when there is none, or it was generated from another model.tflite.
     """
     path = folder.path / "c" / "model.json"
     try:
         description = json.loads(path.read_text())
-        name, digest = str(description["name"]), str(description["sha256"])
+        name, digest = str(description["name"]), description["sha256"]
+        int(description["sizes"]["ram"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DetectorFolderError(
-            f"{path}: no generated model ({error}); write one with `stapes compile {folder.path}`"
+            f"{path}: no generated model ({error}); write one: {_how_to(folder)}"
         ) from error
     if digest != folder.model_sha256 or not name.isidentifier():
         raise DetectorFolderError(
-            f"{path}: generated from another model.tflite; write it again with `stapes compile {folder.path}`"
+            f"{path}: generated from another model.tflite; write it again: {_how_to(folder)}"
         )
-    return name
+    return dict(description)
+
+
+def _how_to(folder: DetectorFolder) -> str:
+    return f"stapes compile {folder.path}/model.tflite --out {folder.path}/c"
 
 
 def ring_samples(folder: DetectorFolder) -> int:

@@ -29,7 +29,19 @@ from pathlib import Path
 from stapes.firmware_sim.boards import BOARDS, FOLDER, Board
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 
-__all__ = ["ALL_MEMORY", "BOARDS", "Board", "Firmware", "Limits", "RunResult", "Symbol", "build_firmware", "run"]
+__all__ = [
+    "ALL_MEMORY",
+    "BOARDS",
+    "Board",
+    "CallSite",
+    "Firmware",
+    "Limits",
+    "RunResult",
+    "Symbol",
+    "build_firmware",
+    "call_sites",
+    "run",
+]
 
 _DEBIAN_PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
@@ -85,6 +97,7 @@ class Firmware:
     static_ram_bytes: int  # data and bss, without the stacks
     overhead: dict[str, int]  # bytes of flash and ram that only the emulation needs
     symbols: tuple[Symbol, ...]
+    parts: dict[str, dict[str, int]]  # the same by source file: bytes of text, rodata, data, bss
 
     @property
     def flash_bytes(self) -> int:
@@ -160,6 +173,7 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
             raise ConfigError(f"{memory[name]} bytes of {name[:-6].lower()} asked for: {board.name} has {most}")
     script = [f"-Wl,--defsym={name}={value:#x}" for name, value in memory.items()]
     command = [compiler, *board.cpu_flags, *flags, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", *script]
+    command += [f"-Wl,-Map={elf.with_suffix('.map')}"]
     command += ["-Wl,--no-warn-rwx-segments", "-T", str(FOLDER / "link.ld"), *objects, "-lgcc", "-o", str(elf)]
     done = subprocess.run(command, capture_output=True, text=True)
     missing = {
@@ -187,7 +201,46 @@ def _inspect(board: Board, elf: Path) -> Firmware:
     ]
     flash = {name: sizes.get(name, 0) for name in ("text", "rodata", "data")}
     overhead = {"flash": sizes.get("board_text", 0), "ram": sizes.get("board_bss", 0)}
-    return Firmware(board, elf, flash, sizes.get("data", 0) + sizes.get("bss", 0), overhead, tuple(symbols))
+    static_ram = sizes.get("data", 0) + sizes.get("bss", 0)
+    parts = _parts(elf.with_suffix(".map").read_text())
+    return Firmware(board, elf, flash, static_ram, overhead, tuple(symbols), parts)
+
+
+def _parts(link_map: str) -> dict[str, dict[str, int]]:
+    """Bytes of every source file by section, from the linker's map; the emulation's own files are left out."""
+    parts: dict[str, dict[str, int]] = {}
+    _, _, placed = link_map.partition("Linker script and memory map")
+    for section, size, path in re.findall(
+        r"^ \.s?(text|rodata|data|bss)(?!\.board_marks)\S*\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (.+)$", placed, re.M
+    ):
+        name = re.sub(r"^\d+_|\.o\)?$", "", Path(path).name.rpartition("(")[2])
+        if int(size, 16) and not name.startswith(("stapes_board", "stapes_selftest")):
+            part = parts.setdefault(name, dict.fromkeys(("text", "rodata", "data", "bss"), 0))
+            part[section] += int(size, 16)
+    return parts
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """A call in the code of a function: instructions from it to its return can be counted as a region."""
+
+    callee: str
+    address: int
+    return_address: int
+
+
+def call_sites(firmware: Firmware, function: str) -> list[CallSite]:
+    """Direct calls that a function makes, in the order of its code; a jump to a function as its last act is none."""
+    objdump = find_tool(firmware.board.tool_prefix + "gcc").removesuffix("gcc") + "objdump"
+    listing = _call([objdump, "-d", f"--disassemble={function}", str(firmware.elf)], "objdump")
+    lines = re.findall(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+)\s+(\S+)\s*(.*)$", listing, re.M)
+    sites = []
+    for address, code, mnemonic, operands in lines:
+        target = re.search(r"<([^>+]+)>$", operands)
+        if mnemonic in ("bl", "jal", "jalr") and target is not None:
+            size = len(code.replace(" ", "")) // 2
+            sites.append(CallSite(target[1], int(address, 16), int(address, 16) + size))
+    return sites
 
 
 def run(
@@ -197,18 +250,21 @@ def run(
     files: Mapping[str, bytes] | None = None,
     count: bool = True,
     profile: bool = False,
+    regions: Mapping[str, tuple[int, int]] | None = None,
     icount_shift: int | None = None,
     timeout_s: float = 120.0,
 ) -> RunResult:
     """Run a program to its end; `files` lie in its directory, and what it writes there comes back.
 
     count: instructions of every STAPES_REGION; off, the run is several times as fast. profile: by function as well.
+    regions: more of them, each from the instruction at one address up to that at another.
     icount_shift: every instruction takes 2**shift ns of the board's time, which its timer then follows exactly.
 
     A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing, cannot run the program,
     or the program is not done after timeout_s.
     """
-    board, begin_end = firmware.board, _region_addresses(firmware)
+    board, marked = firmware.board, _region_addresses(firmware)
+    begin_end = [*marked, *((name, begin, end) for name, (begin, end) in (regions or {}).items())]
     for argument in arguments:
         if re.search(r"[\s,]", argument) or not argument:
             raise ConfigError(f"{argument!r} cannot be passed to firmware: no spaces, no commas, not empty")
@@ -224,13 +280,14 @@ def run(
         if icount_shift is not None:
             command += ["-icount", f"shift={icount_shift},sleep=off"]
         if count or profile:
-            regions = [f"region={begin:x}:{end:x}" for _, begin, end in begin_end]
-            options = [str(_count_plugin()), "out=board.counts", *regions, *(["profile=on"] if profile else [])]
+            addresses = [f"region={begin:x}:{end:x}" for _, begin, end in begin_end]
+            options = [str(_count_plugin()), "out=board.counts", *addresses, *(["profile=on"] if profile else [])]
             command += ["-plugin", ",".join(options)]
         command += ["-kernel", str(firmware.elf.resolve())]
         done = _emulate(command, folder, timeout_s)
         written = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in (files or {})}
-    return _read_result(firmware, done, written, [name for name, _, _ in begin_end])
+    costs = [(name, _MARK_COST if number < len(marked) else 0) for number, (name, _, _) in enumerate(begin_end)]
+    return _read_result(firmware, done, written, costs)
 
 
 def _emulate(command: list[str], folder: str, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
@@ -256,20 +313,25 @@ def _region_addresses(firmware: Firmware) -> list[tuple[str, int, int]]:
 
 
 def _read_result(
-    firmware: Firmware, done: "subprocess.CompletedProcess[bytes]", written: dict[str, bytes], region_names: list[str]
+    firmware: Firmware,
+    done: "subprocess.CompletedProcess[bytes]",
+    written: dict[str, bytes],
+    region_costs: list[tuple[str, int]],
 ) -> RunResult:
+    """Put report and counts together; region_costs: name of each region, and what its marks cost."""
     report = dict(line.split(" ", 1) for line in written.pop("board.report", b"").decode().splitlines())
     if "stack" not in report:
         words = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         raise ToolchainError(f"{firmware.board.emulator} ended before the firmware did: {words[0]}")
-    regions: dict[str, list[int]] = {name: [] for name in region_names}
+    regions: dict[str, list[int]] = {name: [] for name, _ in region_costs}
     profile: dict[str, int] = {}
     total = 0
     function_of = _functions_by_address(firmware)
     for line in written.pop("board.counts", b"").decode().splitlines():
         kind, *values = line.split()
         if kind == "region":
-            regions[region_names[int(values[0])]].append(int(values[1]) - _MARK_COST)
+            name, cost = region_costs[int(values[0])]
+            regions[name].append(int(values[1]) - cost)
         elif kind == "pc":
             name = function_of(int(values[0], 16))
             profile[name] = profile.get(name, 0) + int(values[1])

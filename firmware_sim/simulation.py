@@ -8,9 +8,10 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from stapes.firmware_sim.emulator import ALL_MEMORY, Firmware, Limits, RunResult
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.events import Event
 from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.known_answers import SCORE_STEPS, KnownAnswers
 
 MAIN = FOLDER / "stapes_board_detector.c"
 STAGES = ("push", "frontend", "model", "events")
@@ -69,6 +71,8 @@ class BuiltDetector:
     board: Board | None  # None: this machine
     program: Path
     firmware: Firmware | None
+    name: str  # that the C symbols have
+    model_ram_bytes: int  # of states and arena
 
     @property
     def machine(self) -> str:
@@ -76,11 +80,17 @@ class BuiltDetector:
         return "host" if self.board is None else self.board.name
 
     def hear(
-        self, pcm: NDArray[np.int16], *, pace: Pace | None = None, count: bool = True, profile: bool = False
+        self,
+        pcm: NDArray[np.int16],
+        *,
+        pace: Pace | None = None,
+        count: bool = True,
+        regions: Mapping[str, tuple[int, int]] | None = None,
     ) -> Heard:
         """Run over int16[samples] at the detector's rate.
 
         pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
+        count, regions: as in emulator.run.
         Raises ToolchainError when the emulator cannot run it, or the firmware ended with a fault; the message has the
         fault and its stage.
         """
@@ -88,21 +98,32 @@ class BuiltDetector:
         sent = {"in.pcm": np.ascontiguousarray(pcm, "<i2").tobytes()}
         seconds = len(pcm) / self.folder.frontend.sample_rate_hz
         if self.firmware is None:
-            text, files, result = *self._run_here(arguments, sent), None
+            return self._read(*self._run_here(arguments, sent), None)
+        result = run(
+            self.firmware,
+            arguments=arguments,
+            files=sent,
+            count=count,
+            regions=regions,
+            icount_shift=None if pace is None else _PACED_ICOUNT_SHIFT,
+            timeout_s=120 + 5 * seconds,
+        )
+        if result.fault is not None:
+            raise ToolchainError(f"{self.machine}: {result.fault}")
+        return self._read(result.text, result.files, result)
+
+    def answers(self, samples: int) -> KnownAnswers:
+        """What the program says to the self-test's sound and scores. Raises ToolchainError as `hear` does."""
+        arguments = ["answers", str(samples), str(SCORE_STEPS)]
+        if self.firmware is None:
+            text = self._run_here(arguments, {})[0]
         else:
-            result = run(
-                self.firmware,
-                arguments=arguments,
-                files=sent,
-                count=count,
-                profile=profile,
-                icount_shift=None if pace is None else _PACED_ICOUNT_SHIFT,
-                timeout_s=120 + 5 * seconds,
-            )
+            result = run(self.firmware, arguments=arguments, count=False)
             if result.fault is not None:
                 raise ToolchainError(f"{self.machine}: {result.fault}")
-            text, files = result.text, result.files
-        return self._read(text, files, result)
+            text = result.text
+        _, summary = self._records(text)
+        return KnownAnswers(*(summary[name] for name in ("features_crc32", "scores_crc32", "events_crc32")))
 
     def _ticks(self, pace: Pace) -> int:
         if self.board is None:
@@ -126,14 +147,15 @@ class BuiltDetector:
             raise ToolchainError(f"{self.program.name} ended with exit code {done.returncode} on this machine")
         return done.stdout, files
 
-    def _read(self, text: str, files: dict[str, bytes], result: RunResult | None) -> Heard:
-        lines = text.removesuffix("\n").split("\n")  # not splitlines: labels may hold other ends of lines
-        records = [json.loads(line) for line in lines if line.startswith("{")]
+    def _records(self, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Events and the summary, which is the last line. Labels may hold what splitlines takes for ends of lines."""
+        records = [json.loads(line) for line in text.split("\n") if line]
         if not records or "summary" not in records[-1]:
-            raise ToolchainError(
-                f"{self.machine}: the detector refused its own tables, or ended early: {text[-200:]!r}"
-            )
-        summary = records.pop()
+            raise ToolchainError(f"{self.machine}: the detector refused its tables or ended early: {text[-200:]!r}")
+        return records[:-1], records[-1]
+
+    def _read(self, text: str, files: dict[str, bytes], result: RunResult | None) -> Heard:
+        records, summary = self._records(text)
         rate = self.folder.frontend.sample_rate_hz
         return Heard(
             events=[
@@ -148,7 +170,7 @@ class BuiltDetector:
             ],
             features=_int8(files.get("features.bin", b""), self.folder.frontend.n_bands),
             scores=_int8(files.get("scores.bin", b""), len(self.folder.classes)),
-            lines=lines[:-1],
+            lines=[line for line in text.split("\n") if line][:-1],
             frames=summary["frames"],
             steps=summary["steps"],
             overruns=summary["overruns"],
@@ -174,7 +196,9 @@ def build_detector(
     code = detector_c(folder, out)
     defines = [f'-DDETECTOR_HEADER="{code.name}_detector.h"', f"-DDETECTOR(x)={code.name}_##x"]
     if board is None:
-        return BuiltDetector(folder, None, _build_here(code, out, [*flags, *defines]), None)
+        return BuiltDetector(
+            folder, None, _build_here(code, out, [*flags, *defines]), None, code.name, code.model_ram_bytes
+        )
     firmware = build_firmware(
         board,
         [*code.sources, MAIN],
@@ -183,7 +207,7 @@ def build_detector(
         flags=[*flags, *defines, "-DSTAPES_BOARD"],
         limits=limits,
     )
-    return BuiltDetector(folder, board, firmware.elf, firmware)
+    return BuiltDetector(folder, board, firmware.elf, firmware, code.name, code.model_ram_bytes)
 
 
 def _build_here(code: DetectorC, out: Path, flags: Sequence[str]) -> Path:

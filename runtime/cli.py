@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime import firmware_cli
 
 TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
 FORMATS = ("dcase", "audacity", "csv", "jsonl")
@@ -11,6 +12,7 @@ FORMATS = ("dcase", "audacity", "csv", "jsonl")
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
+    firmware_cli.register(commands)
     _add_detect(commands)
     _add_listen(commands)
     _add_labels(commands)

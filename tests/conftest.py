@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests shares; what is expensive is made once per run."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(pytestconfig: pytest.Config) -> bool:
     """Whether golden files are to be written anew."""
     return bool(pytestconfig.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def compiled_detector(tiny_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny detector with c/ written by the compiler; do not change it."""
+    from stapes.convert.compile import compile_model
+
+    path = tmp_path_factory.mktemp("compiled") / "tiny.stapes"
+    shutil.copytree(tiny_detector, path)
+    compile_model((path / "model.tflite").read_bytes(), path / "c", "tiny")
+    return path

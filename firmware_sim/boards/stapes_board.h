@@ -54,17 +54,19 @@ extern const char *volatile board_stage;
 #else
 #define BOARD_RETURN "bx lr"
 #endif
-#define BOARD_MARK(mark)                                                \
-    __attribute__((naked, noipa, used)) static void mark(void)          \
-    {                                                                   \
-        __asm__ volatile(BOARD_RETURN);                                 \
+#define BOARD_MARKS(kind) section("." kind ".board_marks") /* not counted as the program's flash */
+#define BOARD_MARK(mark)                                                                      \
+    __attribute__((naked, noipa, used, BOARD_MARKS("text"))) static void mark(void)           \
+    {                                                                                         \
+        __asm__ volatile(BOARD_RETURN);                                                       \
     }
-#define STAPES_REGION(name)                                            \
-    BOARD_MARK(stapes_begin_##name)                                     \
-    BOARD_MARK(stapes_end_##name)                                       \
-    __attribute__((noipa, used)) static void board_enter_##name(void)   \
-    {                                                                   \
-        board_stage = #name;                                            \
+#define STAPES_REGION(name)                                                                   \
+    BOARD_MARK(stapes_begin_##name)                                                           \
+    BOARD_MARK(stapes_end_##name)                                                             \
+    static const char board_name_##name[] __attribute__((BOARD_MARKS("rodata"))) = #name;     \
+    __attribute__((noipa, used, BOARD_MARKS("text"))) static void board_enter_##name(void)    \
+    {                                                                                         \
+        board_stage = board_name_##name;                                                      \
     }
 #define STAPES_BEGIN(name) (board_enter_##name(), stapes_begin_##name())
 #define STAPES_END(name) stapes_end_##name()

@@ -3,10 +3,13 @@
  *   free    a hop is pushed, then all work is done; features and scores are written to files
  *   paced N every N ticks the timer's interrupt pushes a hop, as a DMA does with half a buffer, ready or not
  *
+ *   answers SAMPLES STEPS   no file: the known answers of csrc/stapes_selftest.c
+ *
  * The name of the detector comes in by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. */
 #include "stapes_board.h"
 
 #include DETECTOR_HEADER
+#include "stapes_selftest.h"
 
 #ifdef STAPES_BOARD
 STAPES_REGION(push)
@@ -16,7 +19,7 @@ STAPES_REGION(push)
 #endif
 
 static DETECTOR(detector_t) detector;
-static int32_t pcm_file, features_file = -1, scores_file = -1;
+static int32_t pcm_file, features_file, scores_file; /* negative: none */
 static volatile uint32_t pcm_at_end;
 
 static void print_string(const char *text)
@@ -113,6 +116,18 @@ static uint32_t number(const char *digits)
     return value;
 }
 
+static void print_answers(stapes_event *events)
+{
+    stapes_answers answers;
+
+    stapes_answer(&detector.core, events, number(board_argument(1)), number(board_argument(2)), &answers);
+    board_print("{\"summary\": \"answers\"");
+    print_number("features_crc32", answers.features_crc32);
+    print_number("scores_crc32", answers.scores_crc32);
+    print_number("events_crc32", answers.events_crc32);
+    board_print("}\n");
+}
+
 int main(void)
 {
     stapes_event events[sizeof detector.classes / sizeof detector.classes[0] * 2];
@@ -122,7 +137,12 @@ int main(void)
     if (mode == NULL || DETECTOR(start)(&detector) != STAPES_FRONTEND_OK) {
         return 2;
     }
+    if (mode[0] == 'a') {
+        print_answers(events);
+        return 0;
+    }
     pcm_file = board_open("in.pcm", 'r');
+    features_file = scores_file = -1;
     if (mode[0] == 'p') {
         board_timer_start(number(board_argument(1)));
         while (!pcm_at_end) {

@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from boards_under_test import EVERY_BOARD
 
 from stapes.firmware_sim import emulator
 from stapes.firmware_sim.emulator import BOARDS, Firmware, Limits, build_firmware, run
@@ -14,7 +15,7 @@ ABILITIES = Path(__file__).parent / "boards" / "abilities.c"
 TABLE = [3, 1, 4, 1, 5]
 
 
-@pytest.fixture(scope="module", params=list(BOARDS))
+@pytest.fixture(scope="module", params=EVERY_BOARD)
 def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Firmware:
     return build_firmware(BOARDS[request.param], [ABILITIES], tmp_path_factory.mktemp("fw") / "abilities.elf")
 
@@ -115,6 +116,7 @@ def test_sizes_are_those_of_the_program_alone(program: Path) -> None:
         assert firmware.flash["data"] == 20
         assert 8 < firmware.flash["text"] < 100
         assert firmware.static_ram_bytes == 320
+        assert firmware.parts == {"program": {"text": firmware.flash["text"], "rodata": 1000, "data": 20, "bss": 300}}
         assert {("weights", 1000), ("state", 300)} <= {(symbol.name, symbol.bytes) for symbol in firmware.symbols}
 
 

@@ -1,0 +1,17 @@
+/* The self-test beside the detector. */
+#ifndef STAPES_SELFTEST_H
+#define STAPES_SELFTEST_H
+
+#include "stapes_detector.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include "stapes_selftest_api.h"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,184 @@
+"""What a detector costs on a board: instructions by stage, flash and RAM by part, and whether that fits a budget."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stapes.firmware_sim.detector_c import ring_samples
+from stapes.firmware_sim.emulator import Firmware
+from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.simulation import STAGES, BuiltDetector, Heard, Pace
+
+_PARTS = (  # what the name of a source file begins with, and what its code is for
+    ("stapes_frontend", "frontend"),
+    ("stapes_events", "events"),
+    ("stapes_detector", "loop"),
+    ("stapes_nn", "kernels"),
+)
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """Instructions of one stage; `worst` is that of one call."""
+
+    name: str
+    mean_per_hop: float
+    worst: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run on one board has cost."""
+
+    stages: tuple[StageCost, ...]
+    mean_per_hop: float
+    worst_hop: int  # the hop with the most work: a step ends in it
+    worst_step: int  # all hops of the costliest step
+    per_second: float  # instructions per second of audio
+    hop_s: float
+    frames_per_step: int
+    flash: dict[str, int]  # bytes by part
+    ram: dict[str, int]  # bytes by part, stacks included
+
+    @property
+    def flash_bytes(self) -> int:
+        """All flash, without what only the emulation needs."""
+        return sum(self.flash.values())
+
+    @property
+    def ram_bytes(self) -> int:
+        """All RAM: detector, other static data, deepest use of both stacks."""
+        return sum(self.ram.values())
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a board has; None: not asked."""
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    pace: Pace | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one thing fits."""
+
+    fits: bool
+    text: str
+
+
+def cost_of(built: BuiltDetector, heard: Heard) -> Cost:
+    """Cost of a run that was counted and not paced."""
+    assert built.firmware is not None
+    assert heard.run is not None
+    frontend, per_step = built.folder.frontend, built.folder.frames_per_step
+    stages, frames = heard.stages, max(heard.frames, 1)
+    calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may bring no frame
+    rows = tuple(StageCost(name, sum(stages[name]) / calls[name], max(stages[name], default=0)) for name in STAGES)
+    hop_s = frontend.hop_samples / frontend.sample_rate_hz
+    push = max(stages["push"], default=0)
+    step_ends = [model + events for model, events in zip(stages["model"], stages["events"], strict=True)]
+    hops = list(stages["frontend"])
+    for step, work in enumerate(step_ends):
+        hops[(step + 1) * per_step - 1] += work
+    steps = [sum(hops[start : start + per_step]) for start in range(0, len(hops), per_step)]
+    mean = sum(row.mean_per_hop for row in rows)
+    return Cost(
+        stages=rows,
+        mean_per_hop=mean,
+        worst_hop=max(hops, default=0) + push,
+        worst_step=max(steps, default=0) + per_step * push,
+        per_second=mean / hop_s,
+        hop_s=hop_s,
+        frames_per_step=per_step,
+        flash=flash_by_part(built.firmware),
+        ram=_ram_by_part(built, heard),
+    )
+
+
+def flash_by_part(firmware: Firmware) -> dict[str, int]:
+    """Bytes of frontend, kernels, model, tables, …: code and constants together."""
+    flash: dict[str, int] = {}
+    for file, sections in firmware.parts.items():
+        part = next((part for start, part in _PARTS if file.startswith(start)), None)
+        if part is None:
+            part = _own_part(file, set(firmware.parts))
+        size = sum(sections[section] for section in ("text", "rodata", "data"))
+        flash[part] = flash.get(part, 0) + size
+    flash["alignment"] = firmware.flash_bytes - sum(flash.values())
+    return {part: size for part, size in flash.items() if size}
+
+
+def _own_part(file: str, files: set[str]) -> str:
+    if f"{file}_detector" in files:
+        return "model"
+    return "tables and settings" if file.endswith("_detector") else "C library"
+
+
+def _ram_by_part(built: BuiltDetector, heard: Heard) -> dict[str, int]:
+    assert built.firmware is not None
+    assert heard.run is not None
+    frontend = built.folder.frontend
+    parts = {
+        "audio ring": 2 * ring_samples(built.folder),
+        "frame": 2 * frontend.window_samples,
+        "frontend work": 4 * frontend.n_fft,
+        "model": built.model_ram_bytes,
+    }
+    parts["loop, events, scores"] = heard.detector_bytes - sum(parts.values())
+    parts |= {"stack": heard.run.stack_bytes, "stack of interrupts": heard.run.handler_stack_bytes}
+    if built.firmware.static_ram_bytes:
+        parts["other static data"] = built.firmware.static_ram_bytes
+    return parts
+
+
+def verdicts(cost: Cost, budget: Budget) -> list[Verdict]:
+    """One verdict for each thing that was asked; what does not fit names its largest items."""
+    found = [
+        _memory(name, size, limit, items)
+        for name, size, limit, items in (
+            ("flash", cost.flash_bytes, budget.flash_bytes, cost.flash),
+            ("RAM", cost.ram_bytes, budget.ram_bytes, cost.ram),
+        )
+        if limit is not None
+    ]
+    if budget.pace is not None:
+        found += _speed(cost, budget.pace)
+    return found
+
+
+def _memory(name: str, size: int, limit: int, items: dict[str, int]) -> Verdict:
+    text = f"{name} {size:,} of {limit:,} bytes"
+    if size > limit:
+        text += f": {size - limit:,} too many; largest: {', '.join(_largest(items))}"
+    return Verdict(size <= limit, text)
+
+
+def _largest(items: dict[str, int]) -> Iterable[str]:
+    return (f"{part} {size:,}" for part, size in sorted(items.items(), key=lambda item: -item[1])[:3])
+
+
+def _speed(cost: Cost, pace: Pace) -> list[Verdict]:
+    assumed = f"at {pace.mhz:g} MHz and an assumed {pace.cpi:g} cycles an instruction"
+    load = cost.per_second / pace.instructions(1)
+    step_s = cost.hop_s * cost.frames_per_step
+    worst_s = step_s * cost.worst_step / pace.instructions(step_s)
+    stages = {row.name: round(row.mean_per_hop) for row in cost.stages}
+    hint = f"; largest, instructions per hop: {', '.join(_largest(stages))}"
+    return [
+        Verdict(load <= 1, f"load {100 * load:.1f} % {assumed}" + (hint if load > 1 else "")),
+        Verdict(
+            worst_s <= step_s,
+            f"costliest step {1000 * worst_s:.2f} of {1000 * step_s:g} ms {assumed}"
+            + (hint if worst_s > step_s else ""),
+        ),
+    ]
+
+
+def parse_bytes(text: str) -> int:
+    """Turn 65536, 64K or 1M into bytes. Raises ConfigError."""
+    factor = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:].upper(), 1)
+    digits = text[:-1] if factor > 1 else text
+    if not digits.isascii() or not digits.isdigit():
+        raise ConfigError(f"{text!r} is no size; write bytes, 64K or 1M")
+    return int(digits) * factor

@@ -1,0 +1,95 @@
+"""What a detector takes on a board, before any board exists: by layer of the model and by part."""
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.emulator import CallSite, Firmware, call_sites
+from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.known_answers import sound_samples
+from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.firmware_sim.simulation import BuiltDetector, Heard
+from stapes.runtime.firmware_cost import Budget, Cost, cost_of, verdicts
+from stapes.runtime.simulate import boards_named
+from stapes.runtime.verify import build_where_it_fits
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One line of the generated step: its kernel, its constants in flash, its instructions in a step."""
+
+    name: str
+    kernel: str
+    flash_bytes: int
+    instructions: float  # mean of a step
+
+
+def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> int:
+    """Print one report a board; return 1 when the budget is not met."""
+    folder = read_folder(path)
+    pcm = selftest_pcm(sound_samples(folder))
+    fits = True
+    with tempfile.TemporaryDirectory(prefix="stapes-size-") as out:
+        for board in boards_named(board_names):
+            built = build_where_it_fits(folder, board, Path(out))
+            assert built.firmware is not None
+            sites = call_sites(built.firmware, f"{built.name}_step")
+            heard = built.hear(pcm, regions={f"{n}": (s.address, s.return_address) for n, s in enumerate(sites)})
+            cost = cost_of(built, heard)
+            found = verdicts(cost, budget)
+            fits &= all(verdict.fits for verdict in found)
+            print(f"{built.machine} ({built.firmware.board.core}, {built.firmware.board.machine})\n")
+            print("\n".join(_report(layers_of(built, heard, sites), heard, cost)))
+            print("".join(f"{'pass' if verdict.fits else 'FAIL'}  {verdict.text}\n" for verdict in found))
+    return 0 if fits else 1
+
+
+def layers_of(built: BuiltDetector, heard: Heard, sites: Sequence[CallSite]) -> list[Layer]:
+    """Kernel calls of NAME_step in order, with the names that the generated source gives their layers."""
+    assert built.firmware is not None
+    assert heard.run is not None
+    source = (built.folder.path / "c" / f"{built.name}.c").read_text()
+    written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", source, re.M)
+    constants = _constants_by_layer(built.firmware, built.name, [layer for _, layer in written])
+    kernels = [
+        (site.callee.removeprefix("stapes_nn_"), heard.run.regions[f"{number}"])
+        for number, site in enumerate(sites)
+        if site.callee.startswith("stapes_nn_")
+    ]
+    calls = [kernel for kernel, _ in kernels]
+    names = [layer for _, layer in written] if calls == [kernel for kernel, _ in written] else calls
+    return [
+        Layer(name, kernel, constants.get(name, 0), sum(counts) / max(1, len(counts)))
+        for name, (kernel, counts) in zip(names, kernels, strict=True)
+    ]
+
+
+def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) -> dict[str, int]:
+    """Bytes of NAME_weights, NAME_bias, … for each layer; the longest name that fits a symbol has it."""
+    sizes: dict[str, int] = {}
+    by_length = sorted(set(layers), key=len, reverse=True)
+    for symbol in firmware.symbols:
+        if symbol.section == "rodata":
+            layer = next((one for one in by_length if symbol.name == one or symbol.name.startswith(f"{one}_")), None)
+            if layer is not None:
+                sizes[layer] = sizes.get(layer, 0) + symbol.bytes
+    return sizes
+
+
+def _report(layers: Sequence[Layer], heard: Heard, cost: Cost) -> list[str]:
+    assert heard.run is not None
+    model = sum(heard.stages["model"]) / max(1, heard.steps)
+    rest = model - sum(layer.instructions for layer in layers)
+    lines = [f"{'layer':<28}{'kernel':<16}{'flash':>8}{'instructions':>14}  per step"]
+    lines += [f"{row.name:<28}{row.kernel:<16}{row.flash_bytes:>8,}{row.instructions:>14,.0f}" for row in layers]
+    lines.append(f"{'moves and calls':<44}{'':>8}{rest:>14,.0f}")
+    per_frame = sum(heard.stages["frontend"]) / max(1, heard.frames)
+    lines.append(f"{'frontend, one frame':<44}{'':>8}{per_frame:>14,.0f}")
+    for title, parts, total in (("flash", cost.flash, cost.flash_bytes), ("RAM", cost.ram, cost.ram_bytes)):
+        lines += ["", f"{title:<28}{'bytes':>8}"]
+        lines += [f"{part:<28}{size:>8,}" for part, size in sorted(parts.items(), key=lambda item: -item[1])]
+        lines.append(f"{'all':<28}{total:>8,}")
+    lines += ["", f"{cost.per_second / 1e6:.2f} million instructions per second of audio (not cycles)"]
+    return lines

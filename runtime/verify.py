@@ -1,0 +1,160 @@
+"""Does every machine hear the same? The known answers, and recordings if any, on this machine and on every board."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.boards import BOARDS, Board
+from stapes.firmware_sim.emulator import find_tool
+from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.known_answers import KnownAnswers, StoredAnswers, known_answers, sound_samples, stored_answers
+from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.firmware_sim.simulation import BuiltDetector, build_detector
+from stapes.runtime.audio import read_audio
+from stapes.runtime.console import Progress
+from stapes.runtime.detector import Detector
+from stapes.runtime.engine import LitertEngine
+
+LARGE_INSTEAD = {"cortex-m0": "cortex-m0-large"}  # where the board is too small for a detector
+COLUMNS = ("machine", "known features", "known scores", "known events", "features", "scores", "events")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What LiteRT's reference kernels in the Python runtime make of one recording."""
+
+    pcm: NDArray[np.int16]
+    features: NDArray[np.int8]
+    scores: NDArray[np.int8]
+    events: list[Event]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What every machine must answer."""
+
+    samples: int  # of the self-test's sound
+    answers: KnownAnswers
+    references: list[Reference]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One machine's answers beside the reference's."""
+
+    machine: str
+    cells: tuple[str, ...]
+    equal: bool
+
+
+def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
+    """Known answers of a folder, from LiteRT's reference kernels."""
+    heard = _hear(folder, selftest_pcm(samples))
+    return known_answers(folder, heard.features, heard.scores)
+
+
+def verify_command(path: Path, recordings: Sequence[Path]) -> int:
+    """Print one table of what was equal; return 1 where anything was not."""
+    folder = read_folder(path)
+    rate = folder.frontend.sample_rate_hz
+    references = [_hear(folder, read_audio(recording, rate).pcm) for recording in recordings]
+    stored = stored_answers(folder)
+    samples = sound_samples(folder) if stored is None else stored.samples
+    answers = reference_answers(folder, samples)
+    rows = [_compare_stored(stored, answers)]
+    machines: list[Board | None] = [None, *(b for b in BOARDS.values() if b.name not in LARGE_INSTEAD.values())]
+    progress = Progress("verify", len(machines))
+    with tempfile.TemporaryDirectory(prefix="stapes-verify-") as out:
+        for board in machines:
+            rows.append(_verify(folder, board, Path(out), Expected(samples, answers, references)))
+            progress.advance(rows[-1].machine)
+    progress.close(f"{len(machines)} machines")
+    columns = COLUMNS if recordings else COLUMNS[:4]
+    for line in _table([columns, *((row.machine, *row.cells[: len(columns) - 1]) for row in rows)]):
+        print(line)
+    return 0 if all(row.equal for row in rows) else 1
+
+
+def _hear(folder: DetectorFolder, pcm: NDArray[np.int16]) -> Reference:
+    detector = Detector(folder, LitertEngine(folder))
+    heard = detector.hear(pcm)
+    return Reference(pcm, heard.features, heard.scores, heard.events + detector.flush())
+
+
+def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> Row:
+    if stored is None:
+        return Row("stored in the folder", ("none", "none", "-"), True)
+    pairs = ((stored.features_crc32, answers.features_crc32), (stored.scores_crc32, answers.scores_crc32))
+    return Row("stored in the folder", (*(_word(a == b) for a, b in pairs), "-"), all(a == b for a, b in pairs))
+
+
+def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Expected) -> Row:
+    name = "this machine" if board is None else board.name
+    try:
+        for tool in [] if board is None else [board.emulator, f"{board.tool_prefix}gcc"]:
+            find_tool(tool)
+    except ToolchainError as error:
+        return Row(name, (f"not here: {error}",), True)
+    try:
+        built = build_where_it_fits(folder, board, out)
+        said, wanted = built.answers(expected.samples), expected.answers
+        cells = [
+            _word(said.features_crc32 == wanted.features_crc32),
+            _word(said.scores_crc32 == wanted.scores_crc32),
+            _word(said.events_crc32 == wanted.events_crc32),
+        ]
+        cells += _compare_recordings(built, expected.references)
+    except ToolchainError as error:
+        return Row(name, (f"FAILED: {error}",), False)
+    if board is not None and built.machine != board.name:
+        name = f"{board.name} (on {BOARDS[built.machine].machine}: {board.machine} is too small)"
+    return Row(name, tuple(cells), not any(cell.startswith("DIFFER") for cell in cells))
+
+
+def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) -> BuiltDetector:
+    """Build for a board, or for the larger one with the same core's code where the detector does not fit it."""
+    try:
+        return build_detector(folder, board, out)
+    except ToolchainError as error:
+        if board is None or board.name not in LARGE_INSTEAD or "does not fit" not in str(error):
+            raise
+        return build_detector(folder, BOARDS[LARGE_INSTEAD[board.name]], out)
+
+
+def _compare_recordings(built: BuiltDetector, references: list[Reference]) -> list[str]:
+    """Count of frames, steps and events that were compared over all recordings, or where the first difference is."""
+    frames = steps = events = 0
+    for reference in references:
+        heard = built.hear(reference.pcm, count=False)
+        features = heard.features[: len(reference.features)]  # the runtime makes whole steps
+        if not np.array_equal(features, reference.features):
+            return [f"DIFFER from frame {_first(features, reference.features)}", "", ""]
+        if not np.array_equal(heard.scores, reference.scores):
+            return ["equal", f"DIFFER from step {_first(heard.scores, reference.scores)}", ""]
+        if heard.events != reference.events:
+            return ["equal", "equal", f"DIFFER: {len(heard.events)} reports, {len(reference.events)} expected"]
+        frames, steps = frames + len(features), steps + len(heard.scores)
+        events += sum(event.offset_sample is not None for event in heard.events)
+    return [f"{frames:,} equal", f"{steps:,} equal", f"{events:,} equal"] if references else []
+
+
+def _first(left: NDArray[np.int8], right: NDArray[np.int8]) -> int:
+    n = min(len(left), len(right))
+    rows = np.flatnonzero((left[:n] != right[:n]).any(axis=1))
+    return int(rows[0]) if len(rows) else n
+
+
+def _word(equal: bool) -> str:
+    return "equal" if equal else "DIFFER"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows if len(row) > i + 1 or i == 0) for i in range(len(rows[0]) - 1)]
+    rows_of_cells = (zip(row, [*widths, 0], strict=False) for row in rows)
+    return ["  ".join(cell.ljust(width) for cell, width in row).rstrip() for row in rows_of_cells]
