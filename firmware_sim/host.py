@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,22 @@ import numpy as np
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
 
 FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
+# Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
+if platform.machine() in ("x86_64", "AMD64"):
+    FLAGS += ("-mno-avx512f",)
+
+# One translation unit, kernels static: the C compiler sees every layer's sizes where it compiles the kernel.
+_UNIT = """#define STAPES_NN_API static
+{includes}
+
+void {name}_steps(void *self, int32_t steps, {parameters});
+void {name}_steps(void *self, int32_t steps, {parameters})
+{{
+    for (int32_t i = 0; i < steps; i++) {{
+        {name}_step(self, {arguments});
+    }}
+}}
+"""
 
 
 class CompiledModel:
@@ -36,11 +53,15 @@ class CompiledModel:
         self.outputs: list[dict[str, Any]] = description["outputs"]
         self.sizes: dict[str, int] = description["sizes"]
         self._ffi = cffi.FFI()
-        arguments = "void *" + ", void *" * (len(self.inputs) + len(self.outputs))
-        self._ffi.cdef(f"void {self.name}_reset(void *); void {self.name}_step({arguments});")
+        pointers = ", void *" * (len(self.inputs) + len(self.outputs))
+        self._ffi.cdef(
+            f"void {self.name}_reset(void *); void {self.name}_step(void *{pointers}); "
+            f"void {self.name}_steps(void *, int32_t{pointers});"
+        )
         self._library = self._ffi.dlopen(str(build_shared(self.folder, defines)))
         self._reset = getattr(self._library, f"{self.name}_reset")
         self._step = getattr(self._library, f"{self.name}_step")
+        self._steps = getattr(self._library, f"{self.name}_steps")
         self._self = self._ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
         self._given = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.inputs]
         self._made = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.outputs]
@@ -62,6 +83,19 @@ class CompiledModel:
         self._step(self._self, *self._pointers)
         return tuple(array.copy() for array in self._made)
 
+    def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""
+        steps = len(inputs[0])
+        for array, argument in zip(inputs, self.inputs, strict=True):
+            if array.dtype != argument["dtype"] or array.shape != (steps, *argument["shape"]):
+                wanted = f"{argument['dtype']} {[steps, *argument['shape']]}"
+                raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
+        given = [np.ascontiguousarray(array) for array in inputs]
+        made = [np.empty((steps, *argument["shape"]), argument["dtype"]) for argument in self.outputs]
+        pointers = [self._ffi.cast("void *", array.ctypes.data) for array in [*given, *made]]
+        self._steps(self._self, steps, *pointers)
+        return tuple(made)
+
     def reset(self) -> None:
         """Start afresh: states as before the first step."""
         self._reset(self._self)
@@ -81,15 +115,14 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 
 def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
-    """Compile every .c file of a folder into one shared library; return its path in the cache. Same sources, same
+    """Compile the .c files of a folder into one shared library; return its path in the cache. Same sources, same
     compiler: built once.
     """
-    compiler, sources, flags, target = _plan_build(folder, defines)
+    compiler, unit, flags, target = _plan_build(folder, defines)
     if not target.exists():
         fresh = target.with_suffix(f".{os.getpid()}.so")
-        done = subprocess.run(
-            [compiler, *flags, *map(str, sources), "-o", str(fresh)], capture_output=True, text=True, check=False
-        )
+        command = [compiler, *flags, f"-I{folder}", "-x", "c", "-", "-o", str(fresh)]
+        done = subprocess.run(command, input=unit, capture_output=True, text=True, check=False)
         if done.returncode:
             message = (done.stderr.strip() or "no message").splitlines()[0]
             raise ToolchainError(f"{compiler} could not build {folder}: {message}")
@@ -102,14 +135,35 @@ def is_built(folder: Path) -> bool:
     return (folder / "model.json").is_file() and _plan_build(folder, ())[-1].exists()
 
 
-def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, list[Path], tuple[str, ...], Path]:
-    """Compiler, sources, flags, and where the library lies in the cache."""
+def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple[str, ...], Path]:
+    """Compiler, translation unit, flags, and where the library lies in the cache."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
-    sources = sorted(folder.glob("*.c"))
+    unit = _unit(folder)
     flags = (*FLAGS, *(f"-D{define}" for define in defines))
-    return compiler, sources, flags, _cache() / f"{_key(compiler, flags, sources + sorted(folder.glob('*.h')))}.so"
+    files = sorted([*folder.glob("*.c"), *folder.glob("*.h")])
+    return compiler, unit, flags, _cache() / f"{_key(compiler, flags, unit, files)}.so"
+
+
+def _unit(folder: Path) -> str:
+    """All C of a folder as one translation unit, and a loop over steps."""
+    description = _read_description(folder)
+    name, given, made = description["name"], description["inputs"], description["outputs"]
+    sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
+    parameters = [f"const char *in{i}" for i in range(len(given))] + [f"char *out{i}" for i in range(len(made))]
+    arguments = [f"(const void *)(in{i} + {_bytes(one)} * (int64_t)i)" for i, one in enumerate(given)]
+    arguments += [f"(void *)(out{i} + {_bytes(one)} * (int64_t)i)" for i, one in enumerate(made)]
+    return _UNIT.format(
+        name=name,
+        includes="\n".join(f'#include "{path.name}"' for path in sources),
+        parameters=", ".join(parameters),
+        arguments=", ".join(arguments),
+    )
+
+
+def _bytes(argument: dict[str, Any]) -> int:
+    return int(np.prod(argument["shape"], dtype=int)) * np.dtype(argument["dtype"]).itemsize
 
 
 def _cache() -> Path:
@@ -118,12 +172,12 @@ def _cache() -> Path:
     return base
 
 
-def _key(compiler: str, flags: tuple[str, ...], files: list[Path]) -> str:
+def _key(compiler: str, flags: tuple[str, ...], unit: str, files: list[Path]) -> str:
     """Hash of the sources, the flags and of what -march=native means here."""
     macros = subprocess.run(
         [compiler, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"], capture_output=True, check=False
     ).stdout
-    digest = hashlib.sha256(macros + " ".join(flags).encode())
+    digest = hashlib.sha256(macros + " ".join(flags).encode() + unit.encode())
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:32]

@@ -72,10 +72,8 @@ class CompiledEngine:
 
     def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:
         """int8[steps, frames_per_step, bands] -> scores int8[steps, classes]."""
-        scores = np.empty((len(features), self._n_classes), np.int8)
-        for step, frames in enumerate(features):
-            scores[step] = self._model.run(frames.reshape(self._features_shape))[0].reshape(-1)
-        return scores
+        (scores,) = self._model.run_steps(features.reshape(-1, *self._features_shape))
+        return scores.reshape(len(features), self._n_classes)
 
     def reset(self) -> None:
         """Put every state at its zero point."""
