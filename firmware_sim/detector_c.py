@@ -58,13 +58,9 @@ def read_model_description(folder: DetectorFolder) -> dict[str, Any]:
         name, digest = str(description["name"]), description["sha256"]
         int(description["sizes"]["ram"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DetectorFolderError(
-            f"{path}: no generated model ({error}); write one: {_how_to(folder)}"
-        ) from error
+        raise DetectorFolderError(f"{path}: no generated model ({error}); write one: {_how_to(folder)}") from error
     if digest != folder.model_sha256 or not name.isidentifier():
-        raise DetectorFolderError(
-            f"{path}: generated from another model.tflite; write it again: {_how_to(folder)}"
-        )
+        raise DetectorFolderError(f"{path}: generated from another model.tflite; write it again: {_how_to(folder)}")
     return dict(description)
 
 

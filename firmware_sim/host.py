@@ -14,7 +14,7 @@ import numpy as np
 
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
 
-FLAGS = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
+FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
 # Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mno-avx512f",)
