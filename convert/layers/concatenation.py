@@ -7,27 +7,18 @@ from stapes.convert.steps import Step
 
 def lower(node: Node) -> list[Step]:
     """Check one CONCATENATION and return a move per input."""
-    inputs, output = node.operator.inputs, node.operator.outputs
-    if not inputs or len(output) != 1 or min(inputs) < 0:
-        node.refuse(f"{len(inputs)} inputs and {len(output)} outputs", "at least one input, one output")
+    inputs, outputs = node.operator.inputs, node.operator.outputs
+    if not inputs or len(outputs) != 1 or min(inputs) < 0:
+        node.refuse(f"{len(inputs)} inputs and {len(outputs)} outputs", "at least one input, one output")
     if node.option("activation"):
         node.refuse("a fused activation", "none")
-    expect_bytes(node, *inputs, output[0])
-    first = node.tensor(0).shape
-    axis = node.axis(node.option("axis"), len(first))
-    steps: list[Step] = []
-    begin = [0] * len(first)
-    for position, number in enumerate(inputs):
-        shape = node.tensor(position).shape
-        if len(shape) != len(first) or any(
-            a != b for i, (a, b) in enumerate(zip(shape, first, strict=True)) if i != axis
-        ):
-            node.refuse(f"shapes {list(first)} and {list(shape)} along axis {axis}", "equal sizes along the other axes")
-        if begin[axis] + shape[axis] > node.output().shape[axis : axis + 1][0]:
-            node.refuse(
-                f"inputs longer than output shape {list(node.output().shape)}", "an output as long as its inputs"
-            )
-        steps.append(paste(node, number, output[0], tuple(begin)))
-        begin[axis] += shape[axis]
-    node.expect_shape((*first[:axis], begin[axis], *first[axis + 1 :]))
-    return steps
+    expect_bytes(node, *inputs, outputs[0])
+    shapes = [node.tensor(position).shape for position in range(len(inputs))]
+    axis = node.axis(node.option("axis"), len(shapes[0]))
+    around = [(*shape[:axis], *shape[axis + 1 :]) for shape in shapes]
+    if any(len(shape) <= axis or rest != around[0] for shape, rest in zip(shapes, around, strict=True)):
+        node.refuse(f"shapes {[list(shape) for shape in shapes]} along axis {axis}", "equal sizes along the other axes")
+    sizes = [shape[axis] for shape in shapes]
+    node.expect_shape((*shapes[0][:axis], sum(sizes), *shapes[0][axis + 1 :]))
+    begins = [tuple(sum(sizes[:i]) if a == axis else 0 for a in range(len(shapes[0]))) for i in range(len(inputs))]
+    return [paste(node, number, outputs[0], begin) for number, begin in zip(inputs, begins, strict=True)]

@@ -1,0 +1,45 @@
+"""Models that the compiler's tests share: a small one that is read as C, and one with every kernel."""
+
+from stapes.benchmarks.tflite_models import STATE, Layers
+
+
+def tiny_step() -> bytes:
+    """A convolution over the newest frame and the one before, which is a state; a dense layer; a sigmoid."""
+    net = Layers(4)
+    x, past = net.input("features", (1, 1, 4, 1), (1 / 32, 0)), net.input("past", (1, 1, 4, 1), (1 / 32, 0))
+    joined = net.simple("CONCATENATION", "joined", [past, x], (1, 2, 4, 1), (1 / 32, 0), "ConcatenationOptions", axis=1)
+    y = net.conv("filters", joined, (2, 3), 2, same=False)
+    logits = net.dense("logits", y, 2, (0.05, 0), relu=False)
+    scores = net.simple("LOGISTIC", "scores", [logits], (1, 2), (1 / 256, -128))
+    constants = [
+        net.builder.constant(name, values)
+        for name, values in (("b", [0, 1, 0, 0]), ("e", [1, 2, 4, 1]), ("s", [1, 1, 1, 1]))
+    ]
+    newest = net.simple(
+        "STRIDED_SLICE", "newest", [joined, *constants], (1, 1, 4, 1), (1 / 32, 0), "StridedSliceOptions"
+    )
+    net.builder.sign({"features": x, "past": past}, {"scores": scores, "past": newest})
+    return net.builder.finish([scores, newest])
+
+
+def every_operator() -> bytes:
+    """One of each kernel, some of them twice."""
+    net = Layers(5)
+    x = net.input("x", (1, 6, 6, 4), (0.05, -7))
+    y = net.depthwise("spread", net.conv("mix", x, (3, 3), 6), (3, 3))
+    pool = {"padding": 1, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
+    y = net.simple("MAX_POOL_2D", "most", [y], (1, 3, 3, 6), (0.05, -128), "Pool2DOptions", **pool)
+    y = net.simple("TANH", "bent", [y], (1, 3, 3, 6), STATE)
+    y = net.simple("MUL", "square", [y, y], (1, 3, 3, 6), STATE, "MulOptions")
+    border = net.builder.constant("border", [[0, 0], [1, 0], [0, 1], [0, 0]])
+    y = net.simple("PAD", "padded", [y, border], (1, 4, 4, 6), STATE, "PadOptions")
+    y = net.simple(
+        "TRANSPOSE", "turned", [y, net.builder.constant("order", [0, 2, 3, 1])], (1, 4, 6, 4), STATE, "TransposeOptions"
+    )
+    y = net.simple("ADD", "twice", [y, y], (1, 4, 6, 4), STATE, "AddOptions")
+    mean = net.simple("MEAN", "mean", [y, net.builder.constant("axes", [1, 2])], (1, 4), STATE, "ReducerOptions")
+    pool = {"padding": 0, "strideH": 2, "strideW": 3, "filterHeight": 2, "filterWidth": 3}
+    y = net.simple("AVERAGE_POOL_2D", "average", [y], (1, 2, 2, 4), STATE, "Pool2DOptions", **pool)
+    y = net.dense("logits", y, 4, (0.1, 0), relu=False)
+    soft = net.simple("SOFTMAX", "shares", [y], (1, 4), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    return net.builder.finish([soft, mean])
