@@ -27,13 +27,23 @@ _CUT_OGG = "Ogg: Last page lacks an end-of-stream bit."
 _STREAM_LENGTH = 0xFFFF_FF00  # programs that write WAV into a pipe put a length from here upward
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """What a live input may need."""
+
+    channel: int | None = None  # from 1; None: the mean of all
+    gain_db: float = 0.0
+
+
 class Converter:
     """Blocks of float samples at any rate with any channel count -> int16 mono at the detector's rate.
 
     `clipped` counts the samples that had to be saturated so far.
     """
 
-    def __init__(self, source_rate_hz: int, sample_rate_hz: int) -> None:
+    def __init__(self, source_rate_hz: int, sample_rate_hz: int, tuning: Tuning | None = None) -> None:
+        tuning = tuning or Tuning()
+        self._channel, self._gain = tuning.channel, np.float32(10 ** (tuning.gain_db / 20))
         self.source_rate_hz = source_rate_hz
         self.clipped = 0
         self._resampler = (
@@ -44,7 +54,9 @@ class Converter:
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.int16]:
         """Convert float32[frames, channels], full scale 1.0; what comes out lags by the resampler's delay."""
-        mono = _mean_of_channels(block)
+        mono = _mean_of_channels(block) if self._channel is None else block[:, self._channel - 1].copy()
+        if self._gain != 1:
+            mono *= self._gain
         return self._to_int16(mono if self._resampler is None else self._resampler.resample_chunk(mono))
 
     def flush(self) -> NDArray[np.int16]:

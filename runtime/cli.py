@@ -45,10 +45,16 @@ def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
     parser.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
     parser.add_argument("--list-devices", action="store_true", help="list the microphones and end")
+    parser.add_argument("--channel", type=int, metavar="N", help="one channel, from 1; default: the mean of all")
+    parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder or quieter before it is heard")
     parser.add_argument("--raw-rate", type=int, metavar="HZ", help="raw PCM on stdin: rate; default: the detector's")
     parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
     _add_output(parser, default_format="jsonl")
     parser.add_argument("--to", action="append", default=[], metavar="TARGET", help=f"and here: {TARGETS}; repeatable")
+    parser.add_argument("--rate", type=float, metavar="SECONDS", help="also events per minute, window by window")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event")
+    parser.add_argument("--pre-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
+    parser.add_argument("--post-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
     parser.add_argument("--template", metavar="TEXT", help='body of webhooks, such as \'{"text": "$label at $utc"}\'')
     parser.add_argument("--queue", type=Path, metavar="DIR", help="where records wait for the network")
     parser.set_defaults(run=_listen)
@@ -123,6 +129,7 @@ def _listen(arguments: argparse.Namespace) -> None:
         return
     if arguments.detector is None:
         raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
+    from stapes.runtime.audio import Tuning
     from stapes.runtime.live import ListenSettings, listen_command
 
     listen_command(
@@ -133,6 +140,11 @@ def _listen(arguments: argparse.Namespace) -> None:
             stdin=arguments.source == "-",
             raw_rate_hz=arguments.raw_rate,
             raw_channels=arguments.raw_channels,
+            tuning=Tuning(arguments.channel, arguments.gain),
+            record_dir=arguments.record,
+            pre_roll_s=arguments.pre_roll,
+            post_roll_s=arguments.post_roll,
+            rate_window_s=arguments.rate,
             out=arguments.out,
             format=arguments.format,
             targets=tuple(arguments.to),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.events import Event
-from stapes.runtime.audio import Converter
+from stapes.runtime.audio import Converter, Tuning
 from stapes.runtime.detector import Detector, Heard
 from stapes.runtime.source import Gap, Source
 
@@ -32,11 +32,13 @@ class Update:
         return self.heard.events
 
 
-def listen(detector: Detector, source: Source, stopped: Callable[[], bool]) -> Iterator[Update]:
+def listen(
+    detector: Detector, source: Source, stopped: Callable[[], bool], tuning: Tuning | None = None
+) -> Iterator[Update]:
     """Yield an update per block until the source ends or `stopped()`; the last one holds what flushing completed."""
     detector.reset()
     rate_hz = detector.sample_rate_hz
-    converter = Converter(source.rate_hz, rate_hz)
+    converter = Converter(source.rate_hz, rate_hz, tuning)
     clock = Fraction(0)  # samples, exact over any number of gaps
     while not stopped() and (item := source.read(WAIT_S)) is not None:
         start = detector.position_samples
@@ -45,7 +47,7 @@ def listen(detector: Detector, source: Source, stopped: Callable[[], bool]) -> I
             heard = detector.hear(tail)
             clock += Fraction(item.lost_frames * rate_hz, item.rate_hz)
             heard.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
-            converter = Converter(source.rate_hz, rate_hz)
+            converter = Converter(source.rate_hz, rate_hz, tuning)
             yield Update(start, detector.position_samples, tail, heard, gap=item)
         elif len(item):
             clock += Fraction(len(item) * rate_hz, converter.source_rate_hz)

@@ -7,17 +7,21 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Literal, Protocol
 
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.audio import Tuning
+from stapes.runtime.clips import ClipRecorder
 from stapes.runtime.console import note
 from stapes.runtime.detect import check_new
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen
 from stapes.runtime.microphone import Microphone
 from stapes.runtime.pipe import Pipe
+from stapes.runtime.rate import RateMeter
 from stapes.runtime.reconnect import Reconnecting
 from stapes.runtime.sinks.files import TextSink
 from stapes.runtime.sinks.record import Record, Sink, utc_text
@@ -111,6 +115,11 @@ class ListenSettings:
     stdin: bool = False
     raw_rate_hz: int | None = None  # of PCM without a header; None: the detector's
     raw_channels: int = 1
+    tuning: Tuning = field(default_factory=Tuning)
+    record_dir: Path | None = None
+    pre_roll_s: float = 1.0
+    post_roll_s: float = 1.0
+    rate_window_s: float | None = None
     out: Path | None = None
     format: str = "jsonl"
     targets: tuple[str, ...] = ()
@@ -120,6 +129,10 @@ class ListenSettings:
 
 def listen_command(settings: ListenSettings) -> None:
     """Load, open, listen until Ctrl-C or SIGTERM, flush. What cannot work is an error before anything is heard."""
+    if settings.rate_window_s is not None and settings.rate_window_s < 1:
+        raise ConfigError(f"--rate {settings.rate_window_s:g}: need a window of at least 1 s")
+    if min(settings.pre_roll_s, settings.post_roll_s) < 0:
+        raise ConfigError(f"--pre-roll {settings.pre_roll_s:g} --post-roll {settings.post_roll_s:g}: need 0 s or more")
     detector = Detector.load(settings.detector, settings.engine)
     if settings.out is not None:
         check_new(settings.out, force=False)
@@ -136,30 +149,49 @@ def listen_command(settings: ListenSettings) -> None:
             sinks.append(TextSink(settings.out, settings.format))
         if not watchers:
             note(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
-        run(detector, source, sinks, watchers, stop)
+        if settings.record_dir is not None:
+            rolls = settings.pre_roll_s, settings.post_roll_s
+            watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
+        run(detector, source, Outputs(sinks, watchers, _rate_meter(settings, detector)), stop, settings.tuning)
 
 
-def run(
-    detector: Detector, source: Source, sinks: Sequence[Sink], watchers: Sequence[Watcher], stop: threading.Event
-) -> None:
-    """Listen until `stop` is set or the source ends; then complete what is open and close everything."""
-    log, out = Log(source.name, detector.sample_rate_hz), FanOut(sinks)
+@dataclass(frozen=True)
+class Outputs:
+    """What a stream leads to."""
+
+    sinks: Sequence[Sink]
+    watchers: Sequence[Watcher] = ()
+    rates: RateMeter | None = None
+
+
+def run(detector: Detector, source: Source, outputs: Outputs, stop: threading.Event, tuning: Tuning) -> None:
+    """Listen until `stop` is set or the source ends, and complete what is open then."""
+    log, out = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks)
     try:
-        for update in listen(detector, source, stop.is_set):
+        for update in listen(detector, source, stop.is_set, tuning):
             records = log.records(update, time.time() - source.lag_s)
+            if outputs.rates is not None:
+                for window in outputs.rates.rates(update, records):
+                    records += log.rates(*window)
             for record in records:
                 out.write(record)
-            for watcher in watchers:
+            for watcher in outputs.watchers:
                 watcher.update(update, records)
     finally:
-        for watcher in watchers:
+        for watcher in outputs.watchers:
             watcher.close()
 
 
 def _open_source(settings: ListenSettings, sample_rate_hz: int) -> Source:
     if settings.stdin:
         return Pipe(sys.stdin.fileno(), settings.raw_rate_hz or sample_rate_hz, settings.raw_channels)
-    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz))
+    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.tuning.channel))
+
+
+def _rate_meter(settings: ListenSettings, detector: Detector) -> RateMeter | None:
+    if settings.rate_window_s is None:
+        return None
+    return RateMeter(detector.classes, detector.sample_rate_hz, settings.rate_window_s)
 
 
 def _display(detector: Detector, source: Source) -> list[Watcher]:

@@ -40,14 +40,18 @@ class Microphone:
 
     device: part of its name, or its index; None is the system's default.
     sample_rate_hz: the detector's; the device is opened at this rate where it can do it well, else at its own.
+    channel: from 1, when one is to be chosen: then all are opened; otherwise one where the device can, else all.
     AudioError when there is no such device, no microphone at all, or PyAudio is missing.
     """
 
-    def __init__(self, device: str | None, sample_rate_hz: int) -> None:
+    def __init__(self, device: str | None, sample_rate_hz: int, channel: int | None = None) -> None:
         self._context = _portaudio()
         self._portaudio = self._context.__enter__()
         try:
-            self._open(_choose(_devices(self._portaudio), device), sample_rate_hz)
+            chosen = _choose(_devices(self._portaudio), device)
+            if channel is not None and not 1 <= channel <= chosen.channels:
+                raise AudioError(f"microphone {chosen.name!r} has channels 1 to {chosen.channels}, not {channel}")
+            self._open(chosen, sample_rate_hz, (1, chosen.channels) if channel is None else (chosen.channels,))
         except BaseException:
             self._context.__exit__(None, None, None)
             raise
@@ -82,14 +86,14 @@ class Microphone:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, device: Device, sample_rate_hz: int) -> None:
+    def _open(self, device: Device, sample_rate_hz: int, channel_counts: tuple[int, ...]) -> None:
         import pyaudio
 
         self.name = device.name
         self.overflows = 0  # as PortAudio reports them; PulseAudio never does
         refusals = []
         for rate_hz in _rates(device, sample_rate_hz):
-            for channels in (1, device.channels):
+            for channels in channel_counts:
                 self.rate_hz, self.channels = rate_hz, channels
                 self.queue = BlockQueue(rate_hz, QUEUE_S)
                 try:

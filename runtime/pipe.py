@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stapes.firmware_sim.errors import AudioError
+from stapes.firmware_sim.errors import AudioError, ConfigError
 from stapes.runtime.source import Block, Gap
 
 BLOCK_S = 0.1
@@ -29,6 +29,8 @@ class Pipe:
         self._bytes = self._read_exactly(4)
         if self._bytes == b"RIFF":
             self._read_header()
+        if self.rate_hz < 1 or self.channels < 1:
+            raise ConfigError(f"--raw-rate {rate_hz} --raw-channels {channels}: need 1 or more")
 
     def read(self, timeout_s: float) -> Block | Gap | None:
         """Return what has come, at most BLOCK_S; an empty block after `timeout_s` without any, None at the end."""

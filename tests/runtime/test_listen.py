@@ -1,37 +1,18 @@
 """The live loop: blocks at any rate, gaps on one clock, and an end that completes what is open."""
 
-from collections import deque
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soxr
-from numpy.typing import NDArray
+from played import Played, blocks
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.events import completed
+from stapes.runtime.audio import Tuning
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen
 from stapes.runtime.source import Block, Gap
-
-
-class Played:
-    """A source that plays what it is given."""
-
-    name = "played"
-
-    def __init__(self, rate_hz: int, items: list[Block | Gap]) -> None:
-        self.rate_hz, self._items = rate_hz, deque(items)
-
-    def read(self, timeout_s: float) -> Block | Gap | None:
-        return self._items.popleft() if self._items else None
-
-    def close(self) -> None: ...
-
-
-def _blocks(pcm: NDArray[np.int16], frames: int, channels: int = 1) -> list[Block]:
-    samples = np.repeat(pcm[:, None].astype(np.float32) / 32768, channels, axis=1)
-    return [samples[at : at + frames] for at in range(0, len(pcm), frames)]
 
 
 def _run(detector: Detector, source: Played) -> list[Update]:
@@ -46,7 +27,7 @@ def detector(tiny_detector: Path) -> Detector:
 def test_live_events_equal_the_files(detector: Detector) -> None:
     pcm = noise_bursts(4.0, [(1.0, 1.6, "hiss"), (3.5, 4.0, "rumble")])
     expected = list(detector.stream([pcm]))
-    updates = _run(detector, Played(16_000, _blocks(pcm, 320)))
+    updates = _run(detector, Played(16_000, blocks(pcm, 320)))
     assert [event for update in updates for event in update.events] == expected
     assert updates[-1].events, "the rumble is still open at the end: flushing completes it"
     assert updates[-1].end_sample == len(pcm)
@@ -56,14 +37,14 @@ def test_a_48_khz_stereo_microphone_gives_what_soxr_gives_in_one_call(detector: 
     loud = noise_bursts(3.0, [(1.0, 1.6, "rumble")], rate=48_000)
     pcm = soxr.resample(loud.astype(np.float32) / np.float32(32768), 48_000, 16_000)
     expected = list(detector.stream([np.rint(pcm * 32768).astype(np.int16)]))
-    updates = _run(detector, Played(48_000, _blocks(loud, 960, channels=2)))
+    updates = _run(detector, Played(48_000, blocks(loud, 960, channels=2)))
     assert [event for update in updates for event in update.events] == expected
     assert len(expected) == 2
 
 
 def test_a_gap_closes_open_events_and_keeps_the_clock(detector: Detector) -> None:
     pcm = noise_bursts(4.0, [(1.0, 2.5, "hiss"), (3.0, 3.5, "hiss")])
-    items: list[Block | Gap] = list(_blocks(pcm, 320))
+    items: list[Block | Gap] = list(blocks(pcm, 320))
     items[100:125] = [Gap(25 * 320, 16_000, "overrun")]  # 2.0 s to 2.5 s never came
     updates = _run(detector, Played(16_000, items))
     (gap,) = [update for update in updates if update.gap]
@@ -86,9 +67,19 @@ def test_stopping_ends_after_the_block_under_way(detector: Detector) -> None:
     pcm = noise_bursts(2.0, [(0.5, 2.0, "hiss")])
     stop: list[bool] = []
     seen = []
-    for update in listen(detector, Played(16_000, _blocks(pcm, 320)), stopped=lambda: bool(stop)):
+    for update in listen(detector, Played(16_000, blocks(pcm, 320)), stopped=lambda: bool(stop)):
         seen.append(update)
         if update.end_sample >= 16_000:
             stop.append(True)
     assert seen[-1].end_sample == 16_000
     assert [event.offset_sample is not None for event in seen[-1].events] == [True]
+
+
+def test_one_channel_can_be_chosen_and_made_louder(detector: Detector) -> None:
+    pcm = noise_bursts(3.0, [(1.0, 1.6, "rumble")])
+    quiet = np.stack([np.zeros(len(pcm)), pcm / 32768 / 4], axis=1).astype(np.float32)
+    source = Played(16_000, [quiet[at : at + 320] for at in range(0, len(quiet), 320)])
+    updates = list(listen(detector, source, lambda: False, Tuning(channel=2, gain_db=20 * np.log10(4))))
+    heard = np.concatenate([update.pcm for update in updates])
+    assert np.abs(heard.astype(int) - pcm).max() <= 1, "times four, and rounded"
+    assert completed(event for update in updates for event in update.events)

@@ -122,14 +122,19 @@ def test_a_pipes_events_equal_the_files_to_the_sample(tiny_detector: Path, tmp_p
 def test_records_go_to_a_file_and_to_other_targets_as_well(tiny_detector: Path, tmp_path: Path) -> None:
     pcm = noise_bursts(3.5, BURSTS)
     words = ["--out", tmp_path / "log.csv", "--format", "csv", "--to", f"sqlite:{tmp_path}/log.sqlite"]
-    words += ["--to", f"audacity:{tmp_path}/log.txt"]
-    done = subprocess.run([*STAPES, "listen", tiny_detector, "-", *words], input=pcm.tobytes(), check=True, stdout=-1)
+    words += ["--to", f"audacity:{tmp_path}/log.txt", "--record", tmp_path / "clips", "--pre-roll", 0.2, "--rate", 1]
+    done = subprocess.run(
+        [*STAPES, "listen", tiny_detector, "-", *map(str, words)], input=pcm.tobytes(), check=True, stdout=-1
+    )
     assert done.stdout == b""
     rows = (
-        sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT label, onset FROM records ORDER BY onset").fetchall()
+        sqlite3.connect(tmp_path / "log.sqlite")
+        .execute("SELECT label, onset FROM records WHERE kind = 'event' ORDER BY onset")
+        .fetchall()
     )
     assert [label for label, _ in rows] == [label for _, _, label in BURSTS]
     assert [row.label for row in read_audacity(tmp_path / "log.txt")] == [label for label, _ in rows]
+    assert len(list((tmp_path / "clips").glob("*.flac"))) == len(rows)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(rows)
 
 

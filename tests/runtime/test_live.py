@@ -1,0 +1,145 @@
+"""What follows the stream: the log, rates, clips, and the display."""
+
+import io
+import threading
+from collections import namedtuple
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from played import Played, blocks
+from rich.console import Console
+from tiny_detector import noise_bursts
+
+from stapes.runtime import clips
+from stapes.runtime.audio import Tuning
+from stapes.runtime.clips import ClipRecorder, clip_name
+from stapes.runtime.detector import Detector, Heard
+from stapes.runtime.display import Display
+from stapes.runtime.listen import Update
+from stapes.runtime.live import Outputs, run
+from stapes.runtime.rate import RateMeter
+from stapes.runtime.sinks.record import Record
+from stapes.runtime.source import Block, Gap
+
+
+class Kept:
+    """A sink of one's own: two methods."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def write(self, record: Record) -> None:
+        self.records.append(record)
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def detector(tiny_detector: Path) -> Detector:
+    return Detector.load(tiny_detector)
+
+
+def _live(
+    detector: Detector, items: Sequence[Block | Gap], *watchers: object, rates: RateMeter | None = None
+) -> list[Record]:
+    kept = Kept()
+    outputs = Outputs([kept], watchers, rates)  # type: ignore[arg-type]
+    run(detector, Played(16_000, items), outputs, threading.Event(), Tuning())
+    return kept.records
+
+
+def test_events_and_gaps_are_logged_with_sample_times_and_keys_of_their_own(detector: Detector) -> None:
+    pcm = noise_bursts(4.0, [(0.5, 1.0, "hiss"), (3.0, 3.5, "rumble")])
+    items = blocks(pcm, 320)
+    items[75:100] = [Gap(25 * 320, 16_000, "overrun")]
+    records = _live(detector, items)
+    assert [(record.kind, record.label) for record in records] == [
+        ("event", "hiss"),
+        ("gap", "overrun"),
+        ("event", "rumble"),
+    ]
+    gap = records[1]
+    assert (gap.onset_sample, gap.offset_sample, gap.onset, gap.offset) == (24_000, 32_000, 1.5, 2.0)
+    assert len({record.key for record in records}) == 3
+
+
+def test_rates_count_what_was_heard(detector: Detector) -> None:
+    """Three hisses in the first window of 6 s; in the second, half of which is lost, one."""
+    bursts = [(at, at + 0.4, "hiss") for at in (0.5, 2.0, 4.0, 7.0)]
+    items = blocks(noise_bursts(20.0, bursts), 320)
+    items[9 * 50 : 12 * 50] = [Gap(3 * 16_000, 16_000, "microphone away")]
+    rates = RateMeter(detector.classes, 16_000, window_s=6)
+    records = [record for record in _live(detector, items, rates=rates) if record.kind == "rate"]
+    assert [(record.label, record.onset, record.per_minute) for record in records] == [
+        ("rumble", 0.0, 0.0),
+        ("hiss", 0.0, 30.0),
+        ("rumble", 6.0, 0.0),
+        ("hiss", 6.0, 20.0),
+    ]
+
+
+def test_a_window_that_was_hardly_heard_gives_no_rate(detector: Detector) -> None:
+    items = [*blocks(np.zeros(16_000 * 2, np.int16), 320), Gap(16_000 * 20, 16_000, "microphone away")]
+    rates = RateMeter(detector.classes, 16_000, window_s=6)
+    assert [record.kind for record in _live(detector, items, rates=rates)] == ["gap"]
+
+
+def test_a_clip_holds_the_event_with_its_rolls_sample_for_sample(detector: Detector, tmp_path: Path) -> None:
+    pcm = noise_bursts(6.0, [(0.3, 0.8, "hiss"), (2.0, 3.0, "rumble"), (5.2, 5.7, "hiss")])
+    records = _live(detector, blocks(pcm, 320), ClipRecorder(tmp_path / "clips", 16_000, 0.5, 0.75))
+    assert len(records) == 3
+    for record in records:
+        clip, rate = soundfile.read(tmp_path / "clips" / clip_name(record), dtype="int16")
+        first = max(0, record.onset_sample - 8_000)
+        assert rate == 16_000
+        assert np.array_equal(clip, pcm[first : min(len(pcm), record.offset_sample + 12_000)])
+    assert len(list((tmp_path / "clips").iterdir())) == 3
+
+
+def test_a_clip_over_a_gap_is_silent_there(detector: Detector, tmp_path: Path) -> None:
+    pcm = noise_bursts(4.0, [(1.0, 3.0, "rumble")])
+    items = blocks(pcm, 320)
+    items[75:100] = [Gap(25 * 320, 16_000, "overrun")]
+    records = _live(detector, items, ClipRecorder(tmp_path, 16_000))
+    before = next(record for record in records if record.kind == "event")
+    clip, _ = soundfile.read(tmp_path / clip_name(before), dtype="int16")
+    first = max(0, before.onset_sample - 16_000)
+    assert not clip[24_000 - first : 32_000 - first].any()
+    assert clip[: 24_000 - first].any()
+
+
+def test_a_full_disk_costs_clips_before_events(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr(clips.shutil, "disk_usage", lambda _: usage)
+    recorder = ClipRecorder(tmp_path, 16_000)
+    pcm = noise_bursts(4.0, [(0.5, 1.0, "hiss"), (2.5, 3.0, "rumble")])
+    assert len(_live(detector, blocks(pcm, 320), recorder)) == 2
+    assert recorder.dropped == 2
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err.count("a clip was not kept (less than 64 MB free") == 1
+
+
+def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:
+    recorder = ClipRecorder(tmp_path, 16_000)
+    heard = Heard(np.zeros((0, 40), np.int8), np.zeros((0, 2), np.int8), [])
+    for second in range(200):
+        block = np.zeros(16_000, np.int16)
+        recorder.update(Update(second * 16_000, (second + 1) * 16_000, block, heard), [])
+    assert sum(len(pcm) for _, pcm in recorder._ring) <= 64 * 16_000
+
+
+def test_the_display_shows_level_scores_rates_and_the_last_events(detector: Detector) -> None:
+    screen = Console(file=io.StringIO(), width=100, force_terminal=True)
+    display = Display(detector, Played(16_000, []), screen)
+    _live(detector, blocks(noise_bursts(4.0, [(1.0, 2.0, "hiss")]), 320), display)
+    printed = Console(file=io.StringIO(), width=100)
+    printed.print(display.render())
+    text = printed.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("played", "4.0 s", "lag 0 ms", "dropped 0.0 s", "level", "rumble", "hiss", "1/min", "0/min"):
+        assert part in text
+    assert text.count("hiss") == 2, "a bar and an event"
