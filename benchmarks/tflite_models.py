@@ -51,6 +51,10 @@ class Builder:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
+    def scale_of(self, number: int) -> float:
+        """Scale of a tensor."""
+        return float(self._graph.tensors[number].quantization.scale[0])
+
     def input(self, name: str, shape: Sequence[int], scale: Scale, dtype: str = "int8") -> int:
         """Add an input of the model."""
         number = self.tensor(name, shape, scale, dtype)

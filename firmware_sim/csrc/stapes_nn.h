@@ -142,7 +142,7 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
 
-/* SOFTMAX: exponentials[d] is exp(-d * beta * scale) in Q0.31, 0 past the end. 1 <= length <= 256, depth <= 4095. */
+/* SOFTMAX: exponentials[d] is exp(-d * beta * scale) in Q0.31, 0 past the end. 1 <= length <= 256, depth <= 511. */
 typedef struct {
     int32_t rows, depth;
     int32_t length;

@@ -51,13 +51,13 @@ static void softmax_one_row(const stapes_nn_softmax_layer *layer, const int8_t *
         }
     }
     for (i = 0; i < depth; i++) {
-        sum += softmax_divide_by_power(softmax_exponential(layer, most - in[i]), 12); /* Q12.19, 2^19 <= sum <= 4095 * 2^19 < 2^31 */
+        sum += softmax_divide_by_power(softmax_exponential(layer, most - in[i]), 12); /* Q12.19, 2^19 <= sum <= 511 * 2^19 < 2^28 */
     }
     while (((uint32_t)sum << headroom) < 0x80000000u) {
         headroom++;
     }
     scale = softmax_reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u)); /* 2^(12 - headroom) / sum */
-    exponent = 12 - headroom + 23;                                                       /* 23 .. 35 - 1, since 1 <= headroom <= 12 */
+    exponent = 12 - headroom + 23;                                                       /* 23 .. 31, since 4 <= headroom <= 12 */
     for (i = 0; i < depth; i++) {
         const int32_t share = softmax_divide_by_power(softmax_multiply_q31(scale, softmax_exponential(layer, most - in[i])), exponent);
         out[i] = stapes_nn_clamp(share - 128, -128, 127);

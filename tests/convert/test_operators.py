@@ -1,0 +1,370 @@
+"""Every operator over a grid of shapes, attributes, scales and zero points, against LiteRT's reference kernels.
+
+A grid is one graph with an input and an output per case, so that it is compiled once.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stapes.benchmarks.tflite_models import Builder, Scale
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import differences
+
+SIGMOID: Scale = (1 / 256, -128)
+
+
+class Grid:
+    """Cases side by side in one graph; `case(...)` takes the operator and what it needs."""
+
+    def __init__(self, seed: int) -> None:
+        self.builder, self.rng, self.outputs, self.count = Builder(), np.random.default_rng(seed), [], 0
+
+    def input(self, shape: tuple[int, ...], scale: Scale, dtype: str = "int8") -> int:
+        self.count += 1
+        return self.builder.input(f"in{self.count}", shape, scale, dtype)
+
+    def output(self, shape: tuple[int, ...], scale: Scale, dtype: str = "int8") -> int:
+        self.count += 1
+        number = self.builder.tensor(f"out{self.count}", shape, scale, dtype)
+        self.outputs.append(number)
+        return number
+
+    def scale(self, low: float = 1e-3, high: float = 1.0) -> Scale:
+        """A random scale and zero point; the ends of the int8 range more often than by chance."""
+        zero = int(self.rng.choice([-128, 127, 0, int(self.rng.integers(-128, 128))]))
+        return float(np.float32(np.exp(self.rng.uniform(np.log(low), np.log(high))))), zero
+
+    def some(self, cases: Sequence[tuple]) -> list[tuple]:
+        """Sixty of them."""
+        return [cases[pick] for pick in self.rng.choice(len(cases), 60, replace=False)]
+
+    def weighted(self, kind: str, given: int, weights: tuple[int, ...], axis: int, out: int, **fields: Any) -> None:
+        """An operator with weights, per tensor or per channel, with scales that use the range of the output."""
+        taps = np.prod(weights) / weights[axis]
+        spread = 20 * self.builder.scale_of(out) / (self.builder.scale_of(given) * 5000 * np.sqrt(taps))
+        scales = spread * np.exp(self.rng.uniform(-1, 1, weights[axis] if self.rng.integers(0, 2) else 1))
+        inputs = [given, self.builder.weights("w", self.rng.integers(-127, 128, weights), scales.tolist(), axis)]
+        if kind != "FULLY_CONNECTED" or self.rng.integers(0, 2):  # LiteRT asks convolutions for a bias
+            bias_scales = [self.builder.scale_of(given) * float(np.float32(scale)) for scale in scales]
+            inputs.append(self.builder.bias("b", self.rng.integers(-20000, 20000, weights[axis]), bias_scales))
+        self.builder.operator(kind, inputs, [out], **fields)
+
+    def check(self, folder: Path, steps: int = 12) -> None:
+        """Compile, run, compare."""
+        tflite = self.builder.finish(self.outputs)
+        compile_model(tflite, folder, "grid")
+        found = differences(tflite, folder, steps)
+        assert len(found) == len(self.outputs) >= 8
+        assert {name: count for name, count in found.items() if count} == {}
+
+
+def _windowed(size: int, kernel: int, stride: int, dilation: int, same: bool) -> int:
+    reach = (kernel - 1) * dilation + 1
+    return -(-size // stride) if same else (size - reach) // stride + 1
+
+
+WINDOWS = itertools.product((1, 2, 5, 9), (1, 4, 7), (1, 2, 3, 5), (1, 3), (1, 2, 3), (1, 2), (True, False))
+DEPTHS = itertools.product((1, 3, 8), (1, 2, 5), (1, 2), range(4))
+CONVOLUTIONS = [window + depth for window, depth in itertools.product(WINDOWS, DEPTHS)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int) -> None:
+    grid = Grid(seed)
+    for height, width, tall, wide, stride, dilation, same, channels, many, batches, activation in grid.some(
+        CONVOLUTIONS
+    ):
+        sizes = [_windowed(n, k, stride, dilation, same) for n, k in ((height, tall), (width, wide))]
+        if (stride > 1 and dilation > 1) or min(sizes) < 1:
+            continue
+        fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride}
+        fields |= {"dilationHFactor": dilation, "dilationWFactor": dilation, "fusedActivationFunction": activation}
+        given = grid.input((batches, height, width, channels), grid.scale())
+        if kind == "CONV_2D":
+            weights, axis, out = (many, tall, wide, channels), 0, many
+        else:
+            weights, axis, out = (1, tall, wide, channels * many), 3, channels * many
+            fields["depthMultiplier"] = many
+        target = grid.output((batches, *sizes, out), grid.scale(0.02))
+        options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
+        grid.weighted(kind, given, weights, axis, target, options=options, **fields)
+    grid.check(tmp_path)
+
+
+DENSE = list(itertools.product((1, 3, 16, 33, 200), (1, 2, 7, 16), (1, 3), (False, True), range(4)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int) -> None:
+    grid = Grid(seed)
+    for size, out, rows, keep, activation in grid.some(DENSE):
+        given = grid.input((rows, 1, size) if keep else (rows, size), grid.scale())
+        target = grid.output((rows, 1, out) if keep else (rows, out), grid.scale(0.02))
+        fields = {"keepNumDims": keep, "fusedActivationFunction": activation}
+        grid.weighted("FULLY_CONNECTED", given, (out, size), 0, target, options="FullyConnectedOptions", **fields)
+    grid.check(tmp_path, steps=30)
+
+
+def test_fully_connected_with_power_of_two_scales_rounds_halves_as_litert_reference_does(tmp_path: Path) -> None:
+    grid = Grid(0)
+    for exponent in range(1, 13):
+        given, target = grid.input((1, 8), (1.0, 0)), grid.output((1, 40), (1.0, -3))
+        weights = grid.builder.weights("w", grid.rng.integers(-127, 128, (40, 8)), [2.0**-exponent], 0)
+        grid.builder.operator("FULLY_CONNECTED", [given, weights], [target], "FullyConnectedOptions")
+    grid.check(tmp_path, steps=60)
+
+
+BROADCASTS = [
+    ((1, 6), (1, 6)),
+    ((2, 3, 4), (4,)),
+    ((2, 3, 4), (1, 3, 1)),
+    ((1,), (1, 5)),
+    ((2, 1, 4), (1, 3, 4)),
+    ((1, 2, 3, 5), (1, 1, 1, 5)),
+    ((3, 1), (1, 4)),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), [("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions")])
+def test_arithmetic_with_broadcasting_vs_litert_reference(tmp_path: Path, kind: str, options: str) -> None:
+    grid = Grid(7)
+    for (a, b), activation, constant in itertools.product(BROADCASTS, range(4), (False, True)):
+        scale_a, scale_b, zero = grid.scale(0.01, 0.5), grid.scale(0.01, 0.5), grid.scale()[1]
+        reach = scale_a[0] * scale_b[0] * 200 if kind == "MUL" else scale_a[0] + scale_b[0]
+        first = grid.input(a, scale_a)
+        second = grid.input(b, scale_b)
+        if constant:
+            second = grid.builder.constant("c", grid.rng.integers(-128, 128, b), "int8", scale_b)
+        target = grid.output(np.broadcast_shapes(a, b), (reach * float(grid.rng.uniform(0.3, 1.2)), zero))
+        inputs = [first, second] if grid.rng.integers(0, 2) else [second, first]
+        grid.builder.operator(kind, inputs, [target], options, fusedActivationFunction=activation)
+    grid.check(tmp_path, steps=25)
+
+
+def test_addition_of_a_tensor_to_itself_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(8)
+    for kind, options in (("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions")) * 3:
+        given = grid.input((1, 9), grid.scale(0.01, 0.5))
+        grid.builder.operator(kind, [given, given], [grid.output((1, 9), grid.scale(0.05))], options)
+    grid.check(tmp_path)
+
+
+def _every_code(grid: Grid, scale: Scale, dtype: str = "int8") -> int:
+    """600 random codes in each of several steps."""
+    return grid.input((1, 600), scale, dtype)
+
+
+def _one_value(
+    kind: str, output: Callable[[Grid], Scale], count: int, options: str = "", **fields: Any
+) -> Callable[[Path], None]:
+    def check(folder: Path) -> None:
+        grid = Grid(11)
+        for _ in range(count):
+            given = _every_code(grid, grid.scale())
+            grid.builder.operator(kind, [given], [grid.output((1, 600), output(grid))], options, **fields)
+        grid.check(folder, steps=8)
+
+    return check
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(
+            _one_value("LOGISTIC", lambda grid: (1 / 256, int(grid.rng.integers(-128, 128))), 60), id="LOGISTIC"
+        ),
+        pytest.param(_one_value("TANH", lambda grid: (1 / 128, 0), 30), id="TANH"),
+        pytest.param(_one_value("TANH", lambda grid: grid.scale(1e-3, 0.1), 30), id="TANH at any scale"),
+        pytest.param(_one_value("RELU", lambda grid: grid.scale(0.01), 30), id="RELU"),
+        pytest.param(_one_value("RELU6", lambda grid: grid.scale(0.01), 30), id="RELU6"),
+        pytest.param(
+            _one_value("HARD_SWISH", lambda grid: grid.scale(0.05, 1.0), 40, "HardSwishOptions"), id="HARD_SWISH"
+        ),
+        pytest.param(
+            _one_value("LEAKY_RELU", lambda grid: grid.scale(0.01), 30, "LeakyReluOptions", alpha=0.3), id="LEAKY_RELU"
+        ),
+        pytest.param(_one_value("QUANTIZE", lambda grid: grid.scale(), 40), id="QUANTIZE"),
+    ],
+)
+def test_functions_of_one_value_vs_litert_reference(tmp_path: Path, check: Callable[[Path], None]) -> None:
+    check(tmp_path)
+
+
+def test_quantize_between_int8_and_uint8_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(12)
+    for source, target, same in itertools.product(("int8", "uint8"), ("int8", "uint8"), (True, False)):
+        for _ in range(3):
+            scale, zero = grid.scale(0.01, 0.1)
+            other = scale if same else grid.scale(0.01, 0.1)[0]
+            given = _every_code(grid, (scale, zero + 128 * (source == "uint8")), source)
+            out = grid.output((1, 600), (other, zero + 128 * (target == "uint8")), target)
+            grid.builder.operator("QUANTIZE", [given], [out])
+    grid.check(tmp_path, steps=6)
+
+
+def test_softmax_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(13)
+    for depth, rows, beta in itertools.product((1, 2, 4, 12, 100, 511), (1, 3), (0.1, 1.0, 3.0)):
+        for scale in ((0.003, 5), grid.scale(), (2.0, -128)):
+            given, out = grid.input((rows, depth), scale), grid.output((rows, depth), SIGMOID)
+            grid.builder.operator("SOFTMAX", [given], [out], "SoftmaxOptions", beta=beta)
+    grid.check(tmp_path, steps=25)
+
+
+@pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+def test_pooling_vs_litert_reference(tmp_path: Path, kind: str) -> None:
+    grid = Grid(14)
+    cases = itertools.product(
+        (1, 4, 7), (1, 5), (1, 2, 3), (1, 2, 4), (1, 2, 3), (True, False), (1, 3), (1, 2), range(4)
+    )
+    for height, width, kernel_h, kernel_w, stride, same, channels, batches, activation in grid.some(list(cases)):
+        sizes = [_windowed(n, k, stride, 1, same) for n, k in ((height, kernel_h), (width, kernel_w))]
+        if min(sizes) < 1:
+            continue
+        scale = grid.scale()
+        given, out = (
+            grid.input((batches, height, width, channels), scale),
+            grid.output((batches, *sizes, channels), scale),
+        )
+        grid.builder.operator(
+            kind,
+            [given],
+            [out],
+            "Pool2DOptions",
+            padding=0 if same else 1,
+            strideH=stride,
+            strideW=stride,
+            filterHeight=kernel_h,
+            filterWidth=kernel_w,
+            fusedActivationFunction=activation,
+        )
+    grid.check(tmp_path)
+
+
+def test_mean_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(15)
+    for shape, keep in itertools.product([(1, 4, 5, 3), (2, 3, 4), (1, 49, 10, 8), (7,)], (True, False)):
+        for axes in itertools.chain.from_iterable(itertools.combinations(range(len(shape)), n) for n in (1, 2, 3)):
+            out = tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
+            scale = grid.scale(0.02, 0.2)
+            given, target = (
+                grid.input(shape, scale),
+                grid.output(out, (scale[0] * float(grid.rng.uniform(0.4, 1.3)), grid.scale()[1])),
+            )
+            grid.builder.operator(
+                "MEAN", [given, grid.builder.constant("axes", list(axes))], [target], "ReducerOptions", keepDims=keep
+            )
+    grid.check(tmp_path, steps=20)
+
+
+def test_concatenation_and_splits_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(16), (0.1, 3)
+    for shape, axis in [((1, 4, 6), 1), ((1, 4, 6), 2), ((1, 4, 6), -1), ((2, 3), 0), ((2, 2, 2, 2), 2), ((6,), 0)]:
+        position = axis % len(shape)
+
+        def sized(n: int, shape: tuple[int, ...] = shape, position: int = position) -> tuple[int, ...]:
+            return (*shape[:position], n, *shape[position + 1 :])
+
+        parts = [grid.input(sized(n), scale) for n in (1, 3, 2)]
+        parts.insert(2, grid.builder.constant("c", grid.rng.integers(-128, 128, sized(2)), "int8", scale))
+        grid.builder.operator("CONCATENATION", parts, [grid.output(sized(8), scale)], "ConcatenationOptions", axis=axis)
+        number = grid.builder.constant("axis", [axis])
+        grid.builder.operator(
+            "SPLIT",
+            [number, grid.input(sized(6), scale)],
+            [grid.output(sized(2), scale) for _ in range(3)],
+            "SplitOptions",
+            numSplits=3,
+        )
+        sizes = grid.builder.constant("sizes", [1, -1, 2])
+        outputs = [grid.output(sized(n), scale) for n in (1, 4, 2)]
+        grid.builder.operator(
+            "SPLIT_V", [grid.input(sized(7), scale), sizes, number], outputs, "SplitVOptions", numSplits=3
+        )
+    grid.check(tmp_path)
+
+
+def test_slices_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(17), (0.1, 3)
+    for shape in [(1, 5, 1, 4), (2, 6, 3), (9,)]:
+        begin = [int(grid.rng.integers(0, n)) for n in shape]
+        sizes = [int(grid.rng.integers(1, n - b + 1)) for n, b in zip(shape, begin, strict=True)]
+        constants = [
+            grid.builder.constant("k", values)
+            for values in (begin, [-1 if b + s == n else s for b, s, n in zip(begin, sizes, shape, strict=True)])
+        ]
+        grid.builder.operator(
+            "SLICE", [grid.input(shape, scale), *constants], [grid.output(tuple(sizes), scale)], "SliceOptions"
+        )
+    strided = [
+        ((1, 5, 1, 40), [0, 3, 0, 0], [0, 5, 0, 0], [1, 1, 1, 1], 13, 13, 0),
+        ((2, 6, 3), [1, -1, 0], [2, -7, 3], [1, -2, 1], 0, 0, 0),
+        ((2, 6, 3), [0, 1, 0], [2, 6, 3], [1, 2, 2], 0, 0, 0),
+        ((2, 6, 3), [1, 2, 0], [0, 0, 3], [1, 1, 1], 0, 0, 3),
+        ((7,), [-3], [0], [1], 0, 1, 0),
+        ((4, 5), [1], [3], [1], 0, 0, 0),
+    ]
+    for shape, first, last, strides, begin_mask, end_mask, shrink in strided:
+        index = tuple(
+            f if shrink >> i & 1 else slice(None if begin_mask >> i & 1 else f, None if end_mask >> i & 1 else n, s)
+            for i, (f, n, s) in enumerate(zip(first, last, strides, strict=True))
+        )
+        out = np.zeros(shape)[index].shape
+        constants = [grid.builder.constant("k", values) for values in (first, last, strides)]
+        grid.builder.operator(
+            "STRIDED_SLICE",
+            [grid.input(shape, scale), *constants],
+            [grid.output(out, scale)],
+            "StridedSliceOptions",
+            beginMask=begin_mask,
+            endMask=end_mask,
+            shrinkAxisMask=shrink,
+        )
+    grid.check(tmp_path)
+
+
+def test_pad_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(18)
+    for shape, borders in [
+        ((1, 3, 4, 2), [[0, 0], [1, 2], [0, 1], [0, 0]]),
+        ((2, 3), [[1, 0], [0, 2]]),
+        ((5,), [[0, 0]]),
+        ((1, 2, 2, 2), [[0, 0], [0, 0], [0, 0], [3, 1]]),
+    ]:
+        scale = grid.scale()
+        out = tuple(a + n + b for n, (a, b) in zip(shape, borders, strict=True))
+        constant = grid.builder.constant("borders", borders)
+        grid.builder.operator("PAD", [grid.input(shape, scale), constant], [grid.output(out, scale)], "PadOptions")
+        value = grid.builder.constant("value", [int(grid.rng.integers(-128, 128))], "int8", scale)
+        grid.builder.operator(
+            "PADV2", [grid.input(shape, scale), constant, value], [grid.output(out, scale)], "PadV2Options"
+        )
+    grid.check(tmp_path)
+
+
+def test_transpose_and_reshapes_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(19), (0.1, 3)
+    for shape in [(2, 3, 4), (1, 2, 3, 4), (5, 2)]:
+        for order in itertools.permutations(range(len(shape))):
+            out = tuple(shape[axis] for axis in order)
+            given, target = grid.input(shape, scale), grid.output(out, scale)
+            grid.builder.operator(
+                "TRANSPOSE", [given, grid.builder.constant("order", list(order))], [target], "TransposeOptions"
+            )
+    for kind, shape, out, values, options in [
+        ("RESHAPE", (2, 3, 4), (6, 4), [6, -1], "ReshapeOptions"),
+        ("EXPAND_DIMS", (3, 4), (3, 1, 4), [1], "ExpandDimsOptions"),
+    ]:
+        grid.builder.operator(
+            kind, [grid.input(shape, scale), grid.builder.constant("s", values)], [grid.output(out, scale)], options
+        )
+    grid.builder.operator(
+        "SQUEEZE", [grid.input((1, 3, 1, 4), scale)], [grid.output((3, 4), scale)], "SqueezeOptions", squeezeDims=[0, 2]
+    )
+    grid.check(tmp_path)
