@@ -89,6 +89,7 @@ def _add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what the columns of a CSV are called")
     parser.add_argument("--skip-bad", action="store_true", help="leave bad rows out instead of stopping at the first")
     parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.add_argument("--update", action="store_true", help="replace these recordings' rows in the table --out")
     parser.set_defaults(run=_labels)
 
 
@@ -104,6 +105,7 @@ def _labels(arguments: argparse.Namespace) -> None:
             audio=arguments.audio,
             columns=parse_columns(arguments.columns),
             force=arguments.force,
+            update=arguments.update,
             skip_bad=arguments.skip_bad,
         )
     )

@@ -90,7 +90,7 @@ def _add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Write Audacity label tracks (reference, detected, missed, false) and clips of the worst mistakes. "
         "Corrected reference tracks become labels again with `stapes labels`.",
         epilog="example:\n  stapes review dogs.stapes recordings/ --out mistakes/\n"
-        "  stapes labels mistakes/reference/val/*.txt --audio recordings/val --out recordings/val/labels.tsv --force",
+        "  stapes labels mistakes/reference/val/*.txt --audio recordings/val --out recordings/val/labels.tsv --update",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")

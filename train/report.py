@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -34,7 +35,7 @@ svg { width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: .25rem .7rem; text-align: right; } th:first-child, td:first-child { text-align: left; }
 tbody tr:nth-child(odd) { background: var(--soft); } small { opacity: .7; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .8rem; margin: 1.2rem 0; }
 .card { background: var(--soft); border-radius: .5rem; padding: .6rem .9rem; }
 .card b { font-size: 1.5rem; display: block; } .card small { font-size: .8rem; font-weight: normal; }
 .card .span { display: block; }
@@ -80,6 +81,7 @@ def _body(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) 
         title = f"Recall by {column}"
         yield _figure(title, pictures.recall_bars(title, ordered), f"{left_out}In brackets: annotated events.")
     yield "</div>"
+    yield from _device(detector)
     yield from _training(detector)
     yield from _mistakes(detector, judged, "missed", "Worst misses")
     yield from _mistakes(detector, judged, "false", "Worst false alarms")
@@ -100,8 +102,8 @@ def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
         ("false alarms per hour", _estimate(events.false_alarms_per_hour, ".1f")),
         ("error rate, onset", _estimate(figures.error_rate_onset, ".2f")),
         ("macro F1, 1 s segments", _estimate(figures.segments.macro_f1, ".3f")),
-        ("PSDS scenario 1, 2", f"{figures.psds_1:.2f}, {figures.psds_2:.2f}"),
-        ("model, tables", f"{len(folder.model) / 1024:.1f}, {len(folder.tables) / 1024:.1f} <small>KiB</small>"),
+        ("PSDS scenario 1", f"{figures.psds_1:.3f}"),
+        ("PSDS scenario 2", f"{figures.psds_2:.3f}"),
         ("a score every", f"{1e3 * clock.step_samples / clock.sample_rate_hz:g} <small>ms</small>"),
     ]
     yield '<div class="cards">'
@@ -143,6 +145,20 @@ def _application_table(evaluation: Evaluation) -> str:
         for label, each in figures.timing.items()
     ]
     return _table(header, rows)
+
+
+def _device(detector: Detector) -> Iterator[str]:
+    """What the generated C needs, once `stapes compile` has written it."""
+    description = detector.folder.path / "c" / "model.json"
+    if not description.is_file():
+        return
+    sizes = json.loads(description.read_text(encoding="utf-8"))["sizes"]
+    flash = sum(sizes[name] for name in ("weights", "channels", "tables"))
+    per_second = detector.sample_rate_hz / detector.folder.clock.step_samples * sizes["macs"]
+    kib = [f"{size / 1024:.1f} KiB" for size in (flash, sizes["ram"])]
+    row = [escape(detector.folder.path.name), *kib, f"{sizes['macs']:,}", f"{per_second / 1e6:.2f} M"]
+    header = ["model", "constants in flash", "RAM", "MACs per step", "MACs per second"]
+    yield "<h2>On the device</h2>" + _table(header, [row])
 
 
 def _training(detector: Detector) -> Iterator[str]:

@@ -12,7 +12,7 @@ from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, Sta
 from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.console import note
 from stapes.runtime.labels.annotation import Annotation
-from stapes.runtime.labels.dcase import COLUMNS, read_dcase
+from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, recognize
 
 
@@ -27,6 +27,7 @@ class Conversion:
     audio: Path | None  # folder of the recordings, to which names in the result are relative
     columns: Mapping[str, str]  # what filename, onset, offset and event_label are called in CSV files
     force: bool = False
+    update: bool = False  # `out` is a table: replace the rows of these recordings and keep the others
     skip_bad: bool = False  # leave bad rows out and count them, instead of stopping at the first
 
 
@@ -39,6 +40,9 @@ def convert_labels(conversion: Conversion) -> None:
             recordings.setdefault(_recording(name, path, conversion.audio), []).extend(events)
     if bad:
         note(f"note: {len(bad)} bad rows left out, the first: {bad[0]}")
+    if conversion.update:
+        _update(recordings, conversion)
+        return
     texts = _texts(recordings, conversion)
     if conversion.out is None:
         sys.stdout.write("".join(text for _, text in texts))
@@ -46,10 +50,21 @@ def convert_labels(conversion: Conversion) -> None:
     _require_new([target for target, _ in texts], conversion.force)
     for target, text in texts:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.new")
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
+        _write_whole(target, text)
     note(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings in {conversion.out}")
+
+
+def _update(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> None:
+    if conversion.out is None or conversion.target != "dcase" or not conversion.out.is_file():
+        raise ConfigError("--update changes a table that exists: name it with --out, and no other --to than dcase")
+    _write_whole(conversion.out, replace_rows(conversion.out, recordings))
+    note(f"rows of {len(recordings)} recordings replaced in {conversion.out}")
+
+
+def _write_whole(target: Path, text: str) -> None:
+    draft = target.with_name(f".{target.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, target)
 
 
 def parse_columns(text: str) -> dict[str, str]:

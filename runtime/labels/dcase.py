@@ -6,11 +6,11 @@ recording was listened to and holds no event.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stapes.firmware_sim.errors import LabelError, StapesError
-from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain, read_lines
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
 _NOTHING = {"", "nan", "na", "none"}
@@ -47,7 +47,7 @@ def read_table(
     lines = problems.lines(path)
     if not lines:
         return
-    delimiter = delimiter or next((mark for mark in "\t;," if mark in lines[0]), "\t")
+    delimiter = delimiter or _delimiter(lines[0])
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader)]
@@ -94,6 +94,40 @@ def write_dcase(recordings: Mapping[str, Sequence[Annotation]]) -> str:
 def write_csv(recordings: Mapping[str, Sequence[Annotation]]) -> str:
     """Return the same with commas between columns."""
     return _write(recordings, ",")
+
+
+def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> str:
+    """Return the text of a table in which the rows of these recordings are replaced; all other rows stay as they are.
+
+    A recording goes by its name, or by its base name where the table uses that. Further columns of new rows are empty,
+    but for `group`, which is kept.
+    """
+    old = list(read_table(path, COLUMNS))
+    header = next(csv.reader(read_lines(path)[:1], delimiter=_delimiter(read_lines(path)[0])))
+    known = {row["filename"] for _, row in old}
+    new = {name if name in known else _base(name, known): events for name, events in recordings.items()}
+    groups = {row["filename"]: row["group"] for _, row in old if row.get("group")}
+    text = io.StringIO()
+    table = csv.DictWriter(text, [name.strip() for name in header], delimiter="\t", lineterminator="\n", restval="")
+    table.writeheader()
+    table.writerows(row for _, row in old if row["filename"] not in new)
+    for name, events in new.items():
+        fixed = {"filename": plain(name)} | ({"group": groups[name]} if name in groups else {})
+        for each in events:
+            times = {"onset": f"{each.onset:.6f}", "offset": f"{each.offset:.6f}"}
+            table.writerow(fixed | times | {"event_label": plain(each.label)})
+        if not events:
+            table.writerow(fixed)
+    return text.getvalue()
+
+
+def _base(name: str, known: Collection[str]) -> str:
+    base = name.rsplit("/", 1)[-1]
+    return base if base in known else name
+
+
+def _delimiter(header: str) -> str:
+    return next((mark for mark in "\t;," if mark in header), "\t")
 
 
 def _write(recordings: Mapping[str, Sequence[Annotation]], delimiter: str) -> str:

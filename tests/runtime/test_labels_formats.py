@@ -248,3 +248,30 @@ def test_recordings_that_differ_in_their_endings_only_are_not_written_to_one_tra
     assert main(["labels", str(table), "--to", "audacity", "--out", str(tmp_path / "tracks")]) == 1
     assert "two recordings would be written to" in capsys.readouterr().err
     assert not (tmp_path / "tracks").exists()
+
+
+def test_update_replaces_the_rows_of_its_recordings_and_keeps_all_others(tmp_path: Path) -> None:
+    (tmp_path / "audio" / "day1").mkdir(parents=True)
+    for name in ("a", "b"):
+        (tmp_path / "audio" / "day1" / f"{name}.wav").touch()
+    table = _file(
+        tmp_path / "audio",
+        "filename\tonset\toffset\tevent_label\tgroup\tsnr_db\na.wav\t1\t2\tpop\thall\t3\n"
+        "a.wav\t5\t6\tpop\thall\t4\nday2/c.wav\t1.50\t2\tpop\thall\t7\n",
+        "labels.tsv",
+    )
+    tracks = [_file(tmp_path, "1.25\t2\tpop\n", "a.txt"), _file(tmp_path, "", "b.txt")]
+    words = ["labels", *map(str, tracks), "--audio", str(tmp_path / "audio"), "--out", str(table), "--update"]
+    assert main(words) == 0
+    assert table.read_text().splitlines()[1:] == [
+        "day2/c.wav\t1.50\t2\tpop\thall\t7",
+        "a.wav\t1.250000\t2.000000\tpop\thall\t",
+        "day1/b.wav\t\t\t\t\t",
+    ]
+
+
+def test_update_needs_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    track = _file(tmp_path, "1\t2\tpop\n", "a.txt")
+    for words in ([], ["--out", str(tmp_path / "none.tsv")], ["--out", str(track), "--to", "audacity"]):
+        assert main(["labels", str(track), "--update", *words]) == 1
+        assert "--update changes a table that exists" in capsys.readouterr().err

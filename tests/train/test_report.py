@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -164,3 +165,28 @@ def test_a_sweep_changes_nothing_in_the_detector(tiny_detector: Path, data: Path
     before = judge(detector, recordings)[0].detected
     threshold_curve(detector, judge(detector, recordings), "hiss")
     assert judge(detector, recordings)[0].detected == before
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FRAME = """<iframe id="f" width="360" height="800" src="report.html"></iframe><script>
+f.onload = () => {
+  const player = f.contentDocument.querySelector("audio");
+  player.onloadedmetadata = () =>
+    document.title = `width ${f.contentDocument.documentElement.scrollWidth} sound ${player.duration.toFixed(2)}`;
+  player.preload = "auto"; player.load();
+};</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_a_phone_shows_it_without_scrolling_sideways_and_plays_it(page: str, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    (tmp_path / "frame.html").write_text(FRAME)
+    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+    options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=10000", "--dump-dom"]
+    command = [CHROMIUM, *options, f"file://{tmp_path}/frame.html"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    title = re.search(r"<title>width (\d+) sound ([\d.]+)</title>", done.stdout)
+    assert title, done.stdout[:500]
+    assert int(title[1]) <= 360
+    assert title[2] == "2.50"
