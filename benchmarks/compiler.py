@@ -19,7 +19,7 @@ import numpy as np
 
 from stapes.benchmarks import tflite_models
 from stapes.convert import emit
-from stapes.convert.compile import compile_model, plan_model
+from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.emulator import BOARDS, Firmware, RunResult, build_firmware, run
 from stapes.firmware_sim.errors import ModelError
@@ -33,9 +33,9 @@ MODELS: dict[str, Callable[[], bytes]] = {
 TARGET_OF_BOARD = {
     "cortex-m0-large": "portable",
     "cortex-m3": "portable",
-    "cortex-m4": "portable",
-    "cortex-m7": "portable",
-    "cortex-m33": "portable",
+    "cortex-m4": "cortex-m",
+    "cortex-m7": "cortex-m",
+    "cortex-m33": "cortex-m",
     "cortex-m55": "portable",
     "riscv32": "portable",
 }
@@ -49,25 +49,25 @@ _MAIN = """#include "stapes_board.h"
 STAPES_REGION(step)
 
 static {name}_t model;
-static int8_t given[{inputs}], made[{outputs}];
+static struct {{
+{inputs}
+}} given;
+static struct {{
+{outputs}
+}} made;
 
 int main(void)
 {{
     const int32_t from = board_open("in.bin", 'r'), to = board_open("out.bin", 'w');
     {name}_reset(&model);
-    while (board_read(from, given, (int32_t)sizeof given) == (int32_t)sizeof given) {{
+    while (board_read(from, &given, (int32_t)sizeof given) == (int32_t)sizeof given) {{
         STAPES_BEGIN(step);
-        {name}_step(&model, given, made);
+        {name}_step(&model, {arguments});
         STAPES_END(step);
-        board_write(to, made, (int32_t)sizeof made);
+        board_write(to, &made, (int32_t)sizeof made);
     }}
     return 0;
 }}
-"""
-_EMPTY = """#include "{name}.h"
-
-void {name}_reset({name}_t *self) {{ (void)self; }}
-void {name}_step({name}_t *self, const int8_t *in, int8_t *out) {{ (void)self, (void)in, (void)out; }}
 """
 _STATEMENT = re.compile(r"^    (?:stapes_nn_\w+\(&?(\w+?)(?:_table)?, .*|mem\w+\(.*/\* (\w+) \*/)$", re.MULTILINE)
 
@@ -92,30 +92,32 @@ class Bench:
     def __init__(self, name: str, tflite: bytes) -> None:
         self.name, self.tflite = name, tflite
         plain = plan_model(tflite, name, "portable")
-        graph = plain.graph
-        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-            raise ModelError(f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; one of each")
         sizes = emit.measure(plain)
         self.constant_bytes = sizes.weights + sizes.channels
-        counts = {"inputs": graph.tensors[graph.inputs[0]].count, "outputs": graph.tensors[graph.outputs[0]].count}
-        self.main = _MAIN.format(name=name, **counts)
+        self.parameters = emit.signature(plain, emit.Names(plain))
+        graph = plain.graph
+        inputs, outputs = ([graph.tensors[number] for number in side] for side in (graph.inputs, graph.outputs))
+        self.main = _main(name, [tensor.count for tensor in inputs], [tensor.count for tensor in outputs])
         reference, rng = Reference(tflite), np.random.default_rng(0)
-        inputs = rng.integers(-128, 128, (VECTORS, counts["inputs"])).astype(np.int8)
-        inputs[0], inputs[1] = -128, 127
-        self.given = inputs.tobytes()
-        self.wanted = b"".join(reference.step(values)[0].tobytes() for values in inputs)
+        self.given = self.wanted = b""
+        for vector in range(VECTORS):
+            values = [rng.integers(-128, 128, tensor.shape).astype(np.int8) for tensor in inputs]
+            if vector < 2:
+                values = [np.full(tensor.shape, (-128, 127)[vector], np.int8) for tensor in inputs]
+            self.given += b"".join(array.tobytes() for array in values)
+            self.wanted += b"".join(array.tobytes() for array in reference.step(*values))
 
     def measure(self, board: str, folder: Path) -> list[Cost]:
         """Compile, build, run and compare; a step first, then its layers in their order."""
-        report = compile_model(self.tflite, folder / "c", self.name, TARGET_OF_BOARD[board])
+        firmware, result, report = self.run_step(board, folder)
         source = folder / "c" / f"{self.name}.c"
         kernels = sorted(set((folder / "c").glob("*.c")) - {source})
-        (folder / "main.c").write_text(self.main)
-        (folder / "empty.c").write_text(_EMPTY.format(name=self.name))
         (folder / "marked.c").write_text(marked := _marked(source.read_text()))
-        firmware = _build(board, folder, "plain", [source, *kernels])
+        (folder / "empty.c").write_text(
+            f'#include "{self.name}.h"\n\nvoid {self.name}_reset({self.name}_t *self) {{ (void)self; }}\n'
+            f"void {self.name}_step({self.parameters}) {{ (void)self; }}\n"
+        )
         empty = _build(board, folder, "nothing", [folder / "empty.c"])
-        result = self._run(firmware)
         step = Cost(
             model=self.name,
             board=board,
@@ -131,11 +133,27 @@ class Bench:
         names = re.findall(r"^STAPES_REGION\((\w+)\)", marked, re.MULTILINE)
         return [step] + [Cost(self.name, board, name, macs.get(name, 0), max(counts[name])) for name in names]
 
+    def run_step(self, board: str, folder: Path) -> tuple[Firmware, RunResult, CompileReport]:
+        """Compile, build, run and compare. Raises ModelError when an output differs from LiteRT's."""
+        report = compile_model(self.tflite, folder / "c", self.name, TARGET_OF_BOARD[board])
+        (folder / "main.c").write_text(self.main)
+        firmware = _build(board, folder, "plain", sorted((folder / "c").glob("*.c")))
+        return firmware, self._run(firmware), report
+
     def _run(self, firmware: Firmware) -> RunResult:
         result = run(firmware, files={"in.bin": self.given}, timeout_s=600)
         if result.fault or result.files.get("out.bin") != self.wanted:
             raise ModelError(f"{self.name} on {firmware.board.name} {result.fault or 'differs from BUILTIN_REF'}")
         return result
+
+
+def _main(name: str, inputs: list[int], outputs: list[int]) -> str:
+    members = [
+        "\n".join(f"    int8_t a{number}[{count}];" for number, count in enumerate(side)) for side in (inputs, outputs)
+    ]
+    arguments = [f"given.a{number}" for number in range(len(inputs))]
+    arguments += [f"made.a{number}" for number in range(len(outputs))]
+    return _MAIN.format(name=name, inputs=members[0], outputs=members[1], arguments=", ".join(arguments))
 
 
 def _build(board: str, folder: Path, name: str, sources: Sequence[Path]) -> Firmware:

@@ -10,7 +10,7 @@ CSRC = Path(firmware_sim.__file__).parent / "csrc"
 _OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
 _SYSTEM_INCLUDE = re.compile(r"^#include <(\w+\.h)>\n", re.MULTILINE)
 _PROTOTYPE = re.compile(r"^STAPES_NN_API void (\w+)\([^{]*?\);\n", re.MULTILINE)
-_HELPER = re.compile(r"^static (?:inline )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
+_HELPER = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
 _INLINE = re.compile(r"(?:/\*(?:[^*]|\*(?!/))*\*/\n)?static inline [^(]*?(\w+)\([^{]*\{\n.*?\n\}\n\n?", re.DOTALL)
 
 
@@ -49,13 +49,17 @@ def amalgamate(model: str, kernels: list[str], layouts: tuple[Layout, ...], ever
     texts = kernel_files(kernels, layouts, every_layout)
     bodies = "".join(texts[name] for name in sources(kernels, layouts))
     headers = {name: text for name, text in texts.items() if name.endswith(".h") and name != "stapes_nn.h"}
-    helpers = "".join(
-        _INLINE.sub(lambda m: m[0] if re.search(rf"\b{m[1]}\(", bodies) else "", text) for text in headers.values()
-    )
-    inner = texts["stapes_nn.h"] + helpers + bodies
+    inner = texts["stapes_nn.h"] + _called("".join(headers.values()), bodies) + bodies
     inner = _PROTOTYPE.sub(lambda match: match[0] if match[1] in kernels else "", inner)
     for helper in set(_HELPER.findall(inner)):  # the model's own names never begin with stapes_nn_
         inner = re.sub(rf"\b{helper}\(", f"stapes_nn_{helper}(", inner)
     inner = _SYSTEM_INCLUDE.sub("", _OWN_INCLUDE.sub("", inner))
     top = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n\n#define STAPES_NN_API static\n\n"
     return model.replace('#include <string.h>\n\n#include "stapes_nn.h"\n', top + inner)
+
+
+def _called(headers: str, bodies: str) -> str:
+    """Headers without the inline functions that nothing calls."""
+    calls = re.findall(r"\b(stapes_nn_\w+)\(", headers + bodies)
+    kept = _INLINE.sub(lambda m: m[0] if calls.count(m[1]) > m[0].count(f"{m[1]}(") else "", headers)
+    return kept if kept == headers else _called(kept, bodies)

@@ -70,9 +70,39 @@ ROWS = Layout(
     sources={},
 )
 
+
+def _smlad_order(weights: np.ndarray) -> np.ndarray:
+    """[channels, taps] in groups of four channels, fours of taps, pairs of taps two apart; int32 words.
+
+    A word's bytes are c k, c+1 k, c k+2, c+1 k+2: SXTB16 gives the pair of one channel, rotated the other.
+    """
+    channels, taps = weights.shape
+    padded = np.pad(weights, ((0, -channels % 4), (0, -taps % 4)))
+    split = padded.reshape(-1, 2, 2, padded.shape[1] // 4, 2, 2)  # group, word, channel, four, tap + 2, pair
+    return split.transpose(0, 3, 5, 1, 4, 2).reshape(padded.shape[0] // 4, -1).view("<i4")
+
+
+def _groups(channels: int) -> int:
+    return -(-channels // 4)
+
+
+DSP = Layout(
+    macro="STAPES_NN_DSP",
+    conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
+    depthwise=_as_stored,
+    dense=_as_stored,
+    conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 16 * _groups(shape.taps) + 2 * shape.taps,
+    depthwise_scratch=lambda shape: 0,
+    dense_scratch=lambda in_size, out_size: 0,
+    conv_tile=Tile(2, rereads=False),
+    depthwise_tile=Tile(1, rereads=True),
+    sources={"stapes_nn_conv": "stapes_nn_conv_dsp.c"},
+)
+
 # `any` holds every packing under `#if` and lets the C compiler's macros choose.
 TARGETS: dict[str, tuple[Layout, ...]] = {
-    "any": (ROWS,),
+    "any": (ROWS, DSP),
     "portable": (ROWS,),
     "host": (ROWS,),
+    "cortex-m": (DSP,),
 }

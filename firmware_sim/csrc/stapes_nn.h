@@ -39,7 +39,11 @@
 #define STAPES_NN_DSP 1
 #define STAPES_NN_MVE 2
 #ifndef STAPES_NN_LAYOUT
+#if defined(__ARM_FEATURE_DSP)
+#define STAPES_NN_LAYOUT STAPES_NN_DSP
+#else
 #define STAPES_NN_LAYOUT STAPES_NN_ROWS
+#endif
 #endif /* STAPES_NN_LAYOUT */
 
 /* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
@@ -65,13 +69,13 @@ typedef struct {
     int32_t pad_top, pad_left;
     int32_t in_zero; /* what a tap outside of the input reads */
     int32_t out_zero, out_min, out_max;
-    const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels] */
+    const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels]; others: see the kernel's file */
     const int32_t *bias;
     const int32_t *multiplier; /* 0 or 2^30 .. 2^31 - 1 */
     const int8_t *shift;       /* -31 .. 30, negative is to the right */
 } stapes_nn_conv_layer;
 
-/* scratch: ROWS holds 2 patches of kernel_height * kernel_width * in_channels bytes. */
+/* scratch: ROWS holds 2 patches of kernel_height * kernel_width * in_channels bytes; 4-aligned, here and below. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.

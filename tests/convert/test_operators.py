@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stapes.benchmarks.compiler import Bench
 from stapes.benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import differences
+from stapes.firmware_sim.boards import BOARDS
 
+# Each packing by its plain C on this machine; its assembly or intrinsics on a board.
+LAYOUTS = pytest.mark.parametrize("layout", ["portable", "cortex-m", pytest.param("cortex-m4", marks=pytest.mark.slow)])
 SIGMOID: Scale = (1 / 256, -128)
 
 
@@ -54,10 +58,13 @@ class Grid:
             inputs.append(self.builder.bias("b", self.rng.integers(-20000, 20000, weights[axis]), bias_scales))
         self.builder.operator(kind, inputs, [out], **fields)
 
-    def check(self, folder: Path, steps: int = 12) -> None:
-        """Compile, run, compare."""
+    def check(self, folder: Path, steps: int = 12, target: str = "any") -> None:
+        """Compile, run, compare: on this machine for a target of the compiler, in emulation for a board."""
         tflite = self.builder.finish(self.outputs)
-        compile_model(tflite, folder, "grid")
+        if target in BOARDS:
+            Bench("grid", tflite).run_step(target, folder)
+            return
+        compile_model(tflite, folder, "grid", target)
         found = differences(tflite, folder, steps)
         assert len(found) == len(self.outputs) >= 8
         assert {name: count for name, count in found.items() if count} == {}
@@ -73,9 +80,10 @@ DEPTHS = itertools.product((1, 3, 8), (1, 2, 5), (1, 2), range(4))
 CONVOLUTIONS = [window + depth for window, depth in itertools.product(WINDOWS, DEPTHS)]
 
 
+@LAYOUTS
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
-def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int) -> None:
+def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, layout: str) -> None:
     grid = Grid(seed)
     for height, width, tall, wide, stride, dilation, same, channels, many, batches, activation in grid.some(
         CONVOLUTIONS
@@ -94,21 +102,22 @@ def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int) 
         target = grid.output((batches, *sizes, out), grid.scale(0.02))
         options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
         grid.weighted(kind, given, weights, axis, target, options=options, **fields)
-    grid.check(tmp_path)
+    grid.check(tmp_path, target=layout)
 
 
 DENSE = list(itertools.product((1, 3, 16, 33, 200), (1, 2, 7, 16), (1, 3), (False, True), range(4)))
 
 
+@LAYOUTS
 @pytest.mark.parametrize("seed", range(3))
-def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int) -> None:
+def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int, layout: str) -> None:
     grid = Grid(seed)
     for size, out, rows, keep, activation in grid.some(DENSE):
         given = grid.input((rows, 1, size) if keep else (rows, size), grid.scale())
         target = grid.output((rows, 1, out) if keep else (rows, out), grid.scale(0.02))
         fields = {"keepNumDims": keep, "fusedActivationFunction": activation}
         grid.weighted("FULLY_CONNECTED", given, (out, size), 0, target, options="FullyConnectedOptions", **fields)
-    grid.check(tmp_path, steps=30)
+    grid.check(tmp_path, steps=30, target=layout)
 
 
 def test_fully_connected_with_power_of_two_scales_rounds_halves_as_litert_reference_does(tmp_path: Path) -> None:

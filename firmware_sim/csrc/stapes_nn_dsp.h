@@ -1,0 +1,87 @@
+/* stapes_nn_dsp.h -- pairs of 16-bit values in a word, as SMLAD multiplies them. Apache-2.0.
+ *
+ * Each helper is one instruction with the DSP extension; the C beside it says what that does. STAPES_NN_ASM is set where the assembly
+ * of the DSP kernels is used: it takes every register, so not without optimization, where one is kept for frames. */
+#ifndef STAPES_NN_DSP_H
+#define STAPES_NN_DSP_H
+
+#include "stapes_nn.h"
+
+#if STAPES_NN_LAYOUT == STAPES_NN_DSP
+
+#include <string.h>
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#define STAPES_NN_ASM 1
+#else
+#define STAPES_NN_ASM 0
+#endif
+
+#if STAPES_NN_ASM
+
+/* Keep values within [low, high] where that is less than all of int8. */
+static inline void stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+{
+    int32_t i;
+    if (low == -128 && high == 127) {
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        values[i] = (int8_t)(values[i] < low ? low : values[i] > high ? high : values[i]);
+    }
+}
+
+#endif
+
+/* The half of a pair: 0 low, 1 high. */
+static inline int32_t stapes_nn_half(uint32_t pair, int32_t which)
+{
+    return which ? (int32_t)pair >> 16 : (int32_t)(pair << 16) >> 16;
+}
+
+/* Bytes 0 and 2 of a word as a pair, doubled: within [-256, 254]. */
+static inline uint32_t stapes_nn_double_even(uint32_t bytes)
+{
+#if STAPES_NN_ASM
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(pair) : "r"(bytes));
+    return pair;
+#else
+    const int32_t low = 2 * (int8_t)(bytes & 0xFFu), high = 2 * (int8_t)(bytes >> 16 & 0xFFu);
+    return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16;
+#endif
+}
+
+/* Bytes 1 and 3 of a word as a pair, doubled. */
+static inline uint32_t stapes_nn_double_odd(uint32_t bytes)
+{
+#if STAPES_NN_ASM
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(pair) : "r"(bytes));
+    return pair;
+#else
+    return stapes_nn_double_even(bytes >> 8);
+#endif
+}
+
+/* Four bytes from any address as a word. */
+static inline uint32_t stapes_nn_four(const int8_t *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, 4);
+    return word;
+}
+
+/* What 1 <= count <= 3 bytes hold, zeros above them. */
+static inline uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
+{
+    uint32_t word = 0;
+    while (count-- > 0) {
+        word = word << 8 | (uint8_t)bytes[count];
+    }
+    return word;
+}
+
+#endif
+
+#endif
