@@ -54,6 +54,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--float", action="store_true", help="judge the float network, too (needs TensorFlow)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
     parser.add_argument("--scores", type=Path, metavar="DIR", help="write scores and events for other libraries, too")
     parser.add_argument("--force", action="store_true", help="replace an existing report or folder of scores")
@@ -70,7 +71,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     for output in filter(None, (arguments.report, arguments.scores)):
         require_new(output, arguments.force)
-    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split)
+    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split, arguments.float)
     if arguments.report:
         from stapes.train.report import write_report
 

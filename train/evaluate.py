@@ -14,6 +14,7 @@ from stapes.runtime.detector import Detector
 from stapes.train.application import Counting, Recall, Timing, counting, recall_by, timing
 from stapes.train.dataset import open_dataset
 from stapes.train.findings import summary
+from stapes.train.float_reference import BesideFloat, beside_float
 from stapes.train.judging import Judged, choose_split, judge, require_known_classes
 from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
 from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds
@@ -51,15 +52,19 @@ class Evaluation:
     warning: str  # why the figures flatter; empty where they do not
     fingerprint: str  # of the data
     figures: Figures
+    beside_float: BesideFloat | None = None  # where it was asked for
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; figures that are not defined are None."""
         return plain(asdict(self))
 
 
-def evaluate(detector_path: Path, dataset_path: Path, split: str | None = None) -> tuple[Evaluation, list[Judged]]:
+def evaluate(
+    detector_path: Path, dataset_path: Path, split: str | None = None, with_float: bool = False
+) -> tuple[Evaluation, list[Judged]]:
     """Judge a detector on test, else val, else the part that is named; the detector is not changed.
 
+    `with_float` judges the float network that it was made from, too (needs TensorFlow and the folder's `training`).
     Raises DetectorFolderError, DatasetError (unknown class or part), LabelError, AudioError.
     """
     detector = Detector.load(detector_path)
@@ -76,6 +81,7 @@ def evaluate(detector_path: Path, dataset_path: Path, split: str | None = None) 
         warning=WARNINGS.get(part, ""),
         fingerprint=dataset.fingerprint(),
         figures=measure(detector, judged),
+        beside_float=beside_float(detector.folder, judged) if with_float else None,
     )
     return evaluation, judged
 

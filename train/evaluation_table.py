@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from stapes.train.application import Recall
 from stapes.train.evaluate import Evaluation, Figures
+from stapes.train.float_reference import BesideFloat
 from stapes.train.metrics import Estimate
 from stapes.train.text import table
 
@@ -27,6 +28,8 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         yield from _recall_by(column, classes)
     yield ""
     yield from _overall(figures)
+    if evaluation.beside_float:
+        yield from _beside_float(evaluation.beside_float)
 
 
 def _events(figures: Figures) -> Iterator[str]:
@@ -92,6 +95,13 @@ def _overall(figures: Figures) -> Iterator[str]:
         f"segments of {segments.segment_s:g} s: macro F1 {segments.macro_f1:.3f}, error rate {segments.error_rate:.2f}"
     )
     yield f"PSDS {figures.psds_1:.3f} (scenario 1), {figures.psds_2:.3f} (scenario 2)"
+
+
+def _beside_float(beside: BesideFloat) -> Iterator[str]:
+    onset, both = beside.events.macro_f1_onset, beside.events.macro_f1_onset_offset
+    yield f"float network, same thresholds: macro F1 {onset:.3f} by onset, {both:.3f} by onset+offset"
+    onset, both = beside.f1_onset_change, beside.f1_onset_offset_change
+    yield f"deployed - float: {onset:+.3f} by onset, {both:+.3f} by onset+offset"
 
 
 def _percent(value: Estimate) -> str:

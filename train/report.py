@@ -83,6 +83,7 @@ def _body(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) 
     yield "</div>"
     yield from _device(detector)
     yield from _training(detector)
+    yield from _beside_float(evaluation)
     yield from _mistakes(detector, judged, "missed", "Worst misses")
     yield from _mistakes(detector, judged, "false", "Worst false alarms")
 
@@ -174,11 +175,24 @@ def _training(detector: Detector) -> Iterator[str]:
     if rows:
         yield "<h2>Float and int8</h2>" + _table(["difference of probabilities", "mean", "p99", "largest"], rows)
     if events := parity.get("events"):
+        low, high = events["int8_minus_float_low"], events["int8_minus_float_high"]
         yield (
-            f"<p>Event F1 by onset: float {events['f1_onset_float']:.3f}, int8 {events['f1_onset_int8']:.3f}; "
-            f"difference {events['int8_minus_float']:+.3f} "
-            f"({events['int8_minus_float_low']:+.3f} to {events['int8_minus_float_high']:+.3f}).</p>"
+            "<p>F1 by onset on val, each with thresholds of its own: "
+            f"float {events['f1_onset_float']:.3f}, int8 {events['f1_onset_int8']:.3f}; "
+            f"difference {events['int8_minus_float']:+.3f} ({low:+.3f} to {high:+.3f}).</p>"
         )
+
+
+def _beside_float(evaluation: Evaluation) -> Iterator[str]:
+    if beside := evaluation.beside_float:
+        of_float = beside.events.macro_f1_onset, beside.events.macro_f1_onset_offset
+        change = beside.f1_onset_change, beside.f1_onset_offset_change
+        rows = [
+            ["float", *(_estimate(each, ".3f") for each in of_float)],
+            ["deployed &minus; float", *(_estimate(each, "+.3f") for each in change)],
+        ]
+        yield "<h2>Beside float, same thresholds</h2>"
+        yield _table(["on these recordings", "macro F1 onset", "macro F1 onset+offset"], rows)
 
 
 def _mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind, heading: str) -> Iterator[str]:
