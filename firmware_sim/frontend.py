@@ -116,12 +116,12 @@ def make_tables(config: FrontendConfig) -> bytes:
     first_radix = 4 if math.log2(half) % 2 == 0 else 2
     turn, odd_bin = np.arange(1, half // 4), np.arange(1, half // 2, 2)
     parts: dict[str, np.ndarray[Any, Any]] = {
-        "window_at": window[: len(window) // 2 + 1],
+        "window_at": (window * np.resize(np.array([1, -1], np.int32), len(window)))[: len(window) // 2 + 1],
         "twiddles_at": np.stack([_rotation(-2 * np.pi * power * turn / half) for power in (1, 2, 3)], axis=1),
         "odd_turns_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
         "weights_at": weights,
         "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
-        "order_at": _digits_reversed(half // first_radix),
+        "order_at": first_radix * _digits_reversed(half // first_radix),
         "segments_at": segments.astype(np.uint16),
     }
     head = ffi.new("stapes_frontend_tables *")
@@ -184,12 +184,12 @@ def _hann(samples: int) -> npt.NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / samples)
 
 
-def _digits_reversed(count: int) -> npt.NDArray[np.uint8]:
+def _digits_reversed(count: int) -> npt.NDArray[np.uint16]:
     """0..count-1 (a power of four) with their digits to base four in reverse."""
     order = np.zeros(1, int)
     while len(order) < count:
         order = np.concatenate([4 * order + digit for digit in range(4)])
-    return order.astype(np.uint8)
+    return order.astype(np.uint16)
 
 
 _ROTATION_UNIT = 2**13

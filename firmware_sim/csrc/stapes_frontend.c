@@ -13,10 +13,21 @@
  */
 #include "stapes_frontend.h"
 
+#include <string.h>
+
+#if defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#define THUMB2 1 /* LDRD, SMULL, UMLAL: inner loops by hand, for compilers spill what fits the registers */
+#endif
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-#define DSP 1 /* SMULWB, SMMLA */
+#define DSP 1 /* SMMUL, SMMLS, SSAT */
 #elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
+#endif
+
+#if defined(__GNUC__)
+#define WORD_ALIGNED(pointer) __builtin_assume_aligned(pointer, 4)
+#else
+#define WORD_ALIGNED(pointer) (pointer)
 #endif
 
 enum { SEGMENT_BITS = 6 }; /* of the log2 table */
@@ -25,23 +36,24 @@ typedef struct {
     int32_t re, im;
 } point;
 
-/* floor(weight * sample / 2^16), sample within int16; |result| <= |weight| / 2. */
-static inline int32_t weighted(int32_t weight, int32_t sample)
+static inline point loaded(const point *at)
 {
-#if defined(DSP)
-    int32_t product;
-    __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(weight), "r"(sample));
-    return product;
-#elif defined(ONLY_SHORT_PRODUCTS) /* weight = high * 2^16 + low; |low * sample| < 2^31 */
-    return (weight >> 16) * sample + (((weight & 0xFFFF) * sample) >> 16);
-#else /* |product| <= 2^62 */
-    return (int32_t)(((int64_t)weight * (sample * 65536)) >> 32);
+#if defined(THUMB2)
+    point value;
+    __asm__("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "Q"(*at));
+    return value;
+#else
+    return *at;
 #endif
 }
 
 /* floor(x * y / 2^32) */
 static inline int32_t high_product(int32_t x, int32_t y)
 {
+#if defined(ONLY_SHORT_PRODUCTS)
+    if ((y & 0xFFFF) == 0) /* samples with their mean: |x & 0xFFFF| * |y >> 16| < 2^31 */
+        return (x >> 16) * (y >> 16) + (((x & 0xFFFF) * (y >> 16)) >> 16);
+#endif
     return (int32_t)(((int64_t)x * y) >> 32);
 }
 
@@ -118,109 +130,185 @@ static inline int32_t leading_zeros(uint32_t x)
 #endif
 }
 
-/* A frame's samples on their way to y. */
+/* A frame's samples, and how they become whole words: sample * factor + offset, without overflow within 32 bits. */
 typedef struct {
     const int16_t *pcm;
-    int32_t length;   /* W */
-    int32_t exponent; /* samples times 2^exponent fill 16 bits, or 31 bits without the mean */
-    int32_t sum;      /* of the samples */
+    int32_t length; /* W */
+    uint32_t factor, offset;
+    int32_t exponent; /* of the factor, as log2_offset counts */
 } input;
 
-/* Headroom 0..14 of all samples. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest such place says
- * how many bits x needs. The lowest bit is not counted. */
+/* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest
+ * such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one word. */
 static int32_t headroom(const int16_t *pcm, int32_t samples)
 {
-    uint32_t used = 0;
-    for (int32_t n = 0; n < samples; n++)
-        used |= (uint32_t)(pcm[n] ^ (pcm[n] * 2));
-    return leading_zeros((used & 0xFFFEu) | 2u) - 16;
+    uint32_t used = 2, two;
+    if (((uintptr_t)pcm & 2) != 0) { /* the first and the last alone, the others in aligned words */
+        used |= (uint32_t)((pcm[0] ^ (pcm[0] * 2)) | (pcm[samples - 1] ^ (pcm[samples - 1] * 2)));
+        pcm++;
+        samples -= 2;
+    }
+    for (const int16_t *end = pcm + samples; pcm < end; pcm += 2) {
+        memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
+        used |= two ^ (two << 1);
+    }
+    return leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
 }
 
-/* d = W * x - sum(x), W times the sample without the frame's mean, exactly. |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
-static inline int32_t without_mean(const input *in, int32_t n)
+/* Words x * 2^(16 + headroom). */
+static void use_samples(input *in)
 {
-    return in->length * in->pcm[n] - in->sum;
+    in->exponent = headroom(in->pcm, in->length);
+    in->factor = (uint32_t)1 << (16 + in->exponent);
+    in->offset = 0;
 }
 
-/* Sets sum and exponent: |d| * 2^exponent < 2^31, exponent 0..30. */
-static void measure_without_mean(input *in)
+/* Words d * 2^exponent, exponent 0..30, of d = W * x - sum(x): W times the sample without the frame's mean, exactly.
+ * |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
+static void use_samples_without_mean(input *in)
 {
-    in->sum = 0;
+    int32_t sum = 0;
     for (int32_t n = 0; n < in->length; n++)
-        in->sum += in->pcm[n];
+        sum += in->pcm[n];
     uint32_t used = 1;
     for (int32_t n = 0; n < in->length; n++) {
-        const int32_t d = without_mean(in, n);
+        const int32_t d = in->length * in->pcm[n] - sum;
         used |= (uint32_t)(d ^ (d >> 31));
     }
     in->exponent = leading_zeros(used) - 1;
+    in->factor = (uint32_t)in->length << in->exponent;
+    in->offset = 0u - ((uint32_t)sum << in->exponent);
 }
 
-/* Sample n times its weight of the window (2^(b + 1) at the centre), rounded down: within 2^b. */
-static inline int32_t windowed(const input *in, int32_t n, int32_t weight, int dc_blocker)
+/* Two samples times their weights of the window, 2^(b + 1) at its centre: y within 2^b. The even one is rounded down and the
+ * odd one, whose weight is negative, up: so rounding puts its bias at half the sample rate, where no band is. */
+static inline void windowed(const input *in, const int16_t *pcm, int32_t even_weight, int32_t odd_weight, point *y)
 {
-    if (!dc_blocker)
-        return weighted(weight, in->pcm[n] * (1 << in->exponent));
-    return high_product(weight, without_mean(in, n) * (1 << in->exponent));
+    y->re = high_product(even_weight, (int32_t)((uint32_t)pcm[0] * in->factor + in->offset));
+    y->im = -high_product(odd_weight, (int32_t)((uint32_t)pcm[1] * in->factor + in->offset));
 }
 
-/* Even samples rounded down and odd ones up: so rounding puts its bias at half the sample rate, where no band is. */
-static inline point windowed_pair(const input *in, int32_t pair, int32_t even_weight, int32_t odd_weight, int dc_blocker)
+static inline int32_t smaller(int32_t a, int32_t b)
 {
-    const point y = {windowed(in, 2 * pair, even_weight, dc_blocker),
-                     -windowed(in, 2 * pair + 1, -odd_weight, dc_blocker)};
-    return y;
+    return a < b ? a : b;
 }
 
-/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group order[n]. */
-static inline void windowed_in_order(const stapes_frontend_tables *tables, const input *in, point *z, int dc_blocker)
+/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's table
+ * is read up to its centre and back. */
+static void windowed_in_order(const stapes_frontend_tables *tables, const input *in, point *z)
 {
     const int32_t *window = stapes_frontend_table(tables, tables->window_at);
-    const int32_t radix = tables->first_radix, block = tables->n_fft / 2 / radix;
-    const int32_t middle = (in->length + 2) / 4, pairs = in->length / 2;
-    for (int32_t place = 0, pair = 0; place < radix; place++) {
-        const uint8_t *order = stapes_frontend_table(tables, tables->order_at);
-        point *to = z + place;
-        const int32_t end = (place + 1) * block;
-        for (const int32_t rising = end < middle ? end : middle; pair < rising; pair++)
-            to[radix * *order++] = windowed_pair(in, pair, window[2 * pair], window[2 * pair + 1], dc_blocker);
-        for (const int32_t falling = end < pairs ? end : pairs; pair < falling; pair++)
-            to[radix * *order++] = windowed_pair(in, pair, window[in->length - 2 * pair],
-                                                 window[in->length - 2 * pair - 1], dc_blocker);
-        for (; pair < end; pair++)
-            to[radix * *order++] = (point){0, 0};
+    const int16_t *pcm = in->pcm;
+    int32_t rising = (in->length + 2) / 4, falling = in->length / 2 - rising; /* pairs still to come */
+    const int32_t *back = window + 2 * falling;
+    const int32_t radix = tables->first_radix;
+    for (const point *after = z + radix; z < after; z++) {
+        const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
+        const uint16_t *const end = order + tables->n_fft / 2 / radix;
+        const uint16_t *stop = order + smaller(rising, (int32_t)(end - order));
+        for (rising -= (int32_t)(stop - order); order < stop; pcm += 2, window += 2) {
+            windowed(in, pcm, window[0], window[1], z + *order++);
+        }
+        stop = order + smaller(falling, (int32_t)(end - order));
+        for (falling -= (int32_t)(stop - order); order < stop; pcm += 2, back -= 2) {
+            windowed(in, pcm, back[0], back[-1], z + *order++);
+        }
+        while (order < end)
+            z[*order++] = (point){0, 0};
     }
 }
 
-/* Four-point DFT, b to d given as halves, to z[0], z[step], z[2 step], z[3 step]. */
-static inline void butterfly(point *z, int32_t step, point a, point b, point c, point d)
+/* Four-point DFT of points `step` apart, in place, the last three turned first. */
+static inline void butterfly(point *z, int32_t step, const point *turns)
 {
-    const point even = {a.re + 2 * c.re, a.im + 2 * c.im};
-    const point odd = {a.re - 2 * c.re, a.im - 2 * c.im};
+#if defined(DSP) && defined(THUMB2)
+    /* As below. n is minus the imaginary part, as half_rotated has it. */
+    int32_t *at, a, b, c, d, e, f, g, h, i;
+    __asm__ volatile("add   %[at], %[z], %[step]              \n" /* b */
+            "ldrd  %[a], %[b], [%[at]]               \n"
+            "ldrd  %[c], %[d], [%[turns]]            \n"
+            "add   %[at], %[at], %[step], lsl #1     \n"
+            "smmul %[e], %[a], %[c]                  \n"
+            "smmul %[c], %[b], %[c]                  \n"
+            "smmul %[b], %[b], %[d]                  \n"
+            "rsb   %[c], %[c], #0                    \n"
+            "smmls %[c], %[a], %[d], %[c]            \n" /* b.n */
+            "sub   %[e], %[e], %[b]                  \n" /* b.re */
+            "ldrd  %[a], %[b], [%[at]]               \n" /* d */
+            "ldrd  %[d], %[f], [%[turns], #16]       \n"
+            "sub   %[at], %[at], %[step]             \n"
+            "smmul %[g], %[a], %[d]                  \n"
+            "smmul %[d], %[b], %[d]                  \n"
+            "smmul %[b], %[b], %[f]                  \n"
+            "rsb   %[d], %[d], #0                    \n"
+            "smmls %[d], %[a], %[f], %[d]            \n" /* d.n */
+            "sub   %[g], %[g], %[b]                  \n" /* d.re */
+            "add   %[a], %[e], %[g]                  \n" /* sum.re */
+            "sub   %[e], %[e], %[g]                  \n" /* difference.re */
+            "add   %[b], %[c], %[d]                  \n" /* sum.n */
+            "sub   %[c], %[c], %[d]                  \n" /* difference.n */
+            "ldrd  %[d], %[f], [%[at]]               \n" /* c */
+            "ldrd  %[g], %[h], [%[turns], #8]        \n"
+            "smmul %[i], %[d], %[g]                  \n"
+            "smmul %[g], %[f], %[g]                  \n"
+            "smmul %[f], %[f], %[h]                  \n"
+            "rsb   %[g], %[g], #0                    \n"
+            "smmls %[g], %[d], %[h], %[g]            \n" /* c.n */
+            "sub   %[i], %[i], %[f]                  \n" /* c.re */
+            "ldrd  %[d], %[f], [%[z]]                \n" /* a */
+            "add   %[d], %[d], %[i], lsl #1          \n" /* even */
+            "sub   %[f], %[f], %[g], lsl #1          \n"
+            "sub   %[i], %[d], %[i], lsl #2          \n" /* odd = even - 4 c */
+            "add   %[g], %[f], %[g], lsl #2          \n"
+            "add   %[d], %[d], %[a], lsl #1          \n" /* even + 2 sum */
+            "sub   %[f], %[f], %[b], lsl #1          \n"
+            "sub   %[a], %[d], %[a], lsl #2          \n" /* even - 2 sum */
+            "add   %[b], %[f], %[b], lsl #2          \n"
+            "strd  %[d], %[f], [%[z]]                \n"
+            "strd  %[a], %[b], [%[at]]               \n"
+            "add   %[at], %[at], %[step]             \n"
+            "sub   %[i], %[i], %[c], lsl #1          \n" /* odd - 2i difference */
+            "sub   %[g], %[g], %[e], lsl #1          \n"
+            "add   %[c], %[i], %[c], lsl #2          \n" /* odd + 2i difference */
+            "add   %[e], %[g], %[e], lsl #2          \n"
+            "strd  %[c], %[e], [%[at]]               \n"
+            "sub   %[at], %[at], %[step], lsl #1     \n"
+            "strd  %[i], %[g], [%[at]]               \n"
+            : [at] "=&r"(at), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
+              [g] "=&r"(g), [h] "=&r"(h), [i] "=&r"(i)
+            : [z] "r"(z), [step] "r"(step * (int32_t)sizeof *z), [turns] "r"(turns)
+            : "memory");
+#else
+    const point b = half_rotated(z[step], turns[0]), d = half_rotated(z[3 * step], turns[2]);
     const point sum = {b.re + d.re, b.im + d.im};
     const point difference = {b.re - d.re, b.im - d.im};
+    const point c = half_rotated(z[2 * step], turns[1]);
+    const point even = {z->re + 2 * c.re, z->im + 2 * c.im};
+    const point odd = {z->re - 2 * c.re, z->im - 2 * c.im};
     z[0].re = even.re + 2 * sum.re;
     z[0].im = even.im + 2 * sum.im;
-    z[step].re = odd.re + 2 * difference.im;
-    z[step].im = odd.im - 2 * difference.re;
     z[2 * step].re = even.re - 2 * sum.re;
     z[2 * step].im = even.im - 2 * sum.im;
+    z[step].re = odd.re + 2 * difference.im;
+    z[step].im = odd.im - 2 * difference.re;
     z[3 * step].re = odd.re - 2 * difference.im;
     z[3 * step].im = odd.im + 2 * difference.re;
+#endif
 }
 
 /* The same without a turn: exact. */
 static inline void plain_butterfly(point *z, int32_t step)
 {
-    const point a = z[0], b = z[step], c = z[2 * step], d = z[3 * step];
-    const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const point b = z[step], d = z[3 * step];
     const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    const point a = z[0], c = z[2 * step];
+    const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
     z[0].re = even.re + sum.re;
     z[0].im = even.im + sum.im;
-    z[step].re = odd.re + difference.im;
-    z[step].im = odd.im - difference.re;
     z[2 * step].re = even.re - sum.re;
     z[2 * step].im = even.im - sum.im;
+    z[step].re = odd.re + difference.im;
+    z[step].im = odd.im - difference.re;
     z[3 * step].re = odd.re - difference.im;
     z[3 * step].im = odd.im + difference.re;
 }
@@ -229,26 +317,28 @@ static inline void plain_butterfly(point *z, int32_t step)
 static void transform(const stapes_frontend_tables *tables, point *z)
 {
     const point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
-    const int32_t half = tables->n_fft / 2;
-    int32_t quarter = 1;
-    if (tables->first_radix == 2) {
-        for (point *a = z; a < z + half; a += 2) {
+    point *const end = z + tables->n_fft / 2;
+    int32_t quarter = 4, stride = 3 * tables->n_fft / 32; /* of the twiddles, for 4 * quarter points */
+    if (tables->first_radix == 4) {
+        for (point *a = z; a < end; a += 4)
+            plain_butterfly(a, 1);
+    } else {
+        for (point *a = z; a < end; a += 2) {
             const point sum = {a[0].re + a[1].re, a[0].im + a[1].im};
             const point difference = {a[0].re - a[1].re, a[0].im - a[1].im};
             a[0] = sum;
             a[1] = difference;
         }
         quarter = 2;
+        stride *= 2;
     }
-    for (; quarter < half; quarter *= 4) {
-        for (point *a = z; a < z + half; a += 4 * quarter)
-            plain_butterfly(a, quarter);
-        const int32_t stride = 3 * (half / 4 / quarter);
-        const point *turns = twiddles - 3 + stride; /* the table begins at one turn */
-        for (int32_t j = 1; j < quarter; j++, turns += stride)
-            for (point *a = z + j; a < z + half; a += 4 * quarter)
-                butterfly(a, quarter, *a, half_rotated(a[quarter], turns[0]), half_rotated(a[2 * quarter], turns[1]),
-                          half_rotated(a[3 * quarter], turns[2]));
+    for (; stride > 0; quarter *= 4, stride /= 4) {
+        for (point *group = z; group < end; group += 4 * quarter) {
+            plain_butterfly(group, quarter);
+            const point *turns = twiddles - 3; /* the table begins at one turn */
+            for (point *a = group + 1; a < group + quarter; a++)
+                butterfly(a, quarter, turns += stride);
+        }
     }
 }
 
@@ -269,9 +359,9 @@ static void split_and_square(const stapes_frontend_tables *tables, point *z)
         const point *turn = stapes_frontend_table(tables, k == 1 ? tables->odd_turns_at : tables->twiddles_at);
         const int32_t stride = k == 1 ? 1 : 3;
         for (point *low = z + k, *high = z + half - k; low < high; low += 2, high -= 2, turn += stride) {
-            const point even = {low->re + high->re, low->im - high->im};
-            const point odd = {low->im + high->im, high->re - low->re};
-            const point turned = half_rotated(odd, *turn);
+            const point a = loaded(low), b = loaded(high);
+            const point even = {a.re + b.re, a.im - b.im}, odd = {a.im + b.im, b.re - a.re};
+            const point turned = half_rotated(odd, loaded(turn));
             store_power(low, even.re + 2 * turned.re, even.im + 2 * turned.im);
             store_power(high, even.re - 2 * turned.re, even.im - 2 * turned.im);
         }
@@ -291,44 +381,87 @@ static inline int32_t log2_q15(const uint16_t *table, uint64_t power)
     return ((63 - zeros) << 15) + segment[0] + (int32_t)((rise * part) >> 16);
 }
 
-static inline int32_t clamped(int32_t value, int32_t low, int32_t high)
+static inline int32_t saturated(int32_t value, int32_t bits)
 {
-    return value < low ? low : value > high ? high : value;
+#if defined(DSP)
+    int32_t result;
+    if (bits == 8)
+        __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(value));
+    else
+        __asm__("ssat %0, #16, %1" : "=r"(result) : "r"(value));
+    return result;
+#else
+    const int32_t most = (1 << (bits - 1)) - 1;
+    return value > most ? most : value < -most - 1 ? -most - 1 : value;
+#endif
 }
 
-/* Triangles that share their edges: in the segment between two centres, band j rises (weight w) and band j - 1 falls (1 - w).
- * band j = rising_j + (plain - rising)_j+1. Sums of power stay below 2^56 (head of this file), and times w < 2^16: the upper
- * words' sum below 2^40, the lower words' below bins * 2^48. `offset`: of log2, Q15, with the rounding to Q10. */
-static void bands(const stapes_frontend_tables *tables, const point *powers, int32_t offset, int8_t *features,
-                  int16_t *log2_bands)
+/* Power between two neighbouring centres, plainly added and through the rising slope. Sums of power stay below 2^56 (head of
+ * this file); times the weight, below 2^16, the sum of their upper words below 2^40, of their lower words below bins * 2^48. */
+typedef struct {
+    uint64_t plain, rising; /* rising <= plain */
+} slopes;
+
+static inline slopes summed(const point *power, const uint16_t *weights, int32_t bins)
+{
+    uint64_t plain = 0, upper = 0, lower = 0;
+#if defined(THUMB2)
+    for (const uint16_t *end = weights + bins; weights < end;) {
+        uint32_t low, high, weight;
+        __asm__ volatile("ldrd  %[low], %[high], [%[power]], #8   \n"
+                         "ldrh  %[weight], [%[weights]], #2       \n"
+                         "adds  %Q[plain], %Q[plain], %[low]      \n"
+                         "adc   %R[plain], %R[plain], %[high]     \n"
+                         "umlal %Q[upper], %R[upper], %[high], %[weight]  \n"
+                         "umlal %Q[lower], %R[lower], %[low], %[weight]   \n"
+                         : [low] "=&r"(low), [high] "=&r"(high), [weight] "=&r"(weight), [power] "+r"(power),
+                           [weights] "+r"(weights), [plain] "+r"(plain), [upper] "+r"(upper), [lower] "+r"(lower)
+                         :
+                         : "cc", "memory");
+    }
+#else
+    for (const uint16_t *end = weights + bins; weights < end; power++) {
+        const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im, weight = *weights++;
+        plain += ((uint64_t)high << 32) | low;
+        upper += long_product(high, weight);
+        lower += long_product(low, weight);
+    }
+#endif
+    const slopes sum = {plain, (upper << 16) + (lower >> 16)};
+    return sum;
+}
+
+/* log2 of each band. Triangles share their edges: where band j rises (weight w), band j - 1 falls (1 - w), so it is
+ * rising_j-1 + plain_j - rising_j. `offset`: of log2, Q15, with the rounding to Q10. The values may lie over bins that are
+ * done with: band j has needed j / 2 of them. */
+static void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
 {
     const uint16_t *segments = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *weights = stapes_frontend_table(tables, tables->weights_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
-    const point *power = powers + tables->first_bin;
-    uint64_t last_rising = 0; /* of band j - 1 */
-    for (int32_t j = 0; j <= tables->n_bands; j++) {
-        uint64_t plain = 0, upper = 0, lower = 0;
-        for (int32_t bins = segments[j]; bins > 0; bins--, power++, weights++) {
-            const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im;
-            plain += ((uint64_t)high << 32) | low;
-            upper += long_product(high, *weights);
-            lower += long_product(low, *weights);
-        }
-        const uint64_t rising = (upper << 16) + (lower >> 16); /* <= plain */
-        if (j > 0) {
-            const uint64_t sum = last_rising + (plain - rising); /* < 2^56 */
-            /* log2 + offset within +-2^22; Q10 of the output within +-2^17 before it is clamped */
-            const int32_t value =
-                sum == 0 ? INT16_MIN : clamped((log2_q15(log2_table, sum) + offset) >> 5, INT16_MIN, INT16_MAX);
-            if (log2_bands)
-                log2_bands[j - 1] = (int16_t)value;
-            if (features) { /* |product| <= 2^15 * 2^31, |offset| <= 2^47 */
-                const int64_t affine = (int64_t)value * tables->int8_multiplier + (int64_t)tables->int8_offset * 65536;
-                features[j - 1] = (int8_t)clamped((int32_t)(affine >> 32) >> (tables->int8_shift - 32), INT8_MIN, INT8_MAX);
-            }
-        }
-        last_rising = rising;
+    power += tables->first_bin;
+    uint64_t rising = summed(power, weights, *segments).rising;
+    for (uint8_t *end = log2_bands + 2 * tables->n_bands; log2_bands < end; log2_bands += 2) {
+        power += *segments;
+        weights += *segments++;
+        const slopes next = summed(power, weights, *segments);
+        const uint64_t sum = rising + (next.plain - next.rising); /* < 2^56 */
+        rising = next.rising;
+        /* log2 + offset within +-2^22, Q10 of the output within +-2^17 */
+        const int16_t value = (int16_t)(sum == 0 ? INT16_MIN : saturated((log2_q15(log2_table, sum) + offset) >> 5, 16));
+        memcpy(log2_bands, &value, sizeof value);
+    }
+}
+
+/* |log2 * multiplier| <= 2^46, |offset| <= 2^47. */
+static void quantized(const stapes_frontend_tables *tables, const uint8_t *log2_bands, int8_t *features)
+{
+    const int32_t multiplier = tables->int8_multiplier, shift = tables->int8_shift - 32;
+    const int64_t offset = (int64_t)tables->int8_offset * 65536;
+    for (const int8_t *end = features + tables->n_bands; features < end; log2_bands += 2) {
+        int16_t value;
+        memcpy(&value, log2_bands, sizeof value);
+        *features++ = (int8_t)saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
 }
 
@@ -337,17 +470,18 @@ void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *
 {
     input in = {.pcm = pcm, .length = tables->window};
     point *z = (point *)work;
-    if (tables->dc_blocker) {
-        measure_without_mean(&in);
-        windowed_in_order(tables, &in, z, 1);
-    } else {
-        in.exponent = headroom(pcm, in.length);
-        windowed_in_order(tables, &in, z, 0);
-    }
+    if (tables->dc_blocker)
+        use_samples_without_mean(&in);
+    else
+        use_samples(&in);
+    windowed_in_order(tables, &in, z);
     transform(tables, z);
     split_and_square(tables, z);
     /* The power is 2^(2 exponent) times too large. */
-    bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, features, log2_bands);
+    uint8_t *values = log2_bands ? (uint8_t *)log2_bands : (uint8_t *)work;
+    bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, values);
+    if (features)
+        quantized(tables, values, features);
 }
 
 size_t stapes_frontend_frames(const stapes_frontend_tables *tables, size_t samples)

@@ -1,0 +1,52 @@
+"""The frontend on emulated boards: the same bits as here, and exact instruction counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stapes import firmware_sim
+from stapes.firmware_sim.emulator import BOARDS, Firmware, build_firmware, run
+from stapes.firmware_sim.frontend import FrontendConfig, make_tables
+
+CSRC = Path(firmware_sim.__file__).parent / "csrc"
+SOURCES = (CSRC / "stapes_frontend.c", Path(__file__).parent / "frontend_firmware.c")
+
+
+@dataclass(frozen=True)
+class BoardRun:
+    """What the frontend gave on a board, and what it cost in instructions."""
+
+    features: npt.NDArray[np.int8]
+    log2: npt.NDArray[np.int16]
+    init: int
+    frame: int  # the dearest frame
+    stack_bytes: int
+
+
+def build(board: str, folder: Path, flags: Sequence[str] = ("-O2",)) -> Firmware:
+    """The program for a board, in `folder`."""
+    elf = folder / f"frontend_{board}{''.join(flags)}.elf"
+    return build_firmware(BOARDS[board], SOURCES, elf, include_dirs=[CSRC], flags=[*flags, "-Wall", "-Wextra"])
+
+
+def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np.int16]) -> BoardRun:
+    """Run at most 65536 samples."""
+    done = run(firmware, files={"tables.bin": make_tables(config), "input.pcm": pcm.astype("<i2").tobytes()})
+    if done.exit_code != 0:
+        raise RuntimeError(f"the frontend on {firmware.board.name}: exit code {done.exit_code}, {done.fault}")
+    return BoardRun(
+        features=np.frombuffer(done.files["int8.bin"], np.int8).reshape(-1, config.n_bands),
+        log2=np.frombuffer(done.files["log2.bin"], "<i2").reshape(-1, config.n_bands),
+        init=max(done.regions["init"]),
+        frame=max(done.regions["frame"]),
+        stack_bytes=done.stack_bytes,
+    )
+
+
+def code_bytes(firmware: Firmware) -> int:
+    """Flash of the frontend's code as linked, without the CRC, which a device may leave out."""
+    own = ("stapes_frontend_init", "stapes_frontend_frame", "stapes_frontend_frames")
+    return sum(symbol.bytes for symbol in firmware.symbols if symbol.name in own)
