@@ -51,6 +51,10 @@ def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
     _add_output(parser, default_format="jsonl")
     parser.add_argument("--to", action="append", default=[], metavar="TARGET", help=f"and here: {TARGETS}; repeatable")
+    parser.add_argument(
+        "--web", nargs="?", const="", metavar="[HOST:]PORT", help="serve the live page; default: 127.0.0.1:8765"
+    )
+    parser.add_argument("--token", help="secret that the page asks for; needed when --web is not this machine only")
     parser.add_argument("--rate", type=float, metavar="SECONDS", help="also events per minute, window by window")
     parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event")
     parser.add_argument("--pre-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
@@ -132,6 +136,7 @@ def _listen(arguments: argparse.Namespace) -> None:
     if arguments.detector is None:
         raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
     from stapes.runtime.audio import Tuning
+    from stapes.runtime.dashboard.address import parse_address
     from stapes.runtime.live import ListenSettings, listen_command
 
     listen_command(
@@ -147,6 +152,7 @@ def _listen(arguments: argparse.Namespace) -> None:
             pre_roll_s=arguments.pre_roll,
             post_roll_s=arguments.post_roll,
             rate_window_s=arguments.rate,
+            web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
             out=arguments.out,
             format=arguments.format,
             targets=tuple(arguments.to),

@@ -16,6 +16,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import Tuning
 from stapes.runtime.clips import ClipRecorder
 from stapes.runtime.console import note
+from stapes.runtime.dashboard.address import Address
 from stapes.runtime.detect import check_new
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen
@@ -120,6 +121,7 @@ class ListenSettings:
     pre_roll_s: float = 1.0
     post_roll_s: float = 1.0
     rate_window_s: float | None = None
+    web: Address | None = None
     out: Path | None = None
     format: str = "jsonl"
     targets: tuple[str, ...] = ()
@@ -152,6 +154,8 @@ def listen_command(settings: ListenSettings) -> None:
         if settings.record_dir is not None:
             rolls = settings.pre_roll_s, settings.post_roll_s
             watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
+        if settings.web is not None:
+            watchers.append(Dashboard(detector, source, settings.web, settings.record_dir))
         run(detector, source, Outputs(sinks, watchers, _rate_meter(settings, detector)), stop, settings.tuning)
 
 
@@ -186,6 +190,29 @@ def _open_source(settings: ListenSettings, sample_rate_hz: int) -> Source:
     if settings.stdin:
         return Pipe(sys.stdin.fileno(), settings.raw_rate_hz or sample_rate_hz, settings.raw_channels)
     return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.tuning.channel))
+
+
+class Dashboard:
+    """The live page as a watcher: its feed and its server."""
+
+    def __init__(self, detector: Detector, source: Source, address: Address, clips: Path | None) -> None:
+        from stapes.runtime.dashboard.feed import Feed
+        from stapes.runtime.dashboard.server import PageServer
+
+        self._feed = Feed(detector, source, clips is not None)
+        self._server = PageServer(address, self._feed.hello, clips)
+        self._feed.send = self._server.send
+        self.url = self._server.url
+        note(f"the live page is at {self.url}")
+
+    def update(self, update: Update, records: Sequence[Record]) -> None:
+        """Take one block."""
+        self._feed.update(update, records)
+
+    def close(self) -> None:
+        """Send what is left and close the pages' connections."""
+        self._feed.close()
+        self._server.close()
 
 
 def _rate_meter(settings: ListenSettings, detector: Detector) -> RateMeter | None:

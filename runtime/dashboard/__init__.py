@@ -1,0 +1,1 @@
+"""`stapes listen --web`: one page that shows what the detector hears."""

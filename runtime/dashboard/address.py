@@ -1,0 +1,47 @@
+"""Where the page is served; free of aiohttp, so that bad settings are said before anything is loaded."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from stapes.firmware_sim.errors import ConfigError
+
+DEFAULT_PORT = 8765
+
+
+@dataclass(frozen=True)
+class Address:
+    """Host, port and what guards them. ConfigError for a port that is none, and for an open door without a token."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"--web: port {self.port} is not one; use 1 to 65535")
+        if not is_this_machine(self.host) and not self.token:
+            raise ConfigError(f"--web {self.host}: others could open the page; choose a secret and give it by --token")
+
+
+def parse_address(text: str, token: str | None) -> Address:
+    """Read HOST:PORT, PORT or HOST; what is left out is 127.0.0.1 and DEFAULT_PORT.
+
+    >>> parse_address("8080", None)
+    Address(host='127.0.0.1', port=8080, token=None)
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon and not port.isdigit():
+        host, port = port, str(DEFAULT_PORT)
+    if not port.isdigit():
+        raise ConfigError(f"--web {text}: need HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
+    return Address(host.strip("[]") or "127.0.0.1", int(port), token)
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host name leads to this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,111 @@
+"""From the live loop to the page: a message ten times a second, and a short memory for pages that open later."""
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from stapes.runtime.clips import clip_name
+from stapes.runtime.detector import Detector
+from stapes.runtime.listen import Update
+from stapes.runtime.sinks.record import Record
+from stapes.runtime.source import Source
+
+MESSAGE_S = 0.1
+MEMORY_S = 30.0
+REMEMBERED_RECORDS = 50
+
+
+class Feed:
+    """A watcher of the live loop that makes messages of JSON; `send` is called with each of them.
+
+    A message is {"sample", "frames" (base64 of int8[n, bands]), "frames_at", "scores" (a list per step), "scores_at",
+    "level", "lag_s", "dropped_s", "records"}; positions are samples of the stream's clock.
+    """
+
+    def __init__(self, detector: Detector, source: Source, clips: bool) -> None:
+        self._detector, self._source, self._clips = detector, source, clips
+        self.send: Callable[[str], None] = lambda _message: None
+        self._clock = detector.folder.clock
+        self._hop = detector.folder.frontend.hop_samples
+        self._period = int(MESSAGE_S * detector.sample_rate_hz)
+        self._sent_sample, self._next_frame = 0, 0
+        self._memory: deque[str] = deque(maxlen=int(MEMORY_S / MESSAGE_S))
+        self._records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_RECORDS)
+        self._lock = threading.Lock()  # pages ask from the server's thread
+        self._level: float
+        self._begin()
+
+    def hello(self) -> list[str]:
+        """What a page that opens is told first: the facts, the last records, the last half minute."""
+        folder = self._detector.folder
+        with self._lock:
+            records, memory = list(self._records), list(self._memory)
+        facts = {
+            "detector": folder.path.name,
+            "source": self._source.name,
+            "classes": folder.classes,
+            "thresholds": [(setting.on_score + 128) / 256 for setting in folder.events],
+            "rate_hz": self._clock.sample_rate_hz,
+            "hop_samples": self._hop,
+            "step_samples": self._clock.step_samples,
+            "bands": folder.frontend.n_bands,
+            "records": records,
+        }
+        return [json.dumps({"facts": facts}), *memory]
+
+    def update(self, update: Update, records: Sequence[Record]) -> None:
+        """Take one block; a message goes out when enough has come together."""
+        heard = update.heard
+        self._frames.append(heard.features)
+        self._scores += heard.scores.tolist()
+        self._level = max(self._level, update.level)
+        self._new += [self._as_dict(record) for record in records]
+        if update.end_sample - self._sent_sample >= self._period or update.gap is not None:
+            self._flush(update.end_sample)
+        if update.gap is not None:
+            self._next_frame = update.end_sample
+
+    def close(self) -> None:
+        """Send the last records."""
+        self._flush(self._sent_sample)
+
+    def _flush(self, sample: int) -> None:
+        frames = np.concatenate(self._frames)
+        # A step's scores stand for the time that lies the network's delay before its frames.
+        delay = self._clock.target_delay_steps * self._clock.step_samples - self._clock.origin_samples
+        message = {
+            "sample": sample,
+            "frames": base64.b64encode(frames.tobytes()).decode(),
+            "frames_at": self._next_frame,
+            "scores": self._scores,
+            "scores_at": self._next_frame - delay,
+            "level": self._level,
+            "lag_s": self._source.lag_s,
+            "dropped_s": self._source.dropped_s,
+            "records": self._new,
+        }
+        self._next_frame += len(frames) * self._hop
+        self._sent_sample = sample
+        with self._lock:
+            self._records.extend(self._new)
+            # A page that opens later gets the records with the facts.
+            self._memory.append(json.dumps(message | {"records": []}))
+        self._begin()
+        self.send(json.dumps(message))
+
+    def _begin(self) -> None:
+        n_bands = self._detector.folder.frontend.n_bands
+        self._frames = [np.zeros((0, n_bands), np.int8)]
+        self._scores: list[list[int]] = []
+        self._new: list[dict[str, Any]] = []
+        self._level = 0.0
+
+    def _as_dict(self, record: Record) -> dict[str, Any]:
+        clip = {"clip": clip_name(record)} if self._clips and record.kind == "event" else {}
+        return asdict(record) | clip
