@@ -22,10 +22,11 @@ class ConvShape:
     in_width: int
     out_height: int
     out_width: int
+    padded: bool  # some taps lie outside of the input
 
     @property
     def taps(self) -> int:
-        """Bytes of one patch of a CONV_2D."""
+        """Bytes that one pixel reads: a patch."""
         return self.kernel_height * self.kernel_width * self.in_channels
 
 
@@ -63,7 +64,7 @@ ROWS = Layout(
     depthwise=_as_stored,
     dense=_as_stored,
     conv_scratch=lambda shape: 2 * shape.taps,
-    depthwise_scratch=lambda shape: 0,
+    depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
     dense_scratch=lambda in_size, out_size: 0,
     conv_tile=Tile(2, rereads=False),
     depthwise_tile=Tile(1, rereads=True),

@@ -4,7 +4,6 @@ import numpy as np
 
 from stapes.convert.layers import convolution
 from stapes.convert.node import Node
-from stapes.convert.packing import ConvShape
 from stapes.convert.steps import Call, Constant, Step
 
 
@@ -23,9 +22,7 @@ def lower(node: Node) -> list[Step]:
     _, zero_in = node.scale(node.tensor(0))
     _, zero_out = node.scale(node.output())
     low, high = node.clamp_range()
-    shape = ConvShape(
-        in_channels, out_channels, rows.kernel, columns.kernel, rows.size, columns.size, rows.out, columns.out
-    )
+    shape = convolution.shape_of(rows, columns, in_channels, out_channels)
     wide = weights.astype(np.int64).reshape(out_channels, -1)
     tiles = [layout.conv_tile for layout in node.layouts]
     return [

@@ -32,6 +32,11 @@ class Window:
         return -(-self.size // self.stride) if self.same else (self.size - self.reach) // self.stride + 1
 
     @property
+    def padded(self) -> bool:
+        """Whether some output reads outside of the input."""
+        return self.pad > 0 or (self.out - 1) * self.stride + self.reach - self.pad > self.size
+
+    @property
     def pad(self) -> int:
         """Positions before the input that the first output reads."""
         return max(0, (self.out - 1) * self.stride + self.reach - self.size) // 2 if self.same else 0
@@ -131,6 +136,21 @@ def checked_weights(node: Node, axis: int) -> np.ndarray:
     if quantization is None or (quantization.scales.size > 1 and quantization.axis != axis):
         node.refuse(f"weights {weights.name} are not quantized per tensor or along axis {axis}", "either of the two")
     return weights.data
+
+
+def shape_of(rows: Window, columns: Window, in_channels: int, out_channels: int) -> ConvShape:
+    """Gather what packings and scratch depend on."""
+    return ConvShape(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        kernel_height=rows.kernel,
+        kernel_width=columns.kernel,
+        in_height=rows.size,
+        in_width=columns.size,
+        out_height=rows.out,
+        out_width=columns.out,
+        padded=rows.padded or columns.padded,
+    )
 
 
 def geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, Field]:

@@ -2,7 +2,7 @@
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-static int8_t add_one(const stapes_nn_add_layer *layer, int32_t a, int32_t b)
+static int8_t stapes_nn_add_one(const stapes_nn_add_layer *layer, int32_t a, int32_t b)
 {
     const int32_t high_a = (a - layer->zero_a) * (1 << 20); /* |.| <= 255 * 2^20 < 2^28 */
     const int32_t high_b = (b - layer->zero_b) * (1 << 20);
@@ -26,7 +26,7 @@ STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t 
                 const int8_t *pa = a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2];
                 const int8_t *pb = b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2];
                 for (l = 0; l < layer->shape[3]; l++) {
-                    *out++ = add_one(layer, *pa, *pb);
+                    *out++ = stapes_nn_add_one(layer, *pa, *pb);
                     pa += layer->step_a[3];
                     pb += layer->step_b[3];
                 }

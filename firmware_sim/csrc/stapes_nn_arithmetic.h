@@ -1,4 +1,4 @@
-/* stapes_nn_arithmetic.h -- the two roundings of the int8 kernels. Apache-2.0. */
+/* stapes_nn_arithmetic.h -- the roundings of the int8 kernels. Apache-2.0. */
 #ifndef STAPES_NN_ARITHMETIC_H
 #define STAPES_NN_ARITHMETIC_H
 
@@ -8,18 +8,39 @@
 #error "stapes needs an arithmetic right shift of negative integers"
 #endif
 
+/* ARMv6-M and ARMv8-M baseline: eight registers for most instructions, products of 32 bits only. */
+#if defined(__thumb__) && !defined(__thumb2__)
+#define STAPES_NN_SMALL_CORE 1
+#else
+#define STAPES_NN_SMALL_CORE 0
+#endif
+
+/* round(x * multiplier / 2^31), halves up. |x| < 2^30;  0 <= multiplier < 2^31;  |result| <= |x|. */
+static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
+{
+#if STAPES_NN_SMALL_CORE
+    /* x = xh 2^16 + xl, multiplier = mh 2^16 + ml: x * multiplier = xh mh 2^32 + (xh ml + xl mh) 2^16 + xl ml */
+    const int32_t xh = x >> 16, mh = multiplier >> 16;                   /* |xh| <= 2^14, mh < 2^15 */
+    const uint32_t xl = (uint32_t)x & 0xffffu, ml = (uint32_t)multiplier & 0xffffu;
+    const int32_t outer = xh * (int32_t)ml + (int32_t)((xl * ml) >> 16); /* [-2^30 + 2^14, 2^30 - 2^14] */
+    const uint32_t middle = (uint32_t)outer + xl * (uint32_t)mh + (1u << 14) + (1u << 30); /* [2^15, 2^32 - 2^16): no wrap */
+    return 2 * xh * mh + (int32_t)(middle >> 15) - (1 << 15);            /* 2 |xh mh| < 2^30 */
+#else
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31); /* |product| < 2^61 */
+#endif
+}
+
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
  * |x| < 2^30 and |x * 2^shift| < 2^31;  0 <= multiplier < 2^31;  -31 <= shift <= 30. */
 static inline int32_t stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
-    const int64_t product = (int64_t)x * multiplier; /* |product| < 2^61 */
     int32_t high;
     if (shift >= 0) {
-        return (int32_t)((product + ((int64_t)1 << (30 - shift))) >> (31 - shift)); /* |result| <= |x * 2^shift| < 2^31 */
+        return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift)); /* <= |x * 2^shift| */
     }
-    high = (int32_t)((product + ((int64_t)1 << 30)) >> 31);       /* |high| <= |x| < 2^30 */
-    high += high >> 31;                                           /* halves below zero go down */
-    return (high + ((int32_t)1 << (-shift - 1))) >> -shift;       /* the sum < 2^30 + 2^30 */
+    high = stapes_nn_multiply_high(x, multiplier);          /* |high| <= |x| < 2^30 */
+    high += high >> 31;                                     /* halves below zero go down */
+    return (high + ((int32_t)1 << (-shift - 1))) >> -shift; /* the sum < 2^30 + 2^30 */
 }
 
 /* round(x * multiplier / 2^shift), halves up. |x| < 2^31;  0 <= multiplier < 2^31;  1 <= shift <= 62.

@@ -4,7 +4,7 @@
 #include "stapes_nn_window.h"
 
 /* The compiler refuses windows that lie wholly outside, so count >= 1; |sum| <= 128 * count < 2^31. */
-static int32_t average(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
+static int32_t stapes_nn_average(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
 {
     const int32_t count = (w->bottom - w->top) * (w->right - w->left);
     int32_t sum = 0;
@@ -27,7 +27,7 @@ STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, con
             for (x = 0; x < layer->out_width; x++) {
                 const stapes_nn_window w = stapes_nn_window_at(layer, y, x);
                 for (channel = 0; channel < layer->channels; channel++) {
-                    *out++ = stapes_nn_clamp(average(layer, in + channel, &w), layer->out_min, layer->out_max);
+                    *out++ = stapes_nn_clamp(stapes_nn_average(layer, in + channel, &w), layer->out_min, layer->out_max);
                 }
             }
         }

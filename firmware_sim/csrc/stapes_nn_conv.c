@@ -1,114 +1,132 @@
 /* stapes_nn_conv.c -- CONV_2D, weights in rows. Apache-2.0.
  *
- * The taps of a pixel are gathered into a patch, unless they already lie in a row (1x1 kernels, or a kernel as wide as the input).
- * Two pixels are multiplied with two channels at a time, so that each byte that is loaded serves twice. */
+ * The taps of two pixels are gathered into rows and multiplied with two channels at a time, so that each byte that is loaded serves
+ * twice. A core with eight registers takes one pixel at a time. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
-#include <string.h>
-
 #include "stapes_nn_arithmetic.h"
+#include "stapes_nn_gather.h"
 
-/* Gather the taps of output pixel (y, x); taps outside of the input read as its zero point. */
-static void conv_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
-{
-    const int32_t channels = layer->in_channels;
-    const int32_t top = y * layer->stride_height - layer->pad_top;
-    const int32_t left = x * layer->stride_width - layer->pad_left;
-    int32_t ky, kx;
-    for (ky = 0; ky < layer->kernel_height; ky++) {
-        const int32_t row = top + ky * layer->dilation_height;
-        for (kx = 0; kx < layer->kernel_width; kx++) {
-            const int32_t column = left + kx * layer->dilation_width;
-            if (row < 0 || row >= layer->in_height || column < 0 || column >= layer->in_width) {
-                memset(patch, layer->in_zero, (size_t)channels);
-            } else {
-                memcpy(patch, in + (row * layer->in_width + column) * channels, (size_t)channels);
-            }
-            patch += channels;
-        }
-    }
-}
-
-static int8_t conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32_t sum)
+static void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32_t sum, int8_t *out)
 {
     const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
-    return stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max); /* |scaled| < 2^31 - 2^8: proved with the sum */
+    out[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max); /* |scaled| < 2^31 - 2^8: proved */
 }
 
-/* One pixel, or two, from patches of `taps` bytes: |sum| < 2^30 at every step of the way, as the compiler proved. */
-static void conv_one_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t taps, int8_t *out)
+/* One pixel from a patch of `taps` bytes: |sum| < 2^30 at every step of the way, as the compiler proved. */
+static void stapes_nn_conv_one_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t taps, int8_t *out)
 {
     const int8_t *row = (const int8_t *)layer->weights;
     int32_t channel, k;
-    for (channel = 0; channel < layer->out_channels; channel++) {
+    for (channel = 0; channel + 1 < layer->out_channels; channel += 2) {
+        const int8_t *row2 = row + taps;
+        int32_t sum = 0, sum2 = 0;
+        for (k = taps - 1; k >= 0; k--) {
+            const int32_t a = patch[k];
+            sum += a * row[k];
+            sum2 += a * row2[k];
+        }
+        row = row2 + taps;
+        stapes_nn_conv_finish(layer, channel, sum + layer->bias[channel], out);
+        stapes_nn_conv_finish(layer, channel + 1, sum2 + layer->bias[channel + 1], out);
+    }
+    if (channel < layer->out_channels) {
         int32_t sum = layer->bias[channel];
         for (k = 0; k < taps; k++) {
-            sum += row[k] * patch[k];
+            sum += patch[k] * row[k];
         }
-        row += taps;
-        out[channel] = conv_finish(layer, channel, sum);
+        stapes_nn_conv_finish(layer, channel, sum, out);
     }
 }
 
-static void conv_two_pixels(const stapes_nn_conv_layer *layer, const int8_t *patch, const int8_t *patch2, int32_t taps, int8_t *out)
+#if !STAPES_NN_SMALL_CORE
+
+#define STAPES_NN_CONV_TAP(k)                                      \
+    {                                                              \
+        const int32_t a = patch[k], b = patch2[k];                 \
+        const int32_t w = row[k], w2 = row2[k];                    \
+        sum00 += a * w;                                            \
+        sum01 += a * w2;                                           \
+        sum10 += b * w;                                            \
+        sum11 += b * w2;                                           \
+    }
+
+/* Two pixels from patches that lie one after the other. */
+static void stapes_nn_conv_two_pixels(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t taps, int8_t *out)
 {
     const int8_t *row = (const int8_t *)layer->weights;
     const int32_t channels = layer->out_channels;
-    int32_t channel, k;
+    int32_t channel, left;
     for (channel = 0; channel + 1 < channels; channel += 2) {
-        const int8_t *row2 = row + taps;
+        const int8_t *patch = patches, *patch2 = patches + taps, *row2 = row + taps;
         int32_t sum00 = layer->bias[channel], sum01 = layer->bias[channel + 1];
         int32_t sum10 = sum00, sum11 = sum01;
-        for (k = 0; k < taps; k++) {
-            const int32_t a = patch[k], b = patch2[k], w = row[k], w2 = row2[k];
-            sum00 += a * w;
-            sum01 += a * w2;
-            sum10 += b * w;
-            sum11 += b * w2;
+        for (left = taps; left >= 8; left -= 8) {
+            STAPES_NN_CONV_TAP(0)
+            STAPES_NN_CONV_TAP(1)
+            STAPES_NN_CONV_TAP(2)
+            STAPES_NN_CONV_TAP(3)
+            STAPES_NN_CONV_TAP(4)
+            STAPES_NN_CONV_TAP(5)
+            STAPES_NN_CONV_TAP(6)
+            STAPES_NN_CONV_TAP(7)
+            patch += 8;
+            patch2 += 8;
+            row += 8;
+            row2 += 8;
         }
-        row = row2 + taps;
-        out[channel] = conv_finish(layer, channel, sum00);
-        out[channel + 1] = conv_finish(layer, channel + 1, sum01);
-        out[channels + channel] = conv_finish(layer, channel, sum10);
-        out[channels + channel + 1] = conv_finish(layer, channel + 1, sum11);
+        for (; left > 0; left--) {
+            STAPES_NN_CONV_TAP(0)
+            patch++;
+            patch2++;
+            row++;
+            row2++;
+        }
+        row = row2;
+        stapes_nn_conv_finish(layer, channel, sum00, out);
+        stapes_nn_conv_finish(layer, channel + 1, sum01, out);
+        stapes_nn_conv_finish(layer, channel, sum10, out + channels);
+        stapes_nn_conv_finish(layer, channel + 1, sum11, out + channels);
     }
     if (channel < channels) {
-        int32_t sum0 = layer->bias[channel], sum1 = sum0;
-        for (k = 0; k < taps; k++) {
-            sum0 += patch[k] * row[k];
-            sum1 += patch2[k] * row[k];
+        int32_t sum = layer->bias[channel], sum2 = sum;
+        for (left = 0; left < taps; left++) {
+            sum += patches[left] * row[left];
+            sum2 += patches[taps + left] * row[left];
         }
-        out[channel] = conv_finish(layer, channel, sum0);
-        out[channels + channel] = conv_finish(layer, channel, sum1);
+        stapes_nn_conv_finish(layer, channel, sum, out);
+        stapes_nn_conv_finish(layer, channel, sum2, out + channels);
     }
 }
+
+#endif
 
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
-    const int32_t pixels = layer->out_height * layer->out_width;
-    int32_t batch, pixel, y, x;
+    int32_t batch, y, x, waiting = 0;
     for (batch = 0; batch < layer->batches; batch++) {
-        y = 0;
-        x = 0;
-        for (pixel = 0; pixel < pixels; pixel += 2) {
-            const int32_t pair = pixel + 1 < pixels ? 2 : 1;
-            int32_t i;
-            for (i = 0; i < pair; i++) {
-                conv_gather(layer, in, y, x, scratch + i * taps);
-                if (++x == layer->out_width) {
-                    x = 0;
-                    y++;
+        for (y = 0; y < layer->out_height; y++) {
+            for (x = 0; x < layer->out_width; x++) {
+                stapes_nn_gather(layer, in, y, x, scratch + waiting * taps);
+#if STAPES_NN_SMALL_CORE
+                stapes_nn_conv_one_pixel(layer, scratch, taps, out);
+                out += layer->out_channels;
+#else
+                if (++waiting == 2) {
+                    stapes_nn_conv_two_pixels(layer, scratch, taps, out);
+                    out += 2 * layer->out_channels;
+                    waiting = 0;
                 }
+#endif
             }
-            if (pair == 2) {
-                conv_two_pixels(layer, scratch, scratch + taps, taps, out);
-            } else {
-                conv_one_pixel(layer, scratch, taps, out);
-            }
-            out += pair * layer->out_channels;
+        }
+        if (waiting) {
+            stapes_nn_conv_one_pixel(layer, scratch, taps, out);
+            out += layer->out_channels;
+            waiting = 0;
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
     }

@@ -3,7 +3,7 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_window.h"
 
-static int32_t maximum(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
+static int32_t stapes_nn_maximum(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
 {
     int32_t most = -128;
     int32_t row, column;
@@ -27,7 +27,7 @@ STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const i
             for (x = 0; x < layer->out_width; x++) {
                 const stapes_nn_window w = stapes_nn_window_at(layer, y, x);
                 for (channel = 0; channel < layer->channels; channel++) {
-                    *out++ = stapes_nn_clamp(maximum(layer, in + channel, &w), layer->out_min, layer->out_max);
+                    *out++ = stapes_nn_clamp(stapes_nn_maximum(layer, in + channel, &w), layer->out_min, layer->out_max);
                 }
             }
         }

@@ -3,7 +3,7 @@
 #include "stapes_nn_arithmetic.h"
 
 /* |sum| <= 256 * elements < 2^30: the compiler refuses larger means. */
-static int32_t mean_sum(const stapes_nn_mean_layer *layer, const int8_t *in)
+static int32_t stapes_nn_mean_sum(const stapes_nn_mean_layer *layer, const int8_t *in)
 {
     int32_t sum = layer->bias;
     int32_t i, j, k, l;
@@ -30,7 +30,7 @@ STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_
                 for (l = 0; l < layer->kept[3]; l++) {
                     const int8_t *first = in + i * layer->kept_step[0] + j * layer->kept_step[1] + k * layer->kept_step[2] +
                                           l * layer->kept_step[3];
-                    const int32_t scaled = stapes_nn_round_twice(mean_sum(layer, first), layer->multiplier, layer->shift);
+                    const int32_t scaled = stapes_nn_round_twice(stapes_nn_mean_sum(layer, first), layer->multiplier, layer->shift);
                     *out++ = stapes_nn_clamp(scaled + layer->out_zero, -128, 127);
                 }
             }

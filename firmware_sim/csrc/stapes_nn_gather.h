@@ -1,0 +1,39 @@
+/* stapes_nn_gather.h -- the taps of one output pixel as one row. Apache-2.0. */
+#ifndef STAPES_NN_GATHER_H
+#define STAPES_NN_GATHER_H
+
+#include <string.h>
+
+#include "stapes_nn.h"
+
+/* Copy the taps of output pixel (y, x) to kernel_height * kernel_width * in_channels bytes; taps outside of the input read as its
+ * zero point. */
+static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
+{
+    const int32_t channels = layer->in_channels;
+    const int32_t top = y * layer->stride_height - layer->pad_top;
+    const int32_t left = x * layer->stride_width - layer->pad_left;
+    const int32_t right = left + (layer->kernel_width - 1) * layer->dilation_width;
+    const int joined = layer->dilation_width == 1 && left >= 0 && right < layer->in_width;
+    int32_t ky, kx;
+    for (ky = 0; ky < layer->kernel_height; ky++) {
+        const int32_t row = top + ky * layer->dilation_height;
+        const int inside = row >= 0 && row < layer->in_height;
+        if (inside && joined) {
+            memcpy(patch, in + (row * layer->in_width + left) * channels, (size_t)(layer->kernel_width * channels));
+            patch += layer->kernel_width * channels;
+            continue;
+        }
+        for (kx = 0; kx < layer->kernel_width; kx++) {
+            const int32_t column = left + kx * layer->dilation_width;
+            if (inside && column >= 0 && column < layer->in_width) {
+                memcpy(patch, in + (row * layer->in_width + column) * channels, (size_t)channels);
+            } else {
+                memset(patch, layer->in_zero, (size_t)channels);
+            }
+            patch += channels;
+        }
+    }
+}
+
+#endif
