@@ -93,7 +93,7 @@ DSP = Layout(
     depthwise=_as_stored,
     dense=_as_stored,
     conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 16 * _groups(shape.taps) + 2 * shape.taps,
-    depthwise_scratch=lambda shape: 0,
+    depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
     dense_scratch=lambda in_size, out_size: 0,
     conv_tile=Tile(2, rereads=False),
     depthwise_tile=Tile(1, rereads=True),
