@@ -5,12 +5,14 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ModelError
 
+EXPORT_LAYOUTS = ("single-file", "cmake", "arduino", "platformio", "zephyr", "esp-idf")
 COMPILE_TARGETS = ("any", "portable", "cortex-m", "helium", "host")
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
     _add_compile(commands)
+    _add_export(commands)
 
 
 def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,3 +67,26 @@ def _compile(arguments: argparse.Namespace) -> None:
         print("\n" + plan_text(report.plan, report.steps))
         (arguments.out / "plan.svg").write_text(plan_svg(report.plan, report.steps))
     print(f"\nwrote {', '.join(report.files)} to {arguments.out}")
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "export",
+        help="a detector as a C library for a build system",
+        description="Write the C of a whole detector (frontend, model, events, loop) with a README, a porting note,\n"
+        "an example for a microphone and a self-test, in the layout that a build system expects.",
+        epilog="example:\n  stapes export dogs.stapes --as arduino --out dogs",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, help="detector folder")
+    parser.add_argument("--as", dest="layout", choices=EXPORT_LAYOUTS, required=True, help="the layout")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; must not exist")
+    parser.add_argument("--force", action="store_true", help="replace an exported library that stands there")
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from stapes.convert.export.command import export
+
+    files = export(arguments.detector, arguments.layout, arguments.out, force=arguments.force)
+    print("\n".join(str(arguments.out / file) for file in files))

@@ -144,20 +144,20 @@ def _source(folder: DetectorFolder, name: str) -> str:
 
 #include <stddef.h>
 
-static const uint32_t tables[{len(words)}];
-static const stapes_event_config event_configs[{upper}_CLASSES];
+static const uint32_t {name}_tables[{len(words)}];
+static const stapes_event_config {name}_event_configs[{upper}_CLASSES];
 
-static const stapes_event_setup event_setup = {{
-    .configs = event_configs,
+static const stapes_event_setup {name}_event_setup = {{
+    .configs = {name}_event_configs,
     .n_classes = {upper}_CLASSES,
     .step_samples = {clock.step_samples},
     .origin_samples = {clock.origin_samples},
     .target_delay_steps = {clock.target_delay_steps},
 }};
 
-static const stapes_detector_setup setup = {{
-    .tables = (const stapes_frontend_tables *)(const void *)tables,
-    .events = &event_setup,
+static const stapes_detector_setup {name}_setup = {{
+    .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
+    .events = &{name}_event_setup,
     .ring_samples = {ring_samples(folder)},
     .frames_per_step = {folder.frames_per_step},
 }};
@@ -168,8 +168,8 @@ int32_t {name}_start({name}_detector_t *self)
         self->ring, self->frame, self->work, self->features, self->scores, self->classes, &self->model,
     }};
 
-    stapes_detector_init(&self->core, &setup, &memory);
-    return stapes_frontend_init(setup.tables, sizeof tables);
+    stapes_detector_init(&self->core, &{name}_setup, &memory);
+    return stapes_frontend_init({name}_setup.tables, sizeof {name}_tables);
 }}
 
 void stapes_model_reset(void *model)
@@ -186,12 +186,12 @@ const char *const {name}_labels[{upper}_CLASSES] = {{
 {labels}
 }};
 
-static const stapes_event_config event_configs[{upper}_CLASSES] = {{
+static const stapes_event_config {name}_event_configs[{upper}_CLASSES] = {{
 {configs}
 }};
 
 /* Of frontend.bin: little endian. */
-static const uint32_t tables[{len(words)}] = {{
+static const uint32_t {name}_tables[{len(words)}] = {{
 {_lines(f"0x{word:08x}" for word in words)}
 }};
 """
@@ -211,7 +211,7 @@ def _c_string(text: str) -> str:
 
 
 def _in_comment(text: str) -> str:
-    return text.replace("*/", "* /").replace("\n", " ")
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
 
 
 def _lines(values: Iterable[str]) -> str:

@@ -109,3 +109,14 @@ void stapes_answer(stapes_detector *self, stapes_event *out, uint32_t samples, u
     hear_sound(self, out, samples, answers);
     decode_scores(self, out, steps, answers);
 }
+
+int32_t stapes_compare_answers(const stapes_answers *found, const stapes_answers *expected)
+{
+    if (found->features_crc32 != expected->features_crc32) {
+        return STAPES_SELFTEST_FEATURES;
+    }
+    if (found->scores_crc32 != expected->scores_crc32) {
+        return STAPES_SELFTEST_SCORES;
+    }
+    return found->events_crc32 == expected->events_crc32 ? STAPES_SELFTEST_OK : STAPES_SELFTEST_EVENTS;
+}

@@ -1,0 +1,159 @@
+"""The C of a whole detector, its self-test, and what it costs: what every layout is made from."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from stapes.convert.compile import compile_model
+from stapes.firmware_sim.detector_c import CSRC, detector_c
+from stapes.firmware_sim.emulator import find_tool
+from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.known_answers import SCORE_STEPS, sound_samples
+from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.firmware_sim.simulation import build_detector
+from stapes.runtime.firmware_cost import Cost, cost_of
+from stapes.runtime.simulate import board_named
+from stapes.runtime.verify import reference_answers
+
+MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
+_OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Library:
+    """A detector's C as texts by file name; no file needs a folder of its own."""
+
+    name: str
+    version: str
+    folder: DetectorFolder
+    sources: dict[str, str]
+    headers: dict[str, str]
+    costs: dict[str, Cost]  # by board; empty where no cross compiler or emulator is installed
+
+    @property
+    def upper(self) -> str:
+        """What the names of macros begin with."""
+        return self.name.upper()
+
+    @property
+    def classes(self) -> str:
+        """The labels for people."""
+        return ", ".join(self.folder.classes)
+
+
+def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
+    """Generate and collect everything; single_file: the model's kernels inside of its source, static.
+
+    Raises ModelError and ConfigError as compile_model does, DetectorFolderError as read_folder does.
+    """
+    with tempfile.TemporaryDirectory(prefix="stapes-export-") as scratch:
+        copy = Path(scratch) / "copy.stapes"
+        shutil.copytree(path, copy, ignore=shutil.ignore_patterns("c", "training"))
+        folder = read_folder(copy)
+        compile_model(folder.model, copy / "c", name, single_file=single_file)
+        code = detector_c(folder, Path(scratch) / "generated")
+        texts = {source.name: source.read_text() for source in code.sources} | selftest(folder, name)
+        costs = _costs(folder, Path(scratch))
+        texts |= _headers(texts, [copy / "c", Path(scratch) / "generated", CSRC])
+    return Library(
+        name=name,
+        version=version("stapes"),
+        folder=read_folder(path),
+        sources={file: text for file, text in sorted(texts.items()) if file.endswith(".c")},
+        headers={file: text for file, text in sorted(texts.items()) if file.endswith(".h")},
+        costs=costs,
+    )
+
+
+def selftest(folder: DetectorFolder, name: str) -> dict[str, str]:
+    """NAME_selftest.h and .c: the known answers, and stapes_selftest()."""
+    samples = sound_samples(folder)
+    answers = reference_answers(folder, samples)
+    guard = f"{name.upper()}_SELFTEST_H"
+    header = f"""/* {name}_selftest.h -- written by stapes {version("stapes")}; regenerate, do not edit. */
+#ifndef {guard}
+#define {guard}
+
+#include "{name}_detector.h"
+#include "stapes_selftest.h"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+/* Hear {samples / folder.frontend.sample_rate_hz:.2f} s of a sound that is made here, and compare with the answers of
+ * LiteRT's reference kernels. Returns STAPES_SELFTEST_OK or what differs; call {name}_start() afterwards. */
+int32_t stapes_selftest({name}_detector_t *detector);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+    source = f"""/* {name}_selftest.c -- written by stapes {version("stapes")}; regenerate, do not edit. */
+#include "{name}_selftest.h"
+
+int32_t stapes_selftest({name}_detector_t *detector)
+{{
+    static const stapes_answers expected = {{
+        .features_crc32 = 0x{answers.features_crc32:08x}u,
+        .scores_crc32 = 0x{answers.scores_crc32:08x}u,
+        .events_crc32 = 0x{answers.events_crc32:08x}u,
+    }};
+    stapes_event events[{name.upper()}_EVENTS_MAX];
+    stapes_answers found;
+
+    if ({name}_start(detector) != STAPES_FRONTEND_OK) {{
+        return STAPES_SELFTEST_TABLES;
+    }}
+    stapes_answer(&detector->core, events, {samples}, {SCORE_STEPS}, &found);
+    return stapes_compare_answers(&found, &expected);
+}}
+"""
+    return {f"{name}_selftest.h": header, f"{name}_selftest.c": source}
+
+
+def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
+    """Headers that the texts include, directly or not, from the first folder that has them."""
+    found: dict[str, str] = {}
+    waiting = [name for text in texts.values() for name in _OWN_INCLUDE.findall(text)]
+    while waiting:
+        name = waiting.pop()
+        if name not in texts and name not in found and name != "stapes_board.h":
+            found[name] = next(folder / name for folder in folders if (folder / name).exists()).read_text()
+            waiting += _OWN_INCLUDE.findall(found[name])
+    return found
+
+
+def _costs(folder: DetectorFolder, out: Path) -> dict[str, Cost]:
+    pcm = selftest_pcm(sound_samples(folder))
+    costs = {}
+    for name in MEASURED_BOARDS:
+        board = board_named(name)
+        try:
+            for tool in (board.emulator, f"{board.tool_prefix}gcc"):
+                find_tool(tool)
+        except ToolchainError:
+            continue
+        built = build_detector(folder, board, out)
+        costs[name] = cost_of(built, built.hear(pcm))
+    return costs
+
+
+def inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
+    """Put own headers in the place of their #include, each only once."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in headers:
+            return match[0]
+        if match[1] in seen:
+            return ""
+        seen.add(match[1])
+        return inlined(headers[match[1]], headers, seen)
+
+    return _OWN_INCLUDE.sub(replace, text)

@@ -1,0 +1,68 @@
+"""The README of an exported library: what it hears, what it costs, how to port it, how to prove it."""
+
+from stapes.convert.export.library import Library
+from stapes.firmware_sim.emulator import BOARDS
+
+
+def readme(library: Library, usage: str, checked: str) -> str:
+    """Markdown; `usage` says how this layout is built, `checked` how far this layout itself was tested."""
+    frontend, name = library.folder.frontend, library.name
+    return f"""# {name}
+
+A detector of {library.classes}, made by stapes {library.version}. C99, no heap, no floating point; it includes
+no more than `<stdint.h>`, `<stddef.h>`, `<string.h>`. It takes int16 samples at {frontend.sample_rate_hz} Hz, mono.
+
+{usage}
+
+## Cost
+
+{_cost_table(library)}
+
+## Porting
+
+Two functions are called from two places; everything else is yours.
+
+- `stapes_push(&detector.core, samples, n)`, from the interrupt of the DMA or I2S, or from a task that reads: copies
+  samples into the ring and never waits; what does not fit is dropped and counted. Push at most a hop at a time, which
+  is {frontend.hop_samples} samples.
+- `n = stapes_poll(&detector.core, events)`, from the main loop: does the work of one frame at most, writes up to
+  `{library.upper}_EVENTS_MAX` events, and returns `STAPES_IDLE` when it needs more samples.
+
+All memory is one `static {name}_detector_t detector;`, and `{name}_start(&detector)` stands before the first sample.
+One context may push and one other poll, interrupts stay on.
+
+- An event comes twice: `STAPES_EVENT_ANNOUNCED` once it is certain, `STAPES_EVENT_COMPLETED` when its offset is known.
+  `{name}_labels[event.class_index]` is its name; `onset_sample` and `offset_sample` count from the first sample, delays
+  of the model are already subtracted, and the clock goes on over lost samples.
+- Where the loop is too slow, the newest samples are lost: `detector.core.overruns`, `detector.core.samples_lost`.
+- At the end of a stream: stop the microphone, call `stapes_poll` until idle, then `stapes_finish` until it returns 0.
+
+## Proof
+
+`stapes_selftest(&detector)` needs no audio: it makes a sound with integers, and compares checksums of features and
+scores, and the events of made-up scores, with what LiteRT's reference kernels gave where the detector was trained. Run
+it on your board first; `STAPES_SELFTEST_OK` (0) means that the board hears the same, bit by bit.
+
+{checked}
+"""
+
+
+def _cost_table(library: Library) -> str:
+    if not library.costs:
+        return "Not measured: no cross compiler and emulator were installed where this was exported."
+    rows = [
+        f"| {BOARDS[board].core} | {cost.flash_bytes:,} | {cost.ram_bytes:,} | {cost.mean_per_hop:,.0f} | "
+        f"{cost.worst_hop:,} | {cost.per_second / 1e6:.2f} |"
+        for board, cost in library.costs.items()
+    ]
+    head = "| core | flash, bytes | RAM with stack, bytes | instructions per hop | worst hop | million instructions/s |"
+    return "\n".join(
+        [
+            head,
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            "Counted under QEMU with gcc -O2, over the sound of the self-test. Instructions are not cycles: multiply "
+            "by the cycles an instruction of your core and flash.",
+        ]
+    )

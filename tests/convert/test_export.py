@@ -1,0 +1,202 @@
+"""Exported libraries: built as their users would build them, with their self-test as the referee."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stapes.convert.export.command import export
+from stapes.convert.export.layouts import LAYOUTS
+from stapes.convert.export.library import Library, gather
+from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.emulator import build_firmware, run
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.main import main
+
+STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+MACHINES = ["host", "cortex-m4", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cortex-m0", "riscv32"))]
+
+
+@pytest.fixture(scope="module")
+def libraries(compiled_detector: Path) -> dict[bool, Library]:
+    """The same detector with its kernels beside its source, and inside of it."""
+    return {single: gather(compiled_detector, "tiny", single_file=single) for single in (False, True)}
+
+
+@pytest.fixture(params=list(LAYOUTS))
+def layout(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def write(libraries: dict[bool, Library], layout: str, out: Path) -> Path:
+    for path, text in LAYOUTS[layout].files(libraries[LAYOUTS[layout].single_file]).items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text(text)
+    return out
+
+
+def library_sources(root: Path, layout: str) -> list[Path]:
+    return [root / "tiny_single.c"] if layout == "single-file" else sorted((root / "src").glob("*.c"))
+
+
+def selftest_program(root: Path, layout: str) -> Path:
+    """The layout's own program, or three lines where it has none."""
+    own = {"single-file": root / "selftest.c", "cmake": root / "examples" / "selftest.c"}
+    if layout in own:
+        return own[layout]
+    program = root / "selftest.c"
+    program.write_text(
+        '#include "tiny_selftest.h"\nstatic tiny_detector_t detector;\n'
+        "int main(void) { return (int)stapes_selftest(&detector); }\n"
+    )
+    return program
+
+
+def selftest_exit_code(root: Path, layout: str, machine: str) -> int:
+    headers = root / ("src" if layout == "arduino" else "include")
+    sources = [*library_sources(root, layout), selftest_program(root, layout)]
+    if machine == "host":
+        program = root / "selftest"
+        subprocess.run(["cc", *STRICT, f"-I{root}", f"-I{headers}", *sources, "-o", program], check=True)
+        return subprocess.run([program]).returncode
+    firmware = build_firmware(
+        BOARDS[machine], sources, root / "selftest.elf", include_dirs=[root, headers], flags=STRICT
+    )
+    return run(firmware, count=False).exit_code
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("layout", ["single-file", "cmake", "arduino"])
+def test_selftest_of_a_strict_build(libraries: dict[bool, Library], tmp_path: Path, layout: str, machine: str) -> None:
+    """No warning anywhere, and the answers of LiteRT's reference kernels."""
+    assert selftest_exit_code(write(libraries, layout, tmp_path), layout, machine) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "instead", "code"),
+    [
+        (r"0x45465453", "0x45465454", 1),  # the tables' magic number
+        (r"(tiny_tables\[\d+\] = \{(?:\s*0x\w{8},){100}\s*)0x\w{8}", r"\g<1>0x00000000", 2),  # of the window
+        (r"162560, 162560", "162560, 162999", 3),  # a bias
+        (r"\.merge_gap_steps = 2", ".merge_gap_steps = 3", 4),
+    ],
+)
+def test_selftest_names_what_is_wrong(
+    libraries: dict[bool, Library], tmp_path: Path, text: str, instead: str, code: int
+) -> None:
+    root = write(libraries, "single-file", tmp_path)
+    source = root / "tiny_single.c"
+    bent, count = re.subn(text, instead, source.read_text(), count=1)
+    assert count == 1
+    source.write_text(bent)
+    assert selftest_exit_code(root, "single-file", "host") == code
+
+
+def test_cmake_builds_and_tests_itself(libraries: dict[bool, Library], tmp_path: Path) -> None:
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    root = write(libraries, "cmake", tmp_path)
+    subprocess.run(["cmake", "-S", root, "-B", root / "build"], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", root / "build"], check=True, capture_output=True)
+    done = subprocess.run(["ctest", "--test-dir", root / "build"], check=True, capture_output=True, text=True)
+    assert "100% tests passed, 0 tests failed out of 1" in done.stdout
+
+
+def test_desktop_example_finds_the_runtimes_events(
+    libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path
+) -> None:
+    from tiny_detector import noise_bursts
+
+    from stapes.runtime.detector import Detector
+
+    root = write(libraries, "cmake", tmp_path)
+    program = root / "listen"
+    sources = [*library_sources(root, "cmake"), root / "examples" / "listen.c"]
+    subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", *sources, "-o", program], check=True)
+    pcm = noise_bursts(2.0, [(0.5, 0.9, "hiss"), (1.2, 1.6, "rumble")])
+    heard = subprocess.run([program], input=pcm.astype("<i2").tobytes(), capture_output=True, check=True).stdout
+    expected = Detector.load(compiled_detector, engine="litert").detect(pcm)
+    assert len(expected) == 2
+    assert heard.decode().splitlines() == [f"{e.onset:.3f}\t{e.offset:.3f}\t{e.label}" for e in expected]
+
+
+def test_microphone_examples_compile(libraries: dict[bool, Library], tmp_path: Path) -> None:
+    """The one for any board as it is; the sketch as C++, with stand-ins of Arduino's headers."""
+    root = write(libraries, "cmake", tmp_path / "cmake")
+    example = root / "examples" / "microphone.c"
+    subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", "-c", example, "-o", root / "m.o"], check=True)
+    root = write(libraries, "arduino", tmp_path / "arduino")
+    (root / "PDM.h").write_text(
+        "#include <stddef.h>\n"
+        "struct { int available(); int read(void *, size_t); void onReceive(void (*)()); int begin(int, int); } PDM;\n"
+        "struct { void begin(long); void print(const char *); void print(double, int); void println(const char *);\n"
+        "         void println(long); } Serial;\n"
+    )
+    sketch = root / "examples" / "ListenMicrophone" / "ListenMicrophone.ino"
+    subprocess.run(["g++", "-x", "c++", "-fsyntax-only", f"-I{root}", f"-I{root / 'src'}", sketch], check=True)
+
+
+def test_every_layout_is_complete_and_without_leftovers(
+    libraries: dict[bool, Library], layout: str, tmp_path: Path
+) -> None:
+    root = write(libraries, layout, tmp_path)
+    texts = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert "stapes_selftest(&detector)" in texts["README.md"]
+    assert "| Cortex-M4 | " in texts["README.md"]
+    everything = "\n".join(texts.values())
+    assert str(Path.home()) not in everything
+    assert "/tmp/" not in everything
+    own = set(re.findall(r'#include "([^"]+)"', everything)) - {
+        "stapes_board.h",
+        "driver/i2s_pdm.h",
+        "freertos/FreeRTOS.h",
+    }
+    assert own <= {Path(path).name for path in texts}
+    for path in texts:  # files that a build description names exist
+        if Path(path).name == "CMakeLists.txt":
+            for named in re.findall(r"^\s+\"?((?:\.\./)?(?:src|examples)/[\w.]+\.c)\"?$", texts[path], re.M):
+                assert (root / path).parent.joinpath(named).resolve().is_file()
+
+
+def test_descriptions_have_what_their_schemas_require(libraries: dict[bool, Library]) -> None:
+    files = {name: LAYOUTS[name].files(libraries[LAYOUTS[name].single_file]) for name in LAYOUTS}
+    properties = dict(line.split("=", 1) for line in files["arduino"]["library.properties"].splitlines())
+    assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url"} <= set(properties)
+    assert properties["category"] == "Signal Input/Output"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", properties["version"])
+    manifest = json.loads(files["platformio"]["library.json"])
+    assert {"name", "version", "description", "frameworks", "platforms"} <= set(manifest)
+    assert set(manifest["headers"]) <= {Path(path).name for path in files["platformio"]}
+    module = files["zephyr"]["zephyr/module.yml"]
+    assert module == "name: tiny\nbuild:\n  cmake: zephyr\n  kconfig: zephyr/Kconfig\n"
+    assert {"zephyr/CMakeLists.txt", "zephyr/Kconfig"} <= set(files["zephyr"])
+    assert "config TINY\n\tbool " in files["zephyr"]["zephyr/Kconfig"]
+    component = files["esp-idf"]["idf_component.yml"]
+    assert re.search(r'^version: "\d+\.\d+\.\d+"$', component, re.M)
+    assert 'dependencies:\n  idf: ">=' in component
+    assert files["esp-idf"]["CMakeLists.txt"].startswith("idf_component_register(\n    SRCS\n")
+
+
+def test_export_refuses_and_replaces(
+    compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
+    out = tmp_path / "library"
+    words = ["export", str(compiled_detector), "--as", "single-file", "--out", str(out)]
+    assert main(words) == 0
+    assert f"{out}/tiny_single.c" in capsys.readouterr().out.splitlines()
+    assert "Not measured" in (out / "README.md").read_text()
+    assert main(words) == 1
+    assert "exists already" in capsys.readouterr().err
+    (out / "old").write_text("")
+    assert main([*words, "--force"]) == 0
+    assert not (out / "old").exists()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("")
+    with pytest.raises(OutputError, match="is no exported library"):
+        export(compiled_detector, "cmake", mine, force=True)
+    assert (mine / "thesis.txt").exists()
