@@ -79,12 +79,12 @@ def _add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "labels",
         help="label files of one format as another",
-        description="Convert labels between Audacity, DCASE, CSV, Raven and Label Studio.",
+        description="Convert labels between Audacity, DCASE, CSV, Raven, Label Studio, ELAN and JAMS.",
         epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    formats = ("audacity", "dcase", "csv", "raven", "labelstudio")
+    formats = ("audacity", "dcase", "csv", "raven", "labelstudio", "elan", "jams")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
     parser.add_argument("--from", dest="source", choices=formats, help="default: as each file looks")
     parser.add_argument("--to", dest="target", choices=formats, default="dcase", help="default: %(default)s")

@@ -6,7 +6,9 @@ A reader returns what a file says; a writer returns the text of a file. Times ar
 from stapes.runtime.labels.annotation import MAX_LABEL_BYTES, Annotation, duplicates, overlapping
 from stapes.runtime.labels.audacity import read_audacity, write_audacity
 from stapes.runtime.labels.dcase import read_dcase, write_csv, write_dcase
+from stapes.runtime.labels.elan import read_elan, write_elan
 from stapes.runtime.labels.events import EVENT_FORMATS, EventFormat
+from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
 from stapes.runtime.labels.raven import read_raven, write_raven
 
@@ -19,11 +21,15 @@ __all__ = [
     "overlapping",
     "read_audacity",
     "read_dcase",
+    "read_elan",
+    "read_jams",
     "read_labelstudio",
     "read_raven",
     "write_audacity",
     "write_csv",
     "write_dcase",
+    "write_elan",
+    "write_jams",
     "write_labelstudio",
     "write_raven",
 ]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import LabelError, StapesError
@@ -142,6 +142,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         read_audacity(tmp_path / "none.txt")
 
 
+@settings(deadline=None)
 @given(st.lists(annotations))
 def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     path = tmp_path_factory.mktemp("labels", numbered=True) / "a.txt"
@@ -152,6 +153,7 @@ def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, written: 
 names = labels.filter(bool)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, st.lists(annotations, max_size=5), max_size=5))
 def test_dcase_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     """Event-free recordings stay in the table: `annotated and empty` is not `not annotated`."""

@@ -4,16 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import LabelError, StapesError
 from stapes.runtime.labels import (
     Annotation,
     read_dcase,
+    read_elan,
+    read_jams,
     read_labelstudio,
     read_raven,
     write_csv,
+    write_elan,
+    write_jams,
     write_labelstudio,
     write_raven,
 )
@@ -45,18 +49,21 @@ def _file(folder: Path, text: str, name: str = "x.Table.1.selections.txt") -> Pa
     return path
 
 
+@settings(deadline=None)
 @given(events)
 def test_raven_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_raven(written))
     assert read_raven(path) == {"x": written}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, events, max_size=4))
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_csv(written), "x.csv")
     assert read_dcase(path) == written
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, events, max_size=4))
 def test_labelstudio_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     """What it cannot keep is a region twice: with several channels that is how a stereo region looks."""
@@ -275,3 +282,71 @@ def test_update_needs_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for words in ([], ["--out", str(tmp_path / "none.tsv")], ["--out", str(track), "--to", "audacity"]):
         assert main(["labels", str(track), "--update", *words]) == 1
         assert "--update changes a table that exists" in capsys.readouterr().err
+
+
+@settings(deadline=None)
+@given(events)
+def test_jams_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
+    path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_jams(written), "x.jams")
+    assert read_jams(path) == {"x": _sorted(written)}
+
+
+@settings(deadline=None)
+@given(events)
+def test_elan_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
+    """Times are kept to the millisecond; inner runs of blanks become one, and no text takes the name of the tier."""
+    path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_elan(written), "x.eaf")
+    kept = [
+        Annotation(round(e.onset * 1000) / 1000, round(e.offset * 1000) / 1000, " ".join(e.label.split()) or "events")
+        for e in written
+    ]
+    assert read_elan(path) == {"x": _sorted(kept)}
+
+
+EAF = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT><HEADER><MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/x/hall.wav"/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="500"/><TIME_SLOT TIME_SLOT_ID="b" TIME_VALUE="250"/>
+<TIME_SLOT TIME_SLOT_ID="c"/></TIME_ORDER>
+<TIER TIER_ID="dog"><ANNOTATION>
+<ALIGNABLE_ANNOTATION TIME_SLOT_REF1="b" TIME_SLOT_REF2="a"><ANNOTATION_VALUE></ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>
+</ANNOTATION><ANNOTATION>
+<ALIGNABLE_ANNOTATION TIME_SLOT_REF1="a" TIME_SLOT_REF2="b"><ANNOTATION_VALUE>x</ANNOTATION_VALUE>
+</ALIGNABLE_ANNOTATION>
+</ANNOTATION><ANNOTATION>
+<ALIGNABLE_ANNOTATION TIME_SLOT_REF1="a" TIME_SLOT_REF2="c"><ANNOTATION_VALUE>x</ANNOTATION_VALUE>
+</ALIGNABLE_ANNOTATION>
+</ANNOTATION></TIER></ANNOTATION_DOCUMENT>"""
+
+
+def test_elan_takes_the_tier_for_a_label_and_names_bad_annotations_by_line(tmp_path: Path) -> None:
+    path = _file(tmp_path, EAF, "x.eaf")
+    collected: list[StapesError] = []
+    assert read_elan(path, collected) == {"hall.wav": [Annotation(0.25, 0.5, "dog")]}
+    assert [str(error).split(";")[0] for error in collected] == [
+        f"{path}:8: onset 0.5 s is after offset 0.25 s",
+        f"{path}:11: the annotation has no time (slot 'c')",
+    ]
+    with pytest.raises(LabelError, match=r"x\.eaf:1: is not ELAN's XML"):
+        read_elan(_file(tmp_path, "0\t1\tpop\n", "x.eaf"))
+
+
+def test_jams_reads_scaper_and_names_bad_observations_by_line(tmp_path: Path) -> None:
+    observations = [
+        {"time": 1.5, "duration": 0.5, "value": {"label": "dog", "role": "foreground"}, "confidence": 1},
+        {"time": 0.0, "duration": 9.0, "value": {"label": "park", "role": "background"}, "confidence": 1},
+        {"time": 0.5, "duration": 0.1, "value": 4, "confidence": None},
+        {"time": -1, "duration": 0.1, "value": "cat", "confidence": None},
+        {"time": "soon", "duration": 0.1, "value": "cat", "confidence": None},
+    ]
+    rows = ",\n".join(json.dumps(each) for each in observations)
+    path = _file(tmp_path, '{"annotations": [{"namespace": "scaper", "data": [\n' + rows + "\n]}]}", "x.jams")
+    collected: list[StapesError] = []
+    assert read_jams(path, collected) == {"x": [Annotation(1.5, 2.0, "dog")]}
+    assert [str(error).split(";")[0] for error in collected] == [
+        f"{path}:5: onset -1 s lies before the recording",
+        f"{path}:6: time 'soon' or duration 0.1 is not a number",
+    ]
+    for text, says in (("{}", ":1: is no JAMS file"), ('{\n"annotations": [', ":2: is not JSON")):
+        with pytest.raises(LabelError) as raised:
+            read_jams(_file(tmp_path, text, "x.jams"))
+        assert f"x.jams{says}" in str(raised.value)

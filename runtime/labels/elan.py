@@ -1,0 +1,106 @@
+"""ELAN annotation files (.eaf): XML with a table of times in milliseconds and tiers of annotations that refer to it.
+
+The label is an annotation's text, or the name of its tier where it has none. Annotations that depend on others (of a
+dependent tier) carry no times of their own and are not read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times
+
+
+@dataclass
+class _Document:
+    """What is met while the file is parsed."""
+
+    times_ms: dict[str, str] = field(default_factory=dict)  # time slot -> milliseconds as text
+    media: str = ""
+    tier: str = ""
+    found: list[tuple[int, str, str, str, str]] = field(default_factory=list)  # line, tier, first slot, last, text
+    text: str | None = None  # of the annotation that is being read
+
+
+def read_elan(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+    """Return the annotations under the name of the file's media, or its own stem; the tier stands in `columns`.
+
+    Bad annotations raise LabelError, or are put into `collected` and skipped.
+    """
+    problems = Problems(collected)
+    document = _parse(path, problems)
+    events = []
+    for line, tier, first, last, text in document.found:
+        place = f"{path}:{line}"
+        try:
+            onset, offset = parse_times(_seconds(document, first, place), _seconds(document, last, place), place)
+        except LabelError as error:
+            problems.keep(error)
+        else:
+            label = " ".join(text.split()) or tier
+            events.append(Annotation(onset, offset, label, columns={"tier": tier}, place=place))
+    name = document.media.replace("\\", "/").rsplit("/", 1)[-1] or path.stem
+    return {name: sorted(events, key=lambda each: (each.onset, each.offset))}
+
+
+def _seconds(document: _Document, slot: str, place: str) -> str:
+    if slot not in document.times_ms:
+        raise LabelError(f"{place}: the annotation has no time (slot {slot!r}); align it in ELAN")
+    return repr(parse_number(document.times_ms[slot], "time", place) / 1000)
+
+
+def _parse(path: Path, problems: Problems) -> _Document:
+    document, parser = _Document(), expat.ParserCreate()
+
+    def start(name: str, given: dict[str, str]) -> None:
+        if name == "TIME_SLOT" and "TIME_VALUE" in given:
+            document.times_ms[given.get("TIME_SLOT_ID", "")] = given["TIME_VALUE"]
+        elif name == "MEDIA_DESCRIPTOR" and not document.media:
+            document.media = given.get("RELATIVE_MEDIA_URL") or given.get("MEDIA_URL", "")
+        elif name == "TIER":
+            document.tier = given.get("TIER_ID", "")
+        elif name == "ALIGNABLE_ANNOTATION":
+            slots = given.get("TIME_SLOT_REF1", ""), given.get("TIME_SLOT_REF2", "")
+            document.found.append((parser.CurrentLineNumber, document.tier, *slots, ""))
+            document.text = ""
+
+    def end(name: str) -> None:
+        if name == "ALIGNABLE_ANNOTATION" and document.text is not None:
+            document.found[-1] = (*document.found[-1][:4], document.text)
+            document.text = None
+
+    def text(data: str) -> None:
+        if document.text is not None:
+            document.text += data
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    try:
+        parser.Parse("\n".join(problems.lines(path)), True)
+    except expat.ExpatError as error:
+        reason = expat.errors.messages[error.code]
+        problems.add(f"{path}:{error.lineno}", f"is not ELAN's XML ({reason}); save it again")
+    return document
+
+
+def write_elan(annotations: Sequence[Annotation]) -> str:
+    """Return the file of one recording with one tier, times to the millisecond."""
+    times = [round(1000 * each) for event in annotations for each in (event.onset, event.offset)]
+    slots = "".join(f'  <TIME_SLOT TIME_SLOT_ID="ts{i}" TIME_VALUE="{time}"/>\n' for i, time in enumerate(times))
+    rows = "".join(
+        f'  <ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i}" TIME_SLOT_REF1="ts{2 * i}" '
+        f'TIME_SLOT_REF2="ts{2 * i + 1}"><ANNOTATION_VALUE>{escape(each.label)}</ANNOTATION_VALUE>'
+        "</ALIGNABLE_ANNOTATION></ANNOTATION>\n"
+        for i, each in enumerate(annotations)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<ANNOTATION_DOCUMENT AUTHOR="" DATE="1970-01-01T00:00:00Z" FORMAT="3.0" VERSION="3.0">\n'
+        ' <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds"/>\n'
+        f" <TIME_ORDER>\n{slots} </TIME_ORDER>\n"
+        f" <TIER LINGUISTIC_TYPE_REF={quoteattr('default-lt')} TIER_ID={quoteattr('events')}>\n{rows} </TIER>\n"
+        ' <LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>\n'
+        "</ANNOTATION_DOCUMENT>\n"
+    )

@@ -1,0 +1,83 @@
+"""JAMS files: JSON with a list of annotations, each in a namespace, each with observations (time, duration, value).
+
+Read are observations whose value is a text (tag_open, segment_open …) or has a `label` (scaper; its background is left
+out). Other namespaces (beats, chords as numbers …) are not read.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import LabelError, StapesError
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_times
+
+_TIME = re.compile(r'"time"\s*:')
+
+
+def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+    """Return the annotations under the file's own stem.
+
+    A file without observations is a recording without events. Bad ones raise LabelError, or are put into `collected`
+    and skipped.
+    """
+    problems = Problems(collected)
+    if not (lines := problems.lines(path)):
+        return {}
+    text = "\n".join(lines)
+    try:
+        data = [item for each in json.loads(text)["annotations"] for item in each["data"]]
+    except json.JSONDecodeError as error:
+        problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); save it again")
+        return {}
+    except (KeyError, TypeError):
+        problems.add(f"{path}:1", "is no JAMS file (annotations with data); sparse data only, not arrays")
+        return {}
+    events = []
+    for line, item in zip(chain(_lines_of_times(text), repeat(1)), data, strict=False):  # it may lack its time
+        try:
+            event = _event(item, f"{path}:{line}")
+        except LabelError as error:
+            problems.keep(error)
+        else:
+            events += [event] if event else []
+    return {path.stem: sorted(events, key=lambda each: (each.onset, each.offset))}
+
+
+def _lines_of_times(text: str) -> Iterator[int]:
+    line, counted = 1, 0
+    for match in _TIME.finditer(text):
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
+        yield line
+
+
+def _event(item: Any, place: str) -> Annotation | None:
+    """Return the event of an observation, None where its value is no label."""
+    if not isinstance(item, dict) or not {"time", "duration", "value"} <= set(item):
+        raise LabelError(f"{place}: an observation without time, duration and value; correct or delete it")
+    value = item["value"]
+    if isinstance(value, dict):
+        if value.get("role") == "background" or "label" not in value:
+            return None
+        value = value["label"]
+    if not isinstance(value, str):
+        return None
+    try:
+        end = float(item["time"]) + float(item["duration"])
+    except (TypeError, ValueError):
+        raise LabelError(f"{place}: time {item['time']!r} or duration {item['duration']!r} is not a number") from None
+    onset, offset = parse_times(str(item["time"]), repr(round(end, 9)), place)
+    return Annotation(onset, offset, value, place=place)
+
+
+def write_jams(annotations: Sequence[Annotation]) -> str:
+    """Return the file of one recording, in the namespace tag_open."""
+    data = [
+        {"time": e.onset, "duration": round(e.offset - e.onset, 9), "value": e.label, "confidence": e.confidence}
+        for e in annotations
+    ]
+    annotation = {"namespace": "tag_open", "data": data, "annotation_metadata": {}, "sandbox": {}}
+    content = {"annotations": [annotation], "file_metadata": {"jams_version": "0.3.4"}, "sandbox": {}}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
