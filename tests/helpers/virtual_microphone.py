@@ -1,8 +1,9 @@
-"""What a test holds of the virtual microphone that tests/runtime/conftest.py starts."""
+"""A microphone that plays what the test writes: a private PulseAudio with a pipe as its only source."""
 
+import os
+import subprocess
 import threading
 import time
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -12,17 +13,45 @@ from numpy.typing import NDArray
 RATE, BLOCK = 16_000, 160
 
 
-@dataclass(frozen=True)
 class VirtualMicrophone:
-    """16 kHz, mono, paced as sound would be.
+    """16 kHz, mono, paced as sound would be; the environment variables lead PortAudio to it.
 
     PulseAudio throws away what comes before a recording stream runs, so silence is played first, until `hearing` is
     set by whoever records; what is lost of it shifts the recording by a whole number of samples and no more. Silence
     comes last too: PortAudio hands over whole buffers only.
     """
 
-    pipe: Path
-    environment: dict[str, str]
+    def __init__(self, run: Path) -> None:
+        run.chmod(0o700)
+        self._run = run
+        self.environment = {
+            "PULSE_RUNTIME_PATH": str(run),
+            "PULSE_STATE_PATH": str(run),
+            "PULSE_COOKIE": str(run / "cookie"),
+            "PULSE_SERVER": f"unix:{run}/native",
+            "PULSE_SOURCE": "mic",
+        }
+
+    def start(self) -> None:
+        """Plug it in."""
+        paths = [self._run / "native", self._run / "mic.fifo"]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"]
+        command += ["--use-pid-file=no", "-L", f"module-native-protocol-unix socket={paths[0]} auth-anonymous=1"]
+        command += ["-L", f"module-pipe-source source_name=mic file={paths[1]} format=s16le rate={RATE} channels=1"]
+        with (self._run / "log").open("wb") as log:
+            self._server = subprocess.Popen(command, env=os.environ | self.environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while not all(path.exists() for path in paths):
+            assert self._server.poll() is None, (self._run / "log").read_text()
+            assert time.monotonic() < deadline, (self._run / "log").read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Pull it out, server and all."""
+        self._server.kill()
+        self._server.wait(10)
 
     def play(self, pcm: NDArray[np.int16], hearing: threading.Event) -> threading.Thread:
         """Play in a thread of its own."""
@@ -32,7 +61,7 @@ class VirtualMicrophone:
 
     def _play(self, pcm: NDArray[np.int16], hearing: threading.Event) -> None:
         started, samples = time.monotonic(), 0
-        with self.pipe.open("wb", buffering=0) as pipe:
+        with (self._run / "mic.fifo").open("wb", buffering=0) as pipe:
             while not hearing.is_set():
                 assert samples < 30 * RATE, "nobody listens"
                 samples += self._write(pipe, np.zeros(BLOCK, np.int16), started, samples)

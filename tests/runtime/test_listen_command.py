@@ -45,13 +45,13 @@ class _Listening:
             text=True,
         )
 
-    def wait_until_listening(self) -> None:
+    def wait_until_it_says(self, words: str = "listening to ") -> None:
         assert self.process.stderr is not None
-        killer = threading.Timer(30, self.process.kill)
+        killer = threading.Timer(60, self.process.kill)
         killer.start()
-        listens = any(line.startswith("listening to ") for line in self.process.stderr)
+        said = any(words in line for line in self.process.stderr)
         killer.cancel()
-        assert listens, f"ended with {self.process.wait()} before it listened"
+        assert said, f"ended with {self.process.wait()} before it said {words!r}"
 
     def end(self, number: int) -> tuple[list[str], str]:
         self.process.send_signal(number)
@@ -66,13 +66,8 @@ def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_fi
 ) -> None:
     pcm = noise_bursts(3.5, BURSTS)
     listening = _Listening(tiny_detector, "--device", "pulse", environment=virtual_microphone.environment)
-    listening.wait_until_listening()
-    hearing = threading.Event()
-    player = virtual_microphone.play(pcm, hearing)
-    time.sleep(0.5)  # of silence, so that the stream surely runs
-    hearing.set()
-    player.join()
-    time.sleep(0.5)
+    listening.wait_until_it_says()
+    _play_and_wait(virtual_microphone, pcm)
     lines, _ = listening.end(number)
     heard = _events(lines)
     expected = [
@@ -103,6 +98,47 @@ def test_the_microphones_events_equal_the_files_to_the_sample(tiny_detector: Pat
     events = completed(event for update in updates for event in update.events)
     assert events == detector.detect(file)
     assert [event.label for event in events] == [label for _, _, label in BURSTS]
+
+
+@pytest.mark.slow
+def test_a_sound_server_that_dies_and_comes_back_leaves_two_marks_and_loses_no_clock(
+    tiny_detector: Path, virtual_microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    own = VirtualMicrophone(tmp_path)
+    own.start()
+    listening = _Listening(tiny_detector, "--device", "pulse", environment=own.environment)
+    started_s = time.monotonic()
+    try:
+        listening.wait_until_it_says()
+        _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "hiss")]))
+        own.stop()
+        listening.wait_until_it_says("lost (")
+        time.sleep(2)
+        own.start()
+        listening.wait_until_it_says("is back after")
+        _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "rumble")]))
+        lines, _ = listening.end(signal.SIGTERM)
+    finally:
+        listening.process.kill()
+        own.stop()
+    records = [json.loads(line) for line in lines]
+    hiss, lost, away, rumble = records
+    assert [record["kind"] for record in records] == ["event", "gap", "gap", "event"]
+    assert (hiss["label"], rumble["label"]) == ("hiss", "rumble")
+    assert lost["label"].startswith("microphone lost: ")
+    assert away["label"] == "microphone away"
+    assert away["offset"] - away["onset"] > 2
+    assert lost["onset"] <= lost["offset"] == away["onset"] < away["offset"] <= rumble["onset"]
+    assert rumble["offset"] <= time.monotonic() - started_s
+
+
+def _play_and_wait(microphone: VirtualMicrophone, pcm: np.ndarray) -> None:
+    hearing = threading.Event()
+    player = microphone.play(pcm, hearing)
+    time.sleep(0.5)  # of silence, so that the stream surely runs
+    hearing.set()
+    player.join()
+    time.sleep(0.5)
 
 
 @pytest.mark.parametrize("container", ["raw", "wav"])
