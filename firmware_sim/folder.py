@@ -151,7 +151,10 @@ def _tensor(item: dict[str, Any]) -> TensorSpec:
 
 
 def _check_frontend(folder: DetectorFolder) -> None:
-    frontend = Frontend(folder.tables)
+    try:
+        frontend = Frontend(folder.tables)
+    except DetectorFolderError as error:
+        raise DetectorFolderError(f"{folder.path / 'frontend.bin'}: {error}") from error
     for setting in dataclasses.fields(FrontendConfig):
         described, tabled = (getattr(config, setting.name) for config in (folder.frontend, frontend.config))
         if described != tabled:

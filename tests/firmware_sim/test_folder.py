@@ -85,6 +85,12 @@ def test_another_arithmetic_is_refused_by_its_hash(detector: DetectorFolder) -> 
         read_folder(detector.path)
 
 
+def test_damaged_tables_are_named_with_their_file(detector: DetectorFolder) -> None:
+    (detector.path / "frontend.bin").write_bytes(b"no tables")
+    with pytest.raises(DetectorFolderError, match=r"pops\.stapes/frontend\.bin: "):
+        read_folder(detector.path)
+
+
 def test_another_model_is_refused(detector: DetectorFolder) -> None:
     (detector.path / "model.tflite").write_bytes(b"another")
     with pytest.raises(DetectorFolderError, match=r"model\.tflite is not the model"):
