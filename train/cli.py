@@ -65,9 +65,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     import json
 
     from stapes.runtime.detector import Detector
+    from stapes.runtime.outputs import require_new
     from stapes.train.evaluate import evaluate
     from stapes.train.evaluation_table import evaluation_lines
-    from stapes.train.outputs import require_new
 
     for output in filter(None, (arguments.report, arguments.scores)):
         require_new(output, arguments.force)

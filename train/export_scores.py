@@ -17,9 +17,9 @@ import numpy as np
 
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_dcase
+from stapes.runtime.outputs import new_folder
 from stapes.train.evaluate import scored_recording
 from stapes.train.judging import Judged
-from stapes.train.outputs import new_folder
 
 
 def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force: bool) -> None:

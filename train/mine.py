@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
+from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.dataset import audio_files
-from stapes.train.outputs import new_folder, require_new
 from stapes.train.text import table
 
 AROUND_S = 2.0  # of sound before and after each false alarm; stretches that overlap become one

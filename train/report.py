@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -13,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from stapes.runtime.detector import Detector
+from stapes.runtime.outputs import write_whole
 from stapes.train import pictures
 from stapes.train.curves import threshold_curve
 from stapes.train.evaluate import Evaluation
@@ -45,7 +45,7 @@ figure { margin: 0; max-width: 40rem; } audio { width: 100%; height: 2.2rem; }
 
 
 def write_report(path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) -> None:
-    """Write the page, whole or not at all. Raises AudioError when a recording of a mistake cannot be read."""
+    """Write the page, whole or not at all. Raises AudioError for a recording that cannot be read, and OutputError."""
     title = Path(evaluation.detector).name
     body = "\n".join(_body(detector, evaluation, judged))
     page = (
@@ -53,9 +53,7 @@ def write_report(path: Path, detector: Detector, evaluation: Evaluation, judged:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(page, encoding="utf-8")
-    os.replace(draft, path)
+    write_whole(path, page)
 
 
 def _body(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) -> Iterator[str]:

@@ -14,10 +14,10 @@ import soundfile
 from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
+from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.evaluate import evaluate
 from stapes.train.judging import Judged
 from stapes.train.mistakes import Mistake, excerpt, mistakes, verdicts
-from stapes.train.outputs import new_folder, require_new
 
 AROUND_S = 1.0  # of sound before and after the event in a clip
 

@@ -20,8 +20,8 @@ from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
+from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.dataset import audio_files
-from stapes.train.outputs import new_folder, require_new
 
 FLOOR_S = 30.0  # the background is the quieter part of so much sound
 FLOOR_SHARE = 0.3

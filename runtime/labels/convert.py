@@ -1,6 +1,5 @@
 """`stapes labels`: label files of one format as another."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from stapes.runtime.console import note
 from stapes.runtime.labels.annotation import Annotation
 from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, recognize
+from stapes.runtime.outputs import require_new, write_whole
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,15 @@ def convert_labels(conversion: Conversion) -> None:
     _require_new([target for target, _ in texts], conversion.force)
     for target, text in texts:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(target, text)
+        write_whole(target, text)
     note(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings in {conversion.out}")
 
 
 def _update(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> None:
     if conversion.out is None or conversion.target != "dcase" or not conversion.out.is_file():
         raise ConfigError("--update changes a table that exists: name it with --out, and no other --to than dcase")
-    _write_whole(conversion.out, replace_rows(conversion.out, recordings))
+    write_whole(conversion.out, replace_rows(conversion.out, recordings))
     note(f"rows of {len(recordings)} recordings replaced in {conversion.out}")
-
-
-def _write_whole(target: Path, text: str) -> None:
-    draft = target.with_name(f".{target.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, target)
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -122,6 +116,5 @@ def _require_new(targets: Sequence[Path], force: bool) -> None:
     if len(set(targets)) < len(targets):
         twice = next(target for target in targets if targets.count(target) > 1)
         raise OutputError(f"two recordings would be written to {twice}, as only their endings differ; rename one")
-    for target in targets:
-        if target.exists() and not force:
-            raise OutputError(f"{target} exists already; choose another name, or replace it with --force")
+    for target in filter(Path.exists, targets):
+        require_new(target, force)

@@ -1,4 +1,4 @@
-"""Folders of results: written beside and moved into place, so that nothing half-written is ever seen."""
+"""Results on disk: written beside and moved into place, so that nothing half-written is ever seen."""
 
 import os
 import shutil
@@ -15,6 +15,17 @@ def require_new(path: Path, force: bool) -> None:
         raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
     if not path.absolute().parent.is_dir():
         raise OutputError(f"{path.absolute().parent} does not exist; make it first")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file as UTF-8, whole or not at all. Raises OutputError where that is impossible."""
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another name or make room") from error
 
 
 @contextmanager
