@@ -11,6 +11,7 @@ can be chosen (`engine`), and both choices give the same bits.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,10 @@ from stapes.firmware_sim.errors import AudioError
 from stapes.firmware_sim.events import Event, EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.frontend import Frontend
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.engine import Engine, choose_engine
+
+if TYPE_CHECKING:
+    from stapes.runtime.audio import AudioFile
 
 BLOCK_SAMPLES = 1 << 16  # whole recordings are cut into blocks of this size
 
@@ -84,7 +87,7 @@ class Detector:
         self.reset()
         return np.concatenate([np.zeros((0, len(self.classes)), np.int8), *scores])
 
-    def detect(self, recording: NDArray[np.int16] | AudioFile | str | Path) -> list[Event]:
+    def detect(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> list[Event]:
         """Complete events of a whole recording, by onset; ends a stream in progress.
 
         recording: int16[samples] at `sample_rate_hz`, or a file at any rate, read block by block.
@@ -92,8 +95,11 @@ class Detector:
         """
         if isinstance(recording, np.ndarray):
             return completed(self.stream(_cut(recording)))
-        file = recording if isinstance(recording, AudioFile) else AudioFile(recording, self.sample_rate_hz)
-        return completed(self.stream(file.blocks()))
+        if isinstance(recording, (str, Path)):
+            from stapes.runtime.audio import AudioFile  # brings soundfile and soxr, which a stream of PCM does not need
+
+            recording = AudioFile(recording, self.sample_rate_hz)
+        return completed(self.stream(recording.blocks()))
 
     def stream(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
         """Events as they happen over int16 blocks of any size: announced (no offset yet), then again when complete."""
