@@ -1,15 +1,15 @@
 """The memory plan: one arena for what lives only inside of a step; an output may grow over its dying input.
 
 Two tensors of the arena need different bytes while both live. An output and an input that dies in the same call may
-overlap when the output starts at least `Call.overlap` bytes before the input: the kernel then never overwrites what it
-still has to read. Tensors are placed one after the other at the lowest address that fits; several orders are tried and
-the smallest plan wins.
+overlap when the output starts at least `Call.overlap` bytes before the input, or with SAME_PLACE where the input does:
+the kernel then never overwrites what it still has to read. Tensors are placed one after the other at the lowest address
+that fits; several orders are tried and the smallest plan wins.
 """
 
 from dataclasses import dataclass
 
 from stapes.convert.passes.places import Homes, reads, writes
-from stapes.convert.steps import Call
+from stapes.convert.steps import SAME_PLACE, Call
 
 ALIGN = 4
 
@@ -89,7 +89,7 @@ def _items(homes: Homes) -> list[Item]:
 
 
 def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:
-    """(output item, input item) -> how many bytes before the input the output must start to overlap it."""
+    """(output item, input item) -> bytes before the input at which the output may start, or SAME_PLACE."""
     number = {item.root: i for i, item in enumerate(items) if item.root is not None}
     gaps: dict[tuple[int, int], int] = {}
     apart: set[tuple[int, int]] = set()
@@ -103,8 +103,11 @@ def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:
         for tensor, overlap in zip(step.inputs, step.overlap, strict=True):
             given = homes.spot(tensor)
             source = number.get(given.root, target)
-            if overlap is None or source == target or items[source].last != index:
+            shifted = overlap == SAME_PLACE and given.offset > 0
+            if overlap is None or shifted or source == target or items[source].last != index:
                 apart.add((target, source))
+            elif overlap == SAME_PLACE:
+                gaps[target, source] = SAME_PLACE
             else:
                 gaps[target, source] = max(gaps.get((target, source), 0), overlap - given.offset)
     return {pair: gap for pair, gap in gaps.items() if pair not in apart}
@@ -115,7 +118,10 @@ def _place(items: list[Item], order: list[int], rivals: list[list[int]], gaps: d
     for i in order:
         placed = [j for j in rivals[i] if offsets[j] >= 0]
         candidates = {0} | {_up(offsets[j] + items[j].size) for j in placed}
-        candidates |= {_up(max(0, offsets[j] + gaps[j, i])) for j in placed if (j, i) in gaps}
+        candidates |= {
+            _up(max(0, offsets[j] + gaps[j, i])) for j in placed if gaps.get((j, i), SAME_PLACE) != SAME_PLACE
+        }
+        candidates |= {offsets[j] for j in placed if SAME_PLACE in (gaps.get((i, j)), gaps.get((j, i)))}
         offsets[i] = next(
             candidate
             for candidate in sorted(candidates)
@@ -127,6 +133,11 @@ def _place(items: list[Item], order: list[int], rivals: list[list[int]], gaps: d
 def _fits(items: list[Item], i: int, at: int, j: int, other: int, gaps: dict[tuple[int, int], int]) -> bool:
     if at + items[i].size <= other or other + items[j].size <= at:
         return True
-    if (i, j) in gaps and at + gaps[i, j] <= other:
-        return True
-    return (j, i) in gaps and other + gaps[j, i] <= at
+    return _may_overlap(gaps.get((i, j)), at, other) or _may_overlap(gaps.get((j, i)), other, at)
+
+
+def _may_overlap(gap: int | None, output: int, given: int) -> bool:
+    """Whether a kernel may write from `output` on what it reads from `given` on."""
+    if gap is None:
+        return False
+    return output == given if gap == SAME_PLACE else output + gap <= given

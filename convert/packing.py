@@ -23,6 +23,10 @@ class ConvShape:
     out_height: int
     out_width: int
     padded: bool  # some taps lie outside of the input
+    stride_height: int
+    stride_width: int
+    dilation_height: int
+    dilation_width: int
 
     @property
     def taps(self) -> int:
@@ -50,7 +54,7 @@ class Layout:
     depthwise_scratch: Callable[[ConvShape], int]
     dense_scratch: Callable[[int, int], int]  # in_size, out_size
     conv_tile: Tile
-    depthwise_tile: Tile
+    depthwise_tile: Tile | None  # None: channel by channel, each of which is read as a whole before it is written
     sources: dict[str, str]  # kernel -> C file, for kernels of this layout; others are in <kernel>.c
 
 
@@ -83,6 +87,18 @@ def _smlad_order(weights: np.ndarray) -> np.ndarray:
     return split.transpose(0, 3, 5, 1, 4, 2).reshape(padded.shape[0] // 4, -1).view("<i4")
 
 
+def _by_channel(weights: np.ndarray) -> np.ndarray:
+    """[height, width, channels] to [channels, height, width]."""
+    return np.ascontiguousarray(weights.transpose(2, 0, 1))
+
+
+def _smlad_plane(shape: ConvShape) -> int:
+    """Bytes of one padded channel in 16 bits, for at least 3x3 taps; rows are whole words, three values longer."""
+    height = (shape.out_height - 1) * shape.stride_height + (max(3, shape.kernel_height) - 1) * shape.dilation_height
+    width = (shape.out_width - 1) * shape.stride_width + (max(3, shape.kernel_width) - 1) * shape.dilation_width
+    return 2 * (height + 1) * ((width + 3) & ~1)
+
+
 def _groups(channels: int) -> int:
     return -(-channels // 4)
 
@@ -90,14 +106,14 @@ def _groups(channels: int) -> int:
 DSP = Layout(
     macro="STAPES_NN_DSP",
     conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
-    depthwise=_as_stored,
+    depthwise=_by_channel,
     dense=_as_stored,
     conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 16 * _groups(shape.taps) + 2 * shape.taps,
-    depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
+    depthwise_scratch=_smlad_plane,
     dense_scratch=lambda in_size, out_size: 0,
     conv_tile=Tile(2, rereads=False),
-    depthwise_tile=Tile(1, rereads=True),
-    sources={"stapes_nn_conv": "stapes_nn_conv_dsp.c"},
+    depthwise_tile=None,
+    sources={"stapes_nn_conv": "stapes_nn_conv_dsp.c", "stapes_nn_depthwise": "stapes_nn_depthwise_dsp.c"},
 )
 
 # `any` holds every packing under `#if` and lets the C compiler's macros choose.

@@ -19,6 +19,8 @@ class Constant:
     what: str = ""
 
 
+SAME_PLACE = -1  # an overlap: the output may start where the input does, and nowhere else near it
+
 Field = int | tuple[int, ...] | Constant
 
 
@@ -35,7 +37,9 @@ class Call:
     fields: dict[str, Field] = field(default_factory=dict)
     constants: tuple[Constant, ...] = ()  # beside those in fields
     scratch: int = 0
-    overlap: tuple[int | None, ...] = ()  # per input: how many bytes before it the output may start; None: nowhere near
+    overlap: tuple[
+        int | None, ...
+    ] = ()  # per input: how many bytes before it the output may start, SAME_PLACE or None: nowhere near
     macs: int = 0
     note: str = ""
 

@@ -1,5 +1,6 @@
 """What CONV_2D and DEPTHWISE_CONV_2D share: padding, constants per channel, how the output may overlap the input."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from stapes.convert.arithmetic import quantize_multiplier
 from stapes.convert.node import Node
 from stapes.convert.packing import ConvShape, Tile
 from stapes.convert.schema import SAME
-from stapes.convert.steps import Constant, Field
+from stapes.convert.steps import SAME_PLACE, Constant, Field
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,20 @@ def window(node: Node, axis: int, kernel: int) -> Window:
     return result
 
 
-def overlap(rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: list[Tile]) -> int | None:
-    """How many bytes before its input the output may start; None with several batches. channels: input's, output's.
+Tiles = Sequence[Tile | None]  # None: whole channels
 
-    Pixels are written in ascending order, a tile at a time. When a tile is written, pixels from its start or its end on
-    are still to be read; `needed_from` is the first input byte that any pixel from there on reads.
+
+def overlap(rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: Tiles) -> int | None:
+    """Call.overlap of a convolution's input; channels: input's, output's.
+
+    A kernel that reads a whole channel before it writes it may write it where it was. Others write pixels in ascending
+    order, a tile at a time. When a tile is written, pixels from its start or its end on are still to be read;
+    `needed_from` is the first input byte that any pixel from there on reads.
     """
-    if batches > 1:
+    fits = channels[0] == channels[1] and rows.out * columns.out <= rows.size * columns.size
+    if batches == 1 and fits and not any(tiles):
+        return SAME_PLACE
+    if batches > 1 or not all(tiles):
         return None
     y, x = np.meshgrid(np.arange(rows.out), np.arange(columns.out), indexing="ij")
     top = np.maximum(0, y * rows.stride - rows.pad)
@@ -73,7 +81,7 @@ def overlap(rows: Window, columns: Window, channels: tuple[int, int], batches: i
     pixels = first_read.size
     needed_from = np.append(np.minimum.accumulate(first_read[::-1])[::-1], 1 << 40)
     largest = 0
-    for tile in tiles:
+    for tile in filter(None, tiles):
         start = np.arange(0, pixels, tile.pixels)
         end = np.minimum(start + tile.pixels, pixels)
         largest = max(largest, int((end * channels[1] - needed_from[start if tile.rereads else end]).max()))
@@ -150,6 +158,10 @@ def shape_of(rows: Window, columns: Window, in_channels: int, out_channels: int)
         out_height=rows.out,
         out_width=columns.out,
         padded=rows.padded or columns.padded,
+        stride_height=rows.stride,
+        stride_width=columns.stride,
+        dilation_height=rows.dilation,
+        dilation_width=columns.dilation,
     )
 
 

@@ -23,6 +23,8 @@
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
  *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
+ *   depthwise DSP     channel by channel, each of which is gathered before it is written: the output may start exactly where the input
+ *                     does when it has as many channels and no more pixels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
  *   dense, softmax, mean, move never overlap.
@@ -79,7 +81,8 @@ typedef struct {
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
- * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]. */
+ * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
+ * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: a padded channel in 16 bits. */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31. */
