@@ -86,6 +86,8 @@ def inspect_dataset(path: Path | str) -> tuple[Dataset, list[StapesError]]:
     found = Findings()
     fixed = [split for split in SPLITS if (folder / split).is_dir()]
     audio = {part: audio_files(folder / part) for part in fixed or [""]}
+    if fixed:
+        _note_outside(folder, fixed, found)
     sources = _label_sources(folder, audio, found)
     entries = [each for split in sources for each in _entries(folder, split, *sources[split], found)]
     if not entries and not found.errors:
@@ -260,6 +262,13 @@ def _assign(entries: list[_Entry], fractions: dict[str, float]) -> None:
 
 def _events(entries: Iterable[_Entry]) -> list[Annotation]:
     return [event for entry in entries for event in entry.annotations]
+
+
+def _note_outside(folder: Path, fixed: list[str], found: Findings) -> None:
+    for each in sorted(folder.rglob("*")):
+        inside = each.relative_to(folder).parts[0] in fixed
+        if not inside and each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder):
+            found.note("recordings outside of the split folders: left out", each)
 
 
 def _note_leaks(entries: list[_Entry], found: Findings) -> None:

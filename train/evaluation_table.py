@@ -6,7 +6,7 @@ from stapes.train.application import Recall
 from stapes.train.evaluate import Evaluation, Figures
 from stapes.train.float_reference import BesideFloat
 from stapes.train.metrics import Estimate
-from stapes.train.text import table
+from stapes.train.text import number, table
 
 MOST_COLUMNS = 8
 
@@ -40,8 +40,8 @@ def _events(figures: Figures) -> Iterator[str]:
             label,
             str(each.n_reference),
             str(each.n_detected),
-            f"{each.precision:.2f}",
-            f"{each.recall:.2f}",
+            number(each.precision),
+            number(each.recall),
             f"{each.f1_onset:.2f}",
             f"{each.f1_onset_offset:.2f}",
             f"{each.false_alarms_per_hour:.1f}",
@@ -69,7 +69,7 @@ def _recall_by(column: str, classes: dict[str, dict[str, Recall]]) -> Iterator[s
 
 
 def _application(figures: Figures) -> Iterator[str]:
-    header = ["class", "count error", "annotated/min", "detected/min"]
+    header = ["class", "count error", "annotated/min", "detected/min", "rate error/min"]
     header += ["onset bias ms", "jitter ms", "latency ms", "95 % below"]
     rows = [
         [
@@ -77,6 +77,7 @@ def _application(figures: Figures) -> Iterator[str]:
             _percent(figures.counting[label].count_error),
             f"{figures.counting[label].annotated_per_min:.2f}",
             f"{figures.counting[label].detected_per_min:.2f}",
+            f"{figures.counting[label].rate_error_per_min:.2f}",
             f"{each.onset_bias_ms:+.0f}",
             f"{each.onset_jitter_ms:.0f}",
             f"{each.latency_ms:.0f}",
@@ -85,7 +86,7 @@ def _application(figures: Figures) -> Iterator[str]:
         for label, each in figures.timing.items()
     ]
     yield from table(header, rows)
-    yield "latency: from the annotated onset until the event is announced"
+    yield "rate error: how far off the count of a recording is; latency: from the annotated onset to the announcement"
 
 
 def _overall(figures: Figures) -> Iterator[str]:

@@ -75,6 +75,8 @@ def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
             bins = np.linspace(0, 1, 33)
             for active, name, style in ((False, "elsewhere", "step"), (True, "in events", "stepfilled")):
                 values = np.concatenate([s[i == active] for s, i in zip(scores, inside, strict=True)])
+                if not len(values):
+                    continue
                 color_of = color if active else INK
                 axes.hist(values, bins, density=True, histtype=style, color=color_of, alpha=0.7, label=name, log=True)
             axes.axvline((detector.folder.events[column].on_score + 128) / 256, color=INK, linestyle=":")

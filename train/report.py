@@ -19,6 +19,7 @@ from stapes.train.evaluate import Evaluation
 from stapes.train.judging import Judged
 from stapes.train.metrics import Estimate
 from stapes.train.mistakes import Kind, Mistake, excerpt, mistakes
+from stapes.train.text import number
 
 MISTAKES_SHOWN = 8  # of each kind
 AROUND_S = 1.0
@@ -63,7 +64,8 @@ def _body(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) 
     yield "<p><small>Hit: onset within 200 ms; onset+offset: offset within max(200 ms, 20 % of the event), too. "
     yield "Small figures: 95 % over recordings.</small></p>"
     yield "<h2>Counts and times</h2>" + _application_table(evaluation)
-    yield "<p><small>Latency: from the annotated onset to the announcement.</small></p>"
+    yield "<p><small>Rate error: how far off the count of a recording is. "
+    yield "Latency: from the annotated onset to the announcement.</small></p>"
     curves = {label: threshold_curve(detector, judged, label) for label in detector.classes}
     own = {label: config.on_score for label, config in zip(detector.classes, detector.folder.events, strict=True)}
     yield '<div class="grid">'
@@ -117,8 +119,8 @@ def _event_table(evaluation: Evaluation) -> str:
             escape(label),
             str(each.n_reference),
             str(each.n_detected),
-            f"{each.precision:.2f}",
-            f"{each.recall:.2f}",
+            number(each.precision),
+            number(each.recall),
             _estimate(each.f1_onset, ".2f"),
             _estimate(each.f1_onset_offset, ".2f"),
             _estimate(each.false_alarms_per_hour, ".1f"),
@@ -130,13 +132,15 @@ def _event_table(evaluation: Evaluation) -> str:
 
 def _application_table(evaluation: Evaluation) -> str:
     figures = evaluation.figures
-    header = ["class", "count error", "annotated/min", "detected/min", "onset bias ms", "jitter ms", "latency ms"]
+    header = ["class", "count error", "annotated/min", "detected/min", "rate error/min"]
+    header += ["onset bias ms", "jitter ms", "latency ms"]
     rows = [
         [
             escape(label),
             _estimate(figures.counting[label].count_error, "+.0%"),
             f"{figures.counting[label].annotated_per_min:.2f}",
             f"{figures.counting[label].detected_per_min:.2f}",
+            _estimate(figures.counting[label].rate_error_per_min, ".2f"),
             _estimate(each.onset_bias_ms, "+.0f"),
             _estimate(each.onset_jitter_ms, ".0f"),
             _estimate(each.latency_ms, ".0f"),

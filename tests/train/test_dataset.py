@@ -160,6 +160,13 @@ def test_val_is_held_out_of_train_when_only_test_has_its_folder(make_dataset: Ma
     assert "held out" in dataset.split_by
 
 
+def test_recordings_outside_of_the_split_folders_are_left_out_with_a_note(make_dataset: MakeDataset) -> None:
+    files = {"train/a.wav": 2.0, "train/a.txt": "0\t1\tpop\n", "more/b.wav": 2.0, "more/b.txt": ""}
+    dataset = open_dataset(make_dataset(files))
+    assert [each.name for each in dataset.recordings] == ["train/a.wav"]
+    assert [note.place for note in dataset.notes] == [f"{dataset.path}/more/b.wav"]
+
+
 def test_a_group_in_two_split_folders_is_noted(make_dataset: MakeDataset) -> None:
     header = HEADER.replace("\n", "\tgroup\n")
     files = {"train/a.wav": 2.0, "train/labels.tsv": header + "a.wav\t0\t1\tpop\tkitchen\n"}

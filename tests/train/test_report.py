@@ -190,3 +190,16 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_plays_it(page: str, tmp
     assert title, done.stdout[:500]
     assert int(title[1]) <= 360
     assert title[2] == "2.50"
+
+
+def test_a_class_that_is_never_annotated_is_shown_without_figures(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test").mkdir()
+    soundfile.write(tmp_path / "test" / "a.wav", noise_bursts(8.0, HEARD[:1]), 16_000)
+    (tmp_path / "test" / "a.txt").write_text("1\t1.6\thiss\n")
+    report = tmp_path / "report.html"
+    assert main(["evaluate", str(tiny_detector), str(tmp_path), "--report", str(report)]) == 0
+    row = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("rumble"))
+    assert row[:7] == ["rumble", "0", "0", "-", "-", "-", "-"]
+    assert "nan" not in report.read_text(encoding="utf-8").split("<svg")[0]
