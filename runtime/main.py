@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 from stapes.firmware_sim.errors import StapesError
+from stapes.runtime.extras import missing_extra
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,10 +26,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         return arguments.run(arguments) or 0
-    except StapesError as error:
-        if arguments.debug:
+    except (StapesError, ModuleNotFoundError) as error:
+        message = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
+        if arguments.debug or message is None:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 0
