@@ -32,6 +32,9 @@ test-all: lint ## lint, types and every test (under 40 minutes)
 soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, exact times (about 20 minutes)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/test_soak.py
 
+bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)
+	$(BIN)/python -m stapes.benchmarks.firmware
+
 bench-compiler: setup-dev ## what compiled models cost on seven cores: instructions, flash, RAM, stack
 	$(BIN)/python -m stapes.benchmarks.compiler
 
@@ -41,4 +44,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-compiler lock clean
+.PHONY: help setup setup-dev demo lint format test test-all soak bench-compiler bench-firmware lock clean
