@@ -22,15 +22,30 @@ def _add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "detect",
         help="events of recordings",
-        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any rate, any number of channels).",
-        epilog="example:\n  stapes detect dogs.stapes yard.flac --format audacity --out yard.txt",
+        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any rate, any number of channels). A folder\n"
+        "may hold months of them: it is searched by many processes, and an interrupted run goes on where it was.",
+        epilog="examples:\n  stapes detect dogs.stapes yard.flac --format audacity --out yard.txt\n"
+        "  stapes detect dogs.stapes season/ --out events.csv --start-pattern %Y%m%d_%H%M%S --plot events.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
-    parser.add_argument("recordings", type=Path, nargs="+", metavar="recording", help="audio file")
-    _add_output(parser, default_format="dcase")
+    parser.add_argument("recordings", nargs="+", metavar="recording", help="audio files, or one folder (path or URL)")
+    _add_output(parser, default_format=None)
     parser.add_argument("--force", action="store_true", help="replace an existing --out")
+    _add_batch(parser)
     parser.set_defaults(run=_detect)
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("of a folder")
+    group.add_argument("--jobs", type=int, metavar="N", help="processes; default: one per processor")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it: tcp://HOST:8786")
+    group.add_argument(
+        "--start-pattern", metavar="PATTERN", help="start time in file names, such as %%Y%%m%%d_%%H%%M%%S"
+    )
+    group.add_argument("--time-zone", default="UTC", metavar="NAME", help="of the recorders' clocks; default: UTC")
+    group.add_argument("--tracks", choices=("audacity", "raven"), help="and a label track per recording")
+    group.add_argument("--plot", type=Path, metavar="FILE", help="and a picture of activity by hour and day")
 
 
 def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,9 +79,11 @@ def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.set_defaults(run=_listen)
 
 
-def _add_output(parser: argparse.ArgumentParser, default_format: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, default_format: str | None) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write events here instead of to stdout")
-    parser.add_argument("--format", choices=FORMATS, default=default_format, help="default: %(default)s")
+    parser.add_argument(
+        "--format", choices=FORMATS, default=default_format, help=f"default: {default_format or 'dcase'}"
+    )
     parser.add_argument(
         "--engine",
         choices=("auto", "litert", "c"),
@@ -115,14 +132,47 @@ def _labels(arguments: argparse.Namespace) -> None:
     )
 
 
-def _detect(arguments: argparse.Namespace) -> None:
+def _detect(arguments: argparse.Namespace) -> int:
+    if any("://" in each or Path(each).is_dir() for each in arguments.recordings):
+        return _detect_folder(arguments)
+    if given := [name for name in ("jobs", "scheduler", "start_pattern", "tracks", "plot") if getattr(arguments, name)]:
+        raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
     from stapes.runtime.detect import EventTable, check_new, detect_files
     from stapes.runtime.detector import Detector
 
-    table = EventTable(arguments.out, arguments.format, arguments.force)
+    table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
     if table.out is not None:
         check_new(table.out, table.force)
-    detect_files(Detector.load(arguments.detector, arguments.engine), arguments.recordings, table)
+    recordings = [Path(each) for each in arguments.recordings]
+    detect_files(Detector.load(arguments.detector, arguments.engine), recordings, table)
+    return 0
+
+
+def _detect_folder(arguments: argparse.Namespace) -> int:
+    from stapes.runtime.batch.run import BatchSettings, run_batch
+    from stapes.runtime.recording_times import StartClock
+
+    if len(arguments.recordings) != 1:
+        raise ConfigError("name audio files, or one folder; several folders are several calls")
+    if arguments.out is None or arguments.format is not None:
+        raise ConfigError(
+            "a folder needs --out EVENTS.csv or EVENTS.tsv, whose name says the format; leave out --format"
+        )
+    totals = run_batch(
+        BatchSettings(
+            detector=arguments.detector,
+            folder=arguments.recordings[0],
+            out=arguments.out,
+            engine=arguments.engine,
+            jobs=arguments.jobs,
+            scheduler=arguments.scheduler,
+            clock=StartClock(arguments.start_pattern, arguments.time_zone),
+            tracks=arguments.tracks,
+            plot=arguments.plot,
+            force=arguments.force,
+        )
+    )
+    return 1 if totals.unreadable else 0
 
 
 def _listen(arguments: argparse.Namespace) -> None:

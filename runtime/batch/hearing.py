@@ -1,0 +1,118 @@
+"""What a worker does: hear recordings with the detector that came with the job."""
+
+import hashlib
+import platform
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.errors import AudioError, DetectorFolderError
+from stapes.firmware_sim.folder import REQUIRED
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.batch.listing import Found, filesystem_of, is_url
+from stapes.runtime.detector import Detector
+from stapes.runtime.recording_times import Start, StartClock
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording."""
+
+    found: Found
+    seconds: float = 0.0
+    clipped: int = 0  # samples that the conversion had to saturate
+    start: Start | None = None
+    events: Sequence[tuple[int, int, str, float]] = ()  # onset sample, offset sample, label, confidence
+    error: str = ""  # why there are no events
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs beside the recordings: it travels to other machines whole."""
+
+    files: Mapping[str, bytes]  # of the detector folder, by name in it
+    engine: str
+    clock: StartClock
+    hash: str  # of the files
+    names_host: bool  # whether errors say on which machine they happened
+
+    @classmethod
+    def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool) -> "Job":
+        """Pack a detector folder: what detecting needs, and its C unless LiteRT was asked for."""
+        names = list(REQUIRED)
+        if engine != "litert":
+            names += [f"c/{path.name}" for path in sorted(detector.glob("c/*")) if path.suffix in (".c", ".h", ".json")]
+        files = {name: (detector / name).read_bytes() for name in names}
+        return cls(files, engine, clock, hash_of(files), names_host)
+
+    @property
+    def detector_hash(self) -> str:
+        """SHA-256 of what decides about events: the three files that every detector has."""
+        return hash_of({name: self.files[name] for name in REQUIRED})
+
+
+def hash_of(files: Mapping[str, bytes]) -> str:
+    """SHA-256 of names and contents."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+_jobs: dict[str, Job] = {}
+_of_thread = threading.local()  # a detector hears one stream at a time
+
+
+def install(job: Job) -> None:
+    """Make a job known to this process. DetectorFolderError when it is not what was sent."""
+    if hash_of(job.files) != job.hash:
+        raise DetectorFolderError(f"the detector that reached {platform.node()} is not the one that was sent")
+    _jobs[job.hash] = job
+
+
+def hear_recordings(job_hash: str, recordings: Sequence[Found]) -> list[Outcome]:
+    """Hear them one after the other; one that cannot be read is an outcome as well."""
+    job = _jobs[job_hash]
+    detector = _detector(job)
+    return [_hear(job, detector, found) for found in recordings]
+
+
+def _detector(job: Job) -> Detector:
+    if getattr(_of_thread, "hash", None) != job.hash:
+        with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
+            for name, content in job.files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            _of_thread.detector, _of_thread.hash = Detector.load(folder, job.engine), job.hash
+    detector: Detector = _of_thread.detector
+    return detector
+
+
+def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
+    try:
+        with _local_copy(found) as path:
+            start = job.clock.start_of(path, found.name)
+            file = AudioFile(path, detector.sample_rate_hz)
+            events = detector.detect(file)
+    except (AudioError, OSError) as error:
+        reason = str(error).removeprefix(f"{found.place}: ") + (f" [on {platform.node()}]" if job.names_host else "")
+        return Outcome(found, error=reason)
+    rows = [(each.onset_sample, each.offset_sample or 0, each.label, each.confidence) for each in events]
+    return Outcome(found, file.duration_s, file.clipped, start, rows)
+
+
+@contextmanager
+def _local_copy(found: Found) -> Iterator[Path]:
+    """The recording where it lies; one behind a URL is fetched for as long as it is heard."""
+    if not is_url(found.place):
+        yield Path(found.place)
+        return
+    with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
+        files, remote = filesystem_of(found.place)
+        path = Path(folder, Path(found.name).name)
+        files.get_file(remote, str(path))
+        yield path

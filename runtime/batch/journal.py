@@ -1,0 +1,166 @@
+"""What a run has done: one line of JSON per recording, on disk before the next is begun.
+
+The file lies beside the output as OUT.progress. A run that was killed leaves at most one torn line at the end, which
+the next one cuts off: its recordings are heard again. While a run lasts it holds a lock, which dies with the process.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.batch.hearing import Outcome
+from stapes.runtime.batch.listing import Found
+from stapes.runtime.recording_times import Start
+
+FORMAT = 1
+
+
+class Journal:
+    """The journal of an output, locked until `close`.
+
+    `settings` are what the events depend on. OutputError when another run holds it, or when it was begun with other
+    settings: the message names both.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, str], *, afresh: bool) -> None:
+        self.path = path
+        self._file = _locked(path)
+        self._at: dict[str, tuple[int, int]] = {}  # name -> where its line is
+        self._same: dict[str, tuple[int, str]] = {}  # name -> size and change of the file that was heard
+        try:
+            if afresh:
+                os.ftruncate(self._file, 0)
+            self._end = self._read(settings)
+            os.ftruncate(self._file, self._end)
+            if self._end == 0:
+                self._append({"journal": FORMAT, "settings": settings})
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def holds(self, found: Found) -> bool:
+        """Whether this very file was heard already; one that could not be read was not."""
+        return self._same.get(found.name) == (found.size, found.modified)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Write down what became of recordings; what is held already is left out. OutputError when the disk is full."""
+        for outcome in outcomes:
+            if not self.holds(outcome.found):
+                start = self._end
+                self._append(_as_json(outcome))
+                self._keep(outcome, start, self._end - start)
+
+    def outcomes(self, names: Iterable[str]) -> Iterator[Outcome]:
+        """What became of these recordings, read from disk one by one; names that it does not hold are left out."""
+        for name in names:
+            if name in self._at:
+                start, length = self._at[name]
+                yield _from_json(json.loads(os.pread(self._file, length, start)))
+
+    def remove(self) -> None:
+        """The run is over: nothing is left to go on with."""
+        self.path.unlink()
+
+    def close(self) -> None:
+        """Let other runs go on with it."""
+        os.close(self._file)
+
+    def _read(self, settings: dict[str, str]) -> int:
+        """Find the lines that are whole and return where they end; 0 when nothing was done yet."""
+        end, head = 0, {}
+        with os.fdopen(os.dup(self._file), "rb") as lines:
+            lines.seek(0)
+            for line in lines:
+                content = _parse(line)
+                if content is None:
+                    break
+                if end == 0:
+                    head = content
+                else:
+                    self._check(head, settings)
+                    self._keep(_from_json(content), end, len(line))
+                end += len(line)
+        return end if self._at else 0
+
+    def _check(self, head: dict[str, Any], settings: dict[str, str]) -> None:
+        begun = head.get("settings")
+        if head.get("journal") != FORMAT or not isinstance(begun, dict):
+            raise OutputError(f"{self.path} was not written by this stapes; finish it with that one, or use --force")
+        for name, wanted in settings.items():
+            if begun.get(name) != wanted:
+                raise OutputError(
+                    f"{self.path}: half done with {name} {begun.get(name)}, now it is {wanted}; finish it as it was "
+                    "begun, begin anew with --force, or choose another --out"
+                )
+
+    def _keep(self, outcome: Outcome, start: int, length: int) -> None:
+        name = outcome.found.name
+        self._at[name] = (start, length)
+        self._same.pop(name, None)
+        if not outcome.error:
+            self._same[name] = (outcome.found.size, outcome.found.modified)
+
+    def _append(self, content: dict[str, Any]) -> None:
+        line = (json.dumps(content, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
+        try:
+            written = 0
+            while written < len(line):
+                written += os.pwrite(self._file, line[written:], self._end + written)
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._end)
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again: "
+                "it goes on where it was"
+            ) from error
+        self._end += len(line)
+
+
+def _locked(path: Path) -> int:
+    """Open and lock; a file that was removed between the two is opened again."""
+    while True:
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        except BlockingIOError:
+            os.close(file)
+            raise OutputError(f"{path}: another run is writing it; wait for its end, or choose another --out") from None
+        os.close(file)
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """None for a torn line."""
+    try:
+        content = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    content = asdict(outcome)
+    if outcome.start is not None:
+        content["start"]["utc"] = outcome.start.utc.isoformat()
+    return content
+
+
+def _from_json(content: dict[str, Any]) -> Outcome:
+    start = content["start"]
+    if start is not None:
+        start = Start(datetime.fromisoformat(start["utc"]), start["doubt"])
+    events = [tuple(event) for event in content["events"]]
+    return Outcome(**content | {"found": Found(**content["found"]), "start": start, "events": events})

@@ -1,0 +1,81 @@
+"""Which recordings a folder holds: a local one, or any that fsspec can read (s3://bucket/2024)."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import AudioError, ToolchainError
+from stapes.runtime.audio import FILE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that should be a recording."""
+
+    name: str  # relative to the folder, with /
+    place: str  # absolute path, or URL
+    size: int  # bytes
+    modified: str  # time or tag of the last change, to see that it is still the same file; "" where nobody knows
+
+
+def is_url(folder: str) -> bool:
+    """Whether fsspec must read it."""
+    return "://" in folder
+
+
+def list_recordings(folder: str) -> tuple[list[Found], list[str]]:
+    """Every audio file below `folder`, by name, and a sentence for every folder that could not be read.
+
+    Files that begin with a dot are left out. AudioError when there is no such folder or it holds no recording.
+    """
+    problems: list[str] = []
+    found = sorted(_remote(folder) if is_url(folder) else _local(Path(folder), problems), key=lambda each: each.name)
+    if not found:
+        raise AudioError("; ".join([f"{folder}: no recordings in it ({', '.join(FILE_SUFFIXES)})", *problems]))
+    return found, problems
+
+
+def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
+    def unreadable(error: OSError) -> None:
+        problems.append(f"{error.filename}: cannot be listed ({error.strerror}); check the permissions")
+
+    top = folder.absolute()
+    for parent, _, names in os.walk(top, onerror=unreadable):
+        for name in filter(_is_recording, names):
+            path = Path(parent, name)
+            try:
+                status = path.stat()
+            except OSError as error:
+                problems.append(f"{path}: cannot be read ({error.strerror})")
+                continue
+            yield Found(path.relative_to(top).as_posix(), str(path), status.st_size, str(status.st_mtime_ns))
+
+
+def _remote(folder: str) -> Iterator[Found]:
+    files, top = filesystem_of(folder)
+    try:
+        listing = files.find(top, detail=True)
+    except OSError as error:
+        raise AudioError(f"{folder}: cannot be listed ({error})") from error
+    for path, details in listing.items():
+        if _is_recording(path.rsplit("/", 1)[-1]):
+            modified = next((str(details[key]) for key in ("ETag", "LastModified", "mtime") if details.get(key)), "")
+            name = path.removeprefix(top).lstrip("/")
+            yield Found(name, files.unstrip_protocol(path), int(details.get("size") or 0), modified)
+
+
+def filesystem_of(url: str) -> tuple[Any, str]:
+    """Return fsspec's file system and the path in it; ToolchainError without the package that the URL needs."""
+    try:
+        from fsspec.core import url_to_fs
+
+        files, path = url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise ToolchainError(f"{url}: cannot be read here ({error}); `pip install fsspec` and what it names") from error
+    return files, str(path)
+
+
+def _is_recording(name: str) -> bool:
+    return name.lower().endswith(FILE_SUFFIXES) and not name.startswith(".")

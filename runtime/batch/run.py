@@ -1,0 +1,151 @@
+"""A run over a folder: what is left to do, who does it, and what comes out."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError, OutputError, ToolchainError
+from stapes.firmware_sim.folder import read_folder
+from stapes.runtime.activity import Hours, draw_activity, require_matplotlib
+from stapes.runtime.batch.hearing import Job, Outcome
+from stapes.runtime.batch.journal import Journal
+from stapes.runtime.batch.listing import Found, is_url, list_recordings
+from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
+from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
+from stapes.runtime.console import Progress, note
+from stapes.runtime.detect import check_new
+from stapes.runtime.recording_times import StartClock, zone
+
+LISTED = 20  # unreadable recordings that are named on the console; OUT.files has all of them
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What to search with what, and where results go."""
+
+    detector: Path
+    folder: str  # a path, or a URL that fsspec reads
+    out: Path  # .csv or .tsv
+    engine: str = "auto"
+    jobs: int | None = None  # processes; None: one per processor that this process may use
+    scheduler: str | None = None  # address of a Dask scheduler, which then takes the place of local processes
+    clock: StartClock = field(default_factory=StartClock)
+    tracks: str | None = None  # one of tables.TRACKS
+    plot: Path | None = None
+    force: bool = False
+
+
+def run_batch(settings: BatchSettings) -> Totals:
+    """Hear every recording below a folder and write the tables; a run that was interrupted goes on where it was.
+
+    The result does not depend on how many workers there were, nor on how often it was interrupted. When a recording
+    cannot be read the journal is kept, so that the same command tries those again.
+    """
+    tables = Tables(settings.out)
+    _check(settings, tables)
+    folder = read_folder(settings.detector)
+    job = Job.of(settings.detector, settings.engine, settings.clock, settings.scheduler is not None)
+    recordings, problems = list_recordings(settings.folder)
+    begun = tables.journal.exists() and not settings.force
+    if not begun:
+        _check_outputs(settings, tables)
+    journal = Journal(tables.journal, _settings_that_count(settings, job), afresh=settings.force)
+    try:
+        _hear(settings, job, journal, recordings)
+        hours = Hours(folder.classes, zone(settings.clock.time_zone))
+        layout = Layout(folder.classes, folder.frontend.sample_rate_hz, settings.tracks, hours)
+        totals = write_tables(tables, layout, journal.outcomes(found.name for found in recordings))
+        totals.unreadable += problems
+        if settings.plot is not None and hours.counts:
+            draw_activity(hours, settings.plot)
+        if not totals.unreadable:
+            journal.remove()
+    finally:
+        journal.close()
+    _say(settings, totals)
+    return totals
+
+
+def _check(settings: BatchSettings, tables: Tables) -> None:
+    """Everything that can be wrong before the first recording is heard."""
+    if tables.out.suffix not in (".csv", ".tsv"):
+        raise ConfigError(f"--out {tables.out}: a folder's events are written as .csv or .tsv")
+    if settings.jobs is not None and settings.jobs < 1:
+        raise ConfigError(f"--jobs {settings.jobs}: need at least 1")
+    if settings.jobs is not None and settings.scheduler is not None:
+        raise ConfigError("--jobs is for this machine, --scheduler for a cluster, which has its own workers; give one")
+    if settings.plot is not None:
+        require_matplotlib()
+
+
+def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
+    for path in (tables.out, tables.files, tables.hours, *([settings.plot] if settings.plot else [])):
+        check_new(path, settings.force)
+    if settings.tracks and tables.tracks.exists():
+        raise OutputError(f"{tables.tracks} exists already, perhaps with corrections; move it away")
+
+
+def _settings_that_count(settings: BatchSettings, job: Job) -> dict[str, str]:
+    """What decides about the results: a run goes on only with the same."""
+    return {
+        "detector": job.detector_hash,
+        "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
+        "start pattern": settings.clock.pattern or "none",
+        "time zone": settings.clock.time_zone,
+    }
+
+
+def _workers(settings: BatchSettings, job: Job) -> Workers:
+    if settings.scheduler is None:
+        return LocalProcesses(job, settings.jobs or len(os.sched_getaffinity(0)))
+    try:
+        from stapes.runtime.batch.cluster import Cluster
+    except ImportError:
+        raise ToolchainError("a cluster needs Dask; `pip install 'stapes[cluster]'`") from None
+    return Cluster(job, settings.scheduler)
+
+
+def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[Found]) -> None:
+    left = [found for found in recordings if not journal.holds(found)]
+    if len(left) < len(recordings):
+        note(f"going on: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
+    if not left:
+        return
+    workers = _workers(settings, job)
+    try:
+        _record(hear_all(job, in_groups(left, workers.count), workers), journal, left)
+    finally:
+        workers.close()
+
+
+def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Found]) -> None:
+    progress = Progress("detect", len(left), sum(found.size for found in left))
+    started, seconds, rate = time.monotonic(), 0.0, 0.0
+    for outcomes in results:
+        journal.add(outcomes)
+        for outcome in outcomes:
+            seconds += outcome.seconds
+            rate = seconds / max(1e-9, time.monotonic() - started)
+            progress.advance(f"{rate:,.0f} x real time", outcome.found.size)
+    progress.close(f"{len(left)} recordings, {seconds / 3600:.2f} h, {rate:,.0f} x real time")
+
+
+def _say(settings: BatchSettings, totals: Totals) -> None:
+    note(f"{settings.out}: {totals.events} events in {totals.recordings} recordings, {totals.seconds / 3600:.2f} h")
+    if totals.clipped:
+        note(f"note: {totals.clipped} recordings were louder than full scale in places and were clipped")
+    if totals.without_start:
+        note(f"note: {totals.without_start} recordings do not say when they began (--start-pattern); no UTC for them")
+    _list(totals.doubts, "start times are in doubt")
+    _list(totals.unreadable, "could not be read; mend them and run the same command again, or leave it at that")
+
+
+def _list(lines: list[str], what: str) -> None:
+    if lines:
+        note(f"note: {len(lines)} {what}:")
+        for line in lines[:LISTED]:
+            note(f"  {line}")
+        if len(lines) > LISTED:
+            note(f"  and {len(lines) - LISTED} more")

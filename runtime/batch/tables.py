@@ -1,0 +1,188 @@
+"""What a run leaves: a row per event, summaries per recording and per hour, tracks to look at."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.activity import Hours
+from stapes.runtime.batch.hearing import Outcome
+from stapes.runtime.detect import EventTable, open_table
+from stapes.runtime.labels import Annotation, write_audacity, write_raven
+
+TRACKS = ("audacity", "raven")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The files of a run: OUT.csv, OUT.files.csv, OUT.hours.csv and OUT.tracks/."""
+
+    out: Path
+
+    @property
+    def files(self) -> Path:
+        """A row per recording."""
+        return self.out.with_name(f"{self.out.stem}.files{self.out.suffix}")
+
+    @property
+    def hours(self) -> Path:
+        """A row per hour of the clock."""
+        return self.out.with_name(f"{self.out.stem}.hours{self.out.suffix}")
+
+    @property
+    def tracks(self) -> Path:
+        """A label track per recording, under its own name."""
+        return self.out.with_name(f"{self.out.stem}.tracks")
+
+    @property
+    def journal(self) -> Path:
+        """Only while the run is not over."""
+        return self.out.with_name(f"{self.out.name}.progress")
+
+
+@dataclass
+class Totals:
+    """What the run came to."""
+
+    recordings: int = 0
+    seconds: float = 0.0
+    events: int = 0
+    clipped: int = 0  # recordings with samples louder than full scale
+    without_start: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows are written."""
+
+    classes: Sequence[str]
+    sample_rate_hz: int
+    tracks: str | None  # a name in TRACKS
+    hours: Hours
+
+
+def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) -> Totals:
+    """Write every table from the outcomes, one after the other; each appears under its name only when it is whole."""
+    totals = Totals()
+    row = _Rows("\t" if tables.out.suffix == ".tsv" else ",").row
+    with _table(tables.out) as write_event, _table(tables.files) as write_file:
+        write_event(row(["filename", "onset", "offset", "event_label", "confidence", "utc"]))
+        write_file(row(["filename", "utc", "seconds", "events", "per_minute", *layout.classes, "problem"]))
+        for outcome in outcomes:
+            rows = list(annotations(outcome, layout.sample_rate_hz))
+            for each in rows:
+                write_event(row(_event_row(outcome, each)))
+            write_file(row(_file_row(outcome, rows, layout.classes)))
+            _count(totals, layout.hours, outcome, rows)
+            if layout.tracks and not outcome.error:
+                _write_track(tables.tracks / outcome.found.name, layout.tracks, rows)
+    if layout.hours.counts:
+        with _table(tables.hours) as write:
+            for line in layout.hours.rows():
+                write(row(line))
+    return totals
+
+
+def _table(path: Path) -> AbstractContextManager[Callable[[str], object]]:
+    return open_table(EventTable(path, "csv", force=True))
+
+
+def annotations(outcome: Outcome, sample_rate_hz: int) -> Iterator[Annotation]:
+    """Events in seconds from the recording's start."""
+    for onset, offset, label, confidence in outcome.events:
+        yield Annotation(onset / sample_rate_hz, offset / sample_rate_hz, label, confidence)
+
+
+class _Rows:
+    """One table's way of writing a row as a line."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._text = io.StringIO()
+        self._writer = csv.writer(self._text, delimiter=delimiter, lineterminator="\n")
+
+    def row(self, fields: Iterable[object]) -> str:
+        self._text.seek(0)
+        self._text.truncate()
+        self._writer.writerow(fields)
+        return self._text.getvalue()
+
+
+def _event_row(outcome: Outcome, event: Annotation) -> list[str]:
+    start = outcome.start.utc if outcome.start else None
+    return [
+        outcome.found.name,
+        f"{event.onset:.3f}",
+        f"{event.offset:.3f}",
+        event.label,
+        f"{event.confidence:.3f}",
+        utc_text(start + timedelta(seconds=event.onset)) if start else "",
+    ]
+
+
+def _file_row(outcome: Outcome, events: Sequence[Annotation], classes: Sequence[str]) -> list[object]:
+    minutes = outcome.seconds / 60
+    return [
+        outcome.found.name,
+        utc_text(outcome.start.utc) if outcome.start else "",
+        f"{outcome.seconds:.3f}",
+        len(events),
+        f"{len(events) / minutes:.3f}" if minutes else "",
+        *(sum(event.label == label for event in events) for label in classes),
+        outcome.error,
+    ]
+
+
+def utc_text(time: datetime) -> str:
+    """ISO 8601 to the millisecond, rounded."""
+    rounded = time + timedelta(microseconds=500)
+    return rounded.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _count(totals: Totals, hours: Hours, outcome: Outcome, events: Sequence[Annotation]) -> None:
+    totals.recordings += 1
+    totals.seconds += outcome.seconds
+    totals.events += len(events)
+    totals.clipped += outcome.clipped > 0
+    if outcome.error:
+        totals.unreadable.append(f"{outcome.found.name}: {outcome.error}")
+    elif outcome.start is None:
+        totals.without_start += 1
+    else:
+        hours.add(outcome.start.utc, outcome.seconds, [(event.onset, event.label) for event in events])
+        if outcome.start.doubt:
+            totals.doubts.append(f"{outcome.found.name}: {outcome.start.doubt}")
+
+
+def _write_track(recording: Path, layout: str, events: Sequence[Annotation]) -> None:
+    """Write a track, unless one is there: a person may have corrected it."""
+    ending, text = (".txt", _audacity) if layout == "audacity" else (".Table.1.selections.txt", _raven)
+    path = recording.with_name(recording.name + ending)
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text(events), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _audacity(events: Sequence[Annotation]) -> str:
+    """The confidence stands behind the label, where a person looks for the doubtful ones."""
+    return write_audacity(
+        Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
+    )
+
+
+def _raven(events: Sequence[Annotation]) -> str:
+    """Raven's own columns and one more, Confidence, by which it can sort."""
+    confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
+    lines = write_raven(events).splitlines()
+    return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))

@@ -1,0 +1,173 @@
+"""When a recording began: from its file name, or from what the recorder wrote into the WAV file.
+
+Three conventions are read: GUANO (bat detectors: a `guan` chunk), the comment of AudioMoth (LIST/INFO/ICMT) and the
+Broadcast Wave extension (`bext`). The start is turned into UTC once; events count seconds from it, so a recording that
+runs over midnight or through a change of the clocks needs no care.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from stapes.firmware_sim.errors import ConfigError
+
+_DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}
+_OTHERS = {"f": r"\d{1,6}", "z": r"(?:Z|[+-]\d\d:?\d\d)", "%": "%"}
+_MOST_BYTES = 1 << 20  # of a chunk of metadata
+_AUDIOMOTH = re.compile(
+    r"Recorded at (\d\d:\d\d:\d\d)(\.\d{1,6})? (\d\d/\d\d/\d{4})(?: \(UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?\))?"
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """When a recording began."""
+
+    utc: datetime
+    doubt: str = ""  # why it may be off by an hour
+
+
+@dataclass(frozen=True)
+class StartClock:
+    """How start times are found. Raises ConfigError for a pattern or a time zone that cannot be used."""
+
+    pattern: str | None = (
+        None  # as of strptime, found anywhere in the file's name with its folders; None: metadata only
+    )
+    time_zone: str = "UTC"  # of clocks that name no zone, such as Europe/Berlin
+
+    def __post_init__(self) -> None:
+        zone(self.time_zone)
+        if self.pattern is not None:
+            _searcher(self.pattern)
+
+    def start_of(self, path: Path, name: str) -> Start | None:
+        """Start of the recording at `path`: by the pattern in `name`, else by its metadata; None when neither says."""
+        said = None if self.pattern is None else _in_name(name, self.pattern)
+        said = said or in_metadata(path)
+        return None if said is None else _as_utc(said, zone(self.time_zone), self.time_zone)
+
+
+@cache
+def zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name; ConfigError for an unknown one."""
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"time zone {name!r} is not known; use a name such as Europe/Berlin or UTC") from None
+
+
+def _as_utc(said: datetime, home: tzinfo, home_name: str) -> Start:
+    if said.tzinfo is not None:
+        return Start(said.astimezone(UTC))
+    first, second = (said.replace(tzinfo=home, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first < second:
+        return Start(first, f"{said} comes twice on the clocks of {home_name}; the first was taken")
+    if second < first:
+        return Start(first, f"{said} never comes on the clocks of {home_name}; the recorder's clock was not changed")
+    return Start(first)
+
+
+@cache
+def _searcher(pattern: str) -> re.Pattern[str]:
+    found = re.findall(r"%(.)", pattern)
+    unknown = [f"%{each}" for each in found if each not in _DIGITS | _OTHERS]
+    if unknown or pattern.count("%") != len(found) + found.count("%"):
+        known = " ".join(f"%{each}" for each in _DIGITS | _OTHERS)
+        raise ConfigError(f"start pattern {pattern!r}: {' '.join(unknown) or 'a lone %'} cannot be used, only {known}")
+    if not ({"Y", "y"} & set(found) and ({"m", "d"} <= set(found) or "j" in found) and "H" in found):
+        raise ConfigError(f"start pattern {pattern!r} must say year, day and hour, such as %Y%m%d_%H%M%S")
+    parts = re.split(r"%(.)", pattern)
+    text = "".join(
+        re.escape(part) if at % 2 == 0 else rf"\d{{{_DIGITS[part]}}}" if part in _DIGITS else _OTHERS[part]
+        for at, part in enumerate(parts)
+    )
+    return re.compile(rf"(?<!\d){text}(?!\d)")
+
+
+def _in_name(name: str, pattern: str) -> datetime | None:
+    for match in _searcher(pattern).finditer(name):
+        try:
+            return datetime.strptime(match[0], pattern)
+        except ValueError:
+            continue
+    return None
+
+
+def in_metadata(path: Path) -> datetime | None:
+    """What GUANO, AudioMoth's comment or bext in a WAV file say, in this order; without a zone where none is named."""
+    chunks = dict(_chunks(path))
+    for name, read in (("guan", _guano), ("ICMT", _audiomoth), ("bext", _bext)):
+        if name in chunks and (said := read(chunks[name])) is not None:
+            return said
+    return None
+
+
+def _guano(data: bytes) -> datetime | None:
+    text = data.decode("utf-8", "replace")
+    match = re.search(r"^\s*Timestamp\s*:\s*(\S+)", text, re.MULTILINE)
+    try:
+        return datetime.fromisoformat(match[1].rstrip("\0")) if match else None
+    except ValueError:
+        return None
+
+
+def _audiomoth(data: bytes) -> datetime | None:
+    match = _AUDIOMOTH.search(data.decode("latin-1"))
+    if match is None:
+        return None
+    time, fraction, date, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    try:
+        said = datetime.strptime(f"{date} {time}", "%d/%m/%Y %H:%M:%S").replace(tzinfo=timezone(offset))
+    except ValueError:
+        return None
+    return said + timedelta(seconds=float(fraction or 0))
+
+
+def _bext(data: bytes) -> datetime | None:
+    """OriginationDate, 10 characters at 320, and OriginationTime, 8 at 330; EBU Tech 3285 allows any separator."""
+    numbers = [int(number) for number in re.findall(rb"\d+", data[320:330] + b" " + data[330:338])]
+    try:
+        year, month, day, hour, minute, second = numbers
+        return datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+
+
+def _chunks(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Chunks of metadata of a RIFF or RF64 file, those inside of LIST/INFO by their own names; none of another file."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+            return
+        long_data = 0  # RF64 keeps the length of data elsewhere
+        while len(start := file.read(8)) == 8:
+            name, size = start[:4], int.from_bytes(start[4:], "little")
+            if name == b"data" and size == 0xFFFF_FFFF:
+                size = long_data
+            following = file.tell() + size + size % 2
+            if name == b"ds64":
+                long_data = int.from_bytes(file.read(16)[8:16], "little")
+            elif name in (b"guan", b"bext"):
+                yield name.decode(), _limited(file, size)
+            elif name == b"LIST":
+                yield from _info(_limited(file, size))
+            file.seek(following)
+
+
+def _limited(file: BinaryIO, size: int) -> bytes:
+    return file.read(min(size, _MOST_BYTES))
+
+
+def _info(data: bytes) -> Iterator[tuple[str, bytes]]:
+    at = 4
+    while data[:4] == b"INFO" and at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield data[at : at + 4].decode("latin-1"), data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2

@@ -1,0 +1,325 @@
+"""`stapes detect` over a folder: the same table however it was made, and what cannot be read."""
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+from season import detect_words, heard, write_season
+from tiny_detector import write_tiny_detector
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
+from stapes.runtime.batch.journal import Journal
+from stapes.runtime.batch.listing import Found, list_recordings
+from stapes.runtime.batch.workers import hear_all, in_groups
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import read_audacity, read_dcase, read_raven
+from stapes.runtime.main import main
+from stapes.runtime.recording_times import StartClock
+
+PATTERN = ("--start-pattern", "%Y%m%d_%H%M%S")
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_season(tmp_path_factory.mktemp("season"), 7, 3.0)
+
+
+@pytest.fixture(scope="module")
+def table(tiny_detector: Path, season: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table of one undisturbed run."""
+    out = tmp_path_factory.mktemp("out") / "events.csv"
+    assert main(detect_words(tiny_detector, season, out, "--jobs", 1, *PATTERN)) == 0
+    return out
+
+
+@pytest.fixture
+def copy(season: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(season, tmp_path / "copy"))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+def _error(capsys: pytest.CaptureFixture[str]) -> str:
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def test_rows_vs_the_detector_on_each_recording(tiny_detector: Path, season: Path, table: Path) -> None:
+    detector = Detector.load(tiny_detector, "litert")
+    expected = [
+        (path.relative_to(season).as_posix(), f"{event.onset:.3f}", f"{event.offset:.3f}", event.label)
+        for path in sorted(season.rglob("*.flac"))
+        for event in detector.detect(path)
+    ]
+    rows = _rows(table)
+    assert [(row["filename"], row["onset"], row["offset"], row["event_label"]) for row in rows] == expected
+    assert len(expected) == 7
+    assert sum(map(len, read_dcase(table).values())) == 7, "other tools of the house read it"
+    assert not table.with_name("events.csv.progress").exists()
+
+
+def test_times_of_the_clock_stand_in_every_table(table: Path) -> None:
+    first = _rows(table)[0]
+    assert first["filename"] == "north/R_20240501_000000.flac"
+    assert first["utc"] == f"2024-05-01T00:00:{float(first['onset']):06.3f}Z"
+    files = _rows(table.with_name("events.files.csv"))
+    assert [row["utc"] for row in files][:2] == ["2024-05-01T00:00:00.000Z", "2024-05-01T00:02:00.000Z"]
+    assert {(row["seconds"], row["events"], row["per_minute"], row["problem"]) for row in files} == {
+        ("3.000", "1", "20.000", "")
+    }
+    (hour,) = _rows(table.with_name("events.hours.csv"))
+    assert (hour["hour"], hour["minutes"], hour["events"]) == ("2024-05-01T00:00+00:00", "0.35", "7")
+    assert (hour["rumble"], hour["hiss"]) == ("3", "4")
+
+
+def test_two_processes_a_url_and_a_tsv_hold_the_same(
+    tiny_detector: Path, season: Path, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "events.tsv"
+    assert main(detect_words(tiny_detector, f"file://{season}", out, "--jobs", 2, *PATTERN)) == 0
+    assert _rows(out) == _rows(table)
+
+
+def test_a_torn_line_is_heard_again_and_nothing_twice(
+    tiny_detector: Path, copy: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "bad.wav").write_bytes(b"not audio")
+    out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 1
+    journal.write_bytes(journal.read_bytes()[:-40].rsplit(b"\n", 2)[0] + b'\n{"found":{"na')
+    held = journal.read_bytes().count(b'"error":""')
+    assert 4 <= held < 7
+    (copy / "bad.wav").unlink()
+    capsys.readouterr()
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 0
+    assert f"going on: {held} of 7 recordings are done" in capsys.readouterr().err
+    assert out.read_bytes() == table.read_bytes()
+
+
+def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
+    tiny_detector: Path, copy: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (copy / "north" / "R_20240501_000000.flac").read_bytes()
+    (copy / "north" / "R_20240501_000000.flac").write_bytes(whole[:20_000])
+    (copy / "zero.wav").write_bytes(b"")
+    (copy / "text.WAV").write_text("dear diary")
+    (copy / "._hidden.wav").write_text("left out")
+    out = tmp_path / "events.csv"
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 2, *PATTERN)) == 1
+    said = capsys.readouterr().err
+    assert "3 could not be read" in said
+    assert "north/R_20240501_000000.flac: " in said
+    assert [row["problem"] != "" for row in _rows(out.with_name("events.files.csv"))].count(True) == 3
+    assert len(_rows(out)) == 6
+
+    (copy / "north" / "R_20240501_000000.flac").write_bytes(whole)
+    (copy / "zero.wav").unlink()
+    (copy / "text.WAV").unlink()
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 0
+    assert "going on: 6 of 7 recordings are done" in capsys.readouterr().err
+    assert out.read_bytes() == table.read_bytes()
+    assert main(detect_words(tiny_detector, copy, out, *PATTERN)) == 1
+    assert "events.csv exists already" in _error(capsys)
+
+
+def test_a_recording_that_vanishes_or_changes(tiny_detector: Path, copy: Path, tmp_path: Path) -> None:
+    recordings, _ = list_recordings(str(copy))
+    Path(recordings[0].place).unlink()
+    job = Job.of(tiny_detector, "litert", StartClock(), names_host=False)
+    install(job)
+    gone, there = hear_recordings(job.hash, recordings[:2])
+    assert "no such" in gone.error.lower()
+    assert there.events
+    journal = Journal(tmp_path / "journal", {}, afresh=False)
+    journal.add([gone, there])
+    os.utime(recordings[1].place)
+    again, _ = list_recordings(str(copy))
+    assert journal.holds(recordings[1])
+    assert not journal.holds(again[0]), "touched since"
+    assert not journal.holds(recordings[0]), "not heard"
+    journal.close()
+
+
+def test_another_detector_for_a_half_done_output_is_refused_with_both_hashes(
+    tiny_detector: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "zero.wav").write_bytes(b"")
+    out, other = tmp_path / "events.csv", write_tiny_detector(tmp_path / "other.stapes").path
+    text = (other / "detector.json").read_text()
+    (other / "detector.json").write_text(text.replace('"merge_gap_steps": 2', '"merge_gap_steps": 3'))
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1)) == 1
+    capsys.readouterr()
+    assert main(detect_words(other, copy, out)) == 1
+    line = _error(capsys)
+    for detector in (tiny_detector, other):
+        assert Job.of(detector, "litert", StartClock(), names_host=False).detector_hash in line
+    assert main(detect_words(tiny_detector, copy, out, "--time-zone", "Asia/Tokyo")) == 1
+    assert "half done with time zone UTC, now it is Asia/Tokyo" in _error(capsys)
+    assert main(detect_words(other, copy, out, "--force", "--jobs", 1)) == 1
+    assert "going on" not in capsys.readouterr().err
+
+
+def test_a_second_run_into_the_same_output_is_refused(
+    tiny_detector: Path, season: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Journal(tmp_path / "events.csv.progress", {}, afresh=False)
+    for words in ([], ["--force"]):
+        assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", *words)) == 1
+        assert "another run is writing it" in _error(capsys)
+    first.close()
+    assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", "--jobs", 1)) == 0
+
+
+def test_tracks_open_in_raven_and_audacity_and_corrected_ones_stay(
+    tiny_detector: Path, copy: Path, tmp_path: Path
+) -> None:
+    (copy / "zero.wav").write_bytes(b"")
+    out = tmp_path / "events.csv"
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, "--tracks", "raven")) == 1
+    row = _rows(out)[0]
+    path = tmp_path / "events.tracks" / f"{row['filename']}.Table.1.selections.txt"
+    ((event,),) = read_raven(path).values()
+    assert (f"{event.onset:.3f}", f"{event.offset:.3f}", event.label) == (row["onset"], row["offset"], "rumble")
+    assert event.columns["Confidence"] == row["confidence"]
+    path.write_text("mine")
+    (copy / "zero.wav").unlink()
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, "--tracks", "audacity")) == 0
+    assert path.read_text() == "mine"
+    (event,) = read_audacity(tmp_path / "events.tracks" / f"{row['filename']}.txt")
+    assert event.label == f"rumble {float(row['confidence']):.2f}"
+    assert main(detect_words(tiny_detector, copy, out, "--force", "--tracks", "raven")) == 1, (
+        "tracks are never replaced"
+    )
+
+
+def test_a_picture_is_drawn(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
+    words = ("--jobs", 1, *PATTERN, "--plot", tmp_path / "events.png")
+    assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", *words)) == 0
+    assert (tmp_path / "events.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    import resource
+
+    outcomes = [
+        Outcome(Found(f"{number}.wav", f"/{number}.wav", 1, "1"), 1.0, events=[(0, 16, "hiss", 0.5)] * 20)
+        for number in range(20)
+    ]
+    journal = Journal(tmp_path / "journal", {}, afresh=False)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+        with pytest.raises(OutputError, match="make room and run the same command again"):
+            journal.add(outcomes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    held = len(journal)
+    assert 0 < held < 20
+    journal.close()
+    journal = Journal(tmp_path / "journal", {}, afresh=False)
+    assert len(journal) == held
+    journal.add(outcomes)
+    assert [outcome.found.name for outcome in journal.outcomes(f"{n}.wav" for n in range(20))] == [
+        outcome.found.name for outcome in outcomes
+    ]
+    assert heard(tmp_path / "journal") == 20
+    journal.close()
+
+
+@pytest.fixture
+def forbidden(season: Path) -> Iterator[Path]:
+    """A season with a folder that cannot be listed, and a process that is not root."""
+    if os.geteuid() != 0:
+        pytest.skip("becomes another user, which only root can")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        (Path(folder) / "closed").mkdir(mode=0o700)
+        shutil.copy(next(season.rglob("*.flac")), folder)
+        os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(forbidden: Path) -> None:
+    found, problems = list_recordings(str(forbidden))
+    assert len(found) == 1
+    assert problems == [f"{forbidden}/closed: cannot be listed (Permission denied); check the permissions"]
+
+
+class _Mortal:
+    """Workers that die of every group in which a certain recording is."""
+
+    died = (BrokenProcessPool,)
+    count = 2
+
+    def __init__(self, poison: str) -> None:
+        self.poison, self.deaths = poison, 0
+
+    def executor(self) -> "_Mortal":
+        return self
+
+    def renew(self) -> None:
+        self.deaths += 1
+
+    def close(self) -> None:
+        pass
+
+    def submit(self, _function: object, _job: str, group: Sequence[Found]) -> "Future[list[Outcome]]":
+        future: Future[list[Outcome]] = Future()
+        if any(found.name == self.poison for found in group):
+            future.set_exception(BrokenProcessPool())
+        else:
+            future.set_result([Outcome(found) for found in group])
+        return future
+
+
+def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -> None:
+    recordings = [Found(f"{number}", f"/{number}", 10, "") for number in range(50)]
+    groups, workers = in_groups(recordings, 2), _Mortal("31")
+    assert 2 < len(groups) < 25
+    job = Job.of(tiny_detector, "litert", StartClock(), names_host=False)
+    outcomes = [outcome for some in hear_all(job, groups, workers) for outcome in some]  # type: ignore[arg-type]
+    assert sorted(outcome.found.name for outcome in outcomes) == sorted(found.name for found in recordings)
+    assert [outcome.found.name for outcome in outcomes if outcome.error] == ["31"]
+    assert workers.deaths == 2, "in its group, and alone"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["{season}"], "needs --out EVENTS.csv"),
+        (["{season}", "--out", "{tmp}/e.txt"], "written as .csv or .tsv"),
+        (["{season}", "--out", "{tmp}/e.csv", "--format", "dcase"], "leave out --format"),
+        (["{season}", "{season}", "--out", "{tmp}/e.csv"], "or one folder"),
+        (["{season}", "--out", "{tmp}/no/e.csv"], "does not exist"),
+        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "0"], "need at least 1"),
+        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "give one"),
+        (["{season}", "--out", "{tmp}/e.csv", "--start-pattern", "%Y"], "year, day and hour"),
+        (["{season}/north/R_20240501_000000.flac", "--jobs", "2"], "--jobs is for a folder"),
+        (["{tmp}", "--out", "{tmp}/e.csv"], "no recordings in it"),
+        (["nope://x/y", "--out", "{tmp}/e.csv"], "cannot be read here"),
+    ],
+)
+def test_what_cannot_work_is_one_line(
+    tiny_detector: Path,
+    season: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    complaint: str,
+) -> None:
+    assert main(["detect", str(tiny_detector), *(word.format(season=season, tmp=tmp_path) for word in words)]) == 1
+    assert complaint in _error(capsys)
+    assert not list(tmp_path.iterdir())

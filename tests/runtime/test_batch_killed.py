@@ -1,0 +1,121 @@
+"""Runs and workers that are killed with SIGKILL in the middle: nothing twice, nothing missing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+from season import detect_words, heard, start_detect, write_season
+from tiny_detector import RATE, noise_bursts
+
+from stapes.runtime.main import main
+
+RECORDINGS = 24
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_season(tmp_path_factory.mktemp("season"), RECORDINGS, 90.0)
+
+
+@pytest.fixture(scope="module")
+def table(tiny_detector: Path, season: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The table of one undisturbed run."""
+    out = tmp_path_factory.mktemp("out") / "events.csv"
+    assert main(detect_words(tiny_detector, season, out, "--jobs", 2)) == 0
+    return out.read_bytes()
+
+
+def _wait_for(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_killed_run_goes_on_where_it_was(tiny_detector: Path, season: Path, table: bytes, tmp_path: Path) -> None:
+    out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
+    held = 0
+    for _ in range(3):
+        run = start_detect(tiny_detector, season, out, "--jobs", 2)
+        wanted = held + 3
+        _wait_for(lambda wanted=wanted: heard(journal) >= wanted, run)  # type: ignore[misc]
+        workers = _children(run.pid)
+        run.kill()
+        run.communicate()
+        held = heard(journal)
+        assert held < RECORDINGS
+        assert not out.exists()
+        deadline = time.monotonic() + 20
+        while any(map(_is_alive, workers)):
+            assert time.monotonic() < deadline, "workers outlive the run"
+            time.sleep(0.05)
+    run = start_detect(tiny_detector, season, out, "--jobs", 1)
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 0, said
+    assert f"going on: {held} of {RECORDINGS} recordings are done" in said
+    assert f"detect {RECORDINGS - held}/{RECORDINGS - held}" in said, "only the others were heard"
+    assert out.read_bytes() == table
+    assert not journal.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_nothing(tiny_detector: Path, season: Path, table: bytes, tmp_path: Path) -> None:
+    out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
+    run = start_detect(tiny_detector, season, out, "--jobs", 2)
+    _wait_for(lambda: heard(journal) >= 3, run)
+    os.kill(_children(run.pid)[-1], signal.SIGKILL)
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 0, said
+    assert out.read_bytes() == table
+
+
+def test_ctrl_c_ends_at_once_and_keeps_what_is_done(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
+    out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
+    run = start_detect(tiny_detector, season, out, "--jobs", 2)
+    _wait_for(lambda: heard(journal) >= 3, run)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=20)[1]
+    assert run.returncode == 130, said
+    assert said.rstrip().endswith("interrupted")
+    assert heard(journal) >= 3
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_a_recording(tiny_detector: Path, tmp_path: Path) -> None:
+    code = (
+        "import re, sys; from stapes.runtime.batch.hearing import *; from stapes.runtime.batch.listing import *\n"
+        "job = Job.of(Path(sys.argv[1]), 'litert', StartClock(), False); install(job)\n"
+        "(outcome,) = hear_recordings(job.hash, list_recordings(sys.argv[2])[0])\n"
+        "print(outcome.seconds, re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])"
+    )
+    peaks = {}
+    for minutes in (2, 60):
+        folder = tmp_path / str(minutes)
+        folder.mkdir()
+        with soundfile.SoundFile(folder / "long.flac", "w", RATE, 1) as file:
+            for _ in range(minutes):
+                file.write(noise_bursts(60.0, [(1.0, 2.0, "hiss")]))
+        words = [sys.executable, "-c", code, str(tiny_detector), str(folder)]
+        seconds, kilobytes = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+        assert float(seconds) == 60 * minutes
+        peaks[minutes] = int(kilobytes)
+    hour_of_pcm = 3600 * 16_000 * 2 / 1024
+    assert peaks[60] - peaks[2] < 0.05 * hour_of_pcm
