@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     "legend.frameon": False,
+    "text.parse_math": False,  # a label may hold a dollar sign
 }
 
 
@@ -45,7 +47,7 @@ def _drawing(name: str, width: float, height: float, into: list[str]) -> Iterato
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    into.append(svg.replace("<svg", f'<svg role="img" aria-label="{name}"', 1))
+    into.append(svg.replace("<svg", f'<svg role="img" aria-label="{escape(name)}"', 1))
 
 
 def precision_recall(curves: Mapping[str, ThresholdCurve], own: Mapping[str, int]) -> str:

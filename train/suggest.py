@@ -81,8 +81,9 @@ def proposals(frontend: Frontend, pcm: NDArray[np.int16]) -> list[Proposal]:
     """Return what stands out of int16[samples], in time order."""
     config = frontend.config
     frame_s = config.hop_samples / config.sample_rate_hz
-    level_db = frontend.features(pcm).astype(np.float64) * config.int8_step_db  # [frames, bands]
-    excess = np.maximum(level_db - _background(level_db, round(FLOOR_S / frame_s)) - MARGIN_DB, 0.0)
+    level_db = frontend.features(pcm) * np.float32(config.int8_step_db)  # [frames, bands]
+    background_db = _background(level_db, round(FLOOR_S / frame_s)) + np.float32(MARGIN_DB)
+    excess = np.maximum(level_db - background_db, np.float32(0))
     active = _hysteresis(excess.mean(axis=1))
     center_s = (config.window_samples - config.hop_samples) / 2 / config.sample_rate_hz
     found = []
@@ -93,7 +94,7 @@ def proposals(frontend: Frontend, pcm: NDArray[np.int16]) -> list[Proposal]:
     return found
 
 
-def _background(level_db: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
+def _background(level_db: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     """Return [frames, bands]: a low quantile of each band over the stretch of sound around."""
     floor = np.empty_like(level_db)
     for start in range(0, len(level_db), frames):
@@ -102,7 +103,7 @@ def _background(level_db: NDArray[np.float64], frames: int) -> NDArray[np.float6
     return floor
 
 
-def _hysteresis(loudness: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _hysteresis(loudness: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Active wherever the loudness stays above OFF_DB around a frame that reaches ON_DB."""
     above = np.concatenate([[False], loudness > OFF_DB, [False]])
     edges = np.flatnonzero(above[1:] != above[:-1])
@@ -124,7 +125,7 @@ def _runs(active: NDArray[np.bool_], gap: int, shortest: int) -> list[tuple[int,
     return [(begin, end) for begin, end in joined if end - begin >= shortest]
 
 
-def _timbre(excess: NDArray[np.float64], length_s: float) -> NDArray[np.float64]:
+def _timbre(excess: NDArray[np.float32], length_s: float) -> NDArray[np.float64]:
     spectrum = excess.mean(axis=0)
     loudest = float(np.argmax(excess.mean(axis=1)) / len(excess))
     return np.array([*(spectrum / max(np.linalg.norm(spectrum), 1e-9)), np.log2(length_s), loudest])

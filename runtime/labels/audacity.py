@@ -13,7 +13,8 @@ from stapes.runtime.labels.annotation import Annotation, Problems, parse_times, 
 def read_audacity(path: Path, collected: list[StapesError] | None = None) -> list[Annotation]:
     """Return the labels of one recording in time order; an empty file is a recording without events.
 
-    Text may be absent (label ""). Bad rows raise LabelError, or are put into `collected` and skipped.
+    Text may be absent (label ""); tabs in it become blanks. Bad rows raise LabelError, or are put into `collected` and
+    skipped.
     """
     problems = Problems(collected)
     annotations = []
@@ -28,13 +29,13 @@ def read_audacity(path: Path, collected: list[StapesError] | None = None) -> lis
 
 
 def _parse(line: str, place: str) -> Annotation:
-    fields = line.split("\t", 2)
+    fields = line.split("\t")
     if len(fields) < 2:
         raise LabelError(
             f"{place}: {line[:40]!r} is no Audacity label (onset, tab, offset, tab, text); correct or delete it"
         )
     onset, offset = parse_times(fields[0], fields[1], place)
-    return Annotation(onset, offset, fields[2].strip() if len(fields) > 2 else "", place=place)
+    return Annotation(onset, offset, " ".join(fields[2:]).strip(), place=place)
 
 
 def write_audacity(annotations: Iterable[Annotation]) -> str:

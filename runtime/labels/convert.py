@@ -109,6 +109,10 @@ def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversio
             )
         return [(conversion.out or Path("-"), form.write_one(next(iter(recordings.values()))))]
     folder = conversion.out
+    for name, events in recordings.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            place = events[0].place if events else name
+            raise LabelError(f"{place}: {name!r} leads out of {folder}; write names relative to the recordings' folder")
     return [((folder / name).with_suffix(form.suffix), form.write_one(each)) for name, each in recordings.items()]
 
 

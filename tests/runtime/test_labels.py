@@ -44,7 +44,7 @@ def test_audacity_reads_what_is_met_in_practice(tmp_path: Path) -> None:
         Annotation(0.25, 0.75, "pop"),
         Annotation(1.0, 1.5, ""),
         Annotation(2.5, 2.5, "pop"),
-        Annotation(3.0, 4.0, "dog bark\tloud"),
+        Annotation(3.0, 4.0, "dog bark loud"),
     ]
     assert [each.place.rsplit(":", 1)[1] for each in found] == ["4", "5", "1", "6"]
 

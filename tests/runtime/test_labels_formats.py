@@ -350,3 +350,13 @@ def test_jams_reads_scaper_and_names_bad_observations_by_line(tmp_path: Path) ->
         with pytest.raises(LabelError) as raised:
             read_jams(_file(tmp_path, text, "x.jams"))
         assert f"x.jams{says}" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["../a.wav", "x/../../a.wav", "/a.wav"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = _file(tmp_path, f"filename,onset,offset,event_label\n{name},1,2,pop\n", "labels.csv")
+    assert main(["labels", str(table), "--to", "audacity", "--out", str(tmp_path / "tracks")]) == 1
+    assert f"labels.csv:2: {name!r} leads out of" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.csv"]

@@ -16,10 +16,13 @@ from tiny_detector import noise_bursts
 from stapes.firmware_sim.events import EventConfig
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
+from stapes.train.application import Recall
 from stapes.train.curves import at_threshold, threshold_curve
 from stapes.train.dataset import open_dataset
 from stapes.train.evaluate import evaluate
 from stapes.train.judging import judge
+from stapes.train.metrics import Estimate
+from stapes.train.pictures import recall_bars
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
@@ -203,3 +206,17 @@ def test_a_class_that_is_never_annotated_is_shown_without_figures(
     row = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("rumble"))
     assert row[:7] == ["rumble", "0", "0", "-", "-", "-", "-"]
     assert "nan" not in report.read_text(encoding="utf-8").split("<svg")[0]
+
+
+def test_names_that_look_like_markup_or_mathematics_are_text(tiny_detector: Path, tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    name = 'a"<b>&$x$'
+    soundfile.write(tmp_path / "test" / f"{name}.wav", noise_bursts(8.0, []), 16_000)
+    (tmp_path / "test" / f"{name}.txt").write_text("1\t1.6\thiss\n")
+    report = tmp_path / "report.html"
+    assert main(["evaluate", str(tiny_detector), str(tmp_path), "--report", str(report)]) == 0
+    parsed = _Page(report.read_text(encoding="utf-8"))
+    assert parsed.open == []
+    assert any(name in (attributes.get("aria-label") or "") for _, attributes in parsed.tags)
+    odd = {'$\\frac{<i>"': Recall(3, Estimate(0.5, 0.2, 0.8))}
+    assert "$\\frac{&lt;i&gt;" in recall_bars("odd", odd)
