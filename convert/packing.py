@@ -107,13 +107,17 @@ DSP = Layout(
     macro="STAPES_NN_DSP",
     conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
     depthwise=_by_channel,
-    dense=_as_stored,
+    dense=_smlad_order,
     conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 16 * _groups(shape.taps) + 2 * shape.taps,
     depthwise_scratch=_smlad_plane,
-    dense_scratch=lambda in_size, out_size: 0,
+    dense_scratch=lambda in_size, out_size: 8 * _groups(in_size),
     conv_tile=Tile(2, rereads=False),
     depthwise_tile=None,
-    sources={"stapes_nn_conv": "stapes_nn_conv_dsp.c", "stapes_nn_depthwise": "stapes_nn_depthwise_dsp.c"},
+    sources={
+        "stapes_nn_conv": "stapes_nn_conv_dsp.c",
+        "stapes_nn_depthwise": "stapes_nn_depthwise_dsp.c",
+        "stapes_nn_dense": "stapes_nn_dense_dsp.c",
+    },
 )
 
 # `any` holds every packing under `#if` and lets the C compiler's macros choose.

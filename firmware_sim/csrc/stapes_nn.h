@@ -89,12 +89,13 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
 typedef struct {
     int32_t rows, in_size, out_size;
     int32_t out_zero, out_min, out_max;
-    const void *weights; /* ROWS: int8_t [out_size][in_size] */
+    const void *weights; /* ROWS: int8_t [out_size][in_size]; others: see the kernel's file */
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
 } stapes_nn_dense_layer;
 
+/* scratch: ROWS none; DSP the input in 16 bits, filled up to fours. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. `multiplier_b` < 0 subtracts. Rounds twice, three times. */

@@ -238,10 +238,10 @@ static void conv_widen(const int8_t *a, const int8_t *b, int32_t taps, uint32_t 
     for (; taps > 0; taps -= 4) {
         const uint32_t bytes_a = taps >= 4 ? stapes_nn_four(a) : stapes_nn_few(a, taps);
         const uint32_t bytes_b = taps >= 4 ? stapes_nn_four(b) : stapes_nn_few(b, taps);
-        patch[0] = stapes_nn_double_even(bytes_a);
-        patch[1] = stapes_nn_double_even(bytes_b);
-        patch[2] = stapes_nn_double_odd(bytes_a);
-        patch[3] = stapes_nn_double_odd(bytes_b);
+        patch[0] = stapes_nn_double(stapes_nn_even(bytes_a));
+        patch[1] = stapes_nn_double(stapes_nn_even(bytes_b));
+        patch[2] = stapes_nn_double(stapes_nn_odd(bytes_a));
+        patch[3] = stapes_nn_double(stapes_nn_odd(bytes_b));
         a += 4;
         b += 4;
         patch += 4;

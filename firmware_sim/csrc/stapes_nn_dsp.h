@@ -39,28 +39,39 @@ static inline int32_t stapes_nn_half(uint32_t pair, int32_t which)
     return which ? (int32_t)pair >> 16 : (int32_t)(pair << 16) >> 16;
 }
 
-/* Bytes 0 and 2 of a word as a pair, doubled: within [-256, 254]. */
-static inline uint32_t stapes_nn_double_even(uint32_t bytes)
+/* Bytes 0 and 2 of a word as a pair. */
+static inline uint32_t stapes_nn_even(uint32_t bytes)
 {
 #if STAPES_NN_ASM
     uint32_t pair;
-    __asm__("sxtb16 %0, %1\n\tsadd16 %0, %0, %0" : "=r"(pair) : "r"(bytes));
+    __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(bytes));
     return pair;
 #else
-    const int32_t low = 2 * (int8_t)(bytes & 0xFFu), high = 2 * (int8_t)(bytes >> 16 & 0xFFu);
+    const int32_t low = (int8_t)(bytes & 0xFFu), high = (int8_t)(bytes >> 16 & 0xFFu);
     return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16;
 #endif
 }
 
-/* Bytes 1 and 3 of a word as a pair, doubled. */
-static inline uint32_t stapes_nn_double_odd(uint32_t bytes)
+/* Bytes 1 and 3 of a word as a pair. */
+static inline uint32_t stapes_nn_odd(uint32_t bytes)
 {
 #if STAPES_NN_ASM
     uint32_t pair;
-    __asm__("sxtb16 %0, %1, ror #8\n\tsadd16 %0, %0, %0" : "=r"(pair) : "r"(bytes));
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(bytes));
     return pair;
 #else
-    return stapes_nn_double_even(bytes >> 8);
+    return stapes_nn_even(bytes >> 8);
+#endif
+}
+
+/* Both halves of a pair doubled; they are within 15 bits. */
+static inline uint32_t stapes_nn_double(uint32_t pair)
+{
+#if STAPES_NN_ASM
+    __asm__("sadd16 %0, %0, %0" : "+r"(pair));
+    return pair;
+#else
+    return (pair << 1 & 0xFFFEFFFEu);
 #endif
 }
 
