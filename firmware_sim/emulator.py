@@ -22,7 +22,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -251,6 +252,7 @@ def run(
     count: bool = True,
     profile: bool = False,
     regions: Mapping[str, tuple[int, int]] | None = None,
+    on_line: Callable[[str], object] | None = None,
     icount_shift: int | None = None,
     timeout_s: float = 120.0,
 ) -> RunResult:
@@ -258,6 +260,7 @@ def run(
 
     count: instructions of every STAPES_REGION; off, the run is several times as fast. profile: by function as well.
     regions: more of them, each from the instruction at one address up to that at another.
+    on_line: called with every line of the UART as it comes.
     icount_shift: every instruction takes 2**shift ns of the board's time, which its timer then follows exactly.
 
     A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing, cannot run the program,
@@ -284,18 +287,43 @@ def run(
             options = [str(_count_plugin()), "out=board.counts", *addresses, *(["profile=on"] if profile else [])]
             command += ["-plugin", ",".join(options)]
         command += ["-kernel", str(firmware.elf.resolve())]
-        done = _emulate(command, folder, timeout_s)
+        done = _emulate(command, folder, timeout_s, on_line)
         written = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in (files or {})}
     costs = [(name, _MARK_COST if number < len(marked) else 0) for number, (name, _, _) in enumerate(begin_end)]
     return _read_result(firmware, done, written, costs)
 
 
-def _emulate(command: list[str], folder: str, timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
-    try:
-        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        shown = (error.stdout or b"").decode(errors="replace")[-200:]
-        raise ToolchainError(f"the firmware was not done after {timeout_s:g} s; its last words: {shown!r}") from None
+def _emulate(
+    command: list[str], folder: str, timeout_s: float, on_line: Callable[[str], object] | None
+) -> "subprocess.CompletedProcess[bytes]":
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+        too_late = threading.Event()
+
+        def give_up() -> None:
+            too_late.set()
+            process.kill()
+
+        late = threading.Timer(timeout_s, give_up)
+        late.start()
+        try:
+            lines = []
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                if on_line is not None:
+                    on_line(line.decode(errors="replace").removesuffix("\n"))
+            process.wait()
+        finally:
+            late.cancel()
+            process.kill()
+            process.wait()
+        stderr.seek(0)
+        text = b"".join(lines)
+        if too_late.is_set():
+            shown = text.decode(errors="replace")[-200:]
+            raise ToolchainError(f"the firmware was not done after {timeout_s:g} s; its last words: {shown!r}")
+        return subprocess.CompletedProcess(command, process.returncode, text, stderr.read())
 
 
 def _region_addresses(firmware: Firmware) -> list[tuple[str, int, int]]:

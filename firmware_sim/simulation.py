@@ -8,7 +8,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Heard:
     """What a program answered to one recording."""
 
     events: list[Event]  # announced (offset_sample None) and completed, in the order they were sent
+    gaps: list[tuple[int, int]]  # where audio that was too fast left a gap, and how many samples it lost
     features: NDArray[np.int8]  # [frames, bands]; empty when paced
     scores: NDArray[np.int8]  # [steps, classes]; empty when paced
     lines: list[str]  # of JSON, as the UART gave them, without the summary
@@ -86,11 +87,12 @@ class BuiltDetector:
         pace: Pace | None = None,
         count: bool = True,
         regions: Mapping[str, tuple[int, int]] | None = None,
+        on_line: Callable[[str], object] | None = None,
     ) -> Heard:
         """Run over int16[samples] at the detector's rate.
 
         pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
-        count, regions: as in emulator.run.
+        count, regions, on_line: as in emulator.run.
         Raises ToolchainError when the emulator cannot run it, or the firmware ended with a fault; the message has the
         fault and its stage.
         """
@@ -105,6 +107,7 @@ class BuiltDetector:
             files=sent,
             count=count,
             regions=regions,
+            on_line=on_line,
             icount_shift=None if pace is None else _PACED_ICOUNT_SHIFT,
             timeout_s=120 + 5 * seconds,
         )
@@ -167,7 +170,9 @@ class BuiltDetector:
                     sample_rate_hz=rate,
                 )
                 for record in records
+                if record["event"] != "gap"
             ],
+            gaps=[(gap["at_sample"], gap["lost_samples"]) for gap in records if gap["event"] == "gap"],
             features=_int8(files.get("features.bin", b""), self.folder.frontend.n_bands),
             scores=_int8(files.get("scores.bin", b""), len(self.folder.classes)),
             lines=[line for line in text.split("\n") if line][:-1],

@@ -56,13 +56,13 @@ def simulate_command(settings: SimulateSettings) -> int:
             built = build_where_it_fits(folder, board, Path(out))
             if built.machine != board.name:
                 note(f"{board.name}: {board.machine} is too small, so its code runs on {BOARDS[built.machine].machine}")
-            heard = built.hear(pcm)
+            show_line = _print_event if first is None else None
+            heard = built.hear(pcm, on_line=None if settings.paced else show_line)
             cost = cost_of(built, heard)
-            paced = built.hear(pcm, pace=settings.budget.pace) if settings.paced else None
+            paced = built.hear(pcm, pace=settings.budget.pace, on_line=show_line) if settings.paced else None
             found = [*verdicts(cost, settings.budget), *_keeping_up(paced)]
             if first is None:
                 first = heard.events
-                print("".join(f"{line}\n" for line in (paced or heard).lines), end="")
             else:
                 same = heard.events == first
                 found.append(Verdict(same, f"{'the same events as' if same else 'OTHER events than'} {boards[0].name}"))
@@ -70,6 +70,11 @@ def simulate_command(settings: SimulateSettings) -> int:
             show = _as_json if settings.as_json else _as_text
             print(show(built, heard, cost, found))
     return 0 if good else 1
+
+
+def _print_event(line: str) -> None:
+    if not line.startswith('{"summary"'):
+        print(line, flush=True)
 
 
 def _keeping_up(paced: Heard | None) -> list[Verdict]:

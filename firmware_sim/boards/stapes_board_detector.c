@@ -21,6 +21,7 @@ STAPES_REGION(push)
 static DETECTOR(detector_t) detector;
 static int32_t pcm_file, features_file, scores_file; /* negative: none */
 static volatile uint32_t pcm_at_end;
+static int64_t lost_so_far;
 
 static void print_string(const char *text)
 {
@@ -64,6 +65,20 @@ static void print_events(const stapes_event *events, int32_t n)
     }
 }
 
+/* What was lost before `resumed`, if anything. */
+static void print_gap(int64_t resumed)
+{
+    int64_t lost = detector.core.samples_lost - lost_so_far;
+
+    if (lost != 0) {
+        board_print("{\"event\": \"gap\"");
+        print_number("at_sample", resumed - lost);
+        print_number("lost_samples", lost);
+        board_print("}\n");
+        lost_so_far += lost;
+    }
+}
+
 /* One hop of the file into the ring; the last one may be short. */
 static void push_hop(void)
 {
@@ -103,6 +118,7 @@ static void work_off(void)
         if (scores_file >= 0 && detector.core.steps != steps) {
             board_write(scores_file, detector.scores, sizeof detector.scores);
         }
+        print_gap(detector.core.events.first_sample);
         print_events(events, n);
     }
 }
@@ -164,6 +180,7 @@ int main(void)
     while ((n = stapes_finish(&detector.core, events)) > 0) {
         print_events(events, n);
     }
+    print_gap(detector.core.sample);
     board_print("{\"summary\": \"heard\"");
     print_number("frames", detector.core.frames);
     print_number("steps", detector.core.steps);

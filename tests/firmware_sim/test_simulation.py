@@ -58,6 +58,15 @@ def test_features_scores_and_events_vs_litert_reference(
         assert len(heard.stages["model"]) == len(heard.stages["events"]) == heard.steps == len(scores)
 
 
+def runtime_over_gaps(path: Path, pcm: NDArray[np.int16], gaps: list[tuple[int, int]]) -> list[Event]:
+    """What the Python runtime hears where the same samples are missing."""
+    detector, events, position = Detector.load(path, engine="litert"), [], 0
+    for at, lost in gaps:
+        events += detector.push(pcm[position:at]) + detector.gap(lost)
+        position = at + lost
+    return events + detector.push(pcm[position:]) + detector.flush()
+
+
 @pytest.mark.parametrize("board", ["cortex-m0", "cortex-m4", "riscv32"])
 def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
     board: str,
@@ -66,7 +75,7 @@ def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
     pcm: NDArray[np.int16],
     expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
 ) -> None:
-    """With time for all work the events are the same; with half of it samples are lost, counted, and the same again."""
+    """With time for all work nothing is lost; with half of it the runtime with the same gaps hears the same."""
     built = build_detector(read_folder(compiled_detector), BOARDS[board], tmp_path)
     free = built.hear(pcm)
     busiest = max(free.stages["frontend"]) + max(free.stages["model"]) + 20_000  # printing of an event
@@ -75,9 +84,31 @@ def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
     assert kept_up.events == expected[2]
     late = built.hear(pcm, pace=Pace(mhz=busiest / 0.016 / 1e6, cpi=2.0))
     assert late.overruns > 0
-    assert late.samples_lost > len(pcm) / 8
+    assert late.samples_lost == sum(lost for _, lost in late.gaps) > len(pcm) / 8
+    assert late.events == runtime_over_gaps(compiled_detector, pcm, late.gaps)
     again = built.hear(pcm, pace=Pace(mhz=busiest / 0.016 / 1e6, cpi=2.0))
     assert (again.lines, again.run) == (late.lines, late.run)
+
+
+def test_the_loop_is_clean_under_the_sanitizers(
+    compiled_detector: Path,
+    tmp_path: Path,
+    pcm: NDArray[np.int16],
+    expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
+) -> None:
+    """No undefined behaviour and no stray access in frontend, kernels, events and loop."""
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    built = build_detector(read_folder(compiled_detector), None, tmp_path, flags=flags)
+    assert built.hear(pcm).events == expected[2]
+
+
+def test_lines_come_while_the_board_runs(compiled_detector: Path, tmp_path: Path, pcm: NDArray[np.int16]) -> None:
+    lines: list[str] = []
+    heard = build_detector(read_folder(compiled_detector), BOARDS["cortex-m4"], tmp_path).hear(
+        pcm, on_line=lines.append
+    )
+    assert lines[:-1] == heard.lines
+    assert len(heard.lines) == 6
 
 
 def test_a_pace_that_no_timer_can_keep_is_refused(compiled_detector: Path, tmp_path: Path) -> None:

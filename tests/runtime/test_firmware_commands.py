@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from tiny_detector import noise_bursts
+from tiny_detector import noise_bursts, write_tiny_detector
 
+from stapes.convert.compile import compile_model
 from stapes.firmware_sim import emulator
 from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.frontend import FrontendConfig
 from stapes.firmware_sim.simulation import Pace
 from stapes.runtime.detector import Detector
 from stapes.runtime.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
@@ -183,3 +185,15 @@ def test_sizes_as_people_write_them() -> None:
     for text in ("", "K", "1.5K", "-1", "64KB", "²"):
         with pytest.raises(ConfigError, match="is no size"):
             parse_bytes(text)
+
+
+def test_a_detector_too_large_for_the_microbit_runs_on_a_larger_board(
+    tmp_path: Path, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """16 KB of RAM do not hold a window of 2048 samples: the same core's code runs elsewhere, and that is said."""
+    wide = write_tiny_detector(tmp_path / "wide.stapes", FrontendConfig(n_fft=2048, window_samples=2048))
+    compile_model(wide.model, wide.path / "c", "wide")
+    assert main(["simulate", str(wide.path), str(recording), "--board", "m0", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "cortex-m0: microbit is too small, so its code runs on mps2-an385" in shown.err
+    assert json.loads(shown.out.splitlines()[-1])["core"] == "Cortex-M0 code on a Cortex-M3"
