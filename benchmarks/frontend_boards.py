@@ -15,6 +15,20 @@ CSRC = Path(firmware_sim.__file__).parent / "csrc"
 SOURCES = (CSRC / "stapes_frontend.c", Path(__file__).parent / "frontend_firmware.c")
 
 
+_STAGES = (
+    "headroom",
+    "use_samples",
+    "windowed_in_order",
+    "transform",
+    "butterfly",
+    "split_and_square",
+    "summed",
+    "bands",
+)
+_CALLS = ("init", "frame", "frames", "use_samples_without_mean", "quantized")
+_LINKED = {*_STAGES, *(f"stapes_frontend_{name}" for name in _CALLS)}
+
+
 @dataclass(frozen=True)
 class BoardRun:
     """What the frontend gave on a board, and what it cost in instructions."""
@@ -48,5 +62,4 @@ def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np
 
 def code_bytes(firmware: Firmware) -> int:
     """Flash of the frontend's code as linked, without the CRC, which a device may leave out."""
-    own = ("stapes_frontend_init", "stapes_frontend_frame", "stapes_frontend_frames")
-    return sum(symbol.bytes for symbol in firmware.symbols if symbol.name in own)
+    return sum(symbol.bytes for symbol in firmware.symbols if symbol.name in _LINKED)

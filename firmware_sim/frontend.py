@@ -287,6 +287,7 @@ class Frontend:
         ffi.memmove(self._memory, tables, len(tables))
         self._tables = ffi.cast("stapes_frontend_tables *", self._memory)
         self.config = self._checked(tables)
+        self._lanes = lib.stapes_recording_lanes()  # frames at a time; the bits are the same for each number
         self.hash = hashlib.sha256(b"stapes frontend %d\n" % lib.STAPES_FRONTEND_ARITHMETIC + tables).hexdigest()
 
     def _checked(self, tables: bytes) -> FrontendConfig:
@@ -321,9 +322,16 @@ class Frontend:
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise TypeError(f"pcm is {pcm.dtype} of shape {pcm.shape}: need one-dimensional int16")
         samples = np.ascontiguousarray(pcm)
-        work = ffi.new("int32_t[]", self.config.n_fft)
-        lib.stapes_frontend_file(
-            self._tables, ffi.from_buffer("int16_t[]", samples), len(samples), work, features, log2_bands
+        work = np.empty(self.config.n_fft * self._lanes + 16, np.int32)
+        aligned = ffi.from_buffer("int32_t[]", work) + -(work.ctypes.data // 4) % 16
+        lib.stapes_recording(
+            self._tables,
+            ffi.from_buffer("int16_t[]", samples),
+            len(samples),
+            self._lanes,
+            aligned,
+            features,
+            log2_bands,
         )
 
 

@@ -18,19 +18,22 @@
 #if defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define THUMB2 1 /* LDRD, SMULL, UMLAL: inner loops by hand, for compilers spill what fits the registers */
 #endif
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-#define DSP 1 /* SMMUL, SMMLS, SSAT */
+#if defined(STAPES_FRONTEND_DSP)
+#define DSP 1 /* SMMUL, SMMLS */
 #elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+#define THUMB1 1 /* eight registers for products: by hand */
+#endif
 #endif
 
 #if defined(__GNUC__)
 #define WORD_ALIGNED(pointer) __builtin_assume_aligned(pointer, 4)
+#define STAGE __attribute__((noinline)) static /* its loops then have the registers to themselves */
 #else
 #define WORD_ALIGNED(pointer) (pointer)
+#define STAGE static
 #endif
-
-enum { SEGMENT_BITS = 6 }; /* of the log2 table */
 
 typedef struct {
     int32_t re, im;
@@ -77,6 +80,57 @@ static inline point half_rotated(point z, point w)
     const point turned = {high_product(z.re, w.re) - high_product(z.im, w.im), -up};
 #elif defined(ONLY_SHORT_PRODUCTS)
     /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow. */
+#if defined(THUMB1)
+    point turned = z;
+    int32_t c = w.re, s = w.im, re_high, im_high, t, u, kept;
+    __asm__(".syntax unified                        \n"
+            "asrs %[c], %[c], #13                   \n"
+            "asrs %[s], %[s], #13                   \n"
+            "movs %[t], #1                          \n"
+            "lsls %[t], %[t], #13                   \n"
+            "adds %[re_high], %[re], %[t]           \n"
+            "asrs %[re_high], %[re_high], #14       \n"
+            "adds %[im_high], %[im], %[t]           \n"
+            "asrs %[im_high], %[im_high], #14       \n"
+            "lsls %[t], %[re_high], #14             \n"
+            "subs %[re], %[re], %[t]                \n" /* re.low */
+            "lsls %[t], %[im_high], #14             \n"
+            "subs %[im], %[im], %[t]                \n" /* im.low */
+            "movs %[t], %[re]                       \n"
+            "muls %[t], %[c], %[t]                  \n"
+            "asrs %[t], %[t], #14                   \n"
+            "movs %[u], %[re_high]                  \n"
+            "muls %[u], %[c], %[u]                  \n"
+            "adds %[t], %[t], %[u]                  \n"
+            "asrs %[t], %[t], #5                    \n"
+            "mov  %[kept], %[t]                     \n" /* re c */
+            "movs %[t], %[im]                       \n"
+            "muls %[t], %[s], %[t]                  \n"
+            "asrs %[t], %[t], #14                   \n"
+            "movs %[u], %[im_high]                  \n"
+            "muls %[u], %[s], %[u]                  \n"
+            "adds %[t], %[t], %[u]                  \n"
+            "asrs %[t], %[t], #5                    \n"
+            "mov  %[u], %[kept]                     \n"
+            "subs %[t], %[u], %[t]                  \n" /* re c - im s */
+            "muls %[im], %[c], %[im]                \n"
+            "asrs %[im], %[im], #14                 \n"
+            "muls %[im_high], %[c], %[im_high]      \n"
+            "adds %[im], %[im], %[im_high]          \n"
+            "asrs %[im], %[im], #5                  \n" /* im c */
+            "rsbs %[s], %[s], #0                    \n"
+            "muls %[re], %[s], %[re]                \n"
+            "asrs %[re], %[re], #14                 \n"
+            "muls %[re_high], %[s], %[re_high]      \n"
+            "adds %[re], %[re], %[re_high]          \n"
+            "asrs %[re], %[re], #5                  \n" /* re * -s */
+            "subs %[im], %[im], %[re]               \n"
+            "movs %[re], %[t]                       \n"
+            : [re] "+l"(turned.re), [im] "+l"(turned.im), [c] "+l"(c), [s] "+l"(s), [re_high] "=&l"(re_high),
+              [im_high] "=&l"(im_high), [t] "=&l"(t), [u] "=&l"(u), [kept] "=&h"(kept)
+            :
+            : "cc");
+#else
     const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
     const int32_t im_high = (z.im + 8192) >> 14, im_low = z.im - im_high * 16384;
     const int32_t c = w.re >> 13, s = w.im >> 13;
@@ -84,6 +138,7 @@ static inline point half_rotated(point z, point w)
         ((re_high * c + ((re_low * c) >> 14)) >> 5) - ((im_high * s + ((im_low * s) >> 14)) >> 5),
         ((im_high * c + ((im_low * c) >> 14)) >> 5) - ((re_high * -s + ((re_low * -s) >> 14)) >> 5),
     };
+#endif
 #else
     const point turned = {
         high_product(z.re, w.re) - high_product(z.im, w.im),
@@ -117,27 +172,6 @@ static inline uint64_t long_product(uint32_t x, uint32_t weight)
 #endif
 }
 
-/* Leading zeros of x > 0. */
-static inline int32_t leading_zeros(uint32_t x)
-{
-#if defined(__GNUC__)
-    return __builtin_clz(x);
-#else
-    int32_t zeros = 0;
-    for (; !(x & 0x80000000u); x <<= 1)
-        zeros++;
-    return zeros;
-#endif
-}
-
-/* A frame's samples, and how they become whole words: sample * factor + offset, without overflow within 32 bits. */
-typedef struct {
-    const int16_t *pcm;
-    int32_t length; /* W */
-    uint32_t factor, offset;
-    int32_t exponent; /* of the factor, as log2_offset counts */
-} input;
-
 /* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest
  * such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one word. */
 static int32_t headroom(const int16_t *pcm, int32_t samples)
@@ -152,11 +186,11 @@ static int32_t headroom(const int16_t *pcm, int32_t samples)
         memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
         used |= two ^ (two << 1);
     }
-    return leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
+    return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
 }
 
 /* Words x * 2^(16 + headroom). */
-static void use_samples(input *in)
+static void use_samples(stapes_frontend_input *in)
 {
     in->exponent = headroom(in->pcm, in->length);
     in->factor = (uint32_t)1 << (16 + in->exponent);
@@ -165,7 +199,7 @@ static void use_samples(input *in)
 
 /* Words d * 2^exponent, exponent 0..30, of d = W * x - sum(x): W times the sample without the frame's mean, exactly.
  * |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
-static void use_samples_without_mean(input *in)
+void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
 {
     int32_t sum = 0;
     for (int32_t n = 0; n < in->length; n++)
@@ -175,14 +209,14 @@ static void use_samples_without_mean(input *in)
         const int32_t d = in->length * in->pcm[n] - sum;
         used |= (uint32_t)(d ^ (d >> 31));
     }
-    in->exponent = leading_zeros(used) - 1;
+    in->exponent = stapes_frontend_leading_zeros(used) - 1;
     in->factor = (uint32_t)in->length << in->exponent;
     in->offset = 0u - ((uint32_t)sum << in->exponent);
 }
 
 /* Two samples times their weights of the window, 2^(b + 1) at its centre: y within 2^b. The even one is rounded down and the
  * odd one, whose weight is negative, up: so rounding puts its bias at half the sample rate, where no band is. */
-static inline void windowed(const input *in, const int16_t *pcm, int32_t even_weight, int32_t odd_weight, point *y)
+static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, int32_t even_weight, int32_t odd_weight, point *y)
 {
     y->re = high_product(even_weight, (int32_t)((uint32_t)pcm[0] * in->factor + in->offset));
     y->im = -high_product(odd_weight, (int32_t)((uint32_t)pcm[1] * in->factor + in->offset));
@@ -195,7 +229,7 @@ static inline int32_t smaller(int32_t a, int32_t b)
 
 /* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's table
  * is read up to its centre and back. */
-static void windowed_in_order(const stapes_frontend_tables *tables, const input *in, point *z)
+STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_frontend_input *in, point *z)
 {
     const int32_t *window = stapes_frontend_table(tables, tables->window_at);
     const int16_t *pcm = in->pcm;
@@ -314,7 +348,7 @@ static inline void plain_butterfly(point *z, int32_t step)
 }
 
 /* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
-static void transform(const stapes_frontend_tables *tables, point *z)
+STAGE void transform(const stapes_frontend_tables *tables, point *z)
 {
     const point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     point *const end = z + tables->n_fft / 2;
@@ -352,7 +386,7 @@ static inline void store_power(point *at, int32_t re, int32_t im)
 
 /* 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, 2 O = -i (Z_k - conj Z_M-k): the power of both in
  * place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
-static void split_and_square(const stapes_frontend_tables *tables, point *z)
+STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
 {
     const int32_t half = tables->n_fft / 2;
     for (int32_t k = 1; k <= 2; k++) {
@@ -367,33 +401,6 @@ static void split_and_square(const stapes_frontend_tables *tables, point *z)
         }
     }
     store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
-}
-
-/* log2 in Q15 of power > 0: 0..64 * 2^15. */
-static inline int32_t log2_q15(const uint16_t *table, uint64_t power)
-{
-    const uint32_t upper = (uint32_t)(power >> 32);
-    const int32_t zeros = upper ? leading_zeros(upper) : 32 + leading_zeros((uint32_t)power);
-    const uint32_t mantissa = (uint32_t)((power << zeros) >> 32); /* 2^31 .. 2^32 */
-    const uint16_t *segment = table + ((mantissa >> (31 - SEGMENT_BITS)) & ((1u << SEGMENT_BITS) - 1));
-    const uint32_t part = (mantissa >> (31 - SEGMENT_BITS - 16)) & 0xFFFFu;
-    const uint32_t rise = (uint32_t)(segment[1] - segment[0]); /* <= 733 */
-    return ((63 - zeros) << 15) + segment[0] + (int32_t)((rise * part) >> 16);
-}
-
-static inline int32_t saturated(int32_t value, int32_t bits)
-{
-#if defined(DSP)
-    int32_t result;
-    if (bits == 8)
-        __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(value));
-    else
-        __asm__("ssat %0, #16, %1" : "=r"(result) : "r"(value));
-    return result;
-#else
-    const int32_t most = (1 << (bits - 1)) - 1;
-    return value > most ? most : value < -most - 1 ? -most - 1 : value;
-#endif
 }
 
 /* Power between two neighbouring centres, plainly added and through the rising slope. Sums of power stay below 2^56 (head of
@@ -419,6 +426,16 @@ static inline slopes summed(const point *power, const uint16_t *weights, int32_t
                          :
                          : "cc", "memory");
     }
+#elif defined(ONLY_SHORT_PRODUCTS) /* few registers: one sum at a time */
+    const point *const end = power + bins;
+    for (const point *p = power; p < end; p++)
+        plain += ((uint64_t)(uint32_t)p->im << 32) | (uint32_t)p->re;
+    const uint16_t *w = weights;
+    for (const point *p = power; p < end; p++)
+        upper += long_product((uint32_t)p->im, *w++);
+    w = weights;
+    for (const point *p = power; p < end; p++)
+        lower += long_product((uint32_t)p->re, *w++);
 #else
     for (const uint16_t *end = weights + bins; weights < end; power++) {
         const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im, weight = *weights++;
@@ -432,9 +449,9 @@ static inline slopes summed(const point *power, const uint16_t *weights, int32_t
 }
 
 /* log2 of each band. Triangles share their edges: where band j rises (weight w), band j - 1 falls (1 - w), so it is
- * rising_j-1 + plain_j - rising_j. `offset`: of log2, Q15, with the rounding to Q10. The values may lie over bins that are
+ * rising_j-1 + plain_j - rising_j. The values may lie over bins that are
  * done with: band j has needed j / 2 of them. */
-static void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
+STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
 {
     const uint16_t *segments = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *weights = stapes_frontend_table(tables, tables->weights_at);
@@ -447,31 +464,31 @@ static void bands(const stapes_frontend_tables *tables, const point *power, int3
         const slopes next = summed(power, weights, *segments);
         const uint64_t sum = rising + (next.plain - next.rising); /* < 2^56 */
         rising = next.rising;
-        /* log2 + offset within +-2^22, Q10 of the output within +-2^17 */
-        const int16_t value = (int16_t)(sum == 0 ? INT16_MIN : saturated((log2_q15(log2_table, sum) + offset) >> 5, 16));
+        const int16_t value = stapes_frontend_log2_q10(log2_table, sum, offset);
         memcpy(log2_bands, &value, sizeof value);
     }
 }
 
 /* |log2 * multiplier| <= 2^46, |offset| <= 2^47. */
-static void quantized(const stapes_frontend_tables *tables, const uint8_t *log2_bands, int8_t *features)
+void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void *log2_bands, int8_t *features)
 {
     const int32_t multiplier = tables->int8_multiplier, shift = tables->int8_shift - 32;
     const int64_t offset = (int64_t)tables->int8_offset * 65536;
-    for (const int8_t *end = features + tables->n_bands; features < end; log2_bands += 2) {
+    const uint8_t *bytes = log2_bands;
+    for (const int8_t *end = features + tables->n_bands; features < end; bytes += 2) {
         int16_t value;
-        memcpy(&value, log2_bands, sizeof value);
-        *features++ = (int8_t)saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
+        memcpy(&value, bytes, sizeof value);
+        *features++ = (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
 }
 
 void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *pcm, int32_t *work, int8_t *features,
                            int16_t *log2_bands)
 {
-    input in = {.pcm = pcm, .length = tables->window};
+    stapes_frontend_input in = {.pcm = pcm, .length = tables->window};
     point *z = (point *)work;
     if (tables->dc_blocker)
-        use_samples_without_mean(&in);
+        stapes_frontend_use_samples_without_mean(&in);
     else
         use_samples(&in);
     windowed_in_order(tables, &in, z);
@@ -481,7 +498,7 @@ void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *
     uint8_t *values = log2_bands ? (uint8_t *)log2_bands : (uint8_t *)work;
     bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, values);
     if (features)
-        quantized(tables, values, features);
+        stapes_frontend_quantized(tables, values, features);
 }
 
 size_t stapes_frontend_frames(const stapes_frontend_tables *tables, size_t samples)

@@ -1,0 +1,191 @@
+"""The same bits from every build of the frontend, and no overflow on inputs made to cause one."""
+
+import subprocess
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from stapes.benchmarks.frontend_boards import CSRC
+from stapes.firmware_sim._native import lib
+from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+
+Int16s = npt.NDArray[np.int16]
+CONFIGS = {
+    "32/16 ms": FrontendConfig(),
+    "25/10 ms": FrontendConfig(window_samples=400, hop_samples=160),
+    "vibration": FrontendConfig(
+        sample_rate_hz=1600,
+        n_fft=256,
+        window_samples=256,
+        hop_samples=64,
+        n_bands=32,
+        band_scale="linear",
+        f_min_hz=5,
+        f_max_hz=800,
+        dc_blocker=True,
+    ),
+    "smallest": FrontendConfig(n_fft=64, window_samples=50, hop_samples=7, n_bands=1),
+    "largest": FrontendConfig(
+        sample_rate_hz=96_000,
+        n_fft=2048,
+        window_samples=2048,
+        hop_samples=2048,
+        n_bands=128,
+        band_scale="htk",
+        f_min_hz=200,
+        f_max_hz=48_000,
+    ),
+    "odd power": FrontendConfig(n_fft=1024, window_samples=902, hop_samples=451, n_bands=64),
+}
+# CRC-32 of all log2 values of random samples and of clicks: what changes one changes STAPES_FRONTEND_ARITHMETIC too.
+GOLDEN = {
+    "32/16 ms": (0x5BE1CA32, 0x4314DAC3),
+    "25/10 ms": (0x400C8C4C, 0xCC44F6A3),
+    "vibration": (0x98D5366A, 0x60944BD8),
+    "smallest": (0x713CF54D, 0x7321E225),
+    "largest": (0x6C4D1887, 0xD0026AAA),
+    "odd power": (0x07FC1F4B, 0x0B0EFFC0),
+}
+
+
+def random_samples(samples: int, shift: int) -> Int16s:
+    """A linear congruential generator, the same everywhere; every 300 samples the level changes by 6 dB."""
+    state, out = 1, np.empty(samples, np.int16)
+    for n in range(samples):
+        state = (state * 1_664_525 + 1_013_904_223) % 2**32
+        out[n] = ((state >> 16) - 32_768) >> (shift + n // 300 % 8)
+    return out
+
+
+def clicks(samples: int) -> Int16s:
+    pcm = np.zeros(samples, np.int16)
+    pcm[::97], pcm[5::211], pcm[7::331] = 32_767, -32_768, 1
+    return pcm
+
+
+def worst_frames(config: FrontendConfig) -> Int16s:
+    """Full-scale frames whose signs follow a basis function of the FFT, edges, extremes that alternate."""
+    window, n = config.window_samples, np.arange(config.window_samples)
+    half = config.n_fft // 2
+    rows = [
+        np.sign(np.cos(2 * np.pi * k * n / config.n_fft + phase))
+        for k in {0, 1, 2, 3, half // 4, half // 3, half // 2, half - 1, half}
+        for phase in (0.0, 0.7, np.pi / 2, 2.5)
+    ]
+    rows += [np.where(n % period < period / 2, 1, -1) for period in (2, 4, 6, 8)]
+    rows += [
+        np.ones(window),
+        -np.ones(window),
+        np.where(n < window // 2, 1, -1),
+        np.where(n == 0, -1, 0),
+        np.where(n == window - 1, -1, 0),
+    ]
+    rows += [np.where(n % 2 == 0, 1, 0), np.where(n % 2 == 1, -1, 0), np.where(n == window // 2, -1, 0)]
+    frames = np.concatenate([np.array(rows), -np.array(rows)])
+    return np.clip(np.round(frames * 32_768), -32_768, 32_767).astype(np.int16).ravel()
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_golden_checksums(name: str) -> None:
+    frontend = Frontend(make_tables(CONFIGS[name]))
+    samples = 4 * CONFIGS[name].window_samples + 3000
+    got = tuple(
+        zlib.crc32(frontend.log2(pcm).astype("<i2").tobytes()) for pcm in (random_samples(samples, 0), clicks(samples))
+    )
+    assert got == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
+    widest = lib.stapes_recording_lanes()
+    if widest == 1:
+        pytest.skip("this machine has no vectors that the frontend uses")
+    frontend = Frontend(make_tables(CONFIGS[name]))
+    config = CONFIGS[name]
+    signals = [random_samples(40 * config.hop_samples + config.window_samples, 0), clicks(9000), worst_frames(config)]
+    for pcm in signals:
+        wanted = {}
+        for lanes in [lanes for lanes in (1, 8, 16) if lanes <= widest]:
+            frontend._lanes = lanes
+            wanted[lanes] = frontend.log2(pcm), frontend.features(pcm)
+            assert all(np.array_equal(a, b) for a, b in zip(wanted[lanes], wanted[1], strict=True))
+
+
+def test_random_chunks_vs_the_whole_recording() -> None:
+    frontend = Frontend(make_tables(CONFIGS["25/10 ms"]))
+    window, hop = 400, 160
+    pcm, rng = random_samples(6000, 0), np.random.default_rng(3)
+    kept, rows = pcm[:0], []
+    while len(pcm):
+        size = rng.integers(1, 700)
+        kept, pcm = np.concatenate([kept, pcm[:size]]), pcm[size:]
+        rows.append(frontend.features(kept))
+        kept = kept[hop * len(rows[-1]) :]
+    assert len(kept) < window
+    assert np.array_equal(np.concatenate(rows), frontend.features(random_samples(6000, 0)))
+
+
+def build_sanitized(compiler: str, folder: Path, *flags: str) -> Path:
+    program = folder / f"{compiler}{''.join(flags)}"
+    sources = [str(Path(__file__).parent / "frontend_sanitized.c"), str(CSRC / "stapes_frontend.c")]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    command = [compiler, "-std=c99", *warnings, *flags, f"-I{CSRC}", *sources, "-o", str(program)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return program
+
+
+def assert_same_bits(program: Path, config: FrontendConfig, frames: Int16s, folder: Path) -> None:
+    tables, pcm, out = folder / "tables.bin", folder / "frames.pcm", folder / "out.bin"
+    tables.write_bytes(make_tables(config))
+    pcm.write_bytes(frames.astype("<i2").tobytes())
+    done = subprocess.run([program, tables, pcm, out], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    frontend = Frontend(tables.read_bytes())
+    rows = np.frombuffer(out.read_bytes(), np.uint8).reshape(-1, 3 * config.n_bands)
+    assert len(rows) == len(frames) // config.window_samples
+    for row, frame in zip(rows, frames.reshape(-1, config.window_samples), strict=True):
+        assert np.array_equal(row[: 2 * config.n_bands].copy().view("<i2"), frontend.log2(frame)[0])
+        assert np.array_equal(row[2 * config.n_bands :].view(np.int8), frontend.features(frame)[0])
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_worst_inputs_and_fuzz_under_sanitizers(compiler: str, tmp_path: Path) -> None:
+    program = build_sanitized(
+        compiler, tmp_path, "-O1", "-g", "-fsanitize=undefined,address", "-fno-sanitize-recover=all"
+    )
+    rng = np.random.default_rng(8)
+    for config in CONFIGS.values():
+        noise = [rng.integers(-(2**bits), 2**bits, 3 * config.window_samples) for bits in (0, 3, 9, 15)]
+        square = [rng.choice([-32_768, 32_767], 8 * config.window_samples)]
+        frames = np.concatenate([worst_frames(config), *(part.astype(np.int16) for part in noise + square)])
+        assert_same_bits(program, config, frames, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O2", "-O3"])
+def test_the_same_bits_from_every_compiler_and_optimization(compiler: str, optimization: str, tmp_path: Path) -> None:
+    program = build_sanitized(compiler, tmp_path, optimization)
+    for config in CONFIGS.values():
+        frames = random_samples(12 * config.window_samples, 0)
+        assert_same_bits(program, config, np.concatenate([worst_frames(config), frames]), tmp_path)
+
+
+def test_the_headers_need_no_more_than_stdint_and_stddef(tmp_path: Path) -> None:
+    listed = subprocess.run(
+        ["gcc", "-std=c99", "-M", f"-I{CSRC}", str(CSRC / "stapes_frontend.h")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    allowed = subprocess.run(
+        ["gcc", "-std=c99", "-M", "-include", "stdint.h", "-include", "stddef.h", "-x", "c", "/dev/null"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    own = {name for name in listed.split() if "stapes_frontend" in name or name == "\\"}
+    assert set(listed.split()) - own <= set(allowed.split())

@@ -1,0 +1,72 @@
+"""The frontend on emulated boards: the same bits as here, within budgets of instructions, flash and RAM."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stapes.benchmarks import frontend_reference as reference
+from stapes.benchmarks.frontend_boards import BoardRun, build, code_bytes, run_on_board
+from stapes.firmware_sim.emulator import BOARDS, Firmware
+from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-gcc")),
+    reason="needs QEMU and arm-none-eabi-gcc",
+)
+CONFIGS = {
+    "32/16 ms": FrontendConfig(),
+    "25/10 ms": FrontendConfig(window_samples=400, hop_samples=160),
+    "vibration": FrontendConfig(
+        sample_rate_hz=1600,
+        n_fft=256,
+        window_samples=250,
+        hop_samples=61,
+        n_bands=32,
+        band_scale="linear",
+        f_min_hz=5,
+        f_max_hz=800,
+        dc_blocker=True,
+    ),
+}
+# Instructions for a frame of 25/10 ms and of 32/16 ms, with 512 points and 40 bands.
+BUDGETS = {"cortex-m4": (28_000, 30_000), "cortex-m3": (33_000, 34_000)}
+
+
+def samples() -> reference.Int16s:
+    parts = [reference.noise(level, 1500) for level in (-70, -3)]
+    return reference.as_int16(np.concatenate([*parts, np.sign(reference.sine(0, 440, 800)), np.zeros(600)]))
+
+
+def run_and_compare(firmware: Firmware, config: FrontendConfig) -> BoardRun:
+    board, frontend = run_on_board(firmware, config, samples()), Frontend(make_tables(config))
+    assert np.array_equal(board.log2, frontend.log2(samples()))
+    assert np.array_equal(board.features, frontend.features(samples()))
+    return board
+
+
+@pytest.mark.parametrize("board", [name for name in BOARDS if name != "cortex-m0"])
+def test_the_same_bits_on_every_board(board: str, tmp_path: Path) -> None:
+    firmware = build(board, tmp_path)
+    runs = {name: run_and_compare(firmware, config) for name, config in CONFIGS.items()}
+    assert runs["32/16 ms"].init < 1000
+    assert runs["25/10 ms"].frame <= BUDGETS.get(board, (10**9, 0))[0]
+    assert runs["32/16 ms"].frame <= BUDGETS.get(board, (0, 10**9))[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["cortex-m0-large", "cortex-m3", "cortex-m4", "cortex-m55", "riscv32"])
+@pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O3"])
+def test_the_same_bits_at_every_optimization(board: str, optimization: str, tmp_path: Path) -> None:
+    firmware = build(board, tmp_path, (optimization,))
+    for config in CONFIGS.values():
+        run_and_compare(firmware, config)
+
+
+def test_flash_and_work_space_on_a_cortex_m4(tmp_path: Path) -> None:
+    firmware = build("cortex-m4", tmp_path)
+    assert code_bytes(firmware) + len(make_tables(CONFIGS["25/10 ms"])) <= 6 * 1024
+    work = 4 * CONFIGS["32/16 ms"].n_fft
+    assert work <= 2200
+    assert run_on_board(firmware, CONFIGS["32/16 ms"], samples()).stack_bytes <= 512
