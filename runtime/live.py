@@ -99,6 +99,8 @@ class FanOut:
         for number, sink in enumerate(self._sinks):
             try:
                 sink.write(record)
+            except BrokenPipeError:
+                raise  # whoever read stdout has gone: nobody is left to log for
             except OSError as error:
                 self.failures += 1
                 if time.monotonic() - self._complained.get(number, float("-inf")) > COMPLAINT_EVERY_S:

@@ -1,6 +1,7 @@
 """The `stapes` command: sub-commands come from the folders through the entry-point group `stapes.commands`."""
 
 import argparse
+import os
 import sys
 from importlib.metadata import entry_points, version
 
@@ -25,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; return the process's exit code (1 on an error, 130 on Ctrl-C)."""
     arguments = build_parser().parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        result: int | None = arguments.run(arguments)
+        sys.stdout.flush()
+        return result or 0
     except (StapesError, ModuleNotFoundError) as error:
         message = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
         if arguments.debug or message is None:
@@ -33,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {message}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        # Whoever read stdout has gone; Python would complain once more when it flushes what is left at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

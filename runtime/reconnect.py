@@ -9,9 +9,11 @@ import numpy as np
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.console import note
 from stapes.runtime.microphone import Microphone
+from stapes.runtime.pulse import recording_source
 from stapes.runtime.source import Block, Gap
 
 NO_DATA_S = 2.0
+IDENTITY_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 
@@ -20,14 +22,22 @@ class Reconnecting:
 
     PortAudio tells of a lost device in three ways: no more data, a stream that is no longer active, an OSError. All end
     in a gap of no length, which completes what is open, and a gap as long as the microphone was away once it is back.
+    It does not tell when a sound server moves the stream to another microphone: `identity` is asked for that now and
+    then, and a move is a gap of no length too.
     """
 
-    def __init__(self, connect: Callable[[], Microphone], now_s: Callable[[], float] = time.monotonic) -> None:
-        self._connect, self._now_s = connect, now_s
+    def __init__(
+        self,
+        connect: Callable[[], Microphone],
+        now_s: Callable[[], float] = time.monotonic,
+        identity: Callable[[], str | None] = recording_source,
+    ) -> None:
+        self._connect, self._now_s, self._identity = connect, now_s, identity
         self._microphone: Microphone | None = connect()
         self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
         self._heard_at_s = now_s()
         self._next_try_s, self._wait_s = 0.0, FIRST_WAIT_S
+        self._records_from, self._asked_at_s = identity(), now_s()
         self.reconnections = 0
 
     @property
@@ -51,7 +61,7 @@ class Reconnecting:
             return self._lose(self._microphone, str(error))
         if isinstance(item, Gap) or (item is not None and len(item)):
             self._heard_at_s = self._now_s()
-            return item
+            return self._moved(item) or item
         if item is None or not active:
             return self._lose(self._microphone, "the stream has stopped")
         if self._now_s() - self._heard_at_s > NO_DATA_S:
@@ -62,6 +72,18 @@ class Reconnecting:
         """Give the microphone back, if there is one."""
         if self._microphone is not None:
             self._microphone.close()
+
+    def _moved(self, item: Block | Gap) -> Gap | None:
+        """Ask now and then where the audio comes from; the block at hand is given up when that has changed."""
+        if self._records_from is None or self._now_s() - self._asked_at_s < IDENTITY_S:
+            return None
+        self._asked_at_s = self._now_s()
+        before, self._records_from = self._records_from, self._identity() or self._records_from
+        if self._records_from == before:
+            return None
+        note(f"note: the sound server moved the recording from {before!r} to {self._records_from!r}")
+        lost = item.lost_frames if isinstance(item, Gap) else len(item)
+        return Gap(lost, self.rate_hz, f"moved from {before} to {self._records_from}")
 
     def _lose(self, microphone: Microphone, reason: str) -> Gap:
         note(f"note: microphone {self.name!r} lost ({reason}); trying to get it back")
@@ -85,5 +107,6 @@ class Reconnecting:
         self._heard_at_s = self._now_s()
         self.reconnections += 1
         self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
+        self._records_from = self._identity()
         note(f"note: microphone {self.name!r} is back after {away_s:.1f} s")
         return Gap(round(away_s * self.rate_hz), self.rate_hz, "microphone away")

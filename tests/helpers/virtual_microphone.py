@@ -32,7 +32,7 @@ class VirtualMicrophone:
             "PULSE_SOURCE": "mic",
         }
 
-    def start(self) -> None:
+    def start(self, *more_modules: str) -> None:
         """Plug it in."""
         paths = [self._run / "native", self._run / "mic.fifo"]
         for path in paths:
@@ -40,6 +40,7 @@ class VirtualMicrophone:
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm=yes"]
         command += ["--use-pid-file=no", "-L", f"module-native-protocol-unix socket={paths[0]} auth-anonymous=1"]
         command += ["-L", f"module-pipe-source source_name=mic file={paths[1]} format=s16le rate={RATE} channels=1"]
+        command += [word for module in more_modules for word in ("-L", module)]
         with (self._run / "log").open("wb") as log:
             self._server = subprocess.Popen(command, env=os.environ | self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + 20
@@ -52,6 +53,13 @@ class VirtualMicrophone:
         """Pull it out, server and all."""
         self._server.kill()
         self._server.wait(10)
+
+    def control(self, *words: str) -> str:
+        """Ask the sound server something by pactl."""
+        command = ["pactl", *words]
+        return subprocess.run(
+            command, env=os.environ | self.environment, capture_output=True, text=True, check=True
+        ).stdout
 
     def play(self, pcm: NDArray[np.int16], hearing: threading.Event) -> threading.Thread:
         """Play in a thread of its own."""

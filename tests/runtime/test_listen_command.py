@@ -132,6 +132,29 @@ def test_a_sound_server_that_dies_and_comes_back_leaves_two_marks_and_loses_no_c
     assert rumble["offset"] <= time.monotonic() - started_s
 
 
+@pytest.mark.slow
+def test_a_stream_that_the_sound_server_moves_to_another_microphone_is_marked(
+    tiny_detector: Path, virtual_microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    own = VirtualMicrophone(tmp_path)
+    own.start("module-null-sink sink_name=other format=s16le rate=16000 channels=1")
+    listening = _Listening(tiny_detector, "--device", "pulse", environment=own.environment)
+    try:
+        listening.wait_until_it_says()
+        _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "hiss")]))
+        modules = own.control("list", "short", "modules").splitlines()
+        (pipe,) = [line.split()[0] for line in modules if "module-pipe-source" in line]
+        own.control("unload-module", pipe)
+        listening.wait_until_it_says("the sound server moved the recording from 'mic' to 'other.monitor'")
+        lines, _ = listening.end(signal.SIGTERM)
+    finally:
+        listening.process.kill()
+        own.stop()
+    assert ("gap", "moved from mic to other.monitor") in [
+        (record["kind"], record["label"]) for record in map(json.loads, lines)
+    ]
+
+
 def _play_and_wait(microphone: VirtualMicrophone, pcm: np.ndarray) -> None:
     hearing = threading.Event()
     player = microphone.play(pcm, hearing)
@@ -172,6 +195,25 @@ def test_records_go_to_a_file_and_to_other_targets_as_well(tiny_detector: Path, 
     assert [row.label for row in read_audacity(tmp_path / "log.txt")] == [label for label, _ in rows]
     assert len(list((tmp_path / "clips").glob("*.flac"))) == len(rows)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + len(rows)
+
+
+@pytest.mark.parametrize("command", ["detect", "listen"])
+def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp_path: Path, command: str) -> None:
+    pcm = noise_bursts(20.0, [(at + 0.2, at + 0.6, "hiss") for at in range(20)])
+    soundfile.write(tmp_path / "hall.wav", pcm, 16_000)
+    # What detect prints is handed over in pieces of some kilobytes: 40 recordings make several of them.
+    what = ["-"] if command == "listen" else 40 * [str(tmp_path / "hall.wav")]
+    with (tmp_path / "hall.wav").open("rb") as stdin:
+        process = subprocess.Popen(
+            [*STAPES, command, str(tiny_detector), *what], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert process.wait(30) == 0, said
+    assert "rror" not in said
 
 
 def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) -> None:

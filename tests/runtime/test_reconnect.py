@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.reconnect import FIRST_WAIT_S, LONGEST_WAIT_S, NO_DATA_S, Reconnecting
+from stapes.runtime.reconnect import FIRST_WAIT_S, IDENTITY_S, LONGEST_WAIT_S, NO_DATA_S, Reconnecting
 from stapes.runtime.source import Block, Gap
 
 BLOCK = np.zeros((320, 1), np.float32)
@@ -76,7 +76,7 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
             raise AudioError("no microphone found")
         return microphones[-1]
 
-    source = Reconnecting(connect, clock)  # type: ignore[arg-type]
+    source = Reconnecting(connect, clock, identity=lambda: None)  # type: ignore[arg-type]
     assert len(source.read(0)) == 320
     heard_last_s = clock.now_s
     fail(microphones[-1], clock)
@@ -110,7 +110,7 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
 
 def test_a_short_silence_of_the_driver_is_no_loss() -> None:
     clock, microphone = Clock(), FakeMicrophone()
-    source = Reconnecting(lambda: microphone, clock)  # type: ignore[arg-type, return-value]
+    source = Reconnecting(lambda: microphone, clock, identity=lambda: None)  # type: ignore[arg-type, return-value]
     source.read(0)
     microphone.next = lambda: NOTHING
     clock.now_s += NO_DATA_S - 0.1
@@ -118,6 +118,18 @@ def test_a_short_silence_of_the_driver_is_no_loss() -> None:
     microphone.next = lambda: BLOCK
     assert len(source.read(0)) == 320
     assert not microphone.closed
+
+
+def test_a_stream_that_is_moved_to_another_microphone_is_marked() -> None:
+    clock, names = Clock(), ["built-in"]
+    source = Reconnecting(FakeMicrophone, clock, identity=lambda: names[-1])  # type: ignore[arg-type]
+    assert len(source.read(0)) == 320
+    names.append("webcam")
+    assert len(source.read(0)) == 320, "asked now and then only"
+    clock.now_s += IDENTITY_S
+    assert source.read(0) == Gap(320, 16_000, "moved from built-in to webcam")
+    clock.now_s += IDENTITY_S
+    assert len(source.read(0)) == 320
 
 
 def test_no_microphone_at_the_start_is_an_error() -> None:

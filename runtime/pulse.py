@@ -1,0 +1,31 @@
+"""Which source PulseAudio (or PipeWire) really records from: it moves streams without telling PortAudio."""
+
+import json
+import os
+import shutil
+import subprocess
+
+ANSWER_S = 2.0
+
+
+def recording_source() -> str | None:
+    """Name of the source that this process records from; None where pactl is missing or knows of none."""
+    program = shutil.which("pactl")
+    if program is None:
+        return None
+    outputs = _listed(program, "source-outputs")
+    own = [entry for entry in outputs if entry.get("properties", {}).get("application.process.id") == str(os.getpid())]
+    if not own:
+        return None
+    names = {source["index"]: source["name"] for source in _listed(program, "sources")}
+    return names.get(own[-1]["source"])
+
+
+def _listed(program: str, kind: str) -> list[dict]:  # type: ignore[type-arg]
+    try:
+        done = subprocess.run(
+            [program, "--format=json", "list", kind], capture_output=True, text=True, timeout=ANSWER_S, check=True
+        )
+        return list(json.loads(done.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
