@@ -105,7 +105,7 @@ class FanOut:
                 self.failures += 1
                 if time.monotonic() - self._complained.get(number, float("-inf")) > COMPLAINT_EVERY_S:
                     self._complained[number] = time.monotonic()
-                    note(f"note: a {record.kind} could not be written: {error}; listening goes on")
+                    note(f"note: not written: {record.kind} {record.key} ({error}); listening goes on")
 
 
 @dataclass(frozen=True, kw_only=True)

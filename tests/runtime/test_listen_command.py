@@ -201,9 +201,10 @@ def test_records_go_to_a_file_and_to_other_targets_as_well(tiny_detector: Path, 
 def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp_path: Path, command: str) -> None:
     pcm = noise_bursts(20.0, [(at + 0.2, at + 0.6, "hiss") for at in range(20)])
     soundfile.write(tmp_path / "hall.wav", pcm, 16_000)
-    # What detect prints is handed over in pieces of some kilobytes: 40 recordings make several of them.
+    (tmp_path / "long.pcm").write_bytes(40 * pcm.tobytes())
+    # detect hands over pieces of some kilobytes: 40 recordings make several of them.
     what = ["-"] if command == "listen" else 40 * [str(tmp_path / "hall.wav")]
-    with (tmp_path / "hall.wav").open("rb") as stdin:
+    with (tmp_path / "long.pcm").open("rb") as stdin:
         process = subprocess.Popen(
             [*STAPES, command, str(tiny_detector), *what], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
