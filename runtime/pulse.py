@@ -21,7 +21,7 @@ def recording_source() -> str | None:
     return names.get(own[-1]["source"])
 
 
-def _listed(program: str, kind: str) -> list[dict]:  # type: ignore[type-arg]
+def _listed(program: str, kind: str) -> list[dict]:
     try:
         done = subprocess.run(
             [program, "--format=json", "list", kind], capture_output=True, text=True, timeout=ANSWER_S, check=True

@@ -204,9 +204,14 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp
     (tmp_path / "long.pcm").write_bytes(40 * pcm.tobytes())
     # detect hands over pieces of some kilobytes: 40 recordings make several of them.
     what = ["-"] if command == "listen" else 40 * [str(tmp_path / "hall.wav")]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with (tmp_path / "long.pcm").open("rb") as stdin:
         process = subprocess.Popen(
-            [*STAPES, command, str(tiny_detector), *what], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*STAPES, command, str(tiny_detector), *what],
+            env=environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert process.stdout is not None
         process.stdout.readline()
