@@ -82,6 +82,7 @@ def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
                 color_of = color if active else INK
                 axes.hist(values, bins, density=True, histtype=style, color=color_of, alpha=0.7, label=name, log=True)
             axes.axvline((detector.folder.events[column].on_score + 128) / 256, color=INK, linestyle=":")
+            axes.yaxis.set_major_formatter("{x:g}")
             axes.set_title(detector.classes[column], fontsize=9)
         for axes in grid[len(detector.classes) :]:
             axes.set_visible(False)

@@ -28,7 +28,7 @@ MOST_GROUPS = 40  # bars in one picture
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fdfdfc; --soft: #8888881f; --warn: #d55e00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #17181a; } }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif;
+body { margin: 0 auto; max-width: 70rem; padding: 1rem; font: 16px/1.5 system-ui, sans-serif;
        color: var(--ink); background: var(--paper); }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 svg { width: 100%; height: auto; display: block; }

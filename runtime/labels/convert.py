@@ -87,7 +87,8 @@ def _recording(name: str, path: Path, audio: Path | None) -> str:
     if audio is None:
         beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
         return beside[0] if len(beside) == 1 else name
-    called = [each.relative_to(audio) for each in audio.rglob(f"{escape(name)}.*") if each.suffix in FILE_SUFFIXES]
+    files = audio.rglob(f"{escape(Path(name).name)}.*")
+    called = [each.relative_to(audio) for each in files if each.suffix.lower() in FILE_SUFFIXES]
     lying_alike = [each for each in called if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
     found = lying_alike if len(called) > 1 else called
     if len(found) != 1:
