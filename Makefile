@@ -44,4 +44,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-compiler bench-firmware lock clean
+.PHONY: bench-frontend help setup setup-dev demo lint format test test-all soak bench-compiler bench-firmware lock clean

@@ -279,15 +279,20 @@ def _affine(config: FrontendConfig) -> tuple[int, int, int]:
 class Frontend:
     """The frontend of one blob of tables, whose content is checked: `Frontend(make_tables(FrontendConfig()))`.
 
+    lanes: frames at a time (16, 8 or 1), by default as many as this machine can; the bits are the same for each.
+
     Raises DetectorFolderError for a blob that is damaged, or made for another version of the arithmetic.
     """
 
-    def __init__(self, tables: bytes) -> None:
+    def __init__(self, tables: bytes, *, lanes: int | None = None) -> None:
         self._memory = ffi.new("uint32_t[]", max(1, -(-len(tables) // 4)))
         ffi.memmove(self._memory, tables, len(tables))
         self._tables = ffi.cast("stapes_frontend_tables *", self._memory)
         self.config = self._checked(tables)
-        self._lanes = lib.stapes_recording_lanes()  # frames at a time; the bits are the same for each number
+        widest = int(lib.stapes_recording_lanes())
+        if lanes not in (None, *(width for width in (1, 8, 16) if width <= widest)):
+            raise ConfigError(f"lanes is {lanes}: this machine has {widest}; need 1, 8 or 16, at most that")
+        self.lanes = lanes or widest
         self.hash = hashlib.sha256(b"stapes frontend %d\n" % lib.STAPES_FRONTEND_ARITHMETIC + tables).hexdigest()
 
     def _checked(self, tables: bytes) -> FrontendConfig:
@@ -322,13 +327,13 @@ class Frontend:
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise TypeError(f"pcm is {pcm.dtype} of shape {pcm.shape}: need one-dimensional int16")
         samples = np.ascontiguousarray(pcm)
-        work = np.empty(self.config.n_fft * self._lanes + 16, np.int32)
+        work = np.empty(self.config.n_fft * self.lanes + 16, np.int32)
         aligned = ffi.from_buffer("int32_t[]", work) + -(work.ctypes.data // 4) % 16
         lib.stapes_recording(
             self._tables,
             ffi.from_buffer("int16_t[]", samples),
             len(samples),
-            self._lanes,
+            self.lanes,
             aligned,
             features,
             log2_bands,

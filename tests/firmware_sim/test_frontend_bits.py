@@ -103,15 +103,17 @@ def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
     widest = lib.stapes_recording_lanes()
     if widest == 1:
         pytest.skip("this machine has no vectors that the frontend uses")
-    frontend = Frontend(make_tables(CONFIGS[name]))
     config = CONFIGS[name]
-    signals = [random_samples(40 * config.hop_samples + config.window_samples, 0), clicks(9000), worst_frames(config)]
-    for pcm in signals:
-        wanted = {}
-        for lanes in [lanes for lanes in (1, 8, 16) if lanes <= widest]:
-            frontend._lanes = lanes
-            wanted[lanes] = frontend.log2(pcm), frontend.features(pcm)
-            assert all(np.array_equal(a, b) for a, b in zip(wanted[lanes], wanted[1], strict=True))
+    frontends = [Frontend(make_tables(config), lanes=lanes) for lanes in (1, 8, 16) if lanes <= widest]
+    for pcm in (
+        random_samples(40 * config.hop_samples + config.window_samples, 0),
+        clicks(9000),
+        worst_frames(config),
+    ):
+        one_at_a_time = frontends[0].log2(pcm), frontends[0].features(pcm)
+        for frontend in frontends[1:]:
+            assert np.array_equal(frontend.log2(pcm), one_at_a_time[0])
+            assert np.array_equal(frontend.features(pcm), one_at_a_time[1])
 
 
 def test_random_chunks_vs_the_whole_recording() -> None:
