@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import Update
+from stapes.runtime.listen import OpenEvents, Update
 from stapes.runtime.sinks.record import Record
 from stapes.runtime.source import Source
 
@@ -28,9 +28,10 @@ class Display:
         self._level, self._now_s = 0.0, 0.0
         self._scores = [0.0] * len(detector.classes)
         self._last: deque[Record] = deque(maxlen=EVENTS)
+        self._open = OpenEvents()
         self._recent: deque[tuple[float, str]] = deque()  # (onset, class) of the last minute
         self._shown_s = 0.0
-        self._live = Live(console=console or Console(stderr=True), auto_refresh=False, transient=True)
+        self._live = Live(console=console or Console(stderr=True), auto_refresh=False)
         self._live.start()
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
@@ -39,6 +40,7 @@ class Display:
         self._now_s = update.end_sample / self._detector.sample_rate_hz
         if len(update.heard.scores):
             self._scores = [(int(score) + 128) / 256 for score in update.heard.scores.max(axis=0)]
+        self._open.follow(update.events)
         for record in records:
             self._last.appendleft(record)
             if record.kind == "event":
@@ -50,7 +52,8 @@ class Display:
             self._live.update(self.render(), refresh=True)
 
     def close(self) -> None:
-        """Clear the screen's part that was used."""
+        """Leave the last picture standing."""
+        self._live.update(self.render(), refresh=True)
         self._live.stop()
 
     def render(self) -> Group:
@@ -73,6 +76,9 @@ class Display:
 
     def _events(self) -> Table:
         table = Table.grid(padding=(0, 2))
+        for label, onset in self._open.items():
+            lasted = self._now_s - onset / self._detector.sample_rate_hz
+            table.add_row("now", Text(label, "bold green"), f"{lasted:.2f} s")
         for record in self._last:
             confidence = f"{record.confidence:.2f}" if record.confidence is not None else ""
             what = record.label if record.kind == "event" else f"{record.kind}: {record.label}"

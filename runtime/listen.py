@@ -32,6 +32,18 @@ class Update:
         return self.heard.events
 
 
+class OpenEvents(dict[str, int]):
+    """Announced events that are not complete yet: label -> onset sample."""
+
+    def follow(self, events: list[Event]) -> None:
+        """Take what happened, in order."""
+        for event in events:
+            if event.offset_sample is None:
+                self[event.label] = event.onset_sample
+            else:
+                self.pop(event.label, None)
+
+
 def listen(
     detector: Detector, source: Source, stopped: Callable[[], bool], tuning: Tuning | None = None
 ) -> Iterator[Update]:

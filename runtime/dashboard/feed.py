@@ -12,7 +12,7 @@ import numpy as np
 
 from stapes.runtime.clips import clip_name
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import Update
+from stapes.runtime.listen import OpenEvents, Update
 from stapes.runtime.sinks.record import Record
 from stapes.runtime.source import Source
 
@@ -25,7 +25,8 @@ class Feed:
     """A watcher of the live loop that makes messages of JSON; `send` is called with each of them.
 
     A message is {"sample", "frames" (base64 of int8[n, bands]), "frames_at", "scores" (a list per step), "scores_at",
-    "level", "lag_s", "dropped_s", "records"}; positions are samples of the stream's clock.
+    "level", "lag_s", "dropped_s", "records", "open" (label -> onset of announced events that go on)}; positions are
+    samples of the stream's clock.
     """
 
     def __init__(self, detector: Detector, source: Source, clips: bool) -> None:
@@ -36,6 +37,7 @@ class Feed:
         self._period = int(MESSAGE_S * detector.sample_rate_hz)
         self._sent_sample, self._next_frame = 0, 0
         self._memory: deque[str] = deque(maxlen=int(MEMORY_S / MESSAGE_S))
+        self._open = OpenEvents()
         self._records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_RECORDS)
         self._lock = threading.Lock()  # pages ask from the server's thread
         self._level: float
@@ -65,6 +67,7 @@ class Feed:
         self._frames.append(heard.features)
         self._scores += heard.scores.tolist()
         self._level = max(self._level, update.level)
+        self._open.follow(update.events)
         self._new += [self._as_dict(record) for record in records]
         if update.end_sample - self._sent_sample >= self._period or update.gap is not None:
             self._flush(update.end_sample)
@@ -89,6 +92,7 @@ class Feed:
             "lag_s": self._source.lag_s,
             "dropped_s": self._source.dropped_s,
             "records": self._new,
+            "open": self._open,
         }
         self._next_frame += len(frames) * self._hop
         self._sent_sample = sample

@@ -202,6 +202,15 @@ def test_the_feed_carries_the_detectors_own_features_and_scores(detector: Detect
     assert 8 <= len(messages) / 4 <= 12, "messages per second"
 
 
+def test_an_event_that_goes_on_is_open_until_it_is_complete(detector: Detector) -> None:
+    _, messages = _watched(detector, blocks(noise_bursts(4.0, [(1.0, 2.0, "hiss")]), 320))
+    is_open = ["hiss" in message["open"] for message in messages]
+    assert 8 <= sum(is_open) <= 13, "about a second of ten messages"
+    done = next(number for number, message in enumerate(messages) if message["records"])
+    assert is_open[done - 1]
+    assert not any(is_open[done:])
+
+
 def test_after_a_gap_the_feeds_frames_stand_behind_it(detector: Detector) -> None:
     items = blocks(noise_bursts(4.0, []), 320)
     items[75:100] = [Gap(25 * 320, 16_000, "overrun")]

@@ -18,7 +18,7 @@ from stapes.runtime.audio import Tuning
 from stapes.runtime.clips import ClipRecorder, clip_name
 from stapes.runtime.detector import Detector, Heard
 from stapes.runtime.display import Display
-from stapes.runtime.listen import Update
+from stapes.runtime.listen import Update, listen
 from stapes.runtime.live import Outputs, run
 from stapes.runtime.rate import RateMeter
 from stapes.runtime.sinks.record import Record
@@ -143,3 +143,15 @@ def test_the_display_shows_level_scores_rates_and_the_last_events(detector: Dete
     for part in ("played", "4.0 s", "lag 0 ms", "dropped 0.0 s", "level", "rumble", "hiss", "1/min", "0/min"):
         assert part in text
     assert text.count("hiss") == 2, "a bar and an event"
+
+
+def test_the_display_shows_an_event_that_goes_on(detector: Detector) -> None:
+    display = Display(detector, Played(16_000, []), Console(file=io.StringIO(), force_terminal=True))
+    pcm = noise_bursts(3.0, [(1.0, 3.0, "hiss")])
+    for update in listen(detector, Played(16_000, blocks(pcm, 320)), lambda: display._now_s >= 2.5):
+        if update.end_sample > update.start_sample:
+            display.update(update, [])
+    display.close()
+    printed = Console(file=io.StringIO(), width=100)
+    printed.print(display.render())
+    assert any(line.startswith("now  hiss") for line in printed.file.getvalue().splitlines())  # type: ignore[attr-defined]
