@@ -7,19 +7,21 @@ import zlib
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from stapes.convert.compile import compile_model
+from stapes.convert.lower import c_name
 from stapes.firmware_sim.events import EventConfig, EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.frontend import Frontend
 from stapes.firmware_sim.selftest import selftest_pcm
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import note
 from stapes.runtime.engine import LitertEngine
 from stapes.train.dataset import Dataset
 from stapes.train.fit import Scorer
-from stapes.train.metrics import EventScores, event_scores
-from stapes.train.operating_point import Judged, choose, expected_f1
+from stapes.train.metrics import EventScores
+from stapes.train.operating_point import choose, describe, elsewhere, judge, reached
 from stapes.train.parity import Parity, compare
 from stapes.train.run import Material, Trained
 from stapes.train.settings import Settings, write_settings
@@ -41,26 +43,28 @@ def assemble(
 ) -> DetectorFolder:
     """Choose the operating point on the int8 step's own scores and write the folder, once, last."""
     with folder_in_place(out, force=force) as draft:
+        val = dataset.splits["val"]
         (draft / "frontend.bin").write_bytes(material.tables)
         (draft / "model.tflite").write_bytes(trained.step.model)
         folder = _describe(dataset, material, trained, settings, draft)
-        judged = _judge(dataset, material, folder)
+        judged = judge(folder, val, material.val_features)
         configs = choose(judged, settings.operating_point)
         folder = replace(folder, events=configs)
-        scores = _scores(judged, dataset, folder)
+        scores = reached(judged, val, configs)
         networks = trained.float_network, trained.quantized_network
         in_float, quantized = (Scorer(network).probabilities(material.val_features) for network in networks)
         parity = compare(in_float, quantized, judged, configs, settings.operating_point)
         folder = replace(
             folder,
-            scores=_reached(scores) | {"parity": parity.as_dict()},
-            operating_point={
-                "rule": "best mean of event F1 by onset and by onset and offset, over neighbouring thresholds",
-                "chosen_on": "val",
-                "expected_on_other_groups": expected_f1(judged, material.val_groups, settings.operating_point),
+            scores={
+                "val": scores.as_dict(),
+                "note": "thresholds were chosen on val",
+                "parity": parity.as_dict(),
             },
+            operating_point=describe("val", settings.operating_point, elsewhere(judged, val, settings.operating_point)),
         )
         folder.write()
+        compile_model(folder.model, draft / "c", c_name(out.stem) or "detector")
         _write_vectors(folder, draft / "vectors")
         _write_training(trained, settings, workspace, draft / "training")
     _say(scores, parity)
@@ -92,35 +96,8 @@ def _describe(
     )
 
 
-def _judge(dataset: Dataset, material: Material, folder: DetectorFolder) -> Judged:
-    """Score the validation part by the int8 step itself, frame by frame."""
-    engine = LitertEngine(folder)
-    scores = []
-    progress = Progress("int8 scores of val", len(material.val_features))
-    for features in material.val_features:
-        engine.reset()
-        steps = len(features) // folder.frames_per_step
-        whole = features[: steps * folder.frames_per_step]
-        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, -1)))
-        progress.advance()
-    progress.close()
-    reference = {recording.name: recording.annotations for recording in dataset.splits["val"]}
-    return Judged(material.val_names, tuple(scores), reference, material.classes, material.clock)
-
-
-def _scores(judged: Judged, dataset: Dataset, folder: DetectorFolder) -> EventScores:
-    durations = {recording.name: recording.duration_s for recording in dataset.splits["val"]}
-    return event_scores(judged.reference, judged.events(folder.events), durations, judged.classes)
-
-
-def _reached(scores: EventScores) -> dict[str, Any]:
-    return {"val": scores.as_dict(), "note": "thresholds were chosen on val"}
-
-
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:
     """Known answers to the self-test sound; `scores` and the first features help to find where a target differs."""
-    from stapes.firmware_sim.frontend import Frontend
-
     clock, frames = folder.clock, VECTOR_STEPS * folder.frames_per_step
     pcm = selftest_pcm((frames - 1) * folder.frontend.hop_samples + folder.frontend.window_samples)
     features = Frontend(folder.tables).features(pcm)

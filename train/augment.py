@@ -89,15 +89,12 @@ class Remixer:
         base, events = self._background(rng) if stitched else self._excerpt(rng)
         minutes = self._samples / self._rate / 60
         runs = rng.poisson(self._settings.added_runs_per_minute * minutes)
-        decoys = rng.poisson(self._settings.added_decoys_per_minute * minutes) if len(self._stretches) else 0
         available = [label for label, of_class in enumerate(self.runs) if of_class]
         noise = _frame_power(sosfilt(self._high_pass, base), self._rate)
         for _ in range(runs if available else 0):
             of_class = self.runs[available[rng.integers(len(available))]]
             placed = self._place(of_class[rng.integers(len(of_class))], base, noise, events, rng)
             events = np.concatenate([events, placed])
-        for _ in range(decoys):
-            self._place(self._decoy(rng), base, noise, np.empty((0, 3), np.int64), rng)
         peak = np.abs(base).max()
         base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
         return Sequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
@@ -131,18 +128,6 @@ class Remixer:
             base[filled : filled + len(piece)] += piece
             filled += len(piece) - fade
         return base[: self._samples], np.empty((0, 3), np.int64)
-
-    def _decoy(self, rng: np.random.Generator) -> Run:
-        """A short piece of an event-free stretch: what begins and ends, and is no event."""
-        start, stop = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
-        length = min(int(rng.uniform(0.05, 1.5) * self._rate), stop - start)
-        start += int(rng.integers(stop - start - length + 1))
-        piece = self._corpus.pcm[start : start + length].astype(np.float32)
-        fade = min(int(rng.uniform(0.002, 0.05) * self._rate), length // 2)
-        rise = np.linspace(0.0, 1.0, fade, dtype=np.float32)
-        piece[:fade] *= rise
-        piece[length - fade :] *= rise[::-1]
-        return Run(piece, np.array([[0, length, -1]], np.int64))
 
     def _place(self, run: Run, base: Floats, noise: Floats, events: Events, rng: np.random.Generator) -> Events:
         """Add a changed copy of the run to `base`; return its events there, or none when its class is in the way."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stapes.train.synth_command import add_synth
 from stapes.train.train_command import add_train
+from stapes.train.tune_command import add_tune
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,6 +17,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_suggest(commands)
     add_synth(commands)
     add_train(commands)
+    add_tune(commands)
 
 
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

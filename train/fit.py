@@ -51,7 +51,6 @@ class Trainer:
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self._optimizer.build(network.trainable_variables)
         self._averages = [tf.Variable(variable, trainable=False) for variable in network.trainable_variables]
-        self._rate = tf.Variable(0.0, trainable=False)
         self._step = tf.function(self._gradient_step, autograph=False, reduce_retracing=True)
 
     def step(self, number: int, rate: float, batch: Batch) -> float:
@@ -76,7 +75,9 @@ class Trainer:
             states = self.network.start(tf.shape(features)[0])
             logits, _ = self.network.sequence(real, states, training=True, seed=seed)
             # The first steps stand for what was before the sequence: their targets are 0, nothing is heard there.
-            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(targets, logits))
+            loss = tf.reduce_mean(
+                tf.nn.weighted_cross_entropy_with_logits(targets, logits, self.settings.positive_weight)
+            )
         variables = self.network.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         for average, variable in zip(self._averages, variables, strict=True):

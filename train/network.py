@@ -245,7 +245,6 @@ class Network(tf_keras.layers.Layer):
         return values * tf.cast(kept, tf.float32) / (1.0 - self.dropout)
 
     def _kernel(self, name: str, shape: tuple[int, ...]) -> Any:
-        """Glorot for the convolutions and the projection, orthogonal for what multiplies the state."""
         return self.add_weight(name=f"{name}_kernel", shape=shape, initializer="glorot_uniform")
 
 

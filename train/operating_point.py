@@ -1,25 +1,32 @@
 """Where scores become events: thresholds, hysteresis, smoothing, gaps and durations, chosen per class.
 
-Every candidate is judged by the decoder of the device and the matcher of the evaluation. What is maximised is the mean
-of event F1 by onset and by onset and offset, averaged over neighbouring thresholds: a peak that the next threshold
-does not share is luck, and would not be there in another recording.
+Every candidate is judged by the decoder of the device and the matcher of the evaluation. Without a budget of false
+alarms, what is maximised is the mean of event F1 by onset and by onset and offset, averaged over neighbouring
+thresholds: a peak that the next threshold does not share is luck, and would not be there in another recording. With a
+budget it is recall by onset.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.events import EventConfig, EventDecoder, StepClock, completed
+from stapes.firmware_sim.folder import DetectorFolder
 from stapes.runtime.console import Progress
+from stapes.runtime.engine import LitertEngine
 from stapes.runtime.labels import Annotation
-from stapes.train.metrics import ONSET, ONSET_OFFSET, EventLists, f1, match_events
+from stapes.train.dataset import Recording
+from stapes.train.metrics import ONSET, ONSET_OFFSET, EventLists, EventScores, event_scores, f1, match_events
 from stapes.train.settings import OperatingPointSettings
 
 Scores = NDArray[np.int8]  # [steps, classes]
-ON_SCORES = tuple(range(-116, 124, 12))  # probabilities from .05 to .95
+# Even steps of the logit: probabilities .02, .03, .04, ... .95, .97. Rare classes of unknown sources score low.
+ON_SCORES = tuple(round(256 / (1 + math.exp(-logit / 3))) - 128 for logit in range(-12, 11))
 GAP_BETWEEN_RECORDINGS_S = 10.0
 
 
@@ -49,14 +56,30 @@ class Judged:
         return {name: _annotations(decoder, scores) for name, scores in zip(self.names, self.scores, strict=True)}
 
 
+def judge(folder: DetectorFolder, recordings: Sequence[Recording], features: Iterable[NDArray[np.int8]]) -> Judged:
+    """Score recordings by the int8 step itself, frame by frame; features as the folder's frontend gives them."""
+    engine = LitertEngine(folder)
+    scores = []
+    progress = Progress("int8 scores", len(recordings))
+    for frames in features:
+        engine.reset()
+        steps = len(frames) // folder.frames_per_step
+        whole = frames[: steps * folder.frames_per_step]
+        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, -1)))
+        progress.advance()
+    progress.close()
+    reference = {recording.name: recording.annotations for recording in recordings}
+    return Judged(tuple(reference), tuple(scores), reference, folder.classes, folder.clock)
+
+
 def choose(judged: Judged, settings: OperatingPointSettings, task: str = "thresholds") -> tuple[EventConfig, ...]:
     """Return the settings of every class that make the best events of these scores."""
     progress = Progress(task, len(judged.classes))
     configs = []
     for label in judged.classes:
-        search = _Search(judged, label)
-        best = EventConfig()
-        for _ in range(2):
+        search = _Search(judged, label, settings.false_alarms_per_hour)
+        best = EventConfig(on_score=0, off_score=0)
+        for _ in range(2):  # thresholds depend on durations, and these on thresholds
             best = search.best(_thresholds(best, settings))
             best = search.best(_durations(best, settings))
         configs.append(best)
@@ -65,24 +88,47 @@ def choose(judged: Judged, settings: OperatingPointSettings, task: str = "thresh
     return tuple(configs)
 
 
-def expected_f1(judged: Judged, groups: Sequence[str], settings: OperatingPointSettings) -> dict[str, float]:
-    """Return macro F1 where every half of the groups is judged with settings chosen on the other half."""
-    names = sorted(set(groups))
-    halves = [[index for index, group in enumerate(groups) if names.index(group) % 2 == half] for half in (0, 1)]
-    scores = []
+def reached(judged: Judged, recordings: Sequence[Recording], configs: Sequence[EventConfig]) -> EventScores:
+    """Judge the events that these settings make of the scores."""
+    durations_s = {recording.name: recording.duration_s for recording in recordings}
+    return event_scores(judged.reference, judged.events(configs), durations_s, judged.classes)
+
+
+def elsewhere(judged: Judged, recordings: Sequence[Recording], settings: OperatingPointSettings) -> EventScores | None:
+    """Return what to expect elsewhere: each half of the groups judged with settings chosen on the other half.
+
+    None where there is only one group.
+    """
+    names = sorted({recording.group for recording in recordings})
+    if len(names) < 2:
+        return None
+    half_of = [names.index(recording.group) % 2 for recording in recordings]
+    halves = [[index for index, half in enumerate(half_of) if half == wanted] for wanted in (0, 1)]
+    detected: dict[str, list[Annotation]] = {}
     for own, other in (halves, halves[::-1]):
-        configs = choose(judged.only(other), settings, "thresholds on half of the recordings")
-        searches = [_Search(judged.only(own), label) for label in judged.classes]
-        scores.append([search.counts(config) for search, config in zip(searches, configs, strict=True)])
-    totals = np.sum(scores, axis=0)  # [classes, collars, 3]
-    by_onset, by_both = np.nanmean(f1(totals), axis=0)
-    return {"macro_f1_onset": float(by_onset), "macro_f1_onset_offset": float(by_both)}
+        configs = choose(judged.only(other), settings, "thresholds on half of the groups")
+        detected |= judged.only(own).events(configs)
+    durations_s = {recording.name: recording.duration_s for recording in recordings}
+    return event_scores(judged.reference, detected, durations_s, judged.classes)
+
+
+def describe(part: str, settings: OperatingPointSettings, to_expect: EventScores | None) -> dict[str, Any]:
+    """Return how thresholds were chosen, on what, and what to expect of them elsewhere, for detector.json."""
+    budget = settings.false_alarms_per_hour
+    best_f1 = "best mean of event F1 by onset and by onset and offset, over neighbouring thresholds"
+    return {
+        "rule": f"best recall within {budget:g} false alarms per hour and class" if budget else best_f1,
+        "chosen_on": part,
+        "expected": None if to_expect is None else to_expect.as_dict(),
+        "expected_by": "each half of the groups judged with thresholds chosen on the other half",
+    }
 
 
 class _Search:
     """Candidates for one class, each decoded and matched once, all recordings on one time axis."""
 
-    def __init__(self, judged: Judged, label: str) -> None:
+    def __init__(self, judged: Judged, label: str, false_alarms_per_hour: float) -> None:
+        self._most = false_alarms_per_hour * judged.hours
         self._label, self._clock = label, judged.clock
         column = judged.classes.index(label)
         self._scores = [np.ascontiguousarray(scores[:, column : column + 1]) for scores in judged.scores]
@@ -111,7 +157,13 @@ class _Search:
 
     def best(self, candidates: Iterable[EventConfig]) -> EventConfig:
         """Return the candidate with the best smoothed score; the first of equals."""
-        return max(candidates, key=self._smoothed)
+        return max(candidates, key=self._within_budget if self._most else self._smoothed)
+
+    def _within_budget(self, config: EventConfig) -> float:
+        """Recall by onset; false alarms beyond the budget count below everything else."""
+        hits, annotated, found = self.counts(config)[0]
+        excess = max(0.0, found - hits - self._most)
+        return -excess if excess else hits / max(annotated, 1) - 1e-6 * (found - hits)
 
     def _smoothed(self, config: EventConfig) -> float:
         return sum(
@@ -137,7 +189,8 @@ def _durations(best: EventConfig, settings: OperatingPointSettings) -> list[Even
 def _neighbours(config: EventConfig) -> list[EventConfig]:
     """The candidate and the two beside it, with the off threshold in the same proportion."""
     ratio = (config.off_score + 128) / (config.on_score + 128)
-    beside = [min(max(config.on_score + change, ON_SCORES[0]), ON_SCORES[-1]) for change in (-12, 12)]
+    place = ON_SCORES.index(config.on_score)
+    beside = [ON_SCORES[max(place - 1, 0)], ON_SCORES[min(place + 1, len(ON_SCORES) - 1)]]
     return [config, *(replace(config, on_score=on, off_score=_off_score(on, ratio)) for on in beside)]
 
 

@@ -18,7 +18,7 @@ from stapes.train.augment import BatchMaker, Clock, Remixer
 from stapes.train.corpus import Corpus, load_corpus
 from stapes.train.dataset import Dataset, require_trainable
 from stapes.train.fit import Schedule, Scorer, Trainer, batches, seed_everything
-from stapes.train.network import FEATURE_SCALE, FloatNetwork, Network, Shape, Weights
+from stapes.train.network import FEATURE_SCALE, FloatNetwork, Network, Shape
 from stapes.train.quantize import QuantizedNetwork, StepModule
 from stapes.train.settings import Settings, write_settings
 from stapes.train.workspace import Workspace
@@ -217,6 +217,3 @@ def frame_precision(material: Material, scores: list[NDArray[np.float32]]) -> fl
     if not present:
         return float("nan")
     return float(np.mean([average_precision_score(active[:, label], given[:, label]) for label in present]))
-
-
-__all__ = ["Material", "Trained", "Weights", "train_detector"]

@@ -52,7 +52,6 @@ class AugmentationSettings:
 
     stitched_background_share: float = 0.4  # of sequences: event-free stretches in place of recordings as they are
     added_runs_per_minute: float = 20.0  # runs of events of one source, laid over the sequence
-    added_decoys_per_minute: float = 10.0  # short pieces of event-free stretches, laid over it as events are
     run_snr_db: tuple[float, float] = (-6.0, 20.0)
     run_speed: tuple[float, float] = (0.8, 1.25)  # pitch and duration together: other animals, other clocks
     run_filter_db: float = 6.0  # standard deviation of a smooth random curve over frequency
@@ -68,7 +67,7 @@ class AugmentationSettings:
             low, high = getattr(self, name)
             if low > high or (name == "run_speed" and low <= 0):
                 raise ConfigError(f"augmentation: {name} is {(low, high)}: need the smaller first, speeds above 0")
-        names = ("added_runs_per_minute", "added_decoys_per_minute", "run_filter_db", "microphone_filter_db")
+        names = ("added_runs_per_minute", "run_filter_db", "microphone_filter_db")
         _require_between(
             self, "augmentation", **dict.fromkeys((*names, "masked_bands_max", "masked_frames_max"), (0, 1e4))
         )
@@ -79,15 +78,16 @@ class TrainingSettings:
     """The two phases: float with BatchNorm, then quantization-aware on the folded weights."""
 
     sequence_s: float = 8.0
-    batch_sequences: int = 32
-    float_steps: int = 2500
-    quantized_steps: int = 500
+    batch_sequences: int = 16
+    float_steps: int = 1000
+    quantized_steps: int = 200
     learning_rate: float = 3e-3
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2
     dropout: float = 0.2
     average_decay: float = 0.998  # of the running average of the weights; the average is what is kept
     label_smoothing: float = 0.0
+    positive_weight: float = 1.0  # of steps within events against steps without, in the loss
     check_every_steps: int = 250  # scores on the validation part, and the state for going on, are written
 
     def __post_init__(self) -> None:
@@ -99,17 +99,20 @@ class TrainingSettings:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 to below 1")
         _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
-        _require_between(self, "training", learning_rate=(1e-9, 1), quantized_learning_rate=(1e-9, 1))
+        _require_between(
+            self, "training", positive_weight=(0.01, 100), learning_rate=(1e-9, 1), quantized_learning_rate=(1e-9, 1)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPointSettings:
     """How scores become events is chosen per class on the validation part."""
 
-    smoothing_steps: tuple[int, ...] = (1, 3, 5)
+    false_alarms_per_hour: float = 0.0  # of each class, at most; 0: no budget, best event F1
+    smoothing_steps: tuple[int, ...] = (1, 3, 5, 9)
     off_ratio: tuple[float, ...] = (0.3, 0.5, 0.7, 1.0)  # off threshold as a share of the on threshold
-    min_duration_steps: tuple[int, ...] = (1, 2)
-    merge_gap_steps: tuple[int, ...] = (0, 2, 6)
+    min_duration_steps: tuple[int, ...] = (1, 2, 4, 8, 16, 24, 32)
+    merge_gap_steps: tuple[int, ...] = (0, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True, kw_only=True)

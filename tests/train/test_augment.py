@@ -15,7 +15,6 @@ RATE = 16_000
 PLAIN = AugmentationSettings(
     stitched_background_share=1.0,
     added_runs_per_minute=20.0,
-    added_decoys_per_minute=0.0,
     run_snr_db=(10.0, 10.0),
     run_speed=(1.0, 1.0),
     run_filter_db=0.0,
@@ -75,13 +74,6 @@ def test_events_of_one_class_never_overlap(corpus: Corpus) -> None:
         for label in (0, 1):
             own = events[events[:, 2] == label]
             assert np.all(own[1:, 0] >= own[:-1, 1])
-
-
-def test_decoys_change_the_sound_and_add_no_event(corpus: Corpus) -> None:
-    settings = replace(PLAIN, added_runs_per_minute=0.0, added_decoys_per_minute=60.0)
-    sequence = Remixer(corpus, 2, 5 * RATE, settings).sequence(np.random.default_rng(3))
-    assert len(sequence.events) == 0
-    assert power(sequence.pcm) > 2 * 30**2
 
 
 def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:

@@ -1,12 +1,15 @@
 """Thresholds by search: the device's decoder judges, and a threshold stands where its neighbours are good as well."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from stapes.firmware_sim.events import EventConfig, StepClock
 from stapes.runtime.labels import Annotation
+from stapes.train.dataset import Recording
 from stapes.train.metrics import ONSET, count_matches
-from stapes.train.operating_point import Judged, choose, expected_f1
+from stapes.train.operating_point import Judged, choose, elsewhere
 from stapes.train.settings import OperatingPointSettings
 
 CLOCK = StepClock(sample_rate_hz=16_000, step_samples=512, origin_samples=128, target_delay_steps=3)
@@ -54,9 +57,34 @@ def test_scores_that_flicker_are_smoothed_or_merged(judged: Judged) -> None:
     assert config.smoothing_steps > 1 or config.merge_gap_steps > 0
 
 
-def test_halves_judge_each_other(judged: Judged) -> None:
-    expected = expected_f1(judged, judged.names, SETTINGS)
-    assert expected == {"macro_f1_onset": pytest.approx(1.0), "macro_f1_onset_offset": pytest.approx(1.0)}
+def test_halves_of_the_groups_judge_each_other(judged: Judged) -> None:
+    def recordings(groups: list[str]) -> list[Recording]:
+        return [
+            Recording(Path(name), name, group, 400 * 512 / 16_000, ())
+            for name, group in zip(judged.names, groups, strict=True)
+        ]
+
+    scores = elsewhere(judged, recordings(list("aabbcd")), SETTINGS)
+    assert scores is not None
+    assert scores.n_recordings == 6
+    assert scores.macro_f1_onset.value == scores.macro_f1_onset_offset.value == 1.0
+    assert elsewhere(judged, recordings(["one"] * 6), SETTINGS) is None
+
+
+def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
+    """Class c sounds at random, so recall must be paid for: the more alarms are allowed, the more is found."""
+    rng = np.random.default_rng(1)
+    scores = tuple(rng.integers(-128, 0, (2000, 1)).astype(np.int8) for _ in range(4))
+    names = tuple(f"{index}.wav" for index in range(4))
+    reference = {name: [annotation(step, step + 1, "c") for step in range(50, 2000, 50)] for name in names}
+    random = Judged(names, scores, reference, ("c",), CLOCK)
+    recalls = []
+    for budget in (100.0, 1000.0, 5000.0):
+        configs = choose(random, OperatingPointSettings(false_alarms_per_hour=budget))
+        hits, _, found = count_matches(reference, random.events(configs), names, ("c",), ONSET).sum((0, 1))
+        assert (found - hits) / random.hours <= budget
+        recalls.append(hits)
+    assert recalls[0] < recalls[1] < recalls[2]
 
 
 def test_scores_without_any_event_still_give_settings() -> None:

@@ -65,6 +65,7 @@ def test_the_folder_is_whole_and_listens(trained: Path, sounds: Path) -> None:
     assert folder.provenance["seed"] == 1
     assert read_settings(trained / "training" / "settings.toml").training.float_steps == 8
     assert (trained / "training" / "history.csv").read_text().count("\n") == 4
+    assert {"one.c", "one.h"} <= {path.name for path in (trained / "c").iterdir()}
     assert Detector.load(trained).scores(np.zeros(16_000, np.int16)).shape[1] == 3
     assert not list(sounds.parent.glob(".*")), "nothing may be left beside the output"
 
