@@ -19,12 +19,13 @@ FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared"
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mno-avx512f",)
 
-# One translation unit, kernels static: the C compiler sees every layer's sizes where it compiles the kernel.
+# One translation unit, kernels static and (flatten) inlined: the C compiler sees every layer's sizes where it compiles
+# the kernel.
 _UNIT = """#define STAPES_NN_API static
 {includes}
 
 void {name}_steps(void *self, int32_t steps, {parameters});
-void {name}_steps(void *self, int32_t steps, {parameters})
+__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, {parameters})
 {{
     for (int32_t i = 0; i < steps; i++) {{
         {name}_step(self, {arguments});

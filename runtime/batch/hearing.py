@@ -98,6 +98,8 @@ def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
             start = job.clock.start_of(path, found.name)
             file = AudioFile(path, detector.sample_rate_hz)
             events = detector.detect(file)
+        if file.duration_s == 0:
+            raise AudioError("holds no sound, only a header")
     except (AudioError, OSError) as error:
         reason = str(error).removeprefix(f"{found.place}: ") + (f" [on {platform.node()}]" if job.names_host else "")
         return Outcome(found, error=reason)

@@ -45,6 +45,9 @@ def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
     for parent, _, names in os.walk(top, onerror=unreadable):
         for name in filter(_is_recording, names):
             path = Path(parent, name)
+            if not _is_text(str(path)):
+                problems.append(f"{str(path)!r}: its name is not UTF-8; rename it")
+                continue
             try:
                 status = path.stat()
             except OSError as error:
@@ -75,6 +78,13 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise ToolchainError(f"{url}: cannot be read here ({error}); `pip install fsspec` and what it names") from error
     return files, str(path)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_recording(name: str) -> bool:

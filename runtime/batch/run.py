@@ -99,12 +99,17 @@ def _settings_that_count(settings: BatchSettings, job: Job) -> dict[str, str]:
 
 def _workers(settings: BatchSettings, job: Job) -> Workers:
     if settings.scheduler is None:
-        return LocalProcesses(job, settings.jobs or len(os.sched_getaffinity(0)))
+        return LocalProcesses(job, settings.jobs or _processors())
     try:
         from stapes.runtime.batch.cluster import Cluster
     except ImportError:
         raise ToolchainError("a cluster needs Dask; `pip install 'stapes[cluster]'`") from None
     return Cluster(job, settings.scheduler)
+
+
+def _processors() -> int:
+    """How many this process may use, where the system says it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[Found]) -> None:

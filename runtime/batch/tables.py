@@ -86,6 +86,8 @@ def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) ->
         with _table(tables.hours) as write:
             for line in layout.hours.rows():
                 write(row(line))
+    else:
+        tables.hours.unlink(missing_ok=True)  # of the run that --force replaces
     return totals
 
 

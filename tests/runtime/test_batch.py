@@ -9,7 +9,9 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from season import detect_words, heard, write_season
 from tiny_detector import write_tiny_detector
 
@@ -113,18 +115,22 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     (copy / "north" / "R_20240501_000000.flac").write_bytes(whole[:20_000])
     (copy / "zero.wav").write_bytes(b"")
     (copy / "text.WAV").write_text("dear diary")
+    soundfile.write(copy / "header.wav", np.zeros(0, np.int16), 16_000)
+    Path(os.fsdecode(bytes(copy) + b"/caf\xe9.wav")).write_bytes(b"")
     (copy / "._hidden.wav").write_text("left out")
     out = tmp_path / "events.csv"
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 2, *PATTERN)) == 1
     said = capsys.readouterr().err
-    assert "3 could not be read" in said
+    assert "5 could not be read" in said
+    assert "header.wav: holds no sound" in said
+    assert "caf\\udce9.wav': its name is not UTF-8" in said
     assert "north/R_20240501_000000.flac: " in said
-    assert [row["problem"] != "" for row in _rows(out.with_name("events.files.csv"))].count(True) == 3
+    assert [row["problem"] != "" for row in _rows(out.with_name("events.files.csv"))].count(True) == 4
     assert len(_rows(out)) == 6
 
     (copy / "north" / "R_20240501_000000.flac").write_bytes(whole)
-    (copy / "zero.wav").unlink()
-    (copy / "text.WAV").unlink()
+    for name in ("zero.wav", "text.WAV", "header.wav", os.fsdecode(b"caf\xe9.wav")):
+        (copy / name).unlink()
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 0
     assert "going on: 6 of 7 recordings are done" in capsys.readouterr().err
     assert out.read_bytes() == table.read_bytes()
