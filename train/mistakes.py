@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
-from stapes.runtime.audio import read_audio
+from stapes.runtime.audio import AudioFile, Converter
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.evaluate import step_edges_s
@@ -70,11 +71,18 @@ class Excerpt:
 
 
 def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 10.0) -> Excerpt:
-    """Return the event with `around_s` before and after it, at most `longest_s` of it. Raises AudioError."""
-    pcm = read_audio(mistake.judged.recording.path, rate_hz).pcm
-    begin = max(0.0, mistake.event.onset - around_s)
-    end = min(len(pcm) / rate_hz, mistake.event.offset + around_s, begin + longest_s)
-    return Excerpt(begin, end, pcm[round(begin * rate_hz) : round(end * rate_hz)])
+    """Return the event with `around_s` before and after it, at most `longest_s` of it. Raises AudioError.
+
+    Only that part of the file is read: recordings may be hours long.
+    """
+    recording, event = mistake.judged.recording, mistake.event
+    begin = max(0.0, event.onset - around_s)
+    end = min(recording.duration_s, event.offset + around_s, begin + longest_s)
+    source_rate_hz = AudioFile(recording.path, rate_hz).source_rate_hz
+    converter = Converter(source_rate_hz, rate_hz)
+    first, last = round(begin * source_rate_hz), round(end * source_rate_hz)
+    samples, _ = soundfile.read(recording.path, last - first, first, dtype="float32", always_2d=True)
+    return Excerpt(begin, end, np.concatenate([converter.push(samples), converter.flush()]))
 
 
 def within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:

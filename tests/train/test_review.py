@@ -10,10 +10,14 @@ import soundfile
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.runtime.audio import read_audio
+from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_audacity
 from stapes.runtime.main import main
 from stapes.train.dataset import open_dataset
+from stapes.train.judging import judge
 from stapes.train.mine import stretches
+from stapes.train.mistakes import excerpt, mistakes
 from stapes.train.suggest import group_alike, proposals
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
@@ -178,3 +182,24 @@ def test_a_trained_detector_names_what_it_knows(tiny_detector: Path, tmp_path: P
     soundfile.write(folder / "x.wav", noise_bursts(30.0, BURSTS), 16_000)
     assert main(["suggest", str(folder), "--out", str(tmp_path / "out"), "--detector", str(tiny_detector)]) == 0
     assert [each.label for each in read_audacity(tmp_path / "out" / "x.txt")] == [label for _, _, label in BURSTS]
+
+
+def test_an_excerpt_is_cut_out_of_any_kind_of_recording(tiny_detector: Path, tmp_path: Path) -> None:
+    """44.1 kHz in two channels: the part that is read and converted is the one of the whole recording."""
+    (tmp_path / "test").mkdir()
+    path = tmp_path / "test" / "a.flac"
+    left = noise_bursts(8.0, HEARD, rate=44_100)
+    soundfile.write(path, np.stack([left, left // 2], axis=1), 44_100)
+    (tmp_path / "test" / "a.txt").write_text("1\t1.6\thiss\n4\t5.5\thiss\n")
+    detector = Detector.load(tiny_detector)
+    false = mistakes(detector, judge(detector, open_dataset(tmp_path).splits["test"]), "false")
+    assert len(false) == 1
+    part = excerpt(false[0], 16_000, around_s=0.5)
+    assert part.begin_s == pytest.approx(2.0, abs=0.05)
+    whole = read_audio(path, 16_000).pcm
+    first = round(part.begin_s * 16_000)
+    assert abs(len(part.pcm) - 16_000 * (part.end_s - part.begin_s)) <= 2
+    middle = slice(2000, len(part.pcm) - 2000)  # at the ends the resampler hears silence, not what was there;
+    # rumble is low enough that a fraction of a sample does not matter
+    here, there = part.pcm[middle].astype(float), whole[first:][middle].astype(float)
+    assert np.corrcoef(here, there)[0, 1] > 0.99
