@@ -1,13 +1,13 @@
 /* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width, with
- *   LANES, TARGET               lanes of 32 bits, and what the compiler may use
- *   WORDS                       the vector
- *   NAME(x)                     a name of this width
- *   ADD, SUB, NEGATIVE          of 32-bit lanes
- *   ADD64, UP(x, n), DOWN64(x)  of 64-bit lanes; shift of 32-bit lanes; upper words to the lower ones
- *   TIMES(x, y), TIMES_UNSIGNED products of the lower words, 64 bits
- *   EACH(x)                     the same word in each lane
- *   UPPER(even, odd)            upper words of the products of even and of odd lanes, in order
- *   GATHERED(base, at)          words at base + 2 * at
+ *   LANES, TARGET, WORDS      lanes of 32 bits, what the compiler may use, the vector
+ *   NAME(x)                   a name of this width
+ *   ADD, SUB, NEGATIVE, AND, AND_NOT, OR, XOR, LEAST, MOST, TIMES32    of 32-bit lanes
+ *   UP, RIGHT, SIGNED_RIGHT   shifts of 32-bit lanes; SIGNED_LOW, SIGNED_HIGH: their halves
+ *   ADD64, SUB64, UP64, RIGHT64, UP_EACH64, LEADING_ZEROS64, IS_ZERO64 of 64-bit lanes; DOWN64: upper words to lower ones
+ *   TIMES, TIMES_UNSIGNED     64-bit products of the lower words of 64-bit lanes
+ *   EACH, EACH64              the same number in each lane
+ *   UPPER(even, odd)          upper words of even and of odd lanes, in order
+ *   GATHERED(base, at)        words at base + 2 bytes * at
  */
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 
@@ -30,22 +30,25 @@ INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
 INLINE void NAME(measured)(const stapes_frontend_tables *tables, const int16_t *pcm, WORDS *raw, WORDS *factor,
                            WORDS *offset, int32_t *exponents)
 {
-    int32_t starts[LANES], factors[LANES], offsets[LANES];
-    uint32_t used[LANES] = {0};
+    int32_t factors[LANES], offsets[LANES], words[LANES];
+    const int16_t *starts[LANES];
+    uint32_t used[LANES];
     for (int32_t lane = 0; lane < LANES; lane++)
-        starts[lane] = lane * tables->hop;
-    WORDS at, bits = EACH(0);
-    memcpy(&at, starts, sizeof at);
+        starts[lane] = pcm + lane * tables->hop;
+    WORDS bits = EACH(0);
     const int32_t pairs = tables->window / 2;
     for (int32_t pair = 0; pair < pairs; pair++) {
-        const WORDS two = GATHERED(pcm + 2 * pair, at);
+        WORDS two; /* word by word: faster than a gather */
+        for (int32_t lane = 0; lane < LANES; lane++)
+            memcpy(words + lane, starts[lane] + 2 * pair, sizeof *words);
+        memcpy(&two, words, sizeof two);
         raw[pair] = two;
         bits = OR(bits, XOR(two, UP(two, 1)));
     }
     memcpy(used, &bits, sizeof used);
     for (int32_t lane = 0; lane < LANES; lane++) {
         if (tables->dc_blocker) {
-            stapes_frontend_input in = {.pcm = pcm + starts[lane], .length = tables->window};
+            stapes_frontend_input in = {.pcm = starts[lane], .length = tables->window};
             stapes_frontend_use_samples_without_mean(&in);
             exponents[lane] = in.exponent;
             factors[lane] = (int32_t)in.factor;
@@ -179,36 +182,69 @@ INLINE NAME(slopes) NAME(summed)(const NAME(point) *power, const uint16_t *weigh
     return sum;
 }
 
-/* log2 of each band of each lane: log2_bands[LANES][n_bands] */
+/* log2 (Q10) of powers below 2^56, even and odd lanes apart, as stapes_frontend_log2_q10 has it. */
+INLINE WORDS NAME(log2_q10)(const uint16_t *table, const WORDS power[2], WORDS offset)
+{
+    const WORDS zeros[2] = {LEADING_ZEROS64(power[0]), LEADING_ZEROS64(power[1])};
+    const WORDS mantissa = UPPER(UP_EACH64(power[0], zeros[0]), UP_EACH64(power[1], zeros[1]));
+    const WORDS octave = SUB(EACH(63), OR(zeros[0], UP64(zeros[1], 32)));
+    const WORDS segment = AND(RIGHT(mantissa, 31 - SEGMENT_BITS), EACH((1 << SEGMENT_BITS) - 1));
+    const WORDS part = AND(RIGHT(mantissa, 15 - SEGMENT_BITS), EACH(0xFFFF));
+    const WORDS two = GATHERED(table, segment), low = AND(two, EACH(0xFFFF));
+    const WORDS rise = RIGHT(TIMES32(SUB(RIGHT(two, 16), low), part), 16);
+    const WORDS value = SIGNED_RIGHT(ADD(ADD(UP(octave, 15), offset), ADD(low, rise)), 5);
+    const WORDS none = UPPER(UP64(IS_ZERO64(power[0]), 32), IS_ZERO64(power[1])); /* all bits of a lane without power */
+    return OR(AND_NOT(none, LEAST(MOST(value, EACH(INT16_MIN)), EACH(INT16_MAX))), AND(none, EACH(INT16_MIN)));
+}
+
+/* int8 of log2 values, as stapes_frontend_quantized has it. */
+INLINE WORDS NAME(quantized)(const stapes_frontend_tables *tables, WORDS value)
+{
+    const WORDS multiplier = EACH(tables->int8_multiplier);
+    const WORDS offset = EACH64((int64_t)tables->int8_offset * 65536);
+    const WORDS affine = UPPER(ADD64(TIMES(value, multiplier), offset), ADD64(TIMES(DOWN64(value), multiplier), offset));
+    return LEAST(MOST(SIGNED_RIGHT(affine, tables->int8_shift - 32), EACH(INT8_MIN)), EACH(INT8_MAX));
+}
+
+/* Bands of LANES frames: features[LANES][n_bands], log2_bands[LANES][n_bands]; either may be NULL. */
 INLINE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(point) *power, const int32_t *exponents,
-                        int16_t *log2_bands)
+                        int8_t *features, int16_t *log2_bands)
 {
     const uint16_t *segments = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *weights = stapes_frontend_table(tables, tables->weights_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
+    const int32_t n_bands = tables->n_bands;
+    WORDS offset;
+    memcpy(&offset, exponents, sizeof offset);
+    offset = SUB(EACH(tables->log2_offset + 16), UP(offset, 16));
     power += tables->first_bin;
     NAME(slopes) last = NAME(summed)(power, weights, segments[0]);
-    for (int32_t band = 0; band < tables->n_bands; band++) {
+    for (int32_t band = 0; band < n_bands; band++) {
         power += segments[band];
         weights += segments[band];
         const NAME(slopes) next = NAME(summed)(power, weights, segments[band + 1]);
-        for (int32_t odd = 0; odd < 2; odd++) {
-            uint64_t sums[LANES / 2];
-            const WORDS sum = ADD64(last.rising[odd], SUB64(next.plain[odd], next.rising[odd]));
-            memcpy(sums, &sum, sizeof sums);
-            for (int32_t n = 0; n < LANES / 2; n++) {
-                const int32_t lane = 2 * n + odd;
-                const int32_t offset = tables->log2_offset - exponents[lane] * 65536 + 16;
-                log2_bands[lane * tables->n_bands + band] = stapes_frontend_log2_q10(log2_table, sums[n], offset);
-            }
-        }
+        const WORDS sums[2] = {ADD64(last.rising[0], SUB64(next.plain[0], next.rising[0])),
+                               ADD64(last.rising[1], SUB64(next.plain[1], next.rising[1]))};
         last = next;
+        const WORDS value = NAME(log2_q10)(log2_table, sums, offset);
+        int32_t lanes[LANES];
+        if (log2_bands) {
+            memcpy(lanes, &value, sizeof lanes);
+            for (int32_t lane = 0; lane < LANES; lane++)
+                log2_bands[lane * n_bands + band] = (int16_t)lanes[lane];
+        }
+        if (features) {
+            const WORDS quantized = NAME(quantized)(tables, value);
+            memcpy(lanes, &quantized, sizeof lanes);
+            for (int32_t lane = 0; lane < LANES; lane++)
+                features[lane * n_bands + band] = (int8_t)lanes[lane];
+        }
     }
 }
 
 /* LANES frames from pcm on. */
 static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_tables *tables, const int16_t *pcm,
-                                                         int32_t *work, int16_t *log2_bands)
+                                                         int32_t *work, int8_t *features, int16_t *log2_bands)
 {
     NAME(point) *z = (NAME(point) *)(void *)work;
     WORDS raw[1024];
@@ -218,7 +254,7 @@ static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_t
     NAME(windowed)(tables, raw, factor, offset, z);
     NAME(transform)(tables, z);
     NAME(split_and_square)(tables, z);
-    NAME(bands)(tables, z, exponents, log2_bands);
+    NAME(bands)(tables, z, exponents, features, log2_bands);
 }
 
 #undef INLINE
@@ -245,3 +281,13 @@ static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_t
 #undef EACH
 #undef UPPER
 #undef GATHERED
+#undef AND
+#undef AND_NOT
+#undef RIGHT
+#undef SIGNED_RIGHT
+#undef LEAST
+#undef MOST
+#undef EACH64
+#undef UP_EACH64
+#undef IS_ZERO64
+#undef LEADING_ZEROS64
