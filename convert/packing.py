@@ -120,10 +120,33 @@ DSP = Layout(
     },
 )
 
+
+def _quads(weights: np.ndarray) -> np.ndarray:
+    """[channels, taps] in blocks of eight channels: [quad, channel, tap], then -128 times each channel's sum as int32."""
+    channels, taps = weights.shape
+    padded = np.pad(weights, ((0, -channels % 8), (0, -taps % 4)))
+    quads = padded.reshape(padded.shape[0] // 8, 8, -1, 4).transpose(0, 2, 1, 3)
+    sums = (-128 * padded.sum(axis=1, dtype=np.int64)).astype("<i4").view(np.int8).reshape(-1, 1, 8, 4)
+    return np.concatenate([quads, sums], axis=1)
+
+
+HOST = Layout(
+    macro="STAPES_NN_HOST",
+    conv=lambda weights: _quads(weights.reshape(weights.shape[0], -1)),
+    depthwise=_as_stored,
+    dense=_quads,
+    conv_scratch=lambda shape: 2 * (shape.taps + -shape.taps % 4),
+    depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
+    dense_scratch=lambda in_size, out_size: in_size + -in_size % 4,
+    conv_tile=Tile(2, rereads=False),
+    depthwise_tile=Tile(1, rereads=True),
+    sources={kernel: f"{kernel}_host.c" for kernel in ("stapes_nn_conv", "stapes_nn_depthwise", "stapes_nn_dense")},
+)
+
 # `any` holds every packing under `#if` and lets the C compiler's macros choose.
 TARGETS: dict[str, tuple[Layout, ...]] = {
-    "any": (ROWS, DSP),
+    "any": (ROWS, DSP, HOST),
     "portable": (ROWS,),
-    "host": (ROWS,),
+    "host": (HOST,),
     "cortex-m": (DSP,),
 }

@@ -17,7 +17,7 @@ from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, Toolcha
 FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
 # Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
 if platform.machine() in ("x86_64", "AMD64"):
-    FLAGS += ("-mno-avx512f",)
+    FLAGS += ("-mprefer-vector-width=256",)
 
 # One translation unit, kernels static and (flatten) inlined: the C compiler sees every layer's sizes where it compiles
 # the kernel.
@@ -63,10 +63,12 @@ class CompiledModel:
         self._reset = getattr(self._library, f"{self.name}_reset")
         self._step = getattr(self._library, f"{self.name}_step")
         self._steps = getattr(self._library, f"{self.name}_steps")
-        self._self = self._ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
+        self._memory = self._ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
+        self._self = self._ffi.cast("void *", self._memory)
         self._given = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.inputs]
         self._made = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.outputs]
-        self._pointers = [self._ffi.cast("void *", array.ctypes.data) for array in [*self._given, *self._made]]
+        arrays = [*self._given, *self._made]
+        self._arguments = [self._self, *(self._ffi.cast("void *", array.ctypes.data) for array in arrays)]
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -80,9 +82,9 @@ class CompiledModel:
                 raise ConfigError(
                     f"{self.name} takes {buffer.dtype} {list(buffer.shape)}, got {values.dtype} {list(values.shape)}"
                 )
-            buffer[...] = values.reshape(buffer.shape)
-        self._step(self._self, *self._pointers)
-        return tuple(array.copy() for array in self._made)
+            buffer[...] = values if values.shape == buffer.shape else values.reshape(buffer.shape)
+        self._step(*self._arguments)
+        return tuple([array.copy() for array in self._made])
 
     def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""

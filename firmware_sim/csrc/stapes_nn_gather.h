@@ -6,6 +6,29 @@
 
 #include "stapes_nn.h"
 
+/* memcpy of a few bytes without a call: a word at a time, then the rest. */
+static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
+{
+    for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
+        memcpy(to, from, sizeof(size_t));
+        to += sizeof(size_t);
+        from += sizeof(size_t);
+    }
+    if (count & 4) {
+        memcpy(to, from, 4);
+        to += 4;
+        from += 4;
+    }
+    if (count & 2) {
+        memcpy(to, from, 2);
+        to += 2;
+        from += 2;
+    }
+    if (count & 1) {
+        *to = *from;
+    }
+}
+
 /* Copy the taps of output pixel (y, x) to kernel_height * kernel_width * in_channels bytes; taps outside of the input read as its
  * zero point. */
 static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
@@ -20,14 +43,14 @@ static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int
         const int32_t row = top + ky * layer->dilation_height;
         const int inside = row >= 0 && row < layer->in_height;
         if (inside && joined) {
-            memcpy(patch, in + (row * layer->in_width + left) * channels, (size_t)(layer->kernel_width * channels));
+            stapes_nn_copy(patch, in + (row * layer->in_width + left) * channels, layer->kernel_width * channels);
             patch += layer->kernel_width * channels;
             continue;
         }
         for (kx = 0; kx < layer->kernel_width; kx++) {
             const int32_t column = left + kx * layer->dilation_width;
             if (inside && column >= 0 && column < layer->in_width) {
-                memcpy(patch, in + (row * layer->in_width + column) * channels, (size_t)channels);
+                stapes_nn_copy(patch, in + (row * layer->in_width + column) * channels, channels);
             } else {
                 memset(patch, layer->in_zero, (size_t)channels);
             }
