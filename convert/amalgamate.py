@@ -11,7 +11,9 @@ _OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
 _SYSTEM_INCLUDE = re.compile(r"^#include <(\w+\.h)>\n", re.MULTILINE)
 _PROTOTYPE = re.compile(r"^STAPES_NN_API void (\w+)\([^{]*?\);\n", re.MULTILINE)
 _HELPER = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
-_INLINE = re.compile(r"(?:/\*(?:[^*]|\*(?!/))*\*/\n)?static inline [^(]*?(\w+)\([^{]*\{\n.*?\n\}\n\n?", re.DOTALL)
+_INLINE = re.compile(
+    r"^(?:/\*(?:[^*]|\*(?!/))*\*/\n)?static inline [^(\n]*?(\w+)\([^{]*\{\n.*?\n\}\n\n?", re.DOTALL | re.MULTILINE
+)
 
 
 def sources(kernels: list[str], layouts: tuple[Layout, ...]) -> list[str]:

@@ -122,7 +122,7 @@ DSP = Layout(
 
 
 def _quads(weights: np.ndarray) -> np.ndarray:
-    """[channels, taps] in blocks of eight channels: [quad, channel, tap], then -128 times each channel's sum as int32."""
+    """[channels, taps] in blocks of eight channels: [quad, channel, tap], then -128 times each channel's sum, int32."""
     channels, taps = weights.shape
     padded = np.pad(weights, ((0, -channels % 8), (0, -taps % 4)))
     quads = padded.reshape(padded.shape[0] // 8, 8, -1, 4).transpose(0, 2, 1, 3)

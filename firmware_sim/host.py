@@ -127,7 +127,8 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
         command = [compiler, *flags, f"-I{folder}", "-x", "c", "-", "-o", str(fresh)]
         done = subprocess.run(command, input=unit, capture_output=True, text=True, check=False)
         if done.returncode:
-            message = (done.stderr.strip() or "no message").splitlines()[0]
+            lines = done.stderr.splitlines() or ["no message"]
+            message = next((line for line in lines if "error" in line), lines[0])
             raise ToolchainError(f"{compiler} could not build {folder}: {message}")
         fresh.replace(target)
     return target

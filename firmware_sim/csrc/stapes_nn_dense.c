@@ -1,7 +1,7 @@
 /* stapes_nn_dense.c -- FULLY_CONNECTED, weights in rows. Apache-2.0. */
 #include "stapes_nn.h"
 
-#if STAPES_NN_LAYOUT != STAPES_NN_DSP
+#if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
 #include "stapes_nn_arithmetic.h"
 

@@ -3,7 +3,7 @@
  * A pixel whose taps all lie inside of the input reads them there; one at the border gathers them first. */
 #include "stapes_nn.h"
 
-#if STAPES_NN_LAYOUT != STAPES_NN_DSP
+#if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_gather.h"

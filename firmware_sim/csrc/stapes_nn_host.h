@@ -34,16 +34,20 @@ typedef uint32_t stapes_nn_v8su __attribute__((vector_size(32)));
 typedef int64_t stapes_nn_v4di __attribute__((vector_size(32)));
 typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 
-/* Clang and GCC name the builtins of one instruction differently. */
+#ifndef STAPES_NN_VNNI
 #if (defined(__AVX512VNNI__) && defined(__AVX512VL__)) || defined(__AVXVNNI__)
 #define STAPES_NN_VNNI 1
+#else
+#define STAPES_NN_VNNI 0
+#endif
+#endif
+/* Clang and GCC name the builtins of one instruction differently. */
+#if STAPES_NN_VNNI
 #ifdef __clang__
 #define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si)__builtin_ia32_vpdpbusd256(sum, a, b)
 #else
 #define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si)__builtin_ia32_vpdpbusd_v8si(sum, a, b)
 #endif
-#else
-#define STAPES_NN_VNNI 0
 #endif
 
 STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_splat(int32_t x)

@@ -20,7 +20,7 @@ def model(tmp_path: Path) -> Path:
 def test_compile_names_the_layers_and_the_sizes(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["compile", str(model), "--out", str(tmp_path / "c")]) == 0
+    assert main(["compile", str(model), "--out", str(tmp_path / "c"), "--target", "portable"]) == 0
     shown = capsys.readouterr().out
     assert "hidden1" in shown
     assert "kws_small: 10496 MACs per step, RAM 96 bytes (arena 96, states 0), weights 10496" in shown
@@ -35,10 +35,8 @@ def test_compile_names_the_layers_and_the_sizes(
 def test_compile_shows_the_plan_as_text_and_picture(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        main(["compile", str(model), "--out", str(tmp_path / "c"), "--show-plan", "--name", "stack", "--single-file"])
-        == 0
-    )
+    command = ["compile", str(model), "--out", str(tmp_path / "c"), "--target", "portable", "--name", "stack"]
+    assert main([*command, "--show-plan"]) == 0
     assert "arena: 96 bytes, 3 buffers, 4 steps" in capsys.readouterr().out
     assert (tmp_path / "c" / "plan.svg").read_text().count("<rect") == 4
     assert (tmp_path / "c" / "stack.c").exists()

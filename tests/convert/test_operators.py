@@ -18,7 +18,20 @@ from stapes.convert.verify import differences
 from stapes.firmware_sim.boards import BOARDS
 
 # Each packing by its plain C on this machine; its assembly or intrinsics on a board.
-LAYOUTS = pytest.mark.parametrize("layout", ["portable", "cortex-m", pytest.param("cortex-m4", marks=pytest.mark.slow)])
+LAYOUTS = pytest.mark.parametrize(
+    "layout",
+    [
+        "portable",
+        "cortex-m",
+        "host",
+        *(
+            pytest.param(layout, marks=pytest.mark.slow)
+            for layout in ("host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
+        ),
+        pytest.param("cortex-m4", marks=pytest.mark.slow),
+    ],
+)
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 SIGMOID: Scale = (1 / 256, -128)
 
 
@@ -64,8 +77,9 @@ class Grid:
         if target in BOARDS:
             Bench("grid", tflite).run_step(target, folder)
             return
-        compile_model(tflite, folder, "grid", target)
-        found = differences(tflite, folder, steps)
+        layout, *defines = target.split(" -D")
+        compile_model(tflite, folder, "grid", layout)
+        found = differences(tflite, folder, steps, defines=tuple(defines))
         assert len(found) == len(self.outputs) >= 8
         assert {name: count for name, count in found.items() if count} == {}
 
@@ -76,12 +90,12 @@ def _windowed(size: int, kernel: int, stride: int, dilation: int, same: bool) ->
 
 
 WINDOWS = itertools.product((1, 2, 5, 9), (1, 4, 7), (1, 2, 3, 5), (1, 3), (1, 2, 3), (1, 2), (True, False))
-DEPTHS = itertools.product((1, 3, 8), (1, 2, 5), (1, 2), range(4))
+DEPTHS = itertools.product((1, 3, 8), (1, 2, 5, 17, 40), (1, 2), range(4))
 CONVOLUTIONS = [window + depth for window, depth in itertools.product(WINDOWS, DEPTHS)]
 
 
 @LAYOUTS
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 @pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
 def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, layout: str) -> None:
     grid = Grid(seed)
@@ -105,11 +119,11 @@ def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, 
     grid.check(tmp_path, target=layout)
 
 
-DENSE = list(itertools.product((1, 3, 16, 33, 200), (1, 2, 7, 16), (1, 3), (False, True), range(4)))
+DENSE = list(itertools.product((1, 3, 16, 33, 200), (1, 2, 7, 16, 45), (1, 3), (False, True), range(4)))
 
 
 @LAYOUTS
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int, layout: str) -> None:
     grid = Grid(seed)
     for size, out, rows, keep, activation in grid.some(DENSE):
