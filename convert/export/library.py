@@ -42,7 +42,7 @@ class Library:
     @property
     def classes(self) -> str:
         """The labels for people."""
-        return ", ".join(self.folder.classes)
+        return ", ".join(" ".join(label.split()) for label in self.folder.classes)
 
 
 def gather(path: Path, name: str, *, single_file: bool = False) -> Library:

@@ -128,6 +128,8 @@ def test_microphone_examples_compile(libraries: dict[bool, Library], tmp_path: P
     root = write(libraries, "cmake", tmp_path / "cmake")
     example = root / "examples" / "microphone.c"
     subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", "-c", example, "-o", root / "m.o"], check=True)
+    root = write(libraries, "single-file", tmp_path / "single")
+    subprocess.run(["g++", "-x", "c++", "-Wall", "-Wextra", "-fsyntax-only", root / "tiny_single.h"], check=True)
     root = write(libraries, "arduino", tmp_path / "arduino")
     (root / "PDM.h").write_text(
         "#include <stddef.h>\n"

@@ -120,10 +120,11 @@ def test_a_pace_that_no_timer_can_keep_is_refused(compiled_detector: Path, tmp_p
         build_detector(folder, BOARDS["cortex-m4"], tmp_path).hear(silence, pace=Pace(mhz=5000, cpi=0.5))
 
 
-@pytest.mark.parametrize("samples", [0, 1, 511, 512, 513])
-def test_recordings_shorter_than_a_step(compiled_detector: Path, tmp_path: Path, samples: int) -> None:
-    heard = build_detector(read_folder(compiled_detector), None, tmp_path).hear(np.zeros(samples, np.int16))
-    assert (heard.frames, heard.steps, heard.events) == (int(samples >= 512), 0, [])
+def test_recordings_shorter_than_a_step(compiled_detector: Path, tmp_path: Path) -> None:
+    built = build_detector(read_folder(compiled_detector), None, tmp_path)
+    for samples in (0, 1, 511, 512, 513):
+        heard = built.hear(np.zeros(samples, np.int16))
+        assert (heard.frames, heard.steps, heard.events) == (int(samples >= 512), 0, [])
 
 
 def test_labels_of_any_kind_reach_the_lines(compiled_detector: Path, tmp_path: Path, pcm: NDArray[np.int16]) -> None:
