@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.train.application import Counting, Recall, Timing, counting, recall_by, timing
 from stapes.train.dataset import open_dataset
-from stapes.train.findings import summary
+from stapes.train.findings import say
 from stapes.train.float_reference import BesideFloat, beside_float
 from stapes.train.judging import Judged, choose_split, judge, require_known_classes
 from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
@@ -69,8 +68,7 @@ def evaluate(
     """
     detector = Detector.load(detector_path)
     dataset = open_dataset(dataset_path)
-    for line in summary(dataset.notes):
-        note(f"note: {line}")
+    say(dataset.notes)
     part = choose_split(dataset, split)
     require_known_classes(detector, dataset.splits[part], dataset)
     judged = judge(detector, dataset.splits[part])

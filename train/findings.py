@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stapes.firmware_sim.errors import StapesError
+from stapes.runtime.console import note
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Findings:
     def note(self, kind: str, place: object, text: str = "") -> None:
         """Keep a note."""
         self.notes.append(Note(kind, str(place), text))
+
+
+def say(notes: Iterable[Note]) -> None:
+    """Tell a person what was met, a line per kind."""
+    for line in summary(notes):
+        note(f"note: {line}")
 
 
 def summary(notes: Iterable[Note], places_shown: int = 2) -> list[str]:

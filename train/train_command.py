@@ -48,9 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise ConfigError("train needs a DATASET and --out NAME.stapes; `stapes train --help` shows an example")
     from stapes.firmware_sim.folder import check_output
     from stapes.train.dataset import open_dataset
+    from stapes.train.findings import say
 
     check_output(arguments.out, arguments.force)
     dataset = open_dataset(arguments.dataset)
+    say(dataset.notes)
     from stapes.train.run import train_detector  # loads TensorFlow
 
     folder = train_detector(dataset, arguments.out, settings, force=arguments.force)

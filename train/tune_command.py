@@ -42,12 +42,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Choose and write; only detector.json changes."""
     from stapes.firmware_sim.folder import read_folder
     from stapes.train.dataset import open_dataset
+    from stapes.train.findings import say
     from stapes.train.operating_point import choose, describe, elsewhere, reached
     from stapes.train.settings import OperatingPointSettings
 
     settings = OperatingPointSettings(false_alarms_per_hour=arguments.false_alarms_per_hour)
     folder = read_folder(arguments.detector)
     dataset = open_dataset(arguments.dataset)
+    say(dataset.notes)
     recordings = dataset.splits.get(arguments.split)
     if not recordings:
         raise DatasetError(f"{dataset.path}: no part {arguments.split!r}; there is {', '.join(dataset.splits)}")
