@@ -82,6 +82,11 @@ def _note_labels(dataset: Dataset, found: Findings) -> None:
                 found.note("point labels: their extent is not known, so offsets are not learned from them", event.place)
         for earlier, later in overlapping(recording.annotations):
             found.note(f"events of {later.label!r} begin before another one ends", later.place, f"see {earlier.place}")
+    for split, part in dataset.splits.items():
+        there = {event.label for each in part for event in each.annotations}
+        for label in dataset.classes:
+            if split != "train" and label not in there:
+                found.note("classes without events in a part: nothing can be said about them there", split, label)
     try:
         require_trainable(dataset)
     except DatasetError as error:

@@ -66,6 +66,7 @@ def test_counts_durations_and_capacity_are_printed(
     text = "\n".join(" ".join(line) for line in lines)
     assert "1 recordings without a label track: not annotated, left out" in text
     assert "point labels" in text
+    assert "1 classes without events in a part: nothing can be said about them there\nval: bang" in text
     assert "c.txt:1" in text
 
 
