@@ -31,7 +31,6 @@ def _add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("recordings", nargs="+", metavar="recording", help="audio files, or one folder (path or URL)")
     _add_output(parser, default_format=None)
-    parser.add_argument("--force", action="store_true", help="replace an existing --out")
     _add_batch(parser)
     parser.set_defaults(run=_detect)
 
@@ -81,6 +80,7 @@ def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_output(parser: argparse.ArgumentParser, default_format: str | None) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write events here instead of to stdout")
+    parser.add_argument("--force", action="store_true", help="replace an existing --out")
     parser.add_argument(
         "--format", choices=FORMATS, default=default_format, help=f"default: {default_format or 'dcase'}"
     )
@@ -205,6 +205,7 @@ def _listen(arguments: argparse.Namespace) -> None:
             web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
             out=arguments.out,
             format=arguments.format,
+            force=arguments.force,
             targets=tuple(arguments.to),
             template=arguments.template,
             queue_dir=arguments.queue,

@@ -92,7 +92,6 @@ class FanOut:
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
         self._complained: dict[int, float] = {}
-        self.failures = 0
 
     def write(self, record: Record) -> None:
         """Hand the record to all of them."""
@@ -102,7 +101,6 @@ class FanOut:
             except BrokenPipeError:
                 raise  # whoever read stdout has gone: nobody is left to log for
             except OSError as error:
-                self.failures += 1
                 if time.monotonic() - self._complained.get(number, float("-inf")) > COMPLAINT_EVERY_S:
                     self._complained[number] = time.monotonic()
                     note(f"note: not written: {record.kind} {record.key} ({error}); listening goes on")
@@ -126,6 +124,7 @@ class ListenSettings:
     web: Address | None = None
     out: Path | None = None
     format: str = "jsonl"
+    force: bool = False  # replace an existing `out`
     targets: tuple[str, ...] = ()
     template: str | None = None
     queue_dir: Path | None = None
@@ -139,7 +138,7 @@ def listen_command(settings: ListenSettings) -> None:
         raise ConfigError(f"--pre-roll {settings.pre_roll_s:g} --post-roll {settings.post_roll_s:g}: need 0 s or more")
     detector = Detector.load(settings.detector, settings.engine)
     if settings.out is not None:
-        check_new(settings.out, force=False)
+        check_new(settings.out, settings.force)
     with ExitStack() as opened, stop_on_signals() as stop:
         source = _open_source(settings, detector.sample_rate_hz)
         opened.callback(source.close)
@@ -148,16 +147,19 @@ def listen_command(settings: ListenSettings) -> None:
         for target in settings.targets:
             sinks.append(open_sink(target, delivery))
             opened.callback(sinks[-1].close)
-        watchers = _display(detector, source)
-        if settings.out is not None or not (watchers and sys.stdout.isatty()):
-            sinks.append(TextSink(settings.out, settings.format))
-        if not watchers:
-            note(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
+        watchers: list[Watcher] = []
         if settings.record_dir is not None:
             rolls = settings.pre_roll_s, settings.post_roll_s
             watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
         if settings.web is not None:
             watchers.append(Dashboard(detector, source, settings.web, settings.record_dir))
+        display = _display(detector, source)
+        if settings.out is not None or not (display and sys.stdout.isatty()):
+            sinks.append(TextSink(settings.out, settings.format, settings.force))
+            opened.callback(sinks[-1].close)
+        if not display:
+            note(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
+        watchers += display
         run(detector, source, Outputs(sinks, watchers, _rate_meter(settings, detector)), stop, settings.tuning)
 
 
@@ -190,7 +192,11 @@ def run(detector: Detector, source: Source, outputs: Outputs, stop: threading.Ev
 
 def _open_source(settings: ListenSettings, sample_rate_hz: int) -> Source:
     if settings.stdin:
-        return Pipe(sys.stdin.fileno(), settings.raw_rate_hz or sample_rate_hz, settings.raw_channels)
+        rate_hz = sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz
+        pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels)
+        if settings.tuning.channel is not None and not 1 <= settings.tuning.channel <= pipe.channels:
+            raise ConfigError(f"--channel {settings.tuning.channel}: stdin has channels 1 to {pipe.channels}")
+        return pipe
     return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.tuning.channel))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
+from stapes.runtime.console import note
 from stapes.runtime.source import Block, BlockQueue, Gap
 
 QUEUE_S = 10.0
@@ -62,8 +63,8 @@ class Microphone:
 
     @property
     def lag_s(self) -> float:
-        """Seconds of audio that wait to be read."""
-        return self.queue.queued_frames / self.rate_hz
+        """Seconds by which the reader is behind the sound: audio that waits to be read or comes late."""
+        return self.queue.queued_frames / self.rate_hz + max(0.0, self.queue.shortfall_s)
 
     @property
     def dropped_s(self) -> float:
@@ -77,6 +78,8 @@ class Microphone:
 
     def close(self) -> None:
         """Stop and give the device back."""
+        if self.overflows:
+            note(f"note: the sound system reported {self.overflows} overflows of {self.name!r}")
         self._stream.close()
         self._context.__exit__(None, None, None)
 

@@ -38,7 +38,7 @@ class Reconnecting:
         self._heard_at_s = now_s()
         self._next_try_s, self._wait_s = 0.0, FIRST_WAIT_S
         self._records_from, self._asked_at_s = identity(), now_s()
-        self.reconnections = 0
+        self.reconnections, self._dropped_before_s = 0, 0.0
 
     @property
     def lag_s(self) -> float:
@@ -47,8 +47,8 @@ class Reconnecting:
 
     @property
     def dropped_s(self) -> float:
-        """Seconds of audio dropped since the last connection because the reader was too slow."""
-        return self._microphone.dropped_s if self._microphone else 0.0
+        """Seconds of audio dropped because the reader was too slow, or that never came, over all connections."""
+        return self._dropped_before_s + (self._microphone.dropped_s if self._microphone else 0.0)
 
     def read(self, timeout_s: float) -> Block | Gap | None:
         """Return the next block or gap; an empty block after `timeout_s` without one. Never ends."""
@@ -75,11 +75,11 @@ class Reconnecting:
 
     def _moved(self, item: Block | Gap) -> Gap | None:
         """Ask now and then where the audio comes from; the block at hand is given up when that has changed."""
-        if self._records_from is None or self._now_s() - self._asked_at_s < IDENTITY_S:
+        if self._now_s() - self._asked_at_s < IDENTITY_S:
             return None
         self._asked_at_s = self._now_s()
         before, self._records_from = self._records_from, self._identity() or self._records_from
-        if self._records_from == before:
+        if before is None or self._records_from == before:
             return None
         note(f"note: the sound server moved the recording from {before!r} to {self._records_from!r}")
         lost = item.lost_frames if isinstance(item, Gap) else len(item)
@@ -87,6 +87,7 @@ class Reconnecting:
 
     def _lose(self, microphone: Microphone, reason: str) -> Gap:
         note(f"note: microphone {self.name!r} lost ({reason}); trying to get it back")
+        self._dropped_before_s += microphone.dropped_s
         with suppress(OSError):
             microphone.close()
         self._microphone, self._wait_s = None, FIRST_WAIT_S

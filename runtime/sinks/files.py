@@ -13,16 +13,16 @@ class TextSink:
     """One line per record in a label format, or as JSON lines.
 
     JSON lines hold every record; the label formats hold events, and gaps as rows labelled `gap: <reason>` where a
-    person reads them (audacity, csv). `path` None is stdout. An existing file is continued: a restart loses
-    nothing.
+    person reads them (audacity, csv). `path` None is stdout. An existing file is continued, so that a
+    restart loses nothing, unless it is to be replaced.
     """
 
-    def __init__(self, path: Path | None, layout: str) -> None:
+    def __init__(self, path: Path | None, layout: str, replace: bool = False) -> None:
         self._layout = layout
         self._file: TextIO = sys.stdout
         if path is not None:
             try:
-                self._file = path.open("a", encoding="utf-8", newline="")
+                self._file = path.open("w" if replace else "a", encoding="utf-8", newline="")
             except OSError as error:
                 raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         if layout != "jsonl" and (path is None or path.stat().st_size == 0):

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from dataclasses import fields
 from string import Template
+from typing import Any
 from urllib.parse import urlsplit
 
 from stapes.firmware_sim.errors import ConfigError
@@ -12,7 +13,17 @@ from stapes.runtime.sinks.outbox import RefusedError, UnreachableError
 from stapes.runtime.sinks.record import Record
 
 TIMEOUT_S = 10.0
-_WORTH_ANOTHER_TRY = (408, 425, 429)  # of the 4xx answers; every other one means never
+_REFUSALS = (400, 413, 415, 422)  # about this record; every other answer may change when somebody mends something
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would arrive as a GET without its body, and look delivered."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 class Webhook:
@@ -44,10 +55,10 @@ class Webhook:
             headers={"Content-Type": "application/json", "Idempotency-Key": key, "User-Agent": "stapes"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S):
+            with _OPENER.open(request, timeout=TIMEOUT_S):
                 return
         except urllib.error.HTTPError as error:
-            if 400 <= error.code < 500 and error.code not in _WORTH_ANOTHER_TRY:
+            if error.code in _REFUSALS:
                 raise RefusedError(f"HTTP {error.code} {error.reason}") from None
             raise UnreachableError(f"HTTP {error.code} {error.reason}") from None
         except OSError as error:

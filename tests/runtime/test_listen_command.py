@@ -245,6 +245,11 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
         (["{detector}", "-", "--to", "https://a/b", "--template", "$colour"], "a record has"),
         (["{detector}", "-", "--out", "{detector}"], "is a folder"),
         (["{detector}", "-", "--out", "{detector}/detector.json"], "exists already"),
+        (["{detector}", "-", "--channel", "2"], "stdin has channels 1 to 1"),
+        (["{detector}", "--device", "pulse", "--channel", "99"], "not 99"),
+        (["{detector}", "-", "--rate", "0"], "at least 1 s"),
+        (["{detector}", "-", "--web", "0.0.0.0"], "give it by --token"),
+        (["{detector}", "-", "--raw-rate", "0"], "need 1 or more"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_anything_is_heard(

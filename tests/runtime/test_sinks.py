@@ -180,6 +180,7 @@ def _web_server(answers: Iterator[int]) -> Iterator[tuple[str, list[tuple[str, s
                 accepted.append((self.headers["Idempotency-Key"], body))
             self.send_response(status)
             self.send_header("Content-Length", "0")
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -206,8 +207,16 @@ def test_a_webhook_gets_every_record_once_in_order_over_server_errors(tmp_path: 
 
 
 def test_a_webhook_that_says_no_is_not_asked_again(tmp_path: Path) -> None:
-    with _web_server(iter([404])) as (url, accepted):
-        with pytest.raises(RefusedError, match="HTTP 404"):
+    with _web_server(iter([422])) as (url, accepted):
+        with pytest.raises(RefusedError, match="HTTP 422"):
+            Webhook(url).deliver("key", "{}")
+        assert accepted == []
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 500])
+def test_what_somebody_can_mend_is_tried_again_and_nothing_is_redirected(status: int) -> None:
+    with _web_server(itertools.repeat(status)) as (url, accepted):
+        with pytest.raises(UnreachableError, match=f"HTTP {status}"):
             Webhook(url).deliver("key", "{}")
         assert accepted == []
 

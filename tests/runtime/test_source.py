@@ -52,6 +52,19 @@ def test_no_audio_within_the_time_is_an_empty_block() -> None:
     assert len(BlockQueue(RATE, limit_s=1.0).get(0.001)) == 0
 
 
+def test_audio_that_never_came_is_a_gap_before_the_next_block() -> None:
+    queue, items = BlockQueue(RATE, limit_s=1.0), []
+    for k in range(1500):
+        late_s = 2.0 if k >= 750 else 0.0  # from the middle on, 2 s are missing
+        queue.put(_block(320), now_s=k * 0.02 + late_s)
+        items.append(queue.get(0))
+        if isinstance(items[-1], Gap):
+            items.append(queue.get(0))
+    (gap,) = [item for item in items if isinstance(item, Gap)]
+    assert gap == Gap(2 * RATE, RATE, "never delivered")
+    assert queue.missing_frames == 2 * RATE
+
+
 def _delivered(watch: ClockWatch, seconds: float, *, start: float = 0.0, rate_error: float = 0.0) -> int:
     """Deliver 20 ms blocks with 5 ms jitter by a sound card whose clock is off by `rate_error`; return what is lost."""
     jitter = np.random.default_rng(3).uniform(0, 0.005, int(seconds / 0.02))
