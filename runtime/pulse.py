@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-ANSWER_S = 2.0
+ANSWER_S = 5.0
 
 
 def recording_source() -> str | None:

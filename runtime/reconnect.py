@@ -13,7 +13,7 @@ from stapes.runtime.pulse import recording_source
 from stapes.runtime.source import Block, Gap
 
 NO_DATA_S = 2.0
-IDENTITY_S = 5.0
+IDENTITY_S, NEW_IDENTITY_S, NEW_ASKED = 5.0, 0.5, 5
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 
@@ -37,7 +37,7 @@ class Reconnecting:
         self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
         self._heard_at_s = now_s()
         self._next_try_s, self._wait_s = 0.0, FIRST_WAIT_S
-        self._records_from, self._asked_at_s = identity(), now_s()
+        self._records_from, self._asked_at_s, self._asked = identity(), now_s(), 0
         self.reconnections, self._dropped_before_s = 0, 0.0
 
     @property
@@ -75,9 +75,11 @@ class Reconnecting:
 
     def _moved(self, item: Block | Gap) -> Gap | None:
         """Ask now and then where the audio comes from; the block at hand is given up when that has changed."""
-        if self._now_s() - self._asked_at_s < IDENTITY_S:
+        # A stream that has just begun is not known to the server at once; one that never is known costs little.
+        new = self._records_from is None and self._asked < NEW_ASKED
+        if self._now_s() - self._asked_at_s < (NEW_IDENTITY_S if new else IDENTITY_S):
             return None
-        self._asked_at_s = self._now_s()
+        self._asked_at_s, self._asked = self._now_s(), self._asked + 1
         before, self._records_from = self._records_from, self._identity() or self._records_from
         if before is None or self._records_from == before:
             return None
@@ -108,6 +110,6 @@ class Reconnecting:
         self._heard_at_s = self._now_s()
         self.reconnections += 1
         self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
-        self._records_from = self._identity()
+        self._records_from, self._asked = self._identity(), 0
         note(f"note: microphone {self.name!r} is back after {away_s:.1f} s")
         return Gap(round(away_s * self.rate_hz), self.rate_hz, "microphone away")

@@ -49,9 +49,13 @@ class _Listening:
         assert self.process.stderr is not None
         killer = threading.Timer(60, self.process.kill)
         killer.start()
-        said = any(words in line for line in self.process.stderr)
-        killer.cancel()
-        assert said, f"ended with {self.process.wait()} before it said {words!r}"
+        said = []
+        for line in self.process.stderr:
+            said.append(line)
+            if words in line:
+                killer.cancel()
+                return
+        raise AssertionError(f"ended with {self.process.wait()}; it did not say {words!r} but {said}")
 
     def end(self, number: int) -> tuple[list[str], str]:
         self.process.send_signal(number)
