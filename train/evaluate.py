@@ -19,10 +19,8 @@ from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, err
 from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds
 from stapes.train.segments import SegmentScores, segment_scores
 
-WARNINGS = {
-    "train": "the detector was trained on this part: the figures say little about other recordings",
-    "val": "thresholds were chosen on this part: expect less on other recordings",
-}
+TRAINED_ON = "the detector was trained on this part: the figures say little about other recordings"
+TUNED_ON = "thresholds were chosen on this part: expect less on other recordings"
 GROUPED_BY = ("snr_db", "source")  # further columns of the labels by which recall is shown
 
 
@@ -76,12 +74,22 @@ def evaluate(
         detector=str(detector_path),
         dataset=str(dataset_path),
         split=part,
-        warning=WARNINGS.get(part, ""),
+        warning=_warning(detector, part),
         fingerprint=dataset.fingerprint(),
         figures=measure(detector, judged),
         beside_float=beside_float(detector.folder, judged) if with_float else None,
     )
     return evaluation, judged
+
+
+def _warning(detector: Detector, part: str) -> str:
+    if part == "train":
+        return TRAINED_ON
+    point = detector.folder.operating_point
+    if part != point.get("chosen_on", "val"):
+        return ""
+    expected = (point.get("expected") or {}).get("macro_f1_onset", {}).get("value")
+    return TUNED_ON + (f" (macro F1 {expected:.3f} by onset with thresholds from other groups)" if expected else "")
 
 
 def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
+from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_dcase
@@ -202,3 +204,20 @@ def test_scores_and_events_are_exported_for_other_libraries(
     capsys.readouterr()
     assert main(words) == 1
     assert "scores exists already" in capsys.readouterr().err
+
+
+def test_the_warning_follows_where_thresholds_were_chosen(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
+    data, tuned = tmp_path / "data", tmp_path / "tuned.stapes"
+    shutil.copytree(bursts, data)
+    for part in ("train", "test"):
+        shutil.copytree(bursts / "val", data / part)
+    shutil.copytree(tiny_detector, tuned)
+    expected = {"macro_f1_onset": {"value": 0.5126}}
+    replace(read_folder(tuned), operating_point={"chosen_on": "test", "expected": expected}).write()
+    warnings = {part: evaluate(tuned, data, part)[0].warning.split(":")[0] for part in ("train", "val", "test")}
+    assert warnings == {
+        "train": "the detector was trained on this part",
+        "val": "",
+        "test": "thresholds were chosen on this part",
+    }
+    assert "(macro F1 0.513 by onset with thresholds from other groups)" in evaluate(tuned, data, "test")[0].warning
