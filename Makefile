@@ -35,8 +35,9 @@ soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, ex
 bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)
 	$(BIN)/python -m stapes.benchmarks.firmware
 
-bench-compiler: setup-dev ## what compiled models cost on seven cores: instructions, flash, RAM, stack
+bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM, stack on seven cores, time on this machine
 	$(BIN)/python -m stapes.benchmarks.compiler
+	$(BIN)/python -m stapes.benchmarks.compiler_laptop
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	scripts/lock --upgrade

@@ -1,0 +1,86 @@
+"""A step on this machine: compiled C through cffi beside LiteRT from Python, in one run.
+
+    python -m stapes.benchmarks.compiler_laptop [MODEL.tflite ...]
+
+Best of several rounds, in microseconds. LiteRT: set_tensor of every input, invoke, get_tensor of every output.
+Compiled: `run`, a call per step, and `run_steps`, one call for a block of 50 steps as the runtime makes them. Without a
+model: the CNN and GRU of the compiler's benchmark.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stapes.benchmarks.tflite_models import cnn_gru_step
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import random_inputs
+from stapes.firmware_sim.host import CompiledModel
+
+ROUNDS, STEPS, BLOCK = 15, 400, 50
+KERNEL_SETS = ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF")
+
+
+def microseconds_per_step(tflite: bytes) -> dict[str, float]:
+    """Time the compiled model and LiteRT with each of its kernel sets."""
+    with tempfile.TemporaryDirectory(prefix="stapes-bench-") as folder:
+        compile_model(tflite, Path(folder), "model", "host")
+        model = CompiledModel(Path(folder))
+    given = random_inputs(model, np.random.default_rng(5), 2)
+    block = [np.stack([array] * BLOCK) for array in given]
+    times = {
+        "run": _best(lambda: model.run(*given)),
+        "run_steps": _best(lambda: model.run_steps(*block), STEPS // BLOCK) / BLOCK,
+    }
+    return times | {f"litert {name}": _best(_litert_step(tflite, name)) for name in KERNEL_SETS}
+
+
+def _litert_step(tflite: bytes, kernels: str) -> Callable[[], None]:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter: Any = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType[kernels])
+    interpreter.allocate_tensors()
+    inputs = [(one["index"], np.zeros(one["shape"], one["dtype"])) for one in interpreter.get_input_details()]
+    outputs = [one["index"] for one in interpreter.get_output_details()]
+
+    def step() -> None:
+        for index, values in inputs:
+            interpreter.set_tensor(index, values)
+        interpreter.invoke()
+        for index in outputs:
+            interpreter.get_tensor(index)
+
+    return step
+
+
+def _best(step: Callable[[], object], steps: int = STEPS) -> float:
+    rounds = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+        rounds.append((time.perf_counter() - start) / steps * 1e6)
+    return min(rounds)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print one line per model and way."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", type=Path, help=".tflite files")
+    arguments = parser.parse_args(argv)
+    models = {path.name: path.read_bytes() for path in arguments.models} or {"cnn_gru_step": cnn_gru_step()}
+    for name, tflite in models.items():
+        times = microseconds_per_step(tflite)
+        fastest = min(value for way, value in times.items() if way.startswith("litert"))
+        for way, value in times.items():
+            print(f"{name}  {way:40} {value:8.2f} us  {value / fastest:6.2f} of the fastest LiteRT")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
