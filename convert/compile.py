@@ -13,7 +13,7 @@ from stapes.convert.memory import Plan, plan_memory
 from stapes.convert.packing import TARGETS
 from stapes.convert.passes.places import settle
 from stapes.convert.passes.states import hold_states
-from stapes.firmware_sim.errors import ConfigError, OutputError
+from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
     if c_name(name) != name:
         raise ConfigError(f"name {name!r} is no C name in small letters; try {c_name(name) or 'model'!r}")
     graph = hold_states(read_model(tflite))
+    if not graph.inputs or not graph.outputs:
+        raise ModelError(
+            f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"
+        )
     layouts = TARGETS[target]
     homes = settle(graph, lower(graph, layouts))
     digest = hashlib.sha256(tflite).hexdigest()

@@ -145,9 +145,9 @@ def test_damaged_models_that_compile_run_clean_under_sanitizers(tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 6))
+@pytest.mark.parametrize("seed", [2, 3])
 def test_many_damaged_models_that_compile_run_clean_under_sanitizers(tmp_path: Path, seed: int) -> None:
-    for number, tflite in enumerate(_accepted(seed, 15)):
+    for number, tflite in enumerate(_accepted(seed, 8)):
         run_with_sanitizers(tflite, tmp_path / str(number))
 
 
@@ -172,6 +172,13 @@ def test_boxes_outside_of_a_tensor_are_refused(begin: list[int], size: list[int]
     b.operator("SLICE", [x, b.constant("b", begin), b.constant("s", size)], [out], "SliceOptions")
     with pytest.raises(ModelError, match=said):
         plan_model(b.finish([out]), "model")
+
+
+def test_a_model_without_inputs_or_outputs_is_refused() -> None:
+    b = Builder()
+    b.operator("TANH", [b.input("x", (1, 4), (0.1, 0))], [b.tensor("y", (1, 4), (0.1, 0))])
+    with pytest.raises(ModelError, match="1 inputs and 0 outputs"):
+        plan_model(b.finish([]), "model")
 
 
 def test_a_shape_that_the_inputs_contradict_is_refused() -> None:
