@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.boards import FOLDER, Board
 from stapes.firmware_sim.detector_c import DetectorC, detector_c
-from stapes.firmware_sim.emulator import ALL_MEMORY, Firmware, Limits, RunResult, build_firmware, find_tool, run
+from stapes.firmware_sim.emulator import RunResult, run
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.firmware import ALL_MEMORY, Firmware, Limits, build_firmware
 from stapes.firmware_sim.folder import DetectorFolder
 from stapes.firmware_sim.known_answers import SCORE_STEPS, KnownAnswers
+from stapes.firmware_sim.tools import call, find_tool
 
 MAIN = FOLDER / "stapes_board_detector.c"
 STAGES = ("push", "frontend", "model", "events")
@@ -219,14 +221,12 @@ def _build_here(code: DetectorC, out: Path, flags: Sequence[str]) -> Path:
     program = out / f"{code.name}-host"
     main = out / f"{code.name}-host-main.o"
     compiler = [find_tool("cc"), "-std=c99", *flags, *(f"-I{path}" for path in (*code.include_dirs, FOLDER))]
-    steps = (
+    steps: tuple[list[str | Path], ...] = (
         [*compiler, "-Dmain=firmware_main", "-c", MAIN, "-o", main],
         [*compiler, *code.sources, main, FOLDER / "stapes_board_host.c", "-o", program],
     )
     for step in steps:
-        done = subprocess.run([str(word) for word in step], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise ToolchainError(f"the C compiler of this machine refused {code.name}: {done.stderr.splitlines()[0]}")
+        call(step, f"compiling {code.name} for this machine")
     return program
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stapes.firmware_sim.emulator import CallSite, Firmware, call_sites
+from stapes.firmware_sim.firmware import CallSite, Firmware, call_sites
 from stapes.firmware_sim.folder import read_folder
 from stapes.firmware_sim.known_answers import sound_samples
 from stapes.firmware_sim.selftest import selftest_pcm

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.detector_c import CSRC, detector_c
-from stapes.firmware_sim.emulator import find_tool
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.known_answers import SCORE_STEPS, sound_samples
 from stapes.firmware_sim.selftest import selftest_pcm
 from stapes.firmware_sim.simulation import build_detector
+from stapes.firmware_sim.tools import find_tool
 from stapes.runtime.firmware_cost import Cost, cost_of
 from stapes.runtime.simulate import board_named
 from stapes.runtime.verify import reference_answers

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from boards_under_test import EVERY_BOARD, QUICK
 
-from stapes.firmware_sim import emulator
 from stapes.firmware_sim.emulator import BOARDS, Firmware, Limits, build_firmware, run
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
+from stapes.firmware_sim.tools import find_tool
 
 ABILITIES = Path(__file__).parent / "boards" / "abilities.c"
 TABLE = [3, 1, 4, 1, 5]
@@ -162,4 +162,4 @@ def test_a_missing_compiler_is_named_with_its_package(
 def test_a_missing_emulator_is_named_with_its_package(tool: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ToolchainError, match=f"apt-get install {package} "):
-        emulator.find_tool(tool)
+        find_tool(tool)

@@ -9,7 +9,7 @@ import soundfile
 from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim import emulator
+from stapes.firmware_sim import tools
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.frontend import FrontendConfig
 from stapes.firmware_sim.simulation import Pace
@@ -131,7 +131,7 @@ def test_verify_sees_a_model_that_computes_something_else(
     assert text.count("162560, 162560") == 1
     source.write_text(text.replace("162560, 162560", "162560, 172560"))
     installed = shutil.which
-    monkeypatch.setattr(emulator.shutil, "which", lambda name: None if "-" in name else installed(name))
+    monkeypatch.setattr(tools.shutil, "which", lambda name: None if "-" in name else installed(name))
     assert main(["verify", str(folder), str(recording)]) == 1
     rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert rows["this machine"].split()[2:5] == ["equal", "DIFFER", "equal"]
@@ -149,7 +149,7 @@ def test_verify_reads_the_answers_that_are_stored(
         json.dumps({"samples": 8960, "features_crc32": 1, "scores_crc32": 2})
     )
     installed = shutil.which
-    monkeypatch.setattr(emulator.shutil, "which", lambda name: None if "-" in name else installed(name))
+    monkeypatch.setattr(tools.shutil, "which", lambda name: None if "-" in name else installed(name))
     assert main(["verify", str(folder)]) == 1
     rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert rows["stored in the folder"].split()[4:6] == ["DIFFER", "DIFFER"]
