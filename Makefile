@@ -29,7 +29,7 @@ test: lint ## lint, types and the quick tests (under 10 minutes)
 test-all: lint ## lint, types and every test (under 40 minutes)
 	$(BIN)/python -m pytest
 
-soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, exact times (about 20 minutes)
+soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, exact times (about an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/test_soak.py
 
 bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)

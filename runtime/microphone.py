@@ -57,7 +57,7 @@ class Microphone:
             self._context.__exit__(None, None, None)
             raise
 
-    def read(self, timeout_s: float) -> Block | Gap | None:
+    def read(self, timeout_s: float) -> Block | Gap:
         """Return the next block or gap; an empty block after `timeout_s` without one."""
         return self.queue.get(timeout_s)
 
@@ -80,8 +80,10 @@ class Microphone:
         """Stop and give the device back."""
         if self.overflows:
             note(f"note: the sound system reported {self.overflows} overflows of {self.name!r}")
-        self._stream.close()
-        self._context.__exit__(None, None, None)
+        try:
+            self._stream.close()
+        finally:
+            self._context.__exit__(None, None, None)
 
     def __enter__(self) -> "Microphone":
         return self

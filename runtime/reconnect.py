@@ -59,10 +59,10 @@ class Reconnecting:
             active = self._microphone.active
         except OSError as error:
             return self._lose(self._microphone, str(error))
-        if isinstance(item, Gap) or (item is not None and len(item)):
+        if isinstance(item, Gap) or len(item):
             self._heard_at_s = self._now_s()
             return self._moved(item) or item
-        if item is None or not active:
+        if not active:
             return self._lose(self._microphone, "the stream has stopped")
         if self._now_s() - self._heard_at_s > NO_DATA_S:
             return self._lose(self._microphone, f"no audio for {NO_DATA_S:g} s")

@@ -94,7 +94,7 @@ class BlockQueue:
         self._items: deque[Block | Gap] = deque()
         self._changed = threading.Condition()
         self._watch = ClockWatch(rate_hz)
-        self._lost, self._reason, self._dropping, self._ended = 0, "", False, False
+        self._lost, self._reason, self._dropping = 0, "", False
         self.queued_frames = 0
         self.dropped_frames = 0  # because the reader was too slow
         self.missing_frames = 0  # because they never came
@@ -125,19 +125,13 @@ class BlockQueue:
             self.queued_frames += len(block)
             self._changed.notify()
 
-    def end(self) -> None:
-        """Say that nothing more comes."""
+    def get(self, timeout_s: float) -> Block | Gap:
+        """Return the oldest block or gap, an empty block after `timeout_s` without one."""
         with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def get(self, timeout_s: float) -> Block | Gap | None:
-        """Return the oldest block or gap, an empty block after `timeout_s` without one, None at the end."""
-        with self._changed:
-            if not self._items and not self._ended:
+            if not self._items:
                 self._changed.wait(timeout_s)
             if not self._items:
-                return None if self._ended else np.zeros((0, 1), np.float32)
+                return np.zeros((0, 1), np.float32)
             item = self._items.popleft()
             if not isinstance(item, Gap):
                 self.queued_frames -= len(item)

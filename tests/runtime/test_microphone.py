@@ -23,7 +23,6 @@ def test_what_is_played_arrives_bit_for_bit(pulse: VirtualMicrophone) -> None:
         player = pulse.play(pcm, hearing)
         while np.count_nonzero(heard) < len(pcm):
             item = source.read(5.0)
-            assert item is not None
             assert not isinstance(item, Gap)
             assert len(item), "no audio for 5 s"
             heard = np.concatenate([heard, converter.push(item)])

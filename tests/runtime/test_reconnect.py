@@ -28,17 +28,13 @@ class FakeMicrophone:
 
     def __init__(self) -> None:
         self.active, self.closed = True, False
-        self.next: Callable[[], Block | Gap | None] = lambda: BLOCK
+        self.next: Callable[[], Block | Gap] = lambda: BLOCK
 
-    def read(self, timeout_s: float) -> Block | Gap | None:
+    def read(self, timeout_s: float) -> Block | Gap:
         return self.next()
 
     def close(self) -> None:
         self.closed = True
-
-
-def _end() -> None:
-    return None
 
 
 def _unanticipated() -> Block:
@@ -54,17 +50,13 @@ def _inactive(microphone: FakeMicrophone, clock: Clock) -> None:
     microphone.next, microphone.active = lambda: NOTHING, False
 
 
-def _ended(microphone: FakeMicrophone, clock: Clock) -> None:
-    microphone.next = lambda: None
-
-
 def _failing(microphone: FakeMicrophone, clock: Clock) -> None:
     microphone.next = _unanticipated
 
 
 @pytest.mark.parametrize(
     ("fail", "reason"),
-    [(_deaf, "no audio for 2 s"), (_inactive, "stopped"), (_ended, "stopped"), (_failing, "Unanticipated host error")],
+    [(_deaf, "no audio for 2 s"), (_inactive, "stopped"), (_failing, "Unanticipated host error")],
 )
 def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_away(
     fail: Callable[[FakeMicrophone, Clock], None], reason: str, capsys: pytest.CaptureFixture[str]

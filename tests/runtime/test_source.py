@@ -40,14 +40,6 @@ def test_one_slow_spell_makes_one_gap() -> None:
     assert blocks + queue.queued_frames + lost == 100 * 1600, "every sample is delivered, queued or counted as lost"
 
 
-def test_the_end_comes_after_everything_queued() -> None:
-    queue = BlockQueue(RATE, limit_s=1.0)
-    queue.put(_block(10), now_s=0.0)
-    queue.end()
-    assert len(queue.get(0)) == 10
-    assert queue.get(0) is None
-
-
 def test_no_audio_within_the_time_is_an_empty_block() -> None:
     assert len(BlockQueue(RATE, limit_s=1.0).get(0.001)) == 0
 
