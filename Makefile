@@ -14,6 +14,9 @@ setup-dev: ## the same, with all that the tests and benchmarks need
 demo: setup ## the main job on made-up sounds: train, convert, detect, compare (under 5 minutes)
 	$(BIN)/python -m stapes.benchmarks.demo --out build/demo
 
+bench-accuracy: setup ## train on ../shared/data/soundscapes with three seeds; writes benchmarks/results/accuracy.csv
+	$(BIN)/python -m stapes.benchmarks.accuracy ../shared/data/soundscapes
+
 lint: setup-dev ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +48,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: bench-frontend help setup setup-dev demo lint format test test-all soak bench-compiler bench-firmware lock clean
+.PHONY: bench-frontend help setup setup-dev demo bench-accuracy lint format test test-all soak bench-compiler bench-firmware lock clean

@@ -29,7 +29,7 @@ from stapes.train.soundscapes import standard_parts, synthesize
 TRAIN_MINUTES = 20.0
 SETTINGS = Settings(
     training=TrainingSettings(
-        sequence_s=6.0, batch_sequences=16, float_steps=600, quantized_steps=100, check_every_steps=200, dropout=0.1
+        sequence_s=6.0, batch_sequences=16, float_steps=800, quantized_steps=120, check_every_steps=200, dropout=0.1
     ),
     augmentation=AugmentationSettings(added_runs_per_minute=15.0),
 )

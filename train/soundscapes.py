@@ -16,7 +16,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation, write_dcase
 
 RATE_HZ = 16_000
-SOURCES_PER_PART = 12  # of every class and every kind of look-alike
+SOURCES_PER_PART = 40  # of every class and every kind of look-alike
 RECORDING_S = 20.0
 FULL_SCALE = 32_000
 Floats = NDArray[np.float64]
