@@ -182,9 +182,17 @@ static int32_t headroom(const int16_t *pcm, int32_t samples)
         pcm++;
         samples -= 2;
     }
-    for (const int16_t *end = pcm + samples; pcm < end; pcm += 2) {
+    const int16_t *end = pcm + samples;
+    if (samples % 4 != 0) {
         memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
         used |= two ^ (two << 1);
+        pcm += 2;
+    }
+    for (; pcm < end; pcm += 4) {
+        uint32_t next;
+        memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
+        memcpy(&next, WORD_ALIGNED(pcm + 2), sizeof next);
+        used |= (two ^ (two << 1)) | (next ^ (next << 1));
     }
     return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
 }
@@ -214,38 +222,71 @@ void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
     in->offset = 0u - ((uint32_t)sum << in->exponent);
 }
 
-/* Two samples times their weights of the window, 2^(b + 1) at its centre: y within 2^b. The even one is rounded down and the
- * odd one, whose weight is negative, up: so rounding puts its bias at half the sample rate, where no band is. */
-static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, int32_t even_weight, int32_t odd_weight, point *y)
-{
-    y->re = high_product(even_weight, (int32_t)((uint32_t)pcm[0] * in->factor + in->offset));
-    y->im = -high_product(odd_weight, (int32_t)((uint32_t)pcm[1] * in->factor + in->offset));
-}
-
 static inline int32_t smaller(int32_t a, int32_t b)
 {
     return a < b ? a : b;
 }
 
-/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's table
- * is read up to its centre and back. */
+/* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within 2^b, to
+ * z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its bias at half the
+ * sample rate, where no band is. */
+static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
+                            const uint16_t *order, const uint16_t *stop, point *z)
+{
+    const uint32_t factor = in->factor, offset = in->offset;
+#if defined(THUMB2)
+    while (order < stop) {
+        int32_t even, odd, low, at;
+        __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"
+                         "ldrsh %[odd], [%[pcm]], #2                       \n"
+                         "ldrh  %[at], [%[order]], #2                      \n"
+                         "mla   %[even], %[even], %[factor], %[offset]     \n"
+                         "mla   %[odd], %[odd], %[factor], %[offset]       \n"
+                         "ldr   %[low], [%[weight]]                        \n"
+                         "add   %[at], %[z], %[at], lsl #3                 \n"
+                         "smull %[low], %[even], %[even], %[low]           \n"
+                         "ldr   %[low], [%[weight], %[step], lsl #2]       \n"
+                         "smull %[low], %[odd], %[odd], %[low]             \n"
+                         "add   %[weight], %[weight], %[step], lsl #3      \n"
+                         "rsb   %[odd], %[odd], #0                         \n"
+                         "strd  %[even], %[odd], [%[at]]                   \n"
+                         : [even] "=&r"(even), [odd] "=&r"(odd), [low] "=&r"(low), [at] "=&r"(at), [pcm] "+r"(pcm),
+                           [weight] "+r"(weight), [order] "+r"(order)
+                         : [factor] "r"(factor), [offset] "r"(offset), [step] "r"(step), [z] "r"(z)
+                         : "memory");
+    }
+#else
+    for (; order < stop; pcm += 2, weight += 2 * step) {
+        point *y = z + *order++;
+        y->re = high_product(weight[0], (int32_t)((uint32_t)pcm[0] * factor + offset));
+        y->im = -high_product(weight[step], (int32_t)((uint32_t)pcm[1] * factor + offset));
+    }
+#endif
+}
+
+/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's
+ * table is read up to its centre and back; past its end are zeros. */
 STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_frontend_input *in, point *z)
 {
-    const int32_t *window = stapes_frontend_table(tables, tables->window_at);
     const int16_t *pcm = in->pcm;
-    int32_t rising = (in->length + 2) / 4, falling = in->length / 2 - rising; /* pairs still to come */
-    const int32_t *back = window + 2 * falling;
-    const int32_t radix = tables->first_radix;
-    for (const point *after = z + radix; z < after; z++) {
+    const int32_t *weight = stapes_frontend_table(tables, tables->window_at);
+    const int32_t rising = (in->length + 2) / 4, falling = in->length / 2 - rising;
+    int32_t step = 1, left = rising; /* pairs until the centre, then the end */
+    for (const point *after = z + tables->first_radix; z < after; z++) {
         const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
-        const uint16_t *const end = order + tables->n_fft / 2 / radix;
-        const uint16_t *stop = order + smaller(rising, (int32_t)(end - order));
-        for (rising -= (int32_t)(stop - order); order < stop; pcm += 2, window += 2) {
-            windowed(in, pcm, window[0], window[1], z + *order++);
-        }
-        stop = order + smaller(falling, (int32_t)(end - order));
-        for (falling -= (int32_t)(stop - order); order < stop; pcm += 2, back -= 2) {
-            windowed(in, pcm, back[0], back[-1], z + *order++);
+        const uint16_t *const end = order + tables->n_fft / 2 / tables->first_radix;
+        for (;;) {
+            const int32_t count = smaller(left, (int32_t)(end - order));
+            windowed(in, pcm, weight, step, order, order + count, z);
+            pcm += 2 * count;
+            weight += 2 * count * step;
+            order += count;
+            left -= count;
+            if (order == end || step < 0)
+                break;
+            step = -1;
+            weight -= 2 * (rising - falling);
+            left = falling;
         }
         while (order < end)
             z[*order++] = (point){0, 0};
@@ -347,6 +388,47 @@ static inline void plain_butterfly(point *z, int32_t step)
     z[3 * step].im = odd.im + difference.re;
 }
 
+/* The first stage: points beside each other. */
+static inline void first_butterflies(point *z, const point *end)
+{
+#if defined(THUMB2)
+    while (z < end) { /* x - y as (x + y) - 2 y, so that no register is needed beside the points' */
+        int32_t a, b, c, d, e, f, g, h;
+        __asm__ volatile("ldrd %[a], %[b], [%[z]]             \n"
+                         "ldrd %[e], %[f], [%[z], #16]        \n"
+                         "ldrd %[c], %[d], [%[z], #8]         \n"
+                         "ldrd %[g], %[h], [%[z], #24]        \n"
+                         "add  %[a], %[a], %[e]               \n" /* even */
+                         "add  %[b], %[b], %[f]               \n"
+                         "sub  %[e], %[a], %[e], lsl #1       \n" /* odd */
+                         "sub  %[f], %[b], %[f], lsl #1       \n"
+                         "add  %[c], %[c], %[g]               \n" /* sum */
+                         "add  %[d], %[d], %[h]               \n"
+                         "sub  %[g], %[c], %[g], lsl #1       \n" /* difference */
+                         "sub  %[h], %[d], %[h], lsl #1       \n"
+                         "add  %[a], %[a], %[c]               \n"
+                         "add  %[b], %[b], %[d]               \n"
+                         "sub  %[c], %[a], %[c], lsl #1       \n"
+                         "sub  %[d], %[b], %[d], lsl #1       \n"
+                         "add  %[e], %[e], %[h]               \n"
+                         "sub  %[f], %[f], %[g]               \n"
+                         "sub  %[h], %[e], %[h], lsl #1       \n"
+                         "add  %[g], %[f], %[g], lsl #1       \n"
+                         "strd %[e], %[f], [%[z], #8]         \n"
+                         "strd %[c], %[d], [%[z], #16]        \n"
+                         "strd %[h], %[g], [%[z], #24]        \n"
+                         "strd %[a], %[b], [%[z]], #32        \n"
+                         : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
+                           [g] "=&r"(g), [h] "=&r"(h), [z] "+r"(z)
+                         :
+                         : "memory");
+    }
+#else
+    for (; z < end; z += 4)
+        plain_butterfly(z, 1);
+#endif
+}
+
 /* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
 STAGE void transform(const stapes_frontend_tables *tables, point *z)
 {
@@ -354,8 +436,7 @@ STAGE void transform(const stapes_frontend_tables *tables, point *z)
     point *const end = z + tables->n_fft / 2;
     int32_t quarter = 4, stride = 3 * tables->n_fft / 32; /* of the twiddles, for 4 * quarter points */
     if (tables->first_radix == 4) {
-        for (point *a = z; a < end; a += 4)
-            plain_butterfly(a, 1);
+        first_butterflies(z, end);
     } else {
         for (point *a = z; a < end; a += 2) {
             const point sum = {a[0].re + a[1].re, a[0].im + a[1].im};
