@@ -1,6 +1,5 @@
 """What computes the model's step: LiteRT's reference kernels, or the detector's compiled C; the same bits."""
 
-import json
 from typing import Protocol
 
 import numpy as np
@@ -36,21 +35,14 @@ def choose_engine(folder: DetectorFolder, name: str) -> Engine:
 
 
 def _built_here(folder: DetectorFolder) -> bool:
+    from stapes.firmware_sim.detector_c import read_model_description
     from stapes.firmware_sim.host import is_built
 
     try:
-        return is_built(folder.path / "c") and _source_of(folder) == folder.model_sha256
+        read_model_description(folder)
+        return is_built(folder.path / "c")
     except (ToolchainError, DetectorFolderError):
         return False
-
-
-def _source_of(folder: DetectorFolder) -> str:
-    """SHA-256 of the model that the folder's C was generated from."""
-    path = folder.path / "c" / "model.json"
-    try:
-        return str(json.loads(path.read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DetectorFolderError(f"{path}: no generated C here; `stapes compile {folder.path}` writes it") from None
 
 
 class CompiledEngine:
@@ -60,12 +52,10 @@ class CompiledEngine:
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
+        from stapes.firmware_sim.detector_c import read_model_description
         from stapes.firmware_sim.host import CompiledModel
 
-        if _source_of(folder) != folder.model_sha256:
-            raise DetectorFolderError(
-                f"{folder.path}/c was generated from another model.tflite; `stapes compile {folder.path}` renews it"
-            )
+        read_model_description(folder)
         self._model = CompiledModel(folder.path / "c")
         self._features_shape = tuple(self._model.inputs[0]["shape"])
         self._n_classes = len(folder.classes)

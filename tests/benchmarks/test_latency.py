@@ -53,7 +53,7 @@ def test_bench_prints_stages_and_parity(compiled: Path, capsys: pytest.CaptureFi
 
 def test_bench_without_c_says_what_was_not_measured(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(tiny_detector)]) == 0
-    assert "not measured, no usable C" in capsys.readouterr().out
+    assert "parity compiled C / LiteRT: not measured: " in capsys.readouterr().out
 
 
 def test_the_signal_is_loud_and_quiet() -> None:

@@ -48,7 +48,7 @@ def test_c_from_elsewhere_runs_only_when_asked_and_then_by_itself(compiled: Path
 
 def test_c_of_another_model_is_refused(compiled: Path) -> None:
     folder = dataclasses.replace(read_folder(compiled), model_sha256="0" * 64)
-    with pytest.raises(DetectorFolderError, match="was generated from another model"):
+    with pytest.raises(DetectorFolderError, match="generated from another model"):
         choose_engine(folder, "c")
     assert isinstance(choose_engine(folder, "auto"), LitertEngine)
 
