@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.boards import FOLDER, Board
-from stapes.firmware_sim.emulator import find_tool
 from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.tools import find_tool
 
 _NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(?:\\n(\d+) bytes \((\w+)[^"]*\))?"', re.MULTILINE)
 _EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.MULTILINE)
