@@ -28,10 +28,10 @@
 #endif
 
 #if defined(__GNUC__)
-#define WORD_ALIGNED(pointer) __builtin_assume_aligned(pointer, 4)
+#define ALIGNED(pointer, bytes) __builtin_assume_aligned(pointer, bytes)
 #define STAGE __attribute__((noinline)) static /* its loops then have the registers to themselves */
 #else
-#define WORD_ALIGNED(pointer) (pointer)
+#define ALIGNED(pointer, bytes) (pointer)
 #define STAGE static
 #endif
 
@@ -156,21 +156,51 @@ static inline uint64_t squared(int32_t re, int32_t im)
     const uint32_t high = (uint32_t)(re_high * re_high + im_high * im_high);
     const int32_t middle = re_high * re_low + im_high * im_low;
     const uint32_t low = (uint32_t)(re_low * re_low + im_low * im_low);
-    return ((uint64_t)high << 28) + (uint64_t)((int64_t)middle * 32768) + low;
+    const uint32_t upper = (high >> 4) + (uint32_t)(middle >> 17), lower = high << 28, part = (uint32_t)middle << 15;
+    return (((uint64_t)upper << 32) | lower) + part + low;
 #else
     return (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
 #endif
 }
 
-/* x * weight for a sum, weight < 2^16. */
-static inline uint64_t long_product(uint32_t x, uint32_t weight)
-{
 #if defined(ONLY_SHORT_PRODUCTS)
-    return ((uint64_t)((x >> 16) * weight) << 16) + (x & 0xFFFFu) * weight;
+/* Sum of every second word times its weight, below 2^16: x * w = (high * 2^16 + low) * w, in two products below 2^32. */
+static inline uint64_t weighted_sum(const int32_t *word, const uint16_t *weight, int32_t count)
+{
+    uint64_t sum = 0;
+#if defined(THUMB1)
+    for (const uint16_t *end = weight + count; weight < end;) {
+        uint32_t high, low, w;
+        __asm__ volatile(".syntax unified                   \n"
+                         "ldr  %[high], [%[word]]           \n"
+                         "ldrh %[w], [%[weight]]            \n"
+                         "adds %[word], #8                  \n"
+                         "adds %[weight], #2                \n"
+                         "uxth %[low], %[high]              \n"
+                         "lsrs %[high], %[high], #16        \n"
+                         "muls %[low], %[w], %[low]         \n"
+                         "muls %[high], %[w], %[high]       \n"
+                         "lsls %[w], %[high], #16           \n"
+                         "lsrs %[high], %[high], #16        \n"
+                         "adds %Q[sum], %Q[sum], %[low]     \n"
+                         "adcs %R[sum], %[high]             \n"
+                         "movs %[high], #0                  \n" /* leaves the carry */
+                         "adds %Q[sum], %Q[sum], %[w]       \n"
+                         "adcs %R[sum], %[high]             \n"
+                         : [high] "=&l"(high), [low] "=&l"(low), [w] "=&l"(w), [word] "+l"(word), [weight] "+l"(weight),
+                           [sum] "+l"(sum)
+                         :
+                         : "cc", "memory");
+    }
 #else
-    return (uint64_t)x * weight;
+    for (; count > 0; count--, word += 2, weight++) {
+        const uint32_t x = (uint32_t)*word;
+        sum += ((uint64_t)((x >> 16) * *weight) << 16) + (x & 0xFFFFu) * *weight;
+    }
 #endif
+    return sum;
 }
+#endif
 
 /* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest
  * such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one word. */
@@ -184,14 +214,14 @@ static int32_t headroom(const int16_t *pcm, int32_t samples)
     }
     const int16_t *end = pcm + samples;
     if (samples % 4 != 0) {
-        memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
+        memcpy(&two, ALIGNED(pcm, 4), sizeof two);
         used |= two ^ (two << 1);
         pcm += 2;
     }
     for (; pcm < end; pcm += 4) {
         uint32_t next;
-        memcpy(&two, WORD_ALIGNED(pcm), sizeof two);
-        memcpy(&next, WORD_ALIGNED(pcm + 2), sizeof next);
+        memcpy(&two, ALIGNED(pcm, 4), sizeof two);
+        memcpy(&next, ALIGNED(pcm + 2, 4), sizeof next);
         used |= (two ^ (two << 1)) | (next ^ (next << 1));
     }
     return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
@@ -511,18 +541,14 @@ static inline slopes summed(const point *power, const uint16_t *weights, int32_t
     const point *const end = power + bins;
     for (const point *p = power; p < end; p++)
         plain += ((uint64_t)(uint32_t)p->im << 32) | (uint32_t)p->re;
-    const uint16_t *w = weights;
-    for (const point *p = power; p < end; p++)
-        upper += long_product((uint32_t)p->im, *w++);
-    w = weights;
-    for (const point *p = power; p < end; p++)
-        lower += long_product((uint32_t)p->re, *w++);
+    upper = weighted_sum(&power->im, weights, bins);
+    lower = weighted_sum(&power->re, weights, bins);
 #else
     for (const uint16_t *end = weights + bins; weights < end; power++) {
         const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im, weight = *weights++;
         plain += ((uint64_t)high << 32) | low;
-        upper += long_product(high, weight);
-        lower += long_product(low, weight);
+        upper += (uint64_t)high * weight;
+        lower += (uint64_t)low * weight;
     }
 #endif
     const slopes sum = {plain, (upper << 16) + (lower >> 16)};
@@ -546,7 +572,7 @@ STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32
         const uint64_t sum = rising + (next.plain - next.rising); /* < 2^56 */
         rising = next.rising;
         const int16_t value = stapes_frontend_log2_q10(log2_table, sum, offset);
-        memcpy(log2_bands, &value, sizeof value);
+        memcpy(ALIGNED(log2_bands, 2), &value, sizeof value);
     }
 }
 
@@ -558,7 +584,7 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
     const uint8_t *bytes = log2_bands;
     for (const int8_t *end = features + tables->n_bands; features < end; bytes += 2) {
         int16_t value;
-        memcpy(&value, bytes, sizeof value);
+        memcpy(&value, ALIGNED(bytes, 2), sizeof value);
         *features++ = (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
 }
