@@ -56,9 +56,8 @@ class Clock:
             if cover.max() > 0.0:
                 cover[cover.argmax()] = max(cover.max(), 0.5)
             values[:, label] = np.maximum(values[:, label], cover)
-        delayed = np.zeros((self.steps, classes), np.float32)
-        delayed[self.target_delay_steps :] = values[: self.steps - self.target_delay_steps]
-        return delayed
+        before = np.zeros((self.target_delay_steps, classes), np.float32)
+        return np.concatenate([before, values])[: self.steps]
 
 
 class Remixer:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.errors import DatasetError
+from stapes.firmware_sim.errors import DatasetError, OutputError
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress, note
 from stapes.train.dataset import Recording
@@ -40,16 +41,15 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
     """
     progress = Progress(f"reading {part}", len(recordings))
     lengths, silent = [], []
-    with file.open("wb") as stream:
-        for recording in recordings:
-            length, loudest = 0, 0
-            for block in AudioFile(recording.path, rate_hz).blocks():
-                stream.write(block.tobytes())
-                length += len(block)
-                loudest = max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))
-            lengths.append(length)
-            silent += [recording.path] if not loudest else []
-            progress.advance()
+    try:
+        with file.open("wb") as stream:
+            for recording in recordings:
+                length, loudest = _copy(recording.path, rate_hz, stream)
+                lengths.append(length)
+                silent += [recording.path] if not loudest else []
+                progress.advance()
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written: {error.strerror}; make room and run again") from error
     if len(silent) == len(recordings):
         raise DatasetError(
             f"{silent[0]}: all samples are zero, as in every recording of {part}; "
@@ -61,6 +61,16 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
     return Corpus(pcm, starts, tuple(_events(each, classes, rate_hz) for each in recordings), rate_hz)
+
+
+def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
+    """Append the samples of a recording at the detector's rate; return how many, and the largest magnitude."""
+    length, loudest = 0, 0
+    for block in AudioFile(path, rate_hz).blocks():
+        stream.write(block.tobytes())
+        length += len(block)
+        loudest = max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))
+    return length, loudest
 
 
 def _events(recording: Recording, classes: Sequence[str], rate_hz: int) -> Events:

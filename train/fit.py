@@ -58,7 +58,7 @@ class Trainer:
         features, targets = batch
         decay = min(self.settings.average_decay, (1 + number) / (10 + number))
         self._optimizer.learning_rate = rate
-        seed = tf.constant(self.seed * 1_000_003 % 2**31 + number, tf.int32)
+        seed = tf.constant(self.seed * 1_000_003 % 2**30 + number, tf.int32)
         loss = float(self._step(tf.constant(features), tf.constant(targets), seed, tf.constant(decay, tf.float32)))
         if not math.isfinite(loss):
             raise StapesError(
@@ -83,6 +83,11 @@ class Trainer:
         for average, variable in zip(self._averages, variables, strict=True):
             average.assign(decay * average + (1.0 - decay) * variable)
         return loss
+
+    @property
+    def done(self) -> int:
+        """Gradient steps so far, counted by the optimizer with the step itself: right after any interruption."""
+        return int(self._optimizer.iterations)
 
     def swap_average(self) -> None:
         """Exchange the weights and their running average; a second call takes it back."""
@@ -150,5 +155,9 @@ class Scorer:
             piece = tf.constant(padded[:, first : first + SCORE_CHUNK_STEPS * per_step])
             logits, states = self._sequence(piece, states)
             pieces.append(tf.sigmoid(logits).numpy())
-        scores = np.concatenate(pieces, axis=1) if pieces else np.zeros((len(group), 0, 0), np.float32)
+        scores = (
+            np.concatenate(pieces, axis=1)
+            if pieces
+            else np.zeros((len(group), 0, self._network.shape.classes), np.float32)
+        )
         return [row[:count] for row, count in zip(scores, steps, strict=True)]

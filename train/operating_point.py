@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.events import EventConfig, EventDecoder, StepClock, completed
 from stapes.firmware_sim.folder import DetectorFolder
-from stapes.runtime.console import Progress
+from stapes.runtime.console import Progress, note
 from stapes.runtime.engine import LitertEngine
 from stapes.runtime.labels import Annotation
 from stapes.train.dataset import Recording
@@ -79,9 +79,11 @@ def choose(judged: Judged, settings: OperatingPointSettings, task: str = "thresh
     for label in judged.classes:
         search = _Search(judged, label, settings.false_alarms_per_hour)
         best = EventConfig(on_score=0, off_score=0)
-        for _ in range(2):  # thresholds depend on durations, and these on thresholds
+        for _ in range(2 if search.annotated else 0):  # thresholds depend on durations, and these on thresholds
             best = search.best(_thresholds(best, settings))
             best = search.best(_durations(best, settings))
+        if not search.annotated:
+            note(f"note: {label!r} has no events to choose thresholds on; they stay at a probability of 1/2")
         configs.append(best)
         progress.advance(label)
     progress.close()
@@ -141,6 +143,11 @@ class _Search:
             if event.label == label
         ]
         self._known: dict[EventConfig, NDArray[np.int64]] = {}
+
+    @property
+    def annotated(self) -> int:
+        """Events of the class that are really there."""
+        return len(self._reference)
 
     def counts(self, config: EventConfig) -> NDArray[np.int64]:
         """Return [collars, 3]: hits, annotated and detected events, by onset and by onset and offset."""

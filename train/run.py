@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from stapes.convert.tflite import Step, convert_step
+from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.events import StepClock
 from stapes.firmware_sim.folder import DetectorFolder, check_output
 from stapes.firmware_sim.frontend import Frontend, make_tables
@@ -69,6 +70,9 @@ def train_detector(dataset: Dataset, out: Path, settings: Settings, *, force: bo
         folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
     except KeyboardInterrupt:
         note(f"\nstopped; the same command goes on from here (the state lies in {workspace.path.name})")
+        raise
+    except StapesError:
+        workspace.remove_without_state()
         raise
     workspace.remove()
     return folder
@@ -163,31 +167,28 @@ class _Phase:
         trainer = Trainer(self.network, self.settings.training, self.settings.seed)
         scorer = Scorer(self.network)
         state = self.workspace.load(self.name)
-        done = int(state["step"]) if state else 0
         if state:
             trainer.restore(state)
-        first, last = self.schedule.first_batch, self.schedule.first_batch + self.schedule.steps
-        progress = Progress(f"{self.name} training", self.schedule.steps - done)
+        done, steps, first = trainer.done, self.schedule.steps, self.schedule.first_batch
+        progress = Progress(f"{self.name} training", steps - done)
         losses, heard = [], ""
         try:
-            for step, batch in enumerate(batches(make, first + done, last), start=done):
+            for step, batch in enumerate(batches(make, first + done, first + steps), start=done):
                 losses.append(trainer.step(step, self.schedule.rate(step), batch))
-                done = step + 1
-                if done % self.settings.training.check_every_steps == 0 or done == self.schedule.steps:
-                    heard = self._check(trainer, scorer, done, float(np.mean(losses)))
+                if trainer.done % self.settings.training.check_every_steps == 0 or trainer.done == steps:
+                    heard = self._check(trainer, scorer, float(np.mean(losses)))
                     losses = []
-                if done % SAVE_EVERY_STEPS == 0:
-                    self._save(trainer, done)
+                if trainer.done % SAVE_EVERY_STEPS == 0:
+                    self.workspace.save(self.name, trainer.state())
                 progress.advance(heard)
-        finally:
-            self._save(trainer, done)
+        except KeyboardInterrupt:
+            self.workspace.save(self.name, trainer.state())
+            raise
+        self.workspace.save(self.name, trainer.state())
         progress.close(heard)
         trainer.swap_average()
 
-    def _save(self, trainer: Trainer, done: int) -> None:
-        self.workspace.save(self.name, trainer.state() | {"step": np.array(done)})
-
-    def _check(self, trainer: Trainer, scorer: Scorer, done: int, loss: float) -> str:
+    def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> str:
         """Score the validation part with the averaged weights; say and log it."""
         trainer.swap_average()
         precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
@@ -195,7 +196,7 @@ class _Phase:
         self.workspace.log(
             {
                 "phase": self.name,
-                "step": done,
+                "step": trainer.done,
                 "loss": round(loss, 5),
                 "val_frame_average_precision": round(precision, 4),
             }

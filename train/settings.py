@@ -16,13 +16,13 @@ from stapes.firmware_sim.frontend import FrontendConfig
 class NetworkSettings:
     """Causal convolutions over (frame, band), one projection, one GRU, a sigmoid per class."""
 
-    conv_channels: tuple[int, ...] = (16, 24, 32)
+    conv_channels: tuple[int, ...] = (16, 28, 44)
     conv_kernel_frames: tuple[int, ...] = (4, 3, 3)
     conv_stride_frames: tuple[int, ...] = (2, 1, 1)  # their product is the number of frames per step
     conv_kernel_bands: tuple[int, ...] = (5, 3, 3)
-    conv_stride_bands: tuple[int, ...] = (2, 2, 1)
-    projection_units: int = 32
-    gru_units: int = 32
+    conv_stride_bands: tuple[int, ...] = (2, 2, 2)
+    projection_units: int = 48
+    gru_units: int = 48
     target_delay_steps: int = 4  # the score of step k is for step k - delay: look-ahead bought with latency
 
     def __post_init__(self) -> None:
@@ -79,8 +79,8 @@ class TrainingSettings:
 
     sequence_s: float = 8.0
     batch_sequences: int = 16
-    float_steps: int = 1000
-    quantized_steps: int = 200
+    float_steps: int = 1600
+    quantized_steps: int = 300
     learning_rate: float = 3e-3
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2
@@ -88,7 +88,7 @@ class TrainingSettings:
     average_decay: float = 0.998  # of the running average of the weights; the average is what is kept
     label_smoothing: float = 0.0
     positive_weight: float = 1.0  # of steps within events against steps without, in the loss
-    check_every_steps: int = 250  # scores on the validation part, and the state for going on, are written
+    check_every_steps: int = 400  # scores on the validation part, and the state for going on, are written
 
     def __post_init__(self) -> None:
         counts = ("batch_sequences", "float_steps", "quantized_steps", "check_every_steps")
@@ -125,6 +125,10 @@ class Settings:
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     operating_point: OperatingPointSettings = field(default_factory=OperatingPointSettings)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**31:
+            raise ConfigError(f"seed is {self.seed}: need 0 to {2**31 - 1}")
 
 
 def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -> None:

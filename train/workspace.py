@@ -58,6 +58,11 @@ class Workspace:
                 writer.writeheader()
             writer.writerow(row)
 
+    def remove_without_state(self) -> None:
+        """Leave nothing where training did not begin."""
+        if not any(self.path.glob("*.npz")):
+            self.remove()
+
     def remove(self) -> None:
         """Nothing is left to go on with: the output stands."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -104,6 +104,11 @@ def test_targets_are_the_share_of_each_step_that_the_event_covers_delayed() -> N
     np.testing.assert_allclose(targets[:, 1], [0, 0, 0, 0, 0, 0.5, 0, 0])
 
 
+def test_a_recording_shorter_than_the_delay_has_targets_of_nothing() -> None:
+    clock = Clock(steps=2, step_samples=100, origin_samples=50, target_delay_steps=4)
+    np.testing.assert_array_equal(clock.targets(np.array([[60, 200, 0]]), classes=1), np.zeros((2, 1)))
+
+
 def test_gain_and_filter_move_features_as_decibels() -> None:
     features = np.zeros((50, 40), np.int8)
     louder = augment_features(features, 0.45, replace(PLAIN, gain_db=(4.5, 4.5)), np.random.default_rng(0))

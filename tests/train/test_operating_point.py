@@ -87,6 +87,7 @@ def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
     assert recalls[0] < recalls[1] < recalls[2]
 
 
-def test_scores_without_any_event_still_give_settings() -> None:
-    silent = Judged(("a.wav",), (np.full((50, 1), -128, np.int8),), {}, ("a",), CLOCK)
-    assert isinstance(choose(silent, SETTINGS)[0], EventConfig)
+def test_a_class_without_events_keeps_its_threshold_at_one_half(capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).integers(-128, 127, (50, 1)).astype(np.int8)
+    assert choose(Judged(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS) == (EventConfig(on_score=0, off_score=0),)
+    assert "'a' has no events to choose thresholds on" in capsys.readouterr().err
