@@ -36,7 +36,7 @@ TARGET_OF_BOARD = {
     "cortex-m4": "cortex-m",
     "cortex-m7": "cortex-m",
     "cortex-m33": "cortex-m",
-    "cortex-m55": "portable",
+    "cortex-m55": "helium",
     "riscv32": "portable",
 }
 FLAGS = ("-O2",)

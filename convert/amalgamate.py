@@ -8,7 +8,7 @@ from stapes.convert.packing import Layout
 
 CSRC = Path(firmware_sim.__file__).parent / "csrc"
 _OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
-_SYSTEM_INCLUDE = re.compile(r"^#include <(\w+\.h)>\n", re.MULTILINE)
+_SYSTEM_INCLUDE = re.compile(r"^#include <((?:std\w+|string)\.h)>\n", re.MULTILINE)
 _PROTOTYPE = re.compile(r"^STAPES_NN_API void (\w+)\([^{]*?\);\n", re.MULTILINE)
 _HELPER = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
 _INLINE = re.compile(

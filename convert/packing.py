@@ -143,10 +143,49 @@ HOST = Layout(
     sources={kernel: f"{kernel}_host.c" for kernel in ("stapes_nn_conv", "stapes_nn_depthwise", "stapes_nn_dense")},
 )
 
+
+def _sixteens(weights: np.ndarray) -> np.ndarray:
+    """[channels, taps] to [groups of four channels, sixteens of taps, 4, 16], filled up with zeros."""
+    channels, taps = weights.shape
+    padded = np.pad(weights, ((0, -channels % 4), (0, -taps % 16)))
+    return np.ascontiguousarray(padded.reshape(-1, 4, padded.shape[1] // 16, 16).transpose(0, 2, 1, 3))
+
+
+def _fours(weights: np.ndarray) -> np.ndarray:
+    """[height, width, channels] to [groups of four channels, height, width, 4], filled up with zeros."""
+    height, width, channels = weights.shape
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, -channels % 4)))
+    return np.ascontiguousarray(padded.reshape(height, width, -1, 4).transpose(2, 0, 1, 3))
+
+
+def _four_planes(shape: ConvShape) -> int:
+    height = (shape.out_height - 1) * shape.stride_height + (shape.kernel_height - 1) * shape.dilation_height + 1
+    width = (shape.out_width - 1) * shape.stride_width + (shape.kernel_width - 1) * shape.dilation_width + 1
+    return 4 * height * width
+
+
+MVE = Layout(
+    macro="STAPES_NN_MVE",
+    conv=lambda weights: _sixteens(weights.reshape(weights.shape[0], -1)),
+    depthwise=_fours,
+    dense=_sixteens,
+    conv_scratch=lambda shape: -(-shape.taps // 16) * 16,
+    depthwise_scratch=_four_planes,
+    dense_scratch=lambda in_size, out_size: 0,
+    conv_tile=Tile(1, rereads=True),
+    depthwise_tile=None,
+    sources={
+        "stapes_nn_conv": "stapes_nn_conv_mve.c",
+        "stapes_nn_depthwise": "stapes_nn_depthwise_mve.c",
+        "stapes_nn_dense": "stapes_nn_dense_mve.c",
+    },
+)
+
 # `any` holds every packing under `#if` and lets the C compiler's macros choose.
 TARGETS: dict[str, tuple[Layout, ...]] = {
-    "any": (ROWS, DSP, HOST),
+    "any": (ROWS, DSP, MVE, HOST),
     "portable": (ROWS,),
     "host": (HOST,),
     "cortex-m": (DSP,),
+    "helium": (MVE,),
 }

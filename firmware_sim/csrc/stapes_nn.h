@@ -24,8 +24,8 @@
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
  *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
- *   depthwise DSP     channel by channel, each of which is gathered before it is written: the output may start exactly where the input
- *                     does when it has as many channels and no more pixels
+ *   depthwise         DSP, MVE: channel by channel or four by four, gathered before they are written: the output may start exactly
+ *                     where the input does when it has as many channels and no more pixels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
  *   dense, softmax, mean, move never overlap.
@@ -43,7 +43,9 @@
 #define STAPES_NN_MVE 2
 #define STAPES_NN_HOST 3
 #ifndef STAPES_NN_LAYOUT
-#if defined(__ARM_FEATURE_DSP)
+#if defined(__ARM_FEATURE_MVE)
+#define STAPES_NN_LAYOUT STAPES_NN_MVE
+#elif defined(__ARM_FEATURE_DSP)
 #define STAPES_NN_LAYOUT STAPES_NN_DSP
 #elif defined(__AVX2__) || defined(__aarch64__)
 #define STAPES_NN_LAYOUT STAPES_NN_HOST
@@ -55,6 +57,13 @@
 /* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
 #ifndef STAPES_NN_API
 #define STAPES_NN_API
+#endif
+
+/* What runs seldom or for few values: small rather than fast. */
+#if defined(__GNUC__)
+#define STAPES_NN_COLD __attribute__((cold, noinline))
+#else
+#define STAPES_NN_COLD
 #endif
 
 #ifdef __cplusplus
@@ -86,7 +95,9 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
  * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
- * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: a padded channel in 16 bits. */
+ *         MVE: [out_channels / 4][kernel_height][kernel_width][4], rounded up.
+ * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: a padded channel in 16 bits; MVE:
+ *         four padded channels. */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31. */
@@ -99,7 +110,7 @@ typedef struct {
     const int8_t *shift;
 } stapes_nn_dense_layer;
 
-/* scratch: ROWS none; DSP the input in 16 bits, filled up to fours. */
+/* scratch: DSP the input in 16 bits, filled up to fours; others none. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. `multiplier_b` < 0 subtracts. Rounds twice, three times. */

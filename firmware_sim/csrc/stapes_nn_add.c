@@ -2,34 +2,58 @@
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-static int8_t stapes_nn_add_one(const stapes_nn_add_layer *layer, int32_t a, int32_t b)
+/* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when right is 0. */
+typedef struct {
+    int32_t multiplier, away, half, right;
+} stapes_nn_add_scale;
+
+static stapes_nn_add_scale stapes_nn_add_scaling(int32_t multiplier, int32_t shift)
 {
-    const int32_t high_a = (a - layer->zero_a) * (1 << 20); /* |.| <= 255 * 2^20 < 2^28 */
-    const int32_t high_b = (b - layer->zero_b) * (1 << 20);
-    const int32_t scaled_a = stapes_nn_round_twice(high_a, layer->multiplier_a, layer->shift_a); /* multipliers <= 1/2: |.| < 2^27 */
-    int32_t scaled_b;
-    if (layer->multiplier_b < 0) {
-        scaled_b = -stapes_nn_round_twice(high_b, -layer->multiplier_b, layer->shift_b);
-    } else {
-        scaled_b = stapes_nn_round_twice(high_b, layer->multiplier_b, layer->shift_b);
+    stapes_nn_add_scale scale;
+    scale.multiplier = multiplier;
+    scale.right = shift < 0 ? -shift : 0;
+    scale.away = shift < 0 ? -1 : 0;
+    scale.half = shift < 0 ? (int32_t)1 << (-shift - 1) : 0;
+    return scale;
+}
+
+/* |x| < 2^30 */
+static inline int32_t stapes_nn_add_scaled(int32_t x, const stapes_nn_add_scale *scale)
+{
+    int32_t high = stapes_nn_multiply_high(x, scale->multiplier);
+    high += (high >> 31) & scale->away; /* halves below zero go down */
+    return (high + scale->half) >> scale->right;
+}
+
+static void stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    const stapes_nn_add_scale scale_a = stapes_nn_add_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
+    const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
+    const stapes_nn_add_scale scale_b = stapes_nn_add_scaling(sign * layer->multiplier_b, layer->shift_b);
+    const stapes_nn_add_scale scale_out = stapes_nn_add_scaling(layer->multiplier_out, layer->shift_out);
+    const int32_t twice = layer->shift_out > 0 ? 2 : 1; /* a factor below 1 that rounds to 2^30 * 2^(1 - 31) */
+    const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
+    const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const int8_t *const end = out + layer->shape[3];
+    while (out < end) {
+        const int32_t scaled_a = stapes_nn_add_scaled((*a - zero_a) * (1 << 20), &scale_a); /* |.| <= 255 * 2^19 < 2^27 */
+        const int32_t scaled_b = stapes_nn_add_scaled((*b - zero_b) * (1 << 20), &scale_b);
+        const int32_t sum = (scaled_a + sign * scaled_b) * twice; /* |.| < 2^29 */
+        *out++ = stapes_nn_clamp(stapes_nn_add_scaled(sum, &scale_out) + zero, low, high);
+        a += step_a;
+        b += step_b;
     }
-    return stapes_nn_clamp(stapes_nn_round_twice(scaled_a + scaled_b, layer->multiplier_out, layer->shift_out) + layer->out_zero,
-                           layer->out_min, layer->out_max);
 }
 
 STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    int32_t i, j, k, l;
+    int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {
         for (j = 0; j < layer->shape[1]; j++) {
             for (k = 0; k < layer->shape[2]; k++) {
-                const int8_t *pa = a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2];
-                const int8_t *pb = b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2];
-                for (l = 0; l < layer->shape[3]; l++) {
-                    *out++ = stapes_nn_add_one(layer, *pa, *pb);
-                    pa += layer->step_a[3];
-                    pb += layer->step_b[3];
-                }
+                stapes_nn_add_row(layer, a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2],
+                                  b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
+                out += layer->shape[3];
             }
         }
     }

@@ -25,9 +25,12 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
     const int32_t outer = xh * (int32_t)ml + (int32_t)((xl * ml) >> 16); /* [-2^30 + 2^14, 2^30 - 2^14] */
     const uint32_t middle = (uint32_t)outer + xl * (uint32_t)mh + (1u << 14) + (1u << 30); /* [2^15, 2^32 - 2^16): no wrap */
     return 2 * xh * mh + (int32_t)(middle >> 15) - (1 << 15);            /* 2 |xh mh| < 2^30 */
+#elif defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+    int32_t high; /* of a product of 64 bits, rounded */
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(2 * x), "r"(multiplier));
+    return high;
 #else
-    const int64_t doubled = (int64_t)(2 * x) * multiplier; /* |2 x| < 2^31, |doubled| < 2^62 */
-    return (int32_t)(doubled >> 32) + (int32_t)((uint32_t)doubled >> 31); /* (doubled + 2^31) >> 32 */
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31); /* |product| < 2^61 */
 #endif
 }
 

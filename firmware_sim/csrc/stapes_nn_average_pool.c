@@ -4,11 +4,16 @@
 #include "stapes_nn_window.h"
 
 /* The compiler refuses windows that lie wholly outside, so count >= 1; |sum| <= 128 * count < 2^31. */
-static int32_t stapes_nn_average(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
+static int8_t STAPES_NN_COLD stapes_nn_average_end(const stapes_nn_pool_layer *layer, int32_t sum, int32_t count)
 {
-    const int32_t count = (w->bottom - w->top) * (w->right - w->left);
-    int32_t sum = 0;
-    int32_t row, column;
+    const int32_t average = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+    return stapes_nn_clamp(average, layer->out_min, layer->out_max);
+}
+
+/* One channel, or four channels that lie beside each other. */
+static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w, int8_t *out)
+{
+    int32_t sum = 0, row, column;
     for (row = w->top; row < w->bottom; row++) {
         const int8_t *value = in + (row * layer->in_width + w->left) * layer->channels;
         for (column = w->left; column < w->right; column++) {
@@ -16,7 +21,27 @@ static int32_t stapes_nn_average(const stapes_nn_pool_layer *layer, const int8_t
             value += layer->channels;
         }
     }
-    return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+    *out = stapes_nn_average_end(layer, sum, (w->bottom - w->top) * (w->right - w->left));
+}
+
+static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w, int8_t *out)
+{
+    const int32_t count = (w->bottom - w->top) * (w->right - w->left);
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, row, column;
+    for (row = w->top; row < w->bottom; row++) {
+        const int8_t *value = in + (row * layer->in_width + w->left) * layer->channels;
+        for (column = w->left; column < w->right; column++) {
+            sum0 += value[0];
+            sum1 += value[1];
+            sum2 += value[2];
+            sum3 += value[3];
+            value += layer->channels;
+        }
+    }
+    out[0] = stapes_nn_average_end(layer, sum0, count);
+    out[1] = stapes_nn_average_end(layer, sum1, count);
+    out[2] = stapes_nn_average_end(layer, sum2, count);
+    out[3] = stapes_nn_average_end(layer, sum3, count);
 }
 
 STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out)
@@ -26,9 +51,13 @@ STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, con
         for (y = 0; y < layer->out_height; y++) {
             for (x = 0; x < layer->out_width; x++) {
                 const stapes_nn_window w = stapes_nn_window_at(layer, y, x);
-                for (channel = 0; channel < layer->channels; channel++) {
-                    *out++ = stapes_nn_clamp(stapes_nn_average(layer, in + channel, &w), layer->out_min, layer->out_max);
+                for (channel = 0; channel + 3 < layer->channels; channel += 4) {
+                    stapes_nn_average_four(layer, in + channel, &w, out + channel);
                 }
+                for (; channel < layer->channels; channel++) {
+                    stapes_nn_average_one(layer, in + channel, &w, out + channel);
+                }
+                out += layer->channels;
             }
         }
         in += layer->in_height * layer->in_width * layer->channels;

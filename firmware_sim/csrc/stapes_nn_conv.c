@@ -43,22 +43,14 @@ static void stapes_nn_conv_one_pixel(const stapes_nn_conv_layer *layer, const in
 
 #if !STAPES_NN_SMALL_CORE
 
-/* GCC for RISC-V would load all taps of a round first, and spill the sums for it. */
-#if defined(__riscv) && defined(__GNUC__)
-#define STAPES_NN_CONV_ORDER __asm__ volatile("" ::: "memory");
-#else
-#define STAPES_NN_CONV_ORDER
-#endif
-
-#define STAPES_NN_CONV_TAP(k)                      \
-    {                                              \
-        const int32_t a = patch[k], b = patch2[k]; \
-        const int32_t w = row[k], w2 = row2[k];    \
-        sum00 += a * w;                            \
-        sum01 += a * w2;                           \
-        sum10 += b * w;                            \
-        sum11 += b * w2;                           \
-        STAPES_NN_CONV_ORDER                       \
+#define STAPES_NN_CONV_TAP(k)                                      \
+    {                                                              \
+        const int32_t a = patch[k], b = patch2[k];                 \
+        const int32_t w = row[k], w2 = row2[k];                    \
+        sum00 += a * w;                                            \
+        sum01 += a * w2;                                           \
+        sum10 += b * w;                                            \
+        sum11 += b * w2;                                           \
     }
 
 /* Two pixels from patches that lie one after the other. */

@@ -12,9 +12,10 @@
 
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_dsp.h"
+#include "stapes_nn_taps.h"
 
-#define CONV_GROUP 4
-#define CONV_GROUP_CONSTANTS 16 /* words: four doubled biases, then multiplier, rounding and shift of each channel */
+#define STAPES_NN_CONV_GROUP 4
+#define STAPES_NN_CONV_GROUP_CONSTANTS 16 /* words: four doubled biases, then multiplier, rounding and shift of each channel */
 
 typedef struct {
     const int8_t *weights;
@@ -28,14 +29,14 @@ typedef struct {
 /* round(x * m / 2^31), then / 2^r with halves away from zero, plus the output's zero point, in five instructions: with h the first result,
  * (h + rz + (x < 0 ? -1 : 0)) >> r, rz = 2^(r - 1) + out_zero * 2^r. The sign of x serves for that of h: where they differ h is 0, and
  * (2^(r - 1) - 1) >> r is 0. |h| < 2^30, |rz| <= 2^21 + 2^29 as r <= 22. */
-#define CONV_FINISH(sum, free) \
+#define STAPES_NN_CONV_FINISH(sum, free) \
     "add " free ", r3, " sum ", asr #31\n\t" \
     "smmlar " sum ", " sum ", r2, " free "\n\t" \
     "asr " sum ", " sum ", lr\n\t" \
     "ssat " sum ", #8, " sum "\n\t"
 
 /* 16 products: a pair of taps, four channels, two pixels. */
-#define CONV_PAIR \
+#define STAPES_NN_CONV_PAIR \
     "ldmia r1!, {r2, r3}\n\t" \
     "ldr r12, [r0], #4\n\t" \
     "sxtb16 lr, r12\n\t" \
@@ -53,8 +54,8 @@ typedef struct {
     "smlad r11, r12, r3, r11\n\t"
 
 /* Some groups of four channels of one tile, which is left at the group after them. */
-static void conv_groups(stapes_nn_conv_tile *tile, int32_t groups) __attribute__((noinline));
-static void conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
+static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) __attribute__((noinline));
+static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 {
     const int8_t *weights = tile->weights;
     const int32_t *constants = tile->constants;
@@ -71,25 +72,25 @@ static void conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
                      "cmp r1, #0\n\t"
                      "ldr r1, %[patch]\n\t"
                      "bne 3f\n"
-                     "2:\n\t" CONV_PAIR CONV_PAIR
-                     "3:\n\t" CONV_PAIR CONV_PAIR
+                     "2:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
+                     "3:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
                      "ldr lr, %[patch_end]\n\t"
                      "cmp r1, lr\n\t"
                      "bne 2b\n\t"
                      "ldr r12, %[constants]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" CONV_FINISH("r4", "r1") CONV_FINISH("r8", "r1")
+                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r4", "r1") STAPES_NN_CONV_FINISH("r8", "r1")
                      "ldr r1, %[out]\n\t"
                      "strb r4, [r1]\n\t"
                      "ldr r4, %[out2]\n\t"
                      "strb r8, [r4]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" CONV_FINISH("r5", "r8")
-                     "strb r5, [r1, #1]\n\t" CONV_FINISH("r9", "r8")
+                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r5", "r8")
+                     "strb r5, [r1, #1]\n\t" STAPES_NN_CONV_FINISH("r9", "r8")
                      "strb r9, [r4, #1]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" CONV_FINISH("r6", "r8")
-                     "strb r6, [r1, #2]\n\t" CONV_FINISH("r10", "r8")
+                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r6", "r8")
+                     "strb r6, [r1, #2]\n\t" STAPES_NN_CONV_FINISH("r10", "r8")
                      "strb r10, [r4, #2]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" CONV_FINISH("r7", "r8")
-                     "strb r7, [r1, #3]\n\t" CONV_FINISH("r11", "r8")
+                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r7", "r8")
+                     "strb r7, [r1, #3]\n\t" STAPES_NN_CONV_FINISH("r11", "r8")
                      "strb r11, [r4, #3]\n\t"
                      "ldr r2, %[groups]\n\t"
                      "adds r1, r1, #4\n\t"
@@ -111,22 +112,22 @@ static void conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 }
 
 /* One tile of whole groups, then a last one of fewer channels by way of a buffer. */
-static void conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile tile)
+static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile tile)
 {
-    const int32_t groups = layer->out_channels / CONV_GROUP, rest = layer->out_channels % CONV_GROUP;
+    const int32_t groups = layer->out_channels / STAPES_NN_CONV_GROUP, rest = layer->out_channels % STAPES_NN_CONV_GROUP;
     if (groups > 0) {
-        conv_groups(&tile, groups);
+        stapes_nn_conv_groups(&tile, groups);
     }
     if (rest > 0) {
-        int8_t few[2 * CONV_GROUP];
+        int8_t few[2 * STAPES_NN_CONV_GROUP];
         int8_t *const out = tile.out, *const out2 = tile.out2;
         int32_t i;
         tile.out = few;
-        tile.out2 = few + CONV_GROUP;
-        conv_groups(&tile, 1);
+        tile.out2 = few + STAPES_NN_CONV_GROUP;
+        stapes_nn_conv_groups(&tile, 1);
         for (i = 0; i < rest; i++) {
             out[i] = few[i];
-            out2[i] = few[CONV_GROUP + i];
+            out2[i] = few[STAPES_NN_CONV_GROUP + i];
         }
     }
 }
@@ -134,12 +135,12 @@ static void conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile til
 #endif
 
 /* The same in C: what the assembly stands for, and for layers whose shifts it does not take. */
-static void conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile)
+static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile)
 {
     const int32_t words = (int32_t)(tile->patch_end - tile->patch); /* a pair of taps is two words here, eight bytes of weights */
     int32_t channel, word, pixel, half;
     for (channel = 0; channel < layer->out_channels; channel++) {
-        const int8_t *const weights = tile->weights + channel / CONV_GROUP * 4 * words + (channel & 1) + 2 * (channel & 2);
+        const int8_t *const weights = tile->weights + channel / STAPES_NN_CONV_GROUP * 4 * words + (channel & 1) + 2 * (channel & 2);
         for (pixel = 0; pixel < 2; pixel++) {
             int32_t sum = 2 * layer->bias[channel];
             int32_t scaled;
@@ -154,20 +155,20 @@ static void conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_t
     }
 }
 
-/* Spread the channels' constants as conv_groups reads them. Returns 0 when a shift is outside of what it takes. */
-static int conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
+/* Spread the channels' constants as stapes_nn_conv_groups reads them. Returns 0 when a shift is outside of what it takes. */
+static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
     const int32_t twice_zero = 2 * layer->out_zero + 1;
     int32_t channel;
     for (channel = 0; channel < layer->out_channels; channel++) {
         const int32_t right = -layer->shift[channel];
-        int32_t *const group = constants + channel / CONV_GROUP * CONV_GROUP_CONSTANTS;
-        int32_t *const own = group + CONV_GROUP + channel % CONV_GROUP * 3;
+        int32_t *const group = constants + channel / STAPES_NN_CONV_GROUP * STAPES_NN_CONV_GROUP_CONSTANTS;
+        int32_t *const own = group + STAPES_NN_CONV_GROUP + channel % STAPES_NN_CONV_GROUP * 3;
         if (right < 1 || right > 22) {
             return 0;
         }
-        group[channel % CONV_GROUP] = 2 * layer->bias[channel]; /* |bias| < 2^30 */
+        group[channel % STAPES_NN_CONV_GROUP] = 2 * layer->bias[channel]; /* |bias| < 2^30 */
         own[0] = layer->multiplier[channel];
         own[1] = twice_zero * ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
         own[2] = right;
@@ -179,61 +180,8 @@ static int conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 #endif
 }
 
-static void conv_fill(int8_t *to, int32_t value, int32_t count)
-{
-    while (count-- > 0) {
-        *to++ = (int8_t)value;
-    }
-}
-
-static void conv_copy(int8_t *to, const int8_t *from, int32_t count)
-{
-    for (; count >= 4; count -= 4) {
-        memcpy(to, from, 4);
-        to += 4;
-        from += 4;
-    }
-    while (count-- > 0) {
-        *to++ = *from++;
-    }
-}
-
-/* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps outside of the input
- * read as its zero point. */
-static const int8_t *conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
-{
-    const int32_t channels = layer->in_channels;
-    const int32_t top = y * layer->stride_height - layer->pad_top;
-    const int32_t left = x * layer->stride_width - layer->pad_left;
-    const int32_t width = layer->dilation_width == 1 ? layer->kernel_width : 1; /* taps that lie beside each other */
-    int8_t *to = patch;
-    int32_t ky, kx;
-    if (layer->kernel_height == 1 && width == layer->kernel_width && top >= 0 && top < layer->in_height && left >= 0 &&
-        left + width <= layer->in_width) {
-        return in + (top * layer->in_width + left) * channels;
-    }
-    for (ky = 0; ky < layer->kernel_height; ky++) {
-        const int32_t row = top + ky * layer->dilation_height;
-        const int outside = row < 0 || row >= layer->in_height;
-        for (kx = 0; kx < layer->kernel_width; kx += width) {
-            const int32_t column = left + kx * layer->dilation_width;
-            const int32_t first = column < 0 ? -column : 0; /* of the taps, those from first to last lie inside */
-            const int32_t last = layer->in_width - column < width ? layer->in_width - column : width;
-            if (outside || first >= last) {
-                conv_fill(to, layer->in_zero, width * channels);
-            } else {
-                conv_fill(to, layer->in_zero, first * channels);
-                conv_copy(to + first * channels, in + (row * layer->in_width + column + first) * channels, (last - first) * channels);
-                conv_fill(to + last * channels, layer->in_zero, (width - last) * channels);
-            }
-            to += width * channels;
-        }
-    }
-    return patch;
-}
-
 /* Widen and interleave the taps of two pixels. */
-static void conv_widen(const int8_t *a, const int8_t *b, int32_t taps, uint32_t *patch)
+static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, int32_t taps, uint32_t *patch)
 {
     for (; taps > 0; taps -= 4) {
         const uint32_t bytes_a = taps >= 4 ? stapes_nn_four(a) : stapes_nn_few(a, taps);
@@ -248,16 +196,16 @@ static void conv_widen(const int8_t *a, const int8_t *b, int32_t taps, uint32_t 
     }
 }
 
-/* scratch: CONV_GROUP_CONSTANTS words per group, 16 bytes per four taps, two patches of bytes. */
+/* scratch: STAPES_NN_CONV_GROUP_CONSTANTS words per group, 16 bytes per four taps, two patches of bytes. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
-    const int32_t groups = (layer->out_channels + CONV_GROUP - 1) / CONV_GROUP;
+    const int32_t groups = (layer->out_channels + STAPES_NN_CONV_GROUP - 1) / STAPES_NN_CONV_GROUP;
     int32_t *const constants = (int32_t *)(void *)scratch;
-    uint32_t *const patch = (uint32_t *)(void *)(constants + groups * CONV_GROUP_CONSTANTS);
+    uint32_t *const patch = (uint32_t *)(void *)(constants + groups * STAPES_NN_CONV_GROUP_CONSTANTS);
     uint32_t *const patch_end = patch + (taps + 3) / 4 * 4;
     int8_t *const gathered = (int8_t *)(void *)patch_end;
-    const int fast = conv_constants(layer, constants);
+    const int fast = stapes_nn_conv_constants(layer, constants);
     int32_t batch, pixel = 0, y, x;
     (void)fast;
     for (batch = 0; batch < layer->batches; batch++) {
@@ -265,7 +213,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             stapes_nn_conv_tile tile = {(const int8_t *)layer->weights, constants, patch, patch_end, out, out};
             const int8_t *a = NULL, *b = NULL;
             for (pixel = 0; pixel < 2 && y < layer->out_height; pixel++) {
-                const int8_t *const found = conv_taps(layer, in, y, x, gathered + pixel * taps);
+                const int8_t *const found = stapes_nn_taps(layer, in, y, x, gathered + pixel * taps);
                 a = pixel ? a : found;
                 b = found;
                 if (++x == layer->out_width) {
@@ -273,16 +221,16 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
                     y++;
                 }
             }
-            conv_widen(a, b, taps, patch);
+            stapes_nn_conv_widen(a, b, taps, patch);
             tile.out2 = out + (pixel - 1) * layer->out_channels;
 #if STAPES_NN_ASM
             if (fast) {
-                conv_fast(layer, tile);
+                stapes_nn_conv_fast(layer, tile);
                 stapes_nn_limit(out, pixel * layer->out_channels, layer->out_min, layer->out_max);
             } else
 #endif
             {
-                conv_plain(layer, &tile);
+                stapes_nn_conv_plain(layer, &tile);
             }
             out += pixel * layer->out_channels;
         }

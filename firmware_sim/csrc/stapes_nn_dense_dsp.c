@@ -144,7 +144,7 @@ static int stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32
 #endif
 
 /* The same in C: what the assembly stands for, and for layers whose shifts it does not take. |sum| < 2^31: proved. */
-static void stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
+static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
 {
     const int32_t words = (int32_t)(pairs_end - pairs);
     int32_t channel, word, half;

@@ -18,7 +18,7 @@ typedef struct {
     int32_t height, width;
 } stapes_nn_dsp_plane;
 
-static stapes_nn_dsp_plane depthwise_plane(const stapes_nn_conv_layer *layer, int8_t *scratch)
+static stapes_nn_dsp_plane stapes_nn_depthwise_plane(const stapes_nn_conv_layer *layer, int8_t *scratch)
 {
     const int32_t tall = layer->kernel_height < 3 ? 3 : layer->kernel_height;
     const int32_t wide = layer->kernel_width < 3 ? 3 : layer->kernel_width;
@@ -34,7 +34,7 @@ static stapes_nn_dsp_plane depthwise_plane(const stapes_nn_conv_layer *layer, in
 }
 
 /* Copy one channel of the input to where it lies in the plane. */
-static void depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, const int8_t *in)
+static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, const int8_t *in)
 {
     const int32_t channels = layer->in_channels;
     const int32_t rows = plane->height - layer->pad_top < layer->in_height ? plane->height - layer->pad_top : layer->in_height;
@@ -53,7 +53,7 @@ static void depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_
     }
 }
 
-static void depthwise_plain(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, int32_t channel, int8_t *out)
+static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, int32_t channel, int8_t *out)
 {
     const int8_t *const weights = (const int8_t *)layer->weights + channel * layer->kernel_height * layer->kernel_width;
     int32_t y, x, ky, kx;
@@ -85,22 +85,25 @@ typedef struct {
 } stapes_nn_dsp_taps;
 
 /* Fill up a channel's kernel to 3 x 3. Returns 0 where the assembly does not serve. */
-static int depthwise_taps(const stapes_nn_conv_layer *layer, int32_t channel, stapes_nn_dsp_taps *taps)
+static int stapes_nn_depthwise_taps(const stapes_nn_conv_layer *layer, int32_t channel, stapes_nn_dsp_taps *taps)
 {
     const int8_t *weights = (const int8_t *)layer->weights + channel * layer->kernel_height * layer->kernel_width;
     const int32_t right = -layer->shift[channel];
-    int32_t y, x;
-    if (layer->kernel_height > 3 || layer->kernel_width > 3 || layer->stride_width != 1 || layer->dilation_width != 1 ||
+    const int32_t tall = layer->kernel_height, wide = layer->kernel_width;
+    int32_t y;
+    if (tall > 3 || wide > 3 || layer->stride_width != 1 || layer->dilation_width != 1 ||
         layer->dilation_height != 1 || layer->out_width < 4 || right < 1 || right > 22) {
         return 0;
     }
     for (y = 0; y < 3; y++) {
-        int32_t row[3] = {0, 0, 0};
-        for (x = 0; x < layer->kernel_width && y < layer->kernel_height; x++) {
-            row[x] = 2 * *weights++;
+        int32_t first = 0, second = 0, third = 0;
+        if (y < tall) {
+            first = 2 * *weights++;
+            second = wide > 1 ? 2 * *weights++ : 0;
+            third = wide > 2 ? 2 * *weights++ : 0;
         }
-        taps->taps[y][0] = (row[0] & 0xFFFF) + row[1] * 65536; /* |.| <= 256 * 2^16 + 2^16 */
-        taps->taps[y][1] = (row[1] & 0xFFFF) + row[2] * 65536;
+        taps->taps[y][0] = (first & 0xFFFF) + second * 65536; /* |.| <= 256 * 2^16 + 2^16 */
+        taps->taps[y][1] = (second & 0xFFFF) + third * 65536;
     }
     taps->bias = 2 * layer->bias[channel];
     taps->multiplier = layer->multiplier[channel];
@@ -110,7 +113,7 @@ static int depthwise_taps(const stapes_nn_conv_layer *layer, int32_t channel, st
 }
 
 /* Fifteen products: three taps of a row for five pixels. */
-#define DEPTHWISE_ROW \
+#define STAPES_NN_DEPTHWISE_ROW \
     "ldmia r0, {r9-r12}\n\t" \
     "ldmia r1!, {r2, r3}\n\t" \
     "add r0, r0, lr\n\t" \
@@ -125,8 +128,8 @@ static int depthwise_taps(const stapes_nn_conv_layer *layer, int32_t channel, st
     "smlad r7, r11, r3, r7\n\t" \
     "smlabt r8, r12, r3, r8\n\t"
 
-/* As CONV_FINISH in stapes_nn_conv_dsp.c. */
-#define DEPTHWISE_FINISH(sum) \
+/* As STAPES_NN_CONV_FINISH in stapes_nn_conv_dsp.c. */
+#define STAPES_NN_DEPTHWISE_FINISH(sum) \
     "add r10, r3, " sum ", asr #31\n\t" \
     "smmlar " sum ", " sum ", r2, r10\n\t" \
     "asr " sum ", " sum ", r9\n\t" \
@@ -134,9 +137,9 @@ static int depthwise_taps(const stapes_nn_conv_layer *layer, int32_t channel, st
 
 /* Five columns of every row, from an even one on. The last column's value goes to `last` bytes behind the first's, before the fourth's is
  * stored: 4 * channels, or 3 * channels where it is not wanted. */
-static void depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
+static void stapes_nn_depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
                               int8_t *out, int32_t last) __attribute__((noinline));
-static void depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
+static void stapes_nn_depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
                               int8_t *out, int32_t last)
 {
     const int32_t pitch = 2 * width, back = (3 - layer->stride_height) * 2 * width; /* bytes */
@@ -150,9 +153,9 @@ static void depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn
                      "mov r5, r4\n\t"
                      "mov r6, r4\n\t"
                      "mov r7, r4\n\t"
-                     "mov r8, r4\n\t" DEPTHWISE_ROW DEPTHWISE_ROW DEPTHWISE_ROW
-                     "ldmia r1, {r2, r3, r9}\n\t" DEPTHWISE_FINISH("r4") DEPTHWISE_FINISH("r5") DEPTHWISE_FINISH("r6")
-                         DEPTHWISE_FINISH("r7") DEPTHWISE_FINISH("r8")
+                     "mov r8, r4\n\t" STAPES_NN_DEPTHWISE_ROW STAPES_NN_DEPTHWISE_ROW STAPES_NN_DEPTHWISE_ROW
+                     "ldmia r1, {r2, r3, r9}\n\t" STAPES_NN_DEPTHWISE_FINISH("r4") STAPES_NN_DEPTHWISE_FINISH("r5") STAPES_NN_DEPTHWISE_FINISH("r6")
+                         STAPES_NN_DEPTHWISE_FINISH("r7") STAPES_NN_DEPTHWISE_FINISH("r8")
                      "ldr r12, %[out]\n\t"
                      "ldr r11, %[channels]\n\t"
                      "ldr r10, %[last]\n\t"
@@ -178,13 +181,13 @@ static void depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn
 }
 
 /* Blocks of five columns, beginning at even ones; they may overlap, and the last one may hold four. */
-static void depthwise_fast(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const stapes_nn_dsp_plane *plane, int8_t *out)
+static void stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const stapes_nn_dsp_plane *plane, int8_t *out)
 {
     const int32_t width = layer->out_width, channels = layer->out_channels;
     const int32_t final = width & 1 ? width - 5 : width - 4;
     int32_t x = 0;
     for (;;) {
-        depthwise_columns(layer, taps, plane->values + x, plane->width, out + x * channels, (x + 5 > width ? 3 : 4) * channels);
+        stapes_nn_depthwise_columns(layer, taps, plane->values + x, plane->width, out + x * channels, (x + 5 > width ? 3 : 4) * channels);
         if (x == final) {
             return;
         }
@@ -194,29 +197,29 @@ static void depthwise_fast(const stapes_nn_conv_layer *layer, const stapes_nn_ds
 
 #endif
 
-static void depthwise_channel(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, int32_t channel, int8_t *out)
+static void stapes_nn_depthwise_channel(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, int32_t channel, int8_t *out)
 {
 #if STAPES_NN_ASM
     stapes_nn_dsp_taps taps;
-    if (depthwise_taps(layer, channel, &taps)) {
-        depthwise_fast(layer, &taps, plane, out + channel);
+    if (stapes_nn_depthwise_taps(layer, channel, &taps)) {
+        stapes_nn_depthwise_fast(layer, &taps, plane, out + channel);
         return;
     }
 #endif
-    depthwise_plain(layer, plane, channel, out);
+    stapes_nn_depthwise_plain(layer, plane, channel, out);
 }
 
 /* scratch: the plane. */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    const stapes_nn_dsp_plane plane = depthwise_plane(layer, scratch);
+    const stapes_nn_dsp_plane plane = stapes_nn_depthwise_plane(layer, scratch);
     const int32_t copies = layer->out_channels / layer->in_channels;
     int32_t batch, channel, copy;
     for (batch = 0; batch < layer->batches; batch++) {
         for (channel = 0; channel < layer->in_channels; channel++) {
-            depthwise_gather(layer, &plane, in + channel);
+            stapes_nn_depthwise_gather(layer, &plane, in + channel);
             for (copy = 0; copy < copies; copy++) {
-                depthwise_channel(layer, &plane, channel * copies + copy, out);
+                stapes_nn_depthwise_channel(layer, &plane, channel * copies + copy, out);
             }
         }
         in += layer->in_height * layer->in_width * layer->in_channels;

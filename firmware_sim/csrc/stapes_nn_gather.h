@@ -6,10 +6,9 @@
 
 #include "stapes_nn.h"
 
-/* memcpy, without a call where the processor takes words from any address: few bytes are copied, often. */
+/* memcpy of a few bytes without a call: a word at a time, then the rest. */
 static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 {
-#if defined(__x86_64__) || defined(__aarch64__) || defined(__ARM_FEATURE_UNALIGNED)
     for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
         memcpy(to, from, sizeof(size_t));
         to += sizeof(size_t);
@@ -28,9 +27,6 @@ static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
     if (count & 1) {
         *to = *from;
     }
-#else
-    memcpy(to, from, (size_t)count);
-#endif
 }
 
 /* Copy the taps of output pixel (y, x) to kernel_height * kernel_width * in_channels bytes; taps outside of the input read as its

@@ -79,7 +79,8 @@ def test_header_is_good_cpp(tmp_path: Path) -> None:
 def test_only_three_headers_of_the_c_library_are_included(tmp_path: Path, single: bool) -> None:
     compile_model(every_operator(), tmp_path, "every", single_file=single)
     texts = [path.read_text() for path in tmp_path.glob("*.[ch]")]
-    assert set(re.findall(r"#include <(.*)>", "".join(texts))) <= {"stdint.h", "stddef.h", "string.h"}
+    found = set(re.findall(r"#include <(.*)>", "".join(texts))) - {"arm_mve.h"}  # the compiler's, where there is Helium
+    assert found <= {"stdint.h", "stddef.h", "string.h"}
     assert single == (len(texts) == 2)
 
 

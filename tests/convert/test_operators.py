@@ -23,12 +23,13 @@ LAYOUTS = pytest.mark.parametrize(
     [
         "portable",
         "cortex-m",
+        "helium",
         "host",
         *(
             pytest.param(layout, marks=pytest.mark.slow)
             for layout in ("host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
         ),
-        pytest.param("cortex-m4", marks=pytest.mark.slow),
+        *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m4", "cortex-m55")),
     ],
 )
 SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])

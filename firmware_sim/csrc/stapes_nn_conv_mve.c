@@ -1,0 +1,161 @@
+/* stapes_nn_conv_mve.c -- CONV_2D with Helium: four channels of one pixel at a time. Apache-2.0.
+ *
+ * The taps of a pixel are read where they lie, or gathered. Weights lie in the order of use: for every group of four channels and every
+ * sixteen taps those of the four channels one after the other; taps and channels are filled up with zeros. */
+#include "stapes_nn.h"
+
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+
+#include <string.h>
+
+#include "stapes_nn_arithmetic.h"
+#include "stapes_nn_mve.h"
+#include "stapes_nn_taps.h"
+
+#if defined(__ARM_FEATURE_MVE)
+
+/* Four sums over sixteen taps. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
+#define STAPES_NN_CONV_SIXTEEN(x)                           \
+    {                                                       \
+        sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));   \
+        sum1 = vmladavaq_s8(sum1, x, vldrbq_s8(weights + 16)); \
+        sum2 = vmladavaq_s8(sum2, x, vldrbq_s8(weights + 32)); \
+        sum3 = vmladavaq_s8(sum3, x, vldrbq_s8(weights + 48)); \
+        weights += 64;                                      \
+    }
+
+/* One group of four channels. */
+static inline void stapes_nn_conv_end(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums, int8_t *out)
+{
+    if (channel + 4 <= layer->out_channels) {
+        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(layer->bias + channel)), vldrwq_s32(layer->multiplier + channel),
+                                  vldrbq_s32(layer->shift + channel), layer->out_zero, out + channel, 4);
+    } else {
+        stapes_nn_mve_channels few;
+        stapes_nn_mve_load(&few, layer, channel);
+        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(few.bias)), vldrwq_s32(few.multiplier), vldrwq_s32(few.shift),
+                                  layer->out_zero, out + channel, few.count);
+    }
+}
+
+/* `vectors` sixteens of taps. */
+static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
+{
+    const int8_t *weights = (const int8_t *)layer->weights;
+    int32_t channel, i;
+    for (channel = 0; channel < layer->out_channels; channel += 4) {
+        int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+        const int8_t *from = patch;
+        for (i = vectors; i > 0; i--) {
+            const int8x16_t x = vldrbq_s8(from);
+            STAPES_NN_CONV_SIXTEEN(x)
+            from += 16;
+        }
+        stapes_nn_conv_end(layer, channel, stapes_nn_mve_four(sum0, sum1, sum2, sum3), out);
+    }
+    stapes_nn_mve_limit(out, layer->out_channels, layer->out_min, layer->out_max);
+}
+
+#define STAPES_NN_CONV_FOUR(multiply, x) \
+    "vldrb.8 q4, [%[weights]], #16\n\t" \
+    "vldrb.8 q5, [%[weights]], #16\n\t" \
+    "vldrb.8 q6, [%[weights]], #16\n\t" \
+    "vldrb.8 q7, [%[weights]], #16\n\t" \
+    multiply " r8, " x ", q4\n\t" \
+    multiply " r10, " x ", q5\n\t" \
+    multiply " r12, " x ", q6\n\t" \
+    multiply " r6, " x ", q7\n\t"
+
+/* Whole groups of one pixel with up to four sixteens of taps, which stay in registers; the end is stapes_nn_mve_round_twice. In assembly
+ * since GCC 12 spills vectors and computes the address of each load. */
+static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
+{
+    const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift;
+    const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
+    const int32_t groups = layer->out_channels / 4, zero = layer->out_zero;
+    const int8x16_t x0 = vldrbq_s8(patch);
+    const int8x16_t x1 = vectors > 1 ? vldrbq_s8(patch + 16) : x0;
+    const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 32) : x0;
+    const int8x16_t x3 = vectors > 3 ? vldrbq_s8(patch + 48) : x0;
+    __asm__ volatile("dls lr, %[groups]\n"
+                     "1:\n\t"
+                     "cmp %[vectors], #2\n\t" STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]")
+                     "blo 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x1]")
+                     "beq 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x2]")
+                     "cmp %[vectors], #4\n\t"
+                     "bne 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x3]")
+                     "2:\n\t"
+                     "vmov q4[2], q4[0], r8, r12\n\t"
+                     "vmov q4[3], q4[1], r10, r6\n\t"
+                     "vldrw.u32 q5, [%[bias]], #16\n\t"
+                     "vldrw.u32 q6, [%[multiplier]], #16\n\t"
+                     "vldrb.s32 q7, [%[shift]], #4\n\t"
+                     "vadd.i32 q4, q4, q5\n\t"
+                     "vqrdmulh.s32 q4, q4, q6\n\t"
+                     "vand q5, q4, q7\n\t"
+                     "vshr.s32 q5, q5, #31\n\t"
+                     "vadd.i32 q4, q4, q5\n\t"
+                     "vrshl.s32 q4, q4, q7\n\t"
+                     "vadd.i32 q4, q4, %[zero]\n\t"
+                     "vqmovnb.s32 q4, q4\n\t"
+                     "vqmovnb.s16 q4, q4\n\t"
+                     "vstrb.32 q4, [%[out]], #4\n\t"
+                     "le lr, 1b"
+                     : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift), [out] "+l"(out)
+                     : [vectors] "r"(vectors), [groups] "r"(groups), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
+                     : "r6", "r8", "r10", "r12", "lr", "q4", "q5", "q6", "q7", "cc", "memory");
+    stapes_nn_mve_limit(out - 4 * groups, 4 * groups, layer->out_min, layer->out_max);
+}
+
+#else
+
+static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
+{
+    int32_t channel, k;
+    for (channel = 0; channel < layer->out_channels; channel++) {
+        const int8_t *const weights = (const int8_t *)layer->weights + channel / 4 * vectors * 64 + channel % 4 * 16;
+        int32_t sum = layer->bias[channel];
+        for (k = 0; k < 16 * vectors; k++) {
+            sum += patch[k] * weights[k / 16 * 64 + k % 16];
+        }
+        sum = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
+        out[channel] = stapes_nn_clamp(sum + layer->out_zero, layer->out_min, layer->out_max);
+    }
+}
+
+#endif
+
+/* scratch: a patch, filled up to sixteens. */
+STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+{
+    const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
+    const int32_t vectors = (taps + 15) / 16;
+    int32_t batch, y, x;
+#if defined(__ARM_FEATURE_MVE)
+    const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_usual(layer);
+#endif
+    memset(scratch + taps, 0, (size_t)(16 * vectors - taps)); /* which zeros multiply */
+    for (batch = 0; batch < layer->batches; batch++) {
+        for (y = 0; y < layer->out_height; y++) {
+            for (x = 0; x < layer->out_width; x++) {
+                const int8_t *patch = stapes_nn_taps(layer, in, y, x, scratch);
+                if (patch != scratch && taps % 16 != 0) {
+                    (void)stapes_nn_taps_copy(scratch, patch, taps, 0);
+                    patch = scratch;
+                }
+#if defined(__ARM_FEATURE_MVE)
+                if (fast) {
+                    stapes_nn_conv_pixel_64(layer, patch, vectors, out);
+                } else
+#endif
+                {
+                    stapes_nn_conv_pixel(layer, patch, vectors, out);
+                }
+                out += layer->out_channels;
+            }
+        }
+        in += layer->in_height * layer->in_width * layer->in_channels;
+    }
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* stapes_nn_taps.h -- the taps of one output pixel in a row, for small cores without a fast memcpy. Apache-2.0. */
+#ifndef STAPES_NN_TAPS_H
+#define STAPES_NN_TAPS_H
+
+#include "stapes_nn.h"
+
+#if STAPES_NN_LAYOUT == STAPES_NN_DSP || STAPES_NN_LAYOUT == STAPES_NN_MVE
+
+#include <string.h>
+
+/* Copy `count` bytes; where `from` is NULL `fill` instead. Returns where they end. */
+static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count, int32_t fill)
+{
+    int8_t *const end = to + count;
+    if (from == NULL) {
+        while (to < end) {
+            *to++ = (int8_t)fill;
+        }
+        return to;
+    }
+    for (; end - to >= 4; to += 4, from += 4) {
+        memcpy(to, from, 4);
+    }
+    while (to < end) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
+/* Gather dilated taps, of a pixel whose first one is at (top, left). */
+static inline void stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *to)
+{
+    const int32_t channels = layer->in_channels;
+    int32_t ky, kx;
+    for (ky = 0; ky < layer->kernel_height; ky++) {
+        const int32_t row = top + ky * layer->dilation_height;
+        for (kx = 0; kx < layer->kernel_width; kx++) {
+            const int32_t column = left + kx * layer->dilation_width;
+            const int outside = row < 0 || row >= layer->in_height || column < 0 || column >= layer->in_width;
+            to = stapes_nn_taps_copy(to, outside ? NULL : in + (row * layer->in_width + column) * channels, channels, layer->in_zero);
+        }
+    }
+}
+
+/* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps outside of the input
+ * read as its zero point. */
+static inline const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
+{
+    const int32_t channels = layer->in_channels, width = layer->kernel_width;
+    const int32_t top = y * layer->stride_height - layer->pad_top, bottom = top + layer->kernel_height;
+    const int32_t left = x * layer->stride_width - layer->pad_left;
+    const int32_t first = left < 0 ? (-left < width ? -left : width) : 0; /* of a row's taps, first .. last - 1 lie inside */
+    const int32_t last = layer->in_width - left < width ? layer->in_width - left : width;
+    const int32_t before = first * channels, run = (last - first) * channels, after = (width - last) * channels; /* bytes */
+    const int8_t *const from = in + (left + first) * channels;
+    int8_t *to = patch;
+    int32_t row;
+    if (layer->dilation_width != 1 || layer->dilation_height != 1 || last <= first) {
+        stapes_nn_taps_dilated(layer, in, top, left, patch);
+        return patch;
+    }
+    if (layer->kernel_height == 1 && last - first == width && top >= 0 && top < layer->in_height) {
+        return from + top * layer->in_width * channels;
+    }
+    for (row = top; row < bottom; row++) {
+        const int outside = row < 0 || row >= layer->in_height;
+        if (before > 0) {
+            to = stapes_nn_taps_copy(to, NULL, before, layer->in_zero);
+        }
+        to = stapes_nn_taps_copy(to, outside ? NULL : from + row * layer->in_width * channels, run, layer->in_zero);
+        if (after > 0) {
+            to = stapes_nn_taps_copy(to, NULL, after, layer->in_zero);
+        }
+    }
+    return patch;
+}
+
+#endif
+
+#endif
