@@ -44,7 +44,6 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
 {
     uint32_t size = self->setup->ring_samples;
     uint32_t written = self->written;
-    uint32_t room = size - (written - LOAD_ACQUIRE(self->read)); /* 0..size, also where the indices have wrapped */
     uint32_t place = written & (size - 1);
 
     if (n == 0) {
@@ -58,6 +57,9 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
         self->in_gap = 0;
         self->lost = self->losing;
     }
+    /* 0..size, also where the indices have wrapped. Behind a gap the ring is empty, so a sample is stored: the gap before
+     * is passed before another one can open. */
+    uint32_t room = size - (written - LOAD_ACQUIRE(self->read));
     uint32_t stored = n < room ? n : room;
     uint32_t before_wrap = stored < size - place ? stored : size - place;
     memcpy(self->memory.ring + place, samples, before_wrap * sizeof *samples);
