@@ -85,10 +85,6 @@ class Table:
         starts = range(at, at + 4 * count, 4)
         return [Table(self.data, start + int(_unpack(self.data, "I", start, "an offset"))) for start in starts]
 
-    def has(self, number: int) -> bool:
-        """Whether the field is there."""
-        return bool(self._field(number))
-
 
 def root(data: bytes, identifier: bytes) -> Table:
     """Return the root table of a flatbuffer that carries this file identifier."""
