@@ -1,0 +1,93 @@
+"""The README's table of measured numbers, made from results/*.csv: `make readme`.
+
+Every row names the command that measures it; where a benchmark has not been run its rows are left out.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results"
+BEGIN, END = "<!-- table -->", "<!-- /table -->"
+
+Row = tuple[str, str]  # what, measured
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _frontend() -> Iterator[Row]:
+    value = {(row["subject"], row["figure"]): float(row["value"]) for row in _read("frontend")}
+    yield (
+        "frontend on Cortex-M4, instructions per frame (512-point, 40 bands)",
+        f"{value['cortex-m4', 'instructions/frame, 25/10 ms']:,.0f} at 25/10 ms, "
+        f"{value['cortex-m4', 'instructions/frame, 32/16 ms']:,.0f} at 32/16 ms",
+    )
+    hum = "100 Hz hum -6 + white noise -70"
+    yield (
+        "frontend error, quiet bands beside a loud hum (p95 / max, against float64)",
+        f"{value[hum, 'p95']:.3f} / {value[hum, 'max']:.2f} dB",
+    )
+    fastest = max((key for key in value if key[1] == "x librosa"), key=lambda key: value[key])
+    yield (
+        f"frontend for training, one core ({fastest[0].removeprefix('stapes, ')})",
+        f"{value[fastest]:.1f} x librosa, {value[fastest[0], 'x pymicro-features']:.1f} x pymicro-features",
+    )
+
+
+def _compiler() -> Iterator[Row]:
+    steps = {(row["model"], row["board"]): row for row in _read("compiler") if row["layer"] == "step"}
+    for model, name in (
+        ("ds_cnn", "DS-CNN, MLPerf Tiny keyword shape, 2.66 M MAC"),
+        ("cnn_gru_step", "one step of a CNN + GRU, 51 k MAC"),
+        ("dense_stack", "dense 128-64-32-8"),
+    ):
+        m4, m55 = (steps[model, board] for board in ("cortex-m4", "cortex-m55"))
+        yield (
+            f"{name}: instructions on Cortex-M4 / M55",
+            f"{int(m4['instructions']):,} / {int(m55['instructions']):,}; "
+            f"{int(m4['code_bytes']) / 1024:.1f} KB code, {int(m4['activation_bytes']) / 1024:.1f} KB activations",
+        )
+
+
+def _firmware() -> Iterator[Row]:
+    m4 = next(row for row in _read("firmware") if row["board"] == "cortex-m4")
+    yield (
+        "the demo's whole detector on Cortex-M4, per second of audio",
+        f"{int(m4['instructions_per_second']) / 1e6:.2f} M instructions",
+    )
+    yield (
+        "its flash with weights / RAM with audio ring and stack",
+        f"{int(m4['flash_bytes']) / 1024:.1f} KB / {(int(m4['ram_bytes']) + int(m4['stack_bytes'])) / 1024:.1f} KB",
+    )
+
+
+SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+    "frontend": ("make bench-frontend", _frontend),
+    "compiler": ("make bench-compiler", _compiler),
+    "firmware": ("make bench-firmware", _firmware),
+}
+
+
+def table() -> str:
+    """Return the table in Markdown, from the results that are there."""
+    lines = ["| what | measured | command |", "|---|---|---|"]
+    for name, (command, rows) in SECTIONS.items():
+        if (RESULTS / f"{name}.csv").is_file():
+            lines += [f"| {what} | {measured} | `{command}` |" for what, measured in rows()]
+    return "\n".join(lines)
+
+
+def with_table(text: str) -> str:
+    """Return the README's text with the table between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
