@@ -42,10 +42,13 @@ bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM
 	$(BIN)/python -m stapes.benchmarks.compiler
 	$(BIN)/python -m stapes.benchmarks.compiler_laptop
 
+readme: setup-dev ## the README's table from the results of the benchmarks
+	$(BIN)/python -m stapes.benchmarks.readme_table
+
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	scripts/lock --upgrade
 
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: bench-frontend help setup setup-dev demo bench-accuracy lint format test test-all soak bench-compiler bench-firmware lock clean
+.PHONY: readme bench-frontend help setup setup-dev demo bench-accuracy lint format test test-all soak bench-compiler bench-firmware lock clean
