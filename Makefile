@@ -35,6 +35,9 @@ test-all: lint ## lint, types and every test (under 40 minutes)
 soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, exact times (about an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/test_soak.py
 
+bench-frontend: setup-dev ## the frontend: error, speed beside librosa and pymicro-features, instructions on seven cores
+	$(BIN)/python -m stapes.benchmarks.frontend
+
 bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)
 	$(BIN)/python -m stapes.benchmarks.firmware
 
@@ -51,4 +54,5 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: readme bench-frontend help setup setup-dev demo bench-accuracy lint format test test-all soak bench-compiler bench-firmware lock clean
+.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-compiler bench-firmware bench-accuracy \
+	readme lock clean

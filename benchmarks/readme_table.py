@@ -65,7 +65,21 @@ def _firmware() -> Iterator[Row]:
     )
 
 
+def _accuracy() -> Iterator[Row]:
+    runs = _read("accuracy")
+    f1 = [float(row["f1_onset"]) for row in runs]
+    both = [float(row["f1_onset_offset"]) for row in runs]
+    lost = [float(row["int8_minus_float"]) for row in runs]
+    seeds = f"{len(runs)} seed{'s' if len(runs) > 1 else ''}"
+    yield (
+        f"macro event F1 on real recordings, int8, by onset / onset and offset ({seeds}; thresholds chosen on them)",
+        f"{sum(f1) / len(f1):.3f} / {sum(both) / len(both):.3f}",
+    )
+    yield "the same, int8 minus float, by onset", f"{sum(lost) / len(lost):+.3f}"
+
+
 SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
+    "accuracy": ("make bench-accuracy", _accuracy),
     "frontend": ("make bench-frontend", _frontend),
     "compiler": ("make bench-compiler", _compiler),
     "firmware": ("make bench-firmware", _firmware),
