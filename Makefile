@@ -41,6 +41,9 @@ bench-frontend: setup-dev ## the frontend: error, speed beside librosa and pymic
 bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)
 	$(BIN)/python -m stapes.benchmarks.firmware
 
+bench-batch: setup-dev ## how fast a folder is searched: compiled and LiteRT, one and two processes, hours against time (after make demo)
+	$(BIN)/python -m stapes.benchmarks.batch
+
 bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM, stack on seven cores, time on this machine
 	$(BIN)/python -m stapes.benchmarks.compiler
 	$(BIN)/python -m stapes.benchmarks.compiler_laptop
@@ -54,5 +57,5 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-compiler bench-firmware bench-accuracy \
+.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy \
 	readme lock clean
