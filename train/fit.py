@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,16 @@ class Trainer:
             average.assign(value)
         if isinstance(self.network, QuantizedNetwork):
             self.network.refresh_kernel_ranges()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights in place inside `with`; after it all is as before, after an interruption, too."""
+        before = self.state()
+        try:
+            self.swap_average()
+            yield
+        finally:
+            self.restore(before)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that the next step depends on."""

@@ -190,9 +190,8 @@ class _Phase:
 
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> str:
         """Score the validation part with the averaged weights; say and log it."""
-        trainer.swap_average()
-        precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
-        trainer.swap_average()
+        with trainer.averaged():
+            precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
         self.workspace.log(
             {
                 "phase": self.name,

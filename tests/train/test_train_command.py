@@ -8,6 +8,7 @@ import soundfile
 
 pytest.importorskip("tensorflow")
 
+import stapes.train.run
 from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
@@ -101,6 +102,21 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         patch.setattr(Trainer, "step", lambda self, *rest: calls.append(rest) or step(self, *rest))
         assert train(sounds, out) == 0
     assert len(calls) == 12 - (stop_at - 1), "steps that were done are not done again"
+    assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_while_val_was_scored_goes_on_to_the_same_weights(
+    trained: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "x.stapes"
+    with monkeypatch.context() as patch:
+        patch.setattr(stapes.train.run, "frame_precision", stop)
+        assert train(sounds, out) == 130
+    assert train(sounds, out) == 0
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
 
 
