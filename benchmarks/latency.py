@@ -31,7 +31,7 @@ class Timing:
 
     def row(self) -> str:
         """One line of the table; the last column is the share of one core in real time."""
-        return f"{self.what:40} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
+        return f"{self.what:44} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
 
 
 def noise(samples: int) -> NDArray[np.int16]:
@@ -107,8 +107,17 @@ def training_parity(folder: DetectorFolder) -> Iterator[str]:
     for pair, apart in parity["scores"].items():
         figures = ", ".join(f"{name} {value:.4f}" for name, value in apart.items())
         yield f"parity {pair}, |difference| of scores at training: {figures}"
-    for name, value in parity["events"].items():
-        yield f"parity events at training, {name.replace('_', ' ')}: {value:g}"
+    events = parity["events"]
+    yield (
+        f"parity at training, event F1 by onset: float {events['f1_onset_float']:.3f}, "
+        f"quantization-aware {events['f1_onset_quantized']:.3f}, int8 {events['f1_onset_int8']:.3f}; int8 - float "
+        f"{events['int8_minus_float']:+.3f} ({events['int8_minus_float_low']:+.3f} to "
+        f"{events['int8_minus_float_high']:+.3f})"
+    )
+    yield (
+        f"parity at training, events with the same thresholds: {events['pairs']} in both float and int8, "
+        f"{events['only_float']} in float only, {events['only_int8']} in int8 only"
+    )
 
 
 def bench(path: Path) -> None:
@@ -118,7 +127,7 @@ def bench(path: Path) -> None:
     step_ms = clock.step_samples / clock.sample_rate_hz * 1e3
     hop_ms = folder.frontend.hop_samples / clock.sample_rate_hz * 1e3
     print(f"{path}: {len(folder.classes)} classes, step {step_ms:g} ms, hop {hop_ms:g} ms")
-    print(f"{'from Python, one core':40} {'median us':>9} {'p99 us':>9} {'load':>9}")
+    print(f"{'from Python, one core':44} {'median us':>9} {'p99 us':>9} {'load':>9}")
     for timing in timings(path):
         print(timing.row(), flush=True)
     print(engine_parity(path))

@@ -1,14 +1,16 @@
 """`stapes bench`, and the same timings under pytest-benchmark."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from stapes.benchmarks.latency import noise
+from stapes.benchmarks.latency import noise, training_parity
 from stapes.convert.compile import compile_model
+from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 
@@ -54,6 +56,20 @@ def test_bench_prints_stages_and_parity(compiled: Path, capsys: pytest.CaptureFi
 def test_bench_without_c_says_what_was_not_measured(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(tiny_detector)]) == 0
     assert "parity compiled C / LiteRT: not measured: " in capsys.readouterr().out
+
+
+def test_parity_of_training_is_said_in_words(tiny_detector: Path) -> None:
+    events = {"f1_onset_float": 0.9, "f1_onset_quantized": 0.8, "f1_onset_int8": 0.7, "pairs": 5, "only_float": 1}
+    events |= {"only_int8": 2, "int8_minus_float": -0.2, "int8_minus_float_low": -0.3, "int8_minus_float_high": 0.0}
+    scores = {"float / int8": {"mean": 0.1, "p99": 0.2, "largest": 0.3}}
+    folder = replace(read_folder(tiny_detector), scores={"parity": {"scores": scores, "events": events}})
+    assert list(training_parity(folder)) == [
+        "parity float / int8, |difference| of scores at training: mean 0.1000, p99 0.2000, largest 0.3000",
+        "parity at training, event F1 by onset: float 0.900, quantization-aware 0.800, int8 0.700; "
+        "int8 - float -0.200 (-0.300 to +0.000)",
+        "parity at training, events with the same thresholds: 5 in both float and int8, "
+        "1 in float only, 2 in int8 only",
+    ]
 
 
 def test_the_signal_is_loud_and_quiet() -> None:
