@@ -102,7 +102,7 @@ class AudioFile:
         if self.path.is_dir():
             raise AudioError(f"{path}: is a folder, not a recording")
         if not self.path.exists():
-            raise AudioError(f"{path}: no such recording")
+            raise AudioError(f"{path}: no such recording; correct the name")
         with self._opened() as file:
             self.source_rate_hz: int = file.samplerate
             self.channels: int = file.channels
@@ -150,7 +150,8 @@ class AudioFile:
             ) from None
         if not np.isfinite(block).all():
             raise AudioError(
-                f"{self.path}: holds values that are not numbers after {start / self.source_rate_hz:.2f} s"
+                f"{self.path}: holds values that are not numbers after {start / self.source_rate_hz:.2f} s; "
+                "write it again or leave it out"
             )
         return block
 

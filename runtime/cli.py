@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime import firmware_cli
+from stapes.runtime.console import note
 
 TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
 FORMATS = ("dcase", "audacity", "csv", "jsonl")
@@ -179,9 +180,12 @@ def _listen(arguments: argparse.Namespace) -> None:
     if arguments.list_devices:
         from stapes.runtime.microphone import list_devices
 
-        for device in list_devices():
+        devices = list_devices()
+        for device in devices:
             default = "  (default)" if device.is_default else ""
             print(f"{device.index:3d}  {device.name}: {device.channels} channels, {device.default_rate_hz} Hz{default}")
+        if not devices:
+            note("note: no microphone found; plug one in")
         return
     if arguments.detector is None:
         raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")

@@ -70,7 +70,9 @@ class Pipe:
             body = self._read_exactly(length + length % 2)
             if name == b"fmt ":
                 self._take_format(body)
-        raise AudioError("stdin: a WAV that ends before its samples begin")
+        raise AudioError(
+            "stdin: a WAV that ends before its samples begin; look for an error of the program that writes it"
+        )
 
     def _take_format(self, body: bytes) -> None:
         kind, self.channels, self.rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)

@@ -29,7 +29,7 @@ def check(folder: Path, step_s: float) -> None:
     for line in [*report(dataset, kinds, step_s), *_problems(found.errors), *_notes(found.notes)]:
         print(line)
     if found.errors:
-        raise DatasetError(f"{folder}: {len(found.errors)} problems, listed above; mend them first")
+        raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; mend first")
 
 
 def listen(recordings: Sequence[Recording], found: Findings) -> dict[str, int]:
@@ -146,9 +146,13 @@ def label_runs(events: Iterable[Annotation], step_s: float) -> int:
     return runs
 
 
+def _problem_count(errors: Sequence[StapesError]) -> str:
+    return "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+
+
 def _problems(errors: Sequence[StapesError]) -> Iterator[str]:
     if errors:
-        yield f"\n{len(errors)} problems"
+        yield f"\n{_problem_count(errors)}"
         yield from (f"  {error}" for error in errors)
 
 

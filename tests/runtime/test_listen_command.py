@@ -16,6 +16,7 @@ import soundfile
 from tiny_detector import noise_bursts
 from virtual_microphone import VirtualMicrophone
 
+import stapes.runtime.microphone
 from stapes.firmware_sim.events import completed
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import read_audacity
@@ -277,3 +278,13 @@ def test_what_cannot_work_is_one_line_before_anything_is_heard(
 def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", "--list-devices"]) == 0
     assert any(" pulse: " in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_machine_without_a_microphone_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stapes.runtime.microphone, "list_devices", lambda: [])
+    assert main(["listen", "--list-devices"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "note: no microphone found; plug one in\n"

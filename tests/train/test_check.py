@@ -84,7 +84,15 @@ def test_every_problem_is_listed_and_the_exit_code_says_so(
     for place in ("a.txt:1: ", "a.txt:2: ", "a.txt:3: ", "b.wav: ", "c.flac: "):
         assert f"{folder}/{place}" in printed.out
     assert "5 problems" in printed.out
-    assert printed.err.splitlines()[-1] == f"error: {folder}: 5 problems, listed above; mend them first"
+    assert printed.err.splitlines()[-1] == f"error: {folder}: 5 problems, listed above; mend first"
+
+
+def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_dataset({"a.wav": 2.0, "a.txt": "1\t0\tpop\n0\t1\tpop\n"})
+    assert main(["check", str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert "\n1 problem\n" in printed.out
+    assert printed.err.splitlines()[-1] == f"error: {folder}: 1 problem, listed above; mend first"
 
 
 def test_silence_clipping_copies_and_overlaps_are_noted(
