@@ -13,6 +13,7 @@ enum { WINDOW = 48, HOP = 20, RING = 128, STREAM = 400000 };
 static stapes_frontend_tables tables;
 static stapes_detector detector;
 static int producer_done;
+static uint32_t produced;
 static uint64_t pushed_into_ring;
 static uint32_t wrong_frames;
 
@@ -46,6 +47,16 @@ static uint32_t draw(uint32_t *state)
     return *state >> 16;
 }
 
+/* A main loop that was kept busy elsewhere while more came in than the ring holds: an overrun, whatever the scheduler does. */
+static void fall_behind(void)
+{
+    uint32_t since = __atomic_load_n(&produced, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&produced, __ATOMIC_RELAXED) - since < 2 * RING &&
+           !__atomic_load_n(&producer_done, __ATOMIC_ACQUIRE)) {
+        sched_yield();
+    }
+}
+
 static void *produce(void *unused)
 {
     uint32_t random = 1;
@@ -59,6 +70,7 @@ static void *produce(void *unused)
             block[i] = (int16_t)(uint16_t)position++;
         }
         pushed_into_ring += stapes_push(&detector, block, n);
+        __atomic_store_n(&produced, position, __ATOMIC_RELAXED);
         for (uint32_t pause = draw(&random) % 8; pause > 0; pause--) {
             sched_yield();
         }
@@ -79,6 +91,7 @@ int main(void)
     stapes_event out[2];
     pthread_t producer;
     uint32_t random = 2;
+    uint32_t polls = 0;
     int32_t balance = 0;
 
     tables.window = WINDOW, tables.hop = HOP, tables.n_bands = 1;
@@ -100,6 +113,9 @@ int main(void)
         }
         for (uint32_t pause = draw(&random) % 8; pause > 0; pause--) {
             sched_yield();
+        }
+        if (++polls % 512 == 0) {
+            fall_behind();
         }
     }
     pthread_join(producer, NULL);
