@@ -16,7 +16,7 @@ from stapes.train.findings import say
 from stapes.train.float_reference import BesideFloat, beside_float
 from stapes.train.judging import Judged, choose_split, judge, require_known_classes
 from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
-from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds
+from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds_estimate
 from stapes.train.segments import SegmentScores, segment_scores
 
 TRAINED_ON = "the detector was trained on this part: the figures say little about other recordings"
@@ -32,8 +32,8 @@ class Figures:
     error_rate_onset: Estimate
     error_rate_onset_offset: Estimate
     segments: SegmentScores
-    psds_1: float  # scenario 1: the times matter
-    psds_2: float  # scenario 2: telling classes apart matters
+    psds_1: Estimate  # scenario 1: the times matter
+    psds_2: Estimate  # scenario 2: telling classes apart matters
     timing: dict[str, Timing]  # per class, as are the following
     counting: dict[str, Counting]
     recall_by: dict[str, dict[str, dict[str, Recall]]]  # column -> class -> group
@@ -105,8 +105,8 @@ def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:
         error_rate_onset=error_rate(reference, detected, names, ONSET),
         error_rate_onset_offset=error_rate(reference, detected, names, ONSET_OFFSET),
         segments=segment_scores(reference, detected, durations, classes),
-        psds_1=psds(scored, classes, SCENARIO_1).value,
-        psds_2=psds(scored, classes, SCENARIO_2).value,
+        psds_1=psds_estimate(scored, classes, SCENARIO_1),
+        psds_2=psds_estimate(scored, classes, SCENARIO_2),
         timing={label: timing(reference, detected, announced, label) for label in classes},
         counting={label: counting(reference, detected, durations, label) for label in classes},
         recall_by={column: groups for column in GROUPED_BY if (groups := recall_by(reference, detected, column))},

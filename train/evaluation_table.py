@@ -95,7 +95,7 @@ def _overall(figures: Figures) -> Iterator[str]:
     yield (
         f"segments of {segments.segment_s:g} s: macro F1 {segments.macro_f1:.3f}, error rate {segments.error_rate:.2f}"
     )
-    yield f"PSDS {figures.psds_1:.3f} (scenario 1), {figures.psds_2:.3f} (scenario 2)"
+    yield f"PSDS scenario 1 {figures.psds_1:.3f}, scenario 2 {figures.psds_2:.3f}"
 
 
 def _beside_float(beside: BesideFloat) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.runtime.labels import Annotation
+from stapes.train.metrics import Estimate, estimate, ratio, resample_weights
 
 LEVELS = np.arange(-128, 128)  # every int8 threshold
 
@@ -44,12 +45,12 @@ class ScoredRecording:
 
 @dataclass(frozen=True)
 class Curve:
-    """Detections of one class at every threshold of LEVELS, summed over recordings."""
+    """Detections of one class in each recording, at every threshold of LEVELS."""
 
-    n_reference: int
-    true_positives: NDArray[np.int64]  # [levels]: annotated events found
-    false_positives: NDArray[np.int64]  # [levels]: detections that fail the detection criterion
-    cross_triggers: NDArray[np.int64]  # [levels, classes]
+    n_reference: NDArray[np.int64]  # [recordings]
+    true_positives: NDArray[np.int64]  # [recordings, levels]: annotated events found
+    false_positives: NDArray[np.int64]  # [recordings, levels]: detections that fail the detection criterion
+    cross_triggers: NDArray[np.int64]  # [recordings, levels, classes]
 
 
 @dataclass(frozen=True)
@@ -62,35 +63,90 @@ class Psds:
     classes: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # the same per class
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Effective false positives per hour and found share, [draws of recordings, levels]; nan without events."""
+
+    false: NDArray[np.float64]
+    true: NDArray[np.float64]
+
+
 def psds(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Psds:
     """Return the score over the classes that have annotated events with an extent.
 
     A class that has point labels is left out: how much of a point is covered is not defined. With one class there are
     no cross triggers and no spread.
     """
-    hours = sum(each.duration_s for each in recordings) / 3600
+    return area(class_rates(recordings, classes, criteria, np.ones((1, len(recordings)))), 0, criteria)
+
+
+def psds_estimate(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Estimate:
+    """Return the score of `psds` with its interval over recordings.
+
+    Detections are counted once per recording; a draw of recordings adds up those counts. A class that has no event in
+    a draw is left out of it.
+    """
+    draws = np.vstack([np.ones(len(recordings)), resample_weights(len(recordings))])
+    rates = class_rates(recordings, classes, criteria, draws)
+    values = np.array([area(rates, draw, criteria).value for draw in range(len(draws))])
+    return estimate(float(values[0]), values[1:])
+
+
+def class_rates(
+    recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria, draws: NDArray[np.float64]
+) -> dict[str, Rates]:
+    """Return the rates of each class judged; draws [draws, recordings]: how often each recording counts."""
     events = [event for each in recordings for event in each.annotations]
     judged = [
         label
         for label in classes
         if (own := [each for each in events if each.label == label]) and all(each.offset > each.onset for each in own)
     ]
-    length_h = np.array([sum(e.offset - e.onset for e in events if e.label == label) / 3600 for label in judged])
-    rocs = {}
+    hours = draws @ np.array([each.duration_s / 3600 for each in recordings])
+    length_h = {label: draws @ [_seconds(each, label) / 3600 for each in recordings] for label in judged}
+    rates = {}
     for label in judged:
         curve = count_detections(recordings, classes, label, judged, criteria)
-        false_rate = curve.false_positives / hours
-        others = [column for column, other in enumerate(judged) if other != label]
-        if criteria.alpha_cross and others:
-            false_rate = false_rate + criteria.alpha_cross * (curve.cross_triggers / length_h)[:, others].mean(axis=1)
-        rocs[label] = _staircase(false_rate, curve.true_positives / curve.n_reference, criteria.max_false_per_hour)
+        found = ratio(draws @ curve.true_positives, (draws @ curve.n_reference)[:, None])
+        false = draws @ curve.false_positives / hours[:, None]
+        if criteria.alpha_cross:
+            others = [column for column, other in enumerate(judged) if other != label]
+            false += criteria.alpha_cross * _mean_defined(
+                [ratio(draws @ curve.cross_triggers[:, :, k], length_h[judged[k]][:, None]) for k in others],
+                false.shape,
+            )
+        rates[label] = Rates(false, found)
+    return rates
+
+
+def _seconds(recording: ScoredRecording, label: str) -> float:
+    return sum(each.offset - each.onset for each in recording.annotations if each.label == label)
+
+
+def _mean_defined(tables: Sequence[NDArray[np.float64]], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the mean of tables of this shape over those that are not nan; 0 where none is."""
+    total, defined = np.zeros(shape), np.zeros(shape)
+    for table in tables:
+        total += np.nan_to_num(table)
+        defined += ~np.isnan(table)
+    return total / np.maximum(defined, 1)
+
+
+def area(rates: Mapping[str, Rates], draw: int, criteria: Criteria) -> Psds:
+    """Return the score of one draw of recordings, and the curves under which it is the area."""
+    most = criteria.max_false_per_hour
+    rocs = {
+        label: _staircase(each.false[draw], each.true[draw], most)
+        for label, each in rates.items()
+        if not np.isnan(each.true[draw, 0])
+    }
     if not rocs:
         return Psds(float("nan"), np.zeros(0), np.zeros(0), {})
     grid = np.unique(np.concatenate([rate for rate, _ in rocs.values()]))
-    rates = np.stack([found[np.searchsorted(rate, grid, side="right") - 1] for rate, found in rocs.values()])
-    joint = np.maximum(rates.mean(axis=0) - criteria.alpha_spread * rates.std(axis=0), 0.0)
-    widths = np.diff(np.append(grid, criteria.max_false_per_hour))
-    return Psds(float(joint @ widths) / criteria.max_false_per_hour, grid, joint, rocs)
+    found = np.stack([true[np.searchsorted(false, grid, side="right") - 1] for false, true in rocs.values()])
+    joint = np.maximum(found.mean(axis=0) - criteria.alpha_spread * found.std(axis=0), 0.0)
+    widths = np.diff(np.append(grid, most))
+    return Psds(float(joint @ widths) / most, grid, joint, rocs)
 
 
 def _staircase(
@@ -108,22 +164,19 @@ def count_detections(
     recordings: Sequence[ScoredRecording], classes: Sequence[str], label: str, others: Sequence[str], criteria: Criteria
 ) -> Curve:
     """Return what the detections of class `label` are at every threshold; cross triggers on each class of `others`."""
-    true, false = np.zeros(len(LEVELS), np.int64), np.zeros(len(LEVELS), np.int64)
-    cross = np.zeros((len(LEVELS), len(others)), np.int64)
-    column, n_reference = list(classes).index(label), 0
-    for each in recordings:
+    column = list(classes).index(label)
+    n_reference = np.zeros(len(recordings), np.int64)
+    counts = np.zeros((len(recordings), len(LEVELS), 2 + len(others)), np.int64)
+    for row, each in enumerate(recordings):
         own = _intervals(each.annotations, label)
         foreign = [_intervals(each.annotations, other) for other in others]
-        n_reference += len(own)
+        n_reference[row] = len(own)
         scores = each.scores[:, column].astype(np.int64)
         thresholds = np.unique(scores)
-        counts = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
-        counts = np.vstack([counts, np.zeros((1, 2 + len(others)), np.int64)])
-        at_levels = counts[np.searchsorted(thresholds, LEVELS)]  # a threshold acts as the next score that occurs
-        true += at_levels[:, 0]
-        false += at_levels[:, 1]
-        cross += at_levels[:, 2:]
-    return Curve(n_reference, true, false, cross)
+        found = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
+        found = np.vstack([found, np.zeros((1, 2 + len(others)), np.int64)])
+        counts[row] = found[np.searchsorted(thresholds, LEVELS)]  # a threshold acts as the next score that occurs
+    return Curve(n_reference, counts[:, :, 0], counts[:, :, 1], counts[:, :, 2:])
 
 
 def _at_thresholds(

@@ -103,8 +103,8 @@ def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
         ("false alarms per hour", _estimate(events.false_alarms_per_hour, ".1f")),
         ("error rate, onset", _estimate(figures.error_rate_onset, ".2f")),
         ("macro F1, 1 s segments", _estimate(figures.segments.macro_f1, ".3f")),
-        ("PSDS scenario 1", f"{figures.psds_1:.3f}"),
-        ("PSDS scenario 2", f"{figures.psds_2:.3f}"),
+        ("PSDS scenario 1", _estimate(figures.psds_1, ".3f")),
+        ("PSDS scenario 2", _estimate(figures.psds_2, ".3f")),
         ("a score every", f"{1e3 * clock.step_samples / clock.sample_rate_hz:g} <small>ms</small>"),
     ]
     yield '<div class="cards">'

@@ -76,7 +76,8 @@ def test_the_figures_are_those_of_these_events(tiny_detector: Path, bursts: Path
     assert figures.counting["hiss"].count_error.value == pytest.approx(2 / 3)
     assert figures.timing["rumble"].n_hits == 4
     assert 0 < figures.timing["rumble"].latency_ms.value < 300
-    assert figures.psds_1 < 1.0
+    assert figures.psds_1.value < 1.0
+    assert figures.psds_1.low <= figures.psds_1.value <= figures.psds_1.high
 
 
 def test_scores_stand_where_their_events_stand(tiny_detector: Path) -> None:

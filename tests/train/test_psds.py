@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 from stapes.runtime.labels import Annotation
-from stapes.train.psds import LEVELS, SCENARIO_1, SCENARIO_2, Criteria, ScoredRecording, count_detections, psds
+from stapes.train.metrics import resample_weights
+from stapes.train.psds import (
+    LEVELS,
+    SCENARIO_1,
+    SCENARIO_2,
+    Criteria,
+    ScoredRecording,
+    area,
+    class_rates,
+    count_detections,
+    psds,
+    psds_estimate,
+)
 
 REFEREE = Path(__file__).with_name("referees") / "psds.py"
 EXPECTED = json.loads(REFEREE.with_suffix(".json").read_text())
@@ -44,6 +56,39 @@ def test_the_referee_gave_values_that_tell_systems_apart() -> None:
     assert len(set(values)) == 20
     assert min(values) < 0.3
     assert max(values) > 0.4
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_draw_of_the_interval_is_the_psds_of_the_recordings_drawn(scenario: int) -> None:
+    """The fast way (counts once per recording, added up) beside the plain one (recordings written out, judged)."""
+    classes, recordings = _case(2)
+    silent = replace(recordings[0], annotations=[e for e in recordings[0].annotations if e.label != "b"])
+    recordings = [silent, *recordings[1:3]]
+    values = []
+    for weights in resample_weights(len(recordings), 60):
+        drawn = [each for each, count in zip(recordings, weights, strict=True) for _ in range(int(count))]
+        values.append(psds(drawn, classes, SCENARIOS[scenario]).value)
+    rates = class_rates(recordings, classes, SCENARIOS[scenario], resample_weights(len(recordings), 60))
+    fast = [area(rates, draw, SCENARIOS[scenario]).value for draw in range(60)]
+    np.testing.assert_allclose(fast, values, atol=1e-9)
+    assert len(set(values)) > 5
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_interval_of_psds_is_the_central_95_percent_of_its_draws(scenario: int) -> None:
+    classes, recordings = _case(1)
+    found = psds_estimate(recordings, classes, SCENARIOS[scenario])
+    rates = class_rates(recordings, classes, SCENARIOS[scenario], resample_weights(len(recordings)))
+    values = [area(rates, draw, SCENARIOS[scenario]).value for draw in range(1000)]
+    assert found.value == psds(recordings, classes, SCENARIOS[scenario]).value
+    assert (found.low, found.high) == tuple(np.quantile(values, [0.025, 0.975]))
+    assert found.low < found.value < found.high
+
+
+def test_psds_without_events_has_no_value_and_no_interval() -> None:
+    quiet = ScoredRecording(np.full((10, 1), -128, np.int8), np.arange(11) * 0.01, [], 0.1)
+    found = psds_estimate([quiet], ["a"], SCENARIO_2)
+    assert np.isnan([found.value, found.low, found.high]).all()
 
 
 def _overlap(one: tuple[int, int], many: list[tuple[int, int]]) -> int:
@@ -89,7 +134,8 @@ def test_counts_vs_python_specification() -> None:
             curve = count_detections([case], "abc", "b", ["a", "c"], criteria)
             for level in (-128, -127, -20, -3, 0, 1, 5, 127):
                 index = int(np.flatnonzero(level == LEVELS)[0])
-                counts = [curve.true_positives[index], curve.false_positives[index], *curve.cross_triggers[index]]
+                counts = [table[0, index] for table in (curve.true_positives, curve.false_positives)]
+                counts += list(curve.cross_triggers[0, index])
                 assert counts == _specification(case, "b", ["a", "c"], level, criteria)
 
 
