@@ -138,12 +138,13 @@ def _detect(arguments: argparse.Namespace) -> int:
         return _detect_folder(arguments)
     if given := [name for name in ("jobs", "scheduler", "start_pattern", "tracks", "plot") if getattr(arguments, name)]:
         raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
-    from stapes.runtime.detect import EventTable, check_new, detect_files
+    from stapes.runtime.detect import EventTable, detect_files
     from stapes.runtime.detector import Detector
+    from stapes.runtime.outputs import require_new_file
 
     table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
     if table.out is not None:
-        check_new(table.out, table.force)
+        require_new_file(table.out, table.force)
     recordings = [Path(each) for each in arguments.recordings]
     detect_files(Detector.load(arguments.detector, arguments.engine), recordings, table)
     return 0

@@ -12,6 +12,7 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
+from stapes.runtime.outputs import require_new_file
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
     if table.out is None:
         yield sys.stdout.write
         return
-    check_new(table.out, table.force)
+    require_new_file(table.out, table.force)
     draft = table.out.with_name(f".{table.out.name}.new")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
@@ -67,15 +68,3 @@ def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
         raise OutputError(f"{table.out}: cannot be written ({error.strerror})") from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def check_new(out: Path, force: bool) -> None:
-    """OutputError when `out` exists and may not be replaced, or its folder does not exist."""
-    if out.is_dir():
-        raise OutputError(f"{out} is a folder; name a file in it")
-    if out.exists() and not force:
-        raise OutputError(f"{out} exists already; choose another name, or replace it with --force")
-    if not out.absolute().parent.is_dir():
-        raise OutputError(
-            f"{out.absolute().parent} does not exist, so {out.name} cannot be written there; make it first"
-        )

@@ -17,10 +17,10 @@ from stapes.runtime.audio import Tuning
 from stapes.runtime.clips import ClipRecorder
 from stapes.runtime.console import note
 from stapes.runtime.dashboard.address import Address
-from stapes.runtime.detect import check_new
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen
 from stapes.runtime.microphone import Microphone
+from stapes.runtime.outputs import require_new_file
 from stapes.runtime.pipe import Pipe
 from stapes.runtime.rate import RateMeter
 from stapes.runtime.reconnect import Reconnecting
@@ -138,7 +138,7 @@ def listen_command(settings: ListenSettings) -> None:
         raise ConfigError(f"--pre-roll {settings.pre_roll_s:g} --post-roll {settings.post_roll_s:g}: need 0 s or more")
     detector = Detector.load(settings.detector, settings.engine)
     if settings.out is not None:
-        check_new(settings.out, settings.force)
+        require_new_file(settings.out, settings.force)
     with ExitStack() as opened, stop_on_signals() as stop:
         source = _open_source(settings, detector.sample_rate_hz)
         opened.callback(source.close)

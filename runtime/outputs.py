@@ -17,6 +17,13 @@ def require_new(path: Path, force: bool) -> None:
         raise OutputError(f"{path.absolute().parent} does not exist; make it first")
 
 
+def require_new_file(path: Path, force: bool) -> None:
+    """Raise OutputError as `require_new` does, and where `path` is a folder: it would never be replaced by a file."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    require_new(path, force)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file as UTF-8, whole or not at all. Raises OutputError where that is impossible."""
     draft = path.with_name(f".{path.name}.new")

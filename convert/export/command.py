@@ -7,6 +7,7 @@ from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import gather
 from stapes.convert.lower import c_name
 from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.outputs import require_new
 
 
 def export(detector: Path, layout: str, out: Path, *, force: bool = False) -> list[str]:
@@ -15,14 +16,9 @@ def export(detector: Path, layout: str, out: Path, *, force: bool = False) -> li
     Raises OutputError where `out` exists and `force` is not set; DetectorFolderError, ModelError as reading and
     compiling do. After an error nothing has changed.
     """
-    if out.exists() and not force:
-        raise OutputError(f"{out} exists already; choose another name, or replace it with --force")
+    require_new(out, force)
     if out.exists() and not (out / "README.md").is_file():
         raise OutputError(f"{out} is no exported library, and --force replaces those only; choose another name")
-    if not out.absolute().parent.is_dir():
-        raise OutputError(
-            f"{out.absolute().parent} does not exist, so {out.name} cannot be written there; make it first"
-        )
     name = c_name(detector.absolute().stem) or "detector"
     library = gather(detector, name, single_file=LAYOUTS[layout].single_file)
     files = LAYOUTS[layout].files(library)

@@ -15,7 +15,7 @@ from stapes.runtime.batch.listing import Found, is_url, list_recordings
 from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
 from stapes.runtime.console import Progress, note
-from stapes.runtime.detect import check_new
+from stapes.runtime.outputs import require_new_file
 from stapes.runtime.recording_times import StartClock, zone
 
 LISTED = 20  # unreadable recordings that are named on the console; OUT.files has all of them
@@ -82,7 +82,7 @@ def _check(settings: BatchSettings, tables: Tables) -> None:
 
 def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
     for path in (tables.out, tables.files, tables.hours, *([settings.plot] if settings.plot else [])):
-        check_new(path, settings.force)
+        require_new_file(path, settings.force)
     if settings.tracks and tables.tracks.exists():
         raise OutputError(f"{tables.tracks} exists already, perhaps with corrections; move it away")
 
