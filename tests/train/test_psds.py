@@ -1,4 +1,4 @@
-"""PSDS against sed_scores_eval (values made in an environment of its own), a plain specification, and by hand."""
+"""PSDS against sed_scores_eval and psds_eval (values made in environments of their own), a specification, by hand."""
 
 import importlib.util
 import json
@@ -26,6 +26,7 @@ from stapes.train.psds import (
 
 REFEREE = Path(__file__).with_name("referees") / "psds.py"
 EXPECTED = json.loads(REFEREE.with_suffix(".json").read_text())
+BY_PSDS_EVAL = json.loads(REFEREE.with_name("psds_by_psds_eval.json").read_text())
 SCENARIOS = {0: replace(SCENARIO_1, max_false_per_hour=2000.0), 1: replace(SCENARIO_2, max_false_per_hour=2000.0)}
 
 
@@ -48,6 +49,18 @@ def test_psds_vs_sed_scores_eval(seed: int) -> None:
     for scenario, expected in enumerate(EXPECTED[str(seed)]):
         if expected is not None:
             assert psds(recordings, classes, SCENARIOS[scenario]).value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [int(seed) for seed in BY_PSDS_EVAL])
+def test_psds_vs_psds_eval_given_every_threshold(seed: int) -> None:
+    """Given all 256 thresholds it has the same staircase: only the order of some 1000 float64 sums differs.
+
+    Two and three classes: with a single one it gives a perfect system 0.
+    """
+    classes, recordings = _case(seed)
+    assert len(classes) > 1
+    for scenario, expected in enumerate(BY_PSDS_EVAL[str(seed)]):
+        assert psds(recordings, classes, SCENARIOS[scenario]).value == pytest.approx(expected, rel=0, abs=1e-12)
 
 
 def test_the_referee_gave_values_that_tell_systems_apart() -> None:
