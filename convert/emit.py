@@ -110,6 +110,7 @@ class Sizes:
 def measure(module: Module) -> Sizes:
     """Add up a module."""
     weights = channels = tables = macs = 0
+    twins = _twins(module)
     for step in module.homes.steps:
         if isinstance(step, Call):
             macs += step.macs
@@ -119,7 +120,7 @@ def measure(module: Module) -> Sizes:
                     weights += size
                 elif constant.suffix in ("bias", "multiplier", "shift"):
                     channels += size
-                else:
+                elif f"{step.name}_{constant.suffix}" not in twins:
                     tables += size
     tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not _uniform(state.initial))
@@ -383,6 +384,7 @@ def _braces(values: tuple[int, ...]) -> str:
 def _constants(module: Module, names: Names, moves: dict[str, str]) -> tuple[str, str]:
     """Return forward declarations and definitions of everything in flash."""
     declarations, definitions = [], []
+    twins = _twins(module)
     for number in constant_tensors(module):
         tensor = module.graph.tensors[number]
         declaration = f"static const int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
@@ -398,17 +400,40 @@ def _constants(module: Module, names: Names, moves: dict[str, str]) -> tuple[str
             if step.struct:
                 declarations.append(f"static const {step.struct} {step.name};")
             for constant in step.constants:
-                declarations.append(_declaration(step, constant, next(iter(constant.arrays.values()))) + ";")
-            definitions += _layer(module, step)
+                name = f"{step.name}_{constant.suffix}"
+                declaration = _declaration(step, constant, next(iter(constant.arrays.values())))
+                declarations.append(
+                    f"static const int8_t *const {name} = {twins[name]};" if name in twins else f"{declaration};"
+                )
+            definitions += _layer(module, step, twins)
     for name, initializer in moves.items():
         declarations.append(f"static const stapes_nn_move_layer {name};")
         definitions.append(f"static const stapes_nn_move_layer {name} = {initializer};\n")
     return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
 
 
-def _layer(module: Module, step: Call) -> Iterator[str]:
-    yield f"/* {step.name} */"
-    for constant in step.all_constants():
+def _twins(module: Module) -> dict[str, str]:
+    """Name of a lookup table -> name of an earlier one with the same values."""
+    first: dict[bytes, str] = {}
+    twins: dict[str, str] = {}
+    for step in module.homes.steps:
+        for constant in step.constants if isinstance(step, Call) else ():
+            name = f"{step.name}_{constant.suffix}"
+            earlier = first.setdefault(_table_values(constant), name) if constant.suffix == "table" else name
+            if earlier != name:
+                twins[name] = earlier
+    return twins
+
+
+def _table_values(table: Constant) -> bytes:
+    return b"".join(array.tobytes() for array in table.arrays.values())
+
+
+def _layer(module: Module, step: Call, twins: dict[str, str]) -> Iterator[str]:
+    own = [constant for constant in step.all_constants() if f"{step.name}_{constant.suffix}" not in twins]
+    if own or step.struct:
+        yield f"/* {step.name} */"
+    for constant in own:
         yield _guarded(step, constant)
     if not step.struct:
         return

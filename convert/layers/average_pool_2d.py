@@ -1,6 +1,6 @@
 """AVERAGE_POOL_2D and MAX_POOL_2D: int8 NHWC."""
 
-from stapes.convert.layers.convolution import overlap, window
+from stapes.convert.layers.convolution import overlap, sixteen_bits, window
 from stapes.convert.node import Node
 from stapes.convert.packing import Tile
 from stapes.convert.steps import Call, Step
@@ -19,6 +19,20 @@ def lower(node: Node) -> list[Step]:
     node.scale(node.tensor(0))
     low, high = node.clamp_range()
     kernel = KERNELS[node.operator.kind]
+    geometry = {
+        "batches": shape[0],
+        "in_height": rows.size,
+        "in_width": columns.size,
+        "channels": shape[3],
+        "out_height": rows.out,
+        "out_width": columns.out,
+        "kernel_height": rows.kernel,
+        "kernel_width": columns.kernel,
+        "stride_height": rows.stride,
+        "stride_width": columns.stride,
+        "pad_top": rows.pad,
+        "pad_left": columns.pad,
+    }
     return [
         Call(
             name=node.name,
@@ -28,18 +42,7 @@ def lower(node: Node) -> list[Step]:
             output=node.operator.outputs[0],
             struct="stapes_nn_pool_layer",
             fields={
-                "batches": shape[0],
-                "in_height": rows.size,
-                "in_width": columns.size,
-                "channels": shape[3],
-                "out_height": rows.out,
-                "out_width": columns.out,
-                "kernel_height": rows.kernel,
-                "kernel_width": columns.kernel,
-                "stride_height": rows.stride,
-                "stride_width": columns.stride,
-                "pad_top": rows.pad,
-                "pad_left": columns.pad,
+                **sixteen_bits(node, geometry),
                 "out_min": low,
                 "out_max": high,
             },

@@ -165,7 +165,15 @@ def shape_of(rows: Window, columns: Window, in_channels: int, out_channels: int)
     )
 
 
-def geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, Field]:
+def sixteen_bits(node: Node, sizes: dict[str, int]) -> dict[str, int]:
+    """Return the sizes; refuses those that do not fit the uint16_t fields of stapes_nn.h."""
+    for name, size in sizes.items():
+        if size >= 1 << 16:
+            node.refuse(f"{name.replace('_', ' ')} {size}", "sizes below 65536")
+    return sizes
+
+
+def geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, int]:
     """Leading fields of stapes_nn_conv_layer."""
     return {
         "batches": batches,

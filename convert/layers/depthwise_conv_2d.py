@@ -39,7 +39,7 @@ def lower(node: Node) -> list[Step]:
             output=node.operator.outputs[0],
             struct="stapes_nn_conv_layer",
             fields={
-                **convolution.geometry(rows, columns, shape, batches),
+                **convolution.sixteen_bits(node, convolution.geometry(rows, columns, shape, batches)),
                 "in_zero": zero_in,
                 "out_zero": zero_out,
                 "out_min": low,

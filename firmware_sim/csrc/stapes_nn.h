@@ -62,7 +62,9 @@
 /* What runs seldom or for few values: small rather than fast. */
 #if defined(__GNUC__)
 #define STAPES_NN_COLD __attribute__((cold, noinline))
+#define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
 #else
+#define STAPES_NN_ALONE
 #define STAPES_NN_COLD
 #endif
 
@@ -75,15 +77,15 @@ extern "C" {
 
 /* CONV_2D, NHWC. Rounds twice (stapes_nn_round_twice). |sum| < 2^30 and |sum << shift| < 2^31, both proved when the model is compiled. */
 typedef struct {
-    int32_t batches;
-    int32_t in_height, in_width, in_channels;
-    int32_t out_height, out_width, out_channels;
-    int32_t kernel_height, kernel_width;
-    int32_t stride_height, stride_width;
-    int32_t dilation_height, dilation_width;
-    int32_t pad_top, pad_left;
-    int32_t in_zero; /* what a tap outside of the input reads */
-    int32_t out_zero, out_min, out_max;
+    uint16_t batches;
+    uint16_t in_height, in_width, in_channels;
+    uint16_t out_height, out_width, out_channels;
+    uint16_t kernel_height, kernel_width;
+    uint16_t stride_height, stride_width;
+    uint16_t dilation_height, dilation_width;
+    uint16_t pad_top, pad_left;
+    int8_t in_zero; /* what a tap outside of the input reads */
+    int8_t out_zero, out_min, out_max;
     const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels]; others: see the kernel's file */
     const int32_t *bias;
     const int32_t *multiplier; /* 0 or 2^30 .. 2^31 - 1 */
@@ -103,7 +105,7 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
 /* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31. */
 typedef struct {
     int32_t rows, in_size, out_size;
-    int32_t out_zero, out_min, out_max;
+    int8_t out_zero, out_min, out_max;
     const void *weights; /* ROWS: int8_t [out_size][in_size]; others: see the kernel's file */
     const int32_t *bias;
     const int32_t *multiplier;
@@ -117,11 +119,10 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
 typedef struct {
     int32_t shape[4];
     int32_t step_a[4], step_b[4];
-    int32_t zero_a, zero_b;
-    int32_t multiplier_a, shift_a;
-    int32_t multiplier_b, shift_b;
-    int32_t multiplier_out, shift_out;
-    int32_t out_zero, out_min, out_max;
+    int32_t multiplier_a, multiplier_b, multiplier_out;
+    int8_t shift_a, shift_b, shift_out;
+    int8_t zero_a, zero_b;
+    int8_t out_zero, out_min, out_max;
 } stapes_nn_add_layer;
 
 STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
@@ -130,9 +131,10 @@ STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t 
 typedef struct {
     int32_t shape[4];
     int32_t step_a[4], step_b[4];
-    int32_t zero_a, zero_b;
-    int32_t multiplier, shift;
-    int32_t out_zero, out_min, out_max;
+    int32_t multiplier;
+    int8_t shift;
+    int8_t zero_a, zero_b;
+    int8_t out_zero, out_min, out_max;
 } stapes_nn_mul_layer;
 
 STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
@@ -142,13 +144,13 @@ STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, i
 
 /* AVERAGE_POOL_2D and MAX_POOL_2D. */
 typedef struct {
-    int32_t batches;
-    int32_t in_height, in_width, channels;
-    int32_t out_height, out_width;
-    int32_t kernel_height, kernel_width;
-    int32_t stride_height, stride_width;
-    int32_t pad_top, pad_left;
-    int32_t out_min, out_max;
+    uint16_t batches;
+    uint16_t in_height, in_width, channels;
+    uint16_t out_height, out_width;
+    uint16_t kernel_height, kernel_width;
+    uint16_t stride_height, stride_width;
+    uint16_t pad_top, pad_left;
+    int8_t out_min, out_max;
 } stapes_nn_pool_layer;
 
 STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);

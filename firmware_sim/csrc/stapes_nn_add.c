@@ -25,7 +25,7 @@ static inline int32_t stapes_nn_add_scaled(int32_t x, const stapes_nn_add_scale 
     return (high + scale->half) >> scale->right;
 }
 
-static void stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+static void STAPES_NN_ALONE stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     const stapes_nn_add_scale scale_a = stapes_nn_add_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
     const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
@@ -45,7 +45,7 @@ static void stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a,
     }
 }
 
-STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {

@@ -140,7 +140,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             for (x = 0; x < layer->out_width; x++) {
                 const int8_t *patch = stapes_nn_taps(layer, in, y, x, scratch);
                 if (patch != scratch && taps % 16 != 0) {
-                    (void)stapes_nn_taps_copy(scratch, patch, taps, 0);
+                    (void)stapes_nn_taps_copy(scratch, patch, taps);
                     patch = scratch;
                 }
 #if defined(__ARM_FEATURE_MVE)

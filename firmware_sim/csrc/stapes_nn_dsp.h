@@ -20,7 +20,7 @@
 #if STAPES_NN_ASM
 
 /* Keep values within [low, high] where that is less than all of int8. */
-static inline void stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+static void STAPES_NN_ALONE stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     int32_t i;
     if (low == -128 && high == 127) {

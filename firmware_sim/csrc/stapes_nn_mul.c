@@ -2,26 +2,29 @@
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-static int8_t stapes_nn_mul_one(const stapes_nn_mul_layer *layer, int32_t a, int32_t b)
+static void STAPES_NN_ALONE stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    const int32_t product = (a - layer->zero_a) * (b - layer->zero_b); /* |product| <= 255 * 255 < 2^16 */
-    return stapes_nn_clamp(stapes_nn_round_twice(product, layer->multiplier, layer->shift) + layer->out_zero, layer->out_min,
-                           layer->out_max);
+    const int32_t multiplier = layer->multiplier, shift = layer->shift, zero_a = layer->zero_a, zero_b = layer->zero_b;
+    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
+    const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const int8_t *const end = out + layer->shape[3];
+    while (out < end) {
+        const int32_t product = (*a - zero_a) * (*b - zero_b); /* |product| <= 255 * 255 < 2^16 */
+        *out++ = stapes_nn_clamp(stapes_nn_round_twice(product, multiplier, shift) + zero, low, high);
+        a += step_a;
+        b += step_b;
+    }
 }
 
-STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    int32_t i, j, k, l;
+    int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {
         for (j = 0; j < layer->shape[1]; j++) {
             for (k = 0; k < layer->shape[2]; k++) {
-                const int8_t *pa = a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2];
-                const int8_t *pb = b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2];
-                for (l = 0; l < layer->shape[3]; l++) {
-                    *out++ = stapes_nn_mul_one(layer, *pa, *pb);
-                    pa += layer->step_a[3];
-                    pb += layer->step_b[3];
-                }
+                stapes_nn_mul_row(layer, a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2],
+                                  b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
+                out += layer->shape[3];
             }
         }
     }

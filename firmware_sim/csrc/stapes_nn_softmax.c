@@ -64,7 +64,7 @@ static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, cons
     }
 }
 
-STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
 {
     int32_t i;
     for (i = 0; i < layer->rows; i++) {

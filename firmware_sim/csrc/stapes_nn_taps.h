@@ -8,16 +8,19 @@
 
 #include <string.h>
 
-/* Copy `count` bytes; where `from` is NULL `fill` instead. Returns where they end. */
-static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count, int32_t fill)
+/* Fill `count` bytes. Returns where they end. */
+static int8_t *STAPES_NN_COLD stapes_nn_taps_fill(int8_t *to, int32_t count, int8_t value)
+{
+    while (count-- > 0) {
+        *to++ = value;
+    }
+    return to;
+}
+
+/* Copy `count` bytes. Returns where they end. */
+static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     int8_t *const end = to + count;
-    if (from == NULL) {
-        while (to < end) {
-            *to++ = (int8_t)fill;
-        }
-        return to;
-    }
     for (; end - to >= 4; to += 4, from += 4) {
         memcpy(to, from, 4);
     }
@@ -28,7 +31,7 @@ static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_
 }
 
 /* Gather dilated taps, of a pixel whose first one is at (top, left). */
-static inline void stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *to)
+static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *to)
 {
     const int32_t channels = layer->in_channels;
     int32_t ky, kx;
@@ -37,7 +40,8 @@ static inline void stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, con
         for (kx = 0; kx < layer->kernel_width; kx++) {
             const int32_t column = left + kx * layer->dilation_width;
             const int outside = row < 0 || row >= layer->in_height || column < 0 || column >= layer->in_width;
-            to = stapes_nn_taps_copy(to, outside ? NULL : in + (row * layer->in_width + column) * channels, channels, layer->in_zero);
+            to = outside ? stapes_nn_taps_fill(to, channels, layer->in_zero)
+                         : stapes_nn_taps_copy(to, in + (row * layer->in_width + column) * channels, channels);
         }
     }
 }
@@ -63,13 +67,16 @@ static inline const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, co
         return from + top * layer->in_width * channels;
     }
     for (row = top; row < bottom; row++) {
-        const int outside = row < 0 || row >= layer->in_height;
-        if (before > 0) {
-            to = stapes_nn_taps_copy(to, NULL, before, layer->in_zero);
+        if (row < 0 || row >= layer->in_height) {
+            to = stapes_nn_taps_fill(to, width * channels, layer->in_zero);
+            continue;
         }
-        to = stapes_nn_taps_copy(to, outside ? NULL : from + row * layer->in_width * channels, run, layer->in_zero);
+        if (before > 0) {
+            to = stapes_nn_taps_fill(to, before, layer->in_zero);
+        }
+        to = stapes_nn_taps_copy(to, from + row * layer->in_width * channels, run);
         if (after > 0) {
-            to = stapes_nn_taps_copy(to, NULL, after, layer->in_zero);
+            to = stapes_nn_taps_fill(to, after, layer->in_zero);
         }
     }
     return patch;

@@ -35,6 +35,9 @@ def _without_version(text: str) -> str:
     return text.replace(f"stapes {version('stapes')} ", "stapes VERSION ")
 
 
+EQUAL_AND_OTHER_TABLES = [("LOGISTIC", (1 / 256, -128)), ("LOGISTIC", (1 / 256, -128)), ("TANH", (1 / 128, 0))]
+
+
 @pytest.mark.parametrize("file", ["tiny.c", "tiny.h"])
 def test_generated_files_equal_the_golden_ones(tmp_path: Path, update_golden: bool, file: str) -> None:
     compile_model(tiny_step(), tmp_path, "tiny", "portable")
@@ -109,6 +112,15 @@ def test_sizes_in_the_header_are_those_of_the_c_compiler(tmp_path: Path) -> None
         command = [*compiler, "-fsyntax-only", str(tmp_path / "check.c")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0 or ("sizeof" not in done.stderr and "bits/" in done.stderr), done.stderr
+
+
+def test_equal_lookup_tables_lie_in_flash_once(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", (1, 4), (0.1, 0))
+    outs = [b.operator(kind, [x], [b.tensor(kind, (1, 4), scale)]) for kind, scale in EQUAL_AND_OTHER_TABLES]
+    tflite = b.finish(outs)
+    assert compile_model(tflite, tmp_path, "model").sizes.tables == 512
+    assert set(differences(tflite, tmp_path).values()) == {0}
 
 
 def test_two_detectors_of_one_model_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -161,6 +161,15 @@ def test_sums_that_could_leave_int32_are_refused() -> None:
         plan_model(net.builder.finish([y]), "model")
 
 
+def test_sizes_beyond_a_layer_struct_are_refused() -> None:
+    b = Builder()
+    x = b.input("x", (1, 1, 65536, 1), (0.1, 0))
+    out = b.tensor("y", (1, 1, 65536, 1), (0.1, 0))
+    b.operator("MAX_POOL_2D", [x], [out], "Pool2DOptions", filterHeight=1, filterWidth=1, strideH=1, strideW=1)
+    with pytest.raises(ModelError, match="in width 65536; supported: sizes below 65536"):
+        plan_model(b.finish([out]), "model")
+
+
 @pytest.mark.parametrize(
     ("begin", "size", "said"),
     [([0, 2], [1, 5], "inside of the tensor"), ([0, -1], [1, 1], "inside of the tensor"), ([0], [1], "one of each")],
