@@ -56,7 +56,10 @@ static inline void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier
 /* Keep values within [low, high] where that is less than all of int8. */
 static inline void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
-    for (; (low > -128 || high < 127) && count > 0; count -= 16) {
+    if (low == -128 && high == 127) {
+        return;
+    }
+    for (; count > 0; count -= 16) {
         const mve_pred16_t some = vctp8q((uint32_t)count);
         const int8x16_t limited = vmaxq_s8(vminq_s8(vldrbq_z_s8(values, some), vdupq_n_s8((int8_t)high)), vdupq_n_s8((int8_t)low));
         vstrbq_p_s8(values, limited, some);
