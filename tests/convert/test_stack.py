@@ -46,7 +46,8 @@ def test_painted_stack_lies_below_the_bound_from_the_call_graph(tmp_path: Path, 
     start_up = run(build_firmware(BOARDS[board], [tmp_path / "empty.c"], tmp_path / "empty.elf")).stack_bytes
     assert bound.path[:2] == ("main", "model_step")
     assert 100 < painted - start_up <= bound.bytes < 1000
-    assert set(bound.unknown) <= {"__aeabi_idiv", "__aeabi_lmul", "__divdi3"}
+    # libgcc's division, product and (RV32) 64-bit shifts: leaves, which the painted stack above covers
+    assert set(bound.unknown) <= {"__aeabi_idiv", "__aeabi_lmul", "__divdi3", "__ashldi3", "__ashrdi3"}
 
 
 @pytest.mark.parametrize(

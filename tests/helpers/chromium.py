@@ -72,6 +72,7 @@ class Chromium:
         target = next(target for target in targets if target["type"] == "page")
         page = Page(await session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=1 << 26))
         await page.ask("Page.navigate", url=url)
+        await page.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
         return page
 
     async def _port(self) -> int:
