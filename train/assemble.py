@@ -89,6 +89,7 @@ def _describe(
         events=tuple(EventConfig() for _ in material.classes),
         provenance={
             "dataset": dataset.fingerprint(),
+            "group_pattern": dataset.group_pattern,
             "seed": settings.seed,
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},

@@ -18,11 +18,11 @@ from stapes.train.text import table
 PLACES_SHOWN = 20  # of one kind of note
 
 
-def check(folder: Path, step_s: float) -> None:
+def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
     """Print the report; raise DatasetError when there are problems that stop training or evaluation."""
     if not 1e-3 <= step_s <= 1:
         raise ConfigError(f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; scores come every 16 to 64 ms")
-    dataset, errors = inspect_dataset(folder)
+    dataset, errors = inspect_dataset(folder, group_pattern)
     found = Findings(list(errors), list(dataset.notes))
     kinds = listen(dataset.recordings, found)
     _note_labels(dataset, found)

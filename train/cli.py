@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stapes.train.options import add_group_pattern
 from stapes.train.synth_command import add_synth
 from stapes.train.train_command import add_train
 from stapes.train.tune_command import add_tune
@@ -33,13 +34,14 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--step-ms", type=float, default=32.0, metavar="MS", help="time between two scores of the detector (default 32)"
     )
+    add_group_pattern(parser, "none")
     parser.set_defaults(run=_check)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     from stapes.train.check import check
 
-    check(arguments.dataset, arguments.step_ms / 1e3)
+    check(arguments.dataset, arguments.step_ms / 1e3, arguments.group_pattern or "")
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,6 +57,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    add_group_pattern(parser, "as in training")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--float", action="store_true", help="judge the float network, too (needs TensorFlow)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
@@ -73,7 +76,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     for output in filter(None, (arguments.report, arguments.scores)):
         require_new(output, arguments.force)
-    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split, arguments.float)
+    evaluation, judged = evaluate(
+        arguments.detector, arguments.dataset, arguments.split, arguments.float, arguments.group_pattern
+    )
     if arguments.report:
         from stapes.train.report import write_report
 

@@ -2,8 +2,9 @@
 
 DATASET/                  train/, val/, test/ inside it are the splits; else recordings are split by group
   **/*.wav .flac .ogg …   audio, at any depth, any rate, any number of channels
-  labels.tsv              filename, onset, offset, event_label [, group]; in the split or in DATASET; audio it does not
-                          name is free of events
+  labels.tsv              filename, onset, offset, event_label [, group, source]; in the split or in DATASET; audio it
+                          does not name is free of events. Recordings of one group, and recordings that hold events of
+                          one source (the animal, the machine, the original clip), are never split
   events_meta.tsv         optional, beside labels.tsv: the same rows with further columns, such as snr_db and source
   **/*.txt                without labels.tsv: an Audacity label track per recording, same stem; audio without one is
                           not annotated and left out
@@ -11,21 +12,26 @@ DATASET/                  train/, val/, test/ inside it are the splits; else rec
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stapes.firmware_sim.errors import AudioError, DatasetError, StapesError
+from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
 from stapes.runtime.audio import FILE_SUFFIXES, AudioFile
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.train.findings import Findings, Note
-from stapes.train.label_sources import Labels, TableOfLabels, audacity_labels, hidden, read_label_map
-from stapes.train.split import FRACTIONS, HELD_OUT, split_groups
+from stapes.train.label_sources import Labelled, TableOfLabels, audacity_labels, hidden, read_label_map
+from stapes.train.split import FRACTIONS, HELD_OUT, split_groups, tied
 
 SPLITS = ("train", "val", "test")
 PAST_END_S = 0.1  # an offset up to this far past the end is clipped: editors round, and codecs pad
-GROUP_COLUMN = "column `group`"
+GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
+UNGROUPED = (
+    "recordings have neither group nor source: clips of one source may be on both sides of a split, and scores too "
+    "good; name sources in a column `source` or `group` of labels.tsv, or by --group-pattern"
+)
 UNNAMED_CLASS = "event"  # where no label in the dataset has text
 
 
@@ -39,6 +45,10 @@ class Recording:
     duration_s: float
     annotations: tuple[Annotation, ...]  # in time order, inside the recording
 
+    def source(self, event: Annotation) -> str:
+        """Return what an event comes from: the column `source` of its row, else the group of the recording."""
+        return event.columns.get("source") or self.group
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -48,6 +58,7 @@ class Dataset:
     splits: dict[str, list[Recording]]  # those that exist, in the order train, val, test
     classes: tuple[str, ...]  # every class of the annotations, sorted
     split_by: str  # how the splits came about, for people
+    group_pattern: str = ""  # as given
     notes: tuple[Note, ...] = ()
 
     @property
@@ -66,21 +77,24 @@ class Dataset:
         return digest.hexdigest()
 
 
-def open_dataset(path: Path | str) -> Dataset:
+def open_dataset(path: Path | str, group_pattern: str = "") -> Dataset:
     """Read a dataset; raise the first error that it holds, and say how many more there are.
 
-    Raises DatasetError (no audio, no labels, names that do not match), LabelError (file and line), AudioError.
+    `group_pattern` is a regular expression that is searched in every recording's name (its path below the dataset):
+    what it matches, or what its brackets match, is the group. A column `group` goes before it, folders after it.
+    Raises DatasetError (no audio, no labels, names that do not match), LabelError (file and line), AudioError,
+    ConfigError (the pattern is no regular expression).
     """
-    dataset, errors = inspect_dataset(path)
+    dataset, errors = inspect_dataset(path, group_pattern)
     if errors:
         more = f" ({len(errors) - 1} more: `stapes check {path}` lists them)" if len(errors) > 1 else ""
         raise type(errors[0])(f"{errors[0]}{more}")
     return dataset
 
 
-def inspect_dataset(path: Path | str) -> tuple[Dataset, list[StapesError]]:
+def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset, list[StapesError]]:
     """Return what can be used of a dataset and every error in it. Raises DatasetError when there is no audio at all."""
-    folder = Path(path)
+    folder, pattern = Path(path), _compiled(group_pattern)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; name the folder that holds the recordings and their labels")
     found = Findings()
@@ -89,13 +103,14 @@ def inspect_dataset(path: Path | str) -> tuple[Dataset, list[StapesError]]:
     if fixed:
         _note_outside(folder, fixed, found)
     sources = _label_sources(folder, audio, found)
-    entries = [each for split in sources for each in _entries(folder, split, *sources[split], found)]
+    entries = [each for split in sources for each in _entries(folder, split, sources[split], pattern, found)]
     if not entries and not found.errors:
         raise DatasetError(f"{folder}: no recording has labels; add labels.tsv, or an Audacity track per recording")
     _name_classes(folder, entries, found)
     for entry in entries:
         _fit(entry, found)
-    split_by = _split(entries, fixed, found) if entries else "nothing to split"
+    split_by = _split(entries, fixed) if entries else "nothing to split"
+    _note_leaks(entries, found)
     splits = {
         split: [each.finished(folder) for each in entries if each.split == split]
         for split in SPLITS
@@ -104,7 +119,17 @@ def inspect_dataset(path: Path | str) -> tuple[Dataset, list[StapesError]]:
     classes = tuple(sorted({event.label for entry in entries for event in entry.annotations}))
     if entries and not classes and not found.errors:
         found.error(DatasetError(f"{folder}: no event is labelled in {len(entries)} recordings; label some events"))
-    return Dataset(folder, splits, classes, split_by, tuple(found.notes)), found.errors
+    return Dataset(folder, splits, classes, split_by, group_pattern, tuple(found.notes)), found.errors
+
+
+def _compiled(group_pattern: str) -> "re.Pattern[str] | None":
+    try:
+        return re.compile(group_pattern) if group_pattern else None
+    except re.error as error:
+        raise ConfigError(
+            f"group pattern {group_pattern!r} is no regular expression: {error}; "
+            "'^[^_]+' for instance groups recordings by what stands before the first _ of their names"
+        ) from error
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -133,8 +158,14 @@ class _Entry:
     split: str  # "" until it is chosen
     group: str
     group_by: str
+    sources: set[str]
     duration_s: float
     annotations: list[Annotation] = field(default_factory=list)
+
+    @property
+    def marks(self) -> set[str]:
+        """What ties it to other recordings."""
+        return {f"group {self.group}", *(f"source {each}" for each in self.sources)}
 
     def finished(self, folder: Path) -> Recording:
         """Return the recording as it is handed out."""
@@ -153,30 +184,30 @@ def audio_files(folder: Path) -> list[Path]:
     return audio
 
 
-def _label_sources(
-    folder: Path, audio: dict[str, list[Path]], found: Findings
-) -> dict[str, tuple[Labels, dict[Path, str]]]:
-    """Return labels and groups per split: from its own labels.tsv, else DATASET's, else label tracks."""
+def _label_sources(folder: Path, audio: dict[str, list[Path]], found: Findings) -> dict[str, Labelled]:
+    """Return what labels say per split: from its own labels.tsv, else DATASET's, else label tracks."""
     sources = {}
     without = [split for split in audio if not (folder / split / "labels.tsv").is_file()]
     shared = folder / "labels.tsv"
     if without and shared.is_file():
-        table = TableOfLabels(shared, [file for split in without for file in audio[split]], found)
-        labels, groups = table.labels(), table.groups()
+        all_of_them = TableOfLabels(shared, [file for split in without for file in audio[split]], found).read()
         for split in without:
-            sources[split] = {file: labels[file] for file in audio[split]}, groups
+            sources[split] = replace(all_of_them, labels={file: all_of_them.labels[file] for file in audio[split]})
     elif without:
         for split in without:
-            sources[split] = audacity_labels(folder / split, audio[split], found), {}
+            sources[split] = Labelled(audacity_labels(folder / split, audio[split], found))
     for split in set(audio) - set(without):
-        table = TableOfLabels(folder / split / "labels.tsv", audio[split], found)
-        sources[split] = table.labels(), table.groups()
+        sources[split] = TableOfLabels(folder / split / "labels.tsv", audio[split], found).read()
     return {split: sources[split] for split in audio}
 
 
-def _entries(folder: Path, split: str, labels: Labels, groups: dict[Path, str], found: Findings) -> Iterator[_Entry]:
-    by_folder = len({each.parent for each in labels}) > 1 and not groups
-    for path in sorted(labels):
+def _entries(
+    folder: Path, split: str, said: Labelled, pattern: "re.Pattern[str] | None", found: Findings
+) -> Iterator[_Entry]:
+    explicit = bool(pattern or said.groups or any(said.sources.values()))
+    by_folder = len({each.parent for each in said.labels}) > 1 and not explicit
+    for path in sorted(said.labels):
+        name = path.relative_to(folder).as_posix()
         try:
             duration_s = AudioFile(path, 1).duration_s  # whatever the rate
             if duration_s == 0:
@@ -184,13 +215,18 @@ def _entries(folder: Path, split: str, labels: Labels, groups: dict[Path, str], 
         except AudioError as error:
             found.error(error)
             continue
-        if path in groups:
-            group, group_by = groups[path], GROUP_COLUMN
+        match = pattern.search(name) if pattern else None
+        if path in said.groups:
+            group, group_by = said.groups[path], GROUP_COLUMN
+        elif match:
+            group, group_by = " ".join(filter(None, match.groups())) or match.group(), PATTERN
         elif by_folder:
             group, group_by = path.parent.relative_to(folder).as_posix(), "parent folder"
         else:
-            group, group_by = path.relative_to(folder).as_posix(), "recording"
-        yield _Entry(path, split, group, group_by, duration_s, labels[path])
+            group, group_by = name, "recording"
+            if pattern:
+                found.note("recordings have names that the group pattern does not match: each is a group", path)
+        yield _Entry(path, split, group, group_by, said.sources.get(path, set()), duration_s, said.labels[path])
 
 
 def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
@@ -237,27 +273,35 @@ def _fit(entry: _Entry, found: Findings) -> None:
     entry.annotations = kept
 
 
-def _split(entries: list[_Entry], fixed: list[str], found: Findings) -> str:
+def _split(entries: list[_Entry], fixed: list[str]) -> str:
     """Choose the split of every entry that has none yet; return how, for people."""
+    by = {each.group_by for each in entries} | {SOURCE_COLUMN for each in entries if each.sources}
     if not fixed:
-        _assign(entries, FRACTIONS)
-        return f"split by {', '.join(sorted({each.group_by for each in entries}))}"
-    _note_leaks(entries, found)
+        return f"split by {', '.join(sorted(by))}{_assign(entries, FRACTIONS)}"
     how = f"folders {', '.join(f'{split}/' for split in fixed)}"
     if "train" in fixed and "val" not in fixed:
-        _assign([each for each in entries if each.split == "train"], HELD_OUT)
-        return f"{how}; val held out of train/ by group"
+        apart = _assign([each for each in entries if each.split == "train"], HELD_OUT)
+        return f"{how}; val held out of train/ by {', '.join(sorted(by))}{apart}"
     return how
 
 
-def _assign(entries: list[_Entry], fractions: dict[str, float]) -> None:
-    together: dict[str, list[_Entry]] = defaultdict(list)
-    for entry in entries:
-        together[entry.group].append(entry)
-    groups = {name: (sum(e.duration_s for e in each), _events(each)) for name, each in together.items()}
+def _assign(entries: list[_Entry], fractions: dict[str, float]) -> str:
+    """Split what is not tied together; return a remark where less can be told apart than there are splits."""
+    together: dict[int, list[_Entry]] = defaultdict(list)
+    for number, entry in zip(tied([each.marks for each in entries]), entries, strict=True):
+        together[number].append(entry)
+    groups = {
+        min(each.path for each in tie).as_posix(): (sum(e.duration_s for e in tie), _events(tie))
+        for tie in together.values()
+    }
     chosen = split_groups(groups, fractions)
-    for entry in entries:
-        entry.split = chosen[entry.group]
+    for tie in together.values():
+        for entry in tie:
+            entry.split = chosen[min(each.path for each in tie).as_posix()]
+    if len(entries) > 1 and len(together) < len(fractions):
+        count = "1 set that cannot" if len(together) == 1 else f"{len(together)} sets that cannot"
+        return f"; shared groups and sources tie the {len(entries)} recordings into {count} be split"
+    return ""
 
 
 def _events(entries: Iterable[_Entry]) -> list[Annotation]:
@@ -272,10 +316,17 @@ def _note_outside(folder: Path, fixed: list[str], found: Findings) -> None:
 
 
 def _note_leaks(entries: list[_Entry], found: Findings) -> None:
-    splits: dict[str, set[str]] = defaultdict(set)
+    if len({each.split for each in entries}) < 2:
+        return
+    if all(each.group_by == "recording" and not each.sources for each in entries):
+        for entry in entries:
+            found.note(UNGROUPED, entry.path)
+    splits: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
-        if entry.group_by == GROUP_COLUMN:
-            splits[entry.group].add(entry.split)
-    for group, names in sorted(splits.items()):
-        if len(names) > 1:
-            found.note("groups are in more than one split: scores will be too good", group, ", ".join(sorted(names)))
+        if entry.group_by in (GROUP_COLUMN, PATTERN):
+            splits["groups", entry.group].add(entry.split)
+        for source in entry.sources:
+            splits["sources", source].add(entry.split)
+    for (kind, name), parts in sorted(splits.items()):
+        if len(parts) > 1:
+            found.note(f"{kind} are in more than one split: scores will be too good", name, ", ".join(sorted(parts)))

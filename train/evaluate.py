@@ -16,6 +16,7 @@ from stapes.train.findings import say
 from stapes.train.float_reference import BesideFloat, beside_float
 from stapes.train.judging import Judged, choose_split, judge, require_known_classes
 from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
+from stapes.train.options import inherited_pattern
 from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds_estimate
 from stapes.train.segments import SegmentScores, segment_scores
 
@@ -57,15 +58,20 @@ class Evaluation:
 
 
 def evaluate(
-    detector_path: Path, dataset_path: Path, split: str | None = None, with_float: bool = False
+    detector_path: Path,
+    dataset_path: Path,
+    split: str | None = None,
+    with_float: bool = False,
+    group_pattern: str | None = None,
 ) -> tuple[Evaluation, list[Judged]]:
     """Judge a detector on test, else val, else the part that is named; the detector is not changed.
 
     `with_float` judges the float network that it was made from, too (needs TensorFlow and the folder's `training`).
+    Without a `group_pattern` recordings are grouped as they were in training.
     Raises DetectorFolderError, DatasetError (unknown class or part), LabelError, AudioError.
     """
     detector = Detector.load(detector_path)
-    dataset = open_dataset(dataset_path)
+    dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
     say(dataset.notes)
     part = choose_split(dataset, split)
     require_known_classes(detector, dataset.splits[part], dataset)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError, LabelError
@@ -12,6 +12,15 @@ from stapes.runtime.labels.dcase import read_table
 from stapes.train.findings import Findings
 
 Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; a file without labels is not in it
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What label files say of some recordings."""
+
+    labels: Labels
+    groups: dict[Path, str] = field(default_factory=dict)  # of recordings, by the column `group`
+    sources: dict[Path, set[str]] = field(default_factory=dict)  # of what is in them, by the column `source`
 
 
 class TableOfLabels:
@@ -25,7 +34,15 @@ class TableOfLabels:
             self._by_name[file.name].append(file)
         self._found = found
 
-    def labels(self) -> Labels:
+    def read(self) -> Labelled:
+        """Return all that the table says; what is wrong in it is kept as errors."""
+        labels = self._labels()
+        groups, sources = self._groups_and_sources()
+        for file, events in labels.items():
+            sources[file] |= {event.columns["source"] for event in events if event.columns.get("source")}
+        return Labelled(labels, groups, sources)
+
+    def _labels(self) -> Labels:
         """Return the annotations of every recording; rows that name no recording are errors."""
         labels: Labels = {file: [] for file in self._audio}
         further = self._further_columns()
@@ -48,16 +65,22 @@ class TableOfLabels:
                 further |= {_key(file, each): dict(each.columns) for each in events}
         return further
 
-    def groups(self) -> dict[Path, str]:
-        """Return what the column `group` says; empty without that column. A recording in two groups is an error."""
+    def _groups_and_sources(self) -> tuple[dict[Path, str], dict[Path, set[str]]]:
+        """Return what the columns `group` and `source` say, in rows without times, too.
+
+        A recording in two groups is an error; what is heard in it may come from many sources.
+        """
         groups: dict[Path, str] = {}
+        sources: dict[Path, set[str]] = defaultdict(set)
         for place, row in read_table(self.path, ["filename"], Problems([])):
-            file, group = self._match(row["filename"]), row.get("group", "")
+            file, group, source = self._match(row["filename"]), row.get("group", ""), row.get("source", "")
             if file is not None and group and groups.setdefault(file, group) != group:
                 self._found.error(
                     LabelError(f"{place}: {file.name} is in group {group!r}, before in {groups[file]!r}; keep one")
                 )
-        return groups
+            if file is not None and source:
+                sources[file].add(source)
+        return groups, sources
 
     def _match(self, name: str) -> Path | None:
         relative = Path(name.replace("\\", "/"))

@@ -1,8 +1,10 @@
-"""Recordings to train, val and test by group: what was recorded together stays together."""
+"""Recordings to train, val and test by group: what was recorded together, or comes from one source, stays together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stapes.runtime.labels import Annotation
 
@@ -35,6 +37,20 @@ def split_groups(
         have[split] += shares[index]
         chosen[names[index]] = list(fractions)[split]
     return chosen
+
+
+def tied(marks: Sequence[Collection[str]]) -> list[int]:
+    """Return a number for each set of marks: equal for sets that share a mark, directly or through others.
+
+    >>> tied([{"dog 1", "cat"}, {"dog 2"}, {"cat", "owl"}, {"owl"}])
+    [0, 1, 0, 0]
+    """
+    columns = {mark: column for column, mark in enumerate(sorted({mark for each in marks for mark in each}))}
+    edges = [(row, len(marks) + columns[mark]) for row, each in enumerate(marks) for mark in each]
+    size = len(marks) + len(columns)
+    rows, targets = np.array(edges, np.int64).reshape(-1, 2).T
+    _, component = connected_components(coo_array((np.ones(len(edges)), (rows, targets)), shape=(size, size)), False)
+    return [int(each) for each in component[: len(marks)]]
 
 
 def _counts(events: Sequence[Annotation], labels: Sequence[str]) -> list[int]:

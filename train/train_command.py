@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.train.options import add_group_pattern
 
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
@@ -28,6 +29,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--config", type=Path, metavar="FILE.toml", help="settings; what it leaves out keeps its default"
     )
+    add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="in place of the settings' seed")
     parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
     parser.add_argument("--force", action="store_true", help="replace an existing detector")
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     from stapes.train.findings import say
 
     check_output(arguments.out, arguments.force)
-    dataset = open_dataset(arguments.dataset)
+    dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
     say(dataset.notes)
     from stapes.train.run import train_detector  # loads TensorFlow
 

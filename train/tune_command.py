@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.train.options import add_group_pattern, inherited_pattern
 
 if TYPE_CHECKING:
     from stapes.firmware_sim.folder import DetectorFolder
@@ -35,6 +36,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--false-alarms-per-hour", type=float, default=0.0, metavar="N", help="of each class, at most; none: best F1"
     )
+    add_group_pattern(parser, "as in training")
     parser.set_defaults(run=run)
 
 
@@ -48,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     settings = OperatingPointSettings(false_alarms_per_hour=arguments.false_alarms_per_hour)
     folder = read_folder(arguments.detector)
-    dataset = open_dataset(arguments.dataset)
+    dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
     say(dataset.notes)
     recordings = dataset.splits.get(arguments.split)
     if not recordings:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.firmware_sim.errors import AudioError, DatasetError, LabelError, StapesError
+from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, LabelError, StapesError
 from stapes.runtime.labels import Annotation
 from stapes.train.dataset import Dataset, inspect_dataset, open_dataset, require_trainable
 from stapes.train.findings import summary
@@ -251,3 +251,87 @@ def test_a_dataset_without_val_cannot_be_trained(make_dataset: MakeDataset) -> N
     dataset = open_dataset(make_dataset({"a.wav": 2.0, "a.txt": "0\t1\tpop\n"}))
     with pytest.raises(DatasetError, match=r"nothing in the val part \(split by recording\)"):
         require_trainable(dataset)
+
+
+SOURCED = HEADER.replace("\n", "\tsource\n")
+
+
+def _sources_of_splits(dataset: Dataset) -> list[set[str]]:
+    return [
+        {each.source(event) for each in part for event in each.annotations} for part in dataset.splits.values() if part
+    ]
+
+
+def test_no_source_is_on_two_sides(make_dataset: MakeDataset) -> None:
+    """Twelve recordings; dog i barks in recordings 2i and 2i + 1, and the owl ties four recordings together."""
+    rows = [f"{i}.wav\t0\t0.5\tbark\tdog{i // 2}\n" for i in range(12)]
+    rows += [f"{i}.wav\t0.6\t0.9\thoot\towl\n" for i in (0, 5)]
+    files = {f"{i}.wav": 1.0 for i in range(14)} | {"labels.tsv": SOURCED + "".join(rows)}
+    dataset = open_dataset(make_dataset(files))
+    assert dataset.split_by == "split by column `source`, recording"
+    sides = _sources_of_splits(dataset)
+    assert [len(side) > 0 for side in sides] == [True] * 3
+    assert sum(map(len, sides)) == len(set().union(*sides)) == 7
+    split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
+    assert len({split_of[f"{i}.wav"] for i in (0, 1, 4, 5)}) == 1
+
+
+def test_sources_of_events_meta_and_of_rows_without_times_count(make_dataset: MakeDataset) -> None:
+    labels = SOURCED + "a.wav\t0\t0.5\tbark\t\nb.wav\t\t\t\tfan\nc.wav\t\t\t\tfan\n"
+    meta = SOURCED + "a.wav\t0\t0.5\tbark\tfan\n"
+    files = {f"{name}.wav": 1.0 for name in "abcd"} | {"labels.tsv": labels, "events_meta.tsv": meta}
+    dataset = open_dataset(make_dataset(files))
+    split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
+    assert len({split_of[f"{name}.wav"] for name in "abc"}) == 1
+    assert split_of["d.wav"] != split_of["a.wav"]
+
+
+def test_recordings_that_all_share_sources_cannot_be_split_and_that_is_said(make_dataset: MakeDataset) -> None:
+    rows = "".join(f"{i}.wav\t0\t0.5\tbark\tdog{j}\n" for i in range(4) for j in (i, i + 1))
+    files = {f"{i}.wav": 1.0 for i in range(4)} | {"labels.tsv": SOURCED + rows}
+    with pytest.raises(DatasetError, match=r"sources tie the 4 recordings into 1 set that cannot be split\); training"):
+        require_trainable(open_dataset(make_dataset(files)))
+
+
+def test_a_source_in_two_split_folders_is_noted(make_dataset: MakeDataset) -> None:
+    files = {"train/a.wav": 2.0, "train/labels.tsv": SOURCED + "a.wav\t0\t1\tpop\tpan\n"}
+    files |= {"val/b.wav": 2.0, "val/labels.tsv": SOURCED + "b.wav\t0\t1\tpop\tpan\n"}
+    (note,) = open_dataset(make_dataset(files)).notes
+    assert note.kind.startswith("sources are in more than one split")
+    assert (note.place, note.text) == ("pan", "train, val")
+
+
+def _tracks(*stems: str) -> dict[str, float | str | bytes]:
+    return {f"{stem}.wav": 1.0 for stem in stems} | {f"{stem}.txt": "0\t0.5\tpop\n" for stem in stems}
+
+
+@pytest.mark.parametrize("pattern", ["^[^_]+", "^([a-z]+)(?:_|x)"])
+def test_a_pattern_groups_recordings_by_their_names(make_dataset: MakeDataset, pattern: str) -> None:
+    """Where it has brackets, what they match is the group."""
+    folder = make_dataset(_tracks(*(f"{pan}_{i}" for pan in ("iron", "steel", "tin", "clay") for i in range(3))))
+    dataset = open_dataset(folder, pattern)
+    groups = _groups_of_splits(dataset)
+    assert sorted(group for part in groups.values() for group in part) == ["clay", "iron", "steel", "tin"]
+    assert dataset.split_by == "split by group pattern"
+    assert dataset.notes == ()
+
+
+def test_names_that_the_pattern_does_not_match_are_noted(make_dataset: MakeDataset) -> None:
+    dataset = open_dataset(make_dataset(_tracks("a_1", "a_2", "odd")), "^(.)_")
+    assert [(Path(note.place).name, note.kind.split(":")[0]) for note in dataset.notes] == [
+        ("odd.wav", "recordings have names that the group pattern does not match")
+    ]
+
+
+def test_a_pattern_that_is_no_regular_expression_is_refused(make_dataset: MakeDataset) -> None:
+    with pytest.raises(ConfigError, match=r"group pattern '\(' is no regular expression: .* position 0"):
+        open_dataset(make_dataset(_tracks("a", "b")), "(")
+
+
+def test_without_any_grouping_a_split_warns_of_shared_sources(make_dataset: MakeDataset) -> None:
+    dataset = open_dataset(make_dataset(_tracks("a", "b", "c")))
+    (line,) = summary(dataset.notes)
+    assert line.startswith("3 recordings have neither group nor source: clips of one source may be on both sides")
+    assert "column `source`" in line
+    assert "--group-pattern" in line
+    assert open_dataset(dataset.path, ".").notes == ()
