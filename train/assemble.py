@@ -20,6 +20,7 @@ from stapes.runtime.console import note
 from stapes.runtime.engine import LitertEngine
 from stapes.train.dataset import Dataset
 from stapes.train.fit import Scorer
+from stapes.train.heard_before import identities
 from stapes.train.metrics import EventScores
 from stapes.train.operating_point import choose, describe, elsewhere, judge, reached
 from stapes.train.parity import Parity, compare
@@ -61,7 +62,8 @@ def assemble(
                 "note": "thresholds were chosen on val",
                 "parity": parity.as_dict(),
             },
-            operating_point=describe("val", settings.operating_point, elsewhere(judged, val, settings.operating_point)),
+            operating_point=describe("val", settings.operating_point, elsewhere(judged, val, settings.operating_point))
+            | {"recordings": identities(val)},
         )
         folder.write()
         compile_model(folder.model, draft / "c", c_name(out.stem) or "detector")
@@ -90,6 +92,7 @@ def _describe(
         provenance={
             "dataset": dataset.fingerprint(),
             "group_pattern": dataset.group_pattern,
+            "trained_on": identities(dataset.splits["train"]),
             "seed": settings.seed,
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},

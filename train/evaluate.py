@@ -14,14 +14,13 @@ from stapes.train.application import Counting, Recall, Timing, counting, recall_
 from stapes.train.dataset import open_dataset
 from stapes.train.findings import say
 from stapes.train.float_reference import BesideFloat, beside_float
+from stapes.train.heard_before import heard_before
 from stapes.train.judging import Judged, choose_split, judge, require_known_classes
 from stapes.train.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
 from stapes.train.options import inherited_pattern
 from stapes.train.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds_estimate
 from stapes.train.segments import SegmentScores, segment_scores
 
-TRAINED_ON = "the detector was trained on this part: the figures say little about other recordings"
-TUNED_ON = "thresholds were chosen on this part: expect less on other recordings"
 GROUPED_BY = ("snr_db", "source")  # further columns of the labels by which recall is shown
 
 
@@ -80,22 +79,12 @@ def evaluate(
         detector=str(detector_path),
         dataset=str(dataset_path),
         split=part,
-        warning=_warning(detector, part),
+        warning=heard_before(detector.folder, dataset.splits[part]),
         fingerprint=dataset.fingerprint(),
         figures=measure(detector, judged),
         beside_float=beside_float(detector.folder, judged) if with_float else None,
     )
     return evaluation, judged
-
-
-def _warning(detector: Detector, part: str) -> str:
-    if part == "train":
-        return TRAINED_ON
-    point = detector.folder.operating_point
-    if part != point.get("chosen_on", "val"):
-        return ""
-    expected = (point.get("expected") or {}).get("macro_f1_onset", {}).get("value")
-    return TUNED_ON + (f" (macro F1 {expected:.3f} by onset with thresholds from other groups)" if expected else "")
 
 
 def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:

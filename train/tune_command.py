@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.folder import read_folder
     from stapes.train.dataset import open_dataset
     from stapes.train.findings import say
+    from stapes.train.heard_before import identities
     from stapes.train.operating_point import choose, describe, elsewhere, reached
     from stapes.train.settings import OperatingPointSettings
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     here = reached(judged, recordings, configs)
     _require_met(here, settings.false_alarms_per_hour, arguments.split)
     to_expect = elsewhere(judged, recordings, settings)
-    point = describe(arguments.split, settings, to_expect)
+    point = describe(arguments.split, settings, to_expect) | {"recordings": identities(recordings)}
     replace(folder, events=configs, operating_point=point).write()
     _print_point(arguments.split, here, to_expect)
 

@@ -64,6 +64,7 @@ def test_the_folder_is_whole_and_listens(trained: Path, sounds: Path) -> None:
     assert folder.frames_per_step == 2
     assert set(folder.scores) == {"val", "note", "parity"}
     assert folder.provenance["seed"] == 1
+    assert set(folder.provenance["trained_on"]).isdisjoint(folder.operating_point["recordings"])
     assert read_settings(trained / "training" / "settings.toml").training.float_steps == 8
     assert (trained / "training" / "history.csv").read_text().count("\n") == 4
     assert {"one.c", "one.h"} <= {path.name for path in (trained / "c").iterdir()}

@@ -39,6 +39,7 @@ def test_only_detector_json_changes(detector: Path, dataset: Path, capsys: pytes
     point = json.loads((detector / "detector.json").read_text())["operating_point"]
     assert point["rule"] == "best recall within 5000 false alarms per hour and class"
     assert point["chosen_on"] == "val"
+    assert len(set(point["recordings"])) == 3
     out = capsys.readouterr().out
     assert "expected elsewhere" in out
     assert "hiss                             1.00   1.000" in out
