@@ -1,5 +1,6 @@
 """What every label format has in common: the annotation, how a file is read as text, and how a time is parsed."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,9 +85,10 @@ def read_lines(path: Path) -> list[str]:
 def parse_number(text: str, what: str, place: str) -> float:
     """Return a decimal number, with a point or a comma; LabelError names `what` and `place`."""
     text = text.strip()
-    if not _DECIMAL.fullmatch(text):
+    number = float(text.replace(",", ".")) if _DECIMAL.fullmatch(text) else math.nan
+    if not math.isfinite(number):  # 1e999 is infinite
         raise LabelError(f"{place}: {what} {text!r} is not a number; correct the row or delete it")
-    return float(text.replace(",", "."))
+    return number
 
 
 def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, StapesError
 from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.console import note
-from stapes.runtime.labels.annotation import Annotation
+from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, overlapping
 from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
-from stapes.runtime.labels.formats import LABEL_FORMATS, recognize
+from stapes.runtime.labels.formats import LABEL_FORMATS, Reader, recognize
+from stapes.runtime.labels.raven import read_raven
 from stapes.runtime.outputs import require_new, write_whole
 
 
@@ -25,21 +26,22 @@ class Conversion:
     target: str
     out: Path | None  # a file, or a folder for formats with one file per recording; None: stdout
     audio: Path | None  # folder of the recordings, to which names in the result are relative
-    columns: Mapping[str, str]  # what filename, onset, offset and event_label are called in CSV files
+    columns: Mapping[str, str]  # what filename, onset, offset and event_label are called in the files
     force: bool = False
     update: bool = False  # `out` is a table: replace the rows of these recordings and keep the others
-    skip_bad: bool = False  # leave bad rows out and count them, instead of stopping at the first
+    skip_bad: bool = False  # leave bad and repeated rows out and count them, instead of stopping at the first bad one
 
 
 def convert_labels(conversion: Conversion) -> None:
     """Read every file, then write; nothing after an error. Raises LabelError (file and line) and OutputError."""
-    bad: list[StapesError] | None = [] if conversion.skip_bad else None
+    bad: list[StapesError] = []
     recordings: dict[str, list[Annotation]] = {}
     for path in conversion.files:
         for name, events in _read(path, conversion, bad).items():
-            recordings.setdefault(_recording(name, path, conversion.audio), []).extend(events)
+            recordings.setdefault(name, []).extend(events)
     if bad:
-        note(f"note: {len(bad)} bad rows left out, the first: {bad[0]}")
+        note(f"note: {len(bad)} bad rows or names left out, the first: {bad[0]}")
+    _note_alike(recordings, conversion.skip_bad)
     if conversion.update:
         _update(recordings, conversion)
         return
@@ -72,27 +74,78 @@ def parse_columns(text: str) -> dict[str, str]:
     return columns
 
 
-def _read(path: Path, conversion: Conversion, bad: list[StapesError] | None) -> dict[str, list[Annotation]]:
-    source = conversion.source or recognize(path)
-    if conversion.columns and source not in ("csv", "dcase"):
-        raise ConfigError(f"--columns names the columns of a table, and {path} is read as {source}; leave it out")
-    read = partial(read_dcase, names=conversion.columns) if conversion.columns else LABEL_FORMATS[source].read
-    return read(path, bad)
+def _read(path: Path, conversion: Conversion, bad: list[StapesError]) -> dict[str, list[Annotation]]:
+    """Return the annotations by the names of their recordings; bad rows and names are raised or put into `bad`."""
+    collected = bad if conversion.skip_bad else None
+    problems, before = Problems(collected), len(bad)
+    recordings: dict[str, list[Annotation]] = {}
+    try:
+        found = _reader(path, conversion)(path, collected)
+    except LabelError as error:  # what it is could not be read
+        problems.keep(error)
+        return recordings
+    for name, events in found.items():
+        if len(bad) > before and not events:
+            continue  # nothing of it could be read: that does not say that it is free of events
+        try:
+            recordings.setdefault(_recording(name, path, events, conversion.audio), []).extend(events)
+        except LabelError as error:
+            problems.keep(error)
+    return recordings
 
 
-def _recording(name: str, path: Path, audio: Path | None) -> str:
+def _reader(path: Path, conversion: Conversion) -> Reader:
+    source, columns = conversion.source or recognize(path), conversion.columns
+    if not columns:
+        return LABEL_FORMATS[source].read
+    if source in ("csv", "dcase"):
+        return partial(read_dcase, names=columns)
+    if source == "raven" and set(columns) == {"event_label"}:
+        return partial(read_raven, label_column=columns["event_label"])
+    own = ", of which only event_label has no fixed name" if source == "raven" else ""
+    raise ConfigError(f"--columns names the columns of a table, and {path} is read as {source}{own}; leave it out")
+
+
+def _note_alike(recordings: Mapping[str, list[Annotation]], skip: bool) -> None:
+    """Say which rows repeat another or overlap one of their class; take repeated ones out where that was asked for."""
+    repeated, overlaps = [], []
+    for name, events in recordings.items():
+        again = duplicates(events)
+        repeated += again
+        overlaps += [later for _, later in overlapping(_others(events, again))]
+        if skip:
+            recordings[name][:] = _others(events, again)
+    if repeated:
+        note(f"note: rows that repeat another: {_places(repeated)}{'' if skip else '; --skip-bad leaves them out'}")
+    if overlaps:
+        note(f"note: events that begin before another of their class ends: {_places(overlaps)}")
+
+
+def _others(events: Sequence[Annotation], left_out: Sequence[Annotation]) -> list[Annotation]:
+    rows = {id(each) for each in left_out}
+    return [each for each in events if id(each) not in rows]
+
+
+def _places(events: Sequence[Annotation], shown: int = 3) -> str:
+    more = ", …" if len(events) > shown else ""
+    return f"{len(events)} ({', '.join(each.place for each in events[:shown])}{more})"
+
+
+def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path | None) -> str:
     """Return the recording's name: a label file that is named after its recording does not say how that ends."""
-    if Path(name).suffix.lower() in FILE_SUFFIXES:
-        return name
+    whole = Path(name).suffix.lower() in FILE_SUFFIXES
     if audio is None:
         beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
-        return beside[0] if len(beside) == 1 else name
-    files = audio.rglob(f"{escape(Path(name).name)}.*")
+        return beside[0] if len(beside) == 1 and not whole else name
+    if whole and (audio / name).is_file():
+        return name
+    files = audio.rglob(escape(Path(name).name) + ("" if whole else ".*"))
     called = [each.relative_to(audio) for each in files if each.suffix.lower() in FILE_SUFFIXES]
     lying_alike = [each for each in called if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
     found = lying_alike if len(called) > 1 else called
     if len(found) != 1:
-        raise LabelError(f"{path}: {len(called)} recordings below {audio} are called {name!r}; one is needed")
+        place = events[0].place if whole and events else path
+        raise LabelError(f"{place}: {len(called)} recordings below {audio} are called {name!r}; one is needed")
     return found[0].as_posix()
 
 

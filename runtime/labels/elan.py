@@ -7,6 +7,7 @@ dependent tier) carry no times of their own and are not read.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -42,7 +43,7 @@ def read_elan(path: Path, collected: list[StapesError] | None = None) -> dict[st
         else:
             label = " ".join(text.split()) or tier
             events.append(Annotation(onset, offset, label, columns={"tier": tier}, place=place))
-    name = document.media.replace("\\", "/").rsplit("/", 1)[-1] or path.stem
+    name = unquote(document.media).replace("\\", "/").rsplit("/", 1)[-1] or path.stem
     return {name: sorted(events, key=lambda each: (each.onset, each.offset))}
 
 

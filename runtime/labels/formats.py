@@ -14,6 +14,7 @@ from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudi
 from stapes.runtime.labels.raven import BEGIN, read_raven, write_raven
 
 Recordings = Mapping[str, Sequence[Annotation]]  # recording name -> its annotations, [] when it holds none
+Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class LabelFormat:
     """How the labels of recordings lie in files of one kind."""
 
     suffix: str
-    read: Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
+    read: Reader
     write_all: Callable[[Recordings], str] | None  # one file for many recordings
     write_one: Callable[[Sequence[Annotation]], str] | None  # else one file for each
 

@@ -32,6 +32,9 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
     except json.JSONDecodeError as error:
         problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); save it again")
         return {}
+    except RecursionError:
+        problems.add(f"{path}:1", "is nested too deeply for a JAMS file; save it again")
+        return {}
     except (KeyError, TypeError):
         problems.add(f"{path}:1", "is no JAMS file (annotations with data); sparse data only, not arrays")
         return {}

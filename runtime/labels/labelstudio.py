@@ -1,7 +1,7 @@
 """Label Studio's JSON export: a list of tasks, each with annotations whose results are labelled regions.
 
-A task without annotation was not annotated; one whose annotation has no regions was, and holds no event. Uploaded files
-carry eight hex digits before their name; these are taken off.
+A task without annotation was not annotated; one whose annotation has no regions was, and holds no event. A recording is
+named by the last part of its path or URL; uploaded files carry eight hex digits before their name, which are taken off.
 """
 
 import json
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from stapes.firmware_sim.errors import LabelError, StapesError
 from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, parse_times
@@ -30,6 +31,9 @@ def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> 
         except LabelError as error:
             problems.keep(error)
             continue
+        except (AttributeError, TypeError):
+            problems.add(place, "the task is not laid out as Label Studio exports it; export the labels again")
+            continue
         if events is not None:
             recordings.setdefault(name, []).extend(events)
     for name, events in recordings.items():
@@ -40,11 +44,12 @@ def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> 
 
 def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     """Yield (file:line, task): the tasks are decoded one by one so that each is known by its line."""
-    text = "\n".join(problems.lines(path))
+    if not (lines := problems.lines(path)):
+        return
+    text = "\n".join(lines)
     decoder, position = json.JSONDecoder(), _SPACE.match(text).end()  # type: ignore[union-attr]
     if text[position : position + 1] != "[":
-        if text:
-            problems.add(f"{path}:1", "is no Label Studio export (a list of tasks); export it again as JSON")
+        problems.add(f"{path}:1", "is no Label Studio export (a list of tasks); export it again as JSON")
         return
     position, line, counted = position + 1, 1, 0
     while True:
@@ -56,6 +61,9 @@ def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
             task, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); export the labels again")
+            return
+        except RecursionError:
+            problems.add(f"{path}:{line}", "is nested too deeply for a task; export the labels again")
             return
         yield f"{path}:{line}", task
 
@@ -69,11 +77,18 @@ def _recording(task: Any, place: str) -> tuple[str, list[Annotation] | None]:
     done = [each for each in task["annotations"] if not each.get("was_cancelled")]
     if len(done) > 1:
         raise LabelError(f"{place}: the task has {len(done)} annotations; keep one of them in Label Studio")
-    name = _UPLOAD.sub("", audio.replace("\\", "/").rsplit("/", 1)[-1])
     if not done:
-        return name, None
+        return _file_name(audio), None
     results = [each for each in done[0].get("result", []) if each.get("type") == "labels"]
-    return name, [event for each in results for event in _events(each.get("value", {}), place)]
+    return _file_name(audio), [event for each in results for event in _events(each.get("value", {}), place)]
+
+
+def _file_name(audio: str) -> str:
+    path = audio.replace("\\", "/")
+    if "://" in path or path.startswith("/data/"):
+        url = urlsplit(path)
+        path = parse_qs(url.query).get("d", [unquote(url.path)])[0]  # local files: /data/local-files/?d=PATH
+    return _UPLOAD.sub("", path.rsplit("/", 1)[-1])
 
 
 def _events(value: Mapping[str, Any], place: str) -> list[Annotation]:

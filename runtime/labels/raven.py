@@ -14,17 +14,25 @@ from stapes.runtime.labels.annotation import Annotation, Problems, parse_number,
 from stapes.runtime.labels.dcase import read_table
 
 BEGIN, END, FILE, FILE_OFFSET = "Begin Time (s)", "End Time (s)", "Begin File", "File Offset (s)"
+_HEADER = ("Selection", "View", "Channel", BEGIN, END, "Low Freq (Hz)", "High Freq (Hz)")
+_RAVENS_OWN = {*_HEADER, FILE, FILE_OFFSET}
 _LABEL_NAMES = ("annotation", "species", "label", "tag", "class", "type", "call type")
 
 
-def read_raven(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+def read_raven(
+    path: Path, collected: list[StapesError] | None = None, label_column: str = ""
+) -> dict[str, list[Annotation]]:
     """Return the annotations per `Begin File`, or under the table's own name without one; other columns are kept.
 
-    The label stands in the column Annotation, Species, Label, Tag, Class or Type. Bad rows raise LabelError, or are put
-    into `collected` and skipped.
+    Without `label_column` the label stands in the column Annotation, Species, Label, Tag, Class or Type. Bad rows raise
+    LabelError, or are put into `collected` and skipped, as is a header without the columns.
     """
     problems = Problems(collected)
-    rows = list(read_table(path, [BEGIN, END], problems, delimiter="\t"))
+    required = [BEGIN, END, *filter(None, [label_column])]
+    rows = list(read_table(path, required, problems, delimiter="\t"))
+    label_column = label_column or _label_column(path, rows, problems)
+    if not label_column:
+        return {}
     name_of = path.name.split(".")[0]  # Raven names tables x.Table.1.selections.txt
     several = len({row.get(FILE, "") for _, row in rows}) > 1
     recordings: dict[str, list[Annotation]] = {}
@@ -36,7 +44,7 @@ def read_raven(path: Path, collected: list[StapesError] | None = None) -> dict[s
         seen.add((selection, row[BEGIN]))
         try:
             onset, offset = _times(row, several, place)
-            event = Annotation(onset, offset, row[_label_column(row, place)], columns=row, place=place)
+            event = Annotation(onset, offset, row[label_column], columns=row, place=place)
         except LabelError as error:
             problems.keep(error)
         else:
@@ -44,12 +52,18 @@ def read_raven(path: Path, collected: list[StapesError] | None = None) -> dict[s
     return recordings if rows else {name_of: []}
 
 
-def _label_column(row: dict[str, str], place: str) -> str:
-    for name in _LABEL_NAMES:
-        for column in row:
-            if column.lower() == name:
-                return column
-    raise LabelError(f"{place}: no column Annotation or Species in the header; call the labels Annotation")
+def _label_column(path: Path, rows: Sequence[tuple[str, dict[str, str]]], problems: Problems) -> str:
+    """Return the first of the usual names that the header has; empty where it has none and problems are collected."""
+    columns = {column.lower(): column for column in (rows[0][1] if rows else _LABEL_NAMES)}
+    found = next((columns[name] for name in _LABEL_NAMES if name in columns), "")
+    if not found:
+        own = [column for column in columns.values() if column not in _RAVENS_OWN]
+        problems.add(
+            f"{path}:1",
+            f"no column Annotation or Species in the header; say which of {', '.join(own) or 'its columns'} "
+            "holds the labels: --columns event_label=NAME",
+        )
+    return found
 
 
 def _times(row: dict[str, str], several: bool, place: str) -> tuple[float, float]:
@@ -69,7 +83,7 @@ def write_raven(annotations: Sequence[Annotation]) -> str:
     """Return the selection table of one recording; the whole band is selected."""
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")
-    table.writerow(["Selection", "View", "Channel", BEGIN, END, "Low Freq (Hz)", "High Freq (Hz)", "Annotation"])
+    table.writerow([*_HEADER, "Annotation"])
     for number, each in enumerate(annotations, start=1):
         times = [f"{each.onset:.6f}", f"{each.offset:.6f}"]
         table.writerow([number, "Spectrogram 1", 1, *times, 0, 0, plain(each.label)])

@@ -95,7 +95,10 @@ def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (f"{RAVEN}\tAnnotation\n1\tS\t1\t2\t1\t0\t9\twren\n", ":2: onset 2 s is after offset 1 s"),
-        (f"{RAVEN}\tNotes\n1\tS\t1\t1\t2\t0\t9\twren\n", ":2: no column Annotation or Species"),
+        (
+            f"{RAVEN}\tNotes\tCall\n1\tS\t1\t1\t2\t0\t9\t\twren\n2\tS\t1\t1\t2\t0\t9\t\twren\n",
+            ":1: no column Annotation or Species in the header; say which of Notes, Call holds the labels: --columns",
+        ),
         ("Selection\tBegin Time (s)\n1\t2\n", ":1: no column End Time (s)"),
         (
             f"{RAVEN}\tBegin File\tAnnotation\n1\tS\t1\t1\t2\t0\t9\ta.wav\tw\n2\tS\t1\t61\t62\t0\t9\tb.wav\tw\n",
@@ -108,6 +111,16 @@ def test_a_bad_selection_table_is_named_by_file_and_line(tmp_path: Path, text: s
     with pytest.raises(LabelError) as raised:
         read_raven(path)
     assert str(raised.value).startswith(f"{path}{says}")
+
+
+def test_the_label_column_of_a_selection_table_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = _file(tmp_path, f"{RAVEN}\tNotes\tCall\n1\tS\t1\t0.5\t1.25\t0\t9\tloud\twren\n")
+    assert main(["labels", str(table), "--columns", "event_label=Call"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["x\t0.500000\t1.250000\twren"]
+    assert main(["labels", str(table), "--columns", "event_label=Bird"]) == 1
+    assert f"{table}:1: no column Bird in the header" in capsys.readouterr().err
+    assert main(["labels", str(table), "--columns", "onset=Notes,event_label=Call"]) == 1
+    assert "read as raven, of which only event_label has no fixed name" in capsys.readouterr().err
 
 
 def _task(audio: str, *annotations: dict[str, object]) -> dict[str, object]:
@@ -124,6 +137,8 @@ def test_labelstudio_reads_an_export(tmp_path: Path) -> None:
         _task("/data/upload/1/0d93a737-a.wav", {"result": [_region(1, 2, "dog"), _region(1, 2, "dog", channel=1)]}),
         _task("s3://bucket/b.wav", {"result": [], "was_cancelled": False}),
         _task("c.wav"),
+        _task("/data/local-files/?d=hall%20one/e%231.wav", {"result": [_region(1, 2, "dog")]}),
+        _task("https://host/f%20g.wav?key=a/b", {"result": []}),
         _task(
             "d.wav",
             {"was_cancelled": True, "result": [_region(0, 1, "cat")]},
@@ -133,6 +148,8 @@ def test_labelstudio_reads_an_export(tmp_path: Path) -> None:
     assert read_labelstudio(_file(tmp_path, json.dumps(export, indent=2), "x.json")) == {
         "a.wav": [Annotation(1, 2, "dog")],
         "b.wav": [],
+        "e#1.wav": [Annotation(1, 2, "dog")],
+        "f g.wav": [],
         "d.wav": [Annotation(3, 4, "x"), Annotation(3, 4, "y")],
     }
 
@@ -156,7 +173,14 @@ def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{}", ":1: is no Label Studio export"), ('[\n{"id": 1},\n{"id": }\n]', ":2: the task has no data.audio")],
+    [
+        ("{}", ":1: is no Label Studio export"),
+        ("", ":1: is no Label Studio export"),
+        ('[\n{"id": 1},\n{"id": }\n]', ":2: the task has no data.audio"),
+        ('[\n{"data": {"audio": "a.wav"}, "annotations": [null]}]', ":2: the task is not laid out as"),
+        ('[\n{"data": {"audio": "a.wav"}, "annotations": [{"result": null}]}]', ":2: the task is not laid out as"),
+        ("[\n" + "[" * 100_000, ":2: is nested too deeply"),
+    ],
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = _file(tmp_path, text, "x.json")
@@ -220,7 +244,45 @@ def test_bad_rows_stop_or_are_left_out_and_counted(
     printed = capsys.readouterr().err
     assert f"{track}:2: onset 2 s is after offset 1 s" in printed
     assert out.exists() == skip
-    assert ("2 bad rows left out" in printed) == skip
+    assert ("2 bad rows or names left out" in printed) == skip
+
+
+def test_a_file_of_which_nothing_can_be_read_is_not_taken_for_event_free(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracks = [_file(tmp_path, "1\t2\tpop\n", "a.txt"), tmp_path / "b.txt", _file(tmp_path, "2\t1\tpop\n", "c.txt")]
+    tracks[1].write_text("1\t2\tpop\n", encoding="utf-16")
+    assert main(["labels", *map(str, tracks), "--skip-bad"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1:] == ["a\t1.000000\t2.000000\tpop"]
+    assert f"2 bad rows or names left out, the first: {tracks[1]}:1: the file is not UTF-8 but UTF-16" in printed.err
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_repeated_and_overlapping_rows_are_named_by_file_and_line(
+    tmp_path: Path, skip: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    track = _file(tmp_path, "1\t2\tpop\n1.5\t3\tpop\n1.5\t3\tbang\n3\t4\tpop\n1\t2\tpop\n", "a.txt")
+    assert main(["labels", str(track), *(["--skip-bad"] if skip else [])]) == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == (5 if skip else 6)
+    assert f"rows that repeat another: 1 ({track}:5)" in printed.err
+    assert ("--skip-bad leaves them out" in printed.err) != skip
+    assert f"events that begin before another of their class ends: 1 ({track}:2)" in printed.err
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_a_label_of_a_recording_that_does_not_exist_is_named_by_file_and_line(
+    tmp_path: Path, skip: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "audio" / "day1").mkdir(parents=True)
+    (tmp_path / "audio" / "day1" / "a.wav").touch()
+    text = "filename,onset,offset,event_label\na.wav,1,2,pop\ngone.wav,1,2,pop\n"
+    table, audio = _file(tmp_path, text, "labels.csv"), tmp_path / "audio"
+    assert main(["labels", str(table), "--audio", str(audio), *(["--skip-bad"] if skip else [])]) == (0 if skip else 1)
+    printed = capsys.readouterr()
+    assert f"{table}:3: 0 recordings below {audio} are called 'gone.wav'" in printed.err
+    assert ("day1/a.wav\t1.000000" in printed.out) == skip
 
 
 def test_labels_never_replaces_a_file_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,7 +366,7 @@ def test_elan_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list
 
 
 EAF = """<?xml version="1.0" encoding="UTF-8"?>
-<ANNOTATION_DOCUMENT><HEADER><MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/x/hall.wav"/></HEADER>
+<ANNOTATION_DOCUMENT><HEADER><MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/x/big%20hall.wav"/></HEADER>
 <TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" TIME_VALUE="500"/><TIME_SLOT TIME_SLOT_ID="b" TIME_VALUE="250"/>
 <TIME_SLOT TIME_SLOT_ID="c"/></TIME_ORDER>
 <TIER TIER_ID="dog"><ANNOTATION>
@@ -321,7 +383,7 @@ EAF = """<?xml version="1.0" encoding="UTF-8"?>
 def test_elan_takes_the_tier_for_a_label_and_names_bad_annotations_by_line(tmp_path: Path) -> None:
     path = _file(tmp_path, EAF, "x.eaf")
     collected: list[StapesError] = []
-    assert read_elan(path, collected) == {"hall.wav": [Annotation(0.25, 0.5, "dog")]}
+    assert read_elan(path, collected) == {"big hall.wav": [Annotation(0.25, 0.5, "dog")]}
     assert [str(error).split(";")[0] for error in collected] == [
         f"{path}:8: onset 0.5 s is after offset 0.25 s",
         f"{path}:11: the annotation has no time (slot 'c')",
@@ -346,7 +408,12 @@ def test_jams_reads_scaper_and_names_bad_observations_by_line(tmp_path: Path) ->
         f"{path}:5: onset -1 s lies before the recording",
         f"{path}:6: time 'soon' or duration 0.1 is not a number",
     ]
-    for text, says in (("{}", ":1: is no JAMS file"), ('{\n"annotations": [', ":2: is not JSON")):
+    bad = {
+        "{}": ":1: is no JAMS file",
+        '{\n"annotations": [': ":2: is not JSON",
+        "[" * 100_000: ":1: is nested too deeply",
+    }
+    for text, says in bad.items():
         with pytest.raises(LabelError) as raised:
             read_jams(_file(tmp_path, text, "x.jams"))
         assert f"x.jams{says}" in str(raised.value)
