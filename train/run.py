@@ -164,7 +164,7 @@ class _Phase:
     workspace: Workspace
 
     def run(self, make: Callable[[int], tuple[NDArray[np.int8], NDArray[np.float32]]]) -> None:
-        trainer = Trainer(self.network, self.settings.training, self.settings.seed)
+        trainer = Trainer(self.network, self.settings.training, self.settings.seed, self.schedule)
         scorer = Scorer(self.network)
         state = self.workspace.load(self.name)
         if state:
@@ -174,7 +174,7 @@ class _Phase:
         losses, heard = [], ""
         try:
             for step, batch in enumerate(batches(make, first + done, first + steps), start=done):
-                losses.append(trainer.step(step, self.schedule.rate(step), batch))
+                losses.append(trainer.step(step, batch))
                 if trainer.done % self.settings.training.check_every_steps == 0 or trainer.done == steps:
                     heard = self._check(trainer, scorer, float(np.mean(losses)))
                     losses = []
