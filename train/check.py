@@ -1,21 +1,21 @@
 """`stapes check DATASET`: what is in a dataset and what is wrong with it, before any training."""
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
-from stapes.runtime.labels import Annotation, overlapping
-from stapes.train.dataset import Dataset, Recording, inspect_dataset, require_trainable
+from stapes.train.dataset import Dataset, Recording, inspect_dataset
 from stapes.train.findings import Findings, Note
+from stapes.train.label_checks import events_of, label_runs, note_labels, sources_of
+from stapes.train.listening import SNR_FLOOR_DB, Heard, Runs, listen
 from stapes.train.text import table
 
 PLACES_SHOWN = 20  # of one kind of note
+DC_SHARE = 0.01  # of full scale
 
 
 def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
@@ -24,78 +24,80 @@ def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
         raise ConfigError(f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; scores come every 16 to 64 ms")
     dataset, errors = inspect_dataset(folder, group_pattern)
     found = Findings(list(errors), list(dataset.notes))
-    kinds = listen(dataset.recordings, found)
-    _note_labels(dataset, found)
-    for line in [*report(dataset, kinds, step_s), *_problems(found.errors), *_notes(found.notes)]:
+    heard = hear(dataset.recordings, found)
+    _note_sound(dataset, heard, found)
+    note_labels(dataset, step_s, found)
+    for line in [*report(dataset, heard, step_s), *_problems(found.errors), *_notes(found.notes)]:
         print(line)
     if found.errors:
         raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; mend first")
 
 
-def listen(recordings: Sequence[Recording], found: Findings) -> dict[str, int]:
-    """Read every recording to its end; return how many there are of each kind of audio, such as `16000 Hz mono`.
-
-    Finds what is cut off or cannot be decoded (errors); silence, clipping and copies of one recording (notes).
-    """
-    kinds: dict[str, int] = defaultdict(int)
-    copies: dict[str, list[str]] = defaultdict(list)
+def hear(recordings: Sequence[Recording], found: Findings) -> dict[str, Heard]:
+    """Listen to every recording; return what each is like, by name. What cannot be decoded is an error."""
+    heard: dict[str, Heard] = {}
     progress = Progress("listening", len(recordings))
     for each in recordings:
         try:
-            kind, content = _listen(each, found)
+            heard[each.name] = listen(each)
         except AudioError as error:
             found.error(error)
-        else:
-            kinds[kind] += 1
-            copies[content].append(each.name)
         progress.advance(each.name)
-    for names in copies.values():
-        if len(names) > 1:
-            found.note("recordings hold the same audio under other names", names[0], ", ".join(names[1:]))
     progress.close(f"{len(recordings)} recordings")
-    return dict(kinds)
+    return heard
 
 
-def _listen(recording: Recording, found: Findings) -> tuple[str, str]:
-    """Return the kind of audio and a hash of its samples."""
-    file = AudioFile(recording.path, AudioFile(recording.path, 1).source_rate_hz)
-    digest, peak, clipped, samples = hashlib.sha256(), 0, 0, 0
-    for block in file.blocks():
-        digest.update(block.tobytes())
-        loud = np.abs(block.astype(np.int32))
-        peak = max(peak, int(loud.max(initial=0)))
-        clipped += int((loud >= 32767).sum())
-        samples += len(block)
-    if peak == 0:
-        found.note("recordings are digital silence throughout", recording.path)
-        digest.update(recording.name.encode())  # all silence is alike, and no copy
-    elif clipped > samples / 1000:
-        found.note("recordings are clipped in more than 1 of 1000 samples", recording.path, f"{clipped} samples")
-    channels = {1: "mono", 2: "stereo"}.get(file.channels, f"{file.channels} channels")
-    return f"{file.source_rate_hz} Hz {channels}", digest.hexdigest()
+def _note_sound(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
+    rates = Counter(each.rate_hz for each in heard.values())
+    usual = max(rates, key=lambda rate: (rates[rate], rate), default=0)
+    for name, each in heard.items():
+        place = dataset.path / name
+        if each.peak == 0:
+            found.note("recordings are digital silence throughout", place)
+            continue
+        if each.zeros.count:
+            found.note(
+                "recordings hold digital silence: gaps, or the work of a noise gate", place, _stretches(each.zeros)
+            )
+        if each.clipped.count:
+            found.note("recordings are clipped: their loudest sounds have flat tops", place, _stretches(each.clipped))
+        if abs(each.dc) > DC_SHARE:
+            found.note(
+                "recordings have a DC offset: mend the recorder, or set dc_blocker in [frontend]",
+                place,
+                f"{100 * each.dc:+.1f} % of full scale",
+            )
+        if each.rate_hz != usual:
+            found.note(
+                f"recordings are not at {usual} Hz as most are: a detector may learn the rate in place of the sound",
+                place,
+                f"{each.rate_hz} Hz",
+            )
+    _note_copies(dataset, heard, found)
 
 
-def _note_labels(dataset: Dataset, found: Findings) -> None:
-    for recording in dataset.recordings:
-        for event in recording.annotations:
-            if event.onset == event.offset:
-                found.note("point labels: their extent is not known, so offsets are not learned from them", event.place)
-        for earlier, later in overlapping(recording.annotations):
-            found.note(f"events of {later.label!r} begin before another one ends", later.place, f"see {earlier.place}")
-    for split, part in dataset.splits.items():
-        there = {event.label for each in part for event in each.annotations}
-        for label in dataset.classes:
-            if split != "train" and label not in there:
-                found.note("classes without events in a part: nothing can be said about them there", split, label)
-    try:
-        require_trainable(dataset)
-    except DatasetError as error:
-        found.note("reasons why it can be evaluated but not trained", str(error))
+def _stretches(runs: Runs) -> str:
+    return f"{runs.count} x, the first at {runs.first_s:.2f} s, {1e3 * runs.total_s:.1f} ms in all"
 
 
-def report(dataset: Dataset, kinds: dict[str, int], step_s: float) -> Iterator[str]:
-    """Yield the lines of the tables: splits, classes, label capacity."""
+def _note_copies(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
+    copies: dict[str, list[str]] = defaultdict(list)
+    split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
+    for name, each in heard.items():
+        if each.peak:  # all silence is alike, and no copy
+            copies[each.content].append(name)
+    for names in copies.values():
+        if len({split_of[name] for name in names}) > 1:
+            kind = "recordings are in more than one split under other names: scores will be too good"
+            found.note(kind, names[0], ", ".join(names[1:]))
+        elif len(names) > 1:
+            found.note("recordings hold the same audio under other names", names[0], ", ".join(names[1:]))
+
+
+def report(dataset: Dataset, heard: dict[str, Heard], step_s: float) -> Iterator[str]:
+    """Yield the lines of the tables: splits, classes, sources, loudness, label capacity."""
     yield f"{dataset.path}: {dataset.split_by}"
+    kinds = Counter(f"{each.rate_hz} Hz {_channels(each.channels)}" for each in heard.values())
     yield "audio: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(kinds.items()))
     yield ""
     rows = [
@@ -111,18 +113,62 @@ def report(dataset: Dataset, kinds: dict[str, int], step_s: float) -> Iterator[s
     ]
     yield from table(["split", "recordings", "groups", "minutes", "event-free", "events"], rows)
     yield ""
-    yield from table(["class", *dataset.splits, "shortest s", "median s", "longest s"], list(_class_rows(dataset)))
+    header = ["class", *dataset.splits, "of all", "shortest s", "median s", "longest s"]
+    yield from table(header, list(_class_rows(dataset)))
+    yield ""
+    yield "independent sources, and how much of a class the largest one is"
+    yield from table(["class", *dataset.splits, "largest"], list(_source_rows(dataset)))
+    yield ""
+    yield "signal-to-noise ratio: power that an event adds to the second around it, above 150 Hz"
+    yield from table(["class", "median dB", "lowest", "highest", "below 0 dB", "measured"], _snr_rows(dataset, heard))
     yield ""
     steps = [step_s, 2 * step_s, 4 * step_s]
     yield "label capacity: events that stay apart when a detector has one score every"
     yield from table(["class", *(f"{1e3 * each:g} ms" for each in steps)], list(_capacity_rows(dataset, steps)))
 
 
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
+
+
+def _source_rows(dataset: Dataset) -> Iterator[list[str]]:
+    everywhere = sources_of(dataset.recordings)
+    parts = [sources_of(part) for part in dataset.splits.values()]
+    for label in dataset.classes:
+        largest = max(everywhere[label].values()) / everywhere[label].total()
+        yield [label, *(str(len(sources.get(label, ()))) for sources in parts), f"{largest:.0%}"]
+
+
+def _snr_rows(dataset: Dataset, heard: dict[str, Heard]) -> list[list[str]]:
+    measured: dict[str, list[float]] = {label: [] for label in dataset.classes}
+    for each in dataset.recordings:
+        ratios = heard[each.name].snr_db if each.name in heard else ()
+        for event, ratio in zip(each.annotations, ratios, strict=False):
+            if not np.isnan(ratio):
+                measured[event.label].append(ratio)
+    events = events_of(dataset.recordings)
+    return [[label, *_spread(ratios), f"{len(ratios)} of {events[label]}"] for label, ratios in measured.items()]
+
+
+def _spread(ratios: Sequence[float]) -> list[str]:
+    if not ratios:
+        return ["-"] * 4
+    lowest = "<= -10" if min(ratios) <= SNR_FLOOR_DB else f"{min(ratios):.0f}"
+    return [f"{np.median(ratios):.1f}", lowest, f"{max(ratios):.0f}", f"{np.mean(np.array(ratios) < 0):.0%}"]
+
+
 def _class_rows(dataset: Dataset) -> Iterator[list[str]]:
+    events = [event for each in dataset.recordings for event in each.annotations]
     for label in dataset.classes:
         counts = [sum(e.label == label for each in part for e in each.annotations) for part in dataset.splits.values()]
-        lengths = [e.offset - e.onset for each in dataset.recordings for e in each.annotations if e.label == label]
-        yield [label, *map(str, counts), *(f"{each:.2f}" for each in (min(lengths), np.median(lengths), max(lengths)))]
+        lengths = [event.offset - event.onset for event in events if event.label == label]
+        share = f"{sum(counts) / max(1, len(events)):.0%}"
+        yield [
+            label,
+            *map(str, counts),
+            share,
+            *(f"{each:.2f}" for each in (min(lengths), np.median(lengths), max(lengths))),
+        ]
 
 
 def _capacity_rows(dataset: Dataset, steps: Sequence[float]) -> Iterator[list[str]]:
@@ -130,20 +176,6 @@ def _capacity_rows(dataset: Dataset, steps: Sequence[float]) -> Iterator[list[st
         events = [[e for e in each.annotations if e.label == label] for each in dataset.recordings]
         total = sum(map(len, events))
         yield [label, *(f"{sum(label_runs(each, step) for each in events) / total:.1%}" for step in steps)]
-
-
-def label_runs(events: Iterable[Annotation], step_s: float) -> int:
-    """Return how many runs of active steps the events of one class leave: events in touching steps become one.
-
-    An event is active in every step that it overlaps, a point label in the one that holds it.
-    """
-    runs, reached = 0, -1
-    for each in sorted(events, key=lambda event: event.onset):
-        first = int(each.onset / step_s + 1e-6)
-        last = max(first, int(np.ceil(each.offset / step_s - 1e-6)) - 1)
-        runs += first > reached + 1 or runs == 0
-        reached = max(reached, last)
-    return runs
 
 
 def _problem_count(errors: Sequence[StapesError]) -> str:

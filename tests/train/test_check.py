@@ -9,7 +9,9 @@ import soundfile
 
 from stapes.runtime.labels import Annotation
 from stapes.runtime.main import main
-from stapes.train.check import label_runs
+from stapes.train.dataset import open_dataset
+from stapes.train.label_checks import label_runs
+from stapes.train.listening import RunCounter, Runs, listen
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 
@@ -60,8 +62,8 @@ def test_counts_durations_and_capacity_are_printed(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["train", "2", "2", "2.0", "1", "3"] in lines
     assert ["val", "1", "1", "0.5", "0", "1"] in lines
-    assert ["bang", "1", "0", "4.00", "4.00", "4.00"] in lines
-    assert ["pop", "2", "1", "0.00", "0.06", "0.10"] in lines
+    assert ["bang", "1", "0", "25%", "4.00", "4.00", "4.00"] in lines
+    assert ["pop", "2", "1", "75%", "0.00", "0.06", "0.10"] in lines
     assert ["pop", "100.0%", "66.7%", "66.7%"] in lines
     text = "\n".join(" ".join(line) for line in lines)
     assert "1 recordings without a label track: not annotated, left out" in text
@@ -95,20 +97,102 @@ def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.Ca
     assert printed.err.splitlines()[-1] == f"error: {folder}: 1 problem, listed above; mend first"
 
 
-def test_silence_clipping_copies_and_overlaps_are_noted(
+def _lines_below(text: str, kind: str) -> list[str]:
+    """The places under the heading that holds `kind`."""
+    (heading,) = [line for line in text.splitlines() if kind in line]
+    below = text.splitlines()[text.splitlines().index(heading) + 1 :]
+    return [line.strip() for line in below[: below.index("") if "" in below else None]]
+
+
+def _noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, level, round(16_000 * seconds))
+
+
+def test_what_is_wrong_with_the_sound_is_noted(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+    gap = _noise(2, seed=1)
+    gap[8000:12000] = 0
+    sounds = {"clipped": 9 * _noise(2), "copy": _noise(2), "original": _noise(2), "silent": 0 * _noise(2)}
+    sounds |= {"gap": gap, "offset": 0.05 + _noise(2, seed=2), "good": _noise(2, seed=3)}
+    folder = make_dataset({f"{name}.txt": "0\t1\tpop\n0.5\t1.5\tpop\n" for name in sounds})
+    for name, samples in sounds.items():
+        soundfile.write(folder / f"{name}.wav", np.clip(samples, -1, 1), 16_000)
+    soundfile.write(folder / "other.wav", _noise(2, seed=4), 8000)
+    (folder / "other.txt").write_text("")
+    assert main(["check", str(folder), "--group-pattern", "."]) == 0
+    text = capsys.readouterr().out
+    assert _lines_below(text, "digital silence throughout") == [f"{folder}/silent.wav"]
+    (clipped,) = _lines_below(text, "flat tops")
+    assert clipped.startswith(f"{folder}/clipped.wav: ")
+    (gap_line,) = _lines_below(text, "hold digital silence")
+    assert gap_line == f"{folder}/gap.wav: 1 x, the first at 0.50 s, 250.0 ms in all"
+    (offset,) = _lines_below(text, "DC offset")
+    assert offset == f"{folder}/offset.wav: +5.0 % of full scale"
+    assert _lines_below(text, "not at 16000 Hz") == [f"{folder}/other.wav: 8000 Hz"]
+    assert f"{folder}/copy.txt:2: see {folder}/copy.txt:1" in _lines_below(text, "begin before another one ends")
+
+
+def test_copies_are_noted_and_told_from_copies_in_another_split(
     make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ["clipped", "copy", "original", "silent"]
-    folder = make_dataset({f"{name}.txt": "0\t1\tpop\n0.5\t1.5\tpop\n" for name in names})
-    noise = np.random.default_rng(0).normal(0, 0.1, 16_000)
-    for name, samples in zip(names, [noise * 9, noise, noise, noise * 0], strict=True):
-        soundfile.write(folder / f"{name}.wav", np.clip(samples, -1, 1), 8000)
+    names = ["train/a", "train/b", "train/c", "val/d"]
+    folder = make_dataset({f"{name}.txt": "0\t0.5\tpop\n" for name in names})
+    for name, seed in zip(names, [0, 0, 1, 1], strict=True):
+        soundfile.write((folder / name).with_suffix(".wav"), _noise(1, seed), 16_000)
     assert main(["check", str(folder)]) == 0
     text = capsys.readouterr().out
-    assert f"  {folder}/silent.wav\n" in text.split("digital silence")[1]
-    assert f"  {folder}/clipped.wav: " in text.split("clipped in more than")[1]
-    assert "  copy.wav: original.wav\n" in text.split("the same audio under other names")[1]
-    assert f"  {folder}/copy.txt:2: see {folder}/copy.txt:1\n" in text.split("begin before another one ends")[1]
+    assert _lines_below(text, "the same audio under other names") == ["train/a.wav: train/b.wav"]
+    assert _lines_below(text, "more than one split under other names") == ["train/c.wav: val/d.wav"]
+
+
+def test_labels_too_short_or_touching_are_noted(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+    track = "0\t0.5\tpop\n0.505\t1\tpop\n2\t2.004\tpop\n2.01\t3\tbang\n"
+    folder = make_dataset({"train/a.wav": 4.0, "train/a.txt": track})
+    assert main(["check", str(folder)]) == 0
+    text = capsys.readouterr().out
+    track_file = f"{folder}/train/a.txt"
+    assert _lines_below(text, "touch the one before") == [f"{track_file}:2: see {track_file}:1"]
+    assert _lines_below(text, "shorter than half a step") == [f"{track_file}:3: 'pop', 4.0 ms"]
+
+
+def test_sources_and_balance_of_classes_are_counted(
+    make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"a{i}.wav\t{j}\t{j}.5\tbark\tdog{i}\n" for i in range(4) for j in range(5)]
+    rows.append("a1.wav\t0.6\t0.9\thoot\towl\n")
+    table = "filename\tonset\toffset\tevent_label\tsource\n" + "".join(rows)
+    folder = make_dataset({f"a{i}.wav": 6.0 for i in range(4)} | {"labels.tsv": table})
+    assert main(["check", str(folder)]) == 0
+    text = capsys.readouterr().out
+    lines = [line.split() for line in text.splitlines()]
+    assert ["bark", "2", "1", "1", "25%"] in lines
+    assert _lines_below(text, "fewer than two independent sources") == ["hoot: all of its 1 events come from owl"]
+    assert _lines_below(text, "less than a tenth") == ["hoot: 1, bark has 20"]
+    assert "neither group nor source" not in text
+
+
+def test_snr_vs_what_the_soundscapes_were_mixed_with(soundscapes: Path) -> None:
+    """Referee: snr_db of events_meta.tsv, where it is between 0 and 15 dB and nothing else sounds near the event."""
+    given, measured = [], []
+    for recording in open_dataset(soundscapes).splits["val"]:
+        for event, ratio in zip(recording.annotations, listen(recording).snr_db, strict=True):
+            snr_db = float(event.columns["snr_db"])
+            if 0 <= snr_db <= 15 and not np.isnan(ratio):
+                given.append(snr_db)
+                measured.append(ratio)
+    error = np.array(measured) - given
+    assert len(error) > 100
+    assert abs(np.median(error)) < 1.0
+    assert np.quantile(np.abs(error), 0.75) < 3.0
+
+
+@pytest.mark.parametrize("blocks", [[100], [1] * 100, [33, 1, 7, 0, 59]])
+def test_runs_vs_counting_by_hand_for_any_block_size(blocks: list[int]) -> None:
+    true = np.zeros(100, bool)
+    true[[0, 1, 2, 10, 30, 31, 32, 33, 34, 98, 99]] = True
+    counter = RunCounter(rate_hz=10, least=2)
+    for block in np.split(true, np.cumsum(blocks)[:-1]):
+        counter.push(block)
+    assert counter.runs() == Runs(count=3, first_s=0.0, total_s=1.0)
 
 
 def test_a_step_of_no_use_is_refused(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
