@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -20,93 +20,145 @@ class Hour:
 
 
 class Hours:
-    """Recordings and their events, counted per hour of UTC; `zone` is how hours are shown.
+    """Recordings and their events, counted per hour of the clock in `zone`.
 
     >>> hours = Hours(["owl"], UTC)
     >>> hours.add(datetime(2024, 5, 1, 23, 30, tzinfo=UTC), 3600.0, [(1801.0, "owl")])
-    >>> [(hour["owl"], minutes) for minutes, hour in ...]   # doctest: +SKIP
+    >>> [(row[0], row[2]) for row in hours.rows()][1:]
+    [('2024-05-01T23:00+00:00', 0), ('2024-05-02T00:00+00:00', 1)]
     """
 
     def __init__(self, classes: Sequence[str], zone: tzinfo) -> None:
         self.classes, self.zone = tuple(classes), zone
-        self.counts: dict[datetime, Hour] = {}
+        self.counts: dict[datetime, Hour] = {}  # by their begin in UTC, since an hour of the clock may come twice
 
     def add(self, start: datetime, seconds: float, events: Sequence[tuple[float, str]]) -> None:
         """Count a recording that began at `start` (UTC) and its events: onset in seconds, label."""
         end = start + timedelta(seconds=seconds)
-        hour = _whole(start)
-        while hour < end:
-            following = hour + timedelta(seconds=HOUR_S)
-            self._at(hour).seconds += (min(end, following) - max(start, hour)).total_seconds()
-            hour = following
+        at = start
+        while at < end:
+            hour = self._hour_of(at)
+            following = min(end, hour + timedelta(seconds=HOUR_S))
+            self._at(hour).seconds += (following - at).total_seconds()
+            at = following
         for onset, label in events:
-            self._at(_whole(start + timedelta(seconds=onset))).events[label] += 1
+            self._at(self._hour_of(start + timedelta(seconds=onset))).events[label] += 1
 
     def rows(self) -> Iterator[list[object]]:
         """A header, then the hours with recordings: hour in `zone` with its offset, minutes recorded, events of each
         class, all events per minute.
         """
         yield ["hour", "minutes", "events", "per_minute", *self.classes]
-        for hour, count in sorted(self.counts.items()):
+        for hour in sorted(self.counts):
+            count = self.counts[hour]
             minutes, events = count.seconds / 60, sum(count.events.values())
             rate = f"{events / minutes:.3f}" if minutes else ""
             local = hour.astimezone(self.zone).isoformat(timespec="minutes")
             yield [local, f"{minutes:.2f}", events, rate, *(count.events[label] for label in self.classes)]
 
+    def _hour_of(self, time: datetime) -> datetime:
+        """Begin of the hour of the clock, in UTC: no whole hour there where zones differ by half hours."""
+        local = time.astimezone(self.zone)
+        return time - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+
     def _at(self, hour: datetime) -> Hour:
         return self.counts.setdefault(hour, Hour(0.0, dict.fromkeys(self.classes, 0)))
 
 
-def _whole(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)
+def require_picture(path: Path) -> None:
+    """Raise what `draw_activity` would: better before hours of work than after.
 
-
-def require_matplotlib() -> None:
-    """ToolchainError without it: better before hours of work than after."""
+    ToolchainError without matplotlib, OutputError where it does not know the ending of `path`.
+    """
     try:
-        import matplotlib  # noqa: F401
+        from matplotlib.backend_bases import FigureCanvasBase
     except ImportError:
-        raise ToolchainError("a picture needs matplotlib; `pip install matplotlib`, or leave out --plot") from None
+        raise ToolchainError("a picture needs matplotlib; `pip install 'stapes[plot]'`, or leave out --plot") from None
+    if path.suffix.lower()[1:] not in (known := FigureCanvasBase.get_supported_filetypes()):
+        raise OutputError(f"{path}: no such kind of picture; use one of {', '.join(f'.{each}' for each in known)}")
 
 
 def draw_activity(hours: Hours, path: Path) -> None:
-    """Write a picture: days across, hours of the day in `hours.zone` down, events per minute as colour, grey where
-    nothing was recorded; one panel per class. OutputError when it cannot be written.
+    """Write a picture: days across, hours of the day in `hours.zone` down, events per minute as colour (on a square
+    root scale, so that few are seen beside many), grey where nothing was recorded; one panel per class.
+
+    OutputError when it cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    days, grids = _grids(hours)
+    width = min(24, max(7.5, 2.5 + 0.07 * len(days)))
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width, 0.9 + max(2.1, width / 8) * len(grids)), layout="constrained")
+        figure.suptitle(f"Events per minute, by day and hour ({hours.zone})", x=0.01, ha="left")
+        figure.legend(handles=[Patch(label="not recorded", color=_NOTHING)], loc="upper right", frameon=False)
+        panels = figure.subplots(len(grids), 1, squeeze=False, sharex=True)[:, 0]
+        for panel, (label, grid) in zip(panels, grids.items(), strict=True):
+            _draw_panel(panel, days, grid)
+            count = sum(hour.events[label] for hour in hours.counts.values())
+            panel.set_title(f"{label}  ({count:,} event{'s' * (count != 1)})", loc="left")
+        _name_days(panels[-1].xaxis, days)
+        try:
+            figure.savefig(path, dpi=120)
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{path}: cannot be written ({error})") from error
+
+
+_STYLE = {
+    "text.parse_math": False,
+    "axes.titleweight": "bold",
+    "axes.titlesize": 10,
+    "font.size": 9,
+}
+_NOTHING = "0.85"
+_NAMED_DAYS = 14  # as many have room for a name each
+
+
+def _draw_panel(panel: Any, days: Sequence[date], rates: Any) -> None:
+    """`rates`: float[24, days], masked where nothing was recorded."""
+    import numpy as np
+    from matplotlib.colors import PowerNorm
+    from matplotlib.dates import date2num
+
+    first = date2num(days[0])
+    scale = PowerNorm(0.5, vmin=0, vmax=rates.max() or 1)
+    image = panel.pcolormesh(np.arange(len(days) + 1) + first, np.arange(25), rates, cmap="GnBu", norm=scale)
+    panel.set_facecolor(_NOTHING)
+    panel.set(yticks=range(0, 25, 6), yticklabels=[f"{hour:02}:00" for hour in range(0, 25, 6)], ylim=(24, 0))
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=2)
+    bar = panel.figure.colorbar(image, ax=panel, pad=0.01, aspect=14)
+    bar.outline.set_visible(False)
+
+
+def _name_days(axis: Any, days: Sequence[date]) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+
+    if len(days) <= _NAMED_DAYS:
+        axis.set_ticks([date2num(day) + 0.5 for day in days], [f"{day:%a}\n{day.isoformat()}" for day in days])
+    else:
+        locator = AutoDateLocator(minticks=4, maxticks=16)
+        axis.set_major_locator(locator)
+        axis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _grids(hours: Hours) -> tuple[list[date], dict[str, Any]]:
+    """Every day from the first to the last, and per class float[24, days]: events per minute, masked where nothing was
+    recorded.
     """
     import numpy as np
-    from matplotlib.figure import Figure
 
-    first, grids = _grids(hours)
-    n_days = next(iter(grids.values())).shape[1]
-    figure = Figure(figsize=(min(24, max(6, 1.5 + 0.12 * n_days)), 3 * len(grids)), layout="constrained")
-    panels = figure.subplots(len(grids), 1, squeeze=False)
-    for panel, (label, grid) in zip(panels[:, 0], grids.items(), strict=True):
-        panel.set_facecolor("0.85")
-        image = panel.pcolormesh(np.arange(n_days + 1), np.arange(25), grid, cmap="viridis", vmin=0)
-        panel.set(title=label, ylabel=f"hour ({hours.zone})", yticks=range(0, 25, 6), ylim=(24, 0))
-        shown = range(0, n_days, max(1, n_days // 12))
-        names = [(first + timedelta(days=day)).strftime("%Y-%m-%d") for day in shown]
-        panel.set_xticks([day + 0.5 for day in shown], names, rotation=45, ha="right", fontsize=8)
-        figure.colorbar(image, ax=panel, label="events per minute")
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
-
-
-def _grids(hours: Hours) -> tuple[datetime, dict[str, Any]]:
-    """First day, and per class float[24, days]: events per minute, masked where nothing was recorded."""
-    import numpy as np
-
-    local = {hour: hour.astimezone(hours.zone) for hour in sorted(hours.counts)}
-    days = [time.date() for time in local.values()]
-    first, n_days = min(days), (max(days) - min(days)).days + 1
-    minutes = np.zeros((24, n_days))
-    events = {label: np.zeros((24, n_days)) for label in hours.classes}
+    local = {hour: hour.astimezone(hours.zone) for hour in hours.counts}
+    first, last = (choose(time.date() for time in local.values()) for choose in (min, max))
+    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
+    minutes = np.zeros((24, len(days)))
+    events = {label: np.zeros((24, len(days))) for label in hours.classes}
     for hour, time in local.items():
         place = time.hour, (time.date() - first).days
         minutes[place] += hours.counts[hour].seconds / 60
         for label, count in hours.counts[hour].events.items():
             events[label][place] += count
     recorded = np.ma.masked_equal(minutes, 0)
-    return datetime.combine(first, datetime.min.time()), {label: count / recorded for label, count in events.items()}
+    return days, {label: count / recorded for label, count in events.items()}

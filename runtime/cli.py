@@ -45,6 +45,12 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--time-zone", default="UTC", metavar="NAME", help="of the recorders' clocks; default: UTC")
     group.add_argument("--tracks", choices=("audacity", "raven"), help="and a label track per recording")
+    group.add_argument(
+        "--check",
+        type=int,
+        metavar="N",
+        help="list the N surest and N doubtful events of each class; --tracks hold these alone",
+    )
     group.add_argument("--plot", type=Path, metavar="FILE", help="and a picture of activity by hour and day")
 
 
@@ -137,7 +143,9 @@ def _labels(arguments: argparse.Namespace) -> None:
 def _detect(arguments: argparse.Namespace) -> int:
     if any("://" in each or Path(each).is_dir() for each in arguments.recordings):
         return _detect_folder(arguments)
-    if given := [name for name in ("jobs", "scheduler", "start_pattern", "tracks", "plot") if getattr(arguments, name)]:
+    if given := [
+        name for name in ("jobs", "scheduler", "start_pattern", "tracks", "check", "plot") if getattr(arguments, name)
+    ]:
         raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
     from stapes.runtime.detect import EventTable, detect_files
     from stapes.runtime.detector import Detector
@@ -171,6 +179,7 @@ def _detect_folder(arguments: argparse.Namespace) -> int:
             scheduler=arguments.scheduler,
             clock=StartClock(arguments.start_pattern, arguments.time_zone),
             tracks=arguments.tracks,
+            check=arguments.check,
             plot=arguments.plot,
             force=arguments.force,
         )

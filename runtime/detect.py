@@ -1,5 +1,6 @@
 """Events of recordings, written as one table."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
             yield file.write
+            file.flush()
+            os.fsync(file.fileno())  # a batch removes its journal after this
         draft.replace(table.out)
     except OSError as error:
         raise OutputError(f"{table.out}: cannot be written ({error.strerror})") from error

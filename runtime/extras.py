@@ -2,13 +2,14 @@
 
 from stapes.firmware_sim.errors import ToolchainError
 
-_TRAIN = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "librosa", "sklearn", "scipy", "matplotlib")
+_TRAIN = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "librosa", "sklearn", "scipy")
 EXTRA_OF = dict.fromkeys(_TRAIN, "train") | {
     "pyaudio": "mic",
     "rich": "mic",
     "paho": "mqtt",
     "aiohttp": "web",
     "distributed": "cluster",
+    "matplotlib": "plot",
 }
 
 

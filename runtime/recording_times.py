@@ -19,6 +19,9 @@ from stapes.firmware_sim.errors import ConfigError
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}
 _OTHERS = {"f": r"\d{1,6}", "z": r"(?:Z|[+-]\d\d:?\d\d)", "%": "%"}
 _MOST_BYTES = 1 << 20  # of a chunk of metadata
+_GUANO = re.compile(
+    r"^\s*Timestamp\s*:\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.MULTILINE
+)
 _AUDIOMOTH = re.compile(
     r"Recorded at (\d\d:\d\d:\d\d)(\.\d{1,6})? (\d\d/\d\d/\d{4})(?: \(UTC(?:([+-])(\d{1,2})(?::(\d\d))?)?\))?"
 )
@@ -91,7 +94,9 @@ def _searcher(pattern: str) -> re.Pattern[str]:
 
 
 def _in_name(name: str, pattern: str) -> datetime | None:
-    for match in _searcher(pattern).finditer(name):
+    """The first time in the file's own name, or else in the folders above it."""
+    own = name.rfind("/")
+    for match in sorted(_searcher(pattern).finditer(name), key=lambda match: match.end() <= own):
         try:
             return datetime.strptime(match[0], pattern)
         except ValueError:
@@ -109,10 +114,9 @@ def in_metadata(path: Path) -> datetime | None:
 
 
 def _guano(data: bytes) -> datetime | None:
-    text = data.decode("utf-8", "replace")
-    match = re.search(r"^\s*Timestamp\s*:\s*(\S+)", text, re.MULTILINE)
+    match = _GUANO.search(data.decode("utf-8", "replace"))
     try:
-        return datetime.fromisoformat(match[1].rstrip("\0")) if match else None
+        return datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ''}") if match else None
     except ValueError:
         return None
 

@@ -7,6 +7,7 @@ from distributed import Client, KilledWorker, Worker, WorkerPlugin
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, install
+from stapes.runtime.console import note
 
 TIMEOUT_S = 20
 COUNT_EVERY_S = 5.0
@@ -38,6 +39,8 @@ class Cluster:
             self._client = Client(scheduler, timeout=TIMEOUT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ToolchainError(f"no Dask scheduler answers at {scheduler} ({error})") from error
+        if not self._client.nthreads():
+            note(f"{scheduler} has no workers; waiting for the first (dask worker {scheduler} on each machine)")
         self._client.register_plugin(Bring(job))
         self._executor = self._client.get_executor(pure=False)
         self._counted_at, self._count = 0.0, 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from stapes.firmware_sim.errors import AudioError, DetectorFolderError
 from stapes.firmware_sim.folder import REQUIRED
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.batch.listing import Found, filesystem_of, is_url
+from stapes.runtime.batch.listing import Found, fetch, is_url, reason
 from stapes.runtime.detector import Detector
 from stapes.runtime.recording_times import Start, StartClock
 
@@ -27,6 +27,7 @@ class Outcome:
     start: Start | None = None
     events: Sequence[tuple[int, int, str, float]] = ()  # onset sample, offset sample, label, confidence
     error: str = ""  # why there are no events
+    host: str = ""  # of the cluster, on which that happened
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Job:
     engine: str
     clock: StartClock
     hash: str  # of the files
-    names_host: bool  # whether errors say on which machine they happened
+    names_host: bool  # whether outcomes say on which machine something went wrong
 
     @classmethod
     def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool) -> "Job":
@@ -93,6 +94,7 @@ def _detector(job: Job) -> Detector:
 
 
 def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
+    path = Path(found.place)
     try:
         with _local_copy(found) as path:
             start = job.clock.start_of(path, found.name)
@@ -101,8 +103,8 @@ def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
         if file.duration_s == 0:
             raise AudioError("holds no sound, only a header")
     except (AudioError, OSError) as error:
-        reason = str(error).removeprefix(f"{found.place}: ") + (f" [on {platform.node()}]" if job.names_host else "")
-        return Outcome(found, error=reason)
+        said = reason(error) if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
+        return Outcome(found, error=said, host=platform.node() if job.names_host else "")
     rows = [(each.onset_sample, each.offset_sample or 0, each.label, each.confidence) for each in events]
     return Outcome(found, file.duration_s, file.clipped, start, rows)
 
@@ -114,7 +116,6 @@ def _local_copy(found: Found) -> Iterator[Path]:
         yield Path(found.place)
         return
     with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
-        files, remote = filesystem_of(found.place)
         path = Path(folder, Path(found.name).name)
-        files.get_file(remote, str(path))
+        fetch(found, path)
         yield path

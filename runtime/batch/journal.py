@@ -1,4 +1,4 @@
-"""What a run has done: one line of JSON per recording, on disk before the next is begun.
+"""What a run has done: one line of JSON per recording, on disk before its group counts as done.
 
 The file lies beside the output as OUT.progress. A run that was killed leaves at most one torn line at the end, which
 the next one cuts off: its recordings are heard again. While a run lasts it holds a lock, which dies with the process.
@@ -39,7 +39,7 @@ class Journal:
             self._end = self._read(settings)
             os.ftruncate(self._file, self._end)
             if self._end == 0:
-                self._append({"journal": FORMAT, "settings": settings})
+                self._append(_line({"journal": FORMAT, "settings": settings}))
         except BaseException:
             self.close()
             raise
@@ -52,12 +52,14 @@ class Journal:
         return self._same.get(found.name) == (found.size, found.modified)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Write down what became of recordings; what is held already is left out. OutputError when the disk is full."""
-        for outcome in outcomes:
-            if not self.holds(outcome.found):
-                start = self._end
-                self._append(_as_json(outcome))
-                self._keep(outcome, start, self._end - start)
+        """Write down what became of a group; what is held already is left out. OutputError when the disk is full."""
+        new = [outcome for outcome in outcomes if not self.holds(outcome.found)]
+        lines = [_line(_as_json(outcome)) for outcome in new]
+        start = self._end
+        self._append(b"".join(lines))
+        for outcome, line in zip(new, lines, strict=True):
+            self._keep(outcome, start, len(line))
+            start += len(line)
 
     def outcomes(self, names: Iterable[str]) -> Iterator[Outcome]:
         """What became of these recordings, read from disk one by one; names that it does not hold are left out."""
@@ -109,12 +111,11 @@ class Journal:
         if not outcome.error:
             self._same[name] = (outcome.found.size, outcome.found.modified)
 
-    def _append(self, content: dict[str, Any]) -> None:
-        line = (json.dumps(content, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
+    def _append(self, lines: bytes) -> None:
         try:
             written = 0
-            while written < len(line):
-                written += os.pwrite(self._file, line[written:], self._end + written)
+            while written < len(lines):
+                written += os.pwrite(self._file, lines[written:], self._end + written)
             os.fsync(self._file)
         except OSError as error:
             os.ftruncate(self._file, self._end)
@@ -122,7 +123,7 @@ class Journal:
                 f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again: "
                 "it goes on where it was"
             ) from error
-        self._end += len(line)
+        self._end += len(lines)
 
 
 def _locked(path: Path) -> int:
@@ -140,6 +141,10 @@ def _locked(path: Path) -> int:
             os.close(file)
             raise OutputError(f"{path}: another run is writing it; wait for its end, or choose another --out") from None
         os.close(file)
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -42,7 +42,12 @@ def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
         problems.append(f"{error.filename}: cannot be listed ({error.strerror}); check the permissions")
 
     top = folder.absolute()
-    for parent, _, names in os.walk(top, onerror=unreadable):
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
+        if not _is_new(parent, seen):  # a link to a folder above or beside it
+            folders.clear()
+            continue
+        folders.sort()  # so that it is always the same one of two links that counts
         for name in filter(_is_recording, names):
             path = Path(parent, name)
             if not _is_text(str(path)):
@@ -60,8 +65,8 @@ def _remote(folder: str) -> Iterator[Found]:
     files, top = filesystem_of(folder)
     try:
         listing = files.find(top, detail=True)
-    except OSError as error:
-        raise AudioError(f"{folder}: cannot be listed ({error})") from error
+    except Exception as error:  # each file system has errors of its own
+        raise AudioError(f"{folder}: cannot be listed ({reason(error)})") from error
     for path, details in listing.items():
         if _is_recording(path.rsplit("/", 1)[-1]):
             modified = next((str(details[key]) for key in ("ETag", "LastModified", "mtime") if details.get(key)), "")
@@ -76,8 +81,30 @@ def filesystem_of(url: str) -> tuple[Any, str]:
 
         files, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise ToolchainError(f"{url}: cannot be read here ({error}); `pip install fsspec` and what it names") from error
+        needed = "'stapes[s3]'" if url.startswith("s3://") else "fsspec and what it names"
+        raise ToolchainError(f"{url}: cannot be read here ({error}); `pip install {needed}`") from error
     return files, str(path)
+
+
+def fetch(found: Found, path: Path) -> None:
+    """Copy a recording behind a URL to `path`. AudioError when it does not come."""
+    files, remote = filesystem_of(found.place)
+    try:
+        files.get_file(remote, str(path))
+    except Exception as error:  # each file system has errors of its own
+        raise AudioError(f"cannot be fetched ({reason(error)})") from error
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the number and the file name that an OSError puts around it."""
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    status = os.stat(folder)
+    new = (status.st_dev, status.st_ino) not in seen
+    seen.add((status.st_dev, status.st_ino))
+    return new
 
 
 def _is_text(name: str) -> bool:

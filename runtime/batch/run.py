@@ -8,11 +8,12 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, OutputError, ToolchainError
 from stapes.firmware_sim.folder import read_folder
-from stapes.runtime.activity import Hours, draw_activity, require_matplotlib
+from stapes.runtime.activity import Hours, draw_activity, require_picture
 from stapes.runtime.batch.hearing import Job, Outcome
 from stapes.runtime.batch.journal import Journal
 from stapes.runtime.batch.listing import Found, is_url, list_recordings
 from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
+from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
 from stapes.runtime.console import Progress, note
 from stapes.runtime.outputs import require_new_file
@@ -32,7 +33,8 @@ class BatchSettings:
     jobs: int | None = None  # processes; None: one per processor that this process may use
     scheduler: str | None = None  # address of a Dask scheduler, which then takes the place of local processes
     clock: StartClock = field(default_factory=StartClock)
-    tracks: str | None = None  # one of tables.TRACKS
+    tracks: str | None = None  # one of tracks.FORMATS
+    check: int | None = None  # events of each class that a person should hear: so many surest, so many doubtful ones
     plot: Path | None = None
     force: bool = False
 
@@ -55,7 +57,9 @@ def run_batch(settings: BatchSettings) -> Totals:
     try:
         _hear(settings, job, journal, recordings)
         hours = Hours(folder.classes, zone(settings.clock.time_zone))
-        layout = Layout(folder.classes, folder.frontend.sample_rate_hz, settings.tracks, hours)
+        rate = folder.frontend.sample_rate_hz
+        tracks = Tracks(tables.tracks, settings.tracks, rate // 2) if settings.tracks else None
+        layout = Layout(folder.classes, rate, hours, tracks, Check(settings.check) if settings.check else None)
         totals = write_tables(tables, layout, journal.outcomes(found.name for found in recordings))
         totals.unreadable += problems
         if settings.plot is not None and hours.counts:
@@ -72,17 +76,19 @@ def _check(settings: BatchSettings, tables: Tables) -> None:
     """Everything that can be wrong before the first recording is heard."""
     if tables.out.suffix not in (".csv", ".tsv"):
         raise ConfigError(f"--out {tables.out}: a folder's events are written as .csv or .tsv")
-    if settings.jobs is not None and settings.jobs < 1:
-        raise ConfigError(f"--jobs {settings.jobs}: need at least 1")
+    for option, number in (("--jobs", settings.jobs), ("--check", settings.check)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{option} {number}: need at least 1")
     if settings.jobs is not None and settings.scheduler is not None:
         raise ConfigError("--jobs is for this machine, --scheduler for a cluster, which has its own workers; give one")
     if settings.plot is not None:
-        require_matplotlib()
+        require_picture(settings.plot)
 
 
 def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
-    for path in (tables.out, tables.files, tables.hours, *([settings.plot] if settings.plot else [])):
-        require_new_file(path, settings.force)
+    for path in (tables.out, tables.files, tables.hours, tables.check if settings.check else None, settings.plot):
+        if path is not None:
+            require_new_file(path, settings.force)
     if settings.tracks and tables.tracks.exists():
         raise OutputError(f"{tables.tracks} exists already, perhaps with corrections; move it away")
 

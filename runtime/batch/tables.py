@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.activity import Hours
 from stapes.runtime.batch.hearing import Outcome
+from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.detect import EventTable, open_table
-from stapes.runtime.labels import Annotation, write_audacity, write_raven
-
-TRACKS = ("audacity", "raven")
+from stapes.runtime.labels import Annotation
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The files of a run: OUT.csv, OUT.files.csv, OUT.hours.csv and OUT.tracks/."""
+    """The files of a run: OUT.csv, OUT.files.csv, OUT.hours.csv, OUT.check.csv and OUT.tracks/."""
 
     out: Path
 
@@ -32,6 +30,11 @@ class Tables:
     def hours(self) -> Path:
         """A row per hour of the clock."""
         return self.out.with_name(f"{self.out.stem}.hours{self.out.suffix}")
+
+    @property
+    def check(self) -> Path:
+        """The events that a person should hear."""
+        return self.out.with_name(f"{self.out.stem}.check{self.out.suffix}")
 
     @property
     def tracks(self) -> Path:
@@ -63,8 +66,12 @@ class Layout:
 
     classes: Sequence[str]
     sample_rate_hz: int
-    tracks: str | None  # a name in TRACKS
     hours: Hours
+    tracks: Tracks | None
+    check: Check | None
+
+
+HEADER = ("filename", "onset", "offset", "event_label", "confidence", "utc")
 
 
 def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) -> Totals:
@@ -72,16 +79,20 @@ def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) ->
     totals = Totals()
     row = _Rows("\t" if tables.out.suffix == ".tsv" else ",").row
     with _table(tables.out) as write_event, _table(tables.files) as write_file:
-        write_event(row(["filename", "onset", "offset", "event_label", "confidence", "utc"]))
+        write_event(row(HEADER))
         write_file(row(["filename", "utc", "seconds", "events", "per_minute", *layout.classes, "problem"]))
         for outcome in outcomes:
-            rows = list(annotations(outcome, layout.sample_rate_hz))
-            for each in rows:
-                write_event(row(_event_row(outcome, each)))
-            write_file(row(_file_row(outcome, rows, layout.classes)))
-            _count(totals, layout.hours, outcome, rows)
-            if layout.tracks and not outcome.error:
-                _write_track(tables.tracks / outcome.found.name, layout.tracks, rows)
+            events = list(annotations(outcome, layout.sample_rate_hz))
+            rows = [_event_row(outcome, event) for event in events]
+            write_event("".join(map(row, rows)))
+            write_file(row(_file_row(outcome, events, layout.classes)))
+            _count(totals, layout.hours, outcome, events)
+            if layout.check:
+                layout.check.add(zip(rows, events, strict=True))
+            elif layout.tracks and not outcome.error:
+                layout.tracks.write(outcome.found.name, events)
+    if layout.check:
+        _write_check(tables.check, layout.check, layout.tracks, row)
     if layout.hours.counts:
         with _table(tables.hours) as write:
             for line in layout.hours.rows():
@@ -89,6 +100,18 @@ def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) ->
     else:
         tables.hours.unlink(missing_ok=True)  # of the run that --force replaces
     return totals
+
+
+def _write_check(path: Path, check: Check, tracks: Tracks | None, row: Callable[[Iterable[object]], str]) -> None:
+    recordings: dict[str, list[Annotation]] = {}
+    with _table(path) as write:
+        write(row([*HEADER, "check"]))
+        for why, fields, event in check.chosen():
+            write(row([*fields, why]))
+            recordings.setdefault(fields[0], []).append(event)
+    if tracks:
+        for name, events in recordings.items():
+            tracks.write(name, sorted(events, key=lambda event: event.onset))
 
 
 def _table(path: Path) -> AbstractContextManager[Callable[[str], object]]:
@@ -152,39 +175,11 @@ def _count(totals: Totals, hours: Hours, outcome: Outcome, events: Sequence[Anno
     totals.events += len(events)
     totals.clipped += outcome.clipped > 0
     if outcome.error:
-        totals.unreadable.append(f"{outcome.found.name}: {outcome.error}")
+        where = f" [on {outcome.host}]" if outcome.host else ""
+        totals.unreadable.append(f"{outcome.found.name}: {outcome.error}{where}")
     elif outcome.start is None:
         totals.without_start += 1
     else:
         hours.add(outcome.start.utc, outcome.seconds, [(event.onset, event.label) for event in events])
         if outcome.start.doubt:
             totals.doubts.append(f"{outcome.found.name}: {outcome.start.doubt}")
-
-
-def _write_track(recording: Path, layout: str, events: Sequence[Annotation]) -> None:
-    """Write a track, unless one is there: a person may have corrected it."""
-    ending, text = (".txt", _audacity) if layout == "audacity" else (".Table.1.selections.txt", _raven)
-    path = recording.with_name(recording.name + ending)
-    if path.exists():
-        return
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text(events), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def _audacity(events: Sequence[Annotation]) -> str:
-    """The confidence stands behind the label, where a person looks for the doubtful ones."""
-    return write_audacity(
-        Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
-    )
-
-
-def _raven(events: Sequence[Annotation]) -> str:
-    """Raven's own columns and one more, Confidence, by which it can sort."""
-    confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
-    lines = write_raven(events).splitlines()
-    return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))

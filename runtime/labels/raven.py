@@ -79,12 +79,12 @@ def _times(row: dict[str, str], several: bool, place: str) -> tuple[float, float
     return begin, end
 
 
-def write_raven(annotations: Sequence[Annotation]) -> str:
-    """Return the selection table of one recording; the whole band is selected."""
+def write_raven(annotations: Sequence[Annotation], high_hz: float = 0.0) -> str:
+    """Return the selection table of one recording; every selection reaches from 0 to `high_hz`."""
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")
     table.writerow([*_HEADER, "Annotation"])
     for number, each in enumerate(annotations, start=1):
         times = [f"{each.onset:.6f}", f"{each.offset:.6f}"]
-        table.writerow([number, "Spectrogram 1", 1, *times, 0, 0, plain(each.label)])
+        table.writerow([number, "Spectrogram 1", 1, *times, 0, high_hz, plain(each.label)])
     return text.getvalue()

@@ -19,9 +19,10 @@ from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
 from stapes.runtime.batch.journal import Journal
 from stapes.runtime.batch.listing import Found, list_recordings
+from stapes.runtime.batch.tracks import Check
 from stapes.runtime.batch.workers import hear_all, in_groups
 from stapes.runtime.detector import Detector
-from stapes.runtime.labels import read_audacity, read_dcase, read_raven
+from stapes.runtime.labels import Annotation, read_audacity, read_dcase, read_raven
 from stapes.runtime.main import main
 from stapes.runtime.recording_times import StartClock
 
@@ -208,6 +209,55 @@ def test_tracks_open_in_raven_and_audacity_and_corrected_ones_stay(
     )
 
 
+def test_the_surest_and_the_most_doubtful_are_listed_and_alone_in_the_tracks(
+    tiny_detector: Path, season: Path, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "events.csv"
+    words = ("--jobs", 1, *PATTERN, "--check", 1, "--tracks", "raven")
+    assert main(detect_words(tiny_detector, season, out, *words)) == 0
+    assert out.read_bytes() == table.read_bytes()
+    listed = _rows(tmp_path / "events.check.csv")
+    for label in ("hiss", "rumble"):
+        ranked = sorted(
+            (row for row in _rows(out) if row["event_label"] == label), key=lambda row: -float(row["confidence"])
+        )
+        rows = [row for row in listed if row["event_label"] == label]
+        assert [row["check"] for row in rows] in (["surest"], ["surest", "doubtful"])
+        assert rows[0]["confidence"] == ranked[0]["confidence"]
+        assert rows[-1]["confidence"] == ranked[-1]["confidence"]
+        assert all(row in ranked for row in ({name: row[name] for name in ranked[0]} for row in rows))
+    tracks = {path.relative_to(tmp_path / "events.tracks").as_posix() for path in tmp_path.rglob("*.selections.txt")}
+    assert tracks == {f"{row['filename']}.Table.1.selections.txt" for row in listed}
+
+
+def test_of_few_events_none_is_listed_twice() -> None:
+    check = Check(2)
+    confidences = (0.5, 0.9, 0.9, 0.7)
+    check.add(([str(at)], Annotation(at, at + 1, "owl", confidence)) for at, confidence in enumerate(confidences[:3]))
+    check.add([(["3"], Annotation(3, 4, "owl", confidences[3]))])
+    assert [(why, row[0]) for why, row, _ in check.chosen()] == [
+        ("surest", "1"),
+        ("surest", "2"),
+        ("doubtful", "0"),
+        ("doubtful", "3"),
+    ]
+    check = Check(5)
+    check.add([(["0"], Annotation(0, 1, "owl", 0.5))])
+    assert [why for why, _, _ in check.chosen()] == ["surest"]
+
+
+def test_linked_folders_are_searched_once(season: Path, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "disk").symlink_to(season)
+    (top / "again").symlink_to(season / "north")
+    (top / "loop").symlink_to(top)
+    found, problems = list_recordings(str(top))
+    assert not problems
+    assert len(found) == 7
+    assert {each.name.rsplit("/", 1)[0] for each in found} == {"again", "disk/south"}
+
+
 def test_a_picture_is_drawn(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
     words = ("--jobs", 1, *PATTERN, "--plot", tmp_path / "events.png")
     assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", *words)) == 0
@@ -226,7 +276,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path: Path) -> No
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
         with pytest.raises(OutputError, match="make room and run the same command again"):
-            journal.add(outcomes)
+            for outcome in outcomes:
+                journal.add([outcome])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     held = len(journal)
@@ -314,6 +365,8 @@ def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -
         (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "give one"),
         (["{season}", "--out", "{tmp}/e.csv", "--start-pattern", "%Y"], "year, day and hour"),
         (["{season}/north/R_20240501_000000.flac", "--jobs", "2"], "--jobs is for a folder"),
+        (["{season}", "--out", "{tmp}/e.csv", "--check", "0"], "--check 0: need at least 1"),
+        (["{season}", "--out", "{tmp}/e.csv", "--plot", "{tmp}/e.xls"], "no such kind of picture"),
         (["{tmp}", "--out", "{tmp}/e.csv"], "no recordings in it"),
         (["nope://x/y", "--out", "{tmp}/e.csv"], "cannot be read here"),
     ],

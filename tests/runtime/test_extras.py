@@ -26,6 +26,15 @@ def test_training_without_its_extra_is_one_line(
     assert "pip install 'stapes[train]'" in said
 
 
+def test_a_picture_without_its_extra_is_one_line_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.backend_bases", None)
+    out = tmp_path / "e.csv"
+    assert main(["detect", "none.stapes", str(tmp_path), "--out", str(out), "--plot", str(tmp_path / "e.png")]) == 1
+    assert "pip install 'stapes[plot]'" in capsys.readouterr().err
+
+
 def test_a_module_of_no_extra_is_a_bug_and_not_hidden() -> None:
     assert missing_extra(ModuleNotFoundError("No module named 'nonsense'", name="nonsense")) is None
 

@@ -53,6 +53,22 @@ def test_audiomoth_says_its_own_zone(tmp_path: Path, comment: str, utc: datetime
     assert _utc(_wav(tmp_path / "a.WAV", _icmt(comment)), StartClock(time_zone="Asia/Tokyo")) == utc
 
 
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2023-07-01 23:15:00-04:00", datetime(2023, 7, 2, 3, 15, tzinfo=UTC)),
+        ("2023-07-01 23:15:00.5 +0530", datetime(2023, 7, 1, 17, 45, 0, 500_000, tzinfo=UTC)),
+        ("2023-07-01T23:15:00.123456789Z", datetime(2023, 7, 1, 23, 15, 0, 123_456, tzinfo=UTC)),
+        ("2023-07-01", None),
+        ("2023-13-41T23:15:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_guano_as_recorders_write_it(tmp_path: Path, written: str, utc: datetime | None) -> None:
+    guano = f"GUANO|Version: 1.0\r\nTimestamp:{written}\r\nOriginal Filename: 20010101_000000.wav\r\n\0"
+    assert _utc(_wav(tmp_path / "a.wav", after=_chunk(b"guan", guano.encode()))) == utc
+
+
 def test_guano_with_and_without_a_zone(tmp_path: Path) -> None:
     text = "GUANO|Version: 1.0\nTimestamp: 2023-07-01T23:15:00{}\nMake: Bat\n"
     zoned = _wav(tmp_path / "a.wav", after=_chunk(b"guan", text.format("+02:00").encode()))
@@ -86,6 +102,14 @@ def test_folders_count_as_part_of_the_name(tmp_path: Path) -> None:
     start = StartClock("%Y-%m-%d/%H.%M").start_of(path, "north/2024-05-01/04.15.wav")
     assert start is not None
     assert start.utc == datetime(2024, 5, 1, 4, 15, tzinfo=UTC)
+
+
+def test_the_name_of_the_file_goes_before_that_of_its_folders(tmp_path: Path) -> None:
+    path = _wav(tmp_path / "x.wav")
+    for name in ("20240501_000000/B_20240501_041500.wav", "20240501_000000/B_20240501_041500_20240501_051500.wav"):
+        start = StartClock("%Y%m%d_%H%M%S").start_of(path, name)
+        assert start is not None
+        assert start.utc == datetime(2024, 5, 1, 4, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Label tracks beside the tables, for a person who checks what was found."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.labels import Annotation, write_audacity, write_raven
+from stapes.runtime.outputs import write_whole
+
+FORMATS = ("audacity", "raven")
+Row = list[str]  # of the table of events
+_Ranked = tuple[float, int, Row, Annotation]  # rank, minus its number among all
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Label tracks of recordings in a folder, each under the recording's own name."""
+
+    folder: Path
+    format: str  # one of FORMATS
+    high_hz: int  # of Raven's boxes
+
+    def write(self, recording: str, events: Sequence[Annotation]) -> None:
+        """Write a track, unless one is there: a person may have corrected it. OutputError where that is impossible."""
+        ending, text = (".txt", _audacity) if self.format == "audacity" else (".Table.1.selections.txt", self._raven)
+        path = self.folder / f"{recording}{ending}"
+        if path.exists():
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path.parent}: cannot be made ({error.strerror})") from error
+        write_whole(path, text(events))
+
+    def _raven(self, events: Sequence[Annotation]) -> str:
+        """Raven's own columns and one more, Confidence, by which it can sort."""
+        confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
+        lines = write_raven(events, self.high_hz).splitlines()
+        return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))
+
+
+def _audacity(events: Sequence[Annotation]) -> str:
+    """The confidence stands behind the label, where a person looks for the doubtful ones."""
+    return write_audacity(
+        Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
+    )
+
+
+class Check:
+    """The `count` surest and the `count` most doubtful events of each class in a whole run."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._surest: dict[str, list[_Ranked]] = {}
+        self._doubtful: dict[str, list[_Ranked]] = {}
+        self._seen = 0
+
+    def add(self, events: Iterable[tuple[Row, Annotation]]) -> None:
+        """Look at events with their rows of the table; of equally sure ones the first stay."""
+        for row, event in events:
+            self._seen += 1
+            confidence = event.confidence or 0.0
+            for chosen, rank in ((self._surest, confidence), (self._doubtful, -confidence)):
+                best = chosen.setdefault(event.label, [])
+                heapq.heappush(best, (rank, -self._seen, row, event))
+                if len(best) > self.count:
+                    heapq.heappop(best)
+
+    def chosen(self) -> Iterator[tuple[str, Row, Annotation]]:
+        """`surest` or `doubtful`, row, event: class by class, the surest first, then the most doubtful first.
+
+        An event that is both, since its class has so few, is among the surest alone.
+        """
+        for label in sorted(self._surest):
+            surest, doubtful = (sorted(each[label], reverse=True) for each in (self._surest, self._doubtful))
+            both = {number for _, number, _, _ in surest}
+            yield from (("surest", row, event) for _, _, row, event in surest)
+            yield from (("doubtful", row, event) for _, number, row, event in doubtful if number not in both)
