@@ -106,7 +106,7 @@ def draw_activity(hours: Hours, path: Path) -> None:
             raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
-_STYLE = {
+_STYLE: Any = {
     "text.parse_math": False,
     "axes.titleweight": "bold",
     "axes.titlesize": 10,

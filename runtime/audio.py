@@ -23,7 +23,10 @@ BLOCK_FRAMES = 1 << 16
 
 # libsndfile reads what is there of a cut-off file and mentions the rest only in its log.
 _CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_CUT_OTHER = re.compile(r"^ *(?:riff|FORM|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # W64, AIFF, AU
+_CUT_RF64 = re.compile(r"Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)")
 _CUT_OGG = "Ogg: Last page lacks an end-of-stream bit."
+_NO_LENGTH = (1 << 63) - 1  # of a FLAC file that was written into a pipe
 _STREAM_LENGTH = 0xFFFF_FF00  # programs that write WAV into a pipe put a length from here upward
 
 
@@ -131,10 +134,12 @@ class AudioFile:
                 f"{self.path}: cannot be read as audio ({_reason(error)}); WAV, FLAC, OGG and MP3 can"
             ) from None
         log = file.extra_info
-        cut = _CUT_WAV.search(log)
-        if cut and int(cut[2]) < int(cut[1]) < _STREAM_LENGTH:
-            bytes_per_frame = max(1, int(cut[2]) // max(1, file.frames))
-            raise self._cut_off(file.frames, int(cut[1]) // bytes_per_frame)
+        if expected := _frames_expected(log, file.frames):
+            raise self._cut_off(file.frames, expected)
+        if file.frames == _NO_LENGTH:
+            raise AudioError(
+                f"{self.path}: does not say how long it is; decode and encode it again (flac -d, then flac)"
+            )
         if _CUT_OGG in log:
             raise AudioError(f"{self.path}: is cut off (its last page is missing); copy it again or leave it out")
         return file
@@ -170,9 +175,23 @@ def read_audio(path: str | Path, sample_rate_hz: int) -> Audio:
     return Audio(np.concatenate(list(file.blocks())), file.clipped)
 
 
+def _frames_expected(log: str, frames: int) -> int | None:
+    """How many frames a file should have when it has fewer; None for a whole one."""
+    cut = _CUT_WAV.search(log)
+    if cut and int(cut[2]) < int(cut[1]) < _STREAM_LENGTH:
+        bytes_per_frame = max(1, int(cut[2]) // max(1, frames))
+        return int(cut[1]) // bytes_per_frame
+    if (cut := _CUT_RF64.search(log)) and int(cut[1]) < int(cut[2]):
+        return int(cut[2])
+    if (cut := _CUT_OTHER.search(log)) and int(cut[2]) < int(cut[1]):
+        return frames * int(cut[1]) // int(cut[2])
+    return None
+
+
 def _reason(error: soundfile.SoundFileError) -> str:
-    """libsndfile's own words without the path, which the message names already."""
-    return str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
+    """libsndfile's own words without the path, which the message names already, and right."""
+    said = str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
+    return "format not recognised" if said.startswith("file does not exist") else said
 
 
 _conversions_said: set[str] = set()

@@ -78,6 +78,27 @@ def test_cut_off_audio_is_one_line_that_names_the_file(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["RF64", "W64", "AIFF", "AU"])
+def test_other_kinds_are_read_whole_and_refused_when_cut_off(tmp_path: Path, kind: str) -> None:
+    path, cut = tmp_path / "whole.wav", tmp_path / "cut.wav"
+    soundfile.write(path, _noise(2, 16_000), 16_000, format=kind, subtype="PCM_16")
+    assert len(read_audio(path, 16_000).pcm) == 32_000
+    cut.write_bytes(path.read_bytes()[:40_000])
+    with pytest.raises(AudioError, match=r"is cut off: 199\d\d of 3\d{4} samples are there"):
+        read_audio(cut, 16_000)
+
+
+def test_a_flac_of_a_pipe_that_does_not_say_its_length_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.flac"
+    soundfile.write(path, _noise(2, 16_000), 16_000)
+    head = bytearray(path.read_bytes())
+    head[21] &= 0xF0  # the last 36 bits of STREAMINFO before its checksum count the samples
+    head[22:26] = bytes(4)
+    path.write_bytes(head)
+    with pytest.raises(AudioError, match="does not say how long it is"):
+        read_audio(path, 16_000)
+
+
 def test_what_is_no_audio_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.wav").write_text("dear all, " * 1000)
     with pytest.raises(AudioError, match=r"letter\.wav: cannot be read as audio"):
