@@ -25,6 +25,7 @@ LOG2_ONE = 1024  # Q10
 
 Int8s = npt.NDArray[np.int8]
 Int16s = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def _require_types(config: FrontendConfig) -> None:
             raise ConfigError(f"{field.name} is {value!r}: need {wanted[kind]}")
 
 
-def band_edges_hz(config: FrontendConfig) -> npt.NDArray[np.float64]:
+def band_edges_hz(config: FrontendConfig) -> Floats:
     """Edges of the triangles, n_bands + 2: band j rises from edge j to j + 1 and falls to j + 2, linearly in Hz."""
     low, high = (_to_scale(hz, config.band_scale) for hz in (config.f_min_hz, config.f_max_hz))
     edges = _from_scale(np.linspace(low, high, config.n_bands + 2), config.band_scale)
@@ -96,7 +97,7 @@ def _to_scale(hz: float, scale: BandScale) -> float:
     return 3 * hz / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
 
 
-def _from_scale(mels: npt.NDArray[np.float64], scale: BandScale) -> npt.NDArray[np.float64]:
+def _from_scale(mels: Floats, scale: BandScale) -> Floats:
     if scale == "linear":
         return mels
     if scale == "htk":
@@ -110,19 +111,17 @@ def make_tables(config: FrontendConfig) -> bytes:
     Raises ConfigError for a band without a bin, a band past half the sample rate, or sums that could overflow.
     """
     window = np.round(2.0 ** (input_bits(config) + 1) * _hann(config.window_samples)).astype(np.int32)
-    check_ranges(window, config)
-    first_bin, segments, weights = _triangles(config)
-    half = config.n_fft // 2
-    first_radix = 4 if math.log2(half) % 2 == 0 else 2
+    first_bin, segments = _triangles(config)
+    check_ranges(window, config, int(segments["bins"].max()))
+    half, first_radix = config.n_fft // 2, _first_radix(config)
     turn, odd_bin = np.arange(1, half // 4), np.arange(1, half // 2, 2)
     parts: dict[str, np.ndarray[Any, Any]] = {
         "window_at": (window * np.resize(np.array([1, -1], np.int32), len(window)))[: len(window) // 2 + 1],
         "twiddles_at": np.stack([_rotation(-2 * np.pi * power * turn / half) for power in (1, 2, 3)], axis=1),
         "odd_turns_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
-        "weights_at": weights,
+        "segments_at": segments,
         "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
         "order_at": first_radix * _digits_reversed(half // first_radix),
-        "segments_at": segments.astype(np.uint16),
     }
     head = ffi.new("stapes_frontend_tables *")
     head.magic, head.arithmetic = lib.STAPES_FRONTEND_MAGIC, lib.STAPES_FRONTEND_ARITHMETIC
@@ -146,8 +145,9 @@ def _store_settings(head: Any, config: FrontendConfig) -> None:
     head.sample_rate_hz, head.n_fft, head.n_bands = config.sample_rate_hz, config.n_fft, config.n_bands
     head.window, head.hop = config.window_samples, config.hop_samples
     head.dc_blocker, head.band_scale = config.dc_blocker, _SCALES.index(config.band_scale)
-    # |2 X|^2 is of samples times 2^(input_bits - 15); without the mean they are window_samples / 2^16 times larger.
-    scale = 2.0 + 2 * (input_bits(config) - 15)
+    # |2 X|^2 is of samples times 2^(input_bits - 15), halved in each stage with turns; without the mean they are
+    # window_samples / 2^16 times larger.
+    scale = 2.0 + 2 * (input_bits(config) - _halvings(config) - 15)
     if config.dc_blocker:
         scale += 2 * (math.log2(config.window_samples) - 16)
     head.log2_offset = round(-32768 * (scale + LOG2_BIAS))
@@ -176,11 +176,23 @@ def _read_settings(head: Any) -> FrontendConfig:
 
 
 def input_bits(config: FrontendConfig) -> int:
-    """Windowed samples are brought to at most 2^input_bits, so that no FFT point leaves 28 bits and a sign."""
-    return 28 - int(math.log2(config.n_fft))
+    """Windowed samples are brought to at most 2^input_bits, so that no FFT point leaves 28 bits and a sign.
+
+    Above 512 points one bit less, for the sums of sums over the bins of a wide band.
+    """
+    return 28 - int(math.log2(config.n_fft)) - (config.n_fft > 512) + _halvings(config)
 
 
-def _hann(samples: int) -> npt.NDArray[np.float64]:
+def _first_radix(config: FrontendConfig) -> int:
+    return 4 if math.log2(config.n_fft // 2) % 2 == 0 else 2
+
+
+def _halvings(config: FrontendConfig) -> int:
+    """Stages of the half-size FFT after the first: all of radix 4, each halves its points."""
+    return int(math.log2(config.n_fft // 2 // _first_radix(config))) // 2
+
+
+def _hann(samples: int) -> Floats:
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(samples) / samples)
 
 
@@ -195,19 +207,19 @@ def _digits_reversed(count: int) -> npt.NDArray[np.uint16]:
 _ROTATION_UNIT = 2**13
 
 
-def _rotation(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+def _rotation(angle: Floats) -> npt.NDArray[np.int32]:
     """exp(i angle) as pairs (cosine, sine) * 2^31, of which the upper 18 bits and the sign are used."""
     parts = np.round(2**18 * np.stack([np.cos(angle), np.sin(angle)], axis=-1))
     return np.clip(parts, 1 - 2**18, 2**18 - 1).astype(np.int32) * _ROTATION_UNIT
 
 
-def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig) -> None:
+def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig, longest_segment: int) -> None:
     """Prove for this window the bounds at the head of stapes_frontend.c; ConfigError when one fails."""
-    samples = np.abs(window) / 2.0 + 1
-    rounding = 2.0**16  # generous: each of at most six stages rounds by less than 12 units, and a later one adds four
+    samples = (np.abs(window) / 2.0 + 1) / 2.0 ** _halvings(config)
+    rounding = 2.0**10  # generous: each of at most five stages rounds by less than 8 units, and doubles what is there
     energy = np.sum(samples**2)
-    largest_sum = (math.sqrt(2 * config.n_fft * energy) + rounding * math.sqrt(config.n_fft)) ** 2
     largest_bin = math.sqrt(2 * config.n_fft * energy) + rounding
+    largest_sum = (math.sqrt(2 * config.n_fft * energy) + rounding * math.sqrt(config.n_fft)) ** 2
     largest_part = math.sqrt(config.n_fft * max(np.sum(samples[0::2] ** 2), np.sum(samples[1::2] ** 2))) + rounding
     largest_point = np.sum(np.hypot(samples[0::2], samples[1::2])) + rounding
     for name, value, bits in (
@@ -215,6 +227,7 @@ def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig) -> None:
         ("a doubled bin of every other sample", largest_part, 27),
         ("a point of the half-size FFT", largest_point, 27),
         ("the power of all bins", largest_sum, 56),
+        (f"a sum of sums over the {longest_segment} bins of a band's slope", largest_sum * (longest_segment - 1), 64),
     ):
         if value >= 2.0**bits:
             raise ConfigError(
@@ -223,8 +236,11 @@ def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig) -> None:
             )
 
 
-def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[np.int64], npt.NDArray[np.uint16]]:
-    """First bin, bins in each of the n_bands + 1 segments between edges, and each bin's rising weight in Q16."""
+_SEGMENT = np.dtype([("bins", "<u4"), ("last", "<u4"), ("slope", "<u4")])  # stapes_frontend_segment
+
+
+def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[Any]]:
+    """First bin, and the n_bands + 1 segments between edges."""
     edges = band_edges_hz(config)
     spacing = config.sample_rate_hz / config.n_fft
     if config.f_max_hz > config.sample_rate_hz / 2:
@@ -238,10 +254,8 @@ def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[np.int64], npt.
     inside = (segment >= 0) & (segment <= config.n_bands)
     bins, segment = bins[inside], segment[inside]
     rise = (bins * spacing - edges[segment]) / (edges[segment + 1] - edges[segment])
-    weights = np.minimum(np.round(65536 * rise), 65535).astype(np.uint16)
-    rising = np.bincount(segment, weights, config.n_bands + 1)
-    falling = np.bincount(segment, 65536.0 - weights, config.n_bands + 1)
-    empty = np.flatnonzero(rising[:-1] + falling[1:] == 0)
+    rising, falling = (np.bincount(segment, weights, config.n_bands + 1) for weights in (rise, 1 - rise))
+    empty = np.flatnonzero(rising[:-1] + falling[1:] < _LEAST_WEIGHT)
     if len(empty):
         band = int(empty[0])
         raise ConfigError(
@@ -249,7 +263,22 @@ def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[np.int64], npt.
             f"{config.n_bands} do not: bins are {spacing:g} Hz apart (sample_rate_hz {config.sample_rate_hz} / n_fft "
             f"{config.n_fft}). Use fewer bands, a larger n_fft or a higher f_min_hz"
         )
-    return int(bins[0]), np.bincount(segment, minlength=config.n_bands + 1), weights
+    return int(bins[0]), _segments(segment, rise, spacing / np.diff(edges))
+
+
+_LEAST_WEIGHT = 2.0**-16
+
+
+def _segments(segment: npt.NDArray[np.int64], rise: Floats, slope: Floats) -> npt.NDArray[Any]:
+    """stapes_frontend_segment of each slope, from the slope that each bin lies on and its rising weight there."""
+    table = np.zeros(len(slope), _SEGMENT)
+    table["bins"] = np.bincount(segment, minlength=len(slope))
+    several = table["bins"] > 1
+    table["slope"][several] = np.round(2.0**32 * slope[several])
+    last = np.round(2.0**32 * (1 - rise))
+    highest = 2.0**32 - 1 - (table["bins"][segment] - 1.0) * table["slope"][segment]  # weights stay below one
+    table["last"][segment] = np.clip(last, 0, highest)  # of equal indices numpy keeps the last
+    return table
 
 
 def affine_int8(log2_bands: Int16s, config: FrontendConfig) -> Int8s:
@@ -357,8 +386,9 @@ def _require_alike(tables: bytes, expected: bytes) -> None:
     sections = (
         (_CRC_FROM, head.window_at, "u1", 0),
         (head.window_at, head.twiddles_at, "<i4", 1),
-        (head.twiddles_at, head.weights_at, "<i4", _ROTATION_UNIT),
-        (head.weights_at, head.order_at, "<u2", 1),
+        (head.twiddles_at, head.segments_at, "<i4", _ROTATION_UNIT),
+        (head.segments_at, head.log2_at, "<u4", 16),
+        (head.log2_at, head.order_at, "<u2", 1),
         (head.order_at, head.bytes, "u1", 0),
     )
 

@@ -15,16 +15,8 @@
 
 #include <string.h>
 
-#if defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__)
-#define THUMB2 1 /* LDRD, SMULL, UMLAL: inner loops by hand, for compilers spill what fits the registers */
-#endif
-#if defined(STAPES_FRONTEND_DSP)
-#define DSP 1 /* SMMUL, SMMLS */
-#elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
-#define THUMB1 1 /* eight registers for products: by hand */
-#endif
 #endif
 
 #if defined(__GNUC__)
@@ -39,16 +31,12 @@ typedef struct {
     int32_t re, im;
 } point;
 
-static inline point loaded(const point *at)
-{
-#if defined(THUMB2)
-    point value;
-    __asm__("ldrd %0, %1, %2" : "=r"(value.re), "=r"(value.im) : "Q"(*at));
-    return value;
-#else
-    return *at;
-#endif
-}
+/* Power between two neighbouring band centres, and the same weighted with bins - 1, ..., 1, 0. */
+typedef struct {
+    uint64_t plain, weighted;
+} sums;
+
+#include "stapes_frontend_thumb.h"
 
 /* floor(x * y / 2^32) */
 static inline int32_t high_product(int32_t x, int32_t y)
@@ -60,93 +48,26 @@ static inline int32_t high_product(int32_t x, int32_t y)
     return (int32_t)(((int64_t)x * y) >> 32);
 }
 
-#if defined(DSP)
-/* z - ceil(x * y / 2^32) */
-static inline int32_t minus_up(int32_t x, int32_t y, int32_t z)
-{
-    int32_t difference;
-    __asm__("smmls %0, %1, %2, %3" : "=r"(difference) : "r"(x), "r"(y), "r"(z));
-    return difference;
-}
-#endif
-
 /* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long product can
- * make it of two short ones. |z| <= 0.87 * 2^27. One product of each sum is rounded down and the other up: rounded alike, the
- * sums would carry a bias, which gathers in few bins. */
+ * make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is half a unit low twice:
+ * DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
+#if !defined(BY_HAND_SHORT)
 static inline point half_rotated(point z, point w)
 {
-#if defined(DSP)
-    const int32_t up = minus_up(z.re, w.im, -high_product(z.im, w.re));
-    const point turned = {high_product(z.re, w.re) - high_product(z.im, w.im), -up};
-#elif defined(ONLY_SHORT_PRODUCTS)
+#if defined(ONLY_SHORT_PRODUCTS)
     /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow. */
-#if defined(THUMB1)
-    point turned = z;
-    int32_t c = w.re, s = w.im, re_high, im_high, t, u, kept;
-    __asm__(".syntax unified                        \n"
-            "asrs %[c], %[c], #13                   \n"
-            "asrs %[s], %[s], #13                   \n"
-            "movs %[t], #1                          \n"
-            "lsls %[t], %[t], #13                   \n"
-            "adds %[re_high], %[re], %[t]           \n"
-            "asrs %[re_high], %[re_high], #14       \n"
-            "adds %[im_high], %[im], %[t]           \n"
-            "asrs %[im_high], %[im_high], #14       \n"
-            "lsls %[t], %[re_high], #14             \n"
-            "subs %[re], %[re], %[t]                \n" /* re.low */
-            "lsls %[t], %[im_high], #14             \n"
-            "subs %[im], %[im], %[t]                \n" /* im.low */
-            "movs %[t], %[re]                       \n"
-            "muls %[t], %[c], %[t]                  \n"
-            "asrs %[t], %[t], #14                   \n"
-            "movs %[u], %[re_high]                  \n"
-            "muls %[u], %[c], %[u]                  \n"
-            "adds %[t], %[t], %[u]                  \n"
-            "asrs %[t], %[t], #5                    \n"
-            "mov  %[kept], %[t]                     \n" /* re c */
-            "movs %[t], %[im]                       \n"
-            "muls %[t], %[s], %[t]                  \n"
-            "asrs %[t], %[t], #14                   \n"
-            "movs %[u], %[im_high]                  \n"
-            "muls %[u], %[s], %[u]                  \n"
-            "adds %[t], %[t], %[u]                  \n"
-            "asrs %[t], %[t], #5                    \n"
-            "mov  %[u], %[kept]                     \n"
-            "subs %[t], %[u], %[t]                  \n" /* re c - im s */
-            "muls %[im], %[c], %[im]                \n"
-            "asrs %[im], %[im], #14                 \n"
-            "muls %[im_high], %[c], %[im_high]      \n"
-            "adds %[im], %[im], %[im_high]          \n"
-            "asrs %[im], %[im], #5                  \n" /* im c */
-            "rsbs %[s], %[s], #0                    \n"
-            "muls %[re], %[s], %[re]                \n"
-            "asrs %[re], %[re], #14                 \n"
-            "muls %[re_high], %[s], %[re_high]      \n"
-            "adds %[re], %[re], %[re_high]          \n"
-            "asrs %[re], %[re], #5                  \n" /* re * -s */
-            "subs %[im], %[im], %[re]               \n"
-            "movs %[re], %[t]                       \n"
-            : [re] "+l"(turned.re), [im] "+l"(turned.im), [c] "+l"(c), [s] "+l"(s), [re_high] "=&l"(re_high),
-              [im_high] "=&l"(im_high), [t] "=&l"(t), [u] "=&l"(u), [kept] "=&h"(kept)
-            :
-            : "cc");
-#else
     const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
     const int32_t im_high = (z.im + 8192) >> 14, im_low = z.im - im_high * 16384;
     const int32_t c = w.re >> 13, s = w.im >> 13;
-    const point turned = {
-        ((re_high * c + ((re_low * c) >> 14)) >> 5) - ((im_high * s + ((im_low * s) >> 14)) >> 5),
-        ((im_high * c + ((im_low * c) >> 14)) >> 5) - ((re_high * -s + ((re_low * -s) >> 14)) >> 5),
-    };
-#endif
+    const int32_t re_c = (re_high * c + ((re_low * c) >> 14)) >> 5, im_s = (im_high * s + ((im_low * s) >> 14)) >> 5;
+    const int32_t im_c = (im_high * c + ((im_low * c) >> 14)) >> 5, re_s = (re_high * s + ((re_low * s) >> 14)) >> 5;
+    return (point){re_c - im_s, im_c + re_s};
 #else
-    const point turned = {
-        high_product(z.re, w.re) - high_product(z.im, w.im),
-        high_product(z.im, w.re) - high_product(z.re, -w.im),
-    };
+    return (point){high_product(z.re, w.re) - high_product(z.im, w.im),
+                   high_product(z.im, w.re) + high_product(z.re, w.im)};
 #endif
-    return turned;
 }
+#endif
 
 /* re^2 + im^2 for |re|, |im| < 2^28. */
 static inline uint64_t squared(int32_t re, int32_t im)
@@ -162,45 +83,6 @@ static inline uint64_t squared(int32_t re, int32_t im)
     return (uint64_t)((int64_t)re * re) + (uint64_t)((int64_t)im * im);
 #endif
 }
-
-#if defined(ONLY_SHORT_PRODUCTS)
-/* Sum of every second word times its weight, below 2^16: x * w = (high * 2^16 + low) * w, in two products below 2^32. */
-static inline uint64_t weighted_sum(const int32_t *word, const uint16_t *weight, int32_t count)
-{
-    uint64_t sum = 0;
-#if defined(THUMB1)
-    for (const uint16_t *end = weight + count; weight < end;) {
-        uint32_t high, low, w;
-        __asm__ volatile(".syntax unified                   \n"
-                         "ldr  %[high], [%[word]]           \n"
-                         "ldrh %[w], [%[weight]]            \n"
-                         "adds %[word], #8                  \n"
-                         "adds %[weight], #2                \n"
-                         "uxth %[low], %[high]              \n"
-                         "lsrs %[high], %[high], #16        \n"
-                         "muls %[low], %[w], %[low]         \n"
-                         "muls %[high], %[w], %[high]       \n"
-                         "lsls %[w], %[high], #16           \n"
-                         "lsrs %[high], %[high], #16        \n"
-                         "adds %Q[sum], %Q[sum], %[low]     \n"
-                         "adcs %R[sum], %[high]             \n"
-                         "movs %[high], #0                  \n" /* leaves the carry */
-                         "adds %Q[sum], %Q[sum], %[w]       \n"
-                         "adcs %R[sum], %[high]             \n"
-                         : [high] "=&l"(high), [low] "=&l"(low), [w] "=&l"(w), [word] "+l"(word), [weight] "+l"(weight),
-                           [sum] "+l"(sum)
-                         :
-                         : "cc", "memory");
-    }
-#else
-    for (; count > 0; count--, word += 2, weight++) {
-        const uint32_t x = (uint32_t)*word;
-        sum += ((uint64_t)((x >> 16) * *weight) << 16) + (x & 0xFFFFu) * *weight;
-    }
-#endif
-    return sum;
-}
-#endif
 
 /* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest
  * such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one word. */
@@ -260,39 +142,17 @@ static inline int32_t smaller(int32_t a, int32_t b)
 /* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within 2^b, to
  * z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its bias at half the
  * sample rate, where no band is. */
+#if !defined(BY_HAND_LOADS)
 static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
                             const uint16_t *order, const uint16_t *stop, point *z)
 {
-    const uint32_t factor = in->factor, offset = in->offset;
-#if defined(THUMB2)
-    while (order < stop) {
-        int32_t even, odd, low, at;
-        __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"
-                         "ldrsh %[odd], [%[pcm]], #2                       \n"
-                         "ldrh  %[at], [%[order]], #2                      \n"
-                         "mla   %[even], %[even], %[factor], %[offset]     \n"
-                         "mla   %[odd], %[odd], %[factor], %[offset]       \n"
-                         "ldr   %[low], [%[weight]]                        \n"
-                         "add   %[at], %[z], %[at], lsl #3                 \n"
-                         "smull %[low], %[even], %[even], %[low]           \n"
-                         "ldr   %[low], [%[weight], %[step], lsl #2]       \n"
-                         "smull %[low], %[odd], %[odd], %[low]             \n"
-                         "add   %[weight], %[weight], %[step], lsl #3      \n"
-                         "rsb   %[odd], %[odd], #0                         \n"
-                         "strd  %[even], %[odd], [%[at]]                   \n"
-                         : [even] "=&r"(even), [odd] "=&r"(odd), [low] "=&r"(low), [at] "=&r"(at), [pcm] "+r"(pcm),
-                           [weight] "+r"(weight), [order] "+r"(order)
-                         : [factor] "r"(factor), [offset] "r"(offset), [step] "r"(step), [z] "r"(z)
-                         : "memory");
-    }
-#else
     for (; order < stop; pcm += 2, weight += 2 * step) {
         point *y = z + *order++;
-        y->re = high_product(weight[0], (int32_t)((uint32_t)pcm[0] * factor + offset));
-        y->im = -high_product(weight[step], (int32_t)((uint32_t)pcm[1] * factor + offset));
+        y->re = high_product(weight[0], (int32_t)((uint32_t)pcm[0] * in->factor + in->offset));
+        y->im = high_product(weight[step], (int32_t)((uint32_t)pcm[1] * in->factor + in->offset));
     }
-#endif
 }
+#endif
 
 /* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's
  * table is read up to its centre and back; past its end are zeros. */
@@ -323,141 +183,43 @@ STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_
     }
 }
 
-/* Four-point DFT of points `step` apart, in place, the last three turned first. */
-static inline void butterfly(point *z, int32_t step, const point *turns)
+static inline point halved(point z)
 {
-#if defined(DSP) && defined(THUMB2)
-    /* As below. n is minus the imaginary part, as half_rotated has it. */
-    int32_t *at, a, b, c, d, e, f, g, h, i;
-    __asm__ volatile("add   %[at], %[z], %[step]              \n" /* b */
-            "ldrd  %[a], %[b], [%[at]]               \n"
-            "ldrd  %[c], %[d], [%[turns]]            \n"
-            "add   %[at], %[at], %[step], lsl #1     \n"
-            "smmul %[e], %[a], %[c]                  \n"
-            "smmul %[c], %[b], %[c]                  \n"
-            "smmul %[b], %[b], %[d]                  \n"
-            "rsb   %[c], %[c], #0                    \n"
-            "smmls %[c], %[a], %[d], %[c]            \n" /* b.n */
-            "sub   %[e], %[e], %[b]                  \n" /* b.re */
-            "ldrd  %[a], %[b], [%[at]]               \n" /* d */
-            "ldrd  %[d], %[f], [%[turns], #16]       \n"
-            "sub   %[at], %[at], %[step]             \n"
-            "smmul %[g], %[a], %[d]                  \n"
-            "smmul %[d], %[b], %[d]                  \n"
-            "smmul %[b], %[b], %[f]                  \n"
-            "rsb   %[d], %[d], #0                    \n"
-            "smmls %[d], %[a], %[f], %[d]            \n" /* d.n */
-            "sub   %[g], %[g], %[b]                  \n" /* d.re */
-            "add   %[a], %[e], %[g]                  \n" /* sum.re */
-            "sub   %[e], %[e], %[g]                  \n" /* difference.re */
-            "add   %[b], %[c], %[d]                  \n" /* sum.n */
-            "sub   %[c], %[c], %[d]                  \n" /* difference.n */
-            "ldrd  %[d], %[f], [%[at]]               \n" /* c */
-            "ldrd  %[g], %[h], [%[turns], #8]        \n"
-            "smmul %[i], %[d], %[g]                  \n"
-            "smmul %[g], %[f], %[g]                  \n"
-            "smmul %[f], %[f], %[h]                  \n"
-            "rsb   %[g], %[g], #0                    \n"
-            "smmls %[g], %[d], %[h], %[g]            \n" /* c.n */
-            "sub   %[i], %[i], %[f]                  \n" /* c.re */
-            "ldrd  %[d], %[f], [%[z]]                \n" /* a */
-            "add   %[d], %[d], %[i], lsl #1          \n" /* even */
-            "sub   %[f], %[f], %[g], lsl #1          \n"
-            "sub   %[i], %[d], %[i], lsl #2          \n" /* odd = even - 4 c */
-            "add   %[g], %[f], %[g], lsl #2          \n"
-            "add   %[d], %[d], %[a], lsl #1          \n" /* even + 2 sum */
-            "sub   %[f], %[f], %[b], lsl #1          \n"
-            "sub   %[a], %[d], %[a], lsl #2          \n" /* even - 2 sum */
-            "add   %[b], %[f], %[b], lsl #2          \n"
-            "strd  %[d], %[f], [%[z]]                \n"
-            "strd  %[a], %[b], [%[at]]               \n"
-            "add   %[at], %[at], %[step]             \n"
-            "sub   %[i], %[i], %[c], lsl #1          \n" /* odd - 2i difference */
-            "sub   %[g], %[g], %[e], lsl #1          \n"
-            "add   %[c], %[i], %[c], lsl #2          \n" /* odd + 2i difference */
-            "add   %[e], %[g], %[e], lsl #2          \n"
-            "strd  %[c], %[e], [%[at]]               \n"
-            "sub   %[at], %[at], %[step], lsl #1     \n"
-            "strd  %[i], %[g], [%[at]]               \n"
-            : [at] "=&r"(at), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
-              [g] "=&r"(g), [h] "=&r"(h), [i] "=&r"(i)
-            : [z] "r"(z), [step] "r"(step * (int32_t)sizeof *z), [turns] "r"(turns)
-            : "memory");
-#else
-    const point b = half_rotated(z[step], turns[0]), d = half_rotated(z[3 * step], turns[2]);
-    const point sum = {b.re + d.re, b.im + d.im};
-    const point difference = {b.re - d.re, b.im - d.im};
-    const point c = half_rotated(z[2 * step], turns[1]);
-    const point even = {z->re + 2 * c.re, z->im + 2 * c.im};
-    const point odd = {z->re - 2 * c.re, z->im - 2 * c.im};
-    z[0].re = even.re + 2 * sum.re;
-    z[0].im = even.im + 2 * sum.im;
-    z[2 * step].re = even.re - 2 * sum.re;
-    z[2 * step].im = even.im - 2 * sum.im;
-    z[step].re = odd.re + 2 * difference.im;
-    z[step].im = odd.im - 2 * difference.re;
-    z[3 * step].re = odd.re - 2 * difference.im;
-    z[3 * step].im = odd.im + 2 * difference.re;
-#endif
+    return (point){z.re >> 1, z.im >> 1};
 }
 
-/* The same without a turn: exact. */
-static inline void plain_butterfly(point *z, int32_t step)
+/* Four-point DFT, exact. */
+static inline void combine(point *z, int32_t step, point a, point b, point c, point d)
 {
-    const point b = z[step], d = z[3 * step];
-    const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-    const point a = z[0], c = z[2 * step];
     const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
-    z[0].re = even.re + sum.re;
-    z[0].im = even.im + sum.im;
-    z[2 * step].re = even.re - sum.re;
-    z[2 * step].im = even.im - sum.im;
-    z[step].re = odd.re + difference.im;
-    z[step].im = odd.im - difference.re;
-    z[3 * step].re = odd.re - difference.im;
-    z[3 * step].im = odd.im + difference.re;
+    const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0] = (point){even.re + sum.re, even.im + sum.im};
+    z[step] = (point){odd.re + difference.im, odd.im - difference.re};
+    z[2 * step] = (point){even.re - sum.re, even.im - sum.im};
+    z[3 * step] = (point){odd.re - difference.im, odd.im + difference.re};
 }
 
 /* The first stage: points beside each other. */
+#if !defined(BY_HAND_LOADS)
 static inline void first_butterflies(point *z, const point *end)
 {
-#if defined(THUMB2)
-    while (z < end) { /* x - y as (x + y) - 2 y, so that no register is needed beside the points' */
-        int32_t a, b, c, d, e, f, g, h;
-        __asm__ volatile("ldrd %[a], %[b], [%[z]]             \n"
-                         "ldrd %[e], %[f], [%[z], #16]        \n"
-                         "ldrd %[c], %[d], [%[z], #8]         \n"
-                         "ldrd %[g], %[h], [%[z], #24]        \n"
-                         "add  %[a], %[a], %[e]               \n" /* even */
-                         "add  %[b], %[b], %[f]               \n"
-                         "sub  %[e], %[a], %[e], lsl #1       \n" /* odd */
-                         "sub  %[f], %[b], %[f], lsl #1       \n"
-                         "add  %[c], %[c], %[g]               \n" /* sum */
-                         "add  %[d], %[d], %[h]               \n"
-                         "sub  %[g], %[c], %[g], lsl #1       \n" /* difference */
-                         "sub  %[h], %[d], %[h], lsl #1       \n"
-                         "add  %[a], %[a], %[c]               \n"
-                         "add  %[b], %[b], %[d]               \n"
-                         "sub  %[c], %[a], %[c], lsl #1       \n"
-                         "sub  %[d], %[b], %[d], lsl #1       \n"
-                         "add  %[e], %[e], %[h]               \n"
-                         "sub  %[f], %[f], %[g]               \n"
-                         "sub  %[h], %[e], %[h], lsl #1       \n"
-                         "add  %[g], %[f], %[g], lsl #1       \n"
-                         "strd %[e], %[f], [%[z], #8]         \n"
-                         "strd %[c], %[d], [%[z], #16]        \n"
-                         "strd %[h], %[g], [%[z], #24]        \n"
-                         "strd %[a], %[b], [%[z]], #32        \n"
-                         : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
-                           [g] "=&r"(g), [h] "=&r"(h), [z] "+r"(z)
-                         :
-                         : "memory");
-    }
-#else
     for (; z < end; z += 4)
-        plain_butterfly(z, 1);
-#endif
+        combine(z, 1, z[0], z[1], z[2], z[3]);
 }
+#endif
+
+/* Butterflies of groups of 4 * quarter points whose last three are turned first, all but the first of each group. */
+#if !defined(BY_HAND_TURNS)
+static inline void turned_butterflies(point *z, const point *end, int32_t quarter, const point *turns, int32_t stride)
+{
+    for (; z < end; z += 4 * quarter) {
+        const point *w = turns;
+        for (point *a = z + 1; a < z + quarter; a++, w += stride)
+            combine(a, quarter, halved(a[0]), half_rotated(a[quarter], w[0]), half_rotated(a[2 * quarter], w[1]),
+                    half_rotated(a[3 * quarter], w[2]));
+    }
+}
+#endif
 
 /* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
 STAGE void transform(const stapes_frontend_tables *tables, point *z)
@@ -478,12 +240,9 @@ STAGE void transform(const stapes_frontend_tables *tables, point *z)
         stride *= 2;
     }
     for (; stride > 0; quarter *= 4, stride /= 4) {
-        for (point *group = z; group < end; group += 4 * quarter) {
-            plain_butterfly(group, quarter);
-            const point *turns = twiddles - 3; /* the table begins at one turn */
-            for (point *a = group + 1; a < group + quarter; a++)
-                butterfly(a, quarter, turns += stride);
-        }
+        for (point *a = z; a < end; a += 4 * quarter)
+            combine(a, quarter, halved(a[0]), halved(a[quarter]), halved(a[2 * quarter]), halved(a[3 * quarter]));
+        turned_butterflies(z, end, quarter, twiddles + stride - 3, stride); /* the table begins at one turn */
     }
 }
 
@@ -495,84 +254,74 @@ static inline void store_power(point *at, int32_t re, int32_t im)
     at->im = (int32_t)(uint32_t)(power >> 32);
 }
 
-/* 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, 2 O = -i (Z_k - conj Z_M-k): the power of both in
- * place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
+/* Pairs of points to pairs of powers, in place, every second pair from the outside in. */
+#if !defined(BY_HAND_TURNS)
+static inline void split_pairs(point *low, point *high, const point *turn, int32_t stride)
+{
+    for (; low < high; low += 2, high -= 2, turn += stride) {
+        const point a = *low, b = *high;
+        const point even = {a.re + b.re, a.im - b.im};
+        const point turned = half_rotated((point){a.im + b.im, b.re - a.re}, *turn);
+        store_power(low, even.re - 2 * turned.re, even.im - 2 * turned.im);
+        store_power(high, even.re + 2 * turned.re, even.im + 2 * turned.im);
+    }
+}
+#endif
+
+/* With E and O the DFTs of the even and the odd y, and Z = E - i O for the odd y are there with their signs changed:
+ * 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, -2 O = -i (Z_k - conj Z_M-k). The power of both
+ * in place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
 STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
 {
     const int32_t half = tables->n_fft / 2;
-    for (int32_t k = 1; k <= 2; k++) {
-        const point *turn = stapes_frontend_table(tables, k == 1 ? tables->odd_turns_at : tables->twiddles_at);
-        const int32_t stride = k == 1 ? 1 : 3;
-        for (point *low = z + k, *high = z + half - k; low < high; low += 2, high -= 2, turn += stride) {
-            const point a = loaded(low), b = loaded(high);
-            const point even = {a.re + b.re, a.im - b.im}, odd = {a.im + b.im, b.re - a.re};
-            const point turned = half_rotated(odd, loaded(turn));
-            store_power(low, even.re + 2 * turned.re, even.im + 2 * turned.im);
-            store_power(high, even.re - 2 * turned.re, even.im - 2 * turned.im);
-        }
-    }
+    split_pairs(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 1);
+    split_pairs(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 3);
     store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
 }
 
-/* Power between two neighbouring centres, plainly added and through the rising slope. Sums of power stay below 2^56 (head of
- * this file); times the weight, below 2^16, the sum of their upper words below 2^40, of their lower words below bins * 2^48. */
-typedef struct {
-    uint64_t plain, rising; /* rising <= plain */
-} slopes;
-
-static inline slopes summed(const point *power, const uint16_t *weights, int32_t bins)
+/* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below 255 * 2^56 or
+ * 1023 * 2^54. */
+#if !defined(BY_HAND_LOADS) && !defined(BY_HAND_SHORT)
+static inline sums summed(const point *power, const point *end)
 {
-    uint64_t plain = 0, upper = 0, lower = 0;
-#if defined(THUMB2)
-    for (const uint16_t *end = weights + bins; weights < end;) {
-        uint32_t low, high, weight;
-        __asm__ volatile("ldrd  %[low], %[high], [%[power]], #8   \n"
-                         "ldrh  %[weight], [%[weights]], #2       \n"
-                         "adds  %Q[plain], %Q[plain], %[low]      \n"
-                         "adc   %R[plain], %R[plain], %[high]     \n"
-                         "umlal %Q[upper], %R[upper], %[high], %[weight]  \n"
-                         "umlal %Q[lower], %R[lower], %[low], %[weight]   \n"
-                         : [low] "=&r"(low), [high] "=&r"(high), [weight] "=&r"(weight), [power] "+r"(power),
-                           [weights] "+r"(weights), [plain] "+r"(plain), [upper] "+r"(upper), [lower] "+r"(lower)
-                         :
-                         : "cc", "memory");
+    sums sum = {0, 0};
+    for (; power < end; power++) {
+        sum.weighted += sum.plain;
+        sum.plain += ((uint64_t)(uint32_t)power->im << 32) | (uint32_t)power->re;
     }
-#elif defined(ONLY_SHORT_PRODUCTS) /* few registers: one sum at a time */
-    const point *const end = power + bins;
-    for (const point *p = power; p < end; p++)
-        plain += ((uint64_t)(uint32_t)p->im << 32) | (uint32_t)p->re;
-    upper = weighted_sum(&power->im, weights, bins);
-    lower = weighted_sum(&power->re, weights, bins);
-#else
-    for (const uint16_t *end = weights + bins; weights < end; power++) {
-        const uint32_t low = (uint32_t)power->re, high = (uint32_t)power->im, weight = *weights++;
-        plain += ((uint64_t)high << 32) | low;
-        upper += (uint64_t)high * weight;
-        lower += (uint64_t)low * weight;
-    }
-#endif
-    const slopes sum = {plain, (upper << 16) + (lower >> 16)};
     return sum;
 }
+#endif
 
-/* log2 of each band. Triangles share their edges: where band j rises (weight w), band j - 1 falls (1 - w), so it is
- * rising_j-1 + plain_j - rising_j. The values may lie over bins that are
- * done with: band j has needed j / 2 of them. */
+/* floor(x * y / 2^32) */
+static inline uint64_t scaled(uint64_t x, uint32_t y)
+{
+    return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
+}
+
+/* The part of the power that lies under a falling slope, at most all. */
+static inline uint64_t under_slope(sums sum, const stapes_frontend_segment *segment)
+{
+    return scaled(sum.plain, segment->last) + scaled(sum.weighted, segment->slope);
+}
+
+/* log2 of each band: what lies under its rising slope, all that is not under the falling one of the band below, and under its
+ * falling slope. The values may lie over bins that are done with: band j has needed j / 2 of them. */
 STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
 {
-    const uint16_t *segments = stapes_frontend_table(tables, tables->segments_at);
-    const uint16_t *weights = stapes_frontend_table(tables, tables->weights_at);
+    const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
+    uint64_t rising = 0;
     power += tables->first_bin;
-    uint64_t rising = summed(power, weights, *segments).rising;
-    for (uint8_t *end = log2_bands + 2 * tables->n_bands; log2_bands < end; log2_bands += 2) {
-        power += *segments;
-        weights += *segments++;
-        const slopes next = summed(power, weights, *segments);
-        const uint64_t sum = rising + (next.plain - next.rising); /* < 2^56 */
-        rising = next.rising;
-        const int16_t value = stapes_frontend_log2_q10(log2_table, sum, offset);
-        memcpy(ALIGNED(log2_bands, 2), &value, sizeof value);
+    for (int32_t band = -1; band < tables->n_bands; band++, segment++) { /* the first slope only rises */
+        const sums sum = summed(power, power + segment->bins);
+        const uint64_t falling = under_slope(sum, segment);
+        if (band >= 0) {
+            const int16_t value = stapes_frontend_log2_q10(log2_table, rising + falling, offset); /* < 2^56 */
+            memcpy(ALIGNED(log2_bands + 2 * band, 2), &value, sizeof value);
+        }
+        rising = sum.plain - falling;
+        power += segment->bins;
     }
 }
 

@@ -2,6 +2,13 @@
  * Nothing is kept between calls; all memory is the caller's. The tables are made once (stapes.firmware_sim.frontend.make_tables).
  */
 
+/* Bins between two neighbouring band centres, where one band falls and the next rises: at n bins before the last one the falling
+ * weight is last + n * slope, at most one; the rising weight is the rest to one. */
+typedef struct stapes_frontend_segment {
+    uint32_t bins;
+    uint32_t last, slope; /* Q32 */
+} stapes_frontend_segment;
+
 /* Head of the table blob. Little endian, the blob lies 4-byte aligned; offsets are in bytes from the head. */
 typedef struct stapes_frontend_tables {
     uint32_t magic;
@@ -21,20 +28,18 @@ typedef struct stapes_frontend_tables {
     int32_t int8_multiplier;
     int32_t int8_offset;
     int32_t log2_offset;      /* log2 of the output's unit, Q15, for input that was not shifted */
-    uint16_t window_at;       /* int32[window / 2 + 1], rising half, 2^(29 - log2(n_fft)) at the centre; odd ones negative */
+    uint16_t window_at;       /* int32[window / 2 + 1], rising half, 2^(input bits + 1) at the centre; odd ones negative */
     uint16_t twiddles_at;     /* int32[n_fft / 8 - 1][3][2], (cosine, sine) * 2^31 in 18 bits and a sign: 1, 2, 3 turns */
     uint16_t odd_turns_at;    /* int32[n_fft / 8][2], the same for odd bins of the real FFT */
     uint16_t order_at;        /* uint16[n_fft / 2 / first_radix], where the groups of the first stage stand */
-    uint16_t segments_at;     /* uint16[n_bands + 1], bins between neighbouring band centres */
-    uint16_t weights_at;      /* uint16[bins], Q16, rising; the falling side of the band below is the rest to one */
+    uint16_t segments_at;     /* stapes_frontend_segment[n_bands + 1] */
     uint16_t log2_at;         /* uint16[65], Q15 */
-    uint16_t unused;
     uint32_t settings[8];     /* four float64 of the configuration, for people and Python: f_min, f_max, zero, step */
 } stapes_frontend_tables;
 
 enum {
     STAPES_FRONTEND_MAGIC = 0x45465453, /* "STFE" */
-    STAPES_FRONTEND_ARITHMETIC = 3      /* changes whenever a bit of the output could */
+    STAPES_FRONTEND_ARITHMETIC = 4      /* changes whenever a bit of the output could */
 };
 
 enum {

@@ -33,12 +33,10 @@ static inline __attribute__((always_inline, target("avx2"))) __m256i leading_zer
 #define SUB _mm256_sub_epi32
 #define OR _mm256_or_si256
 #define XOR _mm256_xor_si256
-#define NEGATIVE(x) _mm256_sub_epi32(_mm256_setzero_si256(), x)
 #define ADD64 _mm256_add_epi64
 #define SUB64 _mm256_sub_epi64
 #define UP _mm256_slli_epi32
 #define UP64 _mm256_slli_epi64
-#define RIGHT64 _mm256_srli_epi64
 #define DOWN64(x) _mm256_srli_epi64(x, 32)
 #define TIMES _mm256_mul_epi32
 #define TIMES_UNSIGNED _mm256_mul_epu32
@@ -68,12 +66,10 @@ static inline __attribute__((always_inline, target("avx2"))) __m256i leading_zer
 #define SUB _mm512_sub_epi32
 #define OR _mm512_or_si512
 #define XOR _mm512_xor_si512
-#define NEGATIVE(x) _mm512_sub_epi32(_mm512_setzero_si512(), x)
 #define ADD64 _mm512_add_epi64
 #define SUB64 _mm512_sub_epi64
 #define UP _mm512_slli_epi32
 #define UP64 _mm512_slli_epi64
-#define RIGHT64 _mm512_srli_epi64
 #define DOWN64(x) _mm512_srli_epi64(x, 32)
 #define TIMES _mm512_mul_epi32
 #define TIMES_UNSIGNED _mm512_mul_epu32

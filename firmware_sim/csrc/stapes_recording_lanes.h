@@ -1,9 +1,9 @@
 /* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width, with
  *   LANES, TARGET, WORDS      lanes of 32 bits, what the compiler may use, the vector
  *   NAME(x)                   a name of this width
- *   ADD, SUB, NEGATIVE, AND, AND_NOT, OR, XOR, LEAST, MOST, TIMES32    of 32-bit lanes
+ *   ADD, SUB, AND, AND_NOT, OR, XOR, LEAST, MOST, TIMES32    of 32-bit lanes
  *   UP, RIGHT, SIGNED_RIGHT   shifts of 32-bit lanes; SIGNED_LOW, SIGNED_HIGH: their halves
- *   ADD64, SUB64, UP64, RIGHT64, UP_EACH64, LEADING_ZEROS64, IS_ZERO64 of 64-bit lanes; DOWN64: upper words to lower ones
+ *   ADD64, SUB64, UP64, UP_EACH64, LEADING_ZEROS64, IS_ZERO64 of 64-bit lanes; DOWN64: upper words to lower ones
  *   TIMES, TIMES_UNSIGNED     64-bit products of the lower words of 64-bit lanes
  *   EACH, EACH64              the same number in each lane
  *   UPPER(even, odd)          upper words of even and of odd lanes, in order
@@ -17,11 +17,11 @@ typedef struct {
 
 INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
 {
-    const WORDS c = EACH(w[0]), s = EACH(w[1]), minus_s = EACH(-w[1]);
+    const WORDS c = EACH(w[0]), s = EACH(w[1]);
     const WORDS re = DOWN64(z.re), im = DOWN64(z.im); /* odd lanes */
     const NAME(point) turned = {
-        UPPER(SUB(TIMES(z.re, c), TIMES(z.im, s)), SUB(TIMES(re, c), TIMES(im, s))),
-        UPPER(SUB(TIMES(z.im, c), TIMES(z.re, minus_s)), SUB(TIMES(im, c), TIMES(re, minus_s))),
+        SUB(UPPER(TIMES(z.re, c), TIMES(re, c)), UPPER(TIMES(z.im, s), TIMES(im, s))),
+        ADD(UPPER(TIMES(z.im, c), TIMES(im, c)), UPPER(TIMES(z.re, s), TIMES(re, s))),
     };
     return turned;
 }
@@ -87,13 +87,17 @@ INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *ra
             const WORDS first = ADD(TIMES32(SIGNED_LOW(two), factor), offset);
             const WORDS second = ADD(TIMES32(SIGNED_HIGH(two), factor), offset);
             y->re = NAME(weighted)(window[even <= length / 2 ? even : length - even], first);
-            y->im = NEGATIVE(NAME(weighted)(window[odd <= length / 2 ? odd : length - odd], second));
+            y->im = NAME(weighted)(window[odd <= length / 2 ? odd : length - odd], second);
         }
 }
 
-INLINE void NAME(butterfly)(NAME(point) *z, int32_t step, NAME(point) b, NAME(point) c, NAME(point) d)
+INLINE NAME(point) NAME(halved)(NAME(point) z)
 {
-    const NAME(point) a = z[0];
+    return (NAME(point)){SIGNED_RIGHT(z.re, 1), SIGNED_RIGHT(z.im, 1)};
+}
+
+INLINE void NAME(combine)(NAME(point) *z, int32_t step, NAME(point) a, NAME(point) b, NAME(point) c, NAME(point) d)
+{
     const NAME(point) even = {ADD(a.re, c.re), ADD(a.im, c.im)}, odd = {SUB(a.re, c.re), SUB(a.im, c.im)};
     const NAME(point) sum = {ADD(b.re, d.re), ADD(b.im, d.im)}, difference = {SUB(b.re, d.re), SUB(b.im, d.im)};
     z[0] = (NAME(point)){ADD(even.re, sum.re), ADD(even.im, sum.im)};
@@ -102,34 +106,30 @@ INLINE void NAME(butterfly)(NAME(point) *z, int32_t step, NAME(point) b, NAME(po
     z[3 * step] = (NAME(point)){SUB(odd.re, difference.im), ADD(odd.im, difference.re)};
 }
 
-INLINE NAME(point) NAME(rotated)(NAME(point) z, const int32_t *w)
-{
-    const NAME(point) half = NAME(half_rotated)(z, w);
-    return (NAME(point)){UP(half.re, 1), UP(half.im, 1)};
-}
-
 INLINE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z)
 {
     const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
-    const int32_t half = tables->n_fft / 2;
-    int32_t quarter = 1;
-    if (tables->first_radix == 2) {
-        for (int32_t n = 0; n < half; n += 2) {
-            const NAME(point) a = z[n], b = z[n + 1];
-            z[n] = (NAME(point)){ADD(a.re, b.re), ADD(a.im, b.im)};
-            z[n + 1] = (NAME(point)){SUB(a.re, b.re), SUB(a.im, b.im)};
+    const int32_t half = tables->n_fft / 2, radix = tables->first_radix;
+    for (int32_t n = 0; n < half; n += radix) {
+        NAME(point) *a = z + n;
+        if (radix == 4) {
+            NAME(combine)(a, 1, a[0], a[1], a[2], a[3]);
+        } else {
+            const NAME(point) first = a[0], second = a[1];
+            a[0] = (NAME(point)){ADD(first.re, second.re), ADD(first.im, second.im)};
+            a[1] = (NAME(point)){SUB(first.re, second.re), SUB(first.im, second.im)};
         }
-        quarter = 2;
     }
-    for (; quarter < half; quarter *= 4)
+    for (int32_t quarter = radix; quarter < half; quarter *= 4)
         for (int32_t group = 0; group < half; group += 4 * quarter) {
             NAME(point) *a = z + group;
-            NAME(butterfly)(a, quarter, a[quarter], a[2 * quarter], a[3 * quarter]);
+            NAME(combine)(a, quarter, NAME(halved)(a[0]), NAME(halved)(a[quarter]), NAME(halved)(a[2 * quarter]),
+                          NAME(halved)(a[3 * quarter]));
             for (int32_t j = 1; j < quarter; j++) {
                 const int32_t *w = twiddles + 6 * (j * (half / 4 / quarter) - 1);
-                a = z + group + j;
-                NAME(butterfly)(a, quarter, NAME(rotated)(a[quarter], w), NAME(rotated)(a[2 * quarter], w + 2),
-                                NAME(rotated)(a[3 * quarter], w + 4));
+                a++;
+                NAME(combine)(a, quarter, NAME(halved)(a[0]), NAME(half_rotated)(a[quarter], w),
+                              NAME(half_rotated)(a[2 * quarter], w + 2), NAME(half_rotated)(a[3 * quarter], w + 4));
             }
         }
 }
@@ -151,35 +151,38 @@ INLINE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(po
         const NAME(point) low = z[k], high = z[half - k];
         const NAME(point) even = {ADD(low.re, high.re), SUB(low.im, high.im)};
         const NAME(point) odd = {ADD(low.im, high.im), SUB(high.re, low.re)};
-        const NAME(point) turned = NAME(rotated)(odd, k % 2 ? odd_turns + k - 1 : twiddles + 6 * (k / 2 - 1));
-        NAME(store_power)(z + k, ADD(even.re, turned.re), ADD(even.im, turned.im));
-        NAME(store_power)(z + half - k, SUB(even.re, turned.re), SUB(even.im, turned.im));
+        const NAME(point) half_turned = NAME(half_rotated)(odd, k % 2 ? odd_turns + k - 1 : twiddles + 6 * (k / 2 - 1));
+        const NAME(point) turned = {UP(half_turned.re, 1), UP(half_turned.im, 1)};
+        NAME(store_power)(z + k, SUB(even.re, turned.re), SUB(even.im, turned.im));
+        NAME(store_power)(z + half - k, ADD(even.re, turned.re), ADD(even.im, turned.im));
     }
     NAME(store_power)(z + half / 2, UP(z[half / 2].re, 1), UP(z[half / 2].im, 1));
 }
 
 typedef struct {
-    WORDS plain[2], rising[2]; /* even, odd lanes */
+    WORDS plain[2], falling[2]; /* even, odd lanes */
 } NAME(slopes);
 
-INLINE NAME(slopes) NAME(summed)(const NAME(point) *power, const uint16_t *weights, int32_t bins)
+INLINE WORDS NAME(scaled)(WORDS x, WORDS y)
 {
-    WORDS plain[2] = {EACH(0), EACH(0)}, upper[2] = {EACH(0), EACH(0)}, lower[2] = {EACH(0), EACH(0)};
-    for (int32_t bin = 0; bin < bins; bin++) {
-        const WORDS weight = EACH(weights[bin]);
-        for (int32_t odd = 0; odd < 2; odd++) {
-            const WORDS p = odd ? power[bin].im : power[bin].re;
-            plain[odd] = ADD64(plain[odd], p);
-            upper[odd] = ADD64(upper[odd], TIMES_UNSIGNED(DOWN64(p), weight));
-            lower[odd] = ADD64(lower[odd], TIMES_UNSIGNED(p, weight));
-        }
+    return ADD64(TIMES_UNSIGNED(DOWN64(x), y), DOWN64(TIMES_UNSIGNED(x, y)));
+}
+
+INLINE NAME(slopes) NAME(summed)(const NAME(point) *power, const stapes_frontend_segment *segment)
+{
+    WORDS plain[2] = {EACH(0), EACH(0)}, sums[2] = {EACH(0), EACH(0)};
+    for (const NAME(point) *end = power + segment->bins; power < end; power++) {
+        sums[0] = ADD64(sums[0], plain[0]);
+        sums[1] = ADD64(sums[1], plain[1]);
+        plain[0] = ADD64(plain[0], power->re);
+        plain[1] = ADD64(plain[1], power->im);
     }
-    NAME(slopes) sum;
-    for (int32_t odd = 0; odd < 2; odd++) {
-        sum.plain[odd] = plain[odd];
-        sum.rising[odd] = ADD64(UP64(upper[odd], 16), RIGHT64(lower[odd], 16));
-    }
-    return sum;
+    const WORDS last = EACH((int32_t)segment->last), slope = EACH((int32_t)segment->slope);
+    return (NAME(slopes)){
+        {plain[0], plain[1]},
+        {ADD64(NAME(scaled)(plain[0], last), NAME(scaled)(sums[0], slope)),
+         ADD64(NAME(scaled)(plain[1], last), NAME(scaled)(sums[1], slope))},
+    };
 }
 
 /* log2 (Q10) of powers below 2^56, even and odd lanes apart, as stapes_frontend_log2_q10 has it. */
@@ -210,21 +213,19 @@ INLINE WORDS NAME(quantized)(const stapes_frontend_tables *tables, WORDS value)
 INLINE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(point) *power, const int32_t *exponents,
                         int8_t *features, int16_t *log2_bands)
 {
-    const uint16_t *segments = stapes_frontend_table(tables, tables->segments_at);
-    const uint16_t *weights = stapes_frontend_table(tables, tables->weights_at);
+    const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
     const int32_t n_bands = tables->n_bands;
     WORDS offset;
     memcpy(&offset, exponents, sizeof offset);
     offset = SUB(EACH(tables->log2_offset + 16), UP(offset, 16));
     power += tables->first_bin;
-    NAME(slopes) last = NAME(summed)(power, weights, segments[0]);
+    NAME(slopes) last = NAME(summed)(power, segment);
     for (int32_t band = 0; band < n_bands; band++) {
-        power += segments[band];
-        weights += segments[band];
-        const NAME(slopes) next = NAME(summed)(power, weights, segments[band + 1]);
-        const WORDS sums[2] = {ADD64(last.rising[0], SUB64(next.plain[0], next.rising[0])),
-                               ADD64(last.rising[1], SUB64(next.plain[1], next.rising[1]))};
+        power += segment++->bins;
+        const NAME(slopes) next = NAME(summed)(power, segment);
+        const WORDS sums[2] = {ADD64(SUB64(last.plain[0], last.falling[0]), next.falling[0]),
+                               ADD64(SUB64(last.plain[1], last.falling[1]), next.falling[1])};
         last = next;
         const WORDS value = NAME(log2_q10)(log2_table, sums, offset);
         int32_t lanes[LANES];
@@ -266,12 +267,10 @@ static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_t
 #undef SUB
 #undef OR
 #undef XOR
-#undef NEGATIVE
 #undef ADD64
 #undef SUB64
 #undef UP
 #undef UP64
-#undef RIGHT64
 #undef DOWN64
 #undef TIMES
 #undef TIMES_UNSIGNED
