@@ -200,6 +200,10 @@ def _listen(arguments: argparse.Namespace) -> None:
         return
     if arguments.detector is None:
         raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
+    if arguments.token is not None and arguments.web is None:
+        raise ConfigError("--token guards the live page: add --web")
+    if arguments.raw_rate is not None and arguments.source is None:
+        raise ConfigError(f"--raw-rate {arguments.raw_rate} is of PCM on stdin: add - behind the detector")
     from stapes.runtime.audio import Tuning
     from stapes.runtime.dashboard.address import parse_address
     from stapes.runtime.live import ListenSettings, listen_command

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -66,13 +67,15 @@ class ClipRecorder:
             self._write(self._waiting.popleft())
 
     def _write(self, record: Record) -> None:
+        draft = self.folder / f".{clip_name(record)}.new"
         try:
             if shutil.disk_usage(self.folder).free < KEPT_FREE_BYTES:
                 raise OSError(f"less than {KEPT_FREE_BYTES >> 20} MB free in {self.folder}")
-            draft = self.folder / f".{clip_name(record)}.new"
             soundfile.write(draft, self._cut(record), self._rate_hz, format="FLAC", subtype="PCM_16")
             draft.replace(self.folder / clip_name(record))
         except (OSError, soundfile.SoundFileError) as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             self.dropped += 1
             if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
                 self._complained_s = time.monotonic()

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -16,33 +17,40 @@ from stapes.runtime.sinks.record import Record
 from stapes.runtime.source import Source
 
 REFRESH_S = 0.125
-BAR = 40
+LONGEST_BAR = 40
 EVENTS = 8
+QUIETEST_DB = -60.0  # left end of the level's bar
 
 
 class Display:
-    """Level, score and rate per class, the last events, and how well the machine keeps up."""
+    """Level, score and rate per class, the last events, and how well the machine keeps up.
+
+    A class's bar has a mark at its threshold; while an event goes on, its length so far stands behind the bar.
+    """
 
     def __init__(self, detector: Detector, source: Source, console: Console | None = None) -> None:
         self._detector, self._source = detector, source
         self._level, self._now_s = 0.0, 0.0
-        self._scores = [0.0] * len(detector.classes)
+        self._thresholds = [(setting.on_score + 128) / 256 for setting in detector.folder.events]
+        self._scores = np.zeros(len(detector.classes))  # highest since the screen last changed
         self._last: deque[Record] = deque(maxlen=EVENTS)
         self._open = OpenEvents()
         self._recent: deque[tuple[float, str]] = deque()  # (onset, class) of the last minute
         self._shown_s = 0.0
-        self._live = Live(console=console or Console(stderr=True), auto_refresh=False)
+        self._console = console or Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False)
         self._live.start()
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
         """Take one block; the screen changes a few times per second only."""
         self._level = max(update.level, 0.8 * self._level)
         self._now_s = update.end_sample / self._detector.sample_rate_hz
-        if len(update.heard.scores):
-            self._scores = [(int(score) + 128) / 256 for score in update.heard.scores.max(axis=0)]
+        for scores in update.heard.scores:
+            self._scores = np.maximum(self._scores, (scores + 128.0) / 256)
         self._open.follow(update.events)
         for record in records:
-            self._last.appendleft(record)
+            if record.kind != "rate":
+                self._last.appendleft(record)
             if record.kind == "event":
                 self._recent.append((record.onset, record.label))
         while self._recent and self._recent[0][0] < self._now_s - 60:
@@ -50,6 +58,7 @@ class Display:
         if time.monotonic() - self._shown_s >= REFRESH_S:
             self._shown_s = time.monotonic()
             self._live.update(self.render(), refresh=True)
+            self._scores[:] = 0
 
     def close(self) -> None:
         """Leave the last picture standing."""
@@ -64,27 +73,32 @@ class Display:
 
     def _bars(self) -> Table:
         table = Table.grid(padding=(0, 2))
+        width = max(8, min(LONGEST_BAR, self._console.width - max(map(len, self._detector.classes)) - 28))
         decibels = 20 * math.log10(max(self._level, 1e-5))
-        table.add_row("level", _bar(1 + decibels / 60), f"{decibels:.0f} dB", "")
-        for label, score, setting in zip(
-            self._detector.classes, self._scores, self._detector.folder.events, strict=True
-        ):
-            style = "bold green" if score >= (setting.on_score + 128) / 256 else ""
+        table.add_row("level", _bar(1 - decibels / QUIETEST_DB, width), f"{decibels:.0f} dB")
+        for label, score, threshold in zip(self._detector.classes, self._scores, self._thresholds, strict=True):
+            style = "bold green" if label in self._open else ""
             rate = sum(1 for _, other in self._recent if other == label)
-            table.add_row(Text(label, style), Text(_bar(score), style), f"{score:.2f}", f"{rate}/min")
+            lasted = f"{self._now_s - self._open[label] / self._detector.sample_rate_hz:.1f} s" if style else ""
+            bar = _bar(score, width, threshold)
+            table.add_row(Text(label, style), bar, f"{score:.2f}", f"{rate:3d}/min", Text(lasted, style))
         return table
 
     def _events(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        for label, onset in self._open.items():
-            lasted = self._now_s - onset / self._detector.sample_rate_hz
-            table.add_row("now", Text(label, "bold green"), f"{lasted:.2f} s")
         for record in self._last:
             confidence = f"{record.confidence:.2f}" if record.confidence is not None else ""
             what = record.label if record.kind == "event" else f"{record.kind}: {record.label}"
-            table.add_row(record.utc[11:23], what, f"{record.offset - record.onset:.2f} s", confidence)
+            table.add_row(Text(record.utc[11:23], "dim"), what, f"{record.offset - record.onset:.2f} s", confidence)
         return table
 
 
-def _bar(share: float) -> str:
-    return "█" * round(min(1.0, max(0.0, share)) * BAR)
+def _bar(share: float, width: int, threshold: float | None = None) -> Text:
+    """Draw `share` of `width` characters, on a line, with a mark at the threshold."""
+    filled = round(min(1.0, max(0.0, share)) * width)
+    bar = Text("█" * filled, "green" if threshold is not None and share >= threshold else "cyan")
+    bar.append("─" * (width - filled), "dim")
+    if threshold is None:
+        return bar
+    at = min(width - 1, round(threshold * width))
+    return bar[:at] + Text("│", "bold") + bar[at + 1 :]

@@ -7,6 +7,7 @@ EXTRA_OF = dict.fromkeys(_TRAIN, "train") | {
     "pyaudio": "mic",
     "rich": "mic",
     "paho": "mqtt",
+    "httpx": "webhook",
     "aiohttp": "web",
     "distributed": "cluster",
     "matplotlib": "plot",

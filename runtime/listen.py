@@ -25,6 +25,7 @@ class Update:
     heard: Heard
     level: float = 0.0  # loudest sample of the block, 0..1
     gap: Gap | None = None
+    last: bool = False  # the stream has ended
 
     @property
     def events(self) -> list[Event]:
@@ -71,4 +72,4 @@ def listen(
     heard = detector.hear(tail)
     end = detector.position_samples
     heard.events.extend(detector.flush())
-    yield Update(start, end, tail, heard)
+    yield Update(start, end, tail, heard, last=True)

@@ -5,12 +5,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import Tuning
@@ -24,12 +24,16 @@ from stapes.runtime.outputs import require_new_file
 from stapes.runtime.pipe import Pipe
 from stapes.runtime.rate import RateMeter
 from stapes.runtime.reconnect import Reconnecting
+from stapes.runtime.sinks.fan_out import FanOut
 from stapes.runtime.sinks.files import TextSink
 from stapes.runtime.sinks.record import Record, Sink, utc_text
 from stapes.runtime.sinks.targets import Delivery, default_queue_dir, open_sink
 from stapes.runtime.source import Source
 
-COMPLAINT_EVERY_S = 60.0
+if TYPE_CHECKING:
+    from stapes.runtime.display import Display
+
+LONGEST_RATE_S, LONGEST_ROLL_S, MOST_GAIN_DB = 86_400, 600, 120
 
 
 class Watcher(Protocol):
@@ -86,26 +90,6 @@ class Log:
         )
 
 
-class FanOut:
-    """Every record to every sink; one that fails is said, now and then, and listening goes on."""
-
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
-        self._complained: dict[int, float] = {}
-
-    def write(self, record: Record) -> None:
-        """Hand the record to all of them."""
-        for number, sink in enumerate(self._sinks):
-            try:
-                sink.write(record)
-            except BrokenPipeError:
-                raise  # whoever read stdout has gone: nobody is left to log for
-            except OSError as error:
-                if time.monotonic() - self._complained.get(number, float("-inf")) > COMPLAINT_EVERY_S:
-                    self._complained[number] = time.monotonic()
-                    note(f"note: not written: {record.kind} {record.key} ({error}); listening goes on")
-
-
 @dataclass(frozen=True, kw_only=True)
 class ListenSettings:
     """What `stapes listen` was asked for."""
@@ -132,35 +116,34 @@ class ListenSettings:
 
 def listen_command(settings: ListenSettings) -> None:
     """Load, open, listen until Ctrl-C or SIGTERM, flush. What cannot work is an error before anything is heard."""
-    if settings.rate_window_s is not None and settings.rate_window_s < 1:
-        raise ConfigError(f"--rate {settings.rate_window_s:g}: need a window of at least 1 s")
-    if min(settings.pre_roll_s, settings.post_roll_s) < 0:
-        raise ConfigError(f"--pre-roll {settings.pre_roll_s:g} --post-roll {settings.post_roll_s:g}: need 0 s or more")
+    _require_possible(settings)
     detector = Detector.load(settings.detector, settings.engine)
     if settings.out is not None:
         require_new_file(settings.out, settings.force)
+    display = _display_class()
     with ExitStack() as opened, stop_on_signals() as stop:
-        source = _open_source(settings, detector.sample_rate_hz)
-        opened.callback(source.close)
         delivery = Delivery(settings.queue_dir or default_queue_dir(), settings.template)
         sinks: list[Sink] = []
         for target in settings.targets:
             sinks.append(open_sink(target, delivery))
             opened.callback(sinks[-1].close)
+        if settings.out is not None or not (display and sys.stdout.isatty()):
+            sinks.append(TextSink(settings.out, settings.format, settings.force))
+            opened.callback(sinks[-1].close)
+        source = _open_source(settings, detector.sample_rate_hz, stop.is_set)
+        opened.callback(source.close)
         watchers: list[Watcher] = []
         if settings.record_dir is not None:
             rolls = settings.pre_roll_s, settings.post_roll_s
             watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
         if settings.web is not None:
             watchers.append(Dashboard(detector, source, settings.web, settings.record_dir))
-        display = _display(detector, source)
-        if settings.out is not None or not (display and sys.stdout.isatty()):
-            sinks.append(TextSink(settings.out, settings.format, settings.force))
-            opened.callback(sinks[-1].close)
-        if not display:
+        if display:
+            watchers.append(display(detector, source))
+        else:
             note(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
-        watchers += display
-        run(detector, source, Outputs(sinks, watchers, _rate_meter(settings, detector)), stop, settings.tuning)
+        rates = None if settings.rate_window_s is None else RateMeter(detector.folder, settings.rate_window_s)
+        run(detector, source, Outputs(sinks, watchers, rates), stop, settings.tuning)
 
 
 @dataclass(frozen=True)
@@ -174,13 +157,13 @@ class Outputs:
 
 def run(detector: Detector, source: Source, outputs: Outputs, stop: threading.Event, tuning: Tuning) -> None:
     """Listen until `stop` is set or the source ends, and complete what is open then."""
-    log, out = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks)
+    log, out, rates = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks), outputs.rates
     try:
         for update in listen(detector, source, stop.is_set, tuning):
             records = log.records(update, time.time() - source.lag_s)
-            if outputs.rates is not None:
-                for window in outputs.rates.rates(update, records):
-                    records += log.rates(*window)
+            if rates is not None:
+                windows = rates.update(update) + (rates.finish(update.end_sample) if update.last else [])
+                records += [record for window in windows for record in log.rates(*window)]
             for record in records:
                 out.write(record)
             for watcher in outputs.watchers:
@@ -188,16 +171,43 @@ def run(detector: Detector, source: Source, outputs: Outputs, stop: threading.Ev
     finally:
         for watcher in outputs.watchers:
             watcher.close()
+        out.close()
 
 
-def _open_source(settings: ListenSettings, sample_rate_hz: int) -> Source:
+def _require_possible(settings: ListenSettings) -> None:
+    """Comparisons are written so that they refuse nan as well."""
+    window_s, rolls = settings.rate_window_s, (settings.pre_roll_s, settings.post_roll_s)
+    if window_s is not None and not 1 <= window_s <= LONGEST_RATE_S:
+        raise ConfigError(f"--rate {window_s:g}: need a window of at least 1 s, at most a day ({LONGEST_RATE_S} s)")
+    if not all(0 <= roll <= LONGEST_ROLL_S for roll in rolls):
+        raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: need 0 to {LONGEST_ROLL_S} s")
+    if not abs(settings.tuning.gain_db) <= MOST_GAIN_DB:
+        raise ConfigError(f"--gain {settings.tuning.gain_db:g}: need -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
+    if settings.stdin and settings.device is not None:
+        raise ConfigError(f"--device {settings.device}: stdin is heard, not a microphone; leave one of the two out")
+    if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
+        raise ConfigError("--template is the body of webhooks: name one with --to https://HOST/PATH")
+
+
+def _open_source(settings: ListenSettings, sample_rate_hz: int, stopped: Callable[[], bool]) -> Source:
     if settings.stdin:
         rate_hz = sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz
-        pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels)
+        pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels, stopped)
         if settings.tuning.channel is not None and not 1 <= settings.tuning.channel <= pipe.channels:
             raise ConfigError(f"--channel {settings.tuning.channel}: stdin has channels 1 to {pipe.channels}")
         return pipe
     return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.tuning.channel))
+
+
+def _display_class() -> "type[Display] | None":
+    if not sys.stderr.isatty():
+        return None
+    try:
+        from stapes.runtime.display import Display
+    except ImportError:
+        note("note: pip install 'stapes[mic]' shows level and scores here (it needs rich)")
+        return None
+    return Display
 
 
 class Dashboard:
@@ -221,23 +231,6 @@ class Dashboard:
         """Send what is left and close the pages' connections."""
         self._feed.close()
         self._server.close()
-
-
-def _rate_meter(settings: ListenSettings, detector: Detector) -> RateMeter | None:
-    if settings.rate_window_s is None:
-        return None
-    return RateMeter(detector.classes, detector.sample_rate_hz, settings.rate_window_s)
-
-
-def _display(detector: Detector, source: Source) -> list[Watcher]:
-    if not sys.stderr.isatty():
-        return []
-    try:
-        from stapes.runtime.display import Display
-    except ImportError:
-        note("note: pip install 'stapes[mic]' shows level and scores here (it needs rich)")
-        return []
-    return [Display(detector, source)]
 
 
 @contextmanager

@@ -29,16 +29,22 @@ def main(argv: list[str] | None = None) -> int:
         result: int | None = arguments.run(arguments)
         sys.stdout.flush()
         return result or 0
-    except (StapesError, ModuleNotFoundError) as error:
+    except BrokenPipeError:  # whoever read stdout has gone
+        _drop_stdout()
+        return 0
+    except (StapesError, ModuleNotFoundError, OSError) as error:
         message = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
         if arguments.debug or message is None:
             raise
         print(f"error: {message}", file=sys.stderr)
+        if isinstance(error, OSError):
+            _drop_stdout()
         return 1
-    except BrokenPipeError:
-        # Whoever read stdout has gone; Python would complain once more when it flushes what is left at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _drop_stdout() -> None:
+    """Python would complain once more when it flushes at the end what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

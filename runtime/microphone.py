@@ -31,7 +31,7 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """Return the inputs of this machine. AudioError when PyAudio is missing."""
+    """Return the inputs of this machine."""
     with _portaudio() as portaudio:
         return _devices(portaudio)
 
@@ -42,7 +42,7 @@ class Microphone:
     device: part of its name, or its index; None is the system's default.
     sample_rate_hz: the detector's; the device is opened at this rate where it can do it well, else at its own.
     channel: from 1, when one is to be chosen: then all are opened; otherwise one where the device can, else all.
-    AudioError when there is no such device, no microphone at all, or PyAudio is missing.
+    AudioError when there is no such device, or no microphone at all.
     """
 
     def __init__(self, device: str | None, sample_rate_hz: int, channel: int | None = None) -> None:
@@ -169,10 +169,8 @@ def _devices(portaudio: Any) -> list[Device]:
 
 @contextmanager
 def _portaudio() -> Iterator[Any]:
-    try:
-        import pyaudio
-    except ImportError:
-        raise AudioError("listening needs PyAudio, which is not installed: pip install 'stapes[mic]'") from None
+    import pyaudio
+
     with _silent_stderr():
         portaudio = pyaudio.PyAudio()
     try:

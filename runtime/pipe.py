@@ -3,14 +3,18 @@
 import os
 import select
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError, ConfigError
+from stapes.runtime.console import note
 from stapes.runtime.source import Block, Gap
 
 BLOCK_S = 0.1
+HEADER_WAIT_S = 0.2  # how soon a request to stop is seen while nothing comes
+_STREAM_LENGTH = 0x7FFF_0000  # programs that write WAV into a pipe put a length from here upward, or 0
 _INT16: np.dtype[Any] = np.dtype("<i2")
 _KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  # (kind, bits) of a WAV
 
@@ -18,19 +22,24 @@ _KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  
 class Pipe:
     """A file descriptor that gives WAV, or raw int16 little-endian at `rate_hz` with `channels` where no WAV begins.
 
-    It is read no faster than it is heard: the writer waits. AudioError for a WAV whose samples are not 16 or 32 bit PCM
-    or 32 bit float.
+    It is read no faster than it is heard: the writer waits. Opening it waits for the first bytes, or until `stopped()`.
+    AudioError when it ends before any sample, and for a WAV whose samples are not 16 or 32 bit PCM or 32 bit float.
     """
 
-    def __init__(self, descriptor: int, rate_hz: int, channels: int) -> None:
+    def __init__(
+        self, descriptor: int, rate_hz: int, channels: int, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        if rate_hz < 1 or channels < 1:
+            raise ConfigError(f"--raw-rate {rate_hz} --raw-channels {channels}: need 1 or more")
         self.name, self.lag_s, self.dropped_s = "stdin", 0.0, 0.0
         self.rate_hz, self.channels, self._sample = rate_hz, channels, _INT16
-        self._descriptor, self._ended = descriptor, False
+        self._descriptor, self._stopped, self._ended, self._frames = descriptor, stopped, False, 0
+        self._left: int | None = None  # bytes of samples to come, where a WAV says it; other chunks may follow them
         self._bytes = self._read_exactly(4)
         if self._bytes == b"RIFF":
             self._read_header()
-        if self.rate_hz < 1 or self.channels < 1:
-            raise ConfigError(f"--raw-rate {rate_hz} --raw-channels {channels}: need 1 or more")
+        elif not self._bytes and not stopped():
+            raise AudioError("stdin: ended before any audio came; look for an error of the program that writes it")
 
     def read(self, timeout_s: float) -> Block | Gap | None:
         """Return what has come, at most BLOCK_S; an empty block after `timeout_s` without any, None at the end."""
@@ -38,14 +47,14 @@ class Pipe:
         if not self._ended and len(self._bytes) < frame and not self._readable(timeout_s):
             return np.zeros((0, self.channels), np.float32)
         if not self._ended:
-            more = os.read(self._descriptor, max(frame, int(self.rate_hz * BLOCK_S) * frame))
-            self._ended = not more
-            self._bytes += more
+            self._bytes += self._read_samples(max(frame, int(self.rate_hz * BLOCK_S) * frame))
         whole = len(self._bytes) // frame * frame
         if self._ended and not whole:
+            note(f"stdin ended after {self._frames / self.rate_hz:.1f} s")
             return None
         samples = np.frombuffer(self._bytes[:whole], self._sample).reshape(-1, self.channels)
         self._bytes = self._bytes[whole:]
+        self._frames += len(samples)
         return _as_float(samples)
 
     def close(self) -> None:
@@ -54,11 +63,22 @@ class Pipe:
     def _readable(self, timeout_s: float) -> bool:
         return bool(select.select([self._descriptor], [], [], timeout_s)[0])
 
+    def _read_samples(self, count: int) -> bytes:
+        data = os.read(self._descriptor, count if self._left is None else min(count, self._left))
+        if self._left is not None:
+            self._left -= len(data)
+        self._ended = not data or self._left == 0
+        return data
+
     def _read_exactly(self, count: int) -> bytes:
-        parts = b""
-        while len(parts) < count and (more := os.read(self._descriptor, count - len(parts))):
-            parts += more
-        return parts
+        parts = bytearray()
+        while len(parts) < count and not self._stopped():
+            if self._readable(HEADER_WAIT_S):
+                more = os.read(self._descriptor, count - len(parts))
+                if not more:
+                    break
+                parts += more
+        return bytes(parts)
 
     def _read_header(self) -> None:
         self._read_exactly(8)
@@ -66,16 +86,19 @@ class Pipe:
             name, length = struct.unpack("<4sI", head)
             if name == b"data":
                 self._bytes = b""
+                self._left = length if 0 < length < _STREAM_LENGTH else None
                 return
             body = self._read_exactly(length + length % 2)
             if name == b"fmt ":
                 self._take_format(body)
+        if self._stopped():
+            return
         raise AudioError(
             "stdin: a WAV that ends before its samples begin; look for an error of the program that writes it"
         )
 
     def _take_format(self, body: bytes) -> None:
-        kind, self.channels, self.rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)
+        kind, self.channels, self.rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body.ljust(16, b"\0"))
         if kind == 0xFFFE and len(body) >= 26:  # extensible: the true kind heads the GUID
             (kind,) = struct.unpack_from("<H", body, 24)
         if (kind, bits) not in _KNOWN or not self.channels or not self.rate_hz:

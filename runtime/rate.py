@@ -1,36 +1,46 @@
 """Events per minute: bubbles of an airlock, clicks of a counter."""
 
 from collections import Counter
-from collections.abc import Sequence
 
+from stapes.firmware_sim.folder import DetectorFolder
 from stapes.runtime.listen import Update
-from stapes.runtime.sinks.record import Record
+
+Window = tuple[dict[str, float], int, int]  # events per minute by class; first and last sample
 
 
 class RateMeter:
     """Counts events window by window of the stream's clock; an event belongs to the window that it begins in.
 
-    Gaps are taken off a window's length, and a window heard for less than half of it gives no rate.
+    A window is given as soon as no event that began in it can still be announced. Gaps are taken off its length, and a
+    window heard for less than half of it gives no rate.
     """
 
-    def __init__(self, classes: Sequence[str], sample_rate_hz: int, window_s: float) -> None:
-        self._classes, self._rate_hz = classes, sample_rate_hz
-        self._window = int(window_s * sample_rate_hz)
+    def __init__(self, folder: DetectorFolder, window_s: float) -> None:
+        self._classes, clock = folder.classes, folder.clock
+        self._rate_hz, self._window = clock.sample_rate_hz, int(window_s * clock.sample_rate_hz)
+        slowest = max(
+            event.min_duration_steps + event.merge_gap_steps + event.smoothing_steps for event in folder.events
+        )
+        self._late = (slowest + clock.target_delay_steps + 1) * clock.step_samples + folder.frontend.window_samples
         self._onsets: list[tuple[int, str]] = []
         self._heard: Counter[int] = Counter()  # samples by number of the window
         self._number = 0
 
-    def rates(self, update: Update, records: Sequence[Record]) -> list[tuple[dict[str, float], int, int]]:
-        """Return (events per minute by class, first sample, last sample) of each window that this update completed.
-
-        A window is complete one window later, so that events which began in it have ended.
-        """
-        self._onsets += [(record.onset_sample, record.label) for record in records if record.kind == "event"]
+    def update(self, update: Update) -> list[Window]:
+        """Take one block; return the windows that are complete now."""
+        self._onsets += [(event.onset_sample, event.label) for event in update.events if event.offset_sample is None]
         if update.gap is None:
             self._hear(update.start_sample, update.end_sample)
         done = []
-        while update.end_sample >= (self._number + 2) * self._window:
-            done += self._close_window()
+        while update.end_sample >= (self._number + 1) * self._window + self._late:
+            done += self._close_window((self._number + 1) * self._window)
+        return done
+
+    def finish(self, end_sample: int) -> list[Window]:
+        """The stream has ended at `end_sample`: return what is left, the last window as far as it was heard."""
+        done = []
+        while self._number * self._window < end_sample:
+            done += self._close_window(min(end_sample, (self._number + 1) * self._window))
         return done
 
     def _hear(self, start: int, end: int) -> None:
@@ -40,9 +50,8 @@ class RateMeter:
             self._heard[window] += stop - start
             start = stop
 
-    def _close_window(self) -> list[tuple[dict[str, float], int, int]]:
-        first, last = self._number * self._window, (self._number + 1) * self._window
-        heard = self._heard.pop(self._number, 0)
+    def _close_window(self, last: int) -> list[Window]:
+        first, heard = self._number * self._window, self._heard.pop(self._number, 0)
         counts = Counter(label for onset, label in self._onsets if onset < last)
         self._onsets = [(onset, label) for onset, label in self._onsets if onset >= last]
         self._number += 1

@@ -34,7 +34,7 @@ def parse_address(text: str, token: str | None) -> Address:
         host, port = port, str(DEFAULT_PORT)
     if not port.isdigit():
         raise ConfigError(f"--web {text}: need HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
-    return Address(host.strip("[]") or "127.0.0.1", int(port), token)
+    return Address(host.strip("[]") or "127.0.0.1", int(port), token or None)
 
 
 def is_this_machine(host: str) -> bool:

@@ -10,13 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from aiohttp import WSCloseCode, web
+
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.dashboard.address import Address, is_this_machine
-
-try:
-    from aiohttp import WSCloseCode, web
-except ImportError:
-    raise ConfigError("the live page needs aiohttp, which is not installed: pip install 'stapes[web]'") from None
 
 BACKLOG = 100  # messages, 10 s: a page that is slower than that loses the oldest
 LARGEST_MESSAGE = 1024  # bytes; a page has nothing to say
@@ -51,7 +48,8 @@ class PageServer:
     def url(self) -> str:
         """What a browser opens."""
         token = f"/?token={quote(self._address.token)}" if self._address.token else "/"
-        return f"http://{self._address.host}:{self.port}{token}"
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        return f"http://{host}:{self.port}{token}"
 
     @property
     def clients(self) -> int:

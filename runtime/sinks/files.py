@@ -1,8 +1,10 @@
 """Records as text: to stdout or a file, a line as soon as it happens."""
 
+import os
+import stat
 import sys
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
@@ -14,34 +16,55 @@ class TextSink:
 
     JSON lines hold every record; the label formats hold events, and gaps as rows labelled `gap: <reason>` where a
     person reads them (audacity, csv). `path` None is stdout. An existing file is continued, so that a
-    restart loses nothing, unless it is to be replaced.
+    restart loses nothing, unless it is to be replaced. It holds whole lines only, also after the disk was full.
     """
 
     def __init__(self, path: Path | None, layout: str, replace: bool = False) -> None:
         self._layout = layout
-        self._file: TextIO = sys.stdout
-        if path is not None:
-            try:
-                self._file = path.open("w" if replace else "a", encoding="utf-8", newline="")
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-        if layout != "jsonl" and (path is None or path.stat().st_size == 0):
-            self._print(EVENT_FORMATS[layout].header)
+        if path is None:
+            self._file = FileIO(sys.stdout.fileno(), "w", closefd=False)
+        else:
+            self._file = _opened(path, replace)
+        if layout != "jsonl" and (path is None or not _size(self._file)):
+            self._append(EVENT_FORMATS[layout].header)
 
     def write(self, record: Record) -> None:
-        """Print the record's line and hand it to the system at once."""
+        """Append the record's line, at once. OSError, and not a part of it, where it does not fit."""
         if self._layout == "jsonl":
-            self._print(record.as_json() + "\n")
+            self._append(record.as_json() + "\n")
         elif record.kind == "event" or (record.kind == "gap" and self._layout in ("audacity", "csv")):
             label = record.label if record.kind == "event" else f"gap: {record.label}"
             annotation = Annotation(record.onset, record.offset, label, record.confidence)
-            self._print(EVENT_FORMATS[self._layout].row(record.source, annotation))
+            self._append(EVENT_FORMATS[self._layout].row(record.source, annotation))
 
     def close(self) -> None:
         """Close the file; stdout stays open."""
-        if self._file is not sys.stdout:
-            self._file.close()
+        self._file.close()
 
-    def _print(self, text: str) -> None:
-        self._file.write(text)
-        self._file.flush()
+    def _append(self, lines: str) -> None:
+        data, size = lines.encode(), _size(self._file)
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError:
+            if size is not None:
+                self._file.truncate(size)
+                self._file.seek(size)
+            raise
+
+
+def _opened(path: Path, replace: bool) -> FileIO:
+    try:
+        file = FileIO(path, "w+" if replace else "a+")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    size = _size(file)
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        file.write(b"\n")  # a power cut tore the last line
+    return file
+
+
+def _size(file: FileIO) -> int | None:
+    """Bytes in a file; None for a terminal, a pipe, a device."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -3,10 +3,13 @@
 import os
 import threading
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.sinks.outbox import UnreachableError
+from stapes.runtime.sinks.outbox import UnreachableError, split_address
 
 ANSWER_S = 10.0
 
@@ -15,24 +18,19 @@ class MqttReceiver:
     """Publishes with QoS 1: a record counts as delivered when the broker has acknowledged it.
 
     url: mqtt://[user[:password]@]host[:port]/topic, mqtts:// for TLS. The password may come from the environment
-    variable STAPES_MQTT_PASSWORD instead. ConfigError when paho-mqtt is missing or the topic is.
+    variable STAPES_MQTT_PASSWORD instead. ConfigError without a host or a topic.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            import paho.mqtt.client as paho
-        except ImportError:
-            raise ConfigError("MQTT needs paho-mqtt, which is not installed: pip install 'stapes[mqtt]'") from None
-        parts = urlsplit(url)
-        self._secure, self._user = parts.scheme == "mqtts", parts.username
-        self._password = parts.password or os.environ.get("STAPES_MQTT_PASSWORD")
+        parts = split_address(url)
+        self._secure, self._user = parts.scheme == "mqtts", unquote(parts.username or "")
+        self._password = unquote(parts.password) if parts.password else os.environ.get("STAPES_MQTT_PASSWORD")
         self._host, self._port = parts.hostname or "", parts.port or (8883 if self._secure else 1883)
         self._topic = unquote(parts.path.lstrip("/"))
         self.name = f"{parts.scheme}://{self._host}:{self._port}/{self._topic}"
-        if not self._host or not self._topic or set(self._topic) & set("+#"):
+        if not self._topic or set(self._topic) & set("+#"):
             raise ConfigError(f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC, a topic without + and #")
-        self._paho: Any = paho
-        self._client: Any = None
+        self._client: paho.Client | None = None
 
     def deliver(self, key: str, payload: str) -> None:
         """Publish and wait for the broker's acknowledgement. UnreachableError without one."""
@@ -57,15 +55,15 @@ class MqttReceiver:
             self._client.loop_stop()
             self._client = None
 
-    def _connected(self) -> Any:
+    def _connected(self) -> paho.Client:
         if self._client is not None and self._client.is_connected():
             return self._client
         self.close()
-        client = self._paho.Client(self._paho.CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
+        client = paho.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
         if self._secure:
             client.tls_set()
         if self._user:
-            client.username_pw_set(unquote(self._user), unquote(self._password) if self._password else None)
+            client.username_pw_set(self._user, self._password)
         answered, refusals = threading.Event(), []
 
         def on_connect(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:

@@ -5,10 +5,12 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
 
-from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.errors import ConfigError, OutputError
 from stapes.runtime.console import note
 from stapes.runtime.sinks.record import Record
 from stapes.runtime.sinks.sqlite import open_database
@@ -50,6 +52,7 @@ class Outbox:
         self._path, self._receiver = path, receiver
         self._lock = _lock(path)
         self._database = open_database(path, QUEUE)
+        self._delivered = 0  # number of the last record that the receiver confirmed
         self._wake, self._closing, self._give_up_s = threading.Event(), threading.Event(), float("inf")
         self._thread = threading.Thread(target=self._send_all, name=f"outbox {receiver.name}", daemon=True)
         self._thread.start()
@@ -75,8 +78,10 @@ class Outbox:
         self._closing.set()
         self._wake.set()
         self._thread.join(LAST_TRY_S + 1.0)
-        if left := self.waiting():
-            note(f"note: {left} records for {self._receiver.name} wait in {self._path} and are sent at the next start")
+        with suppress(sqlite3.Error):
+            if left := self.waiting():
+                where = f"{self._path} and are sent at the next start"
+                note(f"note: {left} records for {self._receiver.name} wait in {where}")
         if not self._thread.is_alive():
             self._receiver.close()
             self._database.close()
@@ -84,25 +89,22 @@ class Outbox:
 
     def _send_all(self) -> None:
         wait_s, down = FIRST_WAIT_S, False
-        while True:
+        while time.monotonic() <= self._give_up_s:
             self._wake.clear()
             try:
-                row = self._oldest()
-                if row is not None:
-                    self._send(*row)
+                sent = self._send_oldest()
             except (UnreachableError, sqlite3.Error) as error:
                 if not down:
-                    note(f"note: {self._receiver.name} cannot be reached ({error}); records wait in {self._path}")
+                    whose = self._path if isinstance(error, sqlite3.Error) else self._receiver.name
+                    note(f"note: {whose} cannot be reached ({error}); records wait in {self._path}")
                 down = True
                 self._pause(wait_s)
-                if time.monotonic() > self._give_up_s:
-                    return
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
             if down:
-                note(f"note: {self._receiver.name} is back; {self.waiting()} records are on their way")
+                note(f"note: {self._receiver.name} is back; what waited is on its way")
             wait_s, down = FIRST_WAIT_S, False
-            if row is None:
+            if not sent:
                 if self._closing.is_set():
                     return
                 self._wake.wait()
@@ -112,24 +114,43 @@ class Outbox:
         if self._closing.wait(wait_s):
             time.sleep(min(wait_s, FIRST_WAIT_S))
 
-    def _oldest(self) -> tuple[int, str, str] | None:
+    def _send_oldest(self) -> bool:
+        """Send one record and delete it; False when none waits."""
         query = "SELECT number, key, payload FROM outbox WHERE refused IS NULL ORDER BY number LIMIT 1"
-        row: tuple[int, str, str] | None = self._database.execute(query).fetchone()
-        return row
-
-    def _send(self, number: int, key: str, payload: str) -> None:
+        row = self._database.execute(query).fetchone()
+        if row is None:
+            return False
+        number, key, payload = row
         try:
-            self._receiver.deliver(key, payload)
+            if number != self._delivered:  # else only its deletion failed, on a full disk
+                self._receiver.deliver(key, payload)
+                self._delivered = number
         except RefusedError as error:
             note(f"note: {self._receiver.name} refused a record for good ({error}); it stays in {self._path}")
             self._database.execute("UPDATE outbox SET refused = ? WHERE number = ?", (str(error), number))
         else:
             self._database.execute("DELETE FROM outbox WHERE number = ?", (number,))
+        return True
+
+
+def split_address(url: str) -> SplitResult:
+    """Split a receiver's URL. ConfigError where it names no host or no possible port."""
+    try:
+        parts = urlsplit(url)
+        fault = "" if parts.hostname and parts.port != 0 else "no host or port 0"
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        raise ConfigError(f"--to {url}: {fault}; need {url.partition(':')[0]}://HOST[:PORT]/…")
+    return parts
 
 
 def _lock(path: Path) -> int:
     """Keep the queue to one process: two would send its records twice and out of order."""
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise OutputError(f"{path}: the queue cannot be kept there ({error.strerror}); see --queue") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,68 +1,48 @@
 """Records to a web server, one POST each."""
 
 import json
-import urllib.error
-import urllib.request
 from dataclasses import fields
 from string import Template
-from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.sinks.outbox import RefusedError, UnreachableError
+from stapes.runtime.sinks.outbox import RefusedError, UnreachableError, split_address
 from stapes.runtime.sinks.record import Record
 
 TIMEOUT_S = 10.0
 _REFUSALS = (400, 413, 415, 422)  # about this record; every other answer may change when somebody mends something
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would arrive as a GET without its body, and look delivered."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
-
-
 class Webhook:
     """POSTs each record as JSON, with its key in the header `Idempotency-Key`.
 
     template: the body instead, with $label, $utc, $onset, … filled in as inside a JSON string; for example
-    '{"text": "$label at $utc"}'. ConfigError for a name that a record does not have.
+    '{"text": "$label at $utc"}'. ConfigError for a name that a record does not have, and for an address without a host.
     """
 
     def __init__(self, url: str, template: str | None = None) -> None:
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise ConfigError(f"--to {url}: no host in it")
+        parts = split_address(url)
         self.name = f"{parts.scheme}://{parts.hostname}"
-        self._url, self._template = url, Template(template) if template is not None else None
-        known = {field.name for field in fields(Record)}
-        unknown = set(self._template.get_identifiers()) - known if self._template else set()
-        if unknown or (self._template and not self._template.is_valid()):
-            raise ConfigError(
-                f"the webhook template has {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
-                f"a record has {', '.join('$' + name for name in sorted(known))}, and $$ is a dollar"
-            )
+        self._url = url
+        self._template = None if template is None else _parse(template)
+        # Redirects are not followed: a redirected POST would arrive as a GET without its body, and look delivered.
+        self._client = httpx.Client(
+            timeout=TIMEOUT_S, headers={"Content-Type": "application/json", "User-Agent": "stapes"}
+        )
 
     def deliver(self, key: str, payload: str) -> None:
         """POST the record. UnreachableError when it may work later, RefusedError when the server will never take it."""
-        request = urllib.request.Request(
-            self._url,
-            data=self.body(payload).encode(),
-            headers={"Content-Type": "application/json", "Idempotency-Key": key, "User-Agent": "stapes"},
-        )
         try:
-            with _OPENER.open(request, timeout=TIMEOUT_S):
-                return
-        except urllib.error.HTTPError as error:
-            if error.code in _REFUSALS:
-                raise RefusedError(f"HTTP {error.code} {error.reason}") from None
-            raise UnreachableError(f"HTTP {error.code} {error.reason}") from None
-        except OSError as error:
-            raise UnreachableError(str(getattr(error, "reason", error))) from None
+            answer = self._client.post(self._url, content=self.body(payload).encode(), headers={"Idempotency-Key": key})
+        except (httpx.HTTPError, ValueError) as error:
+            raise UnreachableError(str(error) or type(error).__name__) from None
+        if answer.is_success:
+            return
+        status = f"HTTP {answer.status_code} {answer.reason_phrase}"
+        if answer.status_code in _REFUSALS:
+            raise RefusedError(status)
+        raise UnreachableError(f"{status}, to {answer.headers['Location']}" if answer.has_redirect_location else status)
 
     def body(self, payload: str) -> str:
         """Return what is sent for a record's JSON."""
@@ -72,7 +52,20 @@ class Webhook:
         return self._template.substitute({name: _inside_json(value) for name, value in record.items()})
 
     def close(self) -> None:
-        """Nothing is kept open between records."""
+        """Hang up."""
+        self._client.close()
+
+
+def _parse(template: str) -> Template:
+    parsed = Template(template)
+    known = {field.name for field in fields(Record)}
+    unknown = set(parsed.get_identifiers()) - known
+    if unknown or not parsed.is_valid():
+        raise ConfigError(
+            f"the webhook template has {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
+            f"a record has {', '.join('$' + name for name in sorted(known))}, and $$ is a dollar"
+        )
+    return parsed
 
 
 def _inside_json(value: object) -> str:

@@ -227,6 +227,49 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp
     assert "rror" not in said
 
 
+def test_chunks_behind_a_wavs_samples_are_not_heard(tiny_detector: Path, tmp_path: Path) -> None:
+    path, rubbish = tmp_path / "hall.wav", np.random.default_rng(1).integers(-30_000, 30_000, 16_000, np.int16)
+    soundfile.write(path, noise_bursts(2.0, []), 16_000)
+    data = path.read_bytes() + b"LIST" + rubbish.nbytes.to_bytes(4, "little") + rubbish.tobytes()
+    done = subprocess.run([*STAPES, "listen", tiny_detector, "-"], input=data, capture_output=True, check=True)
+    assert done.stdout == b""
+    assert b"stdin ended after 2.0 s" in done.stderr
+
+
+def test_a_program_that_writes_nothing_into_the_pipe_is_an_error(tiny_detector: Path) -> None:
+    done = subprocess.run([*STAPES, "listen", tiny_detector, "-"], stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: stdin: ended before any audio came")
+
+
+@pytest.mark.parametrize("begun", [b"", b"RIFF\0\0"])
+def test_a_pipe_that_says_nothing_yet_can_be_stopped(tiny_detector: Path, begun: bytes) -> None:
+    listening = _Listening(tiny_detector, "-", "--to", "sqlite::memory:", stdin=subprocess.PIPE)
+    assert listening.process.stdin is not None
+    listening.process.stdin.buffer.write(begun)  # type: ignore[attr-defined]
+    listening.process.stdin.flush()
+    while not _takes_sigterm(listening.process.pid):
+        time.sleep(0.05)
+    listening.end(signal.SIGTERM)
+
+
+def _takes_sigterm(process: int) -> bool:
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    return bool(int(status["SigCgt"], 16) & 1 << signal.SIGTERM - 1)
+
+
+def test_a_full_disk_under_stdout_is_said_and_listening_goes_on(tiny_detector: Path) -> None:
+    pcm = noise_bursts(3.5, BURSTS)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*STAPES, "listen", tiny_detector, "-"], input=pcm.tobytes(), stdout=full, stderr=subprocess.PIPE
+        )
+    _, full_disk, ended, lost = done.stderr.decode().splitlines()
+    assert full_disk.startswith("note: a record could not be written ([Errno 28] No space left on device)")
+    assert ended == "stdin ended after 3.5 s"
+    assert lost == "note: records that could not be written and are lost: 3"
+
+
 def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "ulaw.wav", np.zeros(100, np.int16), 16_000, subtype="ULAW")
     done = subprocess.run(
@@ -247,12 +290,21 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
         (["{detector}", "-", "--to", "fax:123"], "not a kind of target; use one of"),
         (["{detector}", "-", "--to", "http:///path"], "no host"),
         (["{detector}", "-", "--to", "mqtt://broker"], "need mqtt://HOST"),
+        (["{detector}", "-", "--to", "mqtt://broker:99999/x"], "Port out of range"),
+        (["{detector}", "-", "--to", "https://[::1/"], "Invalid IPv6 URL"),
         (["{detector}", "-", "--to", "https://a/b", "--template", "$colour"], "a record has"),
         (["{detector}", "-", "--out", "{detector}"], "is a folder"),
         (["{detector}", "-", "--out", "{detector}/detector.json"], "exists already"),
         (["{detector}", "-", "--channel", "2"], "stdin has channels 1 to 1"),
         (["{detector}", "--device", "pulse", "--channel", "99"], "not 99"),
         (["{detector}", "-", "--rate", "0"], "at least 1 s"),
+        (["{detector}", "-", "--rate", "nan"], "at least 1 s"),
+        (["{detector}", "-", "--post-roll", "inf"], "need 0 to 600 s"),
+        (["{detector}", "-", "--gain", "nan"], "need -120 to 120 dB"),
+        (["{detector}", "-", "--device", "pulse"], "leave one of the two out"),
+        (["{detector}", "-", "--template", "x"], "name one with --to https://"),
+        (["{detector}", "-", "--token", "x"], "add --web"),
+        (["{detector}", "--raw-rate", "8000"], "add - behind the detector"),
         (["{detector}", "-", "--web", "0.0.0.0"], "give it by --token"),
         (["{detector}", "-", "--raw-rate", "0"], "need 1 or more"),
     ],
@@ -267,8 +319,8 @@ def test_what_cannot_work_is_one_line_before_anything_is_heard(
     complaint: str,
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with (tmp_path / "nothing").open("wb"):
-        monkeypatch.setattr(sys, "stdin", (tmp_path / "nothing").open("rb"))
+    (tmp_path / "little").write_bytes(bytes(100))
+    monkeypatch.setattr(sys, "stdin", (tmp_path / "little").open("rb"))
     assert main(["listen", *(word.format(detector=tiny_detector) for word in words)]) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1

@@ -1,6 +1,7 @@
 """What follows the stream: the log, rates, clips, and the display."""
 
 import io
+import re
 import threading
 from collections import namedtuple
 from collections.abc import Sequence
@@ -67,23 +68,36 @@ def test_events_and_gaps_are_logged_with_sample_times_and_keys_of_their_own(dete
 
 
 def test_rates_count_what_was_heard(detector: Detector) -> None:
-    """Three hisses in the first window of 6 s; in the second, half of which is lost, one."""
-    bursts = [(at, at + 0.4, "hiss") for at in (0.5, 2.0, 4.0, 7.0)]
-    items = blocks(noise_bursts(20.0, bursts), 320)
+    """Three hisses in the first window of 6 s; in the second, half of which is lost, one; the last ends after 4 s."""
+    bursts = [(at, at + 0.4, "hiss") for at in (0.5, 2.0, 4.0, 7.0, 13.0)]
+    items = blocks(noise_bursts(16.0, bursts), 320)
     items[9 * 50 : 12 * 50] = [Gap(3 * 16_000, 16_000, "microphone away")]
-    rates = RateMeter(detector.classes, 16_000, window_s=6)
+    rates = RateMeter(detector.folder, window_s=6)
     records = [record for record in _live(detector, items, rates=rates) if record.kind == "rate"]
-    assert [(record.label, record.onset, record.per_minute) for record in records] == [
-        ("rumble", 0.0, 0.0),
-        ("hiss", 0.0, 30.0),
-        ("rumble", 6.0, 0.0),
-        ("hiss", 6.0, 20.0),
+    assert [(record.label, record.onset, record.offset, record.per_minute) for record in records] == [
+        ("rumble", 0.0, 6.0, 0.0),
+        ("hiss", 0.0, 6.0, 30.0),
+        ("rumble", 6.0, 12.0, 0.0),
+        ("hiss", 6.0, 12.0, 20.0),
+        ("rumble", 12.0, 16.0, 0.0),
+        ("hiss", 12.0, 16.0, 15.0),
     ]
+
+
+def test_a_rate_comes_as_soon_as_no_event_of_its_window_can_still_begin(detector: Detector) -> None:
+    """An event that begins at the window's very end and goes on for long is in it, and does not hold it up."""
+    rates, seen = RateMeter(detector.folder, window_s=6), list[tuple[float, float]]()
+    pcm = noise_bursts(12.0, [(5.9, 11.0, "hiss")])
+    for update in listen(detector, Played(16_000, blocks(pcm, 320)), lambda: False):
+        seen += [(per_minute["hiss"], update.end_sample / 16_000) for per_minute, _, _ in rates.update(update)]
+    ((per_minute, told_s),) = seen
+    assert per_minute == 10.0
+    assert told_s < 6.5
 
 
 def test_a_window_that_was_hardly_heard_gives_no_rate(detector: Detector) -> None:
     items = [*blocks(np.zeros(16_000 * 2, np.int16), 320), Gap(16_000 * 20, 16_000, "microphone away")]
-    rates = RateMeter(detector.classes, 16_000, window_s=6)
+    rates = RateMeter(detector.folder, window_s=6)
     assert [record.kind for record in _live(detector, items, rates=rates)] == ["gap"]
 
 
@@ -154,4 +168,5 @@ def test_the_display_shows_an_event_that_goes_on(detector: Detector) -> None:
     display.close()
     printed = Console(file=io.StringIO(), width=100)
     printed.print(display.render())
-    assert any(line.startswith("now  hiss") for line in printed.file.getvalue().splitlines())  # type: ignore[attr-defined]
+    (hiss,) = [line for line in printed.file.getvalue().splitlines() if line.startswith("hiss")]  # type: ignore[attr-defined]
+    assert re.search(r"│█+─* +0\.9\d +0/min +1\.[45] s", hiss), "above its threshold, and for how long"

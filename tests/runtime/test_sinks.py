@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -18,10 +19,11 @@ import pytest
 import records
 from records import keys, record
 
-from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.runtime.live import FanOut
-from stapes.runtime.sinks import outbox
-from stapes.runtime.sinks.mqtt import MqttReceiver
+from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.main import main
+from stapes.runtime.sinks import fan_out, outbox
+from stapes.runtime.sinks.fan_out import FanOut
+from stapes.runtime.sinks.files import TextSink
 from stapes.runtime.sinks.outbox import Outbox, RefusedError, UnreachableError
 from stapes.runtime.sinks.record import Record
 from stapes.runtime.sinks.sqlite import SqliteSink
@@ -136,21 +138,89 @@ def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path, capsys: pyte
     assert sqlite3.connect(path).execute("SELECT key FROM records").fetchall() == [("session-1",)]
 
 
-def test_a_sink_that_fails_is_said_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    class Full:
-        def write(self, record: Record) -> None:
+class Full:
+    """A sink on a disk that is full for a while."""
+
+    def __init__(self) -> None:
+        self.full, self.keys = True, list[str]()
+
+    def write(self, record: Record) -> None:
+        if self.full:
             raise OSError(28, "No space left on device")
+        self.keys.append(record.key)
 
-        def close(self) -> None: ...
+    def close(self) -> None: ...
 
-    sqlite = SqliteSink(tmp_path / "log.sqlite")
-    sinks = FanOut([Full(), sqlite])
+
+def test_a_sink_that_fails_is_said_and_gets_what_it_missed_in_order_while_the_others_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, sqlite = Full(), SqliteSink(tmp_path / "log.sqlite")
+    sinks = FanOut([full, sqlite])
     for number in range(5):
         sinks.write(record(number))
-    sinks_said = capsys.readouterr().err
-    assert sinks_said.count("No space left on device") == 1
-    assert "listening goes on" in sinks_said
+    said = capsys.readouterr().err
+    assert said.count("No space left on device") == 1
+    assert "listening goes on" in said
     assert sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT count(*) FROM records").fetchone() == (5,)
+    full.full = False
+    sinks.write(record(5))
+    assert full.keys == keys(6)
+
+
+def test_what_could_never_be_written_is_counted_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "HELD_RECORDS", 10)
+    sinks = FanOut([Full()])
+    for number in range(15):
+        sinks.write(record(number))
+    sinks.close()
+    assert "could not be written and are lost: 15" in capsys.readouterr().err
+
+
+def test_a_file_on_a_full_disk_holds_whole_lines_only(tmp_path: Path) -> None:
+    """The limit falls into the middle of the third line."""
+    line = len(record(0).as_json()) + 1
+    code = (
+        "import resource, sys; from pathlib import Path; from records import record\n"
+        "from stapes.runtime.sinks.files import TextSink\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({5 * line // 2}, resource.RLIM_INFINITY))\n"
+        "sink = TextSink(Path(sys.argv[1]), 'jsonl')\n"
+        "for number in range(3):\n"
+        "    try: sink.write(record(number))\n"
+        "    except OSError as error: print(number, error.strerror)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "log.jsonl")]
+    environment = os.environ | {"PYTHONPATH": str(Path(records.__file__).parent)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "2 File too large\n"
+    assert [json.loads(line)["key"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == keys(2)
+
+
+def test_a_line_that_a_power_cut_tore_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"kind": "ev')
+    sink = TextSink(path, "jsonl")
+    sink.write(record(0))
+    sink.close()
+    torn, whole = path.read_text().splitlines()
+    assert torn == '{"kind": "ev'
+    assert json.loads(whole)["key"] == "session-0"
+
+
+def test_a_record_whose_deletion_fails_is_not_sent_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    receiver = Receiver()
+    sink = Outbox(tmp_path / "queue.sqlite", receiver)
+    sink._database.execute(
+        "CREATE TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
+    sink.write(record(0))
+    _until(lambda: "disk is full" in capsys.readouterr().err)
+    sink.write(record(1))
+    sink._database.execute("DROP TRIGGER full")
+    sink.close()
+    assert receiver.keys == keys(2)
 
 
 def test_a_full_disk_under_the_database_is_an_oserror_and_writing_works_again_later(tmp_path: Path) -> None:
@@ -313,10 +383,27 @@ def test_mqtt_records_survive_a_broker_that_is_down_and_one_that_restarts(tmp_pa
     assert list(dict.fromkeys(received)) == keys(10), "in order, and a repetition only with its key"
 
 
-def test_paho_not_installed_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    with pytest.raises(ConfigError, match=r"pip install 'stapes\[mqtt\]'"):
-        MqttReceiver("mqtt://broker/topic")
+@pytest.mark.parametrize(
+    ("target", "module", "extra"), [("mqtt://broker/topic", "paho", "mqtt"), ("https://host/hook", "httpx", "webhook")]
+)
+def test_what_a_receiver_lacks_is_one_line_with_the_command(
+    tiny_detector: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    module: str,
+    extra: str,
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, module, None)
+    for name in ("mqtt", "webhook"):
+        monkeypatch.delitem(sys.modules, f"stapes.runtime.sinks.{name}", raising=False)
+    assert main(["listen", str(tiny_detector), "-", "--queue", str(tmp_path), "--to", target]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: this needs {module}")
+    assert said.endswith(f"pip install 'stapes[{extra}]'\n")
 
 
 # ---- kill -9

@@ -68,7 +68,7 @@ def test_hours_of_audio_over_a_wrap_of_the_clock_leave_memory_flat_and_times_exa
     outputs = Outputs(
         [SqliteSink(tmp_path / "log.sqlite")],
         [Feed(detector, source, clips=True), ClipRecorder(tmp_path / "clips", RATE)],
-        RateMeter(detector.classes, RATE, window_s=60),
+        RateMeter(detector.folder, window_s=60),
     )
     expected = [(event.label, event.onset_sample, event.offset_sample) for event in detector.detect(pcm)]
     assert len(expected) == 3
