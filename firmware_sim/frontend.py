@@ -121,7 +121,7 @@ def make_tables(config: FrontendConfig) -> bytes:
         "odd_turns_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
         "segments_at": segments,
         "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
-        "order_at": first_radix * _digits_reversed(half // first_radix),
+        "order_at": 8 * first_radix * _digits_reversed(half // first_radix),
     }
     head = ffi.new("stapes_frontend_tables *")
     head.magic, head.arithmetic = lib.STAPES_FRONTEND_MAGIC, lib.STAPES_FRONTEND_ARITHMETIC

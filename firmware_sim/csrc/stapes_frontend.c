@@ -18,6 +18,9 @@
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
 #endif
+#if defined(__riscv)
+#define MANY_REGISTERS 1 /* room for four points and their turns */
+#endif
 
 #if defined(__GNUC__)
 #define ALIGNED(pointer, bytes) __builtin_assume_aligned(pointer, bytes)
@@ -41,10 +44,6 @@ typedef struct {
 /* floor(x * y / 2^32) */
 static inline int32_t high_product(int32_t x, int32_t y)
 {
-#if defined(ONLY_SHORT_PRODUCTS)
-    if ((y & 0xFFFF) == 0) /* samples with their mean: |x & 0xFFFF| * |y >> 16| < 2^31 */
-        return (x >> 16) * (y >> 16) + (((x & 0xFFFF) * (y >> 16)) >> 16);
-#endif
     return (int32_t)(((int64_t)x * y) >> 32);
 }
 
@@ -139,18 +138,45 @@ static inline int32_t smaller(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+static inline point *at_bytes(point *z, uint16_t bytes)
+{
+    return (point *)(void *)((uint8_t *)z + bytes);
+}
+
 /* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within 2^b, to
  * z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its bias at half the
  * sample rate, where no band is. */
 #if !defined(BY_HAND_LOADS)
+/* floor(weight * (sample * factor + offset) / 2^32); without an offset, the factor has 16 low zeros. */
+static inline int32_t weighted(int32_t weight, int16_t sample, uint32_t factor, uint32_t offset)
+{
+    const int32_t word = (int32_t)((uint32_t)sample * factor + offset);
+#if defined(ONLY_SHORT_PRODUCTS)
+    if (offset == 0) /* weight < 2^26 */
+        return (weight >> 16) * (word >> 16) + (((weight & 0xFFFF) * (word >> 16)) >> 16);
+#endif
+    return high_product(weight, word);
+}
+
+static inline void windowed_by(const int16_t *pcm, uint32_t factor, uint32_t offset, const int32_t *weight, int32_t step,
+                               const uint16_t *order, const uint16_t *stop, point *z)
+{
+    for (; order < stop; pcm += 2, weight += 2 * step) {
+        point *y = at_bytes(z, *order++);
+        y->re = weighted(weight[0], pcm[0], factor, offset);
+        y->im = weighted(weight[step], pcm[1], factor, offset);
+    }
+}
+
 static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
                             const uint16_t *order, const uint16_t *stop, point *z)
 {
-    for (; order < stop; pcm += 2, weight += 2 * step) {
-        point *y = z + *order++;
-        y->re = high_product(weight[0], (int32_t)((uint32_t)pcm[0] * in->factor + in->offset));
-        y->im = high_product(weight[step], (int32_t)((uint32_t)pcm[1] * in->factor + in->offset));
-    }
+    if ((in->offset | (in->factor & 0xFFFF)) != 0)
+        windowed_by(pcm, in->factor, in->offset, weight, step, order, stop, z);
+    else if (step > 0)
+        windowed_by(pcm, in->factor, 0, weight, 1, order, stop, z);
+    else
+        windowed_by(pcm, in->factor, 0, weight, -1, order, stop, z);
 }
 #endif
 
@@ -179,7 +205,7 @@ STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_
             left = falling;
         }
         while (order < end)
-            z[*order++] = (point){0, 0};
+            *at_bytes(z, *order++) = (point){0, 0};
     }
 }
 
@@ -212,6 +238,17 @@ static inline void first_butterflies(point *z, const point *end)
 #if !defined(BY_HAND_TURNS)
 static inline void turned_butterflies(point *z, const point *end, int32_t quarter, const point *turns, int32_t stride)
 {
+#if defined(MANY_REGISTERS)
+    if (end - z > 4 * quarter) { /* the turns stay in registers over the groups */
+        for (const point *last = z + quarter; ++z < last; turns += stride) {
+            const point first = turns[0], second = turns[1], third = turns[2];
+            for (point *a = z; a < end; a += 4 * quarter)
+                combine(a, quarter, halved(a[0]), half_rotated(a[quarter], first), half_rotated(a[2 * quarter], second),
+                        half_rotated(a[3 * quarter], third));
+        }
+        return;
+    }
+#endif
     for (; z < end; z += 4 * quarter) {
         const point *w = turns;
         for (point *a = z + 1; a < z + quarter; a++, w += stride)
@@ -284,12 +321,24 @@ STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
 #if !defined(BY_HAND_LOADS) && !defined(BY_HAND_SHORT)
 static inline sums summed(const point *power, const point *end)
 {
+#if UINTPTR_MAX > 0xFFFFFFFFu
     sums sum = {0, 0};
     for (; power < end; power++) {
         sum.weighted += sum.plain;
         sum.plain += ((uint64_t)(uint32_t)power->im << 32) | (uint32_t)power->re;
     }
     return sum;
+#else /* word by word: compilers copy pairs of words about */
+    uint32_t plain = 0, plain_upper = 0, weighted = 0, weighted_upper = 0;
+    for (; power < end; power++) {
+        weighted += plain;
+        weighted_upper += plain_upper + (weighted < plain);
+        const uint32_t low = (uint32_t)power->re;
+        plain += low;
+        plain_upper += (uint32_t)power->im + (plain < low);
+    }
+    return (sums){((uint64_t)plain_upper << 32) | plain, ((uint64_t)weighted_upper << 32) | weighted};
+#endif
 }
 #endif
 
@@ -311,9 +360,10 @@ STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
+    const int32_t n_bands = tables->n_bands;
     uint64_t rising = 0;
     power += tables->first_bin;
-    for (int32_t band = -1; band < tables->n_bands; band++, segment++) { /* the first slope only rises */
+    for (int32_t band = -1; band < n_bands; band++, segment++) { /* the first slope only rises */
         const sums sum = summed(power, power + segment->bins);
         const uint64_t falling = under_slope(sum, segment);
         if (band >= 0) {

@@ -13,6 +13,9 @@
 /* ... and uint32 to int32 by two's complement. */
 typedef char stapes_frontend_needs_twos_complement[(int32_t)0xFFFFFFFFu == -1 ? 1 : -1];
 
+#if (defined(__riscv) && !defined(__riscv_zbb)) || defined(__ARM_ARCH_6M__)
+#define STAPES_FRONTEND_NO_CLZ 1 /* the compiler would call a function with a table */
+#endif
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #define STAPES_FRONTEND_DSP 1
 #endif
@@ -39,13 +42,19 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
 /* Leading zeros of x > 0. */
 static inline int32_t stapes_frontend_leading_zeros(uint32_t x)
 {
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(STAPES_FRONTEND_NO_CLZ)
     return __builtin_clz(x);
 #else
     int32_t zeros = 0;
-    for (; !(x & 0x80000000u); x <<= 1)
-        zeros++;
-    return zeros;
+    if (x >> 16 == 0)
+        zeros = 16, x <<= 16;
+    if (x >> 24 == 0)
+        zeros += 8, x <<= 8;
+    if (x >> 28 == 0)
+        zeros += 4, x <<= 4;
+    if (x >> 30 == 0)
+        zeros += 2, x <<= 2;
+    return zeros + (int32_t)(1 - (x >> 31));
 #endif
 }
 

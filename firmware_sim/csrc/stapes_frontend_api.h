@@ -31,7 +31,7 @@ typedef struct stapes_frontend_tables {
     uint16_t window_at;       /* int32[window / 2 + 1], rising half, 2^(input bits + 1) at the centre; odd ones negative */
     uint16_t twiddles_at;     /* int32[n_fft / 8 - 1][3][2], (cosine, sine) * 2^31 in 18 bits and a sign: 1, 2, 3 turns */
     uint16_t odd_turns_at;    /* int32[n_fft / 8][2], the same for odd bins of the real FFT */
-    uint16_t order_at;        /* uint16[n_fft / 2 / first_radix], where the groups of the first stage stand */
+    uint16_t order_at;        /* uint16[n_fft / 2 / first_radix], bytes to the groups of the first stage */
     uint16_t segments_at;     /* stapes_frontend_segment[n_bands + 1] */
     uint16_t log2_at;         /* uint16[65], Q15 */
     uint32_t settings[8];     /* four float64 of the configuration, for people and Python: f_min, f_max, zero, step */
@@ -39,7 +39,7 @@ typedef struct stapes_frontend_tables {
 
 enum {
     STAPES_FRONTEND_MAGIC = 0x45465453, /* "STFE" */
-    STAPES_FRONTEND_ARITHMETIC = 4      /* changes whenever a bit of the output could */
+    STAPES_FRONTEND_ARITHMETIC = 5      /* changes whenever a bit of the output or of the tables could */
 };
 
 enum {

@@ -23,7 +23,7 @@
                      "ldrh  %[at], [%[order]], #2                      \n"                   \
                      "mla   %[even], %[even], %[factor], %[offset]     \n"                   \
                      "mla   %[odd], %[odd], %[factor], %[offset]       \n" weights           \
-                     "add   %[at], %[z], %[at], lsl #3                 \n"                   \
+                     "add   %[at], %[z]                                \n"                   \
                      "smull %[w], %[even], %[even], %[w]               \n"                   \
                      "smull %[v], %[odd], %[odd], %[v]                 \n"                   \
                      "strd  %[even], %[odd], [%[at]]                   \n"                   \

@@ -77,7 +77,7 @@ INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *ra
     const int32_t pairs = tables->window / 2, radix = tables->first_radix, block = tables->n_fft / 2 / radix;
     for (int32_t place = 0, pair = 0; place < radix; place++)
         for (int32_t n = 0; n < block; n++, pair++) {
-            NAME(point) *y = z + order[n] + place;
+            NAME(point) *y = z + order[n] / 8 + place;
             if (pair >= pairs) {
                 y->re = y->im = EACH(0);
                 continue;
