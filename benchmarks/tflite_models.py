@@ -325,7 +325,7 @@ STATE: Scale = (1 / 128, 0)
 def cnn_gru_step(seed: int = 3) -> bytes:
     """One hop of a CNN and a GRU of six matrices: 7x40 in, 32 units, 3 classes; 51,384 MAC."""
     net = Layers(seed)
-    x, h = net.input("features", (1, 7, 40, 1), (1 / 32, 0)), net.input("h", (1, 32), STATE)
+    x, h = net.input("features", (1, 7, 40, 1), (1 / 32, 0)), net.input("state_h", (1, 32), STATE)
     y = net.depthwise("depthwise1", net.conv("conv1", x, (3, 3), 16, (2, 2), same=False), (3, 3), same=False)
     y = net.depthwise("depthwise2", net.conv("pointwise1", y, (1, 1), 24), (1, 3), same=False)
     y = net.conv("pointwise2", y, (1, 1), 32)
@@ -343,7 +343,7 @@ def cnn_gru_step(seed: int = 3) -> bytes:
     hidden = _gru(net, y, h)
     logits = net.dense("logits", hidden, 3, (0.05, 0), relu=False)
     scores = net.simple("LOGISTIC", "scores", [logits], (1, 3), (1 / 256, -128))
-    net.builder.sign({"features": x, "h": h}, {"scores": scores, "h": hidden})
+    net.builder.sign({"features": x, "state_h": h}, {"scores": scores, "state_h": hidden})
     return net.builder.finish([scores, hidden])
 
 

@@ -4,6 +4,8 @@ Scales are float32 as stored; products and quotients of scales are doubles unles
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -89,6 +91,39 @@ def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, 
         if 0 < candidate < 1 << 31 and np.array_equal(np.clip(given, low, high), wanted):
             return candidate, shift
     raise ArithmeticError(f"no 31-bit multiplier rounds as the factor {real} does")
+
+
+def equal_with_smaller_sums(
+    start: int, reach: int, multiplier: int, shift: int, low: int, high: int, limit: int
+) -> tuple[int, int] | None:
+    """Return (start, shift) with the same clamp(round_twice(start + s)) for |s| <= reach, and |start| + reach < limit.
+
+    Channels whose weights are next to nothing beside their bias of 2^30 hold their output where it is, or between two
+    neighbours. Half the start and twice the factor then do the same, once the start is moved so that the output changes
+    at the same s. None where that is not so.
+    """
+    if multiplier == 0:
+        return 0, shift
+
+    def value(start: int, shift: int, s: int) -> int:
+        return clamp(round_twice(start + s, multiplier, shift), low, high)
+
+    last = value(start, shift, reach)
+    change = _first_at_least(partial(value, start, shift), last, -reach, reach)
+    for raised in range(shift + 1, min(shift + 8, 0) + 1):
+        other = _first_at_least(partial(value, shift=raised, s=change), last, 1 + reach - limit, limit - reach - 1)
+        ends = -reach, max(-reach, change - 1), change, reach
+        if all(value(other, raised, s) == value(start, shift, s) for s in ends):
+            return other, raised
+    return None
+
+
+def _first_at_least(rising: Callable[[int], int], wanted: int, low: int, high: int) -> int:
+    """Smallest x in [low, high] with rising(x) >= wanted; high where there is none."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rising(middle) >= wanted else (middle + 1, high)
+    return low
 
 
 def _flat(real: float, bound: int, low: int, high: int) -> tuple[int, int]:

@@ -44,14 +44,14 @@ def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _compile(arguments: argparse.Namespace) -> None:
     from stapes.convert.compile import compile_model
     from stapes.convert.emit import table
-    from stapes.convert.lower import c_name
+    from stapes.convert.names import module_name
     from stapes.convert.show import plan_svg, plan_text
 
     try:
         tflite = arguments.model.read_bytes()
     except OSError as error:
         raise ModelError(f"{arguments.model}: {error.strerror}; give a .tflite") from error
-    name = arguments.name or c_name(arguments.model.stem) or "model"
+    name = arguments.name or module_name(arguments.model.stem)
     try:
         report = compile_model(tflite, arguments.out, name, arguments.target, arguments.single_file)
     except ModelError as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from stapes.convert import emit
 from stapes.convert.graph import Tensor, read_model
-from stapes.convert.lower import c_name, lower
+from stapes.convert.lower import lower
 from stapes.convert.memory import Plan, plan_memory
+from stapes.convert.names import module_name
 from stapes.convert.packing import TARGETS
 from stapes.convert.passes.places import settle
 from stapes.convert.passes.states import hold_states
@@ -35,15 +36,25 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
     """
     if target not in TARGETS:
         raise ConfigError(f"target {target!r}; choose {', '.join(TARGETS)}")
-    if c_name(name) != name:
-        raise ConfigError(f"name {name!r} is no C name in small letters; try {c_name(name) or 'model'!r}")
+    if module_name(name) != name:
+        raise ConfigError(
+            f"name {name!r} is no C name in small letters, or C has a use for it; try {module_name(name)!r}"
+        )
     graph = hold_states(read_model(tflite))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"
         )
     layouts = TARGETS[target]
-    homes = settle(graph, lower(graph, layouts))
+    steps = lower(graph, name, layouts)
+    for number in (*graph.inputs, *graph.outputs):
+        tensor = graph.tensors[number]
+        if tensor.dtype not in ("int8", "uint8") or not tensor.count:
+            raise ModelError(
+                f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; "
+                "supported: inputs and outputs of int8 or uint8, not empty"
+            )
+    homes = settle(graph, steps)
     digest = hashlib.sha256(tflite).hexdigest()
     return emit.Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
 

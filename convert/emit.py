@@ -10,8 +10,9 @@ import numpy as np
 
 from stapes.convert.amalgamate import amalgamate, kernel_files
 from stapes.convert.graph import Graph, Tensor
-from stapes.convert.lower import NameMaker, argument_names, c_name
+from stapes.convert.lower import argument_names
 from stapes.convert.memory import Plan
+from stapes.convert.names import NameMaker, c_name, module_globals
 from stapes.convert.packing import Layout
 from stapes.convert.passes.places import Homes, Spot, reads
 from stapes.convert.steps import Call, Constant, Fill, Move, Step, merge_axes, pad_axes
@@ -61,7 +62,8 @@ class Names:
         graph = module.graph
         arguments = argument_names(graph)
         self.inputs, self.outputs = arguments[: len(graph.inputs)], arguments[len(graph.inputs) :]
-        self._maker = NameMaker([*arguments, *(step.name for step in module.homes.steps if isinstance(step, Call))])
+        layers = [step.name for step in module.homes.steps if isinstance(step, Call)]
+        self._maker = NameMaker([*arguments, *module_globals(module.name), *layers])
         self.states = [self.make(state.name.split(":")[0].replace("/", "_"), "state") for state in graph.states]
         self.tensors: dict[int, str] = {}
 
@@ -362,19 +364,30 @@ def _statement(module: Module, names: Names, pointers: _Pointers, index: int, st
 
 
 def _move(module: Module, names: Names, pointers: _Pointers, step: Move, moves: dict[str, str]) -> str:
-    source, target = (pointers.tensor(block.tensor, block.offset) for block in (step.source, step.target))
     shape, (from_steps, to_steps) = merge_axes(step.shape, step.source.steps, step.target.steps)
-    same = module.homes.spot(step.source.tensor).root == module.homes.spot(step.target.tensor).root
+
+    def places(from_extra: int = 0, to_extra: int = 0) -> tuple[str, str]:
+        source, target = step.source, step.target
+        return (
+            pointers.tensor(source.tensor, source.offset + from_extra),
+            pointers.tensor(target.tensor, target.offset + to_extra),
+        )
+
     if from_steps == to_steps == (1,):
-        return f"{'memmove' if same else 'memcpy'}({target}, {source}, {step.count}); /* {step.name} */"
-    run = 1
+        same = module.homes.spot(step.source.tensor).root == module.homes.spot(step.target.tensor).root
+        given, made = places()
+        return f"{'memmove' if same else 'memcpy'}({made}, {given}, {step.count}); /* {c_name(step.name)} */"
+    run, starts = 1, [(0, 0)]
     if from_steps[-1] == to_steps[-1] == 1:
         run, shape, from_steps, to_steps = shape[-1], shape[:-1], from_steps[:-1], to_steps[:-1]
+    if len(shape) > MOVE_AXES:  # a call per index of the outermost axis
+        starts = [(i * from_steps[0], i * to_steps[0]) for i in range(shape[0])]
+        shape, from_steps, to_steps = shape[1:], from_steps[1:], to_steps[1:]
     name = names.make(f"{step.name}_move", "move")
     fields = {"shape": pad_axes(shape, MOVE_AXES, 1), "in_step": pad_axes(from_steps, MOVE_AXES, 0)}
     fields["out_step"] = pad_axes(to_steps, MOVE_AXES, 0)
     moves[name] = f"{{{', '.join(f'.{key} = {_braces(value)}' for key, value in fields.items())}, .run = {run}}}"
-    return f"stapes_nn_move(&{name}, {source}, {target});"
+    return "\n    ".join(f"stapes_nn_move(&{name}, {given}, {made});" for given, made in (places(*at) for at in starts))
 
 
 def _braces(values: tuple[int, ...]) -> str:

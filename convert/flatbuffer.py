@@ -75,9 +75,10 @@ class Table:
         return np.frombuffer(self.data, dtype, count, at).copy() if count else np.zeros(0, dtype)
 
     def text(self, number: int) -> str:
-        """A string, '' when absent."""
+        """A string, '' when absent; what cannot be printed on one line is shown as \ufffd."""
         at, count = self._vector(number, 1)
-        return self.data[at : at + count].decode("utf-8", "replace")
+        text = self.data[at : at + count].decode("utf-8", "replace")
+        return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
     def tables(self, number: int) -> "list[Table]":
         """A vector of tables."""

@@ -10,7 +10,7 @@ from math import isfinite, prod
 import numpy as np
 
 from stapes.convert.flatbuffer import Table, root
-from stapes.convert.schema import ACTIVATIONS, DTYPES, OPTIONS, operator_name
+from stapes.convert.schema import ACTIVATIONS, DTYPES, OPTIONS, READ, operator_name
 from stapes.firmware_sim.errors import ModelError
 
 LARGEST_TENSOR = 1 << 26  # bytes; keeps every index of the generated C far inside of int32
@@ -20,7 +20,7 @@ RANKS = 6
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (q - zero_point); several scales are one per slice along `axis`. float32 scales, as stored."""
+    """real = scale * (q - zero_point) of int8 and uint8; several scales are one per slice along `axis`. float32."""
 
     scales: np.ndarray
     zero_points: np.ndarray
@@ -29,13 +29,14 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value in the graph; `data` is there when it is constant."""
+    """A value in the graph; `data` is there when it is constant: raw bytes where the type is none of schema.READ."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     quantization: Quantization | None = None
     data: np.ndarray | None = None
+    variable: bool = False  # kept between steps by the operator that names it
 
     @property
     def count(self) -> int:
@@ -74,6 +75,7 @@ class Graph:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     states: tuple[State, ...] = ()
+    signed: bool = False  # the names are those of a signature
 
     def with_tensor(self, tensor: Tensor) -> "tuple[Graph, int]":
         """Return the graph with one more tensor, and its number."""
@@ -153,20 +155,21 @@ def _option(table: Table | None, number: int, form: str, default: int | float) -
 
 def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
     name = table.text(3) or f"tensor_{index}"
-    dtype = DTYPES.get(table.integer(1, "b"))
-    if dtype is None:
-        raise ModelError(
-            f"tensor {index} ({name}) has type number {table.integer(1, 'b')}; supported: {', '.join(DTYPES.values())}"
-        )
+    number = table.integer(1, "b")
+    if not 0 <= number < len(DTYPES):
+        raise ModelError(f"tensor {index} ({name}) has type number {number}; the schema names {len(DTYPES)}")
+    dtype = DTYPES[number]
     shape = tuple(int(size) for size in table.array(0, "i"))
-    if len(shape) > RANKS or any(size < 1 for size in shape) or prod(shape) > LARGEST_TENSOR:
+    if len(shape) > RANKS or min(shape, default=0) < 0 or prod(shape) > LARGEST_TENSOR:
         raise ModelError(
-            f"tensor {index} ({name}) has shape {list(shape)}; supported: up to {RANKS} fixed sizes, each at least 1"
+            f"tensor {index} ({name}) has shape {list(shape)}; supported: up to {RANKS} fixed sizes, "
+            f"together at most {LARGEST_TENSOR}"
         )
     if table.table(6) is not None:
         raise ModelError(f"tensor {index} ({name}) is sparse; supported: dense tensors")
     quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype)
-    return Tensor(name, shape, dtype, quantization, _read_data(index, name, table, buffers, shape, dtype))
+    data = _read_data(index, name, table, buffers, shape, dtype)
+    return Tensor(name, shape, dtype, quantization, data, bool(table.integer(5, "?")))
 
 
 def _read_data(
@@ -178,8 +181,10 @@ def _read_data(
     raw = buffers[number].array(0, "B")
     if buffers[number].integer(1, "Q") > 1:
         raise ModelError(f"tensor {index} ({name}) keeps its data outside of the flatbuffer, which is not supported")
-    if not raw.size or dtype == "resource":
-        return None
+    if dtype in READ and prod(shape) == 0:
+        return np.zeros(shape, dtype)
+    if not raw.size or dtype not in READ:
+        return raw if raw.size and dtype != "resource" else None
     kind = np.dtype(dtype).newbyteorder("<")
     if raw.size != prod(shape) * kind.itemsize:
         raise ModelError(f"tensor {index} ({name}) has shape {list(shape)} of {dtype}, but {raw.size} bytes of data")
@@ -188,7 +193,7 @@ def _read_data(
 
 def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
     scales = table.array(2, "f") if table else np.zeros(0, np.float32)
-    if table is None or not scales.size:
+    if table is None or not scales.size or dtype not in ("int8", "uint8"):
         return None
     zero_points = table.array(3, "q")
     axis = table.integer(6, "i")
@@ -199,16 +204,15 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
         raise ModelError(f"{what} has {scales.size} scales along axis {axis}, but shape {list(shape)}")
     if not all(isfinite(scale) and scale > 0 for scale in scales.tolist()):
         raise ModelError(f"{what} has the scale {scales.min()}; a scale is finite and above 0")
-    if dtype in ("int8", "uint8"):
-        limits = np.iinfo(dtype)
-        if zero_points.min() < limits.min or zero_points.max() > limits.max:
-            raise ModelError(f"{what} has zero point {zero_points.max()}, outside of {dtype}")
+    limits = np.iinfo(dtype)
+    if zero_points.min() < limits.min or zero_points.max() > limits.max:
+        raise ModelError(f"{what} has zero points from {zero_points.min()} to {zero_points.max()}, outside of {dtype}")
     return Quantization(scales, zero_points, axis)
 
 
 def _check_order(graph: Graph) -> None:
     """Each tensor is written once, by an operator before those that read it."""
-    known = set(graph.inputs) | {i for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
+    known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
     for index, operator in enumerate(graph.operators):
         for number in operator.inputs:
             if number >= 0 and number not in known:
@@ -233,5 +237,6 @@ def _with_signature_names(graph: Graph, signatures: list[Table]) -> Graph:
                 graph,
                 input_names=tuple(names[0].get(i, graph.tensors[i].name) for i in graph.inputs),
                 output_names=tuple(names[1].get(i, graph.tensors[i].name) for i in graph.outputs),
+                signed=True,
             )
     return graph

@@ -1,15 +1,14 @@
 """The memory plan: one arena for what lives only inside of a step; an output may grow over its dying input.
 
 Two tensors of the arena need different bytes while both live. An output and an input that dies in the same call may
-overlap when the output starts at least `Call.overlap` bytes before the input, or with SAME_PLACE where the input does:
-the kernel then never overwrites what it still has to read. Tensors are placed one after the other at the lowest address
-that fits; several orders are tried and the smallest plan wins.
+overlap as `Call.overlap` says: the kernel then never overwrites what it still has to read. Tensors are placed one after
+the other at the lowest address that fits; several orders are tried and the smallest plan wins.
 """
 
 from dataclasses import dataclass
 
 from stapes.convert.passes.places import Homes, reads, writes
-from stapes.convert.steps import SAME_PLACE, Call
+from stapes.convert.steps import Call, Overlap
 
 ALIGN = 4
 
@@ -46,7 +45,7 @@ class Plan:
 def plan_memory(homes: Homes) -> Plan:
     """Place every root that is neither a constant, an input, a state nor an output, and every scratch."""
     items = _items(homes)
-    gaps = _gaps(homes, items)
+    rules = _rules(homes, items)
     rivals = [
         [j for j, other in enumerate(items) if j != i and item.first <= other.last and other.first <= item.last]
         for i, item in enumerate(items)
@@ -57,7 +56,7 @@ def plan_memory(homes: Homes) -> Plan:
         sorted(range(len(items)), key=lambda i: (items[i].first, -items[i].size)),
         sorted(range(len(items)), key=lambda i: (items[i].root is None, -items[i].last, -items[i].size)),
     )
-    best = min((_place(items, order, rivals, gaps) for order in orders), key=lambda offsets: _height(items, offsets))
+    best = min((_place(items, order, rivals, rules) for order in orders), key=lambda offsets: _height(items, offsets))
     return Plan(tuple(items), tuple(best), _height(items, best))
 
 
@@ -88,10 +87,31 @@ def _items(homes: Homes) -> list[Item]:
     ]
 
 
-def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:
-    """(output item, input item) -> bytes before the input at which the output may start, or SAME_PLACE."""
+@dataclass(frozen=True)
+class _Rule:
+    """How an output may lie over the memory of an input; the kernel reads from `offset` bytes into that memory on."""
+
+    overlap: Overlap
+    offset: int
+
+    def holds(self, output: int, given: int) -> bool:
+        before = given + self.offset - output
+        return before >= self.overlap.gap and before % self.overlap.stride == 0
+
+    def distances(self) -> list[int]:
+        """The nearest of the allowed distances from an output up to its input; one of them is a whole word."""
+        stride = self.overlap.stride
+        nearest = -(-self.overlap.gap // stride) * stride
+        return [nearest + stride * i - self.offset for i in range(ALIGN)]
+
+
+_Rules = dict[tuple[int, int], list[_Rule]]  # (output item, input item)
+
+
+def _rules(homes: Homes, items: list[Item]) -> _Rules:
+    """Which outputs may lie over which dying inputs, and how; all rules of a pair must hold."""
     number = {item.root: i for i, item in enumerate(items) if item.root is not None}
-    gaps: dict[tuple[int, int], int] = {}
+    rules: _Rules = {}
     apart: set[tuple[int, int]] = set()
     for index, step in enumerate(homes.steps):
         out = homes.spot(writes(step))
@@ -103,41 +123,38 @@ def _gaps(homes: Homes, items: list[Item]) -> dict[tuple[int, int], int]:
         for tensor, overlap in zip(step.inputs, step.overlap, strict=True):
             given = homes.spot(tensor)
             source = number.get(given.root, target)
-            shifted = overlap == SAME_PLACE and given.offset > 0
-            if overlap is None or shifted or source == target or items[source].last != index:
+            if overlap is None or source == target or items[source].last != index:
                 apart.add((target, source))
-            elif overlap == SAME_PLACE:
-                gaps[target, source] = SAME_PLACE
             else:
-                gaps[target, source] = max(gaps.get((target, source), 0), overlap - given.offset)
-    return {pair: gap for pair, gap in gaps.items() if pair not in apart}
+                rules.setdefault((target, source), []).append(_Rule(overlap, given.offset))
+    return {pair: found for pair, found in rules.items() if pair not in apart}
 
 
-def _place(items: list[Item], order: list[int], rivals: list[list[int]], gaps: dict[tuple[int, int], int]) -> list[int]:
+def _place(items: list[Item], order: list[int], rivals: list[list[int]], rules: _Rules) -> list[int]:
     offsets = [-1] * len(items)
     for i in order:
         placed = [j for j in rivals[i] if offsets[j] >= 0]
         candidates = {0} | {_up(offsets[j] + items[j].size) for j in placed}
-        candidates |= {
-            _up(max(0, offsets[j] + gaps[j, i])) for j in placed if gaps.get((j, i), SAME_PLACE) != SAME_PLACE
-        }
-        candidates |= {offsets[j] for j in placed if SAME_PLACE in (gaps.get((i, j)), gaps.get((j, i)))}
+        for j in placed:
+            candidates |= {offsets[j] + d for rule in rules.get((j, i), ()) for d in rule.distances()}
+            candidates |= {offsets[j] - d for rule in rules.get((i, j), ()) for d in rule.distances()}
+            candidates |= {(offsets[j] + rule.offset) % (ALIGN * rule.overlap.stride) for rule in rules.get((i, j), ())}
         offsets[i] = next(
             candidate
             for candidate in sorted(candidates)
-            if all(_fits(items, i, candidate, j, offsets[j], gaps) for j in placed)
+            if candidate >= 0
+            and candidate % ALIGN == 0
+            and all(_fits(items, i, candidate, j, offsets[j], rules) for j in placed)
         )
     return offsets
 
 
-def _fits(items: list[Item], i: int, at: int, j: int, other: int, gaps: dict[tuple[int, int], int]) -> bool:
+def _fits(items: list[Item], i: int, at: int, j: int, other: int, rules: _Rules) -> bool:
     if at + items[i].size <= other or other + items[j].size <= at:
         return True
-    return _may_overlap(gaps.get((i, j)), at, other) or _may_overlap(gaps.get((j, i)), other, at)
+    return _may_overlap(rules.get((i, j)), at, other) or _may_overlap(rules.get((j, i)), other, at)
 
 
-def _may_overlap(gap: int | None, output: int, given: int) -> bool:
-    """Whether a kernel may write from `output` on what it reads from `given` on."""
-    if gap is None:
-        return False
-    return output == given if gap == SAME_PLACE else output + gap <= given
+def _may_overlap(rules: list[_Rule] | None, output: int, given: int) -> bool:
+    """Whether a kernel may write from `output` on over the memory at `given`."""
+    return rules is not None and all(rule.holds(output, given) for rule in rules)

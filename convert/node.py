@@ -34,6 +34,15 @@ class Node:
                 f"{' or '.join(map(str, inputs))} inputs, {outputs} outputs",
             )
 
+    def expect_values(self) -> None:
+        """Check that there is an output, and something in every activation tensor."""
+        if not self.operator.outputs:
+            self.refuse("no output", "at least one")
+        for number in (*self.operator.inputs, *self.operator.outputs):
+            tensor = self.graph.tensors[number]
+            if number >= 0 and tensor.dtype in ("int8", "uint8") and not tensor.count:
+                self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
+
     def number(self, position: int) -> int:
         """Tensor number of an input that must be there."""
         number = self.operator.inputs[position] if position < len(self.operator.inputs) else -1
@@ -78,10 +87,22 @@ class Node:
     def scale(self, tensor: Tensor, dtypes: tuple[str, ...] = ("int8",)) -> tuple[np.float32, int]:
         """Scale and zero point of an activation tensor."""
         if tensor.dtype not in dtypes:
-            self.refuse(f"tensor {tensor.name} is {tensor.dtype}", " or ".join(dtypes))
+            advice = ", also at the borders: convert with inference_input_type and inference_output_type int8"
+            self.refuse(
+                f"tensor {tensor.name} is {tensor.dtype}",
+                " or ".join(dtypes) + (advice if tensor.dtype == "float32" else ""),
+            )
         if tensor.quantization is None or tensor.quantization.scales.size != 1:
             self.refuse(f"tensor {tensor.name} has no single scale", "activations with one scale and zero point")
         return np.float32(tensor.quantization.scales[0]), int(tensor.quantization.zero_points[0])
+
+    def same_scale(self, a: Tensor, b: Tensor) -> bool:
+        """Whether two activation tensors mean the same by a value; those without a scale mean nothing."""
+        given = [
+            () if t.quantization is None else (*t.quantization.scales.tolist(), *t.quantization.zero_points.tolist())
+            for t in (a, b)
+        ]
+        return given[0] == given[1]
 
     def clamp_range(self) -> tuple[int, int]:
         """Lowest and highest output of the fused activation."""

@@ -1,6 +1,11 @@
 """Numbers of the .tflite schema (version 3) that this compiler reads."""
 
-DTYPES = {2: "int32", 3: "uint8", 4: "int64", 6: "bool", 9: "int8", 13: "resource"}
+DTYPES = (
+    *("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64"),
+    *("complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4"),
+)
+# Those whose values are read; tensors of another type may stand in a file as long as nothing here needs them.
+READ = ("int8", "uint8", "int32", "int64", "bool")
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 ACTIVATIONS = {NONE: "none", RELU: "relu", RELU_N1_TO_1: "relu_n1_to_1", RELU6: "relu6"}
@@ -43,8 +48,16 @@ _KINDS = {
 
 
 def operator_name(number: int, custom: str) -> str:
-    """Name of a builtin operator, as error messages show it when it is not one of ours."""
-    return _KINDS.get(number) or (f"CUSTOM {custom!r}" if number == 32 else f"operator number {number}")
+    """Name of a builtin operator; those that are not ours are looked up in LiteRT's schema, for messages."""
+    if number == 32:
+        return f"CUSTOM {custom!r}"
+    return _KINDS.get(number) or _foreign_name(number)
+
+
+def _foreign_name(number: int) -> str:
+    from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+    return next((name for name, value in vars(BuiltinOperator).items() if value == number), f"number {number}")
 
 
 _POOL = (

@@ -19,7 +19,17 @@ class Constant:
     what: str = ""
 
 
-SAME_PLACE = -1  # an overlap: the output may start where the input does, and nowhere else near it
+@dataclass(frozen=True)
+class Overlap:
+    """Where an output may lie over an input that dies: it starts `gap` bytes or more before the input, a multiple of
+    `stride` before it.
+    """
+
+    gap: int = 0
+    stride: int = 1
+
+
+IN_PLACE = Overlap()
 
 Field = int | tuple[int, ...] | Constant
 
@@ -37,9 +47,7 @@ class Call:
     fields: dict[str, Field] = field(default_factory=dict)
     constants: tuple[Constant, ...] = ()  # beside those in fields
     scratch: int = 0
-    overlap: tuple[
-        int | None, ...
-    ] = ()  # per input: how many bytes before it the output may start, SAME_PLACE or None: nowhere near
+    overlap: tuple[Overlap | None, ...] = ()  # per input; None: apart
     macs: int = 0
     note: str = ""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stapes.convert.compile import compile_model
-from stapes.convert.lower import c_name
+from stapes.convert.names import module_name
 from stapes.firmware_sim.events import EventConfig, EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
 from stapes.firmware_sim.frontend import Frontend
@@ -66,7 +66,7 @@ def assemble(
             | {"recordings": identities(val)},
         )
         folder.write()
-        compile_model(folder.model, draft / "c", c_name(out.stem) or "detector")
+        compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
         _write_vectors(folder, draft / "vectors")
         _write_training(trained, settings, workspace, draft / "training")
     _say(scores, parity)

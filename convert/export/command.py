@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import gather
-from stapes.convert.lower import c_name
+from stapes.convert.names import module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.outputs import require_new
 
@@ -19,7 +19,7 @@ def export(detector: Path, layout: str, out: Path, *, force: bool = False) -> li
     require_new(out, force)
     if out.exists() and not (out / "README.md").is_file():
         raise OutputError(f"{out} is no exported library, and --force replaces those only; choose another name")
-    name = c_name(detector.absolute().stem) or "detector"
+    name = module_name(detector.absolute().stem, "detector")
     library = gather(detector, name, single_file=LAYOUTS[layout].single_file)
     files = LAYOUTS[layout].files(library)
     draft = out.absolute().with_name(f".{out.name}.new")

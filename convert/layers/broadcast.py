@@ -1,15 +1,38 @@
-"""Broadcasting of ADD, SUB and MUL: loops over at most four axes, with a step of 0 where an input repeats."""
+"""ADD, SUB and MUL: loops over at most four axes, with a step of 0 where an input repeats."""
 
+from collections.abc import Mapping
 from math import prod
 
 from stapes.convert.node import Node
-from stapes.convert.steps import Field, dense_steps, merge_axes, pad_axes
+from stapes.convert.steps import IN_PLACE, Call, Field, Overlap, dense_steps, merge_axes, pad_axes
 
 
-def loops(node: Node) -> tuple[dict[str, Field], tuple[int | None, int | None]]:
-    """Return the fields shape, step_a, step_b, and per input the overlap: 0 where the output may take its place, else
-    None.
-    """
+def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
+    """Return the kernel call of a checked operator; factors: the members of its struct that scale."""
+    loops, overlap = _loops(node)
+    low, high = node.clamp_range()
+    return Call(
+        name=node.name,
+        kernel=kernel,
+        form=kernel + "(&{name}, {in0}, {in1}, {out});",
+        inputs=(node.number(0), node.number(1)),
+        output=node.operator.outputs[0],
+        struct=f"{kernel}_layer",
+        fields={
+            **loops,
+            "zero_a": node.scale(node.tensor(0))[1],
+            "zero_b": node.scale(node.tensor(1))[1],
+            **factors,
+            "out_zero": node.scale(node.output())[1],
+            "out_min": low,
+            "out_max": high,
+        },
+        overlap=overlap,
+    )
+
+
+def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
+    """Return the fields shape, step_a, step_b, and per input the overlap: one that repeats must stay apart."""
     a, b = node.tensor(0).shape, node.tensor(1).shape
     rank = max(len(a), len(b))
     shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)
@@ -30,5 +53,4 @@ def loops(node: Node) -> tuple[dict[str, Field], tuple[int | None, int | None]]:
         "step_a": pad_axes(step_a, 4, 0),
         "step_b": pad_axes(step_b, 4, 0),
     }
-    in_place = tuple(0 if prod(given) == prod(out) else None for given in (a, b))
-    return fields, (in_place[0], in_place[1])
+    return fields, tuple(IN_PLACE if prod(given) == prod(out) else None for given in (a, b))

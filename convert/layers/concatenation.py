@@ -13,6 +13,10 @@ def lower(node: Node) -> list[Step]:
     if node.option("activation"):
         node.refuse("a fused activation", "none")
     expect_bytes(node, *inputs, outputs[0])
+    if any(not node.same_scale(node.tensor(position), node.output()) for position in range(len(inputs))):
+        node.refuse(
+            "inputs and output differ in scale or zero point", "the same everywhere, as the reference kernels ask"
+        )
     shapes = [node.tensor(position).shape for position in range(len(inputs))]
     axis = node.axis(node.option("axis"), len(shapes[0]))
     around = [(*shape[:axis], *shape[axis + 1 :]) for shape in shapes]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stapes.convert.arithmetic import single_rounding
-from stapes.convert.layers.convolution import checked_weights, folded_bias
+from stapes.convert.layers.convolution import checked_weights, factors, folded_bias
 from stapes.convert.node import Node
 from stapes.convert.steps import Call, Constant, Step
 
@@ -52,17 +52,13 @@ def lower(node: Node) -> list[Step]:
 
 
 def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Constant]:
-    sums, sizes = weights.sum(axis=1), np.abs(weights).sum(axis=1)
-    bias = folded_bias(node, sums, sizes, 1 << 31)
-    scale_in, scale_out = node.scale(node.tensor(0))[0], node.scale(node.output())[0]
-    quantization = node.tensor(1).quantization
-    assert quantization is not None
+    sizes = np.abs(weights).sum(axis=1)
+    bias, _ = folded_bias(node, weights.sum(axis=1), sizes)
     multipliers, shifts = [], []
-    for channel, (start, size) in enumerate(zip(bias.tolist(), sizes.tolist(), strict=True)):
-        scale = quantization.scales[channel if quantization.scales.size > 1 else 0]
-        factor = float(scale_in) * float(scale) / float(scale_out)
+    for channel, factor in enumerate(factors(node, bias.size)):
+        bound = abs(int(bias[channel])) + 128 * int(sizes[channel])
         try:
-            multiplier, shift = single_rounding(factor, abs(start) + 128 * size, low, high)
+            multiplier, shift = single_rounding(factor, bound, low, high)
         except ArithmeticError as error:
             node.refuse(f"channel {channel}: {error}", "factors that a 31-bit multiplier can stand for")
         multipliers.append(multiplier)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stapes.convert.node import Node
-from stapes.convert.steps import Block, Call, Constant, Move, Step
+from stapes.convert.steps import IN_PLACE, Block, Call, Constant, Move, Step
 
 
 def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Step]:
@@ -28,6 +28,6 @@ def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Step]:
             inputs=(number,),
             output=output,
             constants=(Constant("table", {"": ordered}),),
-            overlap=(0,),
+            overlap=(IN_PLACE,),
         )
     ]

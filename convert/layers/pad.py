@@ -14,11 +14,11 @@ def lower(node: Node) -> list[Step]:
     before, after = tuple(borders[0::2]), tuple(borders[1::2])
     node.expect_shape(tuple(a + size + b for a, size, b in zip(before, shape, after, strict=True)))
     expect_bytes(node, node.number(0), node.operator.outputs[0])
-    _, value = node.scale(node.output())
+    _, value = node.scale(node.output(), ("int8", "uint8"))
     if node.operator.kind == "PADV2":
         given = node.tensor(2).data
-        if given is None or given.size != 1 or node.tensor(2).dtype != "int8":
-            node.refuse(f"border value {node.tensor(2).name}", "one constant int8")
+        if given is None or given.size != 1 or node.tensor(2).dtype != node.output().dtype:
+            node.refuse(f"border value {node.tensor(2).name}", f"one constant {node.output().dtype}")
         value = int(given.reshape(-1)[0])
     return [
         Fill(node.name, node.operator.outputs[0], value),

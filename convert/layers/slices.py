@@ -19,39 +19,62 @@ def lower_slice(node: Node) -> list[Step]:
     return [cut(node, node.number(0), tuple(begin), (1,) * len(shape), node.operator.outputs[0], box)]
 
 
+Index = slice | int | None  # None: a new axis
+
+
 def lower_strided_slice(node: Node) -> list[Step]:
-    """Begin, end and stride per axis, as in Python; begin, end and shrink masks."""
+    """Begin, end and stride per axis, as in Python; masks for begin, end, shrunk axes, new axes and an ellipsis."""
     node.expect((4,))
     shape = node.tensor(0).shape
-    begin, end, strides = node.values(1), node.values(2), node.values(3)
-    if not len(begin) == len(end) == len(strides) <= len(shape):
-        node.refuse(
-            f"begin {begin}, end {end}, strides {strides} of shape {list(shape)}",
-            "as many of each, at most one per axis",
-        )
-    if node.option("ellipsis_mask") or node.option("new_axis_mask") or node.option("offset"):
-        node.refuse("an ellipsis, a new axis or an offset", "begin, end and shrink masks")
-    if 0 in strides:
-        node.refuse(f"strides {strides}", "strides other than 0")
-    firsts, steps, box = [], [], []
-    for axis, size in enumerate(shape):
-        given = axis < len(begin)
-        taken = _positions(node, axis, size, begin[axis], end[axis], strides[axis]) if given else range(size)
+    ranges: list[range] = []
+    out: list[int] = []
+    for index in _indices(node, len(shape)):
+        if index is None:
+            out.append(1)
+            continue
+        size = range(shape[len(ranges)])
+        taken = size[index] if isinstance(index, slice) else size[index : index + 1 or None]
         if not taken:
-            node.refuse(f"an empty slice along axis {axis}", "slices of at least 1 element")
-        firsts.append(taken[0])
-        steps.append(taken.step)
-        box.append(len(taken))
-    shrunk = node.option("shrink_axis_mask")
-    node.expect_shape(tuple(size for axis, size in enumerate(box) if not shrunk >> axis & 1))
+            node.refuse(f"an empty slice along axis {len(ranges)}", "slices of at least 1 element")
+        ranges.append(taken)
+        if isinstance(index, slice):
+            out.append(len(taken))
+    node.expect_shape(tuple(out))
     expect_bytes(node, node.number(0), node.operator.outputs[0])
-    return [cut(node, node.number(0), tuple(firsts), tuple(steps), node.operator.outputs[0], tuple(box))]
+    firsts, steps = tuple(taken[0] for taken in ranges), tuple(taken.step for taken in ranges)
+    return [cut(node, node.number(0), firsts, steps, node.operator.outputs[0], tuple(map(len, ranges)))]
 
 
-def _positions(node: Node, axis: int, size: int, begin: int, end: int, stride: int) -> range:
-    if node.option("shrink_axis_mask") >> axis & 1:
-        at = begin + size if begin < 0 else begin
-        return range(at, at + 1) if 0 <= at < size else range(0)
-    start = None if node.option("begin_mask") >> axis & 1 else begin
-    stop = None if node.option("end_mask") >> axis & 1 else end
-    return range(size)[start:stop:stride]
+def _indices(node: Node, rank: int) -> list[Index]:
+    """What Python would have between the brackets: one slice or number per axis, None for new axes."""
+    begin, end, strides = node.values(1), node.values(2), node.values(3)
+    if not len(begin) == len(end) == len(strides) or 0 in strides or node.option("offset"):
+        node.refuse(
+            f"begin {begin}, end {end}, strides {strides}",
+            "as many of each, strides other than 0, ends that are no offsets",
+        )
+
+    def marked(mask: str, position: int) -> bool:
+        return bool(node.option(f"{mask}_mask") >> position & 1)
+
+    before: list[Index] = []
+    after: list[Index] | None = None  # what follows the ellipsis
+    for position, (first, last, stride) in enumerate(zip(begin, end, strides, strict=True)):
+        first_or_none = None if marked("begin", position) else first
+        index: Index = slice(first_or_none, None if marked("end", position) else last, stride)
+        if marked("ellipsis", position):
+            if after is not None:
+                node.refuse("two ellipses", "one")
+            after = []
+            continue
+        if marked("new_axis", position):
+            index = None
+        elif marked("shrink_axis", position):
+            if stride != 1:
+                node.refuse(f"stride {stride} along a shrunk axis", "1")
+            index = first_or_none or 0
+        (before if after is None else after).append(index)
+    rest = rank - sum(index is not None for index in before + (after or []))
+    if rest < 0:
+        node.refuse(f"begin {begin} for {rank} axes", "at most one position per axis")
+    return [*before, *[slice(None)] * rest, *(after or [])]

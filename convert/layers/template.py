@@ -4,7 +4,7 @@ Say here which forms are supported (types, ranks, attributes); state the roundin
 """
 
 from stapes.convert.node import Node
-from stapes.convert.steps import Call, Step
+from stapes.convert.steps import IN_PLACE, Call, Step
 
 
 def lower(node: Node) -> list[Step]:
@@ -20,7 +20,7 @@ def lower(node: Node) -> list[Step]:
     #    An operator of one value at a time needs no kernel: return lower_lookup(node, value). One that moves bytes
     #    returns Moves (layers/box.py).
     # 3. Return the call. `fields` are the members of the C struct, in its order; arrays are Constants. `overlap` says,
-    #    per input, how many bytes before a dying input the output may start (0: in its place, None: never).
+    #    per input, where the output may lie over it when it dies (IN_PLACE: from its start on; None: never).
     return [
         Call(
             name=node.name,
@@ -30,6 +30,6 @@ def lower(node: Node) -> list[Step]:
             output=node.operator.outputs[0],
             struct="stapes_nn_negate_layer",
             fields={"count": node.tensor(0).count, "zero_in": zero_in, "zero_out": zero_out},
-            overlap=(0,),
+            overlap=(IN_PLACE,),
         )
     ]

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stapes.convert.graph import Graph, State
-from stapes.convert.steps import Block, Call, Move, Step, merge_axes
-from stapes.firmware_sim.errors import ModelError
+from stapes.convert.steps import Block, Call, Move, Overlap, Step, merge_axes
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def settle(graph: Graph, steps: Sequence[Step]) -> Homes:
     copies = [
         copy for number, output in enumerate(graph.outputs) if (copy := work.bring_out(number, output)) is not None
     ]
-    final = work.steps + copies + _in_safe_order(endings, work)
+    final = work.steps + copies + work.in_safe_order(endings)
     return Homes(work.graph, tuple(final), {t: work.find(t) for t in work.parents}, work.state_of, work.output_of)
 
 
@@ -153,7 +152,7 @@ class _Settling:
             for position, tensor in enumerate(reads(step)):
                 if self.find(tensor).root != state.current or index < first:
                     continue
-                aligned = index == first and isinstance(step, Call) and step.overlap[position] == 0
+                aligned = index == first and isinstance(step, Call) and _in_place(step.overlap[position])
                 if not (aligned and self.find(tensor).offset == 0 and self.find(writes(step)) == Spot(root, 0)):
                     return None
         return root
@@ -178,26 +177,35 @@ class _Settling:
         count = self.size(output)
         return Move(self.graph.output_names[number], (count,), Block(output, 0, (1,)), Block(copy, 0, (1,)))
 
+    def in_safe_order(self, endings: list[Move]) -> list[Step]:
+        """Order the final moves so that none overwrites what a later one reads; states that exchange their values do so
+        by way of the arena.
+        """
+        ordered: list[Step] = []
+        waiting = list(endings)
+        while waiting:
+            free = next((move for move in waiting if not self._read_later(move, waiting)), None)
+            if free is None:
+                aside = waiting.pop(0)
+                self.graph, copy = self.graph.with_tensor(replace(self.graph.tensors[aside.source.tensor], data=None))
+                block = Block(copy, 0, (1,))
+                ordered.append(replace(aside, target=block))
+                waiting.append(replace(aside, source=block))
+            else:
+                ordered.append(free)
+                waiting.remove(free)
+        return ordered
+
+    def _read_later(self, move: Move, waiting: list[Move]) -> bool:
+        target = self.find(move.target.tensor).root
+        return any(self.find(other.source.tensor).root == target for other in waiting if other is not move)
+
+
+def _in_place(overlap: Overlap | None) -> bool:
+    return overlap is not None and overlap.gap <= 0
+
 
 def _is_run(move: Move, block: Block) -> bool:
     """Whether a box is one run of bytes."""
     _, [steps] = merge_axes(move.shape, block.steps)
     return steps == (1,)
-
-
-def _in_safe_order(endings: list[Move], work: _Settling) -> list[Step]:
-    """Order the final moves so that none overwrites what a later one reads."""
-    ordered: list[Step] = []
-    waiting = list(endings)
-    while waiting:
-        for move in waiting:
-            target = work.find(move.target.tensor).root
-            if not any(work.find(other.source.tensor).root == target for other in waiting if other is not move):
-                ordered.append(move)
-                waiting.remove(move)
-                break
-        else:
-            raise ModelError(
-                f"states {', '.join(move.name for move in waiting)} exchange values; supported: states that do not"
-            )
-    return ordered

@@ -1,8 +1,9 @@
 """What a model keeps between steps, made explicit as `Graph.states`.
 
 Two forms are met. Resource variables: CALL_ONCE names a graph that assigns constants to them, READ_VARIABLE and
-ASSIGN_VARIABLE use them. Paired inputs and outputs: a signature gives an input and an output the same name; the caller
-would carry the value over. Both leave no trace in the operators.
+ASSIGN_VARIABLE use them. Paired inputs and outputs: a signature gives an input and an output the same name that begins
+with `state_`, as the steps that stapes converts do; the caller would carry the value over. Both leave no trace in the
+operators.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ import numpy as np
 from stapes.convert.graph import Graph, Model, Operator, State, Tensor
 from stapes.firmware_sim.errors import ModelError
 
+STATE_PREFIX = "state_"
 _RESOURCE_KINDS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
@@ -46,9 +48,6 @@ def _hold_variables(model: Model) -> Graph:
         for name, number in seen.current.items()
         if name in seen.latest
     )
-    unread = set(seen.latest) - set(seen.current)
-    if unread:
-        raise ModelError(f"variable {min(unread)} is assigned but never read")
     graph = _as_constants(graph, seen, initial)
     outputs = tuple(seen.renamed.get(number, number) for number in graph.outputs)
     return replace(graph, operators=tuple(operators), outputs=outputs, states=states)
@@ -117,7 +116,7 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
             handles[operator.outputs[0]] = str(operator.options["shared_name"])
         elif operator.kind == "ASSIGN_VARIABLE" and len(operator.inputs) == 2 and operator.inputs[0] in handles:
             value = graph.tensors[operator.inputs[1]].data
-            if value is None or value.dtype != np.int8:
+            if value is None or value.dtype != np.int8 or not value.size:
                 raise ModelError(
                     f"graph {number} (CALL_ONCE) starts {handles[operator.inputs[0]]} with no constant int8"
                 )
@@ -132,8 +131,9 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
 def _hold_pairs(graph: Graph) -> Graph:
     """Turn inputs and outputs of one name, shape, type and quantization into states that start at their zero point."""
     states, held_inputs, held_outputs = list(graph.states), set(), set()
-    for position, name in enumerate(graph.input_names):
-        if graph.output_names.count(name) != 1 or graph.input_names.count(name) != 1:
+    for position, name in enumerate(graph.input_names if graph.signed else ()):
+        once = graph.output_names.count(name) == graph.input_names.count(name) == 1
+        if not (once and name.startswith(STATE_PREFIX)):
             continue
         other = graph.output_names.index(name)
         current, following = graph.inputs[position], graph.outputs[other]

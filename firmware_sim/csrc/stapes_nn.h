@@ -24,8 +24,8 @@
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
  *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
- *   depthwise         DSP, MVE: channel by channel or four by four, gathered before they are written: the output may start exactly
- *                     where the input does when it has as many channels and no more pixels
+ *   depthwise         DSP, MVE: channel by channel or four by four, gathered before they are written: the output may start whole
+ *                     pixels before the input, or where it does, when it has as many channels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
  *   dense, softmax, mean, move never overlap.

@@ -104,6 +104,57 @@ def test_names_that_c_and_cpp_reserve_are_avoided(tmp_path: Path) -> None:
     assert "const int8_t xor[" not in (tmp_path / "words.h").read_text()
 
 
+NAMES = ("words_step", "words", "y", "y_table", "y_table_2", "", "", "Größe", "memcmp", "uint16_t", "uint16_t", "linux")
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_any_names_of_tensors_make_c_without_warnings(tmp_path: Path, single: bool) -> None:
+    b = Builder()
+    given = [b.input(name, (1, 4), (0.1, 0)) for name in NAMES]
+    made = [
+        b.operator("TANH", [x], [b.tensor(name, (1, 4), (0.01 + 0.001 * i, 0))])
+        for i, (x, name) in enumerate(zip(given, NAMES, strict=True))
+    ]
+    constants = [b.constant(name, [[i, 1, 2, 3]], "int8", (0.1, 0)) for i, name in enumerate(NAMES)]
+    sums = [
+        b.operator("ADD", [y, c], [b.tensor(f"last/{name}", (1, 4), (0.2, 0))], "AddOptions")
+        for y, c, name in zip(made, constants, NAMES, strict=True)
+    ]
+    tflite = b.finish(sums)
+    compile_model(tflite, tmp_path, "words", single_file=single)
+    assert set(differences(tflite, tmp_path).values()) == {0}
+    for dialect in ("-std=c99", "-std=gnu17"):
+        command = ["gcc", *WARNINGS, dialect, "-o", "words.o", "words.c"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "main.cpp").write_text('#include "words.h"\n')
+    done = subprocess.run(["g++", "-fsyntax-only", "main.cpp"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["*/ #error injected /*", 'x"; system("true"); //', "one\nline\x1b[2J", "??/", "a" * 300]
+)
+def test_names_cannot_write_c(tmp_path: Path, name: str) -> None:
+    b = Builder()
+    x = b.input(name, (1, 4), (0.1, 0))
+    y = b.operator("RESHAPE", [x, b.constant(name, [4, 1])], [b.tensor(name, (4, 1), (0.1, 0))], "ReshapeOptions")
+    z = b.operator("RESHAPE", [y, b.constant(name, [2, 2])], [b.tensor(name, (2, 2), (0.1, 0))], "ReshapeOptions")
+    compile_model(b.finish([x, y, z]), tmp_path, "model")
+    text = (tmp_path / "model.c").read_text() + (tmp_path / "model.h").read_text()
+    assert all(word not in text for word in ("#error injected", "system(", "\x1b", "??/", "a" * 50))
+    done = subprocess.run(["gcc", *WARNINGS, "model.c"], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["int8", "uint_fast16", "size", "string", "stdint", "class", "stapes_nn", "stapes_nn_conv"]
+)
+def test_names_of_modules_that_would_hide_what_c_declares_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"or C has a use for it; try '{name}_model'"):
+        compile_model(tiny_step(), tmp_path / "c", name)
+
+
 def test_sizes_in_the_header_are_those_of_the_c_compiler(tmp_path: Path) -> None:
     compile_model(tflite_models.cnn_gru_step(), tmp_path, "gru")
     check = '#include "gru.h"\ntypedef char equal[sizeof(gru_t) == GRU_RAM_BYTES ? 1 : -1];\n'
@@ -184,7 +235,7 @@ def test_an_operator_outside_of_the_set_is_named(tmp_path: Path) -> None:
     tflite = b.finish([b.operator("ELU", [x], [b.tensor("bent", (1, 4), (0.1, 0))])])
     with pytest.raises(
         ModelError,
-        match=r"operator 0 \(operator number 111, bent_layer\) is not supported; supported: ADD, .*TRANSPOSE",
+        match=r"operator 0 \(ELU, bent_layer\) is not supported; supported: ADD, .*TRANSPOSE",
     ):
         compile_model(tflite, tmp_path / "c", "model")
     assert not (tmp_path / "c").exists()

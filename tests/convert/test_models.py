@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stapes.benchmarks import tflite_models
-from stapes.convert.compile import compile_model
+from stapes.convert.compile import compile_model, plan_model
+from stapes.convert.packing import TARGETS
 from stapes.convert.verify import differences, with_intermediate_outputs
 
 FOREIGN = ("hello_world", "micro_speech", "mlperf_ad01", "mlperf_kws", "okay_nabu")
@@ -35,6 +36,23 @@ def test_seeded_models_equal_litert_reference_in_every_tensor(tmp_path: Path, ma
         compile_model(tflite, tmp_path / name, name)
         found = differences(tflite, tmp_path / name, steps=12)
         assert {tensor: count for tensor, count in found.items() if count} == {}
+
+
+@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
+def test_one_arena_suits_the_kernels_of_every_layout(tmp_path: Path, layout: str) -> None:
+    """Kernels that go by pixels want the output before the input, those that go by channels whole pixels before."""
+    for make in (tflite_models.ds_cnn, tflite_models.cnn_gru_step):
+        folder = tmp_path / make.__name__
+        compile_model(make(), folder, "model", "any")
+        found = differences(make(), folder, steps=4, defines=(f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
+        assert set(found.values()) == {0}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_activations_take_at_most_half_of_the_arena_of_tflite_micro(target: str) -> None:
+    arenas = {tflite_models.ds_cnn: 22_800, tflite_models.cnn_gru_step: 7_700, tflite_models.dense_stack: 1_900}
+    for make, arena in arenas.items():
+        assert plan_model(make(), "model", target).plan.size <= arena / 2
 
 
 @pytest.mark.parametrize("make", OWN, ids=lambda make: make.__name__)

@@ -14,8 +14,9 @@ import pytest
 from stapes.benchmarks.compiler import Bench
 from stapes.benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model
-from stapes.convert.verify import differences
+from stapes.convert.verify import Reference, differences
 from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.errors import ModelError
 
 # Each packing by its plain C on this machine; its assembly or intrinsics on a board.
 LAYOUTS = pytest.mark.parametrize(
@@ -142,6 +143,27 @@ def test_fully_connected_with_power_of_two_scales_rounds_halves_as_litert_refere
         weights = grid.builder.weights("w", grid.rng.integers(-127, 128, (40, 8)), [2.0**-exponent], 0)
         grid.builder.operator("FULLY_CONNECTED", [given, weights], [target], "FullyConnectedOptions")
     grid.check(tmp_path, steps=60)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_channels_that_are_all_bias_vs_litert_reference(tmp_path: Path, kind: str, layout: str) -> None:
+    """Converters give channels of tiny weights the scale at which their bias is 2^30: MobileNet has them."""
+    grid = Grid(3)
+    for zero_in, zero_out, activation, weight in itertools.product((-128, 5), (-128, 0), (0, 1), (0, 1, 3)):
+        bias = np.array([1 << 30, -(1 << 30), (1 << 30) + 128, 77, -(1 << 30) - 128, 1 << 30])
+        scales = [10.0 ** -float(grid.rng.uniform(7.7, 9.8)) for _ in bias]
+        scales[3] = 0.01
+        given, out = grid.input((1, 4, 4, 6), (0.03, zero_in)), grid.output((1, 4, 4, 6), (0.03, zero_out))
+        shape, axis = ((6, 1, 1, 6), 0) if kind == "CONV_2D" else ((1, 1, 1, 6), 3)
+        weights = grid.rng.integers(-weight, weight + 1, shape)
+        inputs = [given, grid.builder.weights("w", weights, scales, axis)]
+        inputs.append(grid.builder.bias("b", bias, [0.03 * float(np.float32(scale)) for scale in scales]))
+        options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
+        fields = {"strideH": 1, "strideW": 1, "fusedActivationFunction": activation}
+        fields |= {} if kind == "CONV_2D" else {"depthMultiplier": 1}
+        grid.builder.operator(kind, inputs, [out], options, **fields)
+    grid.check(tmp_path, target=layout)
 
 
 BROADCASTS = [
@@ -314,6 +336,17 @@ def test_concatenation_and_splits_vs_litert_reference(tmp_path: Path) -> None:
     grid.check(tmp_path)
 
 
+def test_concatenation_of_other_scales_is_refused_as_litert_reference_does(tmp_path: Path) -> None:
+    grid = Grid(16)
+    parts = [grid.input((1, 2), (0.1, 3)), grid.input((1, 2), (0.1, 4))]
+    grid.builder.operator("CONCATENATION", parts, [grid.output((1, 4), (0.1, 3))], "ConcatenationOptions", axis=1)
+    tflite = grid.builder.finish(grid.outputs)
+    with pytest.raises(ModelError, match="inputs and output differ in scale or zero point; supported: the same"):
+        compile_model(tflite, tmp_path, "model")
+    with pytest.raises(RuntimeError, match="zero_point"):
+        Reference(tflite)
+
+
 def test_slices_vs_litert_reference(tmp_path: Path) -> None:
     grid, scale = Grid(17), (0.1, 3)
     for shape in [(1, 5, 1, 4), (2, 6, 3), (9,)]:
@@ -326,17 +359,31 @@ def test_slices_vs_litert_reference(tmp_path: Path) -> None:
         grid.builder.operator(
             "SLICE", [grid.input(shape, scale), *constants], [grid.output(tuple(sizes), scale)], "SliceOptions"
         )
-    strided = [
+    strided: list[tuple[Any, ...]] = [
         ((1, 5, 1, 40), [0, 3, 0, 0], [0, 5, 0, 0], [1, 1, 1, 1], 13, 13, 0),
+        ((2, 3, 4, 5, 2), [1, 9, 2, 0, 1], [-9, -9, 4, 5, 0], [-1, -2, 1, 3, -1], 0, 8, 0),
         ((2, 6, 3), [1, -1, 0], [2, -7, 3], [1, -2, 1], 0, 0, 0),
         ((2, 6, 3), [0, 1, 0], [2, 6, 3], [1, 2, 2], 0, 0, 0),
         ((2, 6, 3), [1, 2, 0], [0, 0, 3], [1, 1, 1], 0, 0, 3),
         ((7,), [-3], [0], [1], 0, 1, 0),
         ((4, 5), [1], [3], [1], 0, 0, 0),
+        ((4, 5, 6), [0, 1], [0, 3], [1, 1], 0, 0, 0, 1),
+        ((4, 5, 6), [1, 0, 2], [2, 0, 4], [1, 1, 1], 0, 0, 0, 2),
+        ((4, 5, 6), [0, -1], [0, 9], [1, 1], 0, 0, 2, 1),
+        ((4, 5, 6), [2, 0, 0, 1], [3, 0, 0, 2], [1, 1, 1, 1], 0, 0, 9, 2, 4),
+        ((4, 5), [0, 1, 0], [0, 3, 0], [1, 1, 1], 0, 4, 0, 0, 1),
+        ((4, 5), [1, 0, 0], [3, 0, 5], [1, 1, 2], 0, 0, 0, 0, 2),
     ]
-    for shape, first, last, strides, begin_mask, end_mask, shrink in strided:
+    for shape, first, last, strides, begin_mask, end_mask, shrink, *more in strided:
+        ellipsis, new = (*more, 0, 0)[:2]
         index = tuple(
-            f if shrink >> i & 1 else slice(None if begin_mask >> i & 1 else f, None if end_mask >> i & 1 else n, s)
+            ...
+            if ellipsis >> i & 1
+            else None
+            if new >> i & 1
+            else f
+            if shrink >> i & 1
+            else slice(None if begin_mask >> i & 1 else f, None if end_mask >> i & 1 else n, s)
             for i, (f, n, s) in enumerate(zip(first, last, strides, strict=True))
         )
         out = np.zeros(shape)[index].shape
@@ -349,6 +396,8 @@ def test_slices_vs_litert_reference(tmp_path: Path) -> None:
             beginMask=begin_mask,
             endMask=end_mask,
             shrinkAxisMask=shrink,
+            ellipsisMask=ellipsis,
+            newAxisMask=new,
         )
     grid.check(tmp_path)
 
@@ -369,13 +418,16 @@ def test_pad_vs_litert_reference(tmp_path: Path) -> None:
         grid.builder.operator(
             "PADV2", [grid.input(shape, scale), constant, value], [grid.output(out, scale)], "PadV2Options"
         )
+        given, target = grid.input(shape, (0.1, 200), "uint8"), grid.output(out, (0.1, 200), "uint8")
+        grid.builder.operator("PAD", [given, constant], [target], "PadOptions")
     grid.check(tmp_path)
 
 
 def test_transpose_and_reshapes_vs_litert_reference(tmp_path: Path) -> None:
     grid, scale = Grid(19), (0.1, 3)
-    for shape in [(2, 3, 4), (1, 2, 3, 4), (5, 2)]:
-        for order in itertools.permutations(range(len(shape))):
+    for shape in [(2, 3, 4), (1, 2, 3, 4), (5, 2), (2, 3, 2, 2, 3), (2, 3, 2, 3, 2, 4)]:
+        orders = list(itertools.permutations(range(len(shape))))
+        for order in orders if len(orders) < 100 else [*orders[:: len(orders) // 7], orders[-1]]:
             out = tuple(shape[axis] for axis in order)
             given, target = grid.input(shape, scale), grid.output(out, scale)
             grid.builder.operator(
@@ -383,6 +435,7 @@ def test_transpose_and_reshapes_vs_litert_reference(tmp_path: Path) -> None:
             )
     for kind, shape, out, values, options in [
         ("RESHAPE", (2, 3, 4), (6, 4), [6, -1], "ReshapeOptions"),
+        ("RESHAPE", (1, 1), (), np.zeros(0), "ReshapeOptions"),
         ("EXPAND_DIMS", (3, 4), (3, 1, 4), [1], "ExpandDimsOptions"),
     ]:
         grid.builder.operator(

@@ -6,7 +6,7 @@ from stapes.benchmarks.tflite_models import STATE, Layers
 def tiny_step() -> bytes:
     """A convolution over the newest frame and the one before, which is a state; a dense layer; a sigmoid."""
     net = Layers(4)
-    x, past = net.input("features", (1, 1, 4, 1), (1 / 32, 0)), net.input("past", (1, 1, 4, 1), (1 / 32, 0))
+    x, past = net.input("features", (1, 1, 4, 1), (1 / 32, 0)), net.input("state_past", (1, 1, 4, 1), (1 / 32, 0))
     joined = net.simple("CONCATENATION", "joined", [past, x], (1, 2, 4, 1), (1 / 32, 0), "ConcatenationOptions", axis=1)
     y = net.conv("filters", joined, (2, 3), 2, same=False)
     logits = net.dense("logits", y, 2, (0.05, 0), relu=False)
@@ -18,7 +18,7 @@ def tiny_step() -> bytes:
     newest = net.simple(
         "STRIDED_SLICE", "newest", [joined, *constants], (1, 1, 4, 1), (1 / 32, 0), "StridedSliceOptions"
     )
-    net.builder.sign({"features": x, "past": past}, {"scores": scores, "past": newest})
+    net.builder.sign({"features": x, "state_past": past}, {"scores": scores, "state_past": newest})
     return net.builder.finish([scores, newest])
 
 

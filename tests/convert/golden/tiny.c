@@ -1,4 +1,4 @@
-/* tiny.c -- written by stapes VERSION from a .tflite with sha256 a4345cbacdaaef4a. Regenerate, do not edit.
+/* tiny.c -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524. Regenerate, do not edit.
  * This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
  *
  *   layer         kernel    in     out    weights  MACs  output
@@ -25,18 +25,18 @@ static const int8_t scores_layer_table[256];
 
 void tiny_reset(tiny_t *self)
 {
-    memset(self->past, 0, 4);
+    memset(self->state_past, 0, 4);
 }
 
 void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2])
 {
     int8_t *const arena = (int8_t *)self->arena;
 
-    memcpy(self->past + 4, features, 4); /* joined */
-    stapes_nn_conv(&filters, self->past, arena + 12, arena); /* 2x4x1 -> 1x2x2 */
+    memcpy(self->state_past + 4, features, 4); /* joined */
+    stapes_nn_conv(&filters, self->state_past, arena + 12, arena); /* 2x4x1 -> 1x2x2 */
     stapes_nn_dense(&logits, arena + 12, arena, NULL); /* 1x2x2 -> 2 */
     stapes_nn_lookup(scores_layer_table, arena, scores, 2); /* 2 -> 2 */
-    memmove(self->past, self->past + 4, 4); /* past */
+    memmove(self->state_past, self->state_past + 4, 4); /* state_past */
 }
 
 /* filters */

@@ -1,9 +1,9 @@
-/* tiny.h -- written by stapes VERSION from a .tflite with sha256 a4345cbacdaaef4a. Regenerate, do not edit.
+/* tiny.h -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524. Regenerate, do not edit.
  * This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
  *
- *   in     features  1x4x1  int8  real = 0.03125 * q
- *   out    scores    2      int8  real = 0.00390625 * (q + 128)
- *   state  past      1x4x1  int8  real = 0.03125 * q
+ *   in     features    1x4x1  int8  real = 0.03125 * q
+ *   out    scores      2      int8  real = 0.00390625 * (q + 128)
+ *   state  state_past  1x4x1  int8  real = 0.03125 * q
  */
 #ifndef TINY_H
 #define TINY_H
@@ -23,7 +23,7 @@ extern "C" {
 /* Everything that changes; one per detector. The arena is free between steps, the states are not. */
 typedef struct {
     int32_t arena[4];
-    int8_t past[8];
+    int8_t state_past[8];
 } tiny_t;
 
 /* Before the first step, and to start afresh. */

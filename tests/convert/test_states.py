@@ -1,0 +1,197 @@
+"""What a model keeps between steps, and which inputs and outputs remain, compared with LiteRT's reference kernels."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from stapes.benchmarks.tflite_models import Builder, Scale
+from stapes.convert.compile import compile_model, plan_model
+from stapes.convert.verify import differences
+from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.host import CompiledModel
+
+SCALE: Scale = (0.1, 3)
+SHAPE = (1, 4)
+
+
+class Variables:
+    """A graph with resource variables, and a second graph that starts them, which CALL_ONCE names."""
+
+    def __init__(self, starts: dict[str, np.ndarray]) -> None:
+        self.builder = Builder()
+        self.builder.operator("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=1)
+        self._starts = starts
+        self.handles = {name: self._handle(self.builder, name) for name in starts}
+
+    @staticmethod
+    def _handle(builder: Builder, name: str) -> int:
+        handle = builder.tensor(f"handle of {name}", (), None, "resource")
+        return builder.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName=name, container="")
+
+    def read(self, name: str) -> int:
+        value = self.builder.tensor(f"{name} as read", SHAPE, SCALE)
+        return self.builder.operator("READ_VARIABLE", [self.handles[name]], [value], "ReadVariableOptions")
+
+    def assign(self, name: str, value: int) -> None:
+        self.builder.operator("ASSIGN_VARIABLE", [self.handles[name], value], [], "AssignVariableOptions")
+
+    def finish(self, outputs: list[int]) -> bytes:
+        """The main graph, with the tables of the starting graph behind its own."""
+        start = Builder()
+        for name, values in self._starts.items():
+            handle = self._handle(start, name)
+            start.operator(
+                "ASSIGN_VARIABLE", [handle, start.constant(name, values, "int8", SCALE)], [], "AssignVariableOptions"
+            )
+        main, other = (
+            schema.ModelT.InitFromObj(schema.Model.GetRootAs(builder.finish(outputs)))
+            for builder, outputs in ((self.builder, outputs), (start, []))
+        )
+        for tensor in other.subgraphs[0].tensors:
+            tensor.buffer += len(main.buffers) if tensor.buffer else 0
+        for operator in other.subgraphs[0].operators:
+            operator.opcodeIndex += len(main.operatorCodes)
+        main.buffers += other.buffers
+        main.operatorCodes += other.operatorCodes
+        main.subgraphs += other.subgraphs
+        packed = flatbuffers.Builder(1024)
+        packed.Finish(main.Pack(packed), b"TFL3")
+        return bytes(packed.Output())
+
+
+STARTS = {"a": np.array([[1, 2, 3, 4]]), "b": np.array([[-5, -5, -5, -5]]), "c": np.array([[9, 0, 0, 9]])}
+
+
+def _exchanging(v: Variables, x: int) -> list[int]:
+    """a, b and c go round; the sum of the input and of a is the output."""
+    a, b, c = v.read("a"), v.read("b"), v.read("c")
+    for name, value in (("a", b), ("b", c), ("c", a)):
+        v.assign(name, value)
+    return [v.builder.operator("ADD", [x, a], [v.builder.tensor("sum", SHAPE, SCALE)], "AddOptions")]
+
+
+def _written_and_never_read(v: Variables, x: int) -> list[int]:
+    v.assign("a", x)
+    return [v.builder.operator("TANH", [x], [v.builder.tensor("y", SHAPE, (1 / 128, 0))])]
+
+
+def _written_before_it_is_read(v: Variables, x: int) -> list[int]:
+    v.assign("a", x)
+    return [v.builder.operator("TANH", [v.read("a")], [v.builder.tensor("y", SHAPE, (1 / 128, 0))])]
+
+
+def _read_before_and_after_it_is_written(v: Variables, x: int) -> list[int]:
+    before = v.read("a")
+    v.assign("a", v.builder.operator("ADD", [before, x], [v.builder.tensor("sum", SHAPE, SCALE)], "AddOptions"))
+    after = v.read("a")
+    return [
+        v.builder.operator("SUB", [after, before], [v.builder.tensor("y", SHAPE, SCALE)], "SubOptions"),
+        before,
+        after,
+    ]
+
+
+def _never_written(v: Variables, x: int) -> list[int]:
+    return [v.builder.operator("MUL", [v.read("c"), x], [v.builder.tensor("y", SHAPE, SCALE)], "MulOptions")]
+
+
+def _one_holds_the_input_of_before(v: Variables, x: int) -> list[int]:
+    """a is the last input, b the one before, c a constant."""
+    a, b = v.read("a"), v.read("b")
+    v.assign("b", a)
+    v.assign("a", x)
+    v.assign("c", v.builder.constant("k", [[7, 7, 7, 7]], "int8", SCALE))
+    both = v.builder.operator("ADD", [a, b], [v.builder.tensor("y", SHAPE, SCALE)], "AddOptions")
+    return [both, v.builder.operator("ADD", [v.read("c"), x], [v.builder.tensor("z", SHAPE, SCALE)], "AddOptions")]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _exchanging,
+        _written_and_never_read,
+        _written_before_it_is_read,
+        _read_before_and_after_it_is_written,
+        _never_written,
+        _one_holds_the_input_of_before,
+    ],
+    ids=lambda make: make.__name__.strip("_"),
+)
+def test_resource_variables_vs_litert_reference(tmp_path: Path, make: Callable[[Variables, int], list[int]]) -> None:
+    variables = Variables(STARTS)
+    x = variables.builder.input("x", SHAPE, SCALE)
+    tflite = variables.finish(make(variables, x))
+    compile_model(tflite, tmp_path, "model")
+    assert set(differences(tflite, tmp_path, steps=9).values()) == {0}
+
+
+def test_outputs_that_are_inputs_constants_or_given_twice_vs_litert_reference(tmp_path: Path) -> None:
+    b = Builder()
+    x, unused = b.input("x", SHAPE, SCALE), b.input("unused", (1, 2), SCALE)
+    y = b.operator("TANH", [x], [b.tensor("y", SHAPE, (1 / 128, 0))])
+    flat = b.operator("RESHAPE", [y, b.constant("shape", [-1])], [b.tensor("flat", (4,), (1 / 128, 0))])
+    tflite = b.finish([x, y, b.constant("k", [[5, 6]], "int8", SCALE), y, flat, unused])
+    compile_model(tflite, tmp_path, "model")
+    made = differences(tflite, tmp_path)
+    assert set(made.values()) == {0}
+    assert len(CompiledModel(tmp_path).run(np.zeros(SHAPE, np.int8), np.ones((1, 2), np.int8))) == 6
+
+
+@pytest.mark.parametrize(("signed", "name"), [(False, "state_x"), (True, "x"), (False, "x"), (False, "")])
+def test_inputs_and_outputs_of_one_name_stay_arguments(tmp_path: Path, signed: bool, name: str) -> None:
+    b = Builder()
+    x = b.input(name, SHAPE, SCALE)
+    y = b.operator("TRANSPOSE", [x, b.constant(name, [0, 1])], [b.tensor(name, SHAPE, SCALE)], "TransposeOptions")
+    if signed:
+        b.sign({name: x}, {name: y})
+    tflite = b.finish([y])
+    compile_model(tflite, tmp_path, "model")
+    assert set(differences(tflite, tmp_path).values()) == {0}
+
+
+def test_signed_inputs_and_outputs_called_state_are_held(tmp_path: Path) -> None:
+    b = Builder()
+    x, past = b.input("x", SHAPE, SCALE), b.input("past", SHAPE, SCALE)
+    y = b.operator("ADD", [x, past], [b.tensor("y", SHAPE, SCALE)], "AddOptions")
+    b.sign({"x": x, "state_past": past}, {"y": y, "state_past": x})
+    compile_model(b.finish([y, x]), tmp_path, "model")
+    model = CompiledModel(tmp_path)
+    assert [argument["name"] for argument in (*model.inputs, *model.outputs)] == ["x", "y"]
+    first, second = np.full(SHAPE, 13, np.int8), np.full(SHAPE, 23, np.int8)
+    made = [int(model.run(values)[0][0, 0]) for values in (first, second)]
+    assert made == [13, 33]  # (13 - 3) + (3 - 3) + 3, then (23 - 3) + (13 - 3) + 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        (
+            "float32",
+            r"operator 0 \(QUANTIZE, y_layer\): tensor x is float32; supported: int8 or uint8, also at the borders",
+        ),
+        ("int16", r"operator 0 \(QUANTIZE, y_layer\): tensor x is int16; supported: int8 or uint8"),
+    ],
+)
+def test_types_that_are_not_supported_are_refused_by_name(dtype: str, said: str) -> None:
+    b = Builder()
+    y = b.operator("QUANTIZE", [b.input("x", SHAPE, SCALE, dtype)], [b.tensor("y", SHAPE, SCALE)])
+    with pytest.raises(ModelError, match=said):
+        plan_model(b.finish([y]), "model")
+
+
+def test_tensors_of_other_types_that_nothing_reads_do_not_matter() -> None:
+    b = Builder()
+    b.tensor("left over", (3, 0), None, "float32")
+    b.constant("table", np.zeros(3), "float32")
+    plan_model(b.finish([b.operator("TANH", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])]), "model")
+
+
+def test_an_operator_that_is_not_ours_is_refused_by_the_name_that_litert_gives_it() -> None:
+    b = Builder()
+    y = b.operator("BATCH_MATMUL", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])
+    with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_layer\) is not supported; supported: ADD, "):
+        plan_model(b.finish([y]), "model")
