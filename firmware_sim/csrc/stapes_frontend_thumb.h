@@ -169,7 +169,7 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
     }
 }
 
-/* `stride` is a constant. */
+__attribute__((always_inline)) /* for `stride` must be a constant */
 static inline void split_pairs(point *low, point *high, const point *turn, int32_t stride)
 {
     while (low < high) {
