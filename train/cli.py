@@ -80,9 +80,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.detector, arguments.dataset, arguments.split, arguments.float, arguments.group_pattern
     )
     if arguments.report:
+        from stapes.train.device_cost import device_costs
         from stapes.train.report import write_report
 
-        write_report(arguments.report, Detector.load(arguments.detector), evaluation, judged)
+        detector = Detector.load(arguments.detector)
+        write_report(arguments.report, detector, evaluation, judged, device_costs(detector.folder))
     if arguments.scores:
         from stapes.train.export_scores import export_scores
 

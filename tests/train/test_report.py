@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,18 +14,30 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
+from stapes.convert.compile import compile_model
 from stapes.firmware_sim.events import EventConfig
+from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 from stapes.train.application import Recall
 from stapes.train.curves import at_threshold, threshold_curve
 from stapes.train.dataset import open_dataset
+from stapes.train.device_cost import device_costs
 from stapes.train.evaluate import evaluate
 from stapes.train.judging import judge
 from stapes.train.metrics import Estimate
 from stapes.train.pictures import recall_bars
+from stapes.train.report import write_report
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_boards() -> Iterator[None]:
+    """Reports without what boards take, which is seconds of work; one test has it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stapes.train.device_cost.device_costs", lambda folder: {})
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +93,16 @@ def test_the_page_is_well_formed_and_says_what_was_judged(page: str) -> None:
     parsed = _Page(page)
     assert parsed.open == []
     assert "judged on test of data <&>: 2 recordings, 0.3 minutes" in " ".join(parsed.text.split())
-    for heading in ("Events", "Counts and times", "Other thresholds", "Recall by snr_db", "Worst misses"):
+    for heading in (
+        "Events",
+        "Counts and times",
+        "Other thresholds",
+        "Recall by snr_db",
+        "Worst misses",
+        "The detector",
+    ):
         assert heading in parsed.text
+    assert "16 kHz, windows of 32 ms every 16 ms, 40 slaney bands from 60 to 7500 Hz" in parsed.text
 
 
 def test_the_page_asks_no_other_host_and_reads_on_a_phone_in_light_and_dark(page: str) -> None:
@@ -143,6 +164,34 @@ def test_training_curves_and_parity_are_shown_when_the_detector_has_them(
     assert ">quantized<" in text
 
 
+def test_the_report_has_what_boards_take_as_simulate_counts_it(
+    tiny_detector: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    costs = device_costs(read_folder(tiny_detector))
+    assert list(costs) == ["cortex-m4", "cortex-m55"]
+    detector = tmp_path / "x.stapes"
+    shutil.copytree(tiny_detector, detector)
+    compile_model((detector / "model.tflite").read_bytes(), detector / "c", "x")
+    assert main(["size", str(detector), "--board", "cortex-m4"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{costs['cortex-m4'].per_second / 1e6:.2f} million instructions per second" in printed
+    assert f"{costs['cortex-m4'].flash_bytes:,}" in printed
+    evaluation, judged = evaluate(tiny_detector, data)
+    write_report(tmp_path / "x.html", Detector.load(tiny_detector), evaluation, judged, costs)
+    cells = _Page((tmp_path / "x.html").read_text(encoding="utf-8")).text
+    for cost in costs.values():
+        assert f"{cost.per_second / 1e6:.2f} M" in cells
+        assert f"{cost.worst_hop:,}" in cells
+
+
+def test_without_an_emulator_the_report_leaves_boards_out_and_says_why(
+    tiny_detector: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert device_costs(read_folder(tiny_detector)) == {}
+    assert "arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi" in capsys.readouterr().err
+
+
 def test_the_curve_at_the_own_threshold_is_what_the_detector_does(tiny_detector: Path, data: Path) -> None:
     detector = Detector.load(tiny_detector)
     evaluation, judged = evaluate(tiny_detector, data)
@@ -173,8 +222,11 @@ def test_a_sweep_changes_nothing_in_the_detector(tiny_detector: Path, data: Path
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FRAME = """<iframe id="f" width="360" height="800" src="report.html"></iframe><script>
 f.onload = () => {
-  const page = f.contentDocument, sound = page.querySelector("audio").duration.toFixed(2);
-  document.title = `width ${page.documentElement.scrollWidth} sound ${sound}`;
+  const page = f.contentDocument, sound = page.querySelector("audio"), picture = page.querySelector(".picture");
+  const {left, width} = picture.getBoundingClientRect(), middle = (+picture.dataset.left + +picture.dataset.right) / 2;
+  picture.dispatchEvent(new MouseEvent("click", {clientX: left + middle * width}));
+  const told = `${sound.duration.toFixed(2)} from ${sound.currentTime.toFixed(2)}`;
+  document.title = `width ${page.documentElement.scrollWidth} sound ${told}`;
 };</script>"""
 
 
@@ -188,10 +240,11 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_plays_it(page: str, tmp
     options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=10000", "--dump-dom"]
     command = [CHROMIUM, *options, f"file://{tmp_path}/frame.html"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    title = re.search(r"<title>width (\d+) sound ([\d.]+)</title>", done.stdout)
+    title = re.search(r"<title>width (\d+) sound ([\d.]+) from ([\d.]+)</title>", done.stdout)
     assert title, done.stdout[:500]
     assert int(title[1]) <= 360
     assert title[2] == "2.50"
+    assert float(title[3]) == pytest.approx(1.25, abs=0.02), "a click in the middle plays from there"
 
 
 def test_a_class_that_is_never_annotated_is_shown_without_figures(
@@ -217,5 +270,5 @@ def test_names_that_look_like_markup_or_mathematics_are_text(tiny_detector: Path
     parsed = _Page(report.read_text(encoding="utf-8"))
     assert parsed.open == []
     assert any(name in (attributes.get("aria-label") or "") for _, attributes in parsed.tags)
-    odd = {'$\\frac{<i>"': Recall(3, Estimate(0.5, 0.2, 0.8))}
-    assert "$\\frac{&lt;i&gt;" in recall_bars("odd", odd)
+    odd = ("hiss", '$\\frac{<i>"', Recall(3, Estimate(0.5, 0.2, 0.8)))
+    assert "$\\frac{&lt;i&gt;" in recall_bars("odd", [odd], ["hiss"])

@@ -1,0 +1,36 @@
+"""What a detector takes on emulated boards, for its report: exact instructions, flash and RAM."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from stapes.convert.compile import compile_model
+from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.errors import ModelError, ToolchainError
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.known_answers import sound_samples
+from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.runtime.console import note
+from stapes.runtime.firmware_cost import Cost, cost_of
+from stapes.runtime.verify import build_where_it_fits
+
+SHOWN = ("cortex-m4", "cortex-m55")
+
+
+def device_costs(folder: DetectorFolder) -> dict[str, Cost]:
+    """Run the self-test's sound, as `stapes size` does; boards that cannot be built for or run here are left out.
+
+    The C is generated anew from the model: what lies in the folder may be anybody's.
+    """
+    costs = {}
+    with tempfile.TemporaryDirectory(prefix="stapes-report-") as scratch:
+        copy = Path(scratch) / "copy.stapes"
+        shutil.copytree(folder.path, copy, ignore=shutil.ignore_patterns("c", "training"))
+        try:
+            compile_model(folder.model, copy / "c", "detector")
+            for name in SHOWN:
+                built = build_where_it_fits(read_folder(copy), BOARDS[name], Path(scratch))
+                costs[name] = cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
+        except (ModelError, ToolchainError) as error:
+            note(f"note: what it takes on boards is not measured: {error}")
+    return costs
