@@ -1,6 +1,7 @@
 """Sub-commands about the device: simulate, verify, size. Heavy imports happen only when a command runs."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,8 @@ def _budget(arguments: argparse.Namespace) -> "Budget":
     from stapes.firmware_sim.simulation import Pace
     from stapes.runtime.firmware_cost import Budget, parse_bytes
 
-    if arguments.cpi <= 0 or (arguments.mhz is not None and arguments.mhz <= 0):
+    speeds = [arguments.cpi, *([] if arguments.mhz is None else [arguments.mhz])]
+    if not all(0 < speed < math.inf for speed in speeds):
         raise ConfigError(f"--mhz {arguments.mhz} and --cpi {arguments.cpi}: need numbers above 0")
     return Budget(
         flash_bytes=None if arguments.flash is None else parse_bytes(arguments.flash),

@@ -2,8 +2,12 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stapes.firmware_sim.boards import BOARDS, Board
 from stapes.firmware_sim.errors import ConfigError
@@ -13,7 +17,7 @@ from stapes.firmware_sim.simulation import BuiltDetector, Heard
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import note
 from stapes.runtime.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts
-from stapes.runtime.verify import LARGE_INSTEAD, build_where_it_fits
+from stapes.runtime.verify import build_where_it_fits, every_board
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,27 @@ def board_named(name: str) -> Board:
 
 
 def boards_named(names: tuple[str, ...]) -> list[Board]:
-    """Boards by name; `all` stands for one of each core."""
-    if names == ("all",):
-        return [board for board in BOARDS.values() if board.name not in LARGE_INSTEAD.values()]
-    return [board_named(name) for name in names]
+    """Boards by name, each once; `all` stands for one of each core."""
+    boards: list[Board] = []
+    for name in names:
+        boards += [board_named(name)] if name != "all" else every_board()
+    return list(dict.fromkeys(boards))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What one board made of the recording."""
+
+    board: Board
+    free: Heard  # with time for all work: what is counted
+    paced: Heard | None
+    cost: Cost
+    verdicts: list[Verdict]
+
+    @property
+    def overruns(self) -> int:
+        """Gaps that audio left which did not wait."""
+        return (self.paced or self.free).overruns
 
 
 def simulate_command(settings: SimulateSettings) -> int:
@@ -56,20 +77,31 @@ def simulate_command(settings: SimulateSettings) -> int:
             built = build_where_it_fits(folder, board, Path(out))
             if built.machine != board.name:
                 note(f"{board.name}: {board.machine} is too small, so its code runs on {BOARDS[built.machine].machine}")
-            show_line = _print_event if first is None else None
-            heard = built.hear(pcm, on_line=None if settings.paced else show_line)
-            cost = cost_of(built, heard)
-            paced = built.hear(pcm, pace=settings.budget.pace, on_line=show_line) if settings.paced else None
-            found = [*verdicts(cost, settings.budget), *_keeping_up(paced)]
+            seen = _simulate(built, pcm, settings, _print_event if first is None else None)
             if first is None:
-                first = heard.events
+                first = seen.free.events
             else:
-                same = heard.events == first
-                found.append(Verdict(same, f"{'the same events as' if same else 'OTHER events than'} {boards[0].name}"))
-            good &= all(verdict.fits for verdict in found)
-            show = _as_json if settings.as_json else _as_text
-            print(show(built, heard, cost, found))
+                same = seen.free.events == first
+                text = f"{'the same events as' if same else 'OTHER events than'} {boards[0].name}"
+                seen.verdicts.append(Verdict(same, text))
+            good &= all(verdict.fits for verdict in seen.verdicts)
+            print(_as_json(seen) if settings.as_json else _as_text(seen))
     return 0 if good else 1
+
+
+def _simulate(
+    built: BuiltDetector, pcm: NDArray[np.int16], settings: SimulateSettings, on_line: Callable[[str], object] | None
+) -> Simulated:
+    assert built.board is not None
+    free = built.hear(pcm, on_line=None if settings.paced else on_line)
+    paced = built.hear(pcm, pace=settings.budget.pace, on_line=on_line) if settings.paced else None
+    cost = cost_of(built, free)
+    found = verdicts(cost, settings.budget)
+    if found and free.steps == 0:
+        found = [Verdict(False, "the recording is shorter than a step: speed and stack were not measured")]
+    if paced is not None:
+        found.append(_keeping_up(free, paced))
+    return Simulated(built.board, free, paced, cost, found)
 
 
 def _print_event(line: str) -> None:
@@ -77,36 +109,34 @@ def _print_event(line: str) -> None:
         print(line, flush=True)
 
 
-def _keeping_up(paced: Heard | None) -> list[Verdict]:
-    if paced is None:
-        return []
-    if paced.overruns == 0:
-        return [Verdict(True, "paced: kept up, no sample lost")]
-    return [Verdict(False, f"paced: {paced.overruns} overruns, {paced.samples_lost:,} samples lost")]
+def _keeping_up(free: Heard, paced: Heard) -> Verdict:
+    if paced.overruns:
+        return Verdict(False, f"paced: {paced.overruns} overruns, {paced.samples_lost:,} samples lost")
+    same = paced.events == free.events
+    return Verdict(
+        same, f"paced: kept up, no sample lost{'' if same else ', but OTHER events than with time to spare'}"
+    )
 
 
-def _as_json(built: BuiltDetector, heard: Heard, cost: Cost, found: list[Verdict]) -> str:
-    board = built.board
-    assert board is not None
-    record = {"board": board.name, "core": board.core, "machine": board.machine, "frames": heard.frames}
+def _as_json(seen: Simulated) -> str:
+    board, cost = seen.board, seen.cost
+    record = {"board": board.name, "core": board.core, "machine": board.machine, "frames": seen.free.frames}
     record |= {"instructions": asdict(cost), "flash_bytes": cost.flash_bytes, "ram_bytes": cost.ram_bytes}
-    record |= {"overruns": heard.overruns, "verdicts": [asdict(verdict) for verdict in found]}
+    record |= {"overruns": seen.overruns, "verdicts": [asdict(verdict) for verdict in seen.verdicts]}
     return json.dumps(record)
 
 
-def _as_text(built: BuiltDetector, heard: Heard, cost: Cost, found: list[Verdict]) -> str:
-    board = built.board
-    assert board is not None
-    seconds = heard.frames * cost.hop_s
-    lines = [f"\n{board.name} ({board.core}, {board.machine}): {seconds:.1f} s of audio, {heard.frames} hops"]
+def _as_text(seen: Simulated) -> str:
+    board, cost, frames = seen.board, seen.cost, seen.free.frames
+    lines = [f"\n{board.name} ({board.core}, {board.machine}): {frames * cost.hop_s:.1f} s of audio, {frames} hops"]
     lines.append(f"  {'instructions per hop':<22}{'mean':>10}{'worst':>10}")
     lines += [f"    {row.name:<20}{row.mean_per_hop:>10,.0f}{row.worst:>10,}" for row in cost.stages]
     lines.append(f"    {'all':<20}{cost.mean_per_hop:>10,.0f}{cost.worst_hop:>10,}")
     lines.append(f"  instructions per second of audio: {cost.per_second / 1e6:.2f} million (not cycles)")
     lines.append(f"  flash {cost.flash_bytes:,} bytes: {_items(cost.flash)}")
     lines.append(f"  RAM {cost.ram_bytes:,} bytes: {_items(cost.ram)}")
-    lines.append(f"  overruns: {heard.overruns}")
-    lines += [f"  {'pass' if verdict.fits else 'FAIL'}  {verdict.text}" for verdict in found]
+    lines.append(f"  overruns: {seen.overruns}")
+    lines += [f"  {'pass' if verdict.fits else 'FAIL'}  {verdict.text}" for verdict in seen.verdicts]
     return "\n".join(lines)
 
 

@@ -68,7 +68,7 @@ def verify_command(path: Path, recordings: Sequence[Path]) -> int:
     samples = sound_samples(folder) if stored is None else stored.samples
     answers = reference_answers(folder, samples)
     rows = [_compare_stored(stored, answers)]
-    machines: list[Board | None] = [None, *(b for b in BOARDS.values() if b.name not in LARGE_INSTEAD.values())]
+    machines: list[Board | None] = [None, *every_board()]
     progress = Progress("verify", len(machines))
     with tempfile.TemporaryDirectory(prefix="stapes-verify-") as out:
         for board in machines:
@@ -115,6 +115,11 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
     if board is not None and built.machine != board.name:
         name = f"{board.name} (on {BOARDS[built.machine].machine}: {board.machine} is too small)"
     return Row(name, tuple(cells), not any(cell.startswith("DIFFER") for cell in cells))
+
+
+def every_board() -> list[Board]:
+    """One board of each core."""
+    return [board for board in BOARDS.values() if board.name not in LARGE_INSTEAD.values()]
 
 
 def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) -> BuiltDetector:

@@ -10,12 +10,14 @@ from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim import tools
+from stapes.firmware_sim.boards import BOARDS
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.frontend import FrontendConfig
 from stapes.firmware_sim.simulation import Pace
 from stapes.runtime.detector import Detector
 from stapes.runtime.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
 from stapes.runtime.main import main
+from stapes.runtime.simulate import boards_named
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,36 @@ def test_simulate_says_what_does_not_fit_and_ends_with_1(
     assert any(line.startswith("FAIL  paced") and "samples lost" in line for line in lines)
 
 
+def test_json_counts_the_overruns_of_audio_that_does_not_wait(
+    compiled_detector: Path, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["simulate", str(compiled_detector), str(recording), "--json", "--paced", "--mhz", "2", "--cpi", "2.0"]
+    assert main(words) == 1
+    *lines, figures = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    gaps = [line for line in lines if line["event"] == "gap"]
+    assert figures["overruns"] == len(gaps) > 0
+    assert figures["frames"] == 1 + (2 * 16_000 - 512) // 256  # of the run that was counted
+
+
+def test_a_recording_without_a_step_passes_no_budget(
+    compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "click.wav", noise_bursts(0.01, []), 16_000)
+    words = ["simulate", str(compiled_detector), str(tmp_path / "click.wav")]
+    assert main(words) == 0
+    assert "0.0 s of audio, 0 hops" in capsys.readouterr().out
+    assert main([*words, "--mhz", "48", "--ram", "1M"]) == 1
+    assert "FAIL  the recording is shorter than a step" in capsys.readouterr().out
+
+
+def test_all_boards_and_one_more_are_each_run_once() -> None:
+    assert [board.name for board in boards_named(("m4", "all", "m0-large"))] == [
+        "cortex-m4",
+        *(name for name in BOARDS if name not in ("cortex-m4", "cortex-m0-large")),
+        "cortex-m0-large",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -72,6 +104,8 @@ def test_simulate_says_what_does_not_fit_and_ends_with_1(
         (["--paced"], "--paced needs the speed of the core: add --mhz"),
         (["--flash", "64Q"], "'64Q' is no size; write bytes, 64K or 1M"),
         (["--mhz", "-1"], "need numbers above 0"),
+        (["--mhz", "nan"], "need numbers above 0"),
+        (["--cpi", "inf", "--mhz", "48"], "need numbers above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_one_line(
