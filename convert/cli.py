@@ -11,8 +11,27 @@ COMPILE_TARGETS = ("any", "portable", "cortex-m", "helium", "host")
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this folder's sub-commands."""
+    _add_convert(commands)
     _add_compile(commands)
     _add_export(commands)
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "convert",
+        help="a TensorFlow step function as int8 .tflite and C99",
+        description="Convert the signature `step` of a SavedModel to an int8 .tflite, and that to C99. The function\n"
+        "takes `features` and any `state_*`, returns `scores` and the same `state_*`, and quantizes itself\n"
+        "(tf.quantization.fake_quant_*, tfmot): what goes out as a state must have the scale with which it came in.\n"
+        "A model that was quantized after training is converted by TensorFlow; `stapes compile` takes the .tflite.",
+        epilog="example:\n  stapes convert saved_model --out popcorn_c --name popcorn\n"
+        "where Python wrote saved_model with\n"
+        "  tf.saved_model.save(module, 'saved_model', signatures={'step': module.step})",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, help="SavedModel: a folder with saved_model.pb")
+    _add_output_options(parser)
+    parser.set_defaults(run=_convert)
 
 
 def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,6 +45,11 @@ def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", type=Path, help=".tflite with int8 tensors")
+    _add_output_options(parser)
+    parser.set_defaults(run=_compile)
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; made when missing")
     parser.add_argument(
         "--target",
@@ -33,24 +57,37 @@ def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default="any",
         help="whose packing of weights to hold; any: every one, chosen by the C compiler (default: %(default)s)",
     )
-    parser.add_argument("--name", help="C name of files and functions (default: from the file's name)")
+    parser.add_argument("--name", help="C name of files and functions (default: from the model's name)")
     parser.add_argument("--single-file", action="store_true", help="kernels inside of NAME.c, static")
     parser.add_argument(
         "--show-plan", action="store_true", help="print the memory plan, and draw it as plan.svg in DIR"
     )
-    parser.set_defaults(run=_compile)
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from stapes.convert.tflite import convert_saved_model
+
+    step = convert_saved_model(arguments.model)
+    name = _write_c(arguments, step.model)
+    (arguments.out / f"{name}.tflite").write_bytes(step.model)
+    print(f"wrote {name}.tflite beside them")
 
 
 def _compile(arguments: argparse.Namespace) -> None:
+    try:
+        tflite = arguments.model.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{arguments.model}: {error.strerror}; give a .tflite") from error
+    _write_c(arguments, tflite)
+
+
+def _write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
+    """Compile, and print layers, sizes and what was written; return the module's name."""
     from stapes.convert.compile import compile_model
     from stapes.convert.emit import table
     from stapes.convert.names import module_name
     from stapes.convert.show import plan_svg, plan_text
 
-    try:
-        tflite = arguments.model.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{arguments.model}: {error.strerror}; give a .tflite") from error
     name = arguments.name or module_name(arguments.model.stem)
     try:
         report = compile_model(tflite, arguments.out, name, arguments.target, arguments.single_file)
@@ -67,6 +104,7 @@ def _compile(arguments: argparse.Namespace) -> None:
         print("\n" + plan_text(report.plan, report.steps))
         (arguments.out / "plan.svg").write_text(plan_svg(report.plan, report.steps))
     print(f"\nwrote {', '.join(report.files)} to {arguments.out}")
+    return name
 
 
 def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -27,7 +27,7 @@ class CompileReport:
     sizes: emit.Sizes
     layers: tuple[tuple[str, ...], ...]  # the first row names the columns
     plan: Plan
-    steps: int
+    steps: tuple[str, ...]  # names, in the order in which they run
 
 
 def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
@@ -70,9 +70,8 @@ def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", sing
     sizes = emit.measure(module)
     texts["model.json"] = json.dumps(_description(module, sizes, target, [*texts, "model.json"]), indent=2) + "\n"
     _write(out, texts)
-    return CompileReport(
-        name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan, len(module.homes.steps)
-    )
+    steps = tuple(step.name for step in module.homes.steps)
+    return CompileReport(name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan, steps)
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:

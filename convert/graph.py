@@ -16,6 +16,7 @@ from stapes.firmware_sim.errors import ModelError
 LARGEST_TENSOR = 1 << 26  # bytes; keeps every index of the generated C far inside of int32
 LARGEST_COUNT = 1 << 14  # tensors or operators
 RANKS = 6
+LONGEST_NAME = 256
 
 
 @dataclass(frozen=True)
@@ -154,15 +155,17 @@ def _option(table: Table | None, number: int, form: str, default: int | float) -
 
 
 def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
-    name = table.text(3) or f"tensor_{index}"
+    name = table.text(3)[:LONGEST_NAME] or f"tensor_{index}"
     number = table.integer(1, "b")
     if not 0 <= number < len(DTYPES):
         raise ModelError(f"tensor {index} ({name}) has type number {number}; the schema names {len(DTYPES)}")
     dtype = DTYPES[number]
     shape = tuple(int(size) for size in table.array(0, "i"))
-    if len(shape) > RANKS or min(shape, default=0) < 0 or prod(shape) > LARGEST_TENSOR:
+    if len(shape) > RANKS:
+        raise ModelError(f"tensor {index} ({name}) has {len(shape)} axes; supported: up to {RANKS}")
+    if min(shape, default=0) < 0 or prod(shape) > LARGEST_TENSOR:
         raise ModelError(
-            f"tensor {index} ({name}) has shape {list(shape)}; supported: up to {RANKS} fixed sizes, "
+            f"tensor {index} ({name}) has shape {list(shape)}; supported: fixed sizes, "
             f"together at most {LARGEST_TENSOR}"
         )
     if table.table(6) is not None:

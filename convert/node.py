@@ -10,6 +10,8 @@ from stapes.convert.graph import Graph, Operator, Tensor
 from stapes.convert.packing import Layout
 from stapes.firmware_sim.errors import ModelError
 
+LONGEST_FINDING = 320  # letters; a damaged file has lists of any length
+
 
 @dataclass(frozen=True)
 class Node:
@@ -23,7 +25,8 @@ class Node:
 
     def refuse(self, found: str, supported: str) -> NoReturn:
         """Raise ModelError: which operator, what was found, what would be supported."""
-        raise ModelError(f"operator {self.index} ({self.operator.kind}, {self.name}): {found}; supported: {supported}")
+        shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
+        raise ModelError(f"operator {self.index} ({self.operator.kind}, {self.name}): {shown}; supported: {supported}")
 
     def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
         """Check how many inputs and outputs there are."""

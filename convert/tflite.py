@@ -6,6 +6,7 @@ is decided before. `check_step` holds the file to what the device needs.
 
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,23 @@ def convert_step(module: tf.Module) -> Step:
     ModelError where the result is not a step that a device can run: see `check_step`.
     """
     function = module.step.get_concrete_function() if hasattr(module.step, "get_concrete_function") else module.step
-    with tempfile.TemporaryDirectory(prefix="stapes-") as folder, quiet_stderr():
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: function})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+    with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
+        with quiet_stderr():
+            tf.saved_model.save(module, folder, signatures={SIGNATURE: function})
+        return convert_saved_model(Path(folder))
+
+
+def convert_saved_model(folder: Path) -> Step:
+    """Convert the signature "step" of a SavedModel; the same rules as for `convert_step`."""
+    if not (folder / "saved_model.pb").is_file():
+        raise ModelError(
+            f"{folder}: no saved_model.pb; write one with tf.saved_model.save(module, ..., signatures={{'step': step}})"
+        )
+    with quiet_stderr():
         try:
+            converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[SIGNATURE])
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
             model = converter.convert()
         except Exception as error:  # the converter raises many kinds
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

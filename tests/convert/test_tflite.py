@@ -1,5 +1,7 @@
 """The converted step holds to what the device needs: int8 only, states that go out as they came in."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ pytest.importorskip("tensorflow")
 
 from stapes.convert.tensorflow import tf
 from stapes.convert.tflite import check_step, convert_step
+from stapes.convert.verify import differences
 from stapes.firmware_sim.errors import ModelError
+from stapes.runtime.main import main
 
 
 class Product(tf.Module):
@@ -47,6 +51,27 @@ def test_a_float_tensor_is_refused() -> None:
     module.step = function.get_concrete_function(tf.TensorSpec((1, 4), name="features"))
     with pytest.raises(ModelError, match="float32"):
         convert_step(module)
+
+
+def test_a_saved_model_becomes_a_tflite_and_c_with_the_same_bits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = Product(state_limit=1.0)
+    tf.saved_model.save(module, str(tmp_path / "product"), signatures={"step": module.step})
+    assert main(["convert", str(tmp_path / "product"), "--out", str(tmp_path / "c"), "--target", "portable"]) == 0
+    assert capsys.readouterr().out.endswith("wrote product.tflite beside them\n")
+    assert differences((tmp_path / "c" / "product.tflite").read_bytes(), tmp_path / "c") == {"scores": 0}
+
+
+def test_a_folder_that_is_no_saved_model_or_has_no_step_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = Product(state_limit=1.0)
+    tf.saved_model.save(module, str(tmp_path / "product"), signatures={"other": module.step})
+    for given, said in (("nothing", "no saved_model.pb; write one with"), ("product", "cannot be converted to TFLite")):
+        assert main(["convert", str(tmp_path / given), "--out", str(tmp_path / "c")]) == 1
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_model_without_the_signature_is_refused() -> None:

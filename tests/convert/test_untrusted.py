@@ -190,6 +190,15 @@ def test_a_model_without_inputs_or_outputs_is_refused() -> None:
         plan_model(b.finish([]), "model")
 
 
+def test_names_and_shapes_of_any_length_are_told_in_brief() -> None:
+    for name, shape in (("n" * 100_000, (0,)), ("x", (1,) * 100_000)):
+        b = Builder()
+        x = b.input(name, shape, (0.1, 0))
+        with pytest.raises(ModelError) as caught:
+            plan_model(b.finish([b.operator("TANH", [x], [b.tensor(name, shape, (0.1, 0))])]), "model")
+        assert len(str(caught.value)) < 600
+
+
 def test_a_shape_that_the_inputs_contradict_is_refused() -> None:
     b = Builder()
     x = b.input("x", (1, 4), (0.1, 0))
