@@ -6,6 +6,8 @@ time, as the step function that is converted: a linear map is one 1x1 convolutio
 into what can be computed for all steps at once and what must wait for the state here.
 
 The GRU resets before its matrix product: z, r = sigmoid(W [x, h] + b); n = tanh(V [x, r h] + c); h' = z h + (1 - z) n.
+A score is a convolution over the GRU's last states: with the target delay it sees what came before and what follows the
+time that it stands for, and the GRU need not remember when.
 """
 
 from collections.abc import Callable
@@ -58,6 +60,8 @@ class Shape:
     projection_inputs: int
     projection_units: int
     gru_units: int
+    score_kernel_steps: int
+    score_dilation_steps: int
     classes: int
     bands: int
     frames_per_step: int
@@ -83,8 +87,17 @@ class Shape:
                 )
             layers.append(layer)
             channels_in, bands_in = layer.channels, layer.bands
-        units = settings.projection_units, settings.gru_units
-        return cls(tuple(layers), channels_in * bands_in, *units, classes, bands, settings.frames_per_step)
+        return cls(
+            convolutions=tuple(layers),
+            projection_inputs=channels_in * bands_in,
+            projection_units=settings.projection_units,
+            gru_units=settings.gru_units,
+            score_kernel_steps=settings.score_kernel_steps,
+            score_dilation_steps=settings.score_dilation_steps,
+            classes=classes,
+            bands=bands,
+            frames_per_step=settings.frames_per_step,
+        )
 
     @property
     def kernels(self) -> dict[str, tuple[int, ...]]:
@@ -99,7 +112,7 @@ class Shape:
             "projection": (1, last.bands, last.channels, self.projection_units),
             "gates": (1, 1, both, 2 * self.gru_units),
             "candidate": (1, 1, both, self.gru_units),
-            "scores": (1, 1, self.gru_units, self.classes),
+            "scores": (self.score_kernel_steps, 1, self.gru_units, self.classes),
         }
 
     @property
@@ -110,7 +123,12 @@ class Shape:
             for layer in self.convolutions
             if layer.state_frames
         }
-        return shapes | {"state_gru": (1, 1, 1, self.gru_units)}
+        return shapes | {"state_gru": (1, max(1, self.score_reach_steps - 1), 1, self.gru_units)}  # oldest first
+
+    @property
+    def score_reach_steps(self) -> int:
+        """States of the GRU from the oldest that a score is made of to the newest."""
+        return (self.score_kernel_steps - 1) * self.score_dilation_steps + 1
 
     @property
     def macs_per_step(self) -> int:
@@ -158,11 +176,14 @@ class Network(tf_keras.layers.Layer):
         values, new_states = self._convolve(features[..., tf.newaxis], states, training, seed)
         projected = self.finish("projection", self._linear("projection", values, training), training)[:, :, 0, :]
         projected = self._drop(projected, training, seed, 100)
-        hidden = self._recur(projected, states["state_gru"][:, 0, 0, :], training)
-        new_states["state_gru"] = hidden[:, -1, tf.newaxis, tf.newaxis, :]
-        hidden = self._drop(hidden, training, seed, 101)
-        kernel = self.kernel("scores", training)[0, 0]
-        return self.finish("scores", tf.linalg.matmul(hidden, kernel), training), new_states
+        hidden = self._recur(projected, states["state_gru"][:, -1, 0, :], training)
+        history = tf.concat([self.on_grid("hidden", states["state_gru"]), hidden[:, :, tf.newaxis, :]], axis=1)
+        new_states["state_gru"] = history[:, -self.shape.states["state_gru"][1] :]
+        history = self._drop(history[:, self._before_first_score :, 0], training, seed, 101)
+        every, steps = self.shape.score_dilation_steps, tf.shape(projected)[1]
+        taps = [history[:, every * tap : every * tap + steps] for tap in range(self.shape.score_kernel_steps)]
+        kernel = tf.reshape(self.kernel("scores", training), [-1, self.shape.classes])
+        return self.finish("scores", tf.linalg.matmul(tf.concat(taps, axis=-1), kernel), training), new_states
 
     def step(self, features: Tensor, states: States) -> tuple[Tensor, States]:
         """features [1, frames, bands, 1] of one or more steps -> probabilities [1, steps * classes] and new states.
@@ -171,17 +192,21 @@ class Network(tf_keras.layers.Layer):
         """
         values, new_states = self._convolve(features, states, False, None)
         projected = self.finish("projection", self._linear("projection", values, False), False)
-        hidden, scores = self.on_grid("hidden", states["state_gru"]), []
+        history, scores = self.on_grid("hidden", states["state_gru"]), []
+        every = self.shape.score_dilation_steps
         for index in range(projected.shape[1]):
             now = projected[:, index : index + 1] if projected.shape[1] > 1 else projected
 
             def linear(name: str, state: Tensor, now: Tensor = now) -> Tensor:
                 return self._linear(name, tf.concat([now, state], axis=-1), False)
 
-            hidden = self._cell(linear, hidden)
-            logits = self.finish("scores", self._linear("scores", hidden, False), False)
+            history = tf.concat([history, self._cell(linear, history[:, -1:])], axis=1)
+            seen = history[:, self._before_first_score :]
+            logits = tf.nn.conv2d(seen, self.kernel("scores", False), 1, "VALID", dilations=[every, 1])
+            logits = self.finish("scores", logits, False)
             scores.append(self.on_grid("sigmoid", tf.sigmoid(logits)))
-        new_states["state_gru"] = hidden
+            history = history[:, 1:]
+        new_states["state_gru"] = history
         return tf.concat(scores, axis=1) if len(scores) > 1 else scores[0], new_states
 
     def start(self, batch: Tensor) -> States:
@@ -201,6 +226,11 @@ class Network(tf_keras.layers.Layer):
             values, producer = self.finish(layer.name, linear, training), layer.name
             values = self._drop(values, training, seed, index)
         return values, new_states
+
+    @property
+    def _before_first_score(self) -> int:
+        """States before those that the next score looks at: the GRU needs its last one even where no score does."""
+        return self.shape.states["state_gru"][1] + 1 - self.shape.score_reach_steps
 
     def _linear(self, name: str, values: Tensor, training: bool) -> Tensor:
         return tf.nn.conv2d(values, self.kernel(name, training), 1, "VALID")

@@ -23,7 +23,9 @@ class NetworkSettings:
     conv_stride_bands: tuple[int, ...] = (2, 2, 2)
     projection_units: int = 48
     gru_units: int = 48
-    target_delay_steps: int = 4  # the score of step k is for step k - delay: look-ahead bought with latency
+    score_kernel_steps: int = 9  # states of the GRU that a score is made of, the newest included
+    score_dilation_steps: int = 3  # from one of these states to the next
+    target_delay_steps: int = 16  # the score of step k is for step k - delay: look-ahead bought with latency
 
     def __post_init__(self) -> None:
         lists = (self.conv_kernel_frames, self.conv_stride_frames, self.conv_kernel_bands, self.conv_stride_bands)
@@ -36,6 +38,9 @@ class NetworkSettings:
             kernel < stride for kernel, stride in zip(self.conv_kernel_frames, self.conv_stride_frames, strict=True)
         ):
             raise ConfigError("network: a conv_kernel_frames is smaller than its stride; frames would be skipped")
+        for name in ("score_kernel_steps", "score_dilation_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"network: {name} is {getattr(self, name)}: need 1 or more")
 
     @property
     def frames_per_step(self) -> int:
