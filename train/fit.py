@@ -44,6 +44,13 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def device() -> str:
+    """Return what gradient steps run on, for people; TensorFlow takes a GPU where there is one."""
+    cards = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(cards[0]) if cards else {}
+    return str(details.get("device_name", "a GPU")) if cards else "the CPU, as there is no GPU"
+
+
 class Trainer:
     """A network, its optimizer and the running average of its weights."""
 

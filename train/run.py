@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,15 @@ from stapes.runtime.console import Progress, note
 from stapes.train.augment import BatchMaker, Clock, Remixer
 from stapes.train.corpus import Corpus, load_corpus
 from stapes.train.dataset import Dataset, require_trainable
-from stapes.train.fit import Schedule, Scorer, Trainer, batches, seed_everything
+from stapes.train.fit import Schedule, Scorer, Trainer, batches, device, seed_everything
+from stapes.train.logs import TrainingLog
 from stapes.train.network import FEATURE_SCALE, FloatNetwork, Network, Shape
 from stapes.train.quantize import QuantizedNetwork, StepModule
 from stapes.train.settings import Settings, write_settings
 from stapes.train.workspace import Workspace
 
 SAVE_EVERY_STEPS = 50
+STOPPED = "phase_is_over"  # in the saved state of a phase
 CALIBRATION_BATCHES = 2
 
 
@@ -52,10 +55,13 @@ class Trained:
     step: Step
 
 
-def train_detector(dataset: Dataset, out: Path, settings: Settings, *, force: bool = False) -> DetectorFolder:
+def train_detector(
+    dataset: Dataset, out: Path, settings: Settings, *, force: bool = False, tensorboard: Path | None = None
+) -> DetectorFolder:
     """Train on the part `train`, choose thresholds on `val`, and write the detector folder `out`.
 
     The same dataset, settings and machine give the same weights. A run that was stopped goes on when run again.
+    `tensorboard` is a folder for curves that TensorBoard shows.
     Raises OutputError where `out` exists and `force` is not set, DatasetError where nothing can be learned.
     """
     from stapes.train.assemble import assemble  # needs what stands above
@@ -66,7 +72,7 @@ def train_detector(dataset: Dataset, out: Path, settings: Settings, *, force: bo
     workspace = Workspace(out, key)
     try:
         material = gather(dataset, settings, workspace)
-        trained = fit(material, settings, workspace)
+        trained = fit(material, settings, workspace, TrainingLog(workspace, tensorboard))
         folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
     except KeyboardInterrupt:
         note(f"\nstopped; the same command goes on from here (the state lies in {workspace.path.name})")
@@ -106,26 +112,26 @@ def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Materi
     )
 
 
-def fit(material: Material, settings: Settings, workspace: Workspace) -> Trained:
+def fit(material: Material, settings: Settings, workspace: Workspace, log: TrainingLog) -> Trained:
     """Train both forms of the network and convert the second."""
     seed_everything(settings.seed)
     shape = Shape.of(settings.network, settings.frontend.n_bands, len(material.classes))
     per_second = material.clock.sample_rate_hz / material.clock.step_samples
     note(
         f"network: {shape.parameters} parameters, {shape.macs_per_step * per_second / 1e6:.2f} M MAC per second, "
-        f"a score every {1000 / per_second:.0f} ms"
+        f"a score every {1000 / per_second:.0f} ms; trained on {device()}"
     )
     maker = _batch_maker(material, settings)
     training = settings.training
     float_network = FloatNetwork(shape, training.dropout)
     schedule = Schedule(training.float_steps, training.learning_rate, 0)
-    _Phase("float", float_network, schedule, material, settings, workspace).run(maker.batch)
+    _Phase("float", float_network, schedule, material, settings, workspace, log).run(maker.batch)
 
     quantized = QuantizedNetwork(shape, training.dropout / 2)
     samples = [maker.batch(number)[0] for number in range(CALIBRATION_BATCHES)]
     quantized.load_folded(float_network.folded(), np.concatenate(samples).astype(np.float32) * FEATURE_SCALE)
     schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
-    _Phase("quantized", quantized, schedule, material, settings, workspace).run(maker.batch)
+    _Phase("quantized", quantized, schedule, material, settings, workspace, log).run(maker.batch)
     note("converting to an int8 step")
     return Trained(float_network, quantized, convert_step(StepModule(quantized)))
 
@@ -162,6 +168,7 @@ class _Phase:
     material: Material
     settings: Settings
     workspace: Workspace
+    log: TrainingLog
 
     def run(self, make: Callable[[int], tuple[NDArray[np.int8], NDArray[np.float32]]]) -> None:
         trainer = Trainer(self.network, self.settings.training, self.settings.seed, self.schedule)
@@ -169,38 +176,63 @@ class _Phase:
         state = self.workspace.load(self.name)
         if state:
             trainer.restore(state)
+        if state and STOPPED in state:
+            return trainer.swap_average()
         done, steps, first = trainer.done, self.schedule.steps, self.schedule.first_batch
         progress = Progress(f"{self.name} training", steps - done)
-        losses, heard = [], ""
+        losses, heard, best = [], "", _Best(self.workspace, f"{self.name}_best")
         try:
             for step, batch in enumerate(batches(make, first + done, first + steps), start=done):
                 losses.append(trainer.step(step, batch))
+                self.log.step(self.name, trainer.done, losses[-1], self.schedule.rate(step))
                 if trainer.done % self.settings.training.check_every_steps == 0 or trainer.done == steps:
-                    heard = self._check(trainer, scorer, float(np.mean(losses)))
+                    precision, heard = self._check(trainer, scorer, float(np.mean(losses)))
+                    best.offer(precision, trainer)
                     losses = []
+                    if trainer.done < steps and best.waited_steps(trainer) >= self.settings.training.patience_steps:
+                        trainer.restore(best.state())
+                        heard = f"stopped: val scored best, {best.score:.3f}, at step {best.step}"
+                        break
                 if trainer.done % SAVE_EVERY_STEPS == 0:
                     self.workspace.save(self.name, trainer.state())
                 progress.advance(heard)
         except KeyboardInterrupt:
             self.workspace.save(self.name, trainer.state())
             raise
-        self.workspace.save(self.name, trainer.state())
+        self.workspace.save(self.name, trainer.state() | {STOPPED: np.array(1)})
         progress.close(heard)
         trainer.swap_average()
 
-    def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> str:
-        """Score the validation part with the averaged weights; say and log it."""
+    def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:
+        """Score the validation part with the averaged weights; log it, and return it with what to say."""
         with trainer.averaged():
             precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
-        self.workspace.log(
-            {
-                "phase": self.name,
-                "step": trainer.done,
-                "loss": round(loss, 5),
-                "val_frame_average_precision": round(precision, 4),
-            }
-        )
-        return f"loss {loss:.4f}, frame average precision on val {precision:.3f}"
+        self.log.check(self.name, trainer.done, loss, precision)
+        return precision, f"loss {loss:.4f}, frame average precision on val {precision:.3f}"
+
+
+class _Best:
+    """The state of training that scored best on the validation part, whose sources are others than those of train."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self._workspace, self._name = workspace, name
+        known = workspace.load(name) or {"score": np.array(-1.0), "step": np.array(0)}
+        self.score, self.step = float(known["score"]), int(known["step"])
+
+    def offer(self, score: float, trainer: Trainer) -> None:
+        """Keep this state where it is the best so far."""
+        if score > self.score:
+            self.score, self.step = score, trainer.done
+            figures = {"score": np.array(score), "step": np.array(self.step)}
+            self._workspace.save(self._name, trainer.state() | figures)
+
+    def waited_steps(self, trainer: Trainer) -> int:
+        """Return how many steps ago that was; 0 where no score could be had."""
+        return trainer.done - self.step if self.step else 0
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the state that was kept."""
+        return self._workspace.load(self._name) or {}
 
 
 def frame_precision(material: Material, scores: list[NDArray[np.float32]]) -> float:

@@ -93,10 +93,11 @@ class TrainingSettings:
     average_decay: float = 0.998  # of the running average of the weights; the average is what is kept
     label_smoothing: float = 0.0
     positive_weight: float = 1.0  # of steps within events against steps without, in the loss
+    patience_steps: int = 1000  # without a better score on the validation part, until a phase ends with its best state
     check_every_steps: int = 400  # scores on the validation part, and the state for going on, are written
 
     def __post_init__(self) -> None:
-        counts = ("batch_sequences", "float_steps", "quantized_steps", "check_every_steps")
+        counts = ("batch_sequences", "float_steps", "quantized_steps", "patience_steps", "check_every_steps")
         for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 1 or more")

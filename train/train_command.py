@@ -10,7 +10,7 @@ from stapes.train.options import add_group_pattern
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train --print-config > settings.toml       every setting with its default
-  stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2
+  stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
 A run that was stopped goes on when the same command is given again.
 """
 
@@ -31,6 +31,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="in place of the settings' seed")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves that TensorBoard shows, too")
     parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
     parser.add_argument("--force", action="store_true", help="replace an existing detector")
     parser.set_defaults(run=run)
@@ -57,6 +58,6 @@ def run(arguments: argparse.Namespace) -> None:
     say(dataset.notes)
     from stapes.train.run import train_detector  # loads TensorFlow
 
-    folder = train_detector(dataset, arguments.out, settings, force=arguments.force)
+    folder = train_detector(dataset, arguments.out, settings, force=arguments.force, tensorboard=arguments.tensorboard)
     reached = folder.scores["val"]
     print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")

@@ -9,6 +9,7 @@ import soundfile
 pytest.importorskip("tensorflow")
 
 import stapes.train.run
+from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
@@ -119,6 +120,57 @@ def test_a_run_that_was_stopped_while_val_was_scored_goes_on_to_the_same_weights
         assert train(sounds, out) == 130
     assert train(sounds, out) == 0
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+def _steps_of(folder: Path) -> list[list[str]]:
+    rows = (folder / "training" / "history.csv").read_text().splitlines()[1:]
+    return [row.split(",")[:2] for row in rows]
+
+
+@pytest.mark.slow
+def test_training_ends_early_with_the_best_state_where_val_gets_no_better(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Val scores best at the first check: a long run with patience ends as a run whose last state is that one."""
+    patient = SMALL.replace("float_steps = 8", "float_steps = 40\npatience_steps = 8")
+    (tmp_path / "patient.toml").write_text(patient)
+    scores = iter([0.5, 0.4, 0.3, 0.1])
+    monkeypatch.setattr(stapes.train.run, "frame_precision", lambda *_: next(scores))
+    kept = []
+    swap = Trainer.swap_average
+    monkeypatch.setattr(
+        Trainer, "swap_average", lambda self: kept.append((self.done, self.state()["variable_000"])) or swap(self)
+    )
+    out = tmp_path / "x.stapes"
+    assert main(["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "patient.toml")]) == 0
+    assert _steps_of(out) == [["float", "4"], ["float", "8"], ["float", "12"], ["quantized", "4"]]
+    assert "stopped: val scored best, 0.500, at step 4" in capsys.readouterr().err
+    (at_first_check, first), *_, (at_end, last), _, _ = kept
+    assert at_first_check == at_end == 4
+    np.testing.assert_array_equal(first, last)
+
+
+@pytest.mark.slow
+def test_tensorboard_finds_the_curves(trained: Path, sounds: Path, tmp_path: Path) -> None:
+    """Referee: TensorFlow's own reader of event files. The weights are those of a run without curves."""
+    assert train(sounds, tmp_path / "x.stapes", "--tensorboard", str(tmp_path / "logs")) == 0
+    assert (tmp_path / "x.stapes" / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+    (file,) = (tmp_path / "logs").iterdir()
+    curves: dict[str, list[int]] = {}
+    for event in tf.compat.v1.train.summary_iterator(str(file)):
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name in ("scalars", "")
+            curves.setdefault(value.tag, []).append(event.step)
+    assert curves["float/val_frame_average_precision"] == [4, 8]
+    assert curves["quantized/val_frame_average_precision"] == [4]
+
+
+def test_tensorboard_where_nothing_can_be_written_is_said(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").write_text("a file")
+    assert train(sounds, tmp_path / "x.stapes", "--tensorboard", str(tmp_path / "logs")) == 1
+    assert f"{tmp_path}/logs: logs cannot be written there" in capsys.readouterr().err
 
 
 def test_an_existing_output_is_kept_without_force(
