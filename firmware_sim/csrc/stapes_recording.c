@@ -25,6 +25,27 @@ static inline __attribute__((always_inline, target("avx2"))) __m256i leading_zer
     return _mm256_min_epi32(zeros, _mm256_set1_epi64x(64));
 }
 
+/* Eight words from each of eight places to eight vectors of the first, ..., the eighth words. */
+static inline __attribute__((always_inline, target("avx2"))) void loaded_8(const int16_t *const *starts, int32_t at, __m256i *words)
+{
+    __m256i row[8], pair[8], four[8];
+    for (int32_t n = 0; n < 8; n++)
+        row[n] = _mm256_loadu_si256((const __m256i *)(const void *)(starts[n] + at));
+    for (int32_t n = 0; n < 8; n += 2) {
+        pair[n] = _mm256_unpacklo_epi32(row[n], row[n + 1]);
+        pair[n + 1] = _mm256_unpackhi_epi32(row[n], row[n + 1]);
+    }
+    for (int32_t n = 0; n < 8; n += 4)
+        for (int32_t m = 0; m < 2; m++) {
+            four[n + 2 * m] = _mm256_unpacklo_epi64(pair[n + m], pair[n + m + 2]);
+            four[n + 2 * m + 1] = _mm256_unpackhi_epi64(pair[n + m], pair[n + m + 2]);
+        }
+    for (int32_t n = 0; n < 4; n++) {
+        words[n] = _mm256_permute2x128_si256(four[n], four[n + 4], 0x20);
+        words[n + 4] = _mm256_permute2x128_si256(four[n], four[n + 4], 0x31);
+    }
+}
+
 #define LANES 8
 #define TARGET "avx2"
 #define WORDS __m256i
@@ -54,9 +75,21 @@ static inline __attribute__((always_inline, target("avx2"))) __m256i leading_zer
 #define MOST _mm256_max_epi32
 #define EACH64 _mm256_set1_epi64x
 #define UP_EACH64 _mm256_sllv_epi64
+#define UP_EACH _mm256_sllv_epi32
+#define LOADED loaded_8
 #define IS_ZERO64(x) _mm256_cmpeq_epi64(x, _mm256_setzero_si256())
 #define LEADING_ZEROS64 leading_zeros64_8
 #include "stapes_recording_lanes.h"
+
+static inline __attribute__((always_inline, target("avx512f,avx512cd"))) void loaded_16(const int16_t *const *starts,
+                                                                                       int32_t at, __m512i *words)
+{
+    __m256i lower[8], upper[8];
+    loaded_8(starts, at, lower);
+    loaded_8(starts + 8, at, upper);
+    for (int32_t n = 0; n < 8; n++)
+        words[n] = _mm512_inserti64x4(_mm512_castsi256_si512(lower[n]), upper[n], 1);
+}
 
 #define LANES 16
 #define TARGET "avx512f,avx512cd"
@@ -87,6 +120,8 @@ static inline __attribute__((always_inline, target("avx2"))) __m256i leading_zer
 #define MOST _mm512_max_epi32
 #define EACH64 _mm512_set1_epi64
 #define UP_EACH64 _mm512_sllv_epi64
+#define UP_EACH _mm512_sllv_epi32
+#define LOADED loaded_16
 #define IS_ZERO64(x) _mm512_maskz_set1_epi64(_mm512_cmpeq_epi64_mask(x, _mm512_setzero_si512()), -1)
 #define LEADING_ZEROS64 _mm512_lzcnt_epi64
 #include "stapes_recording_lanes.h"

@@ -2,12 +2,13 @@
  *   LANES, TARGET, WORDS      lanes of 32 bits, what the compiler may use, the vector
  *   NAME(x)                   a name of this width
  *   ADD, SUB, AND, AND_NOT, OR, XOR, LEAST, MOST, TIMES32    of 32-bit lanes
- *   UP, RIGHT, SIGNED_RIGHT   shifts of 32-bit lanes; SIGNED_LOW, SIGNED_HIGH: their halves
+ *   UP, RIGHT, SIGNED_RIGHT   shifts of 32-bit lanes, UP_EACH by each lane's own count; SIGNED_LOW, SIGNED_HIGH: their halves
  *   ADD64, SUB64, UP64, UP_EACH64, LEADING_ZEROS64, IS_ZERO64 of 64-bit lanes; DOWN64: upper words to lower ones
  *   TIMES, TIMES_UNSIGNED     64-bit products of the lower words of 64-bit lanes
  *   EACH, EACH64              the same number in each lane
  *   UPPER(even, odd)          upper words of even and of odd lanes, in order
  *   GATHERED(base, at)        words at base + 2 bytes * at
+ *   LOADED(starts, at, words) words[0..7]: two samples each from starts[lane] + at on
  */
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
 
@@ -20,8 +21,8 @@ INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
     const WORDS c = EACH(w[0]), s = EACH(w[1]);
     const WORDS re = DOWN64(z.re), im = DOWN64(z.im); /* odd lanes */
     const NAME(point) turned = {
-        SUB(UPPER(TIMES(z.re, c), TIMES(re, c)), UPPER(TIMES(z.im, s), TIMES(im, s))),
-        ADD(UPPER(TIMES(z.im, c), TIMES(im, c)), UPPER(TIMES(z.re, s), TIMES(re, s))),
+        UPPER(SUB(TIMES(z.re, c), TIMES(z.im, s)), SUB(TIMES(re, c), TIMES(im, s))),
+        UPPER(ADD(TIMES(z.im, c), TIMES(z.re, s)), ADD(TIMES(im, c), TIMES(re, s))),
     };
     return turned;
 }
@@ -37,8 +38,14 @@ INLINE void NAME(measured)(const stapes_frontend_tables *tables, const int16_t *
         starts[lane] = pcm + lane * tables->hop;
     WORDS bits = EACH(0);
     const int32_t pairs = tables->window / 2;
-    for (int32_t pair = 0; pair < pairs; pair++) {
-        WORDS two; /* word by word: faster than a gather */
+    int32_t pair = 0;
+    for (; pair + 8 <= pairs; pair += 8) {
+        LOADED(starts, 2 * pair, raw + pair);
+        for (int32_t n = pair; n < pair + 8; n++)
+            bits = OR(bits, XOR(raw[n], UP(raw[n], 1)));
+    }
+    for (; pair < pairs; pair++) {
+        WORDS two;
         for (int32_t lane = 0; lane < LANES; lane++)
             memcpy(words + lane, starts[lane] + 2 * pair, sizeof *words);
         memcpy(&two, words, sizeof two);
@@ -69,8 +76,16 @@ INLINE WORDS NAME(weighted)(int32_t weight, WORDS sample)
     return UPPER(TIMES(sample, w), TIMES(DOWN64(sample), w));
 }
 
-INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *raw, WORDS factor, WORDS offset,
-                           NAME(point) *z)
+/* Samples as whole words, the first and the second of each pair. With `shift` they need no product. */
+INLINE NAME(point) NAME(whole)(WORDS two, const WORDS *shift, WORDS factor, WORDS offset)
+{
+    if (shift)
+        return (NAME(point)){UP_EACH(two, *shift), UP_EACH(AND(two, EACH(-65536)), SUB(*shift, EACH(16)))};
+    return (NAME(point)){ADD(TIMES32(SIGNED_LOW(two), factor), offset), ADD(TIMES32(SIGNED_HIGH(two), factor), offset)};
+}
+
+INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *raw, const WORDS *shift, WORDS factor,
+                           WORDS offset, NAME(point) *z)
 {
     const int32_t *window = stapes_frontend_table(tables, tables->window_at);
     const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
@@ -83,11 +98,9 @@ INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *ra
                 continue;
             }
             const int32_t even = 2 * pair, odd = even + 1, length = tables->window;
-            const WORDS two = raw[pair];
-            const WORDS first = ADD(TIMES32(SIGNED_LOW(two), factor), offset);
-            const WORDS second = ADD(TIMES32(SIGNED_HIGH(two), factor), offset);
-            y->re = NAME(weighted)(window[even <= length / 2 ? even : length - even], first);
-            y->im = NAME(weighted)(window[odd <= length / 2 ? odd : length - odd], second);
+            const NAME(point) x = NAME(whole)(raw[pair], shift, factor, offset);
+            y->re = NAME(weighted)(window[even <= length / 2 ? even : length - even], x.re);
+            y->im = NAME(weighted)(window[odd <= length / 2 ? odd : length - odd], x.im);
         }
 }
 
@@ -252,7 +265,14 @@ static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_t
     WORDS factor, offset;
     int32_t exponents[LANES];
     NAME(measured)(tables, pcm, raw, &factor, &offset, exponents);
-    NAME(windowed)(tables, raw, factor, offset, z);
+    if (tables->dc_blocker) {
+        NAME(windowed)(tables, raw, NULL, factor, offset, z);
+    } else {
+        WORDS shift;
+        memcpy(&shift, exponents, sizeof shift);
+        shift = ADD(shift, EACH(16));
+        NAME(windowed)(tables, raw, &shift, factor, offset, z);
+    }
     NAME(transform)(tables, z);
     NAME(split_and_square)(tables, z);
     NAME(bands)(tables, z, exponents, features, log2_bands);
@@ -271,6 +291,8 @@ static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_t
 #undef SUB64
 #undef UP
 #undef UP64
+#undef UP_EACH
+#undef LOADED
 #undef DOWN64
 #undef TIMES
 #undef TIMES_UNSIGNED
