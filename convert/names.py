@@ -20,6 +20,10 @@ _WORDS = """
     arena self states
 """
 RESERVED = frozenset(_WORDS.split())
+_HEADERS = """
+    assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic
+    stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar wchar wctype
+"""
 _STDINT = re.compile(r"u?int(_fast|_least)?\d+(_t)?|u?int(ptr|max)(_t)?")
 
 
@@ -38,8 +42,8 @@ def c_name(text: str) -> str:
 def module_name(text: str, otherwise: str = "model") -> str:
     """Name of files, functions and types: NAME_t, NAME_step, NAME.h must be nobody else's."""
     name = c_name(text) or otherwise
-    taken = is_reserved(name) or is_reserved(f"{name}_t") or name.startswith("stapes_nn")
-    return f"{name}_model" if taken or name in ("stddef", "stdint", "string", "strings") else name
+    taken = is_reserved(name) or is_reserved(f"{name}_t") or f"{name}_".startswith("stapes_")
+    return f"{name}_model" if taken or name in _HEADERS.split() else name
 
 
 def module_globals(module: str) -> list[str]:
@@ -59,7 +63,7 @@ class NameMaker:
     def make(self, wish: str, otherwise: str) -> str:
         """Return the wish as a C name with a number behind it when it is taken."""
         base = c_name(wish) or otherwise
-        if base.startswith("stapes_nn"):
+        if base.startswith("stapes_"):
             base = f"layer_{base}"
         name, count = base, 1
         while is_reserved(name) or any(name.lower() + suffix in self._taken for suffix in _SUFFIXES):

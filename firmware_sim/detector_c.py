@@ -155,11 +155,23 @@ static const stapes_event_setup {name}_event_setup = {{
     .target_delay_steps = {clock.target_delay_steps},
 }};
 
+static void {name}_reset_any(void *model)
+{{
+    {name}_reset(model);
+}}
+
+static void {name}_step_any(void *model, const int8_t *features, int8_t *scores)
+{{
+    {name}_step(model, features, scores);
+}}
+
 static const stapes_detector_setup {name}_setup = {{
     .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
     .events = &{name}_event_setup,
     .ring_samples = {ring_samples(folder)},
     .frames_per_step = {folder.frames_per_step},
+    .model_reset = {name}_reset_any,
+    .model_step = {name}_step_any,
 }};
 
 int32_t {name}_start({name}_detector_t *self)
@@ -170,16 +182,6 @@ int32_t {name}_start({name}_detector_t *self)
 
     stapes_detector_init(&self->core, &{name}_setup, &memory);
     return stapes_frontend_init({name}_setup.tables, sizeof {name}_tables);
-}}
-
-void stapes_model_reset(void *model)
-{{
-    {name}_reset(model);
-}}
-
-void stapes_model_step(void *model, const int8_t *features, int8_t *scores)
-{{
-    {name}_step(model, features, scores);
 }}
 
 const char *const {name}_labels[{upper}_CLASSES] = {{

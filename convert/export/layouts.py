@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stapes.convert.export import examples
-from stapes.convert.export.library import Library, inlined
+from stapes.convert.export.library import Library, inlined, own_names
 from stapes.convert.export.readme import readme
 
 _BUILT = "Tests of stapes build this layout for this machine, Cortex-M and RISC-V, and run its self-test under QEMU."
@@ -13,6 +13,8 @@ _SCHEMA = (
     "This layout is checked against the schema of its build system, and its C is built and self-tested as in the other "
     "layouts; the build system itself was not run."
 )
+
+_CMAKE_RESERVED = ("all", "clean", "edit_cache", "help", "install", "package", "package_source", "preinstall", "test")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def _single_file(library: Library) -> dict[str, str]:
     header = inlined(f'#include "{name}_detector.h"\n#include "{name}_selftest.h"\n', texts, seen)
     guard = f"{library.upper}_SINGLE_H"
     header = f"#ifndef {guard}\n#define {guard}\n\n{header}\n#endif\n"
-    bodies = [inlined(text, texts, seen) for text in library.sources.values()]
+    bodies = [own_names(file, inlined(text, texts, seen)) for file, text in library.sources.items()]
     usage = (
         f"Add `{name}_single.c` and `{name}_single.h` to any project; `main.c` is an example for a DMA with two "
         f"half-buffers, `selftest.c` a program whose exit code is the self-test's answer.\n\n"
@@ -58,7 +60,7 @@ def _from_single(program: str, name: str) -> str:
 
 
 def _cmake(library: Library) -> dict[str, str]:
-    name = library.name
+    name = library.name if library.name not in _CMAKE_RESERVED else f"{library.name}_detector"
     sources = "\n".join(f"    src/{file}" for file in library.sources)
     lists = f"""cmake_minimum_required(VERSION 3.16)
 project({name} VERSION {library.version} LANGUAGES C)
@@ -101,13 +103,14 @@ maintainer=stapes
 sentence=Hears {library.classes}.
 paragraph=Audio events with onset and offset times: int16 samples in, events out, static memory only.
 category=Signal Input/Output
-url=
+url=https://example.com/{name}
 architectures=*
 includes={name}_detector.h
 """
     usage = (
         "Sketch > Include Library > Add .ZIP Library with this folder zipped, or copy it to your libraries folder. "
-        "Open File > Examples > ListenMicrophone."
+        "Open File > Examples > ListenMicrophone. Before you publish it in the Library Manager, put your names and "
+        "your page into author, maintainer and url of `library.properties`."
     )
     return _placed(library, "src/", "src/") | {
         "library.properties": properties,
@@ -175,7 +178,8 @@ target_sources(app PRIVATE src/main.c)
         "zephyr/CMakeLists.txt": lists,
         "zephyr/Kconfig": kconfig,
         "samples/microphone/CMakeLists.txt": application,
-        "samples/microphone/prj.conf": f"CONFIG_{upper}=y\nCONFIG_AUDIO=y\nCONFIG_AUDIO_DMIC=y\nCONFIG_PRINTK=y\n",
+        "samples/microphone/prj.conf": f"CONFIG_{upper}=y\nCONFIG_AUDIO=y\nCONFIG_AUDIO_DMIC=y\nCONFIG_PRINTK=y\n"
+        "CONFIG_MAIN_STACK_SIZE=4096\n",
         "samples/microphone/sample.yaml": (
             f"sample:\n  name: {name} microphone\ntests:\n  {name}.microphone:\n    build_only: true\n    tags: audio\n"
         ),
@@ -198,7 +202,11 @@ set(EXTRA_COMPONENT_DIRS ${{CMAKE_CURRENT_SOURCE_DIR}}/../..)
 include($ENV{{IDF_PATH}}/tools/cmake/project.cmake)
 project({name}_microphone)
 """
-    main = f'idf_component_register(SRCS "main.c" PRIV_REQUIRES esp_driver_i2s {name})\n'
+    main = (
+        "get_filename_component(detector ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)\n"
+        "get_filename_component(detector ${detector} NAME) # a component is named as its folder\n"
+        'idf_component_register(SRCS "main.c" PRIV_REQUIRES esp_driver_i2s ${detector})\n'
+    )
     component = (
         f'version: "{library.version}"\ndescription: "Hears {_quoted(library.classes)}: audio events"\n'
         'license: "Apache-2.0"\ndependencies:\n  idf: ">=5.3"\n'

@@ -20,6 +20,7 @@ from stapes.runtime.simulate import board_named
 from stapes.runtime.verify import reference_answers
 
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
+_OWN_STATIC = re.compile(r"^static [^(=;\n]*?\b(\w+)\(|^\} (\w+);", re.MULTILINE)
 _OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
 
 
@@ -70,7 +71,7 @@ def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
 
 
 def selftest(folder: DetectorFolder, name: str) -> dict[str, str]:
-    """NAME_selftest.h and .c: the known answers, and stapes_selftest()."""
+    """NAME_selftest.h and .c: the known answers, NAME_selftest() and stapes_selftest()."""
     samples = sound_samples(folder)
     answers = reference_answers(folder, samples)
     guard = f"{name.upper()}_SELFTEST_H"
@@ -87,9 +88,18 @@ extern "C" {{
 
 /* Hear {samples / folder.frontend.sample_rate_hz:.2f} s of a sound that is made here, and compare with the answers of
  * LiteRT's reference kernels. Returns STAPES_SELFTEST_OK or what differs; call {name}_start() afterwards. */
-int32_t stapes_selftest({name}_detector_t *detector);
+int32_t {name}_selftest({name}_detector_t *detector);
 
 #ifdef __cplusplus
+}}
+#endif
+
+/* The same by the name that every detector's has; in a file with several detectors it is the first one's. */
+#ifndef STAPES_SELFTEST_NAMED
+#define STAPES_SELFTEST_NAMED
+static inline int32_t stapes_selftest({name}_detector_t *detector)
+{{
+    return {name}_selftest(detector);
 }}
 #endif
 
@@ -98,7 +108,7 @@ int32_t stapes_selftest({name}_detector_t *detector);
     source = f"""/* {name}_selftest.c -- written by stapes {version("stapes")}; regenerate, do not edit. */
 #include "{name}_selftest.h"
 
-int32_t stapes_selftest({name}_detector_t *detector)
+int32_t {name}_selftest({name}_detector_t *detector)
 {{
     static const stapes_answers expected = {{
         .features_crc32 = 0x{answers.features_crc32:08x}u,
@@ -157,3 +167,13 @@ def inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
         return inlined(headers[match[1]], headers, seen)
 
     return _OWN_INCLUDE.sub(replace, text)
+
+
+def own_names(file: str, text: str) -> str:
+    """The text of a source of stapes, its static functions and types named after the file, as no layer can be."""
+    if not file.startswith("stapes_"):
+        return text
+    names = {function or kind for function, kind in _OWN_STATIC.findall(text)}
+    for name in sorted(name for name in names if not name.startswith("stapes_")):
+        text = re.sub(rf"\b{name}\b", f"{Path(file).stem}_{name}", text)
+    return text

@@ -35,13 +35,16 @@ One context may push and one other poll, interrupts stay on.
   `{name}_labels[event.class_index]` is its name; `onset_sample` and `offset_sample` count from the first sample, delays
   of the model are already subtracted, and the clock goes on over lost samples.
 - Where the loop is too slow, the newest samples are lost: `detector.core.overruns`, `detector.core.samples_lost`.
+- Several detectors in one program: export each in a layout with a folder of sources, and let the files that begin with
+  `stapes_`, which all detectors share, stand there once; the others are named after their detector.
 - At the end of a stream: stop the microphone, call `stapes_poll` until idle, then `stapes_finish` until it returns 0.
 
 ## Proof
 
-`stapes_selftest(&detector)` needs no audio: it makes a sound with integers, and compares checksums of features and
-scores, and the events of made-up scores, with what LiteRT's reference kernels gave where the detector was trained. Run
-it on your board first; `STAPES_SELFTEST_OK` (0) means that the board hears the same, bit by bit.
+`stapes_selftest(&detector)`, or `{name}_selftest` where there are several, needs no audio: it makes a sound with
+integers, and compares checksums of features and scores, and the events of made-up scores, with what LiteRT's reference
+kernels gave where the detector was trained. Run it on your board first; `STAPES_SELFTEST_OK` (0) means that the board
+hears the same, bit by bit.
 
 {checked}
 """

@@ -101,7 +101,7 @@ static void begin_stretch(stapes_detector *self)
     self->fresh = 0;
     self->step_frames = 0;
     stapes_events_restart(&self->events, self->sample);
-    stapes_model_reset(self->memory.model);
+    self->setup->model_reset(self->memory.model);
 }
 
 static int32_t hear_frame(stapes_detector *self, stapes_event *out)
@@ -120,7 +120,7 @@ static int32_t hear_frame(stapes_detector *self, stapes_event *out)
     }
     self->step_frames = 0;
     STAPES_BEGIN(model);
-    stapes_model_step(self->memory.model, self->memory.features, self->memory.scores);
+    setup->model_step(self->memory.model, self->memory.features, self->memory.scores);
     STAPES_END(model);
     self->steps++;
     STAPES_BEGIN(events);

@@ -15,6 +15,8 @@ typedef struct stapes_detector_setup {
     const stapes_event_setup *events; /* its step_samples is frames_per_step * hop */
     uint32_t ring_samples;            /* a power of two, at least window + hop */
     uint32_t frames_per_step;
+    void (*model_reset)(void *model); /* forget all */
+    void (*model_step)(void *model, const int8_t *features, int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
 } stapes_detector_setup;
 
 /* What changes; sizes follow from the setup. */
@@ -25,7 +27,7 @@ typedef struct stapes_detector_memory {
     int8_t *features;            /* [frames_per_step][n_bands] */
     int8_t *scores;              /* [n_classes] */
     stapes_event_class *classes; /* [n_classes] */
-    void *model;                 /* what stapes_model_step keeps and works in */
+    void *model;                 /* what model_step keeps and works in */
 } stapes_detector_memory;
 
 typedef struct stapes_detector {
@@ -69,7 +71,3 @@ int32_t stapes_poll(stapes_detector *self, stapes_event *out);
 /* End of the stream: the producer has stopped and stapes_poll is idle. Writes up to 2 * n_classes events to `out` and
  * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. */
 int32_t stapes_finish(stapes_detector *self, stapes_event *out);
-
-/* The model, for the linker to find: forget all / features[frames_per_step][n_bands] -> scores[n_classes]. */
-void stapes_model_reset(void *model);
-void stapes_model_step(void *model, const int8_t *features, int8_t *scores);

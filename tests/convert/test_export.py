@@ -1,5 +1,6 @@
 """Exported libraries: built as their users would build them, with their self-test as the referee."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,7 +12,9 @@ import pytest
 from stapes.convert.export.command import export
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import Library, gather
+from stapes.convert.names import module_name
 from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.detector_c import CSRC
 from stapes.firmware_sim.emulator import build_firmware, run
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.main import main
@@ -168,6 +171,8 @@ def test_descriptions_have_what_their_schemas_require(libraries: dict[bool, Libr
     properties = dict(line.split("=", 1) for line in files["arduino"]["library.properties"].splitlines())
     assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url"} <= set(properties)
     assert properties["category"] == "Signal Input/Output"
+    assert all(properties[name] for name in ("name", "version", "author", "maintainer", "sentence", "url"))
+    assert re.fullmatch(r"https://\S+", properties["url"])
     assert re.fullmatch(r"\d+\.\d+\.\d+", properties["version"])
     manifest = json.loads(files["platformio"]["library.json"])
     assert {"name", "version", "description", "frameworks", "platforms"} <= set(manifest)
@@ -202,3 +207,55 @@ def test_export_refuses_and_replaces(
     with pytest.raises(OutputError, match="is no exported library"):
         export(compiled_detector, "cmake", mine, force=True)
     assert (mine / "thesis.txt").exists()
+
+
+def test_a_layer_may_have_the_name_of_anything_in_the_loop(libraries: dict[bool, Library], tmp_path: Path) -> None:
+    """In one file all static functions and types share a scope: those of stapes make way."""
+    root = write(libraries, "single-file", tmp_path)
+    source = root / "tiny_single.c"
+    own = {
+        function or kind
+        for file in sorted(CSRC.glob("stapes_[defs]*.[ch]"))
+        for function, kind in re.findall(r"^static [^(=;\n]*?(\w+)\(|^\} (\w+);", file.read_text(), re.M)
+    }
+    plain = sorted(name for name in own if not name.startswith("stapes_"))
+    assert {"finish", "report", "take", "point"} <= set(plain)
+    layers = "".join(f"static const int8_t {name}[1] = {{0}};\n" for name in plain)
+    uses = "".join(f"    sum += {name}[0];\n" for name in plain)
+    layers += "int32_t sum_of_layers(void);\nint32_t sum_of_layers(void)\n{\n    int32_t sum = 0;\n"
+    layers += f"{uses}    return sum;\n}}\n"
+    header = '#include "tiny_single.h"\n'
+    source.write_text(source.read_text().replace(header, header + layers, 1))
+    assert selftest_exit_code(root, "single-file", "host") == 0
+
+
+def test_two_detectors_share_a_program(libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path) -> None:
+    """What begins with stapes_ stands once; the rest has its detector's name. Each one's self-test is the referee."""
+    other = gather(compiled_detector, "other")
+    for library in (libraries[False], other):
+        for path, text in LAYOUTS["cmake"].files(library).items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+    program = tmp_path / "both.c"
+    program.write_text(
+        '#include "other_selftest.h"\n#include "tiny_selftest.h"\n'
+        "static tiny_detector_t tiny;\nstatic other_detector_t other;\n"
+        "int main(void) { return (int)(tiny_selftest(&tiny) | other_selftest(&other) | stapes_selftest(&other)); }\n"
+    )
+    sources = [*sorted((tmp_path / "src").glob("*.c")), program]
+    subprocess.run(["cc", *STRICT, f"-I{tmp_path / 'include'}", *sources, "-o", tmp_path / "both"], check=True)
+    assert subprocess.run([tmp_path / "both"]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("pops", "pops"), ("stapes", "stapes_model"), ("stapes_events", "stapes_events_model"), ("time", "time_model"),
+     ("size", "size_model"), ("7", "model"), ("Öl & Gas", "l_gas")],
+)  # fmt: skip
+def test_no_detector_has_a_name_of_c_or_of_stapes(stem: str, name: str) -> None:
+    assert module_name(stem) == name
+
+
+def test_names_that_cmake_keeps_for_itself(libraries: dict[bool, Library]) -> None:
+    named = dataclasses.replace(libraries[False], name="test")
+    assert "add_library(test_detector STATIC" in LAYOUTS["cmake"].files(named)["CMakeLists.txt"]

@@ -46,6 +46,7 @@ class Library:
         for name in ("frontend", "events", "detector"):
             self.ffi.cdef((CSRC / f"stapes_{name}_api.h").read_text())
         self.ffi.cdef("extern int32_t stub_frames[4096]; extern uint32_t stub_frame_count, stub_resets;")
+        self.ffi.cdef("void stub_reset(void *); void stub_step(void *, const int8_t *, int8_t *);")
         self.lib: Any = self.ffi.dlopen(str(built))
 
 
@@ -68,7 +69,15 @@ class Device:
             "stapes_event_setup *", (self.keep["configs"], 1, CLOCK.step_samples, CLOCK.origin_samples, 1)
         )
         self.keep["setup"] = new(
-            "stapes_detector_setup *", (self.keep["tables"], self.keep["events"], RING, FRAMES_PER_STEP)
+            "stapes_detector_setup *",
+            (
+                self.keep["tables"],
+                self.keep["events"],
+                RING,
+                FRAMES_PER_STEP,
+                self.ffi.addressof(self.lib, "stub_reset"),
+                self.ffi.addressof(self.lib, "stub_step"),
+            ),
         )
         memory = new("stapes_detector_memory *")
         for name, kind in (("ring", f"int16_t[{RING}]"), ("frame", f"int16_t[{WINDOW}]"), ("features", "int8_t[2]"),

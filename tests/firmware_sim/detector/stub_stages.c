@@ -28,13 +28,15 @@ void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *
     }
 }
 
-void stapes_model_reset(void *model)
+void stub_reset(void *model);
+void stub_reset(void *model)
 {
     (void)model;
     stub_resets++;
 }
 
-void stapes_model_step(void *model, const int8_t *features, int8_t *scores)
+void stub_step(void *model, const int8_t *features, int8_t *scores);
+void stub_step(void *model, const int8_t *features, int8_t *scores)
 {
     (void)model;
     scores[0] = (features[0] & 4) != 0 ? 100 : -100;

@@ -30,12 +30,12 @@ void stapes_frontend_frame(const stapes_frontend_tables *unused_tables, const in
     features[0] = 0;
 }
 
-void stapes_model_reset(void *model)
+static void model_reset(void *model)
 {
     (void)model;
 }
 
-void stapes_model_step(void *model, const int8_t *features, int8_t *scores)
+static void model_step(void *model, const int8_t *features, int8_t *scores)
 {
     (void)model, (void)features;
     scores[0] = 100;
@@ -87,7 +87,7 @@ int main(void)
     static int8_t features[1], scores[1];
     static stapes_event_class classes[1];
     static const stapes_detector_memory memory = {ring, frame, NULL, features, scores, classes, NULL};
-    stapes_detector_setup setup = {&tables, &events, RING, 1};
+    stapes_detector_setup setup = {&tables, &events, RING, 1, model_reset, model_step};
     stapes_event out[2];
     pthread_t producer;
     uint32_t random = 2;
