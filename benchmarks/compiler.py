@@ -20,6 +20,8 @@ import numpy as np
 from stapes.benchmarks import tflite_models
 from stapes.convert import emit
 from stapes.convert.compile import CompileReport, compile_model, plan_model
+from stapes.convert.describe import table
+from stapes.convert.module import Names, measure
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.emulator import BOARDS, Firmware, RunResult, build_firmware, run
 from stapes.firmware_sim.errors import ModelError
@@ -92,9 +94,9 @@ class Bench:
     def __init__(self, name: str, tflite: bytes) -> None:
         self.name, self.tflite = name, tflite
         plain = plan_model(tflite, name, "portable")
-        sizes = emit.measure(plain)
+        sizes = measure(plain)
         self.constant_bytes = sizes.weights + sizes.channels
-        self.parameters = emit.signature(plain, emit.Names(plain))
+        self.parameters = emit.signature(plain, Names(plain))
         graph = plain.graph
         inputs, outputs = ([graph.tensors[number] for number in side] for side in (graph.inputs, graph.outputs))
         self.main = _main(name, [tensor.count for tensor in inputs], [tensor.count for tensor in outputs])
@@ -191,7 +193,7 @@ def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
         rows.append(("per MAC", "", *(f"{cost.instructions / cost.macs:.2f}" for cost in whole)))
         for what in ("code", "activation", "stack"):
             rows.append((f"{what} bytes", "", *(f"{getattr(cost, what + '_bytes'):,}" for cost in whole)))
-        print("\n".join(emit.table(rows)) + "\n", flush=True)
+        print("\n".join(table(rows)) + "\n", flush=True)
 
 
 def write_csv(costs: Sequence[Cost]) -> None:

@@ -84,7 +84,7 @@ def _compile(arguments: argparse.Namespace) -> None:
 def _write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
     """Compile, and print layers, sizes and what was written; return the module's name."""
     from stapes.convert.compile import compile_model
-    from stapes.convert.emit import table
+    from stapes.convert.describe import table
     from stapes.convert.names import module_name
     from stapes.convert.show import plan_svg, plan_text
 

@@ -7,9 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stapes.convert import emit
+from stapes.convert.describe import layer_rows
 from stapes.convert.graph import Tensor, read_model
 from stapes.convert.lower import lower
 from stapes.convert.memory import Plan, plan_memory
+from stapes.convert.module import Module, Sizes, measure
 from stapes.convert.names import module_name
 from stapes.convert.packing import TARGETS
 from stapes.convert.passes.places import settle
@@ -24,13 +26,13 @@ class CompileReport:
     name: str
     target: str
     files: tuple[str, ...]
-    sizes: emit.Sizes
+    sizes: Sizes
     layers: tuple[tuple[str, ...], ...]  # the first row names the columns
     plan: Plan
     steps: tuple[str, ...]  # names, in the order in which they run
 
 
-def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
+def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
     """Work everything out, write nothing. Raises ModelError for what cannot be compiled, ConfigError for name or
     target.
     """
@@ -56,7 +58,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> emit.Module:
             )
     homes = settle(graph, steps)
     digest = hashlib.sha256(tflite).hexdigest()
-    return emit.Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
+    return Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
 
 
 def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False) -> CompileReport:
@@ -67,11 +69,11 @@ def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", sing
     """
     module = plan_model(tflite, name, target)
     texts = emit.files(module, single_file)
-    sizes = emit.measure(module)
+    sizes = measure(module)
     texts["model.json"] = json.dumps(_description(module, sizes, target, [*texts, "model.json"]), indent=2) + "\n"
     _write(out, texts)
     steps = tuple(step.name for step in module.homes.steps)
-    return CompileReport(name, target, tuple(texts), sizes, tuple(emit.layer_rows(module)), module.plan, steps)
+    return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, steps)
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:
@@ -90,7 +92,7 @@ def _write(out: Path, texts: dict[str, str]) -> None:
         raise OutputError(f"{out}: cannot write the model there ({error})") from error
 
 
-def _description(module: emit.Module, sizes: emit.Sizes, target: str, files: list[str]) -> dict[str, object]:
+def _description(module: Module, sizes: Sizes, target: str, files: list[str]) -> dict[str, object]:
     """What a caller who does not read C needs to know."""
     graph = module.graph
     return {
