@@ -132,15 +132,20 @@ def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[
 
 
 def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Found]) -> None:
-    progress = Progress("detect", len(left), sum(found.size for found in left))
+    progress = Progress("detect", len(left), sum(_weight(found) for found in left))
     started, seconds, rate = time.monotonic(), 0.0, 0.0
     for outcomes in results:
         journal.add(outcomes)
         for outcome in outcomes:
             seconds += outcome.seconds
             rate = seconds / max(1e-9, time.monotonic() - started)
-            progress.advance(f"{rate:,.0f} x real time", outcome.found.size)
+            progress.advance(f"{rate:,.0f} x real time", _weight(outcome.found))
     progress.close(f"{len(left)} recordings, {seconds / 3600:.2f} h, {rate:,.0f} x real time")
+
+
+def _weight(found: Found) -> int:
+    """How long it may take beside others; not every server says sizes."""
+    return found.size or 1
 
 
 def _say(settings: BatchSettings, totals: Totals) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stapes.benchmarks.batch import Cost, day_table, read_csv
+from stapes.benchmarks.batch import Cost, day_table, hours_table, read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -12,5 +12,14 @@ def test_hours_a_day_follow_from_seconds_of_processor() -> None:
     assert "| compiled C | 1,000 | 24,000 | 384,000 | 6,144,000 |" in table
 
 
-def test_the_table_in_the_docs_is_the_last_measurement() -> None:
-    assert day_table(read_csv()) in (ROOT / "docs" / "months-of-recordings.md").read_text()
+def test_the_tables_in_the_docs_are_the_last_measurement() -> None:
+    said = (ROOT / "docs" / "months-of-recordings.md").read_text()
+    assert day_table(read_csv()) in said
+    assert hours_table(read_csv()) in said
+
+
+def test_cost_grows_linearly_with_the_hours() -> None:
+    for engine in ("c", "litert"):
+        alone = [cost for cost in read_csv() if cost.engine == engine and cost.processes == 1]
+        assert alone[-1].hours >= 4 * alone[0].hours
+        assert alone[-1].processor_s < 1.25 * alone[-1].hours / alone[0].hours * alone[0].processor_s
