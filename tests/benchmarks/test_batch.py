@@ -21,5 +21,4 @@ def test_the_tables_in_the_docs_are_the_last_measurement() -> None:
 def test_cost_grows_linearly_with_the_hours() -> None:
     for engine in ("c", "litert"):
         alone = [cost for cost in read_csv() if cost.engine == engine and cost.processes == 1]
-        assert alone[-1].hours >= 4 * alone[0].hours
         assert alone[-1].processor_s < 1.25 * alone[-1].hours / alone[0].hours * alone[0].processor_s
