@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stapes.firmware_sim.frontend import band_edges_hz
 from stapes.runtime.clips import clip_name
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import OpenEvents, Update
@@ -57,6 +58,7 @@ class Feed:
             "hop_samples": self._hop,
             "step_samples": self._clock.step_samples,
             "bands": folder.frontend.n_bands,
+            "band_hz": band_edges_hz(folder.frontend)[1:-1].tolist(),  # the middle of each band
             "records": records,
         }
         return [json.dumps({"facts": facts}), *memory]

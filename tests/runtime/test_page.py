@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from aiohttp import ClientSession
 from chromium import Chromium, Page
 from numpy.typing import NDArray
+from records import record
 from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import Tuning
@@ -62,10 +64,11 @@ def _see(browser: Chromium, url: str, look: Callable[[Page], Coroutine[Any, Any,
     return asyncio.run(asyncio.wait_for(seen(), 120))
 
 
-def _facts(detector: str) -> str:
+def _facts(detector: str, *records: dict[str, Any]) -> str:
     """What a page is told first."""
     facts = {"detector": detector, "source": "USB Audio Device (hw:1,0)", "classes": ["pop"], "thresholds": [0.5]}
-    facts |= {"rate_hz": 16_000, "hop_samples": 256, "step_samples": 512, "bands": 40, "records": []}
+    facts |= {"rate_hz": 16_000, "hop_samples": 256, "step_samples": 512, "bands": 40, "records": records}
+    facts |= {"band_hz": [100.0 + 180 * band for band in range(40)]}
     return json.dumps({"facts": facts})
 
 
@@ -143,3 +146,41 @@ def test_the_page_fits_a_phone(browser: Chromium) -> None:
         server.close()
     assert scroll_width == 360, "nothing to scroll sideways"
     assert drawing_width > 300
+
+
+def test_a_clip_that_is_not_there_is_said(browser: Chromium, tmp_path: Path) -> None:
+    records = [asdict(record(number)) | {"clip": f"{number}.flac"} for number in range(2)]
+    server = PageServer(Address(port=0), lambda: [_facts("pops", *records)], tmp_path)
+
+    async def look(page: Page) -> None:
+        await page.until("document.querySelectorAll('#events button').length === 2")
+        await page.value("document.querySelector('#events button').click()")
+        await page.until("document.querySelector('#events button').textContent === '\u2013'")
+        assert await page.value("playing === null")
+
+    try:
+        _see(browser, server.url, look)
+    finally:
+        server.close()
+
+
+def test_the_page_follows_the_readers_choice_of_light_or_dark(browser: Chromium) -> None:
+    server = PageServer(Address(port=0), lambda: [_facts("pops")], None)
+
+    async def look(page: Page) -> list[float]:
+        shares = []
+        for scheme in ("light", "dark"):
+            media = [{"name": "prefers-color-scheme", "value": scheme}]
+            await page.ask("Emulation.setEmulatedMedia", features=media)
+            await page.until(
+                f"typeof dark === 'object' && dark.matches === {str(scheme == 'dark').lower()} && facts !== null"
+            )
+            shares.append(float(_pixels(await page.picture())[..., :3].mean()))
+        return shares
+
+    try:
+        light, dark = _see(browser, server.url, look)
+    finally:
+        server.close()
+    assert light > 0.8
+    assert dark < 0.2
