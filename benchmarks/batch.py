@@ -32,7 +32,7 @@ from stapes.runtime.engine import choose_engine
 DEMO = Path("build/demo")
 RECORDING_S = 600
 ENGINES = {"c": "compiled C", "litert": "LiteRT BUILTIN_REF"}
-HOURS = {"c": (1.0, 4.0, 16.0), "litert": (0.5, 1.0, 4.0)}
+HOURS = {"c": (1.0, 3.0, 10.0), "litert": (0.5, 1.0, 2.0)}
 REPEATS = 3
 RESULTS = Path(__file__).parent / "results" / "batch.csv"
 

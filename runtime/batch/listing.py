@@ -42,11 +42,13 @@ def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
         problems.append(f"{error.filename}: cannot be listed ({error.strerror}); check the permissions")
 
     top = folder.absolute()
-    seen: set[tuple[int, int]] = set()
+    seen: set[str] = set()
     for parent, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
-        if not _is_new(parent, seen):  # a link to a folder above or beside it
+        real = os.path.realpath(parent)
+        if real in seen:  # a link to a folder above or beside it
             folders.clear()
             continue
+        seen.add(real)
         folders.sort()  # so that it is always the same one of two links that counts
         for name in filter(_is_recording, names):
             path = Path(parent, name)
@@ -98,13 +100,6 @@ def fetch(found: Found, path: Path) -> None:
 def reason(error: Exception) -> str:
     """What went wrong, without the number and the file name that an OSError puts around it."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-
-
-def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
-    status = os.stat(folder)
-    new = (status.st_dev, status.st_ino) not in seen
-    seen.add((status.st_dev, status.st_ino))
-    return new
 
 
 def _is_text(name: str) -> bool:

@@ -125,6 +125,7 @@ def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[
     if not left:
         return
     workers = _workers(settings, job)
+    note(f"hearing {len(left)} recordings, {workers.count} at a time")
     try:
         _record(hear_all(job, in_groups(left, workers.count), workers), journal, left)
     finally:
