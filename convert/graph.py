@@ -47,12 +47,15 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One node: its kind as TFLite names it, tensor numbers (-1: absent) and options by the schema's names."""
+    """One node: its kind as TFLite names it, tensor numbers (-1: absent), options by the schema's names, and its number
+    in the file.
+    """
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, int | float | str] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def _read_operator(index: int, node: Table, codes: list[str], tensors: int) -> O
     options = {name: _option(table, number, form, default) for name, number, form, default in OPTIONS.get(kind, ())}
     if "activation" in options and options["activation"] not in ACTIVATIONS:
         raise ModelError(f"operator {index} ({kind}) has the unknown activation {options['activation']}")
-    return Operator(kind, _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors), options)
+    return Operator(kind, _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors), options, index)
 
 
 def _option(table: Table | None, number: int, form: str, default: int | float) -> int | float | str:

@@ -25,15 +25,16 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Step]:
     arguments = argument_names(graph)
     names = NameMaker([*arguments, *module_globals(module)])
     steps: list[Step] = []
-    for index, operator in enumerate(graph.operators):
+    for operator in graph.operators:
         wish = c_name(_spoken_name(graph, operator))
         name = names.make(f"{wish}_layer" if wish in arguments else wish, operator.kind.lower())
         lowered = LAYERS.get(operator.kind)
         if lowered is None:
             raise ModelError(
-                f"operator {index} ({operator.kind}, {name}) is not supported; supported: {', '.join(sorted(LAYERS))}"
+                f"operator {operator.number} ({operator.kind}, {name}) is not supported; "
+                f"supported: {', '.join(sorted(LAYERS))}"
             )
-        node = Node(graph, operator, index, name, layouts)
+        node = Node(graph, operator, name, layouts)
         node.expect_values()
         steps += lowered(node)
     return steps

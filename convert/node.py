@@ -15,18 +15,18 @@ LONGEST_FINDING = 320  # letters; a damaged file has lists of any length
 
 @dataclass(frozen=True)
 class Node:
-    """Operator number `index` of a graph; `name` is its C name."""
+    """An operator in its graph; `name` is its C name."""
 
     graph: Graph
     operator: Operator
-    index: int
     name: str
     layouts: tuple[Layout, ...]
 
     def refuse(self, found: str, supported: str) -> NoReturn:
         """Raise ModelError: which operator, what was found, what would be supported."""
         shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
-        raise ModelError(f"operator {self.index} ({self.operator.kind}, {self.name}): {shown}; supported: {supported}")
+        what = f"operator {self.operator.number} ({self.operator.kind}, {self.name})"
+        raise ModelError(f"{what}: {shown}; supported: {supported}")
 
     def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
         """Check how many inputs and outputs there are."""

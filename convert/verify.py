@@ -19,11 +19,15 @@ class Reference:
     def __init__(self, tflite: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        self._graph = hold_states(read_model(tflite))
+        model = read_model(tflite)
+        self._graph = hold_states(model)
         self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         self._interpreter.allocate_tensors()
         carried = {detail["index"] for detail in self._interpreter.get_input_details()}
         self._carried = [state for state in self._graph.states if state.current in carried]
+        held = {state.name for state in self._carried}
+        main = model.main  # LiteRT keeps the values of its own outputs only
+        self._outputs = [n for n, name in zip(main.outputs, main.output_names, strict=True) if name not in held]
         for state in self._carried:
             tensor = self._graph.tensors[state.current]
             self._set(state.current, np.frombuffer(state.initial, tensor.dtype))
@@ -33,7 +37,7 @@ class Reference:
         for number, values in zip(self._graph.inputs, inputs, strict=True):
             self._set(number, values)
         self._interpreter.invoke()
-        outputs = tuple(self._interpreter.get_tensor(number).copy() for number in self._graph.outputs)
+        outputs = tuple(self._interpreter.get_tensor(number).copy() for number in self._outputs)
         following = [self._interpreter.get_tensor(state.next).copy() for state in self._carried]
         for state, values in zip(self._carried, following, strict=True):
             self._set(state.current, values)

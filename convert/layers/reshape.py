@@ -5,7 +5,7 @@ from stapes.convert.steps import Block, Move, Step
 
 
 def lower(node: Node) -> list[Step]:
-    """Check one of them; the move vanishes in passes/places.py. The output's own shape counts, the second input is not
+    """Check one of them; the move vanishes in passes/places.py. The output's own shape counts, a second input is not
     read.
     """
     node.expect((1, 2))

@@ -166,6 +166,34 @@ def test_signed_inputs_and_outputs_called_state_are_held(tmp_path: Path) -> None
     assert made == [13, 33]  # (13 - 3) + (3 - 3) + 3, then (23 - 3) + (13 - 3) + 3
 
 
+def _shape_at_run_time(b: Builder, x: int) -> int:
+    """What Keras writes for Flatten of a batch of any size: SHAPE, STRIDED_SLICE, PACK."""
+    shape = b.operator("SHAPE", [x], [b.tensor("shape", (4,), None, "int32")], "ShapeOptions", outType=2)
+    ends = [b.constant("k", values) for values in ([0], [1], [1])]
+    batch = b.tensor("batch", (), None, "int32")
+    b.operator("STRIDED_SLICE", [shape, *ends], [batch], "StridedSliceOptions", shrinkAxisMask=1)
+    flat = b.tensor("flat shape", (2,), None, "int32")
+    return b.operator("PACK", [batch, b.constant("rest", -1)], [flat], "PackOptions", valuesCount=2)
+
+
+def test_a_shape_that_is_worked_out_at_run_time_is_not_needed_vs_litert_reference(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", (1, 2, 3, 2), SCALE)
+    flat = b.operator("RESHAPE", [x, _shape_at_run_time(b, x)], [b.tensor("flat", (1, 12), SCALE)], "ReshapeOptions")
+    b.operator("TANH", [flat], [b.tensor("nobody reads this", (1, 12), SCALE)])
+    tflite = b.finish([b.operator("TANH", [flat], [b.tensor("y", (1, 12), (1 / 128, 0))])])
+    assert compile_model(tflite, tmp_path, "model").steps == ("y_layer",)
+    assert differences(tflite, tmp_path) == {"y": 0}
+
+
+def test_refusals_count_operators_as_the_file_does() -> None:
+    b = Builder()
+    x = b.input("x", SHAPE, SCALE)
+    b.operator("TANH", [x], [b.tensor("unread", SHAPE, SCALE)])
+    with pytest.raises(ModelError, match=r"operator 1 \(ELU, y_layer\)"):
+        plan_model(b.finish([b.operator("ELU", [x], [b.tensor("y", SHAPE, SCALE)])]), "model")
+
+
 @pytest.mark.parametrize(
     ("dtype", "said"),
     [
