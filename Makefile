@@ -17,6 +17,9 @@ demo: setup ## the main job on made-up sounds: train, convert, detect, compare (
 bench-accuracy: setup ## train on ../shared/data/soundscapes with three seeds; writes benchmarks/results/accuracy.csv
 	$(BIN)/python -m stapes.benchmarks.accuracy ../shared/data/soundscapes
 
+bench-quantization: setup ## float, PTQ and QAT after equal steps (after make bench-accuracy); writes benchmarks/results/quantization.csv
+	$(BIN)/python -m stapes.benchmarks.quantization ../shared/data/soundscapes
+
 lint: setup-dev ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,5 +60,5 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy \
+.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization \
 	readme lock clean

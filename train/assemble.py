@@ -21,10 +21,11 @@ from stapes.runtime.engine import LitertEngine
 from stapes.train.dataset import Dataset
 from stapes.train.fit import Scorer
 from stapes.train.heard_before import identities
+from stapes.train.material import Material
 from stapes.train.metrics import EventScores
 from stapes.train.operating_point import choose, describe, elsewhere, judge, reached
 from stapes.train.parity import Parity, compare
-from stapes.train.run import Material, Trained
+from stapes.train.run import Trained
 from stapes.train.settings import Settings, write_settings
 from stapes.train.workspace import Workspace
 

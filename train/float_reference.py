@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from stapes.train.metrics import (
     event_scores,
     f1_difference,
 )
+
+if TYPE_CHECKING:
+    from stapes.train.network import FloatNetwork
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,23 @@ def beside_float(folder: DetectorFolder, judged: Sequence[Judged]) -> BesideFloa
 def float_events(folder: DetectorFolder, judged: Sequence[Judged]) -> dict[str, list[Annotation]]:
     """Return the events per recording that the decoder of the device makes of the float network's scores."""
     from stapes.train.fit import Scorer
-    from stapes.train.network import FloatNetwork, Shape
     from stapes.train.parity import as_int8
+
+    scorer = Scorer(load_float(folder))
+    frontend = Frontend(folder.tables)
+    rate = folder.frontend.sample_rate_hz
+    features = [frontend.features(read_audio(each.recording.path, rate).pcm) for each in judged]
+    decoder = EventDecoder(folder.classes, folder.events, folder.clock)
+    events = {}
+    for each, scores in zip(judged, as_int8(scorer.probabilities(features)), strict=True):
+        done = completed(decoder.push(scores) + decoder.flush())
+        events[each.recording.name] = [Annotation(e.onset, e.offset, e.label, e.confidence) for e in done]
+    return events
+
+
+def load_float(folder: DetectorFolder, dropout: float = 0.0) -> "FloatNetwork":
+    """Return the float network of a detector. Raises DetectorFolderError when its `training` folder is not there."""
+    from stapes.train.network import FloatNetwork, Shape
     from stapes.train.settings import read_settings
 
     training = folder.path / "training"
@@ -57,18 +76,10 @@ def float_events(folder: DetectorFolder, judged: Sequence[Judged]) -> dict[str, 
         if not (training / name).is_file():
             raise DetectorFolderError(f"{training} holds no {name}, so there is no float network to compare with")
     shape = Shape.of(read_settings(training / "settings.toml").network, folder.frontend.n_bands, len(folder.classes))
-    network = FloatNetwork(shape)
+    network = FloatNetwork(shape, dropout)
     with np.load(training / "float.npz") as arrays:
         if len(arrays.files) != len(network.variables):
             raise DetectorFolderError(f"{training}/float.npz does not fit settings.toml beside it; train again")
         for index, variable in enumerate(network.variables):
             variable.assign(arrays[f"variable_{index:03}"])
-    frontend = Frontend(folder.tables)
-    rate = folder.frontend.sample_rate_hz
-    features = [frontend.features(read_audio(each.recording.path, rate).pcm) for each in judged]
-    decoder = EventDecoder(folder.classes, folder.events, folder.clock)
-    events = {}
-    for each, scores in zip(judged, as_int8(Scorer(network).probabilities(features)), strict=True):
-        done = completed(decoder.push(scores) + decoder.flush())
-        events[each.recording.name] = [Annotation(e.onset, e.offset, e.label, e.confidence) for e in done]
-    return events
+    return network

@@ -84,8 +84,8 @@ class TrainingSettings:
 
     sequence_s: float = 8.0
     batch_sequences: int = 16
-    float_steps: int = 1600
-    quantized_steps: int = 300
+    float_steps: int = 2400
+    quantized_steps: int = 400
     learning_rate: float = 3e-3
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2

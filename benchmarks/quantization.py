@@ -1,0 +1,121 @@
+"""`make bench-quantization`: float, quantized after training (PTQ) and quantization-aware (QAT), after equal steps.
+
+The float network of each seed of `make bench-accuracy` is trained on for as many steps, at the same rates and on the
+same batches, as quantization-aware training had. Events are chosen by the same rule for each form. Rows go to
+benchmarks/results/quantization.csv; `change` is the macro F1 by onset minus that of float, recordings resampled in
+pairs.
+"""
+
+import argparse
+import csv
+import hashlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.folder import DetectorFolder, read_folder
+from stapes.runtime.console import note
+from stapes.train.dataset import Dataset, open_dataset
+from stapes.train.metrics import count_matches, f1_difference
+from stapes.train.operating_point import Judged, choose, elsewhere, judge, reached
+from stapes.train.parity import as_int8
+from stapes.train.settings import Settings, read_settings
+
+RESULTS = Path(__file__).parent / "results" / "quantization.csv"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train on, gather, write; return the process's exit code."""
+    parser = argparse.ArgumentParser(prog="make bench-quantization", description=__doc__)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--detectors", type=Path, default=Path("build/accuracy"), help="those of bench-accuracy")
+    arguments = parser.parse_args(argv)
+    try:
+        dataset = open_dataset(arguments.dataset)
+        detectors = sorted(arguments.detectors.glob("seed_*.stapes"))
+        if not detectors:
+            raise StapesError(f"{arguments.detectors}: no detectors; run `make bench-accuracy` first")
+        rows = [row for path in detectors for row in _rows(dataset, read_folder(path))]
+    except StapesError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(RESULTS.read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
+    settings = read_settings(folder.path / "training" / "settings.toml")
+    recordings = dataset.splits["val"]
+    forms = _forms(dataset, folder, settings)
+    counts = {}
+    for form, judged in forms.items():
+        note(f"seed {settings.seed}: {form}")
+        configs = choose(judged, settings.operating_point)
+        scores, halves = reached(judged, recordings, configs), elsewhere(judged, recordings, settings.operating_point)
+        counts[form] = count_matches(judged.reference, judged.events(configs), judged.names, judged.classes)
+        change = f1_difference(counts[form], counts["float"])
+        assert halves is not None
+        yield {
+            "seed": settings.seed,
+            "form": form,
+            "steps": settings.training.float_steps + settings.training.quantized_steps,
+            "f1_onset": round(scores.macro_f1_onset.value, 4),
+            "f1_onset_offset": round(scores.macro_f1_onset_offset.value, 4),
+            "halves_f1_onset": round(halves.macro_f1_onset.value, 4),
+            "halves_f1_onset_offset": round(halves.macro_f1_onset_offset.value, 4),
+            "change": round(change.value, 4),
+            "change_low": round(change.low, 4),
+            "change_high": round(change.high, 4),
+        }
+
+
+def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, Judged]:
+    """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
+    from stapes.convert.tflite import convert_step  # loads TensorFlow
+    from stapes.train.fit import Schedule, Scorer
+    from stapes.train.float_reference import load_float
+    from stapes.train.logs import TrainingLog
+    from stapes.train.material import batch_maker, gather
+    from stapes.train.phase import Phase
+    from stapes.train.quantize import StepModule
+    from stapes.train.run import quantize
+    from stapes.train.workspace import Workspace
+
+    training, recordings = settings.training, dataset.splits["val"]
+    with tempfile.TemporaryDirectory(prefix="stapes-") as scratch:
+        workspace = Workspace(Path(scratch) / "further", "further")
+        material = gather(dataset, settings, workspace)
+        maker = batch_maker(material, settings)
+        network = load_float(folder, training.dropout)
+        schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
+        log = TrainingLog(workspace, None)
+        Phase("float, further", network, schedule, material, settings, workspace, log).run(maker.batch)
+        model = convert_step(StepModule(quantize(network, maker))).model
+        after = _with_model(folder, model, Path(scratch) / "after.stapes")
+        own = judge(folder, recordings, material.val_features)
+        in_float = as_int8(Scorer(network).probabilities(material.val_features))
+        return {
+            "float": replace(own, scores=tuple(in_float)),
+            "PTQ": judge(after, recordings, material.val_features),
+            "QAT": own,
+        }
+
+
+def _with_model(folder: DetectorFolder, model: bytes, path: Path) -> DetectorFolder:
+    path.mkdir()
+    (path / "frontend.bin").write_bytes(folder.tables)
+    (path / "model.tflite").write_bytes(model)
+    replace(folder, path=path, model_sha256=hashlib.sha256(model).hexdigest()).write()
+    return read_folder(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
