@@ -6,6 +6,11 @@
 static volatile uint32_t *const CPACR = (volatile uint32_t *)0xE000ED88;
 static volatile uint32_t *const CFSR = (volatile uint32_t *)0xE000ED28;
 static volatile uint32_t *const SYST = (volatile uint32_t *)0xE000E010; /* control, reload, current */
+#if __ARM_ARCH < 8
+static volatile uint32_t *const MPU = (volatile uint32_t *)0xE000ED90; /* type, control, region, base, size */
+#endif
+
+enum { CFSR_GUARD = 0x1A, CFSR_STACK_LIMIT = 0x100000 }; /* data or a frame of an exception in the guard; PSPLIM */
 
 void board_reset(void) __attribute__((noreturn));
 
@@ -24,9 +29,26 @@ uint32_t *board_stack_pointer(void)
     return pointer;
 }
 
+/* What lies below the stack need not be missing: some boards ignore writes there. ARMv8-M has a limit for the pointer;
+ * before, a region without permissions lies there, where the core has such regions. */
+static void guard_stack(void)
+{
+#if __ARM_ARCH >= 8
+    __asm__ volatile("msr psplim, %0" ::"r"(board_stack_bottom));
+#else
+    if (MPU[0] >> 8 == 0) {
+        return; /* no regions: below the RAM of such a board is nothing */
+    }
+    MPU[3] = ((uint32_t)board_stack_bottom - BOARD_GUARD_BYTES) | 0x10U; /* region 0 */
+    MPU[4] = 0x1000001FU;                                                /* 2^16 bytes, no permissions, on */
+    MPU[1] = 5;                                                          /* on; elsewhere as without it */
+#endif
+}
+
 void board_reset(void)
 {
     board_prepare_memory();
+    guard_stack();
 #if __ARM_ARCH >= 7
     *CPACR |= 0xFU << 20; /* floating point and vectors */
     __asm__ volatile("dsb\n isb");
@@ -50,6 +72,9 @@ __attribute__((used, noreturn)) static void fault_seen(const uint32_t *psp)
         board_fault("stack overflow", 0);
     }
 #if __ARM_ARCH >= 7
+    if (*CFSR & (CFSR_GUARD | CFSR_STACK_LIMIT)) {
+        board_fault("stack overflow", psp[6]);
+    }
     if (*CFSR & 0xFFFF0000U) {
         board_fault("an undefined or unaligned instruction", psp[6]);
     }

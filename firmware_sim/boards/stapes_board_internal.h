@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Of the linker script. Both stacks grow down; below the thread's lies no memory, so running over is a fault. */
+/* Of the linker script. Both stacks grow down; below the thread's lies no memory or a guard, so running over is a fault. */
 extern uint32_t board_stack_bottom[], board_stack_top[];
 extern uint32_t board_handler_stack_bottom[], board_handler_stack_top[];
 extern uint32_t board_data_begin[], board_data_end[], board_data_in_flash[];

@@ -58,8 +58,10 @@ def test_stack_depth_is_read_from_the_paint(firmware: Firmware) -> None:
     assert 0 < deep.handler_stack_bytes < 512
 
 
-def test_a_stack_that_runs_over_is_named_with_its_stage(firmware: Firmware) -> None:
-    result = run(firmware, arguments=["overflow"], count=False)
+@pytest.mark.parametrize("way", ["overflow", "leap"])
+def test_a_stack_that_runs_over_is_named_with_its_stage(firmware: Firmware, way: str) -> None:
+    """In small steps, and by one large frame."""
+    result = run(firmware, arguments=[way], count=False, timeout_s=60)
     assert result.fault is not None
     assert result.fault.startswith("stack overflow")
     assert result.fault.endswith("(last stage: fatal)")

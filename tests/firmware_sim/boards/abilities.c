@@ -74,6 +74,17 @@ static void wait_for_timer(void)
     board_print_i64(ticks);
 }
 
+/* A frame that leaves the stack in one step, and loops for as long as what was written there cannot be read. */
+__attribute__((noinline)) static int leap(void)
+{
+    volatile uint8_t wide[20000];
+
+    do {
+        wide[0] = 1;
+    } while (wide[0] != 1);
+    return wide[0];
+}
+
 static int is(const char *task, const char *name)
 {
     while (*name != 0 && *task == *name) {
@@ -97,6 +108,9 @@ int main(void)
     } else if (is(task, "overflow")) {
         STAPES_BEGIN(fatal);
         return recurse(1000);
+    } else if (is(task, "leap")) {
+        STAPES_BEGIN(fatal);
+        return leap();
     } else if (is(task, "nowhere")) {
         STAPES_BEGIN(fatal);
         *(volatile uint32_t *)0xE1000000 = 1;
