@@ -1,7 +1,7 @@
 """`stapes suggest`: proposals of labels for recordings that have none, for a person to correct in Audacity.
 
-What stands out of the background is an event; events that sound alike get one label (group1 is the largest group), or
-the class of a trained detector where there is one.
+Wherever the sound rises above what is usual there, an event begins; events that sound alike get one label (group1 is
+the largest group), or the class of a trained detector where there is one.
 
 OUT/
   *.txt             a label track per recording, named after it
@@ -10,10 +10,12 @@ OUT/
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 from stapes.runtime.audio import read_audio
@@ -23,11 +25,13 @@ from stapes.runtime.labels import Annotation, write_audacity
 from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.dataset import audio_files
 
-FLOOR_S = 30.0  # the background is the quieter part of so much sound
-FLOOR_SHARE = 0.3
-MARGIN_DB = 6.0  # a band stands out by what exceeds the background by more than this
-ON_DB, OFF_DB = 1.5, 0.7  # mean over bands of what stands out, where an event begins and ends
-GAP_S, SHORTEST_S = 0.064, 0.032
+USUAL_S = 30.0  # what is usual is the median over so much sound around
+LEAST_SPREAD_DB = 3.0  # and how far a band falls below it: the median less the 16 % quantile, at least this
+FROM, UP_TO = 0.5, 3.5  # a band counts by how many spreads it lies above the usual, between these
+RISE_S = 0.08  # an event begins where there is more after than before, over so long,
+LEAST_RISE = 0.25  # mean over bands: by so much more than in the middle of all rises
+APART_S = 0.1  # of two beginnings this close the weaker is left out
+END_SHARE, HELD_S = 0.3, 0.064  # it ends where less than this share of its rise is left, for so long
 MOST_GROUPS = 8
 CLEAR = 0.1  # silhouette below which the sounds are of one kind
 
@@ -38,7 +42,7 @@ class Proposal:
 
     onset: float
     offset: float
-    excess_db: float  # mean over bands and time of what stands out
+    excess_db: float  # mean over bands and time of what lies above the usual
     timbre: NDArray[np.float64]  # [bands + 2]: shape of the spectrum, log duration, where in it the loudest moment is
 
 
@@ -82,47 +86,55 @@ def proposals(frontend: Frontend, pcm: NDArray[np.int16]) -> list[Proposal]:
     config = frontend.config
     frame_s = config.hop_samples / config.sample_rate_hz
     level_db = frontend.features(pcm) * np.float32(config.int8_step_db)  # [frames, bands]
-    background_db = _background(level_db, round(FLOOR_S / frame_s)) + np.float32(MARGIN_DB)
-    excess = np.maximum(level_db - background_db, np.float32(0))
-    active = _hysteresis(excess.mean(axis=1))
+    usual_db, spread_db = _usual(level_db, round(USUAL_S / frame_s))
+    unusual = np.clip((level_db - usual_db) / spread_db, FROM, UP_TO) - np.float32(FROM)
+    begins = _beginnings(unusual, frame_s)
+    loudness, held = unusual.mean(axis=1), max(1, round(HELD_S / frame_s))
     center_s = (config.window_samples - config.hop_samples) / 2 / config.sample_rate_hz
     found = []
-    for begin, end in _runs(active, round(GAP_S / frame_s), round(SHORTEST_S / frame_s)):
+    for begin, following in pairwise([*begins, len(unusual)]):
+        end = _end(loudness, begin, following, held)
         onset, offset = begin * frame_s + center_s, end * frame_s + center_s
-        part = excess[begin:end]
-        found.append(Proposal(onset, offset, float(part.mean()), _timbre(part, offset - onset)))
+        excess_db = np.maximum(level_db[begin:end] - usual_db[begin:end], np.float32(0))
+        found.append(Proposal(onset, offset, float(excess_db.mean()), _timbre(excess_db, offset - onset)))
     return found
 
 
-def _background(level_db: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Return [frames, bands]: a low quantile of each band over the stretch of sound around."""
-    floor = np.empty_like(level_db)
-    for start in range(0, len(level_db), frames):
-        around = level_db[max(0, start - frames // 2) : start + frames + frames // 2]
-        floor[start : start + frames] = np.quantile(around, FLOOR_SHARE, axis=0)
-    return floor
+def _usual(level_db: NDArray[np.float32], frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the median of each band over the frames around, and the spread below it: [frames, bands] both."""
+    usual, spread = np.empty_like(level_db), np.empty_like(level_db)
+    stride = max(1, frames // 8)
+    for start in range(0, len(level_db), stride):
+        around = level_db[max(0, start - frames // 2) : start + stride + frames // 2]
+        low, middle = np.quantile(around, [0.16, 0.5], axis=0)
+        usual[start : start + stride] = middle
+        spread[start : start + stride] = np.maximum(middle - low, LEAST_SPREAD_DB)
+    return usual, spread
 
 
-def _hysteresis(loudness: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Active wherever the loudness stays above OFF_DB around a frame that reaches ON_DB."""
-    above = np.concatenate([[False], loudness > OFF_DB, [False]])
-    edges = np.flatnonzero(above[1:] != above[:-1])
-    active = np.zeros(len(loudness), np.bool_)
-    for begin, end in edges.reshape(-1, 2):
-        active[begin:end] = loudness[begin:end].max() >= ON_DB
-    return active
+def _beginnings(unusual: NDArray[np.float32], frame_s: float) -> list[int]:
+    """Return the frames at which much more begins than ends, the strongest of those close together."""
+    if not len(unusual):
+        return []
+    n = max(1, round(RISE_S / frame_s))
+    padded = np.concatenate([np.zeros((n + 1, unusual.shape[1])), unusual, np.repeat(unusual[-1:], 2 * n, axis=0)])
+    total = np.cumsum(padded, axis=0)
+    mean = (total[n:] - total[:-n]) / n  # row t: of the n frames before frame t
+    before, after, later = (mean[start : start + len(unusual)] for start in (0, n, 2 * n))
+    rise = np.maximum(after - before, 0).mean(axis=1)
+    ending = rise < (before - later).mean(axis=1)  # an abrupt end rings in other bands
+    rise = np.where(ending, 0, rise - np.median(rise))
+    highest = maximum_filter1d(rise, 2 * round(APART_S / frame_s) + 1)
+    return np.flatnonzero((rise >= highest) & (rise >= LEAST_RISE)).tolist()
 
 
-def _runs(active: NDArray[np.bool_], gap: int, shortest: int) -> list[tuple[int, int]]:
-    """Return (first, one past the last) frame of each run, short gaps bridged and short runs left out."""
-    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)).reshape(-1, 2)
-    joined: list[tuple[int, int]] = []
-    for begin, end in edges.tolist():
-        if joined and begin - joined[-1][1] <= gap:
-            joined[-1] = joined[-1][0], end
-        else:
-            joined.append((begin, end))
-    return [(begin, end) for begin, end in joined if end - begin >= shortest]
+def _end(loudness: NDArray[np.float32], begin: int, following: int, held: int) -> int:
+    """Return the frame after the last of an event: the next one's beginning, unless it has died away before."""
+    top = begin + int(np.argmax(loudness[begin : min(following, begin + 2 * held)]))
+    before = min(loudness[max(0, begin - held) : begin].mean() if begin else 0.0, loudness[top])
+    left = loudness[top:following] >= before + END_SHARE * (loudness[top] - before)
+    over = np.flatnonzero(np.convolve(left, np.ones(held))[held - 1 :] == 0)  # for `held` frames nothing is left
+    return top + int(over[0]) if len(over) else following
 
 
 def _timbre(excess: NDArray[np.float32], length_s: float) -> NDArray[np.float64]:

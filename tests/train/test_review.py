@@ -18,7 +18,7 @@ from stapes.train.dataset import open_dataset
 from stapes.train.judging import judge
 from stapes.train.mine import stretches
 from stapes.train.mistakes import excerpt, mistakes
-from stapes.train.suggest import group_alike, proposals
+from stapes.train.suggest import RISE_S, group_alike, proposals
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
@@ -155,6 +155,15 @@ def test_what_stands_out_is_proposed_where_it_is() -> None:
         assert proposal.offset == pytest.approx(offset, abs=0.03)
     assert proposals(frontend, noise_bursts(30.0, [])) == []
     assert proposals(frontend, np.zeros(100, np.int16)) == []
+
+
+def test_dense_and_touching_events_are_proposed_one_by_one() -> None:
+    frontend = Frontend(make_tables(FrontendConfig()))
+    cracks = [(3 + 0.12 * n, 3.02 + 0.12 * n, "hiss") for n in range(10)]
+    touching = [(8.0, 8.5, "rumble"), (8.5, 9.0, "hiss")]
+    found = proposals(frontend, noise_bursts(20.0, [*cracks, *touching]))
+    onsets = [onset for onset, _, _ in [*cracks, *touching]]
+    assert [each.onset for each in found] == pytest.approx(onsets, abs=RISE_S), "as exact as a rise is long"
 
 
 def test_proposals_that_sound_alike_get_one_label() -> None:
