@@ -41,16 +41,18 @@ typedef struct {
 
 #include "stapes_frontend_thumb.h"
 
+#if !defined(BY_HAND_TURNS)
 /* floor(x * y / 2^32) */
 static inline int32_t high_product(int32_t x, int32_t y)
 {
     return (int32_t)(((int64_t)x * y) >> 32);
 }
+#endif
 
 /* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long product can
  * make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is half a unit low twice:
  * DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
-#if !defined(BY_HAND_SHORT)
+#if !defined(BY_HAND_SHORT) && !defined(BY_HAND_TURNS)
 static inline point half_rotated(point z, point w)
 {
 #if defined(ONLY_SHORT_PRODUCTS)

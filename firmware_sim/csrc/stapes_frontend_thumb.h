@@ -1,16 +1,17 @@
 /* Inner loops of stapes_frontend.c by hand for Arm's Thumb, for compilers spill what fits the registers. Each has a plain twin of
  * the same name there, with the reasons and the intervals; both give the same bits. Included once, by stapes_frontend.c.
  *   BY_HAND_LOADS    Thumb-2: LDRD, STRD
- *   BY_HAND_TURNS    Thumb-2 with the DSP extension: SMMUL, SMMLA
- *   BY_HAND_SHORT    Thumb-1: eight registers for products of 32 bits
+ *   BY_HAND_TURNS    Thumb-2 with the DSP extension: SMMUL, SMMLA; thirteen registers, which clang does not give
+ *   BY_HAND_SHORT    Thumb-1: seven registers for products of 32 bits (the eighth may point to the stack's frame), and high ones,
+ *                    which GCC does not use where size counts
  */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #if defined(__thumb2__)
 #define BY_HAND_LOADS 1
-#if defined(STAPES_FRONTEND_DSP)
+#if defined(STAPES_FRONTEND_DSP) && !defined(__clang__)
 #define BY_HAND_TURNS 1
 #endif
-#elif defined(ONLY_SHORT_PRODUCTS) && !defined(__clang__)
+#elif defined(ONLY_SHORT_PRODUCTS) && !defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
 #define BY_HAND_SHORT 1
 #endif
 #endif
@@ -207,10 +208,9 @@ static inline void split_pairs(point *low, point *high, const point *turn, int32
 #if defined(BY_HAND_SHORT)
 static inline point half_rotated(point z, point w)
 {
-    int32_t c = w.re, s = w.im, re_high, im_high, t, u, kept;
+    int32_t w_part = w.re, re_high, im_high, t, u, re_c, im_c;
     __asm__(".syntax unified                        \n"
-            "asrs %[c], %[c], #13                   \n"
-            "asrs %[s], %[s], #13                   \n"
+            "asrs %[w], %[w], #13                   \n" /* c */
             "movs %[t], #1                          \n"
             "lsls %[t], %[t], #13                   \n"
             "adds %[re_high], %[re], %[t]           \n"
@@ -222,39 +222,42 @@ static inline point half_rotated(point z, point w)
             "lsls %[t], %[im_high], #14             \n"
             "subs %[im], %[im], %[t]                \n" /* im.low */
             "movs %[t], %[re]                       \n"
-            "muls %[t], %[c], %[t]                  \n"
+            "muls %[t], %[w], %[t]                  \n"
             "asrs %[t], %[t], #14                   \n"
             "movs %[u], %[re_high]                  \n"
-            "muls %[u], %[c], %[u]                  \n"
+            "muls %[u], %[w], %[u]                  \n"
             "adds %[t], %[t], %[u]                  \n"
             "asrs %[t], %[t], #5                    \n"
-            "mov  %[kept], %[t]                     \n" /* re c */
+            "mov  %[re_c], %[t]                     \n"
             "movs %[t], %[im]                       \n"
-            "muls %[t], %[s], %[t]                  \n"
+            "muls %[t], %[w], %[t]                  \n"
             "asrs %[t], %[t], #14                   \n"
             "movs %[u], %[im_high]                  \n"
-            "muls %[u], %[s], %[u]                  \n"
+            "muls %[u], %[w], %[u]                  \n"
             "adds %[t], %[t], %[u]                  \n"
             "asrs %[t], %[t], #5                    \n"
-            "mov  %[u], %[kept]                     \n"
-            "subs %[t], %[u], %[t]                  \n" /* re c - im s */
-            "muls %[im], %[c], %[im]                \n"
+            "mov  %[im_c], %[t]                     \n"
+            "mov  %[w], %[s]                        \n"
+            "asrs %[w], %[w], #13                   \n" /* s */
+            "muls %[im], %[w], %[im]                \n"
             "asrs %[im], %[im], #14                 \n"
-            "muls %[im_high], %[c], %[im_high]      \n"
+            "muls %[im_high], %[w], %[im_high]      \n"
             "adds %[im], %[im], %[im_high]          \n"
-            "asrs %[im], %[im], #5                  \n" /* im c */
-            "muls %[re], %[s], %[re]                \n"
+            "asrs %[im], %[im], #5                  \n" /* im s */
+            "muls %[re], %[w], %[re]                \n"
             "asrs %[re], %[re], #14                 \n"
-            "muls %[re_high], %[s], %[re_high]      \n"
+            "muls %[re_high], %[w], %[re_high]      \n"
             "adds %[re], %[re], %[re_high]          \n"
             "asrs %[re], %[re], #5                  \n" /* re s */
-            "adds %[im], %[im], %[re]               \n"
-            "movs %[re], %[t]                       \n"
-            : [re] "+l"(z.re), [im] "+l"(z.im), [c] "+l"(c), [s] "+l"(s), [re_high] "=&l"(re_high),
-              [im_high] "=&l"(im_high), [t] "=&l"(t), [u] "=&l"(u), [kept] "=&h"(kept)
-            :
+            "mov  %[t], %[re_c]                     \n"
+            "subs %[t], %[t], %[im]                 \n" /* re c - im s */
+            "mov  %[u], %[im_c]                     \n"
+            "adds %[u], %[u], %[re]                 \n" /* im c + re s */
+            : [re] "+l"(z.re), [im] "+l"(z.im), [w] "+l"(w_part), [re_high] "=&l"(re_high), [im_high] "=&l"(im_high),
+              [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
+            : [s] "h"(w.im)
             : "cc");
-    return z;
+    return (point){t, u};
 }
 
 static inline sums summed(const point *power, const point *end)
