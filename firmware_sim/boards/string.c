@@ -9,12 +9,10 @@ static int both_aligned(const void *a, const void *b)
     return (((uintptr_t)a | (uintptr_t)b) & 3U) == 0;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+/* From the lowest address up; each word is read before anything is written at or above its place, if to <= from. */
+static inline void copy_up(unsigned char *out, const unsigned char *in, size_t bytes)
 {
-    unsigned char *out = to;
-    const unsigned char *in = from;
-
-    if (both_aligned(to, from)) {
+    if (both_aligned(out, in)) {
         for (; bytes >= 16; bytes -= 16, out += 16, in += 16) {
             word a = ((const word *)in)[0], b = ((const word *)in)[1], c = ((const word *)in)[2], d = ((const word *)in)[3];
             ((word *)out)[0] = a, ((word *)out)[1] = b, ((word *)out)[2] = c, ((word *)out)[3] = d;
@@ -26,6 +24,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
     while (bytes-- > 0) {
         *out++ = *in++;
     }
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
+{
+    copy_up(to, from, bytes);
     return to;
 }
 
@@ -35,14 +38,7 @@ void *memmove(void *to, const void *from, size_t bytes)
     const unsigned char *in = from;
 
     if ((uintptr_t)out <= (uintptr_t)in) {
-        if (both_aligned(to, from)) {
-            for (; bytes >= 4; bytes -= 4, out += 4, in += 4) {
-                *(word *)out = *(const word *)in;
-            }
-        }
-        while (bytes-- > 0) {
-            *out++ = *in++;
-        }
+        copy_up(out, in, bytes);
     } else {
         while (bytes-- > 0) {
             out[bytes] = in[bytes];
