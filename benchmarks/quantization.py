@@ -19,9 +19,10 @@ from typing import Any
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.runtime.console import note
+from stapes.train.candidates import Judged
 from stapes.train.dataset import Dataset, open_dataset
 from stapes.train.metrics import count_matches, f1_difference
-from stapes.train.operating_point import Judged, choose, elsewhere, judge, reached
+from stapes.train.operating_point import OperatingPoint, judge, reached
 from stapes.train.parity import as_int8
 from stapes.train.settings import Settings, read_settings
 
@@ -58,8 +59,9 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
     counts = {}
     for form, judged in forms.items():
         note(f"seed {settings.seed}: {form}")
-        configs = choose(judged, settings.operating_point)
-        scores, halves = reached(judged, recordings, configs), elsewhere(judged, recordings, settings.operating_point)
+        point = OperatingPoint(judged, settings.operating_point)
+        configs = point.configs
+        scores, halves = reached(judged, recordings, configs), point.elsewhere()
         counts[form] = count_matches(judged.reference, judged.events(configs), judged.names, judged.classes)
         change = f1_difference(counts[form], counts["float"])
         assert halves is not None

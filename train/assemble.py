@@ -23,7 +23,7 @@ from stapes.train.fit import Scorer
 from stapes.train.heard_before import identities
 from stapes.train.material import Material
 from stapes.train.metrics import EventScores
-from stapes.train.operating_point import choose, describe, elsewhere, judge, reached
+from stapes.train.operating_point import OperatingPoint, judge, reached
 from stapes.train.parity import Parity, compare
 from stapes.train.run import Trained
 from stapes.train.settings import Settings, write_settings
@@ -50,7 +50,8 @@ def assemble(
         (draft / "model.tflite").write_bytes(trained.step.model)
         folder = _describe(dataset, material, trained, settings, draft)
         judged = judge(folder, val, material.val_features)
-        configs = choose(judged, settings.operating_point)
+        point = OperatingPoint(judged, settings.operating_point)
+        configs = point.configs
         folder = replace(folder, events=configs)
         scores = reached(judged, val, configs)
         networks = trained.float_network, trained.quantized_network
@@ -63,8 +64,7 @@ def assemble(
                 "note": "thresholds were chosen on val",
                 "parity": parity.as_dict(),
             },
-            operating_point=describe("val", settings.operating_point, elsewhere(judged, val, settings.operating_point))
-            | {"recordings": identities(val)},
+            operating_point=point.describe("val", point.elsewhere()) | {"recordings": identities(val)},
         )
         folder.write()
         compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bipartite_matching
 
@@ -18,6 +19,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
 
 EventLists = Mapping[str, Sequence[Annotation]]  # recording name -> its events
+Times = NDArray[np.int64]  # [events, 2]: onset and offset in microseconds
 TP, REFERENCE, DETECTED = 0, 1, 2  # last axis of a table of counts
 
 
@@ -61,6 +63,8 @@ class ClassScores:
     f1_onset: Estimate
     f1_onset_offset: Estimate
     false_alarms_per_hour: Estimate
+    recall_low: float  # 95 % interval of the recall
+    recall_high: float
 
 
 @dataclass(frozen=True)
@@ -83,22 +87,32 @@ def match_events(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
     """Return pairs (index in reference, index in detected) of a maximum matching; labels are not looked at."""
+    rows, columns = match_times(_microseconds(reference), _microseconds(detected), collar)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
+
+
+def match_times(
+    reference: Times, detected: Times, collar: Collar = ONSET
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices in reference and in detected of a maximum matching, in the order of the reference."""
     rows, columns = _candidates(reference, detected, collar)
-    if not len(rows):
-        return []
+    if len(np.unique(rows)) == len(np.unique(columns)) == len(rows):  # nobody has a choice
+        return rows, columns
     edges = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(reference), len(detected)))
     partner = maximum_bipartite_matching(edges, perm_type="column")
-    return [(row, int(column)) for row, column in enumerate(partner) if column >= 0]
+    matched = np.flatnonzero(partner >= 0)
+    return matched, partner[matched].astype(np.int64)
 
 
 def nearest_pairs(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
     """Return pairs as `match_events` does, of all maximum matchings the one with the least sum of onset distances."""
-    rows, columns = _candidates(reference, detected, collar)
+    times, found_times = _microseconds(reference), _microseconds(detected)
+    rows, columns = _candidates(times, found_times, collar)
     if not len(rows):
         return []
-    distance = np.abs(_microseconds(detected)[0][columns] - _microseconds(reference)[0][rows]) + 1.0
+    distance = np.abs(found_times[columns, 0] - times[rows, 0]) + 1.0
     # every annotated event may also stay alone, at a price that no sum of distances reaches
     n, alone = len(reference), np.arange(len(reference))
     weights = np.concatenate([distance, np.full(n, distance.sum() + 1.0)])
@@ -125,12 +139,10 @@ def without(events: Sequence[Annotation], indices: Collection[int]) -> list[Anno
     return [each for index, each in enumerate(events) if index not in indices]
 
 
-def _candidates(
-    reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs within the collar: two int arrays of equal length."""
-    onset, offset = _microseconds(reference)
-    found_onset, found_offset = _microseconds(detected)
+def _candidates(reference: Times, detected: Times, collar: Collar) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs within the collar: two int arrays of equal length, the first in order."""
+    onset, offset = reference.T
+    found_onset, found_offset = detected.T
     order = np.argsort(found_onset, kind="stable")
     reach = round(collar.onset_s * 1e6)
     first = np.searchsorted(found_onset[order], onset - reach, side="left")
@@ -146,10 +158,9 @@ def _candidates(
     return rows[near], columns[near]
 
 
-def _microseconds(events: Sequence[Annotation]) -> tuple[np.ndarray, np.ndarray]:
+def _microseconds(events: Sequence[Annotation]) -> Times:
     times = np.array([(each.onset, each.offset) for each in events], np.float64).reshape(-1, 2)
-    whole = np.round(times * 1e6).astype(np.int64)
-    return whole[:, 0], whole[:, 1]
+    return np.round(times * 1e6).astype(np.int64)
 
 
 def count_matches(
@@ -258,16 +269,26 @@ def event_scores(
         raise ConfigError("there is no recording to judge")
     names = list(durations_s)
     hours = np.array([durations_s[name] for name in names]) / 3600
-    by_onset = count_matches(reference, detected, names, classes, ONSET)
-    by_both = count_matches(reference, detected, names, classes, ONSET_OFFSET)
-    weights = resample_weights(len(names))
+    counts = [count_matches(reference, detected, names, classes, collar) for collar in (ONSET, ONSET_OFFSET)]
+    return scores_of_counts(counts[0], counts[1], hours, resample_weights(len(names)), len(names), classes)
+
+
+def scores_of_counts(
+    by_onset: NDArray[np.int64],
+    by_both: NDArray[np.int64],
+    hours: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    n_recordings: int,
+    classes: Sequence[str],
+) -> EventScores:
+    """Return event scores of counts [units, classes, 3] and hours [units], resampled by weights [resamples, units]."""
     resampled = _Resampled(
         onset=np.tensordot(weights, by_onset, 1), both=np.tensordot(weights, by_both, 1), hours=weights @ hours
     )
     total = _Resampled(onset=by_onset.sum(0), both=by_both.sum(0), hours=hours.sum())
     alarms, spread = total.false_alarms(), resampled.false_alarms()
     return EventScores(
-        n_recordings=len(names),
+        n_recordings=n_recordings,
         hours=float(hours.sum()),
         classes={label: _class_scores(total, resampled, column) for column, label in enumerate(classes)},
         macro_f1_onset=estimate(float(macro_f1(total.onset)), macro_f1(resampled.onset)),
@@ -291,15 +312,19 @@ class _Resampled:
 
 def _class_scores(total: _Resampled, resampled: _Resampled, column: int) -> ClassScores:
     hits, n_reference, n_detected = (int(count) for count in total.onset[column])
+    recall = hits / n_reference if n_reference else float("nan")
+    spread = estimate(recall, ratio(resampled.onset[:, column, TP], resampled.onset[:, column, REFERENCE]))
     return ClassScores(
         n_reference=n_reference,
         n_detected=n_detected,
         n_hits=hits,
         precision=hits / n_detected if n_detected else float("nan"),
-        recall=hits / n_reference if n_reference else float("nan"),
+        recall=recall,
         f1_onset=estimate(float(f1(total.onset)[column]), f1(resampled.onset)[:, column]),
         f1_onset_offset=estimate(float(f1(total.both)[column]), f1(resampled.both)[:, column]),
         false_alarms_per_hour=estimate(float(total.false_alarms()[column]), resampled.false_alarms()[:, column]),
+        recall_low=spread.low,
+        recall_high=spread.high,
     )
 
 

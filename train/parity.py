@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.events import EventConfig
+from stapes.train.candidates import Judged
 from stapes.train.metrics import ONSET, count_matches, f1_difference, macro_f1, match_events
-from stapes.train.operating_point import Judged, choose
+from stapes.train.operating_point import choose
 from stapes.train.settings import OperatingPointSettings
 
 Probabilities = list[NDArray[np.float32]]  # [steps, classes] of each recording

@@ -46,6 +46,7 @@ def train_detector(
 
     check_output(out, force)
     require_trainable(dataset)
+    settings.operating_point.require_classes(dataset.classes)
     key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings)])
     workspace = Workspace(out, key)
     try:

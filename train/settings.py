@@ -1,12 +1,16 @@
 """Every setting of a training run, as read from one TOML file; units stand in the names."""
 
 import dataclasses
+import math
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.frontend import FrontendConfig
@@ -112,13 +116,51 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPointSettings:
-    """How scores become events is chosen per class on the validation part."""
+    """How scores become events is chosen per class on the validation part; every combination of the lists is tried."""
 
     false_alarms_per_hour: float = 0.0  # of each class, at most; 0: no budget, best event F1
-    smoothing_steps: tuple[int, ...] = (1, 3, 5, 9)
-    off_ratio: tuple[float, ...] = (0.3, 0.5, 0.7, 1.0)  # off threshold as a share of the on threshold
-    min_duration_steps: tuple[int, ...] = (1, 2, 4, 8, 16, 24, 32)
+    false_alarms_per_hour_of_class: dict[str, float] = field(default_factory=dict)  # where it differs, by class
+    on_logit_step: float = 0.333  # between on thresholds, from a probability of .02 to one of .99
+    smoothing_steps: tuple[int, ...] = (1, 3, 5, 9, 15)
+    off_ratio: tuple[float, ...] = (0.15, 0.3, 0.5, 0.7, 1.0)  # off threshold as a share of the on threshold
+    min_duration_steps: tuple[int, ...] = (1, 2, 4, 8, 16, 24, 32, 48)
     merge_gap_steps: tuple[int, ...] = (0, 2, 5, 10, 20)
+
+    def __post_init__(self) -> None:
+        for name, budget in {"false_alarms_per_hour": self.false_alarms_per_hour, **self._named_budgets}.items():
+            if not 0 <= budget < math.inf:
+                raise ConfigError(f"operating_point: {name} is {budget}: need 0 (no budget) or more")
+        limits = {"smoothing_steps": (1, 15), "off_ratio": (0.01, 1), "min_duration_steps": (1, 10_000)}
+        for name, (least, most) in (limits | {"merge_gap_steps": (0, 200)}).items():
+            values = getattr(self, name)
+            if not values or min(values) < least or max(values) > most or list(values) != sorted(set(values)):
+                raise ConfigError(f"operating_point: {name} is {list(values)}: need {least:g} to {most:g}, rising")
+        if even := [steps for steps in self.smoothing_steps if steps % 2 == 0]:
+            raise ConfigError(
+                f"operating_point: smoothing_steps has {even[0]}: a median is over an odd number of steps"
+            )
+        _require_between(self, "operating_point", on_logit_step=(0.05, 3))
+
+    @property
+    def _named_budgets(self) -> dict[str, float]:
+        return {
+            f"false_alarms_per_hour of {label}": most for label, most in self.false_alarms_per_hour_of_class.items()
+        }
+
+    def budget(self, label: str) -> float:
+        """Return the most false alarms per hour of a class; 0: no budget."""
+        return self.false_alarms_per_hour_of_class.get(label, self.false_alarms_per_hour)
+
+    def require_classes(self, classes: Collection[str]) -> None:
+        """Raise ConfigError for a budget of a class that there is not."""
+        if strange := sorted(set(self.false_alarms_per_hour_of_class) - set(classes)):
+            raise ConfigError(f"a budget is set for {strange[0]!r}, which is no class; there are {', '.join(classes)}")
+
+    @property
+    def on_scores(self) -> tuple[int, ...]:
+        """On thresholds as scores, in even steps of the logit: rare classes of unknown sources score low."""
+        logits = np.arange(-4, 4.7, self.on_logit_step)
+        return tuple(int(score) for score in np.minimum(np.round(256 / (1 + np.exp(-logits))) - 128, 127))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,12 +246,15 @@ def _match(value: Any, hint: Any) -> Any:
     """Return the value as the type says, or None where it does not fit."""
     if get_origin(hint) in (Union, UnionType):
         return next((match for choice in get_args(hint) if (match := _match(value, choice)) is not None), None)
+    if get_origin(hint) is dict and isinstance(value, dict):
+        entries = {key: _match(entry, get_args(hint)[1]) for key, entry in value.items()}
+        return None if None in entries.values() else entries
     if get_origin(hint) is tuple and isinstance(value, list):
         kinds = get_args(hint)
         kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
         items = [_match(item, kind) for item, kind in zip(value, kinds, strict=False)]
         return tuple(items) if len(kinds) == len(value) and None not in items else None
-    if get_args(hint):  # Literal
+    if get_args(hint) and get_origin(hint) is not dict:  # Literal
         return value if value in get_args(hint) else None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -218,6 +263,8 @@ def _match(value: Any, hint: Any) -> Any:
 
 def _describe(hint: Any) -> str:
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    if get_origin(hint) is dict:
+        return f"a table, each entry {_describe(get_args(hint)[1])}"
     if get_origin(hint) is tuple:
         kinds = get_args(hint)
         count = "a list" if kinds[-1] is Ellipsis else f"a list of {len(kinds)}"
@@ -232,6 +279,8 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)

@@ -1,19 +1,20 @@
 """Thresholds by search: the device's decoder judges, and a threshold stands where its neighbours are good as well."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from stapes.firmware_sim.events import EventConfig, StepClock
 from stapes.runtime.labels import Annotation
-from stapes.train.dataset import Recording
-from stapes.train.metrics import ONSET, count_matches
-from stapes.train.operating_point import Judged, choose, elsewhere
+from stapes.train.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
+from stapes.train.metrics import ONSET, ONSET_OFFSET, count_matches
+from stapes.train.operating_point import OperatingPoint, choose
 from stapes.train.settings import OperatingPointSettings
 
 CLOCK = StepClock(sample_rate_hz=16_000, step_samples=512, origin_samples=128, target_delay_steps=3)
 SETTINGS = OperatingPointSettings()
+SMALL = OperatingPointSettings(smoothing_steps=(1,), off_ratio=(0.5,), min_duration_steps=(1, 4), merge_gap_steps=(0,))
 
 
 def annotation(first: int, last: int, label: str) -> Annotation:
@@ -57,18 +58,78 @@ def test_scores_that_flicker_are_smoothed_or_merged(judged: Judged) -> None:
     assert config.smoothing_steps > 1 or config.merge_gap_steps > 0
 
 
-def test_halves_of_the_groups_judge_each_other(judged: Judged) -> None:
-    def recordings(groups: list[str]) -> list[Recording]:
-        return [
-            Recording(Path(name), name, group, 400 * 512 / 16_000, ())
-            for name, group in zip(judged.names, groups, strict=True)
-        ]
+def _from_sources(judged: Judged, sources: list[str]) -> Judged:
+    """The same with the events of each recording from one source."""
+    reference = {
+        name: [replace(event, columns={"source": source}) for event in judged.reference[name]]
+        for name, source in zip(judged.names, sources, strict=True)
+    }
+    return replace(judged, reference=reference)
 
-    scores = elsewhere(judged, recordings(list("aabbcd")), SETTINGS)
+
+def test_folds_of_sources_judge_each_other(judged: Judged) -> None:
+    scores = OperatingPoint(_from_sources(judged, list("aabbcd")), SETTINGS).elsewhere()
     assert scores is not None
     assert scores.n_recordings == 6
     assert scores.macro_f1_onset.value == scores.macro_f1_onset_offset.value == 1.0
-    assert elsewhere(judged, recordings(["one"] * 6), SETTINGS) is None
+    assert (scores.classes["a"].n_reference, scores.classes["a"].recall_low) == (36, 1.0)
+
+
+def test_nothing_is_expected_of_a_class_with_one_source(judged: Judged) -> None:
+    assert OperatingPoint(_from_sources(judged, ["one"] * 6), SMALL).elsewhere() is None
+
+
+def test_what_is_expected_of_a_source_does_not_come_from_its_own_events() -> None:
+    """Source x scores .3 over .1 elsewhere, source y .9 over .4: a threshold chosen on one misses the other."""
+    names, scores, reference = [], [], {}
+    for index in range(10):
+        probability = np.full((400, 1), 0.05)
+        own, decoy = (0.9, 0.4) if index % 2 else (0.3, 0.1)
+        for onset in range(20, 380, 60):
+            probability[onset : onset + 5], probability[onset + 25 : onset + 30] = own, decoy
+        names.append(f"{index}.wav")
+        scores.append((probability * 256 - 128).astype(np.int8))
+        events = [annotation(onset, onset + 4, "a") for onset in range(20, 380, 60)]
+        reference[names[-1]] = [replace(event, columns={"source": "xy"[index % 2]}) for event in events]
+    judged = Judged(tuple(names), tuple(scores), reference, ("a",), CLOCK)
+    point = OperatingPoint(judged, SMALL)
+    here = count_matches(reference, judged.events(point.configs), names, ("a",), ONSET).sum((0, 1))
+    expected = point.elsewhere()
+    assert expected is not None
+    assert here[0] == 60, "one threshold finds both"
+    assert expected.classes["a"].recall == 0.5, "but one for y does not find x"
+
+
+def test_candidates_vs_decoder_of_the_device() -> None:
+    """The same hits and events, for settings drawn at random, with events at the very beginning and end."""
+    rng = np.random.default_rng(3)
+    lengths = [150, 40, 90]
+    names = tuple(f"{index}.wav" for index in range(3))
+    scores = tuple(
+        np.clip(np.cumsum(rng.normal(0, 40, (length, 1)), axis=0), -128, 127).astype(np.int8) for length in lengths
+    )
+    reference = {
+        name: [annotation(step, step + 6, "a") for step in range(3, length - 8, 11)]
+        for name, length in zip(names, lengths, strict=True)
+    }
+    judged = Judged(names, scores, reference, ("a",), CLOCK)
+    candidates = Candidates(judged, "a", SETTINGS)
+    for _ in range(300):
+        on = int(rng.integers(-100, 110))
+        config = EventConfig(
+            on_score=on,
+            off_score=max(-127, on - int(rng.integers(0, 60))),
+            smoothing_steps=int(rng.choice([1, 3, 5, 9, 15])),
+            min_duration_steps=int(rng.choice([1, 2, 4, 8])),
+            merge_gap_steps=int(rng.choice([0, 1, 3, 10])),
+        )
+        counts = candidates.by_unit(config).sum(0)
+        detected = judged.events([config])
+        by_onset, by_both = (
+            count_matches(reference, detected, names, ("a",), collar).sum((0, 1)) for collar in (ONSET, ONSET_OFFSET)
+        )
+        assert list(counts[[HITS, ANNOTATED, DETECTED]]) == list(by_onset)
+        assert counts[BOTH] == by_both[0]
 
 
 def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
@@ -82,7 +143,7 @@ def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
     for budget in (100.0, 1000.0, 5000.0):
         configs = choose(random, OperatingPointSettings(false_alarms_per_hour=budget))
         hits, _, found = count_matches(reference, random.events(configs), names, ("c",), ONSET).sum((0, 1))
-        assert (found - hits) / random.hours <= budget
+        assert (found - hits) / random.hours.sum() <= budget
         recalls.append(hits)
     assert recalls[0] < recalls[1] < recalls[2]
 
