@@ -1,13 +1,15 @@
 """The frontend on emulated boards: the same bits as here, within budgets of instructions, flash and RAM."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stapes.benchmarks import frontend_reference as reference
-from stapes.benchmarks.frontend_boards import BoardRun, build, code_bytes, run_on_board
+from stapes.benchmarks.frontend_boards import CSRC, BoardRun, build, code_bytes, run_on_board
+from stapes.firmware_sim.boards import FOLDER
 from stapes.firmware_sim.emulator import BOARDS, Firmware
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
@@ -67,6 +69,20 @@ def test_the_same_bits_at_every_optimization(board: str, optimization: str, tmp_
     firmware = build(board, tmp_path, (optimization,))
     for config in CONFIGS.values():
         run_and_compare(firmware, config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("optimization", ["-Os", "-O2"])
+@pytest.mark.parametrize("compiler", [["arm-none-eabi-gcc"], ["clang", "--target=arm-none-eabi"]])
+def test_the_loops_by_hand_leave_room_for_a_frame_pointer(
+    compiler: list[str], optimization: str, core: str, tmp_path: Path
+) -> None:
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    flags = ["-mthumb", f"-mcpu={core}", "-std=c99", "-ffreestanding", optimization, "-fno-omit-frame-pointer"]
+    files = [f"-I{FOLDER / 'libc'}", "-c", str(CSRC / "stapes_frontend.c"), "-o", str(tmp_path / "frontend.o")]
+    done = subprocess.run([*compiler, *flags, *warnings, *files], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_flash_and_work_space_on_a_cortex_m4(tmp_path: Path) -> None:
