@@ -1,1 +1,39 @@
-"""The device loop for a laptop, a Pi, a server: audio in, events out."""
+"""The device loop for a laptop, a Pi, a server: audio in, events out.
+
+Recordings, at any rate, or PCM that is at hand:
+
+    from stapes.runtime import Detector
+
+    detector = Detector.load("pops.stapes")
+    for event in detector.detect("hall.flac"):
+        print(event.onset, event.offset, event.label, event.confidence)
+    probabilities = (detector.scores(pcm) + 128.0) / 256    # int16[samples] -> [steps, classes]
+
+Blocks as they come, of any size; an event is told twice, first when it is certain to be one, then with its offset:
+
+    for event in detector.stream(blocks):
+        print(event.label, "begins" if event.offset_sample is None else "ends")
+
+A microphone (`stapes.runtime.microphone`, `listen`), sinks for events (`sinks`) and many files (`batch`) build on this.
+Nothing is loaded before it is used: `import stapes.runtime` costs nothing, and no part of it loads TensorFlow.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stapes.firmware_sim.events import Event
+    from stapes.runtime.audio import AudioFile, read_audio
+    from stapes.runtime.detector import Detector
+
+__all__ = ["AudioFile", "Detector", "Event", "read_audio"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stapes.firmware_sim.events import Event
+    from stapes.runtime.audio import AudioFile, read_audio
+    from stapes.runtime.detector import Detector
+
+    globals().update(AudioFile=AudioFile, Detector=Detector, Event=Event, read_audio=read_audio)
+    return globals()[name]

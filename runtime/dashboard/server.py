@@ -2,15 +2,17 @@
 
 import asyncio
 import hmac
+import logging
 import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from aiohttp import WSCloseCode, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.dashboard.address import Address, is_this_machine
@@ -25,6 +27,9 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# Rubbish from outside is answered with 400; aiohttp would print a traceback as well.
+_LOGGER = logging.getLogger(__name__)
+_LOGGER.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 
 class PageServer:
@@ -76,7 +81,7 @@ class PageServer:
         app.add_routes(
             [web.get("/", self._page), web.get("/stream", self._stream), web.get("/clips/{name}", self._clip)]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, shutdown_timeout=1.0)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self._address.host, self._address.port)
@@ -103,11 +108,10 @@ class PageServer:
         token = self._address.token
         if token is not None and not hmac.compare_digest(request.query.get("token", "").encode(), token.encode()):
             raise web.HTTPForbidden(text="wrong token")
-        host = urlsplit(f"//{request.host}").hostname or ""
-        if token is None and not is_this_machine(host):
+        if token is None and not is_this_machine(_split(f"//{request.host}").hostname or ""):
             raise web.HTTPForbidden(text="wrong host")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and _split(origin).netloc != request.host:
             raise web.HTTPForbidden(text="wrong origin")
         response: web.StreamResponse = await handler(request)
         if not response.prepared:
@@ -125,7 +129,8 @@ class PageServer:
         return web.FileResponse(self._clips / name, headers={"Content-Type": "audio/flac"})
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(heartbeat=20, max_msg_size=LARGEST_MESSAGE)
+        # Compression would cost more, once per page, than the 30 KB/s that it saves are worth.
+        socket = web.WebSocketResponse(heartbeat=20, max_msg_size=LARGEST_MESSAGE, compress=False)
         await socket.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         for told in self._hello():
@@ -142,6 +147,13 @@ class PageServer:
             reader.cancel()
             await socket.close(code=WSCloseCode.GOING_AWAY)
         return socket
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise web.HTTPBadRequest(text="no address") from None
 
 
 async def _next(queue: "asyncio.Queue[str | None]", reader: "asyncio.Task[None]") -> str | None:

@@ -145,6 +145,25 @@ def test_a_taken_port_is_one_line(server: PageServer) -> None:
         PageServer(Address(port=server.port), lambda: [], None)
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("\x00\x01\x02 nonsense\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://[::1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n", "403"),
+        ("GET /?token=%ff HTTP/1.1\r\nHost: 127.0.0.1.example.org\r\n\r\n", "403"),
+        (f"GET /{'a' * 100_000} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "400"),
+    ],
+)
+def test_a_request_of_rubbish_is_refused_without_a_traceback(
+    server: PageServer, caplog: pytest.LogCaptureFixture, request_: str, status: str
+) -> None:
+    assert _raw(server.port, request_).split()[1] == status
+    assert not caplog.records
+
+
 def test_rubbish_from_a_page_hurts_nobody(server: PageServer) -> None:
     async def question(session: ClientSession) -> list[str]:
         url = f"http://127.0.0.1:{server.port}/stream"

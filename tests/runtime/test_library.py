@@ -34,6 +34,36 @@ def test_importing_the_detector_adds_a_tenth_of_a_second_to_numpys_own_and_no_tr
     assert min(float(took) for took, _ in runs) < 0.1
 
 
+def test_the_package_itself_loads_nothing_before_it_is_used() -> None:
+    code = (
+        "import sys, stapes.runtime; assert 'numpy' not in sys.modules; from stapes.runtime import Detector, Event\n"
+        "import stapes.runtime.detector as home; assert Detector is home.Detector; print(*stapes.runtime.__all__)\n"
+        "assert not hasattr(stapes.runtime, 'nonsense')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "AudioFile Detector Event read_audio\n"
+
+
+def test_the_package_s_own_document_is_true(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import soundfile
+
+    import stapes.runtime
+
+    pcm = noise_bursts(2.0, [(0.5, 1.0, "hiss")])
+    soundfile.write(tmp_path / "hall.flac", pcm, 16_000)
+    assert stapes.runtime.__doc__ is not None
+    lines = [line[4:] for line in stapes.runtime.__doc__.splitlines() if line.startswith("    ")]
+    code = "\n".join(lines).replace("pops.stapes", str(tiny_detector)).replace("hall.flac", str(tmp_path / "hall.flac"))
+    known: dict[str, object] = {"pcm": pcm, "blocks": np.split(pcm, 100)}
+    exec(code, known)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split()[2] == "hiss"
+    assert printed[1:] == ["hiss begins", "hiss ends"]
+    assert known["probabilities"].shape == (61, 2)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", ["load", "scores", "detect", "stream", "push", "hear", "flush", "gap", "reset"])
 def test_every_method_of_the_detector_is_documented_and_typed(name: str) -> None:
     method = getattr(Detector, name)
