@@ -230,7 +230,8 @@ def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
     try:
         return kind(**converted)
     except ValueError as error:
-        raise ConfigError(f"{source.path}: {error}") from error
+        named = [key for key in values if re.search(rf"\b{re.escape(key)}\b", str(error))]
+        raise ConfigError(f"{source.where([*named, *values, ''][0])}: {error}") from error
 
 
 def _convert(key: str, value: Any, hint: Any, source: _Source) -> Any:

@@ -35,13 +35,20 @@ def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
         ("training = 3\n", r"settings.toml:1: training = 3 is not a table"),
         ("[augmentation]\ngain_db = [1.0]\n", r"settings.toml:2: gain_db = \[1.0\] is not a list of 2, each a number"),
         ("[frontend]\nband_scale = 'bark'\n", r"settings.toml:2: band_scale = 'bark' is not one of 'slaney', 'htk'"),
-        ("[frontend]\nn_fft = 500\n", r"settings.toml: n_fft is 500"),
-        ("[network]\nconv_channels = [8, 8]\n", r"settings.toml: network: the five conv_ lists have \[2, 3, 3, 3, 3\]"),
-        ("[training]\nbatch_sequences = 0\n", r"settings.toml: training: batch_sequences is 0: need 1 or more"),
-        ("[training]\ndropout = 1.0\n", r"settings.toml: training: dropout is 1.0: need 0 to below 1"),
+        ("[frontend]\nn_fft = 500\n", r"settings.toml:2: n_fft is 500"),
+        (
+            "[network]\nconv_channels = [8, 8]\n",
+            r"settings.toml:2: network: the five conv_ lists have \[2, 3, 3, 3, 3\]",
+        ),
+        ("[training]\nbatch_sequences = 0\n", r"settings.toml:2: training: batch_sequences is 0: need 1 or more"),
+        ("[training]\ndropout = 1.0\n", r"settings.toml:2: training: dropout is 1.0: need 0 to below 1"),
         (
             "[augmentation]\nrun_speed = [2.0, 1.0]\n",
             r"augmentation: run_speed is \(2.0, 1.0\): need the smaller first",
+        ),
+        (
+            "seed = 1\n[operating_point]\nsmoothing_steps = [2]\n",
+            r"settings.toml:3: operating_point: smoothing_steps has 2",
         ),
         ("seed = \n", r"settings.toml: is not TOML: "),
     ],
@@ -49,6 +56,13 @@ def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_settings(written(tmp_path, text))
+
+
+def test_budgets_of_classes_are_written_and_read(tmp_path: Path) -> None:
+    text = "[operating_point]\nfalse_alarms_per_hour = 2\nfalse_alarms_per_hour_of_class = { 'big dog' = 0.5 }\n"
+    settings = read_settings(written(tmp_path, text))
+    assert [settings.operating_point.budget(label) for label in ("big dog", "cat")] == [0.5, 2.0]
+    assert read_settings(written(tmp_path, write_settings(settings))) == settings
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
