@@ -9,6 +9,9 @@ from stapes.convert.packing import Layout
 CSRC = Path(firmware_sim.__file__).parent / "csrc"
 _OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
 _SYSTEM_INCLUDE = re.compile(r"^#include <((?:std\w+|string)\.h)>\n", re.MULTILINE)
+_FOR_LAYOUT = re.compile(
+    r"^#if STAPES_NN_LAYOUT == (STAPES_NN_\w+)\n(?:(?!#endif /).*\n)*#endif /\* \1 \*/\n\n?", re.MULTILINE
+)
 _PROTOTYPE = re.compile(r"^STAPES_NN_API void (\w+)\([^{]*?\);\n", re.MULTILINE)
 _HELPER = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
 _INLINE = re.compile(
@@ -34,8 +37,11 @@ def kernel_files(kernels: list[str], layouts: tuple[Layout, ...], every_layout: 
 
 
 def _text(name: str, layouts: tuple[Layout, ...], every_layout: bool) -> str:
-    """A kernel file; where one layout was asked for, the header no longer asks the C compiler which."""
-    text = (CSRC / name).read_text()
+    """A kernel file without what is for other layouts; where one layout was asked for, the header no longer asks the C
+    compiler which.
+    """
+    macros = {layout.macro for layout in layouts}
+    text = _FOR_LAYOUT.sub(lambda match: match[0] if match[1] in macros else "", (CSRC / name).read_text())
     if name == "stapes_nn.h" and not every_layout:
         chosen = f"#ifndef STAPES_NN_LAYOUT\n#define STAPES_NN_LAYOUT {layouts[0].macro}\n#endif\n"
         text = re.sub(

@@ -67,10 +67,10 @@ ROWS = Layout(
     conv=_as_stored,
     depthwise=_as_stored,
     dense=_as_stored,
-    conv_scratch=lambda shape: 2 * shape.taps,
+    conv_scratch=lambda shape: 12 * shape.taps,
     depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
     dense_scratch=lambda in_size, out_size: 0,
-    conv_tile=Tile(2, rereads=False),
+    conv_tile=Tile(4, rereads=False),
     depthwise_tile=Tile(1, rereads=True),
     sources={},
 )
@@ -130,15 +130,21 @@ def _quads(weights: np.ndarray) -> np.ndarray:
     return np.concatenate([quads, sums], axis=1)
 
 
+def _whole_quads(weights: np.ndarray) -> np.ndarray:
+    """[channels, height, width, in] to [channels, taps], each row of a kernel filled up to a multiple of four."""
+    rows = weights.reshape(*weights.shape[:2], -1)
+    return np.pad(rows, ((0, 0), (0, 0), (0, -rows.shape[2] % 4))).reshape(len(rows), -1)
+
+
 HOST = Layout(
     macro="STAPES_NN_HOST",
-    conv=lambda weights: _quads(weights.reshape(weights.shape[0], -1)),
+    conv=lambda weights: _quads(_whole_quads(weights)),
     depthwise=_as_stored,
     dense=_quads,
-    conv_scratch=lambda shape: 2 * (shape.taps + -shape.taps % 4),
+    conv_scratch=lambda shape: 8 * shape.kernel_height * _groups(shape.kernel_width * shape.in_channels),
     depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
     dense_scratch=lambda in_size, out_size: in_size + -in_size % 4,
-    conv_tile=Tile(2, rereads=False),
+    conv_tile=Tile(2, rereads=True),
     depthwise_tile=Tile(1, rereads=True),
     sources={kernel: f"{kernel}_host.c" for kernel in ("stapes_nn_conv", "stapes_nn_depthwise", "stapes_nn_dense")},
 )

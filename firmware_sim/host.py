@@ -12,23 +12,28 @@ from typing import Any
 import cffi
 import numpy as np
 
+from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
 
 FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
+FLAGS += ("-fno-semantic-interposition",)  # a step is inlined into the loop over steps
+FLAGS += ("-fno-tree-vectorize",)  # the kernels say what goes into vectors; more of them is only more code
 # Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=256",)
 
 # One translation unit, kernels static and (flatten) inlined: the C compiler sees every layer's sizes where it compiles
-# the kernel.
+# the kernel. `given` holds the inputs of all steps, `made` the outputs, one after the other.
 _UNIT = """#define STAPES_NN_API static
 {includes}
 
-void {name}_steps(void *self, int32_t steps, {parameters});
-__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, {parameters})
+void {name}_steps(void *self, int32_t steps, const char *given, char *made);
+__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, const char *given, char *made)
 {{
-    for (int32_t i = 0; i < steps; i++) {{
+    for (; steps > 0; steps--) {{
         {name}_step(self, {arguments});
+        given += {given};
+        made += {made};
     }}
 }}
 """
@@ -53,38 +58,36 @@ class CompiledModel:
         self.inputs: list[dict[str, Any]] = description["inputs"]
         self.outputs: list[dict[str, Any]] = description["outputs"]
         self.sizes: dict[str, int] = description["sizes"]
-        self._ffi = cffi.FFI()
-        pointers = ", void *" * (len(self.inputs) + len(self.outputs))
-        self._ffi.cdef(
-            f"void {self.name}_reset(void *); void {self.name}_step(void *{pointers}); "
-            f"void {self.name}_steps(void *, int32_t{pointers});"
-        )
-        self._library = self._ffi.dlopen(str(build_shared(self.folder, defines)))
-        self._reset = getattr(self._library, f"{self.name}_reset")
-        self._step = getattr(self._library, f"{self.name}_step")
-        self._steps = getattr(self._library, f"{self.name}_steps")
-        self._memory = self._ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
-        self._self = self._ffi.cast("void *", self._memory)
-        self._given = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.inputs]
-        self._made = [np.zeros(argument["shape"], argument["dtype"]) for argument in self.outputs]
-        arrays = [*self._given, *self._made]
-        self._arguments = [self._self, *(self._ffi.cast("void *", array.ctypes.data) for array in arrays)]
+        self._library = cffi.FFI()
+        self._library.cdef(f"void {self.name}_reset(void *); void {self.name}_steps(void *, int32_t, char *, char *);")
+        functions = self._library.dlopen(str(build_shared(self.folder, defines)))
+        self._reset = getattr(functions, f"{self.name}_reset")
+        address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
+        self._steps = ffi.cast("stapes_host_steps", address)
+        self._memory = ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
+        self._self = ffi.cast("void *", self._memory)
+        self._wanted = [(np.dtype(one["dtype"]), int(np.prod(one["shape"], dtype=int))) for one in self.inputs]
+        self._made = ffi.new("char[]", sum(map(_bytes, self.outputs)))
+        self._arrays = [array[0] for array in self._split(np.frombuffer(ffi.buffer(self._made), np.int8)[None])]
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step once: arrays of the inputs' shapes and dtypes to fresh arrays of the outputs'. Raises ConfigError on
         another shape or dtype.
         """
-        if len(inputs) != len(self._given):
-            raise ConfigError(f"{self.name} takes {len(self._given)} inputs, got {len(inputs)}")
-        for buffer, values in zip(self._given, inputs, strict=True):
-            if values.dtype != buffer.dtype or values.size != buffer.size:
-                raise ConfigError(
-                    f"{self.name} takes {buffer.dtype} {list(buffer.shape)}, got {values.dtype} {list(values.shape)}"
-                )
-            buffer[...] = values if values.shape == buffer.shape else values.reshape(buffer.shape)
-        self._step(*self._arguments)
-        return tuple([array.copy() for array in self._made])
+        if len(inputs) != len(self._wanted):
+            raise ConfigError(f"{self.name} takes {len(self._wanted)} inputs, got {len(inputs)}")
+        given = b""
+        for values, (dtype, count) in zip(inputs, self._wanted):  # noqa: B905 -- as long, and `strict` costs time
+            if values.dtype != dtype or values.size != count:
+                wanted = ", ".join(f"{one['dtype']} {one['shape']}" for one in self.inputs)
+                raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
+            given += values.tobytes()
+        lib.stapes_host_run(self._steps, self._self, 1, given, self._made)
+        made: tuple[np.ndarray, ...] = ()
+        for array in self._arrays:  # a comprehension would cost a call
+            made += (array.copy(),)
+        return made
 
     def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""
@@ -93,11 +96,20 @@ class CompiledModel:
             if array.dtype != argument["dtype"] or array.shape != (steps, *argument["shape"]):
                 wanted = f"{argument['dtype']} {[steps, *argument['shape']]}"
                 raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
-        given = [np.ascontiguousarray(array) for array in inputs]
-        made = [np.empty((steps, *argument["shape"]), argument["dtype"]) for argument in self.outputs]
-        pointers = [self._ffi.cast("void *", array.ctypes.data) for array in [*given, *made]]
-        self._steps(self._self, steps, *pointers)
-        return tuple(made)
+        parts = [np.ascontiguousarray(array).reshape(steps, -1).view(np.int8) for array in inputs]
+        given = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        made = np.empty((steps, len(self._made)), np.int8)
+        lib.stapes_host_run(self._steps, self._self, steps, ffi.from_buffer(given), ffi.from_buffer(made))
+        return tuple(self._split(made))
+
+    def _split(self, made: np.ndarray) -> list[np.ndarray]:
+        """The outputs of int8[steps, bytes]: each [steps, *shape]."""
+        starts = _starts(self.outputs)
+        parts = [made[:, start : start + _bytes(one)] for start, one in zip(starts, self.outputs, strict=True)]
+        return [
+            np.ascontiguousarray(part).view(one["dtype"]).reshape(len(made), *one["shape"])
+            for part, one in zip(parts, self.outputs, strict=True)
+        ]
 
     def reset(self) -> None:
         """Start afresh: states as before the first step."""
@@ -154,16 +166,21 @@ def _unit(folder: Path) -> str:
     """All C of a folder as one translation unit, and a loop over steps."""
     description = _read_description(folder)
     name, given, made = description["name"], description["inputs"], description["outputs"]
+    arguments = [f"(const void *)(given + {start})" for start in _starts(given)]
+    arguments += [f"(void *)(made + {start})" for start in _starts(made)]
     sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
-    parameters = [f"const char *in{i}" for i in range(len(given))] + [f"char *out{i}" for i in range(len(made))]
-    arguments = [f"(const void *)(in{i} + {_bytes(one)} * (int64_t)i)" for i, one in enumerate(given)]
-    arguments += [f"(void *)(out{i} + {_bytes(one)} * (int64_t)i)" for i, one in enumerate(made)]
     return _UNIT.format(
         name=name,
         includes="\n".join(f'#include "{path.name}"' for path in sources),
-        parameters=", ".join(parameters),
         arguments=", ".join(arguments),
+        given=sum(map(_bytes, given)),
+        made=sum(map(_bytes, made)),
     )
+
+
+def _starts(arguments: list[dict[str, Any]]) -> list[int]:
+    """Where each of them begins when they lie one after the other."""
+    return [sum(map(_bytes, arguments[:number])) for number in range(len(arguments))]
 
 
 def _bytes(argument: dict[str, Any]) -> int:

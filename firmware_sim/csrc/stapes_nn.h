@@ -59,13 +59,16 @@
 #define STAPES_NN_API
 #endif
 
-/* What runs seldom or for few values: small rather than fast. */
-#if defined(__GNUC__)
-#define STAPES_NN_COLD __attribute__((cold, noinline))
-#define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
-#else
+/* What runs seldom or for few values: small rather than fast, but not on a laptop. */
+#if !defined(__GNUC__)
 #define STAPES_NN_ALONE
 #define STAPES_NN_COLD
+#elif STAPES_NN_LAYOUT == STAPES_NN_HOST
+#define STAPES_NN_ALONE
+#define STAPES_NN_COLD __attribute__((unused))
+#else
+#define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
+#define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif
 
 #ifdef __cplusplus
@@ -92,7 +95,7 @@ typedef struct {
     const int8_t *shift;       /* -31 .. 30, negative is to the right */
 } stapes_nn_conv_layer;
 
-/* scratch: ROWS holds 2 patches of kernel_height * kernel_width * in_channels bytes; 4-aligned, here and below. */
+/* scratch: what Layout.conv_scratch in convert/packing.py says; 4-aligned, here and below. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.

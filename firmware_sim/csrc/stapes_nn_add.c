@@ -1,6 +1,9 @@
 /* stapes_nn_add.c -- ADD and SUB with broadcasting. Apache-2.0. */
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#include "stapes_nn_host.h"
+#endif /* STAPES_NN_HOST */
 
 /* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when right is 0. */
 typedef struct {
@@ -25,6 +28,25 @@ static inline int32_t stapes_nn_add_scaled(int32_t x, const stapes_nn_add_scale 
     return (high + scale->half) >> scale->right;
 }
 
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#if STAPES_NN_VECTORS
+
+/* Eight elements, as stapes_nn_add_row forms one. */
+STAPES_NN_ALWAYS void stapes_nn_add_eight(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
+    const stapes_nn_v8si x = (stapes_nn_load_elements(a, layer->step_a[3]) - layer->zero_a) * (1 << 20);
+    const stapes_nn_v8si y = (stapes_nn_load_elements(b, layer->step_b[3]) - layer->zero_b) * (1 << 20);
+    const stapes_nn_v8si scaled_a = stapes_nn_round_lanes(x, stapes_nn_splat(layer->multiplier_a), stapes_nn_splat(layer->shift_a));
+    const stapes_nn_v8si scaled_b = stapes_nn_round_lanes(y, stapes_nn_splat(sign * layer->multiplier_b), stapes_nn_splat(layer->shift_b));
+    const stapes_nn_v8si sum =
+        stapes_nn_round_lanes(scaled_a + sign * scaled_b, stapes_nn_splat(layer->multiplier_out), stapes_nn_splat(layer->shift_out));
+    stapes_nn_store_lanes(sum + layer->out_zero, layer->out_min, layer->out_max, out, 8);
+}
+
+#endif
+#endif /* STAPES_NN_HOST */
+
 static void STAPES_NN_ALONE stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     const stapes_nn_add_scale scale_a = stapes_nn_add_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
@@ -35,6 +57,13 @@ static void STAPES_NN_ALONE stapes_nn_add_row(const stapes_nn_add_layer *layer, 
     const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
     const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
     const int8_t *const end = out + layer->shape[3];
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#if STAPES_NN_VECTORS
+    for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
+        stapes_nn_add_eight(layer, a, b, out);
+    }
+#endif
+#endif /* STAPES_NN_HOST */
     while (out < end) {
         const int32_t scaled_a = stapes_nn_add_scaled((*a - zero_a) * (1 << 20), &scale_a); /* |.| <= 255 * 2^19 < 2^27 */
         const int32_t scaled_b = stapes_nn_add_scaled((*b - zero_b) * (1 << 20), &scale_b);

@@ -2,7 +2,7 @@
 #ifndef STAPES_NN_ARITHMETIC_H
 #define STAPES_NN_ARITHMETIC_H
 
-#include <stdint.h>
+#include "stapes_nn.h"
 
 #if (-3 >> 1) != -2
 #error "stapes needs an arithmetic right shift of negative integers"
@@ -30,8 +30,15 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
     __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(2 * x), "r"(multiplier));
     return high;
 #else
-    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31); /* |product| < 2^61 */
+    const int64_t product = (int64_t)(2 * x) * multiplier; /* |product| < 2^62 */
+    return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
 #endif
+}
+
+/* stapes_nn_round_twice where shift >= 0: one rounding. |result| <= |x * 2^shift|. */
+static int32_t STAPES_NN_COLD stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
+{
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift));
 }
 
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
@@ -40,7 +47,7 @@ static inline int32_t stapes_nn_round_twice(int32_t x, int32_t multiplier, int32
 {
     int32_t high;
     if (shift >= 0) {
-        return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift)); /* <= |x * 2^shift| */
+        return stapes_nn_round_left(x, multiplier, shift);
     }
     high = stapes_nn_multiply_high(x, multiplier);          /* |high| <= |x| < 2^30 */
     high += high >> 31;                                     /* halves below zero go down */
@@ -56,7 +63,8 @@ static inline int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_
 
 static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 {
-    return (int8_t)(x < low ? low : x > high ? high : x);
+    x = x < low ? low : x;
+    return (int8_t)(x > high ? high : x);
 }
 
 #endif

@@ -1,132 +1,200 @@
 /* stapes_nn_conv.c -- CONV_2D, weights in rows. Apache-2.0.
  *
- * The taps of two pixels are gathered into rows and multiplied with two channels at a time, so that each byte that is loaded serves
- * twice. A core with eight registers takes one pixel at a time. */
+ * A word holds a tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both. Two taps fit before the halves
+ * have to part: a w is within [-127 * 128, 128 * 128], the sum of two, moved up by 2 * 127 * 128 = 0x7F00, within [0, 0xFF00]. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
 #include "stapes_nn_arithmetic.h"
-#include "stapes_nn_gather.h"
+#include "stapes_nn_taps.h"
 
-static void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32_t sum, int8_t *out)
-{
-    const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
-    out[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max); /* |scaled| < 2^31 - 2^8: proved */
-}
+#define STAPES_NN_CONV_MOVED 0x7F00u
 
-/* One pixel from a patch of `taps` bytes: |sum| < 2^30 at every step of the way, as the compiler proved. */
-static void stapes_nn_conv_one_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t taps, int8_t *out)
-{
-    const int8_t *row = (const int8_t *)layer->weights;
-    int32_t channel, k;
-    for (channel = 0; channel + 1 < layer->out_channels; channel += 2) {
-        const int8_t *row2 = row + taps;
-        int32_t sum = 0, sum2 = 0;
-        for (k = taps - 1; k >= 0; k--) {
-            const int32_t a = patch[k];
-            sum += a * row[k];
-            sum2 += a * row2[k];
-        }
-        row = row2 + taps;
-        stapes_nn_conv_finish(layer, channel, sum + layer->bias[channel], out);
-        stapes_nn_conv_finish(layer, channel + 1, sum2 + layer->bias[channel + 1], out);
-    }
-    if (channel < layer->out_channels) {
-        int32_t sum = layer->bias[channel];
-        for (k = 0; k < taps; k++) {
-            sum += patch[k] * row[k];
-        }
-        stapes_nn_conv_finish(layer, channel, sum, out);
-    }
-}
+/* As many channels and words of two pixels at a time as the registers of the core hold the sums of. */
+#if STAPES_NN_SMALL_CORE
+#define STAPES_NN_CONV_CHANNELS 1
+#define STAPES_NN_CONV_WORDS 1
+#define STAPES_NN_CONV_EACH(DO) DO(0)
+#define STAPES_NN_CONV_EACH_WORD(DO, n) DO(n, 0)
+#elif defined(__arm__)
+#define STAPES_NN_CONV_CHANNELS 2
+#define STAPES_NN_CONV_WORDS 1
+#define STAPES_NN_CONV_EACH(DO) DO(0) DO(1)
+#define STAPES_NN_CONV_EACH_WORD(DO, n) DO(n, 0)
+#else
+#define STAPES_NN_CONV_CHANNELS 2
+#define STAPES_NN_CONV_WORDS 2
+#define STAPES_NN_CONV_EACH(DO) DO(0) DO(1)
+#define STAPES_NN_CONV_EACH_WORD(DO, n) DO(n, 0) DO(n, 1)
+#endif
+#define STAPES_NN_CONV_PIXELS (2 * STAPES_NN_CONV_WORDS)
 
-#if !STAPES_NN_SMALL_CORE
-
-#define STAPES_NN_CONV_TAP(k)                                      \
-    {                                                              \
-        const int32_t a = patch[k], b = patch2[k];                 \
-        const int32_t w = row[k], w2 = row2[k];                    \
-        sum00 += a * w;                                            \
-        sum01 += a * w2;                                           \
-        sum10 += b * w;                                            \
-        sum11 += b * w2;                                           \
-    }
-
-/* Two pixels from patches that lie one after the other. */
-static void stapes_nn_conv_two_pixels(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t taps, int8_t *out)
-{
-    const int8_t *row = (const int8_t *)layer->weights;
-    const int32_t channels = layer->out_channels;
-    int32_t channel, left;
-    for (channel = 0; channel + 1 < channels; channel += 2) {
-        const int8_t *patch = patches, *patch2 = patches + taps, *row2 = row + taps;
-        int32_t sum00 = layer->bias[channel], sum01 = layer->bias[channel + 1];
-        int32_t sum10 = sum00, sum11 = sum01;
-        for (left = taps; left >= 8; left -= 8) {
-            STAPES_NN_CONV_TAP(0)
-            STAPES_NN_CONV_TAP(1)
-            STAPES_NN_CONV_TAP(2)
-            STAPES_NN_CONV_TAP(3)
-            STAPES_NN_CONV_TAP(4)
-            STAPES_NN_CONV_TAP(5)
-            STAPES_NN_CONV_TAP(6)
-            STAPES_NN_CONV_TAP(7)
-            patch += 8;
-            patch2 += 8;
-            row += 8;
-            row2 += 8;
-        }
-        for (; left > 0; left--) {
-            STAPES_NN_CONV_TAP(0)
-            patch++;
-            patch2++;
-            row++;
-            row2++;
-        }
-        row = row2;
-        stapes_nn_conv_finish(layer, channel, sum00, out);
-        stapes_nn_conv_finish(layer, channel + 1, sum01, out);
-        stapes_nn_conv_finish(layer, channel, sum10, out + channels);
-        stapes_nn_conv_finish(layer, channel + 1, sum11, out + channels);
-    }
-    if (channel < channels) {
-        int32_t sum = layer->bias[channel], sum2 = sum;
-        for (left = 0; left < taps; left++) {
-            sum += patches[left] * row[left];
-            sum2 += patches[taps + left] * row[left];
-        }
-        stapes_nn_conv_finish(layer, channel, sum, out);
-        stapes_nn_conv_finish(layer, channel, sum2, out + channels);
-    }
-}
-
+/* Form a value here: GCC would load the next taps early and add up late, for which there are no registers. */
+#if defined(__GNUC__)
+#define STAPES_NN_CONV_NOW(x) __asm__ volatile("" : "+r"(x) : : "memory")
+#else
+#define STAPES_NN_CONV_NOW(x) (void)(x)
 #endif
 
-STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+/* Neighbouring pixels: per tap their words, and where their channels go. */
+typedef struct {
+    const uint32_t *words;
+    int8_t *out;
+    int32_t taps, pixels;
+} stapes_nn_conv_tile;
+
+/* Requantize `count` channels. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
+static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t count,
+                                         int32_t (*sums)[STAPES_NN_CONV_PIXELS])
+{
+    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max, channels = layer->out_channels;
+    const int32_t *multipliers = layer->multiplier + channel;
+    const int8_t *shifts = layer->shift + channel;
+    const int32_t pixels = tile->pixels;
+    int8_t *first = tile->out + channel;
+    for (; count > 0; count--, sums++) {
+        const int32_t multiplier = *multipliers++, shift = *shifts++;
+        const int32_t *sum = *sums, *const end = sum + pixels;
+        int8_t *out = first++;
+        for (; sum != end; sum++) {
+            *out = stapes_nn_clamp(stapes_nn_round_twice(*sum, multiplier, shift) + zero, low, high);
+            out += channels;
+        }
+    }
+}
+
+/* What follows is for each channel n of the group and each word w of two pixels. The sums are modulo 2^32: `upper` of the second pixel,
+ * `both` of the first plus 2^16 times `upper`. */
+#define STAPES_NN_CONV_DECLARE(n) const int8_t *weights##n = weights + (n) * step * taps;
+
+/* The sums begin with the bias, less what all taps move them up. */
+#define STAPES_NN_CONV_BEGIN(n, w)                                         \
+    uint32_t upper##n##w = (uint32_t)bias[(n) * step] - moved_sum;         \
+    uint32_t both##n##w = upper##n##w + (upper##n##w << 16);
+#define STAPES_NN_CONV_BEGIN_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_BEGIN, n)
+
+#define STAPES_NN_CONV_ADD(n, w)                 \
+    {                                            \
+        uint32_t x = moved + first##w * weight;  \
+        STAPES_NN_CONV_NOW(x);                   \
+        x += second##w * weight2;                \
+        STAPES_NN_CONV_NOW(x);                   \
+        upper##n##w += x >> 16;                  \
+        both##n##w += x;                         \
+        STAPES_NN_CONV_NOW(upper##n##w);         \
+        STAPES_NN_CONV_NOW(both##n##w);          \
+    }
+
+#define STAPES_NN_CONV_TWO_TAPS(n)                                                                  \
+    {                                                                                               \
+        const uint32_t weight = (uint32_t)weights##n[0], weight2 = (uint32_t)weights##n[1];         \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD, n)                                             \
+        weights##n += 2;                                                                            \
+    }
+#define STAPES_NN_CONV_TAKE(n, w) const uint32_t first##w = words[w], second##w = words[STAPES_NN_CONV_WORDS + (w)];
+#define STAPES_NN_CONV_NEXT_TAPS                                \
+    {                                                           \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_TAKE, 0)    \
+        STAPES_NN_CONV_EACH(STAPES_NN_CONV_TWO_TAPS)            \
+        words += 2 * STAPES_NN_CONV_WORDS;                      \
+    }
+
+/* A tap alone, for what is left of eights. */
+#define STAPES_NN_CONV_ADD_ONE(n, w)                 \
+    {                                                \
+        uint32_t x = moved + words[w] * weight;      \
+        STAPES_NN_CONV_NOW(x);                       \
+        upper##n##w += x >> 16;                      \
+        both##n##w += x;                             \
+    }
+#define STAPES_NN_CONV_ONE_TAP(n)                            \
+    {                                                        \
+        const uint32_t weight = (uint32_t)*weights##n++;     \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD_ONE, n)  \
+    }
+
+#define STAPES_NN_CONV_KEEP(n, w)                                                 \
+    sums[n][2 * (w)] = (int32_t)(both##n##w - (upper##n##w << 16));               \
+    sums[n][2 * (w) + 1] = (int32_t)upper##n##w;
+#define STAPES_NN_CONV_KEEP_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_KEEP, n)
+
+/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `step` is 0. `moved_sum` is what all taps move a sum up. */
+static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t step,
+                                    uint32_t moved_sum)
+{
+    const int32_t taps = tile->taps;
+    const int8_t *const weights = (const int8_t *)layer->weights + channel * taps;
+    const int32_t *const bias = layer->bias + channel;
+    const uint32_t *words = tile->words;
+    const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7), *const end = words + STAPES_NN_CONV_WORDS * taps;
+    uint32_t moved = STAPES_NN_CONV_MOVED * 0x10001u;
+    int32_t sums[STAPES_NN_CONV_CHANNELS][STAPES_NN_CONV_PIXELS];
+    STAPES_NN_CONV_EACH(STAPES_NN_CONV_DECLARE)
+    STAPES_NN_CONV_EACH(STAPES_NN_CONV_BEGIN_ALL)
+    STAPES_NN_CONV_NOW(moved);
+    while (words != eights) {
+        STAPES_NN_CONV_NEXT_TAPS
+        STAPES_NN_CONV_NEXT_TAPS
+        STAPES_NN_CONV_NEXT_TAPS
+        STAPES_NN_CONV_NEXT_TAPS
+    }
+    for (; words != end; words += STAPES_NN_CONV_WORDS) {
+        STAPES_NN_CONV_EACH(STAPES_NN_CONV_ONE_TAP)
+    }
+    STAPES_NN_CONV_EACH(STAPES_NN_CONV_KEEP_ALL)
+    stapes_nn_conv_finish(layer, tile, channel, step ? STAPES_NN_CONV_CHANNELS : 1, sums);
+}
+
+/* Find the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on and put them into words. Returns how many pixels; (y, x) is then the
+ * one after them. */
+static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x, uint32_t *words)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
-    int32_t batch, y, x, waiting = 0;
-    for (batch = 0; batch < layer->batches; batch++) {
-        for (y = 0; y < layer->out_height; y++) {
-            for (x = 0; x < layer->out_width; x++) {
-                stapes_nn_gather(layer, in, y, x, scratch + waiting * taps);
-#if STAPES_NN_SMALL_CORE
-                stapes_nn_conv_one_pixel(layer, scratch, taps, out);
-                out += layer->out_channels;
-#else
-                if (++waiting == 2) {
-                    stapes_nn_conv_two_pixels(layer, scratch, taps, out);
-                    out += 2 * layer->out_channels;
-                    waiting = 0;
-                }
-#endif
-            }
+    int8_t *const gathered = (int8_t *)(void *)(words + STAPES_NN_CONV_WORDS * taps);
+    const int8_t *found[STAPES_NN_CONV_PIXELS];
+    int32_t pixels, i, k;
+    for (pixels = 0; pixels < STAPES_NN_CONV_PIXELS && *y < layer->out_height; pixels++) {
+        found[pixels] = stapes_nn_taps(layer, in, *y, *x, gathered + pixels * taps);
+        if (++*x == layer->out_width) {
+            *x = 0;
+            ++*y;
         }
-        if (waiting) {
-            stapes_nn_conv_one_pixel(layer, scratch, taps, out);
-            out += layer->out_channels;
-            waiting = 0;
+    }
+    for (i = pixels; i < STAPES_NN_CONV_PIXELS; i++) {
+        found[i] = found[pixels - 1];
+    }
+    for (i = 0; i < STAPES_NN_CONV_PIXELS; i += 2) {
+        const int8_t *const a = found[i], *const b = found[i + 1];
+        uint32_t *word = words + i / 2;
+        for (k = 0; k < taps; k++) {
+            *word = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+            word += STAPES_NN_CONV_WORDS;
+        }
+    }
+    return pixels;
+}
+
+/* scratch: per tap STAPES_NN_CONV_WORDS words, then the taps of as many pixels in bytes. */
+STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+{
+    const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels, channels = layer->out_channels;
+    const int32_t group = channels < STAPES_NN_CONV_CHANNELS ? 1 : STAPES_NN_CONV_CHANNELS;
+    const uint32_t moved_sum = STAPES_NN_CONV_MOVED * (uint32_t)(taps / 8 * 4 + taps % 8); /* once for two taps of eights, and for each other */
+    uint32_t *const words = (uint32_t *)(void *)scratch;
+    stapes_nn_conv_tile tile;
+    int32_t batch, y, x, channel;
+    tile.words = words;
+    tile.taps = taps;
+    for (batch = 0; batch < layer->batches; batch++) {
+        for (y = 0, x = 0; y < layer->out_height;) {
+            tile.pixels = stapes_nn_conv_take(layer, in, &y, &x, words);
+            tile.out = out;
+            for (channel = 0; channel < channels; channel += group) { /* the last ones may be formed twice */
+                const int32_t first = channel + group <= channels ? channel : channels - group;
+                stapes_nn_conv_channels(layer, &tile, first, group > 1, moved_sum);
+            }
+            out += tile.pixels * channels;
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
     }

@@ -1,7 +1,8 @@
 /* stapes_nn_conv_host.c -- CONV_2D for laptops and servers: eight channels per vector. Apache-2.0.
  *
  * Weights lie in blocks of eight channels, in each block the quads of taps, in each quad the four bytes of channel 0, of channel 1, ...;
- * channels and taps are filled up with zeros. Behind each block lie eight little-endian words: -128 times the sum of each channel. */
+ * channels and the taps of a kernel's row are filled up with zeros. Behind each block lie eight little-endian words: -128 times the sum of
+ * each channel. Taps are read where they lie; pixels that reach out of the input are gathered. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
@@ -21,12 +22,12 @@ STAPES_NN_ALWAYS void stapes_nn_conv_store(const stapes_nn_conv_layer *layer, in
     stapes_nn_store_lanes(sums + stapes_nn_splat(layer->out_zero), layer->out_min, layer->out_max, out + channel, count);
 }
 
-STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t stride, int32_t channel, int pixels,
-                                            int blocks, int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels, int blocks,
+                                            int8_t *out)
 {
     stapes_nn_v8si sums[2][4];
     int p, b;
-    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (stride + 4), patches, stride, pixels, blocks, sums);
+    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (taps.rows * taps.run + 4), taps, pixels, blocks, sums);
     for (p = 0; p < pixels; p++) {
         for (b = 0; b < blocks; b++) {
             const int32_t first = channel + 8 * b, left = layer->out_channels - first;
@@ -40,76 +41,91 @@ STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, c
 }
 
 /* Up to four blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
-STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t stride, int32_t channel, int pixels,
-                                          int32_t blocks, int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels,
+                                          int8_t *out)
 {
-    switch (blocks) {
+    switch ((layer->out_channels - channel + 7) / 8) {
     case 1:
-        stapes_nn_conv_blocks(layer, patches, stride, channel, pixels, 1, out);
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, 1, out);
         break;
     case 2:
-        stapes_nn_conv_blocks(layer, patches, stride, channel, pixels, 2, out);
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, 2, out);
         break;
     case 3:
-        stapes_nn_conv_blocks(layer, patches, stride, channel, pixels, 3, out);
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, 3, out);
         break;
     default:
-        stapes_nn_conv_blocks(layer, patches, stride, channel, pixels, 4, out);
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, 4, out);
     }
 }
 
-static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t stride, int32_t pixels, int8_t *out)
+static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels, int8_t *out)
 {
     int32_t channel;
     for (channel = 0; channel < layer->out_channels; channel += 32) {
-        const int32_t blocks = (layer->out_channels - channel + 7) / 8;
         if (pixels == 2) {
-            stapes_nn_conv_some(layer, patches, stride, channel, 2, blocks, out);
+            stapes_nn_conv_some(layer, taps, channel, 2, out);
         } else {
-            stapes_nn_conv_some(layer, patches, stride, channel, 1, blocks, out);
+            stapes_nn_conv_some(layer, taps, channel, 1, out);
         }
     }
 }
 
 #else
 
-static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, const int8_t *patches, int32_t stride, int32_t pixels, int8_t *out)
+static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels, int8_t *out)
 {
     int32_t pixel, channel;
     for (pixel = 0; pixel < pixels; pixel++) {
         for (channel = 0; channel < layer->out_channels; channel++) {
-            const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, patches, stride, channel);
+            const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, taps, channel);
             const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
             *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }
-        patches += stride;
+        taps.first += taps.pixel_step;
     }
 }
 
 #endif
 
+/* The taps of `pixels` pixels from (y, x) on. The last run may read up to three bytes past its taps, but not past the input. */
+static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pixels,
+                                                      int8_t *scratch)
+{
+    const int32_t channels = layer->in_channels;
+    const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
+    const int32_t bottom = top + (layer->kernel_height - 1) * layer->dilation_height;
+    const int32_t last = left + (pixels - 1) * layer->stride_width, width = layer->in_width; /* column of the last pixel's first taps */
+    stapes_nn_host_taps taps = {NULL, 0, 0, layer->kernel_height, (layer->kernel_width * channels + 3) / 4 * 4};
+    const int32_t end = (bottom * width + last) * channels + taps.run;
+    int32_t pixel;
+    if (layer->dilation_width == 1 && top >= 0 && left >= 0 && bottom < layer->in_height && last + layer->kernel_width <= width &&
+        end <= layer->in_height * width * channels) {
+        taps.first = in + (top * width + left) * channels;
+        taps.pixel_step = layer->stride_width * channels;
+        taps.row_step = layer->dilation_height * width * channels;
+        return taps;
+    }
+    taps.first = scratch;
+    taps.pixel_step = taps.rows * taps.run;
+    taps.row_step = taps.run;
+    for (pixel = 0; pixel < pixels; pixel++) {
+        stapes_nn_gather(layer, in, y, x + pixel, taps.run, scratch + pixel * taps.pixel_step);
+    }
+    return taps;
+}
+
 /* |sum| < 2^30 at every step of the way, as the compiler proved; sums of absolute values as well, so the order does not matter. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
-    const int32_t stride = (taps + 3) / 4 * 4;
-    int32_t batch, y, x, waiting = 0;
-    memset(scratch, 0, (size_t)(2 * stride));
+    int32_t batch, y, x;
     for (batch = 0; batch < layer->batches; batch++) {
         for (y = 0; y < layer->out_height; y++) {
-            for (x = 0; x < layer->out_width; x++) {
-                stapes_nn_gather(layer, in, y, x, scratch + waiting * stride);
-                if (++waiting == 2) {
-                    stapes_nn_conv_pixels(layer, scratch, stride, 2, out);
-                    out += 2 * layer->out_channels;
-                    waiting = 0;
-                }
+            for (x = 0; x < layer->out_width; x += 2) {
+                const int32_t pixels = x + 1 < layer->out_width ? 2 : 1;
+                stapes_nn_conv_pixels(layer, stapes_nn_conv_taps(layer, in, y, x, pixels, scratch), pixels, out);
+                out += pixels * layer->out_channels;
             }
-        }
-        if (waiting) {
-            stapes_nn_conv_pixels(layer, scratch, stride, 1, out);
-            out += layer->out_channels;
-            waiting = 0;
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
     }

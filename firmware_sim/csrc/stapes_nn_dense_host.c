@@ -17,12 +17,11 @@ STAPES_NN_ALWAYS void stapes_nn_dense_store(const stapes_nn_dense_layer *layer, 
     stapes_nn_store_lanes(sums + stapes_nn_splat(layer->out_zero), layer->out_min, layer->out_max, out + channel, count);
 }
 
-STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, const int8_t *row, int32_t stride, int32_t channel, int blocks,
-                                             int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int32_t channel, int blocks, int8_t *out)
 {
     stapes_nn_v8si sums[2][4];
     int b;
-    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (stride + 4), row, stride, 1, blocks, sums);
+    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (row.run + 4), row, 1, blocks, sums);
     for (b = 0; b < blocks; b++, channel += 8) {
         if (layer->out_size - channel >= 8) {
             stapes_nn_dense_store(layer, channel, sums[0][b], 8, out);
@@ -32,24 +31,24 @@ STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer,
     }
 }
 
-static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t *row, int32_t stride, int8_t *out)
+static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int8_t *out)
 {
     int32_t channel = 0;
     for (; channel + 24 < layer->out_size; channel += 32) {
-        stapes_nn_dense_blocks(layer, row, stride, channel, 4, out);
+        stapes_nn_dense_blocks(layer, row, channel, 4, out);
     }
     for (; channel < layer->out_size; channel += 8) {
-        stapes_nn_dense_blocks(layer, row, stride, channel, 1, out);
+        stapes_nn_dense_blocks(layer, row, channel, 1, out);
     }
 }
 
 #else
 
-static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t *row, int32_t stride, int8_t *out)
+static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int8_t *out)
 {
     int32_t channel;
     for (channel = 0; channel < layer->out_size; channel++) {
-        const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, row, stride, channel);
+        const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, row, channel);
         const int64_t scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
         out[channel] = (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
     }
@@ -60,13 +59,17 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t
 /* |sum| < 2^31 at every step of the way: proved when the model was compiled. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    const int32_t stride = (layer->in_size + 3) / 4 * 4;
+    stapes_nn_host_taps row = {in, 0, 0, 1, (layer->in_size + 3) / 4 * 4};
     int32_t i;
-    memset(scratch, 0, (size_t)stride);
     for (i = 0; i < layer->rows; i++) {
-        memcpy(scratch, in, (size_t)layer->in_size);
-        stapes_nn_dense_row(layer, scratch, stride, out);
+        if (row.run != layer->in_size) { /* no whole quads */
+            memset(scratch, 0, (size_t)row.run);
+            memcpy(scratch, in, (size_t)layer->in_size);
+            row.first = scratch;
+        }
+        stapes_nn_dense_row(layer, row, out);
         in += layer->in_size;
+        row.first = in;
         out += layer->out_size;
     }
 }

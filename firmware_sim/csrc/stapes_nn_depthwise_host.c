@@ -91,7 +91,7 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
                     taps.tap_step = layer->dilation_width * layer->in_channels;
                     taps.row_step = layer->dilation_height * layer->in_width * layer->in_channels;
                 } else {
-                    stapes_nn_gather(layer, in, y, x, scratch);
+                    stapes_nn_gather(layer, in, y, x, layer->kernel_width * layer->in_channels, scratch);
                     taps.first = scratch;
                     taps.tap_step = layer->in_channels;
                     taps.row_step = layer->kernel_width * layer->in_channels;

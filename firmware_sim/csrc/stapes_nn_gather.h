@@ -29,9 +29,9 @@ static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
     }
 }
 
-/* Copy the taps of output pixel (y, x) to kernel_height * kernel_width * in_channels bytes; taps outside of the input read as its
- * zero point. */
-static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
+/* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels; taps outside of the
+ * input read as its zero point. */
+static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pitch, int8_t *patch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top;
@@ -39,22 +39,20 @@ static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int
     const int32_t right = left + (layer->kernel_width - 1) * layer->dilation_width;
     const int joined = layer->dilation_width == 1 && left >= 0 && right < layer->in_width;
     int32_t ky, kx;
-    for (ky = 0; ky < layer->kernel_height; ky++) {
+    for (ky = 0; ky < layer->kernel_height; ky++, patch += pitch) {
         const int32_t row = top + ky * layer->dilation_height;
         const int inside = row >= 0 && row < layer->in_height;
         if (inside && joined) {
             stapes_nn_copy(patch, in + (row * layer->in_width + left) * channels, layer->kernel_width * channels);
-            patch += layer->kernel_width * channels;
             continue;
         }
         for (kx = 0; kx < layer->kernel_width; kx++) {
             const int32_t column = left + kx * layer->dilation_width;
             if (inside && column >= 0 && column < layer->in_width) {
-                stapes_nn_copy(patch, in + (row * layer->in_width + column) * channels, channels);
+                stapes_nn_copy(patch + kx * channels, in + (row * layer->in_width + column) * channels, channels);
             } else {
-                memset(patch, layer->in_zero, (size_t)channels);
+                memset(patch + kx * channels, layer->in_zero, (size_t)channels);
             }
-            patch += channels;
         }
     }
 }

@@ -16,6 +16,13 @@
 #define STAPES_NN_VECTORS 0
 #endif
 
+/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_step` bytes apart; `pixel_step` bytes on
+ * those of the next pixel. Weights are filled up with zeros to whole runs. */
+typedef struct {
+    const int8_t *first;
+    int32_t pixel_step, row_step, rows, run;
+} stapes_nn_host_taps;
+
 #if STAPES_NN_VECTORS
 
 #define STAPES_NN_ALWAYS static inline __attribute__((always_inline))
@@ -24,6 +31,9 @@
 #define STAPES_NN_GCC_AVX2 1
 typedef char stapes_nn_v16qi __attribute__((vector_size(16)));
 typedef int64_t stapes_nn_v2di __attribute__((vector_size(16)));
+typedef int32_t stapes_nn_v4si __attribute__((vector_size(16)));
+typedef long long stapes_nn_v4lli __attribute__((vector_size(32)));
+typedef int16_t stapes_nn_v8hi __attribute__((vector_size(16)));
 #else
 #define STAPES_NN_GCC_AVX2 0
 #endif
@@ -74,6 +84,12 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, int32_t
     memcpy(&lanes, from, count == 8 ? sizeof lanes : (size_t)count);
     return __builtin_convertvector(lanes, stapes_nn_v8si);
 #endif
+}
+
+/* Eight elements of an array, or one eight times: `step` is 1 or 0. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int32_t step)
+{
+    return step ? stapes_nn_load_bytes(from, 8) : stapes_nn_splat(*from);
 }
 
 /* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of `quad`.
@@ -128,50 +144,53 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, sta
 /* Clamp and store `count` lanes. */
 STAPES_NN_ALWAYS void stapes_nn_store_lanes(stapes_nn_v8si lanes, int32_t low, int32_t high, int8_t *out, int32_t count)
 {
+#if STAPES_NN_GCC_AVX2
+    const stapes_nn_v4lli halves = (stapes_nn_v4lli)lanes;
+    const stapes_nn_v8hi words = __builtin_ia32_packssdw128((stapes_nn_v4si)__builtin_ia32_extract128i256(halves, 0),
+                                                           (stapes_nn_v4si)__builtin_ia32_extract128i256(halves, 1));
+    stapes_nn_v16qi bytes = __builtin_ia32_packsswb128(words, words);
+    bytes = __builtin_ia32_pmaxsb128(bytes, (stapes_nn_v16qi){0} + (char)low);
+    bytes = __builtin_ia32_pminsb128(bytes, (stapes_nn_v16qi){0} + (char)high);
+#else
     const stapes_nn_v8si below = lanes < stapes_nn_splat(low), above = lanes > stapes_nn_splat(high);
+    stapes_nn_v8qi bytes;
     lanes = (lanes & ~below) | (stapes_nn_splat(low) & below);
     lanes = (lanes & ~above) | (stapes_nn_splat(high) & above);
-    {
-#if STAPES_NN_GCC_AVX2
-        const stapes_nn_v16hi words = __builtin_ia32_packssdw256(lanes, lanes);
-        const stapes_nn_v8si packed = (stapes_nn_v8si)__builtin_ia32_packsswb256(words, words);
-        const int32_t bytes[2] = {packed[0], packed[4]};
-#else
-        const stapes_nn_v8qi bytes = __builtin_convertvector(lanes, stapes_nn_v8qi);
+    bytes = __builtin_convertvector(lanes, stapes_nn_v8qi);
 #endif
-        memcpy(out, &bytes, count == 8 ? 8 : (size_t)count);
-    }
+    memcpy(out, &bytes, count == 8 ? 8 : (size_t)count);
 }
 
-/* Dot products of `pixels` rows (`stride` bytes apart) with `blocks` blocks of eight channels, both small constants where this is
- * inlined, so that the sums stay in registers. Behind each block of weights lie eight words: -128 times the channel's sum. */
-STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, const int8_t *rows, int32_t stride, int pixels, int blocks,
-                                         stapes_nn_v8si sums[2][4])
+/* Dot products of `pixels` pixels with `blocks` blocks of eight channels, both small constants where this is inlined, so that the sums
+ * stay in registers. Behind each block of weights lie eight words: -128 times the channel's sum. */
+STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks, stapes_nn_v8si sums[2][4])
 {
-    const int32_t block_bytes = 8 * (stride + 4);
-    int32_t k;
+    const int32_t block_bytes = 8 * (taps.rows * taps.run + 4);
+    int32_t row, k;
     int p, b;
     for (b = 0; b < blocks; b++) {
         stapes_nn_v8si start = stapes_nn_splat(0);
 #if STAPES_NN_VNNI
-        memcpy(&start, weights + b * block_bytes + 8 * stride, sizeof start);
+        memcpy(&start, weights + (b + 1) * block_bytes - 32, sizeof start);
 #endif
         for (p = 0; p < pixels; p++) {
             sums[p][b] = start;
         }
     }
-    for (k = 0; k < stride; k += 4) {
-        stapes_nn_v8si quads[2];
-        for (p = 0; p < pixels; p++) {
-            int32_t quad;
-            memcpy(&quad, rows + p * stride + k, sizeof quad);
-            quads[p] = stapes_nn_splat(quad);
-        }
-        for (b = 0; b < blocks; b++) {
-            stapes_nn_v8si block;
-            memcpy(&block, weights + b * block_bytes + 8 * k, sizeof block);
+    for (row = 0; row < taps.rows; row++, taps.first += taps.row_step) {
+        for (k = 0; k < taps.run; k += 4, weights += 32) {
+            stapes_nn_v8si quads[2];
             for (p = 0; p < pixels; p++) {
-                sums[p][b] = stapes_nn_dot_quad(sums[p][b], block, quads[p]);
+                int32_t quad;
+                memcpy(&quad, taps.first + p * taps.pixel_step + k, sizeof quad);
+                quads[p] = stapes_nn_splat(quad);
+            }
+            for (b = 0; b < blocks; b++) {
+                stapes_nn_v8si block;
+                memcpy(&block, weights + b * block_bytes, sizeof block);
+                for (p = 0; p < pixels; p++) {
+                    sums[p][b] = stapes_nn_dot_quad(sums[p][b], block, quads[p]);
+                }
             }
         }
     }
@@ -179,13 +198,17 @@ STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, const int8_t *ro
 
 #endif
 
-/* One sum of products for the plain twins: row against channel `channel` of packed weights. */
-static inline int32_t stapes_nn_dot_plain(const int8_t *weights, const int8_t *row, int32_t stride, int32_t channel)
+/* One sum of products for the plain twins: the first pixel's taps against channel `channel` of packed weights. */
+static inline int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_taps taps, int32_t channel)
 {
-    int32_t sum = 0, k;
-    weights += (channel / 8) * 8 * (stride + 4) + (channel % 8) * 4;
-    for (k = 0; k < stride; k++) {
-        sum += row[k] * weights[(k / 4) * 32 + k % 4];
+    int32_t sum = 0, row, k;
+    weights += (channel / 8) * 8 * (taps.rows * taps.run + 4) + (channel % 8) * 4;
+    for (row = 0; row < taps.rows; row++) {
+        for (k = 0; k < taps.run; k++) {
+            sum += taps.first[k] * weights[(k / 4) * 32 + k % 4];
+        }
+        taps.first += taps.row_step;
+        weights += taps.run * 8;
     }
     return sum;
 }

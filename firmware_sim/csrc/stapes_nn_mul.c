@@ -1,6 +1,24 @@
 /* stapes_nn_mul.c -- MUL with broadcasting. Apache-2.0. */
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#include "stapes_nn_host.h"
+#endif /* STAPES_NN_HOST */
+
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#if STAPES_NN_VECTORS
+
+/* Eight elements, as stapes_nn_mul_row forms one. */
+STAPES_NN_ALWAYS void stapes_nn_mul_eight(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    const stapes_nn_v8si x = stapes_nn_load_elements(a, layer->step_a[3]) - layer->zero_a;
+    const stapes_nn_v8si y = stapes_nn_load_elements(b, layer->step_b[3]) - layer->zero_b;
+    const stapes_nn_v8si scaled = stapes_nn_round_lanes(x * y, stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
+    stapes_nn_store_lanes(scaled + layer->out_zero, layer->out_min, layer->out_max, out, 8);
+}
+
+#endif
+#endif /* STAPES_NN_HOST */
 
 static void STAPES_NN_ALONE stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
@@ -8,6 +26,13 @@ static void STAPES_NN_ALONE stapes_nn_mul_row(const stapes_nn_mul_layer *layer, 
     const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
     const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
     const int8_t *const end = out + layer->shape[3];
+#if STAPES_NN_LAYOUT == STAPES_NN_HOST
+#if STAPES_NN_VECTORS
+    for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
+        stapes_nn_mul_eight(layer, a, b, out);
+    }
+#endif
+#endif /* STAPES_NN_HOST */
     while (out < end) {
         const int32_t product = (*a - zero_a) * (*b - zero_b); /* |product| <= 255 * 255 < 2^16 */
         *out++ = stapes_nn_clamp(stapes_nn_round_twice(product, multiplier, shift) + zero, low, high);

@@ -4,7 +4,7 @@
 
 #include "stapes_nn.h"
 
-#if STAPES_NN_LAYOUT == STAPES_NN_DSP || STAPES_NN_LAYOUT == STAPES_NN_MVE
+#if STAPES_NN_LAYOUT != STAPES_NN_HOST
 
 #include <string.h>
 
