@@ -61,12 +61,15 @@
 
 /* What runs seldom or for few values: small rather than fast, but not on a laptop. */
 #if !defined(__GNUC__)
+#define STAPES_NN_SPARE
 #define STAPES_NN_ALONE
 #define STAPES_NN_COLD
 #elif STAPES_NN_LAYOUT == STAPES_NN_HOST
+#define STAPES_NN_SPARE __attribute__((unused))
 #define STAPES_NN_ALONE
 #define STAPES_NN_COLD __attribute__((unused))
 #else
+#define STAPES_NN_SPARE __attribute__((unused)) /* not every layer calls it */
 #define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif

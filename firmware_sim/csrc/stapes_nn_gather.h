@@ -7,7 +7,7 @@
 #include "stapes_nn.h"
 
 /* memcpy of a few bytes without a call: a word at a time, then the rest. */
-static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
+static inline void STAPES_NN_SPARE stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
         memcpy(to, from, sizeof(size_t));
@@ -31,7 +31,7 @@ static inline void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 
 /* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels; taps outside of the
  * input read as its zero point. */
-static inline void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pitch, int8_t *patch)
+static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pitch, int8_t *patch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top;
