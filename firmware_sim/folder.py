@@ -8,6 +8,7 @@ pops.stapes/
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from stapes.firmware_sim.frontend import Frontend, FrontendConfig
 
 SCHEMA = 1
 REQUIRED = ("detector.json", "frontend.bin", "model.tflite")
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,10 @@ class DetectorFolder:
         )
 
     def write(self) -> None:
-        """Write detector.json, in place of an older one only once it is whole; the other files stand beside it."""
+        """Write detector.json, in place of an older one only once it is whole; the other files stand beside it.
+
+        Raises OutputError where it cannot be written; the older one is kept.
+        """
         content = {"schema": SCHEMA} | {
             name: value for name, value in dataclasses.asdict(self).items() if name not in ("path", "events")
         }
@@ -83,8 +88,12 @@ class DetectorFolder:
             label: dataclasses.asdict(events) for label, events in zip(self.classes, self.events, strict=True)
         }
         draft = self.path / "detector.json.new"
-        draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(draft, self.path / "detector.json")
+        try:
+            draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            os.replace(draft, self.path / "detector.json")
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise OutputError(f"{self.path / 'detector.json'}: cannot be written: {error.strerror}") from error
 
 
 def read_folder(path: Path | str) -> DetectorFolder:
@@ -184,7 +193,8 @@ def check_output(path: Path, force: bool) -> None:
 def folder_in_place(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a draft folder beside `path`; on success check it and move it into place, the old one kept until then.
 
-    Raises OutputError where `path` exists and `force` is not set. After any exception nothing is left but the old one.
+    Raises OutputError where `path` exists and `force` is not set, or where the disk is full. After any exception
+    nothing is left but the old one.
     """
     check_output(path, force)
     draft = path.absolute().with_name(f".{path.name}.new")
@@ -194,6 +204,10 @@ def folder_in_place(path: Path, *, force: bool = False) -> Iterator[Path]:
         yield draft
         read_folder(draft)
         _move_into_place(draft, path)
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room and run again") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

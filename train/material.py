@@ -61,7 +61,7 @@ def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Materi
 def batch_maker(material: Material, settings: Settings) -> BatchMaker:
     """Return what makes training batches of these recordings."""
     clock = material.clock
-    steps = max(1, round(settings.training.sequence_s * clock.sample_rate_hz / clock.step_samples))
+    steps = settings.sequence_steps
     frames = steps * settings.network.frames_per_step
     samples = (frames - 1) * settings.frontend.hop_samples + settings.frontend.window_samples
     remixer = Remixer(material.train, len(material.classes), samples, settings.augmentation)

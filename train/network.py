@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.convert.tensorflow import tf, tf_keras
-from stapes.firmware_sim.errors import ConfigError
 from stapes.train.settings import NetworkSettings
 
 FEATURE_SCALE = 1 / 32  # the network takes the frontend's int8 as q / 32
@@ -70,8 +69,9 @@ class Shape:
     def of(cls, settings: NetworkSettings, bands: int, classes: int) -> "Shape":
         """Raise ConfigError where the bands run out before the convolutions do."""
         layers: list[Convolution] = []
-        channels_in, bands_in = 1, bands
+        channels_in = 1
         rows = zip(
+            settings.bands_into(bands),
             settings.conv_channels,
             settings.conv_kernel_frames,
             settings.conv_stride_frames,
@@ -80,16 +80,11 @@ class Shape:
             strict=True,
         )
         for index, row in enumerate(rows):
-            layer = Convolution(f"conv{index}", channels_in, bands_in, *row)
-            if layer.bands_in < layer.kernel_bands:
-                raise ConfigError(
-                    f"network: {layer.name} spans {layer.kernel_bands} bands of the {layer.bands_in} that are left"
-                )
-            layers.append(layer)
-            channels_in, bands_in = layer.channels, layer.bands
+            layers.append(Convolution(f"conv{index}", channels_in, *row))
+            channels_in = layers[-1].channels
         return cls(
             convolutions=tuple(layers),
-            projection_inputs=channels_in * bands_in,
+            projection_inputs=channels_in * layers[-1].bands,
             projection_units=settings.projection_units,
             gru_units=settings.gru_units,
             score_kernel_steps=settings.score_kernel_steps,

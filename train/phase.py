@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import Progress
 from stapes.train.augment import Clock
 from stapes.train.fit import Batch, Schedule, Scorer, Trainer, batches
@@ -39,6 +40,7 @@ class Phase:
         state = self.workspace.load(self.name)
         if state:
             trainer.restore(state)
+        self.workspace.forget(self.name, trainer.done)
         if not state or STOPPED not in state:
             try:
                 self._steps(trainer, make)
@@ -55,6 +57,7 @@ class Phase:
         losses, heard, best = [], "", _Best(self.workspace, f"{self.name}_best")
         for step, batch in enumerate(batches(make, first + done, first + steps), start=done):
             losses.append(trainer.step(step, batch))
+            self._require_numbers(trainer, "loss", np.array(losses[-1]))
             self.log.step(self.name, trainer.done, losses[-1], self.schedule.rate(step))
             if trainer.done % self.settings.training.check_every_steps == 0 or trainer.done == steps:
                 precision, heard = self._check(trainer, scorer, float(np.mean(losses)))
@@ -72,9 +75,19 @@ class Phase:
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:
         """Score the validation part with the averaged weights; log it, and return it with what to say."""
         with trainer.averaged():
-            precision = frame_precision(self.material, scorer.probabilities(self.material.val_features))
+            scores = scorer.probabilities(self.material.val_features)
+        self._require_numbers(trainer, "scores on val", *scores)
+        precision = frame_precision(self.material, scores)
         self.log.check(self.name, trainer.done, loss, precision)
         return precision, f"loss {loss:.4f}, frame average precision on val {precision:.3f}"
+
+    def _require_numbers(self, trainer: Trainer, what: str, *values: NDArray[Any]) -> None:
+        if not all(np.isfinite(each).all() for each in values):
+            rate = "learning_rate" if self.name == "float" else "quantized_learning_rate"
+            raise StapesError(
+                f"{self.name} training: at step {trainer.done} of {self.schedule.steps} the {what} became nan or "
+                f"infinite; lower {rate} ({self.schedule.learning_rate:g}) in the settings"
+            )
 
 
 class _Best:

@@ -13,7 +13,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.frontend import FrontendConfig
+from stapes.firmware_sim.frontend import FrontendConfig, make_tables
+
+UNITS_MAX = 4096  # far beyond any device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +34,21 @@ class NetworkSettings:
     target_delay_steps: int = 16  # the score of step k is for step k - delay: look-ahead bought with latency
 
     def __post_init__(self) -> None:
-        lists = (self.conv_kernel_frames, self.conv_stride_frames, self.conv_kernel_bands, self.conv_stride_bands)
-        if any(len(values) != len(self.conv_channels) for values in lists):
+        lists = {name: values for name, values in vars(self).items() if name.startswith("conv_")}
+        if not self.conv_channels or len(set(map(len, lists.values()))) > 1:
             raise ConfigError(
-                f"network: the five conv_ lists have {[len(self.conv_channels), *map(len, lists)]} entries; "
-                "give one entry per convolution in each"
+                f"network: the five conv_ lists have {[*map(len, lists.values())]} entries; "
+                "give one entry per convolution in each, one convolution or more"
             )
+        for name, values in lists.items():
+            if min(values) < 1 or max(values) > UNITS_MAX:
+                raise ConfigError(f"network: {name} is {list(values)}: need 1 to {UNITS_MAX}, each")
         if any(
             kernel < stride for kernel, stride in zip(self.conv_kernel_frames, self.conv_stride_frames, strict=True)
         ):
             raise ConfigError("network: a conv_kernel_frames is smaller than its stride; frames would be skipped")
-        for name in ("score_kernel_steps", "score_dilation_steps"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"network: {name} is {getattr(self, name)}: need 1 or more")
+        names = ("projection_units", "gru_units", "score_kernel_steps", "score_dilation_steps")
+        _require_between(self, "network", **dict.fromkeys(names, (1, UNITS_MAX)), target_delay_steps=(0, UNITS_MAX))
 
     @property
     def frames_per_step(self) -> int:
@@ -53,6 +57,24 @@ class NetworkSettings:
         for stride in self.conv_stride_frames:
             product *= stride
         return product
+
+    @property
+    def memory_steps(self) -> int:
+        """Steps before the newest that a score is made of at once."""
+        return (self.score_kernel_steps - 1) * self.score_dilation_steps
+
+    def bands_into(self, n_bands: int) -> list[int]:
+        """Return how many bands each convolution takes. ConfigError where they run out: edges are not padded."""
+        taken = []
+        for index, (kernel, stride) in enumerate(zip(self.conv_kernel_bands, self.conv_stride_bands, strict=True)):
+            if n_bands < kernel:
+                raise ConfigError(
+                    f"network: conv{index} spans {kernel} bands of the {n_bands} that are left; "
+                    "lower conv_kernel_bands or conv_stride_bands, or raise n_bands"
+                )
+            taken.append(n_bands)
+            n_bands = (n_bands - kernel) // stride + 1
+        return taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +199,22 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}: need 0 to {2**31 - 1}")
+        make_tables(self.frontend)
+        self.network.bands_into(self.frontend.n_bands)
+        for name in ("target_delay_steps", "memory_steps"):
+            steps = getattr(self.network, name)
+            if steps >= self.sequence_steps:
+                what = name if name in vars(self.network) else "(score_kernel_steps - 1) * score_dilation_steps"
+                raise ConfigError(
+                    f"network: {what} is {steps}: need less than the {self.sequence_steps} steps "
+                    f"of a training sequence; lower it, or raise sequence_s, {self.training.sequence_s:g}"
+                )
+
+    @property
+    def sequence_steps(self) -> int:
+        """Steps of a training sequence."""
+        step_samples = self.network.frames_per_step * self.frontend.hop_samples
+        return max(1, round(self.training.sequence_s * self.frontend.sample_rate_hz / step_samples))
 
 
 def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -> None:
@@ -230,7 +268,8 @@ def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
     try:
         return kind(**converted)
     except ValueError as error:
-        named = [key for key in values if re.search(rf"\b{re.escape(key)}\b", str(error))]
+        in_tables = [key for name in values if dataclasses.is_dataclass(converted[name]) for key in values[name]]
+        named = [key for key in (*in_tables, *values) if re.search(rf"\b{re.escape(key)}\b", str(error))]
         raise ConfigError(f"{source.where([*named, *values, ''][0])}: {error}") from error
 
 
@@ -259,7 +298,7 @@ def _match(value: Any, hint: Any) -> Any:
         return value if value in get_args(hint) else None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    return value if type(value) is hint else None
+    return value if type(value) is hint and (hint is not float or math.isfinite(value)) else None
 
 
 def _describe(hint: Any) -> str:

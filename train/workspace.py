@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.console import note
+from stapes.runtime.outputs import write_whole
 
 
 class Workspace:
@@ -38,6 +39,7 @@ class Workspace:
             np.savez(draft, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
             draft.replace(target)
         except OSError as error:
+            draft.unlink(missing_ok=True)
             raise OutputError(f"{target}: cannot be written: {error.strerror}; make room and run again") from error
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:
@@ -49,14 +51,24 @@ class Workspace:
             return {key: arrays[key] for key in arrays.files}
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append a row to history.csv."""
+        """Append a row to history.csv. Raises OutputError on a full disk."""
+        self._write_history([*self._history(), {name: str(value) for name, value in row.items()}])
+
+    def forget(self, phase: str, step: int) -> None:
+        """Drop the rows of a phase after this step, which will be done again."""
+        rows = self._history()
+        if kept := [row for row in rows if row["phase"] != phase or int(row["step"]) <= step]:
+            self._write_history(kept)
+        else:
+            (self.path / "history.csv").unlink(missing_ok=True)
+
+    def _history(self) -> list[dict[str, str]]:
         path = self.path / "history.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.exists() else []
+
+    def _write_history(self, rows: list[dict[str, str]]) -> None:
+        lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+        write_whole(self.path / "history.csv", "\n".join(lines) + "\n")
 
     def remove_without_state(self) -> None:
         """Leave nothing where training did not begin."""

@@ -3,6 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,17 @@ def detector(tmp_path: Path) -> DetectorFolder:
     with folder_in_place(path) as draft:
         folder = write_detector(draft)
     return dataclasses.replace(folder, path=path)
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file grows beyond `size` bytes: writing fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def edit(detector: DetectorFolder, **changes: object) -> None:
@@ -150,3 +164,17 @@ def test_a_draft_that_is_not_whole_is_not_moved_into_place(detector: DetectorFol
         write_detector(draft)
         (draft / "frontend.bin").unlink()
     assert read_folder(detector.path) == detector
+
+
+def test_a_full_disk_leaves_the_older_detector(detector: DetectorFolder) -> None:
+    with (
+        pytest.raises(OutputError, match=r"pops\.stapes: cannot be written: .*; make room"),
+        room_for(1000),
+        folder_in_place(detector.path, force=True) as draft,
+    ):
+        (draft / "frontend.bin").write_bytes(bytes(2000))
+    with pytest.raises(OutputError, match=r"detector\.json: cannot be written: "), room_for(1000):
+        dataclasses.replace(detector, events=(EventConfig(), EventConfig())).write()
+    assert read_folder(detector.path) == detector
+    assert sorted(path.name for path in detector.path.iterdir()) == ["detector.json", "frontend.bin", "model.tflite"]
+    assert list(detector.path.parent.iterdir()) == [detector.path]

@@ -50,6 +50,27 @@ def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
             "seed = 1\n[operating_point]\nsmoothing_steps = [2]\n",
             r"settings.toml:3: operating_point: smoothing_steps has 2",
         ),
+        ("[network]\ngru_units = 0\n", r"settings.toml:2: network: gru_units is 0: need 1 to 4096"),
+        ("[network]\ntarget_delay_steps = -3\n", r"settings.toml:2: network: target_delay_steps is -3: need 0 to 4096"),
+        (
+            "[network]\nconv_stride_frames = [0, 2, 3]\n",
+            r"settings.toml:2: network: conv_stride_frames is \[0, 2, 3\]",
+        ),
+        ("[augmentation]\nrun_speed = [nan, 2.0]\n", r"settings.toml:2: run_speed = \[nan, 2.0\] is not a list of 2"),
+        (
+            "[training]\n\nsequence_s = 0.5\n",
+            r"settings.toml:3: network: target_delay_steps is 16: need less",
+        ),
+        (
+            "seed = 1\n[network]\nscore_kernel_steps = 99\n",
+            r"settings.toml:3: .* \* score_dilation_steps is 294: need less than the 250 steps of a training sequence",
+        ),
+        ("[frontend]\nn_bands = 14\n", r"settings.toml:2: network: conv2 spans 3 bands of the 2 that are left"),
+        ("[frontend]\nf_max_hz = 9e3\n", r"settings.toml:2: band 38 .* reaches past half the sample rate"),
+        (
+            "[operating_point]\nfalse_alarms_per_hour_of_class = { dog = -1 }\n",
+            r"settings.toml:2: operating_point: false_alarms_per_hour of dog is -1.0: need 0",
+        ),
         ("seed = \n", r"settings.toml: is not TOML: "),
     ],
 )

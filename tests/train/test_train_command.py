@@ -201,7 +201,10 @@ def test_a_loss_that_is_no_number_stops_the_run(
         patch.setattr(Trainer, "_gradient_step", lambda *_: np.float32("nan"))
         code = main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--config", str(settings)])
     assert code == 1
-    assert "the loss became nan at step 0; lower learning_rate" in capsys.readouterr().err
+    assert (
+        "float training: at step 0 of 60 the loss became nan or infinite; lower learning_rate"
+        in capsys.readouterr().err
+    )
 
 
 def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
