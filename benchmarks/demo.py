@@ -28,7 +28,7 @@ from stapes.train.soundscapes import standard_parts, synthesize
 
 TRAIN_MINUTES = 20.0
 SETTINGS = Settings(  # a smaller network than the default trains within the demo's minutes
-    network=NetworkSettings(conv_channels=(16, 24, 32), conv_stride_bands=(2, 2, 1), projection_units=32, gru_units=32),
+    network=NetworkSettings(conv_channels=(16, 24, 24), conv_stride_bands=(2, 2, 1), projection_units=32, gru_units=32),
     training=TrainingSettings(
         sequence_s=6.0, batch_sequences=16, float_steps=800, quantized_steps=120, check_every_steps=200, dropout=0.1
     ),

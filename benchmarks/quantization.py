@@ -61,18 +61,18 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
         note(f"seed {settings.seed}: {form}")
         point = OperatingPoint(judged, settings.operating_point)
         configs = point.configs
-        scores, halves = reached(judged, recordings, configs), point.elsewhere()
+        scores, folds = reached(judged, recordings, configs), point.elsewhere()
         counts[form] = count_matches(judged.reference, judged.events(configs), judged.names, judged.classes)
         change = f1_difference(counts[form], counts["float"])
-        assert halves is not None
+        assert folds is not None
         yield {
             "seed": settings.seed,
             "form": form,
             "steps": settings.training.float_steps + settings.training.quantized_steps,
             "f1_onset": round(scores.macro_f1_onset.value, 4),
             "f1_onset_offset": round(scores.macro_f1_onset_offset.value, 4),
-            "halves_f1_onset": round(halves.macro_f1_onset.value, 4),
-            "halves_f1_onset_offset": round(halves.macro_f1_onset_offset.value, 4),
+            "folds_f1_onset": round(folds.macro_f1_onset.value, 4),
+            "folds_f1_onset_offset": round(folds.macro_f1_onset_offset.value, 4),
             "change": round(change.value, 4),
             "change_low": round(change.low, 4),
             "change_high": round(change.high, 4),

@@ -6,7 +6,7 @@ be there in another recording. With a budget of false alarms it is recall by ons
 docs/training-notes.md has what each rule reaches on sources that it was not chosen on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from scipy.ndimage import gaussian_filter
 
 from stapes.firmware_sim.events import EventConfig
 from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.frontend import Frontend
+from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.engine import LitertEngine
 from stapes.train.candidates import ANNOTATED, BOTH, DETECTED, FOLDS, HITS, Candidates, Judged
@@ -41,6 +43,12 @@ def judge(folder: DetectorFolder, recordings: Sequence[Recording], features: Ite
     reference = {recording.name: recording.annotations for recording in recordings}
     groups = tuple(recording.group for recording in recordings)
     return Judged(tuple(reference), tuple(scores), reference, folder.classes, folder.clock, groups)
+
+
+def features_of(folder: DetectorFolder, recordings: Iterable[Recording]) -> Iterator[NDArray[np.int8]]:
+    """Yield the features of each recording by the folder's frontend."""
+    frontend, rate = Frontend(folder.tables), folder.frontend.sample_rate_hz
+    return (frontend.features(read_audio(recording.path, rate).pcm) for recording in recordings)
 
 
 class OperatingPoint:

@@ -13,9 +13,6 @@ from stapes.train.options import add_group_pattern, inherited_pattern
 from stapes.train.text import table
 
 if TYPE_CHECKING:
-    from stapes.firmware_sim.folder import DetectorFolder
-    from stapes.train.candidates import Judged
-    from stapes.train.dataset import Recording
     from stapes.train.metrics import EventScores
     from stapes.train.settings import OperatingPointSettings
 
@@ -59,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     from stapes.train.dataset import open_dataset
     from stapes.train.findings import say
     from stapes.train.heard_before import identities
-    from stapes.train.operating_point import OperatingPoint, reached
+    from stapes.train.operating_point import OperatingPoint, features_of, judge, reached
 
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
@@ -73,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"{dataset.path}: {folder.path} knows no class {strange[0]!r}, it hears {', '.join(folder.classes)}; "
             f"ignore it by an empty class in {dataset.path / 'label_map.tsv'}"
         )
-    judged = _judge(folder, recordings)
+    judged = judge(folder, recordings, features_of(folder, recordings))
     point = OperatingPoint(judged, settings)
     here = reached(judged, recordings, point.configs)
     _require_met(here, settings, arguments.split)
@@ -108,16 +105,6 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
     settings = OperatingPointSettings(false_alarms_per_hour=for_all, false_alarms_per_hour_of_class=budgets)
     settings.require_classes(classes)
     return settings
-
-
-def _judge(folder: "DetectorFolder", recordings: "list[Recording]") -> "Judged":
-    from stapes.firmware_sim.frontend import Frontend
-    from stapes.runtime.audio import read_audio
-    from stapes.train.operating_point import judge
-
-    frontend, rate = Frontend(folder.tables), folder.frontend.sample_rate_hz
-    features = (frontend.features(read_audio(recording.path, rate).pcm) for recording in recordings)
-    return judge(folder, recordings, features)
 
 
 def _require_met(here: "EventScores", settings: "OperatingPointSettings", part: str) -> None:
