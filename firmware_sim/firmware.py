@@ -19,7 +19,7 @@ class Limits:
 
     flash_bytes: int | None = None
     ram_bytes: int | None = None
-    stack_bytes: int = 4096
+    stack_bytes: int = 2560
     handler_stack_bytes: int = 512
 
 

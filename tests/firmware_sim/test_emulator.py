@@ -125,8 +125,8 @@ def test_sizes_are_those_of_the_program_alone(program: Path) -> None:
 def test_memory_that_is_too_small_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match=r"does not fit cortex-m0: it needs \d+ bytes of flash more than the 1024"):
         build_firmware(BOARDS["cortex-m0"], [ABILITIES], tmp_path / "a.elf", limits=Limits(flash_bytes=1024))
-    with pytest.raises(ToolchainError, match=r"needs \d+ bytes of ram more than the 4608 there are"):
-        build_firmware(BOARDS["riscv32"], [ABILITIES], tmp_path / "a.elf", limits=Limits(ram_bytes=4608))
+    with pytest.raises(ToolchainError, match=r"needs \d+ bytes of ram more than the 3072 there are"):
+        build_firmware(BOARDS["riscv32"], [ABILITIES], tmp_path / "a.elf", limits=Limits(ram_bytes=3072))
     with pytest.raises(ConfigError, match="cortex-m0 has 16384"):
         build_firmware(BOARDS["cortex-m0"], [ABILITIES], tmp_path / "a.elf", limits=Limits(ram_bytes=20000))
 
