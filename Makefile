@@ -47,6 +47,9 @@ bench-firmware: setup-dev ## what the demo's detector costs on eight boards: ins
 bench-batch: setup-dev ## how fast a folder is searched: compiled and LiteRT, one and two processes, hours against time (after make demo)
 	$(BIN)/python -m stapes.benchmarks.batch
 
+bench-suggest: setup-dev ## what `stapes suggest` finds of the events in ../shared/data/soundscapes; writes benchmarks/results/suggest.csv
+	$(BIN)/python -m stapes.benchmarks.suggest ../shared/data/soundscapes
+
 bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM, stack on seven cores, time on this machine
 	$(BIN)/python -m stapes.benchmarks.compiler
 	$(BIN)/python -m stapes.benchmarks.compiler_laptop
@@ -60,5 +63,5 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization \
+.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization bench-suggest \
 	readme lock clean

@@ -98,7 +98,9 @@ def write_elan(annotations: Sequence[Annotation]) -> str:
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<ANNOTATION_DOCUMENT AUTHOR="" DATE="1970-01-01T00:00:00Z" FORMAT="3.0" VERSION="3.0">\n'
+        '<ANNOTATION_DOCUMENT AUTHOR="" DATE="1970-01-01T00:00:00Z" FORMAT="3.0" VERSION="3.0"\n'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"\n'
+        ' xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">\n'
         ' <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds"/>\n'
         f" <TIME_ORDER>\n{slots} </TIME_ORDER>\n"
         f" <TIER LINGUISTIC_TYPE_REF={quoteattr('default-lt')} TIER_ID={quoteattr('events')}>\n{rows} </TIER>\n"

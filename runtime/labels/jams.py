@@ -1,13 +1,12 @@
 """JAMS files: JSON with a list of annotations, each in a namespace, each with observations (time, duration, value).
 
 Read are observations whose value is a text (tag_open, segment_open …) or has a `label` (scaper; its background is left
-out). Other namespaces (beats, chords as numbers …) are not read.
+out). Other namespaces (beats, pitch contours as arrays …) are not read.
 """
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
         return {}
     text = "\n".join(lines)
     try:
-        data = [item for each in json.loads(text)["annotations"] for item in each["data"]]
+        content = json.loads(text)
+        data = [item for each in content["annotations"] for item in _observations(each["data"])]
+        lines_of = {id(item): line for item, line in zip(_timed(content), _lines_of_times(text), strict=False)}
     except json.JSONDecodeError as error:
         problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); save it again")
         return {}
@@ -36,17 +37,31 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
         problems.add(f"{path}:1", "is nested too deeply for a JAMS file; save it again")
         return {}
     except (KeyError, TypeError):
-        problems.add(f"{path}:1", "is no JAMS file (annotations with data); sparse data only, not arrays")
+        problems.add(f"{path}:1", "is no JAMS file (annotations with data)")
         return {}
     events = []
-    for line, item in zip(chain(_lines_of_times(text), repeat(1)), data, strict=False):  # it may lack its time
+    for item in data:
         try:
-            event = _event(item, f"{path}:{line}")
+            event = _event(item, f"{path}:{lines_of.get(id(item), 1)}")
         except LabelError as error:
             problems.keep(error)
         else:
             events += [event] if event else []
     return {path.stem: sorted(events, key=lambda each: (each.onset, each.offset))}
+
+
+def _observations(data: Any) -> list[Any]:
+    """Return the observations; dense namespaces have one object of arrays, whose values are no labels."""
+    return [data] if isinstance(data, dict) else list(data)
+
+
+def _timed(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the objects that have a time, annotations too, in the order in which the times stand in the text."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if key == "time":
+            yield value
+        if isinstance(inner, dict | list):
+            yield from _timed(inner)
 
 
 def _lines_of_times(text: str) -> Iterator[int]:
@@ -82,5 +97,7 @@ def write_jams(annotations: Sequence[Annotation]) -> str:
         for e in annotations
     ]
     annotation = {"namespace": "tag_open", "data": data, "annotation_metadata": {}, "sandbox": {}}
-    content = {"annotations": [annotation], "file_metadata": {"jams_version": "0.3.4"}, "sandbox": {}}
+    # the schema asks for the recording's duration; what is known of it is the end of the last event
+    about = {"jams_version": "0.3.4", "duration": max((each.offset for each in annotations), default=0.0)}
+    content = {"annotations": [annotation], "file_metadata": about, "sandbox": {}}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
