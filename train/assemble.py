@@ -71,6 +71,8 @@ def assemble(
         _write_vectors(folder, draft / "vectors")
         _write_training(trained, settings, workspace, draft / "training")
     _say(scores, parity)
+    for line in point.silenced():
+        note(f"note: {line}")
     return read_folder(out)
 
 

@@ -92,6 +92,19 @@ class OperatingPoint:
         labels = [each.label for each in judgeable]
         return scores_of_counts(table[0], table[1], hours, weights, len(self._judged.names), labels)
 
+    def silenced(self) -> list[str]:
+        """Say for each class whose budget only silence meets how few false alarms an event costs."""
+        lines = []
+        for candidates, config in zip(self._candidates, self.configs, strict=True):
+            budget = self._settings.budget(candidates.label)
+            if not budget or not candidates.annotated or candidates.by_unit(config)[:, HITS].any():
+                continue
+            counts = candidates.counts.sum(axis=-2)
+            alarms = (counts[..., DETECTED] - counts[..., HITS])[counts[..., HITS] > 0] / candidates.hours.sum()
+            fewest = f"; the fewest with an event found are {alarms.min():.1f}" if len(alarms) else ""
+            lines.append(f"{candidates.label}: within {budget:g} false alarms per hour no event is found{fewest}")
+        return lines
+
     def describe(self, part: str, to_expect: EventScores | None) -> dict[str, Any]:
         """Return how settings were chosen, on what, and what to expect of them elsewhere, for detector.json."""
         best_f1 = "best mean of event F1 by onset and by onset and offset, over neighbouring settings"

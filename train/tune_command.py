@@ -79,6 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
     replace(folder, events=point.configs, operating_point=described).write()
     _print_here(arguments.split, here)
     _print_expected(folder.classes, to_expect)
+    for line in point.silenced():
+        note(f"note: {line}")
     _say_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
 
 

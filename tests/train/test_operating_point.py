@@ -148,6 +148,21 @@ def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
     assert recalls[0] < recalls[1] < recalls[2]
 
 
+def test_a_budget_that_only_silence_meets_says_what_an_event_costs(judged: Judged) -> None:
+    """Events and decoys of class a score the same: six false alarms in each recording come with any event."""
+    scores = [each.copy() for each in judged.scores]
+    for each in scores:
+        active = each[:, 0] > -30
+        each[:, 0] = np.where(active, 100, -128)
+    same = replace(judged, scores=tuple(scores))
+    hours = float(judged.hours.sum())
+    (line,) = OperatingPoint(same, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).silenced()
+    assert line == (
+        f"a: within 1 false alarms per hour no event is found; the fewest with an event found are {36 / hours:.1f}"
+    )
+    assert not OperatingPoint(judged, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).silenced()
+
+
 def test_a_class_without_events_keeps_its_threshold_at_one_half(capsys: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).integers(-128, 127, (50, 1)).astype(np.int8)
     assert choose(Judged(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS) == (EventConfig(on_score=0, off_score=0),)
