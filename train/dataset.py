@@ -44,6 +44,7 @@ class Recording:
     group: str  # recordings of one group belong to one split
     duration_s: float
     annotations: tuple[Annotation, ...]  # in time order, inside the recording
+    ignored: tuple[Annotation, ...] = ()  # those that label_map.tsv leaves out
 
     def source(self, event: Annotation) -> str:
         """Return what an event comes from: the column `source` of its row, else the group of the recording."""
@@ -161,6 +162,7 @@ class _Entry:
     sources: set[str]
     duration_s: float
     annotations: list[Annotation] = field(default_factory=list)
+    ignored: list[Annotation] = field(default_factory=list)
 
     @property
     def marks(self) -> set[str]:
@@ -170,7 +172,8 @@ class _Entry:
     def finished(self, folder: Path) -> Recording:
         """Return the recording as it is handed out."""
         events = tuple(sorted(self.annotations, key=lambda each: (each.onset, each.offset, each.label)))
-        return Recording(self.path, self.path.relative_to(folder).as_posix(), self.group, self.duration_s, events)
+        name = self.path.relative_to(folder).as_posix()
+        return Recording(self.path, name, self.group, self.duration_s, events, tuple(self.ignored))
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -239,6 +242,7 @@ def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
             label = mapping.get(event.label, event.label)
             if event.label in mapping and not label:
                 found.note(f"labels {event.label!r}: ignored as label_map.tsv says", event.place)
+                entry.ignored.append(event)
             elif label:
                 kept.append(replace(event, label=label))
             elif named:

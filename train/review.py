@@ -40,10 +40,12 @@ def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path
 
 
 def _write_tracks(folder: Path, judged: Judged) -> None:
-    for kind, events in verdicts(judged).items():
+    kinds = verdicts(judged)
+    kinds["reference"] += judged.recording.ignored  # the track goes back beside the recording
+    for kind, events in kinds.items():
         track = (folder / kind / judged.recording.name).with_suffix(".txt")
         track.parent.mkdir(parents=True, exist_ok=True)
-        track.write_text(write_audacity(events), encoding="utf-8")
+        track.write_text(write_audacity(sorted(events, key=lambda event: event.onset)), encoding="utf-8")
 
 
 def _write_clip(folder: Path, detector: Detector, mistake: Mistake) -> str:

@@ -132,6 +132,18 @@ def test_mined_false_alarms_are_event_free_training_data(
     assert [each.annotations for each in part] == [(), ()]
 
 
+def test_ignored_labels_stay_in_the_reference_track(tiny_detector: Path, data: Path, tmp_path: Path) -> None:
+    (data / "label_map.tsv").write_text("label\tclass\nunsure\t\n")
+    with (data / "val" / "a.txt").open("a") as file:
+        file.write("2\t2.2\tunsure\n")
+    assert main(["review", str(tiny_detector), str(data), "--out", str(tmp_path / "out")]) == 0
+    assert [each.label for each in read_audacity(tmp_path / "out" / "reference" / "val" / "a.txt")] == [
+        "hiss",
+        "unsure",
+        "rumble",
+    ]
+
+
 def test_mine_and_suggest_need_recordings(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
