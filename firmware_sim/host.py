@@ -68,7 +68,7 @@ class CompiledModel:
         self._self = ffi.cast("void *", self._memory)
         self._wanted = [(np.dtype(one["dtype"]), int(np.prod(one["shape"], dtype=int))) for one in self.inputs]
         self._made = ffi.new("char[]", sum(map(_bytes, self.outputs)))
-        self._arrays = [array[0] for array in self._split(np.frombuffer(ffi.buffer(self._made), np.int8)[None])]
+        self._arrays = [array[0, ...] for array in self._split(np.frombuffer(ffi.buffer(self._made), np.int8)[None])]
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
