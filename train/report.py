@@ -214,7 +214,7 @@ def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
         f"{frontend.f_min_hz:g} to {frontend.f_max_hz:g} Hz",
         "answers": f"every {step_ms:g} ms, {delay} steps ({delay * step_ms:g} ms) after the sound",
         "model": f"{len(folder.model):,} bytes, sha256 {folder.model_sha256[:12]}",
-        "thresholds": folder.operating_point.get("rule", "") or "not said how they were chosen",
+        "thresholds": _rules(folder) or "not said how they were chosen",
         "data judged": f"sha256 {evaluation.fingerprint[:12]}",
         "made with": ", ".join(f"{k} {v}" for k, v in folder.provenance.get("packages", {}).items()) or "not said",
     }
@@ -232,6 +232,14 @@ def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
     ]
     header = ["an event of", "begins at", "ends below", "smoothed over ms", "lasts at least ms", "bridges ms"]
     yield "<p></p>" + table([*header, "then pauses ms", "lasts at most ms"], rows)
+
+
+def _rules(folder: DetectorFolder) -> str:
+    """Say how the settings of each class were chosen, or how all were where that is the same."""
+    rules: dict[str, str] = folder.operating_point.get("rule", {})
+    if len(set(rules.values())) == 1:
+        return next(iter(rules.values()))
+    return "; ".join(f"{label}: {rule}" for label, rule in rules.items())
 
 
 def _mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind, heading: str) -> Iterator[str]:

@@ -149,6 +149,19 @@ def test_a_perfect_detector_and_a_deaf_one_have_reports(tiny_detector: Path, tmp
         assert _Page(report.read_text(encoding="utf-8")).open == []
 
 
+def test_a_tuned_detector_says_how_each_class_was_tuned(tiny_detector: Path, data: Path, tmp_path: Path) -> None:
+    detector, report = tmp_path / "x.stapes", tmp_path / "x.html"
+    shutil.copytree(tiny_detector, detector)
+    tune = ["tune", str(detector), str(data), "--split", "test", "--false-alarms-per-hour"]
+    for budgets, said in (
+        (["5000"], ">best recall within 5000 false alarms per hour<"),
+        (["5000", "--false-alarms-per-hour", "hiss=4000"], "hiss: best recall within 4000 false alarms per hour"),
+    ):
+        assert main([*tune, *budgets]) == 0
+        assert main(["evaluate", str(detector), str(data), "--report", str(report), "--force"]) == 0
+        assert said in report.read_text(encoding="utf-8")
+
+
 def test_training_curves_and_parity_are_shown_when_the_detector_has_them(
     tiny_detector: Path, data: Path, tmp_path: Path
 ) -> None:
