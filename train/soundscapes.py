@@ -136,43 +136,67 @@ def standard_parts(train_minutes: float) -> list[Part]:
 
 
 def synthesize(folder: Path, parts: list[Part], seed: int) -> None:
-    """Write a dataset: each part's recordings as FLAC, and labels.tsv. The same seed writes the same sounds."""
+    """Write a dataset: each part's recordings as FLAC, labels.tsv, and events_meta.tsv with the source of each event.
+
+    The same seed writes the same sounds.
+    """
     progress = Progress("sounds", sum(part.recordings for part in parts))
     for number, part in enumerate(parts):
         rng = np.random.default_rng([seed, number])
         kinds = CLASSES | LOOK_ALIKES
         sources = {name: [make(rng) for _ in range(SOURCES_PER_PART)] for name, make in kinds.items()}
-        labels: dict[str, list[Annotation]] = {}
+        made: dict[str, list[Heard]] = {}
         (folder / part.name).mkdir(parents=True)
         for index in range(part.recordings):
             name = f"{part.name}_{index:03}.flac"
-            pcm, labels[name] = soundscape(sources, RECORDING_S, rng)
+            pcm, made[name] = soundscape(sources, RECORDING_S, rng)
             soundfile.write(folder / part.name / name, pcm, RATE_HZ, subtype="PCM_16")
             progress.advance()
+        labels = {name: [each.annotation for each in events] for name, events in made.items()}
         (folder / part.name / "labels.tsv").write_text(write_dcase(labels), encoding="utf-8")
+        (folder / part.name / "events_meta.tsv").write_text(_with_sources(made, part.name), encoding="utf-8")
     progress.close()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One event of a soundscape, and the number of the source that made it."""
+
+    annotation: Annotation
+    source: int
+
+
+def _with_sources(made: dict[str, list[Heard]], part: str) -> str:
+    rows = ["filename\tonset\toffset\tevent_label\tsource"]
+    for name, events in made.items():
+        for each in events:
+            event = each.annotation
+            times = f"{event.onset:.6f}\t{event.offset:.6f}"
+            rows.append(f"{name}\t{times}\t{event.label}\t{part}_{event.label}_{each.source}")
+    return "\n".join(rows) + "\n"
 
 
 def soundscape(
     sources: dict[str, list[Source]], seconds: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int16], list[Annotation]]:
-    """Return int16 samples and the annotations of its events; every tenth has none, and look-alikes all the same."""
+) -> tuple[NDArray[np.int16], list[Heard]]:
+    """Return int16 samples and its events; every tenth has none, and look-alikes all the same."""
     samples = int(seconds * RATE_HZ)
     sound = background(samples, rng)
-    annotations: list[Annotation] = []
+    events: list[Heard] = []
     quiet = rng.random() < 0.1
     for name, of_name in sources.items():
         rows = 0 if quiet and name in CLASSES else rng.poisson(seconds / (12 if name in CLASSES else 15))
         for _ in range(rows):
-            row = _row(of_name[rng.integers(len(of_name))], name, sound, rng)
-            if name in CLASSES and not _overlap(row.annotations, annotations):
-                annotations += row.annotations
+            source = int(rng.integers(len(of_name)))
+            row = _row(of_name[source], name, sound, rng)
+            if name in CLASSES and not _overlap(row.annotations, [each.annotation for each in events]):
+                events += [Heard(each, source) for each in row.annotations]
                 sound += row.sound
             elif name not in CLASSES:
                 sound += row.sound
     level = 10 ** (rng.uniform(-45, -25) / 20) * FULL_SCALE
     sound *= min(level / np.sqrt(np.mean(sound**2)), 0.9 * FULL_SCALE / np.abs(sound).max())
-    return np.rint(sound).astype(np.int16), sorted(annotations, key=lambda each: each.onset)
+    return np.rint(sound).astype(np.int16), sorted(events, key=lambda each: each.annotation.onset)
 
 
 def background(samples: int, rng: np.random.Generator) -> Floats:

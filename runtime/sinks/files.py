@@ -2,13 +2,14 @@
 
 import os
 import stat
-import sys
 from io import FileIO
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
 from stapes.runtime.sinks.record import Record
+
+STDOUT = 1  # the descriptor itself: sys.stdout may be something that has none
 
 
 class TextSink:
@@ -22,7 +23,7 @@ class TextSink:
     def __init__(self, path: Path | None, layout: str, replace: bool = False) -> None:
         self._layout = layout
         if path is None:
-            self._file = FileIO(sys.stdout.fileno(), "w", closefd=False)
+            self._file = FileIO(STDOUT, "w", closefd=False)
         else:
             self._file = _opened(path, replace)
         if layout != "jsonl" and (path is None or not _size(self._file)):

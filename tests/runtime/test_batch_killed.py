@@ -1,6 +1,7 @@
 """Runs and workers that are killed with SIGKILL in the middle: nothing twice, nothing missing."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,7 +90,9 @@ def test_a_killed_worker_changes_nothing(tiny_detector: Path, season: Path, tabl
 
 def test_ctrl_c_ends_at_once_and_keeps_what_is_done(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
     out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
-    run = start_detect(tiny_detector, season, out, "--jobs", 2)
+    for number in range(20):  # so many that it is not over before it is stopped
+        shutil.copytree(season, tmp_path / "seasons" / str(number), copy_function=os.link)
+    run = start_detect(tiny_detector, tmp_path / "seasons", out, "--jobs", 2)
     _wait_for(lambda: heard(journal) >= 3, run)
     run.send_signal(signal.SIGINT)
     said = run.communicate(timeout=20)[1]

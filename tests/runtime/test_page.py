@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import shutil
 import threading
 import time
@@ -168,15 +169,16 @@ def test_the_page_follows_the_readers_choice_of_light_or_dark(browser: Chromium)
     server = PageServer(Address(port=0), lambda: [_facts("pops")], None)
 
     async def look(page: Page) -> list[float]:
-        shares = []
+        brightness = []
         for scheme in ("light", "dark"):
             media = [{"name": "prefers-color-scheme", "value": scheme}]
             await page.ask("Emulation.setEmulatedMedia", features=media)
             await page.until(
                 f"typeof dark === 'object' && dark.matches === {str(scheme == 'dark').lower()} && facts !== null"
             )
-            shares.append(float(_pixels(await page.picture())[..., :3].mean()))
-        return shares
+            color = await page.value("getComputedStyle(document.body).backgroundColor")  # rgb(r, g, b)
+            brightness.append(sum(map(int, re.findall(r"\d+", color)[:3])) / 3 / 255)
+        return brightness
 
     try:
         light, dark = _see(browser, server.url, look)
