@@ -1,5 +1,6 @@
 """A folder of recordings as a recorder leaves it, and `stapes detect` over it in a process of its own."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,12 @@ def detect_words(detector: Path, folder: object, out: Path, *words: object) -> l
 def start_detect(*arguments: object) -> subprocess.Popen[str]:
     """Begin `stapes detect` (arguments of `detect_words`)."""
     words = [sys.executable, "-c", _RUN, *detect_words(*arguments)]  # type: ignore[arg-type]
-    return subprocess.Popen(words, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(words, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=_hear_ctrl_c)
+
+
+def _hear_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore SIGINT, and so would all that the tests start there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def heard(journal: Path) -> int:
