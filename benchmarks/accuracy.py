@@ -6,13 +6,13 @@ Seeds whose detector stands in the output folder are not trained again.
 """
 
 import argparse
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from stapes.benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.runtime.console import note
@@ -21,7 +21,6 @@ from stapes.train.metrics import EventScores
 from stapes.train.operating_point import OperatingPoint, features_of, judge
 from stapes.train.settings import OperatingPointSettings, Settings
 
-RESULTS = Path(__file__).parent / "results" / "accuracy.csv"
 BUDGET_PER_HOUR = 10.0  # false alarms of each class
 
 
@@ -38,11 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(RESULTS.read_text(encoding="utf-8"), end="")
+    write_rows("accuracy", rows)
+    print(results_path("accuracy").read_text(encoding="utf-8"), end="")
     return 0
 
 

@@ -7,7 +7,6 @@ timed on one recording. The files of a folder are links to one, so that no disk 
 """
 
 import argparse
-import csv
 import os
 import resource
 import sys
@@ -16,10 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
+from stapes.benchmarks.rows import read_rows, write_rows
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.firmware_sim.events import EventDecoder
@@ -34,7 +35,6 @@ RECORDING_S = 600
 ENGINES = {"c": "compiled C", "litert": "LiteRT BUILTIN_REF"}
 HOURS = {"c": (1.0, 3.0, 10.0), "litert": (0.5, 1.0, 2.0)}
 REPEATS = 3
-RESULTS = Path(__file__).parent / "results" / "batch.csv"
 
 
 @dataclass(frozen=True)
@@ -174,26 +174,17 @@ def hours_table(costs: Sequence[Cost]) -> str:
 
 def read_csv() -> list[Cost]:
     """Return what results/batch.csv holds."""
-    with RESULTS.open(newline="") as file:
-        return [
-            Cost(row["engine"], row["what"], int(row["processes"]), *(float(row[name]) for name in _FLOATS))
-            for row in csv.DictReader(file)
-        ]
+    return [
+        Cost(row["engine"], row["what"], int(row["processes"]), *(float(row[name]) for name in _FLOATS))
+        for row in read_rows("batch")
+    ]
 
 
 _FLOATS = ("hours", "wall_s", "processor_s")
 
 
-def write_csv(costs: Sequence[Cost]) -> None:
-    """Write every figure to results/batch.csv."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(costs[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {name: round(value, 5) if isinstance(value, float) else value for name, value in asdict(cost).items()}
-            for cost in costs
-        )
+def _row(cost: Cost) -> dict[str, Any]:
+    return {name: round(value, 5) if isinstance(value, float) else value for name, value in asdict(cost).items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -215,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_tables(costs)
     print(f"\n{day_table(costs)}\n\n{hours_table(costs)}")
     if not chosen.hours:
-        write_csv(costs)
+        write_rows("batch", [_row(cost) for cost in costs])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
 """
 
 import argparse
-import csv
 import re
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stapes.benchmarks import tflite_models
+from stapes.benchmarks.rows import write_rows
 from stapes.convert import emit
 from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.describe import table
@@ -43,7 +43,6 @@ TARGET_OF_BOARD = {
 }
 FLAGS = ("-O2",)
 VECTORS = 4  # inputs per run: both extremes, then random codes
-RESULTS = Path(__file__).parent / "results" / "compiler.csv"
 
 _MAIN = """#include "stapes_board.h"
 #include "{name}.h"
@@ -196,15 +195,6 @@ def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
         print("\n".join(table(rows)) + "\n", flush=True)
 
 
-def write_csv(costs: Sequence[Cost]) -> None:
-    """Write every figure to results/compiler.csv."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(costs[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(cost) for cost in costs)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for; the CSV is written when that is everything."""
     parser = argparse.ArgumentParser(prog="python -m stapes.benchmarks.compiler", description=__doc__)
@@ -222,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 costs += bench.measure(board, (chosen.keep or Path(scratch)) / model / board)
     print_tables(costs, boards)
     if not (chosen.model or chosen.board):
-        write_csv(costs)
+        write_rows("compiler", [asdict(cost) for cost in costs])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ events than LiteRT's reference kernels ends the benchmark.
 """
 
 import argparse
-import csv
 import shutil
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stapes.benchmarks.rows import write_rows
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.boards import BOARDS, Board
 from stapes.firmware_sim.errors import ModelError, StapesError
@@ -27,7 +27,6 @@ from stapes.runtime.firmware_cost import Cost, cost_of
 
 DETECTOR = Path("build/demo/pops.stapes")
 RECORDING = Path("build/demo/sounds/val/val_000.flac")
-RESULTS = Path(__file__).parent / "results" / "firmware.csv"
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print("\n".join(markdown(rows)))
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    write_rows("firmware", [asdict(row) for row in rows])
     return 0
 
 

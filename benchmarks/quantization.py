@@ -7,7 +7,6 @@ pairs.
 """
 
 import argparse
-import csv
 import hashlib
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stapes.benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.runtime.console import note
@@ -25,8 +25,6 @@ from stapes.train.metrics import count_matches, f1_difference
 from stapes.train.operating_point import OperatingPoint, judge, reached
 from stapes.train.parity import as_int8
 from stapes.train.settings import Settings, read_settings
-
-RESULTS = Path(__file__).parent / "results" / "quantization.csv"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,11 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(RESULTS.read_text(encoding="utf-8"), end="")
+    write_rows("quantization", rows)
+    print(results_path("quantization").read_text(encoding="utf-8"), end="")
     return 0
 
 

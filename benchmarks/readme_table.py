@@ -3,24 +3,19 @@
 Every row names the command that measures it; where a benchmark has not been run its rows are left out.
 """
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from stapes.benchmarks.rows import read_rows, results_path
+
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- table -->", "<!-- /table -->"
 
 Row = tuple[str, str]  # what, measured
 
 
-def _read(name: str) -> list[dict[str, str]]:
-    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
-
-
 def _frontend() -> Iterator[Row]:
-    value = {(row["subject"], row["figure"]): float(row["value"]) for row in _read("frontend")}
+    value = {(row["subject"], row["figure"]): float(row["value"]) for row in read_rows("frontend")}
     yield (
         "frontend on Cortex-M4, instructions per frame (512-point, 40 bands)",
         f"{value['cortex-m4', 'instructions/frame, 25/10 ms']:,.0f} at 25/10 ms, "
@@ -39,7 +34,7 @@ def _frontend() -> Iterator[Row]:
 
 
 def _compiler() -> Iterator[Row]:
-    steps = {(row["model"], row["board"]): row for row in _read("compiler") if row["layer"] == "step"}
+    steps = {(row["model"], row["board"]): row for row in read_rows("compiler") if row["layer"] == "step"}
     for model, name in (
         ("ds_cnn", "DS-CNN, MLPerf Tiny keyword shape, 2.66 M MAC"),
         ("cnn_gru_step", "one step of a CNN + GRU, 51 k MAC"),
@@ -54,7 +49,7 @@ def _compiler() -> Iterator[Row]:
 
 
 def _firmware() -> Iterator[Row]:
-    boards = {row["board"]: row for row in _read("firmware")}
+    boards = {row["board"]: row for row in read_rows("firmware")}
     m4, m55 = boards["cortex-m4"], boards["cortex-m55"]
     yield (
         "the demo's whole detector, instructions per second of audio on Cortex-M4 / M55",
@@ -67,7 +62,7 @@ def _firmware() -> Iterator[Row]:
 
 
 def _accuracy() -> Iterator[Row]:
-    runs = _read("accuracy")
+    runs = read_rows("accuracy")
 
     def mean(name: str) -> float:
         return sum(float(row[name]) for row in runs) / len(runs)
@@ -93,7 +88,7 @@ def _accuracy() -> Iterator[Row]:
 
 def _batch() -> Iterator[Row]:
     speed: dict[str, float] = {}
-    for row in _read("batch"):
+    for row in read_rows("batch"):
         if row["what"] == "run" and row["processes"] == "1":  # the longest run of an engine comes last
             speed[row["engine"]] = float(row["hours"]) * 3600 / float(row["processor_s"])
     yield (
@@ -115,7 +110,7 @@ def table() -> str:
     """Return the table in Markdown, from the results that are there."""
     lines = ["| what | measured | command |", "|---|---|---|"]
     for name, (command, rows) in SECTIONS.items():
-        if (RESULTS / f"{name}.csv").is_file():
+        if results_path(name).is_file():
             lines += [f"| {what} | {measured} | `{command}` |" for what, measured in rows()]
     return "\n".join(lines)
 

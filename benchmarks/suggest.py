@@ -6,14 +6,14 @@ at equal distances find.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from stapes.benchmarks.rows import read_rows, write_rows
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 from stapes.runtime.audio import read_audio
@@ -22,8 +22,6 @@ from stapes.runtime.labels import Annotation
 from stapes.train.dataset import Recording, open_dataset
 from stapes.train.metrics import ONSET, match_events
 from stapes.train.suggest import proposals
-
-RESULTS = Path(__file__).parent / "results" / "suggest.csv"
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("dataset", type=Path)
     arguments = parser.parse_args(argv)
     if not arguments.dataset.exists():
-        print(f"{arguments.dataset} is not there: nothing measured, {RESULTS.name} stays as it is", file=sys.stderr)
+        print(
+            f"{arguments.dataset} is not there: nothing measured, suggest.csv stays as it is",
+            file=sys.stderr,
+        )
         return 0
     try:
         suggested = measure(open_dataset(arguments.dataset).splits["val"])
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Suggested)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(asdict(suggested))
+    write_rows("suggest", [asdict(suggested)])
     print(sentence(suggested))
     return 0
 
@@ -102,8 +100,7 @@ def sentence(suggested: Suggested) -> str:
 
 def read_csv() -> Suggested:
     """Return the last measurement."""
-    with RESULTS.open(encoding="utf-8") as file:
-        row = next(csv.DictReader(file))
+    row = read_rows("suggest")[0]
     return Suggested(hours=float(row.pop("hours")), **{name: int(count) for name, count in row.items()})
 
 
