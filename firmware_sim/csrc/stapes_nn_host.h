@@ -129,7 +129,7 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, stapes_n
     high = __builtin_convertvector((product + (1 << 30)) >> 31, stapes_nn_v8si);
 #endif
     high += (high >> 31) & to_right;
-    return (high + ((stapes_nn_splat(1) << right) >> 1)) >> right;
+    return (high + (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)right) >> 1)) >> right; /* unsigned: right may be 31 */
 }
 
 /* stapes_nn_round_once on eight lanes; the compiler proved that results fit int32. */

@@ -166,6 +166,22 @@ def test_channels_that_are_all_bias_vs_litert_reference(tmp_path: Path, kind: st
     grid.check(tmp_path, target=layout)
 
 
+@LAYOUTS
+def test_factors_from_next_to_nothing_up_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    """Every shift that the roundings know: to the right by 31, past that no sum counts, to the left by a few."""
+    grid = Grid(4)
+    for exponent in (*range(-34, -28), -15, -2, -1, 0, 1, 4):
+        factor = 1.37 * 2.0**exponent
+        given, out = grid.input((1, 2, 3, 9), (1.0, 3)), grid.output((1, 2, 3, 11), (1.0, 7))
+        weights = grid.builder.weights("w", grid.rng.integers(-127, 128, (11, 1, 1, 9)), [factor], 0)
+        bias = grid.builder.bias("b", grid.rng.integers(-20000, 20000, 11), [factor])
+        grid.builder.operator("CONV_2D", [given, weights, bias], [out], "Conv2DOptions", strideH=1, strideW=1)
+        for kind, options in (("MUL", "MulOptions"), ("ADD", "AddOptions")):
+            pair = [grid.input((1, 20), (1.0, 3)), grid.input((1, 20), (factor, 0))]
+            grid.builder.operator(kind, pair, [grid.output((1, 20), (1.0, 7))], options)
+    grid.check(tmp_path, target=layout)
+
+
 BROADCASTS = [
     ((1, 6), (1, 6)),
     ((2, 3, 4), (4,)),
