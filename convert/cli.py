@@ -86,11 +86,13 @@ def _write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
     from stapes.convert.compile import compile_model
     from stapes.convert.describe import table
     from stapes.convert.names import module_name
-    from stapes.convert.show import plan_svg, plan_text
+    from stapes.convert.show import plan_text
 
-    name = arguments.name or module_name(arguments.model.stem)
+    name = module_name(arguments.model.stem) if arguments.name is None else arguments.name
     try:
-        report = compile_model(tflite, arguments.out, name, arguments.target, arguments.single_file)
+        report = compile_model(
+            tflite, arguments.out, name, arguments.target, arguments.single_file, picture=arguments.show_plan
+        )
     except ModelError as error:
         raise ModelError(f"{arguments.model}: {error}") from error
     print("\n".join(table(report.layers)))
@@ -102,7 +104,6 @@ def _write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
     )
     if arguments.show_plan:
         print("\n" + plan_text(report.plan, report.steps))
-        (arguments.out / "plan.svg").write_text(plan_svg(report.plan, report.steps))
     print(f"\nwrote {', '.join(report.files)} to {arguments.out}")
     return name
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,7 @@ from stapes.convert.packing import TARGETS
 from stapes.convert.passes.needed import keep_needed
 from stapes.convert.passes.places import settle
 from stapes.convert.passes.states import hold_states
+from stapes.convert.show import plan_svg
 from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
 
 
@@ -62,35 +64,59 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
     return Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
 
 
-def compile_model(tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False) -> CompileReport:
-    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
+def compile_model(
+    tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False, picture: bool = False
+) -> CompileReport:
+    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`; with `picture` also plan.svg.
 
-    Nothing is written when the model is refused (ModelError), name or target are wrong (ConfigError), or the folder
-    holds something else than a generated model (OutputError); files of a model generated there before are replaced.
+    Nothing is written when the model is refused (ModelError), name or target are wrong (ConfigError), the folder holds
+    something else than a generated model, or the disk is full (OutputError); files of a model generated there before
+    are replaced.
     """
     module = plan_model(tflite, name, target)
     texts = emit.files(module, single_file)
+    steps = tuple(step.name for step in module.homes.steps)
+    if picture:
+        texts["plan.svg"] = plan_svg(module.plan, steps)
     sizes = measure(module)
     texts["model.json"] = json.dumps(_description(module, sizes, target, [*texts, "model.json"]), indent=2) + "\n"
     _write(out, texts)
-    steps = tuple(step.name for step in module.homes.steps)
     return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, steps)
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:
-    """Put the files in place of those that an earlier run wrote there."""
-    before = out / "model.json"
+    """Put the files in place of those that an earlier run wrote there, once all of them are on the disk."""
+    fresh = not out.exists()
     try:
-        if before.is_file():
-            for name in json.loads(before.read_text())["files"]:
-                (out / Path(name).name).unlink(missing_ok=True)
-        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it")
+        before = [] if fresh else _written_before(out)
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (out / name).write_text(text)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{out}: cannot write the model there ({error})") from error
+        try:
+            with tempfile.TemporaryDirectory(prefix=".stapes-", dir=out) as draft:
+                for name, text in texts.items():
+                    (Path(draft) / name).write_text(text, encoding="utf-8")
+                for name in texts:
+                    (Path(draft) / name).replace(out / name)
+        except OSError:
+            if fresh:
+                out.rmdir()
+            raise
+        for name in set(before) - set(texts):
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{out}: the model cannot be written there: {error.strerror}; choose another --out, or make room"
+        ) from error
+
+
+def _written_before(out: Path) -> list[str]:
+    """Names of the files that an earlier run wrote into a folder. OutputError where somebody else's lie there."""
+    if out.is_dir() and not any(out.iterdir()):
+        return []
+    try:
+        description = json.loads((out / "model.json").read_text(encoding="utf-8"))
+        return [Path(name).name for name in description["files"] if description["sha256"]]
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it") from error
 
 
 def _description(module: Module, sizes: Sizes, target: str, files: list[str]) -> dict[str, object]:

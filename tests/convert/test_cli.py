@@ -40,6 +40,15 @@ def test_compile_shows_the_plan_as_text_and_picture(
     assert "arena: 96 bytes, 3 buffers, 4 steps" in capsys.readouterr().out
     assert (tmp_path / "c" / "plan.svg").read_text().count("<rect") == 4
     assert (tmp_path / "c" / "stack.c").exists()
+    assert main(command) == 0
+    assert not (tmp_path / "c" / "plan.svg").exists(), "the picture of an earlier plan"
+
+
+def test_an_empty_name_is_refused_as_any_that_is_none(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compile", str(model), "--out", str(tmp_path / "c"), "--name", ""]) == 1
+    assert "name '' is no C name in small letters" in capsys.readouterr().err
 
 
 def test_a_broken_file_is_one_line_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The generated C as text and as C: golden files, no warnings, three headers, one struct per detector."""
 
 import re
+import resource
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -203,6 +204,31 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds no generated model"):
         compile_model(tiny_step(), tmp_path, "tiny")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("text", ["{}", "no JSON", '{"files": ["thesis.txt"]}', "[1, 2]"])
+def test_a_folder_with_a_model_json_of_others_is_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "model.json").write_text(text)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="holds no generated model"):
+        compile_model(tiny_step(), tmp_path, "tiny")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", "thesis.txt"}
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    """The disk is full in the midst of the C file: a limit on the size of files stands for it."""
+    compile_model(tiny_step(), tmp_path / "old", "tiny")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        for folder in ("old", "new"):
+            with pytest.raises(OutputError, match=f"{folder}: the model cannot be written there: .*or make room"):
+                compile_model(every_operator(), tmp_path / folder, "every")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_compiling_again_replaces_what_was_generated_and_nothing_else(tmp_path: Path) -> None:
