@@ -8,12 +8,6 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_gather.h"
 
-/* Where the taps of a pixel lie: the first one, the bytes from a tap to the next in its row, and from a row to the next. */
-typedef struct {
-    const int8_t *first;
-    int32_t tap_step, row_step;
-} stapes_nn_depthwise_taps;
-
 static void stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32_t sum, int8_t *out)
 {
     const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
@@ -21,7 +15,7 @@ static void stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_
 }
 
 /* |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, stapes_nn_depthwise_taps taps, int32_t channel, int8_t *out)
+static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int8_t *out)
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel;
     const int8_t *row = taps.first + channel;
@@ -46,7 +40,7 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, stapes_n
     stapes_nn_depthwise_finish(layer, channel + 3, sum3, out);
 }
 
-static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_depthwise_taps taps, int32_t in_channel, int32_t channel,
+static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t in_channel, int32_t channel,
                                     int8_t *out)
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel;
@@ -65,7 +59,7 @@ static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn
     stapes_nn_depthwise_finish(layer, channel, sum, out);
 }
 
-static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_nn_depthwise_taps taps, int8_t *out)
+static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int8_t *out)
 {
     const int32_t copies = layer->out_channels / layer->in_channels;
     int32_t in_channel, channel = 0;
@@ -84,25 +78,11 @@ static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_
 
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    const int32_t reach_down = (layer->kernel_height - 1) * layer->dilation_height;
-    const int32_t reach_right = (layer->kernel_width - 1) * layer->dilation_width;
     int32_t batch, y, x;
     for (batch = 0; batch < layer->batches; batch++) {
         for (y = 0; y < layer->out_height; y++) {
             for (x = 0; x < layer->out_width; x++) {
-                const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
-                stapes_nn_depthwise_taps taps;
-                if (top >= 0 && left >= 0 && top + reach_down < layer->in_height && left + reach_right < layer->in_width) {
-                    taps.first = in + (top * layer->in_width + left) * layer->in_channels;
-                    taps.tap_step = layer->dilation_width * layer->in_channels;
-                    taps.row_step = layer->dilation_height * layer->in_width * layer->in_channels;
-                } else {
-                    stapes_nn_gather(layer, in, y, x, layer->kernel_width * layer->in_channels, scratch);
-                    taps.first = scratch;
-                    taps.tap_step = layer->in_channels;
-                    taps.row_step = layer->kernel_width * layer->in_channels;
-                }
-                stapes_nn_depthwise_pixel(layer, taps, out);
+                stapes_nn_depthwise_pixel(layer, stapes_nn_tap_grid_at(layer, in, y, x, scratch), out);
                 out += layer->out_channels;
             }
         }

@@ -57,4 +57,32 @@ static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *
     }
 }
 
+/* Where the taps of a pixel lie: the first one, the bytes from a tap to the next in its row, and from a row to the next. */
+typedef struct {
+    const int8_t *first;
+    int32_t tap_step, row_step;
+} stapes_nn_tap_grid;
+
+/* Those of output pixel (y, x): in the input when all are inside, else gathered at `patch`. */
+static inline stapes_nn_tap_grid STAPES_NN_SPARE stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+                                                                       int8_t *patch)
+{
+    const int32_t channels = layer->in_channels, width = layer->in_width;
+    const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
+    const int32_t bottom = top + (layer->kernel_height - 1) * layer->dilation_height;
+    const int32_t right = left + (layer->kernel_width - 1) * layer->dilation_width;
+    stapes_nn_tap_grid taps;
+    if (top >= 0 && left >= 0 && bottom < layer->in_height && right < width) {
+        taps.first = in + (top * width + left) * channels;
+        taps.tap_step = layer->dilation_width * channels;
+        taps.row_step = layer->dilation_height * width * channels;
+    } else {
+        taps.first = patch;
+        taps.tap_step = channels;
+        taps.row_step = layer->kernel_width * channels;
+        stapes_nn_gather(layer, in, y, x, taps.row_step, patch);
+    }
+    return taps;
+}
+
 #endif
