@@ -69,9 +69,8 @@ def _how_to(folder: DetectorFolder) -> str:
 
 
 def ring_samples(folder: DetectorFolder) -> int:
-    """Samples of the ring: room for a window and for two hops that arrive while it is worked on; a power of two."""
-    needed = folder.frontend.window_samples + 2 * folder.frontend.hop_samples
-    return 1 << (needed - 1).bit_length()
+    """Samples of the ring: room for a window and for two hops that arrive while it is worked on."""
+    return folder.frontend.window_samples + 2 * folder.frontend.hop_samples
 
 
 def _banner(folder: DetectorFolder, file: str) -> str:

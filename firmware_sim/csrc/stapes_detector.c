@@ -7,7 +7,9 @@
  *   closed   ... this has caught up with it            consumer -> producer
  *
  * So one gap at most is open, it lies behind all that is in the ring, and `lost` is still when the consumer reads it:
- * it is written between the closing of a gap and the release of the first sample behind it. */
+ * it is written between the closing of a gap and the release of the first sample behind it.
+ *
+ * Indices go round twice the ring: a full ring and an empty one differ, and any length is as good as a power of two. */
 #include "stapes_detector.h"
 
 #include <string.h>
@@ -30,6 +32,23 @@ STAPES_REGION(events)
 #define STAPES_END(stage) ((void)0)
 #endif
 
+/* Samples from index `read` to index `written`, 0..size. */
+static uint32_t between(uint32_t read, uint32_t written, uint32_t size)
+{
+    return written >= read ? written - read : written + 2 * size - read;
+}
+
+/* The index n <= size samples on: below 2 * size again; the sum is below 3 * size, and that below 2^32. */
+static uint32_t moved_on(uint32_t index, uint32_t n, uint32_t size)
+{
+    return index + n < 2 * size ? index + n : index + n - 2 * size;
+}
+
+static uint32_t place_of(uint32_t index, uint32_t size)
+{
+    return index < size ? index : index - size;
+}
+
 void stapes_detector_init(stapes_detector *self, const stapes_detector_setup *setup,
                           const stapes_detector_memory *memory)
 {
@@ -44,7 +63,7 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
 {
     uint32_t size = self->setup->ring_samples;
     uint32_t written = self->written;
-    uint32_t place = written & (size - 1);
+    uint32_t place = place_of(written, size);
 
     if (n == 0) {
         return 0; /* a gap ends with a sample */
@@ -57,14 +76,13 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
         self->in_gap = 0;
         self->lost = self->losing;
     }
-    /* 0..size, also where the indices have wrapped. Behind a gap the ring is empty, so a sample is stored: the gap before
-     * is passed before another one can open. */
-    uint32_t room = size - (written - LOAD_ACQUIRE(self->read));
+    /* Behind a gap the ring is empty, so a sample is stored: the gap before is passed before another one can open. */
+    uint32_t room = size - between(LOAD_ACQUIRE(self->read), written, size);
     uint32_t stored = n < room ? n : room;
     uint32_t before_wrap = stored < size - place ? stored : size - place;
     memcpy(self->memory.ring + place, samples, before_wrap * sizeof *samples);
     memcpy(self->memory.ring, samples + before_wrap, (stored - before_wrap) * sizeof *samples);
-    STORE_RELEASE(self->written, written + stored);
+    STORE_RELEASE(self->written, moved_on(written, stored, size));
     if (stored < n) {
         self->in_gap = 1;
         self->losing = n - stored;
@@ -73,12 +91,19 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
     return stored;
 }
 
+/* Samples in the ring that the consumer may read. */
+static uint32_t waiting(const stapes_detector *self)
+{
+    return between(self->read, LOAD_ACQUIRE(self->written), self->setup->ring_samples);
+}
+
 /* Samples [read, read + window), in one piece. */
 static const int16_t *frame_samples(const stapes_detector *self)
 {
     uint32_t window = self->setup->tables->window;
-    uint32_t place = self->read & (self->setup->ring_samples - 1);
-    uint32_t before_wrap = self->setup->ring_samples - place;
+    uint32_t size = self->setup->ring_samples;
+    uint32_t place = place_of(self->read, size);
+    uint32_t before_wrap = size - place;
     const int16_t *ring = self->memory.ring;
 
     if (window <= before_wrap) {
@@ -93,7 +118,7 @@ static const int16_t *frame_samples(const stapes_detector *self)
 static void take(stapes_detector *self, uint32_t n)
 {
     self->sample += n;
-    STORE_RELEASE(self->read, self->read + n);
+    STORE_RELEASE(self->read, moved_on(self->read, n, self->setup->ring_samples));
 }
 
 static void begin_stretch(stapes_detector *self)
@@ -142,7 +167,7 @@ static void pass_gap(stapes_detector *self)
 int32_t stapes_poll(stapes_detector *self, stapes_event *out)
 {
     uint32_t gaps = LOAD_ACQUIRE(self->gaps); /* first: where a gap is open, all before it is in the ring */
-    uint32_t available = LOAD_ACQUIRE(self->written) - self->read;
+    uint32_t available = waiting(self);
 
     if (!self->closing) {
         if (self->fresh && available > 0) {
@@ -174,7 +199,7 @@ int32_t stapes_finish(stapes_detector *self, stapes_event *out)
     if (written > 0) {
         return written;
     }
-    take(self, LOAD_ACQUIRE(self->written) - self->read);
+    take(self, waiting(self));
     if (self->in_gap) {
         self->in_gap = 0;
         self->lost = self->losing;

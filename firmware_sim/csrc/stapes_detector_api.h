@@ -13,7 +13,7 @@ enum { STAPES_IDLE = -1 };
 typedef struct stapes_detector_setup {
     const stapes_frontend_tables *tables;
     const stapes_event_setup *events; /* its step_samples is frames_per_step * hop */
-    uint32_t ring_samples;            /* a power of two, at least window + hop */
+    uint32_t ring_samples;            /* any number from window + hop to 2^30 */
     uint32_t frames_per_step;
     void (*model_reset)(void *model); /* forget all */
     void (*model_step)(void *model, const int8_t *features, int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
@@ -34,15 +34,15 @@ typedef struct stapes_detector {
     const stapes_detector_setup *setup;
     stapes_detector_memory memory;
 
-    /* Written by the producer (stapes_push) alone. Indices run freely and wrap at 2^32. */
-    uint32_t written; /* samples that were ever stored */
-    uint32_t gaps;    /* overruns that ever began */
+    /* Written by the producer (stapes_push) alone. */
+    uint32_t written; /* index behind the newest sample, 0..2 * ring_samples - 1 */
+    uint32_t gaps;    /* overruns that ever began; wraps */
     int64_t losing;   /* samples lost in the gap that is open */
     int64_t lost;     /* in the gap before; the consumer reads it between two closings of gaps */
     uint32_t in_gap;
 
     /* Written by the consumer (stapes_poll) alone. */
-    uint32_t read;   /* samples that were ever taken */
+    uint32_t read;   /* index of the oldest sample, as `written` */
     uint32_t closed; /* gaps up to which everything was heard */
 
     /* Of the consumer's own. */

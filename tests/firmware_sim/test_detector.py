@@ -17,7 +17,7 @@ from stapes.firmware_sim.events import EventConfig, EventDecoder, StepClock
 
 CSRC = Path(__file__).parents[2] / "firmware_sim" / "csrc"
 STUBS = Path(__file__).parent / "detector"
-WINDOW, HOP, RING, FRAMES_PER_STEP = 24, 10, 64, 2
+WINDOW, HOP, RING, FRAMES_PER_STEP = 24, 10, 61, 2
 CLOCK = StepClock(
     sample_rate_hz=1000, step_samples=HOP * FRAMES_PER_STEP, origin_samples=(WINDOW - HOP) // 2, target_delay_steps=1
 )
@@ -58,7 +58,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 class Device:
     """A detector of the library, pushed and polled like firmware does."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, ring: int = RING) -> None:
         self.ffi, self.lib = library.ffi, library.lib
         new = self.ffi.new
         self.keep = {
@@ -73,14 +73,14 @@ class Device:
             (
                 self.keep["tables"],
                 self.keep["events"],
-                RING,
+                ring,
                 FRAMES_PER_STEP,
                 self.ffi.addressof(self.lib, "stub_reset"),
                 self.ffi.addressof(self.lib, "stub_step"),
             ),
         )
         memory = new("stapes_detector_memory *")
-        for name, kind in (("ring", f"int16_t[{RING}]"), ("frame", f"int16_t[{WINDOW}]"), ("features", "int8_t[2]"),
+        for name, kind in (("ring", f"int16_t[{ring}]"), ("frame", f"int16_t[{WINDOW}]"), ("features", "int8_t[2]"),
                            ("scores", "int8_t[1]"), ("classes", "stapes_event_class[1]")):  # fmt: skip
             self.keep[name] = new(kind)
             setattr(memory, name, self.keep[name])
@@ -116,8 +116,9 @@ class Device:
 class Specification:
     """The same in plain Python: positions of the stream in a queue, frames cut from its head."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring: int) -> None:
         self.ring: deque[int] = deque()
+        self.room = ring
         self.position = 0
         self.gap = "none"  # open: nothing is stored; closed: the next sample begins afresh
         self.frames: list[int] = []
@@ -127,7 +128,7 @@ class Specification:
     def push(self, n: int) -> int:
         arriving = list(range(self.position, self.position + n))
         self.position += n
-        stored = 0 if self.gap == "open" else min(n, RING - len(self.ring))
+        stored = 0 if self.gap == "open" else min(n, self.room - len(self.ring))
         if stored:
             self.gap = "none"
         self.ring.extend(arriving[:stored])
@@ -163,10 +164,12 @@ class Specification:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3 * RING), st.integers(0, 8)), max_size=60))
-def test_frames_gaps_and_events_vs_python_specification(library: Library, script: list[tuple[int, int]]) -> None:
-    """Any pattern of interrupts and polls: the same frames, the same losses, the same events."""
-    device, specification = Device(library), Specification()
+@given(st.integers(1, 2 * RING), st.lists(st.tuples(st.integers(0, 3 * RING), st.integers(0, 8)), max_size=60))
+def test_frames_gaps_and_events_vs_python_specification(
+    library: Library, ring: int, script: list[tuple[int, int]]
+) -> None:
+    """Any ring, any pattern of interrupts and polls: the same frames, the same losses, the same events."""
+    device, specification = Device(library, ring), Specification(ring)
     for samples, polls in script:
         assert device.push(samples) == specification.push(samples)
         for _ in range(polls):
@@ -205,10 +208,10 @@ def test_blocks_of_any_size_give_the_same(library: Library, sizes: list[int]) ->
     assert device.c.overruns == 0
 
 
-@pytest.mark.parametrize("index", [2**32 - 70, 2**31 - 70])
+@pytest.mark.parametrize("index", [RING - 1, RING, 2 * RING - 1])
 @pytest.mark.parametrize("clock", [2**31 - 100, 2**32 - 100, 2**48])
 def test_years_go_by_without_a_wrap(library: Library, index: int, clock: int) -> None:
-    """Indices and clock start just below where they wrap: the same events, moved by the clock."""
+    """Indices, counters and clock start just below where they wrap: the same events, moved by the clock."""
     young, old = Device(library), Device(library)
     old.c.written = old.c.read = index
     old.c.gaps = old.c.closed = old.c.overruns = 2**32 - 1

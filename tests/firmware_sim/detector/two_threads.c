@@ -8,7 +8,7 @@
 
 #include "stapes_detector.h"
 
-enum { WINDOW = 48, HOP = 20, RING = 128, STREAM = 400000 };
+enum { WINDOW = 48, HOP = 20, RING = 101, STREAM = 400000 };
 
 static stapes_frontend_tables tables;
 static stapes_detector detector;
@@ -96,8 +96,7 @@ int main(void)
 
     tables.window = WINDOW, tables.hop = HOP, tables.n_bands = 1;
     stapes_detector_init(&detector, &setup, &memory);
-    /* Just below the wrap of the indices. */
-    detector.written = detector.read = 0xFFFFF000U;
+    /* Just below the wrap of the counters. */
     detector.gaps = detector.closed = detector.overruns = 0xFFFFFFF0U;
     if (pthread_create(&producer, NULL, produce, NULL) != 0) {
         return 2;
