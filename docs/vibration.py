@@ -1,7 +1,8 @@
 """Make a small dataset of a knocking bearing: python docs/vibration.py knocks/
 
 Each recording is a minute of an accelerometer at 1600 samples a second, in g, as a logger writes it (CSV:
-time, acceleration), turned to WAV by `csv_to_wav`, which does for your own logs too. labels.tsv says when it knocks.
+time, acceleration), turned to WAV by `csv_to_wav`, which does for your own logs too. labels.tsv says when it knocks,
+and that each recording is of a bearing of its own (source).
 """
 
 import csv
@@ -44,7 +45,7 @@ def main(folder: Path) -> None:
     for part, recordings in (("train", 6), ("val", 2), ("test", 2)):
         (folder / part).mkdir(parents=True)
         with (folder / part / "labels.tsv").open("w") as table:
-            table.write("filename\tonset\toffset\tevent_label\n")
+            table.write("filename\tonset\toffset\tevent_label\tsource\n")
             for number in range(recordings):
                 signal, onsets = bearing(rng)
                 log = folder / part / f"{part}{number}.csv"
@@ -54,7 +55,7 @@ def main(folder: Path) -> None:
                     rows.writerows((f"{n / RATE_HZ:.6f}", f"{value:.5f}") for n, value in enumerate(signal))
                 csv_to_wav(log, log.with_suffix(".wav"))
                 log.unlink()
-                table.writelines(f"{log.stem}.wav\t{on:.3f}\t{on + 0.06:.3f}\tknock\n" for on in onsets)
+                table.writelines(f"{log.stem}.wav\t{on:.3f}\t{on + 0.06:.3f}\tknock\t{log.stem}\n" for on in onsets)
 
 
 if __name__ == "__main__":

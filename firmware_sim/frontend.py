@@ -247,7 +247,7 @@ def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[Any]]:
         past = int(np.argmax(edges[2:] > config.sample_rate_hz / 2))
         raise ConfigError(
             f"band {past} ({edges[past]:.1f} to {edges[past + 2]:.1f} Hz) reaches past half the sample rate, "
-            f"{config.sample_rate_hz / 2:g} Hz: lower f_max_hz, which is {config.f_max_hz:g}"
+            f"{config.sample_rate_hz / 2:g} Hz: lower f_max_hz, which is {config.f_max_hz}"
         )
     bins = np.arange(1, config.n_fft // 2)
     segment = np.searchsorted(edges, bins * spacing, side="right") - 1
@@ -259,7 +259,7 @@ def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[Any]]:
     if len(empty):
         band = int(empty[0])
         raise ConfigError(
-            f"band {band} ({edges[band]:.1f} to {edges[band + 2]:.1f} Hz) holds no FFT bin, {len(empty)} of "
+            f"band {band} ({edges[band]:.1f} to {edges[band + 2]:.1f} Hz) holds no FFT bin, {len(empty)} of n_bands "
             f"{config.n_bands} do not: bins are {spacing:g} Hz apart (sample_rate_hz {config.sample_rate_hz} / n_fft "
             f"{config.n_fft}). Use fewer bands, a larger n_fft or a higher f_min_hz"
         )

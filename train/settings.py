@@ -268,9 +268,11 @@ def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
     try:
         return kind(**converted)
     except ValueError as error:
-        in_tables = [key for name in values if dataclasses.is_dataclass(converted[name]) for key in values[name]]
-        named = [key for key in (*in_tables, *values) if re.search(rf"\b{re.escape(key)}\b", str(error))]
-        raise ConfigError(f"{source.where([*named, *values, ''][0])}: {error}") from error
+        tables = [name for name in values if dataclasses.is_dataclass(converted[name])]
+        keys = [*(key for name in tables for key in values[name]), *values]
+        named = [(key in tables, match.start(), key) for key in keys if (match := re.search(rf"\b{key}\b", str(error)))]
+        first = min(named)[2] if named else next(iter(values), "")  # the setting that the message begins with
+        raise ConfigError(f"{source.where(first)}: {error}") from error
 
 
 def _convert(key: str, value: Any, hint: Any, source: _Source) -> Any:

@@ -36,6 +36,9 @@ def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
         ("[augmentation]\ngain_db = [1.0]\n", r"settings.toml:2: gain_db = \[1.0\] is not a list of 2, each a number"),
         ("[frontend]\nband_scale = 'bark'\n", r"settings.toml:2: band_scale = 'bark' is not one of 'slaney', 'htk'"),
         ("[frontend]\nn_fft = 500\n", r"settings.toml:2: n_fft is 500"),
+        ("[frontend]\nn_fft = 256\nwindow_samples = 255\n", r"settings.toml:3: window_samples is 255: need an even"),
+        ("[frontend]\nsample_rate_hz = 16000\nn_bands = 128\nf_max_hz = 2e3\n", r"settings.toml:3: band \d+ .* no FFT"),
+        ("[frontend]\nf_max_hz = 8000.5\n", r"settings.toml:2: band 39 .* lower f_max_hz, which is 8000.5"),
         (
             "[network]\nconv_channels = [8, 8]\n",
             r"settings.toml:2: network: the five conv_ lists have \[2, 3, 3, 3, 3\]",
