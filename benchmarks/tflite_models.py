@@ -61,6 +61,12 @@ class Builder:
         self._graph.inputs.append(number)
         return number
 
+    def variable(self, name: str, shape: Sequence[int], scale: Scale, dtype: str = "int8") -> int:
+        """Add a tensor that an operator keeps from step to step."""
+        number = self.tensor(name, shape, scale, dtype)
+        self._graph.tensors[number].isVariable = True
+        return number
+
     def constant(self, name: str, values: Any, dtype: str = "int32", scale: Scale | None = None) -> int:
         """Add a constant."""
         array = np.asarray(values, dtype)
@@ -79,12 +85,19 @@ class Builder:
         return number
 
     def operator(
-        self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: str = "", **fields: Any
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: str = "",
+        intermediates: Sequence[int] = (),
+        **fields: Any,
     ) -> int:
         """Add an operator; `options` names its table, `fields` set it. Returns the first output."""
         node = schema.OperatorT()
         node.opcodeIndex = self._code(getattr(schema.BuiltinOperator, kind))
         node.inputs, node.outputs = list(inputs), list(outputs)
+        node.intermediates = list(intermediates) or None
         if options:
             node.builtinOptions = getattr(schema, options + "T")()
             node.builtinOptionsType = getattr(schema.BuiltinOptions, options)

@@ -17,7 +17,7 @@ from stapes.convert.names import module_name
 from stapes.convert.packing import TARGETS
 from stapes.convert.passes.needed import keep_needed
 from stapes.convert.passes.places import settle
-from stapes.convert.passes.states import hold_states
+from stapes.convert.passes.states import hold_own, hold_states
 from stapes.convert.show import plan_svg
 from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
 
@@ -45,7 +45,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ConfigError(
             f"name {name!r} is no C name in small letters, or C has a use for it; try {module_name(name)!r}"
         )
-    graph = keep_needed(hold_states(read_model(tflite)))
+    graph = hold_own(keep_needed(hold_states(read_model(tflite))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"

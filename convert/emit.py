@@ -15,7 +15,7 @@ KERNELS_VERSION = 1  # STAPES_NN_VERSION in csrc/stapes_nn.h
 
 
 def c_type(tensor: Tensor) -> str:
-    """C type of an input or output."""
+    """C type of an input, output or state."""
     return f"{tensor.dtype}_t"
 
 
@@ -35,7 +35,9 @@ def header(module: Module) -> str:
     names, sizes, name = Names(module), measure(module), module.name
     upper = name.upper()
     members = [f"    int32_t arena[{max(1, sizes.arena // 4)}];" if sizes.arena or not module.graph.states else ""]
-    members += [f"    int8_t {state}[{size}];" for state, size in zip(names.states, module.state_sizes(), strict=True)]
+    for state, label, size in zip(module.graph.states, names.states, module.state_sizes(), strict=True):
+        tensor = module.graph.tensors[state.current]
+        members.append(f"    {c_type(tensor)} {label}[{size // tensor.width}];")
     return f"""{_banner(module, f"{name}.h")}
  *
 {argument_rows(module, names)}

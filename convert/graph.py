@@ -21,7 +21,7 @@ LONGEST_NAME = 256
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (q - zero_point) of int8 and uint8; several scales are one per slice along `axis`. float32."""
+    """real = scale * (q - zero_point) of int8, uint8, int16; several scales are one per slice along `axis`. float32."""
 
     scales: np.ndarray
     zero_points: np.ndarray
@@ -44,11 +44,16 @@ class Tensor:
         """Number of elements; int8 and uint8 tensors take as many bytes."""
         return prod(self.shape)
 
+    @property
+    def width(self) -> int:
+        """Bytes of an element that a model computes with."""
+        return 2 if self.dtype == "int16" else 1
+
 
 @dataclass(frozen=True)
 class Operator:
-    """One node: its kind as TFLite names it, tensor numbers (-1: absent), options by the schema's names, and its number
-    in the file.
+    """One node: its kind as TFLite names it, tensor numbers (-1: absent), options by the schema's names, its number in
+    the file, and tensors that stand for a scale inside of it.
     """
 
     kind: str
@@ -56,11 +61,14 @@ class Operator:
     outputs: tuple[int, ...]
     options: Mapping[str, int | float | str] = field(default_factory=dict)
     number: int = 0
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class State:
-    """What a model keeps between steps: tensor `current` holds it during a step, tensor `next` after it."""
+    """What a model keeps between steps: tensor `current` holds it during a step, tensor `next` after it; they are one
+    where an operator changes it in place.
+    """
 
     name: str
     current: int
@@ -146,7 +154,8 @@ def _read_operator(index: int, node: Table, codes: list[str], tensors: int) -> O
     options = {name: _option(table, number, form, default) for name, number, form, default in OPTIONS.get(kind, ())}
     if "activation" in options and options["activation"] not in ACTIVATIONS:
         raise ModelError(f"operator {index} ({kind}) has the unknown activation {options['activation']}")
-    return Operator(kind, _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors), options, index)
+    inputs, outputs = _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors)
+    return Operator(kind, inputs, outputs, options, index, _numbers(node, 8, tensors))
 
 
 def _option(table: Table | None, number: int, form: str, default: int | float) -> int | float | str:
@@ -199,7 +208,7 @@ def _read_data(
 
 def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
     scales = table.array(2, "f") if table else np.zeros(0, np.float32)
-    if table is None or not scales.size or dtype not in ("int8", "uint8"):
+    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16"):
         return None
     zero_points = table.array(3, "q")
     axis = table.integer(6, "i")

@@ -32,7 +32,8 @@ class Module:
         """Bytes of each state's memory, which may be longer than the state."""
         sizes = [0] * len(self.graph.states)
         for root, number in self.homes.state_of.items():
-            sizes[number] = -(-self.graph.tensors[root].count // 4) * 4
+            tensor = self.graph.tensors[root]
+            sizes[number] = -(-tensor.count * tensor.width // 4) * 4
         return sizes
 
     def arena_bytes(self) -> int:

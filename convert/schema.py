@@ -31,6 +31,7 @@ _KINDS = {
     40: "MEAN",
     41: "SUB",
     43: "SQUEEZE",
+    44: "UNIDIRECTIONAL_SEQUENCE_LSTM",
     45: "STRIDED_SLICE",
     49: "SPLIT",
     60: "PADV2",
@@ -105,6 +106,7 @@ OPTIONS: dict[str, tuple[tuple[str, int, str, float], ...]] = {
     ),
     "MEAN": (("keep_dims", 0, "?", 0),),
     "LEAKY_RELU": (("alpha", 0, "f", 0.0),),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (("cell_clip", 1, "f", 0.0), ("time_major", 3, "?", 0)),
     "CALL_ONCE": (("init_subgraph_index", 0, "i", 0),),
     "VAR_HANDLE": (("container", 0, "s", 0), ("shared_name", 1, "s", 0)),
 }

@@ -27,6 +27,13 @@ AVERAGE_POOL_2D
     the sum of raw values divided, halves away from zero; differing scales are not looked at
 MEAN
     the sum less zero points, rounded twice with m * 2^k // n, m the multiplier of s_in / s_out, 2^k <= n
+UNIDIRECTIONAL_SEQUENCE_LSTM
+    per gate the sum with the input and the sum with the hidden state, each rounded twice with s_w * s / 2^-12, formed
+    in float32; the first, then both together saturated to int16, Q3.12. Sigmoid and tanh in 16-bit fixed point to
+    Q0.15: exp as a polynomial, a reciprocal by Newton's method, products with halves up. The cell, a power of two:
+    forget * cell / 2^15 and input * candidate / 2^(30 + log2 s_cell), each with halves away from zero, their sum
+    saturated, then clipped at cell_clip / s_cell truncated; output gate * tanh(cell) rounded twice with 2^-30 / s,
+    formed in double, kept in float32; s and zero point are those of the fifth intermediate tensor
 MAX_POOL_2D, CONCATENATION, SPLIT, SPLIT_V, SLICE, STRIDED_SLICE, PAD, PADV2, TRANSPOSE, RESHAPE, EXPAND_DIMS, SQUEEZE
     copy bytes; scales are not looked at
 
@@ -56,6 +63,7 @@ from stapes.convert.layers import (
     softmax,
     split,
     transpose,
+    unidirectional_sequence_lstm,
 )
 from stapes.convert.node import Node
 from stapes.convert.steps import Step
@@ -89,4 +97,5 @@ LAYERS: dict[str, Callable[[Node], list[Step]]] = {
     "SUB": add.lower,
     "TANH": activations.tanh,
     "TRANSPOSE": transpose.lower,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm.lower,
 }

@@ -1,9 +1,9 @@
 """What a model keeps between steps, made explicit as `Graph.states`.
 
-Two forms are met. Resource variables: CALL_ONCE names a graph that assigns constants to them, READ_VARIABLE and
+Three forms are met. Resource variables: CALL_ONCE names a graph that assigns constants to them, READ_VARIABLE and
 ASSIGN_VARIABLE use them. Paired inputs and outputs: a signature gives an input and an output the same name that begins
 with `state_`, as the steps that stapes converts do; the caller would carry the value over. Both leave no trace in the
-operators.
+operators. Variable tensors: an operator that names one changes it where it lies, so that `current` is `next`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,6 +14,7 @@ from stapes.convert.graph import Graph, Model, Operator, State, Tensor
 from stapes.firmware_sim.errors import ModelError
 
 STATE_PREFIX = "state_"
+_OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name
 _RESOURCE_KINDS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
@@ -163,3 +164,28 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     same = np.array_equal(a.quantization.scales, b.quantization.scales)
     zero = np.array_equal(a.quantization.zero_points, b.quantization.zero_points)
     return (a.shape, a.dtype) == (b.shape, b.dtype) and a.dtype == "int8" and same and zero
+
+
+def hold_own(graph: Graph) -> Graph:
+    """Return the graph with the variable tensors of its operators as states, which start at their zero point (int8) or
+    at 0.
+
+    Raises ModelError where a variable tensor is anything but the own state of one operator.
+    """
+    states = list(graph.states)
+    used = [(operator, position) for operator in graph.operators for position in range(len(operator.inputs))]
+    read = [operator.inputs[position] for operator, position in used]
+    elsewhere = {*graph.inputs, *graph.outputs, *(state.next for state in graph.states)}
+    for number in sorted({*read, *elsewhere} - {-1}):
+        tensor = graph.tensors[number]
+        if not tensor.variable:
+            continue
+        names = [_OWN_STATES.get(op.kind, {}).get(at) for op, at in used if op.inputs[at] == number]
+        if number in elsewhere or len(names) != 1 or names[0] is None or tensor.data is not None:
+            raise ModelError(
+                f"tensor {number} ({tensor.name}) is a variable; supported: variables that are the state of one "
+                f"{' or '.join(_OWN_STATES)} each, and nothing else"
+            )
+        zero = int(tensor.quantization.zero_points[0]) if tensor.dtype == "int8" and tensor.quantization else 0
+        states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.count * tensor.width))
+    return replace(graph, states=tuple(states))

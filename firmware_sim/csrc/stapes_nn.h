@@ -28,7 +28,7 @@
  *                     pixels before the input, or where it does, when it has as many channels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
- *   dense, softmax, mean, move never overlap.
+ *   dense, softmax, mean, lstm, move never overlap.
  */
 #ifndef STAPES_NN_H
 #define STAPES_NN_H
@@ -181,6 +181,24 @@ typedef struct {
 } stapes_nn_softmax_layer;
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
+
+/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. Rounds twice. |sum << shift| < 2^30, proved when the model is compiled. */
+typedef struct {
+    int32_t batches, steps;
+    int32_t batch_rows, step_rows; /* rows of in and out from a batch, a time step to the next */
+    int32_t in_size, units;
+    int32_t in_multiplier[4], hidden_multiplier[4]; /* to Q3.12 */
+    int8_t in_shift[4], hidden_shift[4];
+    int8_t cell_bits; /* 0 .. 6: real = cell * 2^(cell_bits - 15) */
+    int16_t cell_min, cell_max;
+    int32_t out_multiplier;
+    int8_t out_shift, out_zero; /* -31 .. 0 */
+    const int8_t *weights; /* [units][gates][in_size + units] */
+    const int32_t *bias;   /* [units][gates][2]: of the sum with in, of that with hidden; zero points folded in */
+} stapes_nn_lstm_layer;
+
+/* hidden [batches][units] and cell [batches][units] are kept from step to step. */
+STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell, int8_t *out);
 
 /* CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy a block of runs of `run` bytes between two arrays; they must not overlap. */
 typedef struct {

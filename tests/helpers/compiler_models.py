@@ -1,5 +1,8 @@
 """Models that the compiler's tests share: a small one that is read as C, and one with every kernel."""
 
+import numpy as np
+from lstm_models import Lstm
+
 from stapes.benchmarks.tflite_models import STATE, Layers
 
 
@@ -40,6 +43,9 @@ def every_operator() -> bytes:
     mean = net.simple("MEAN", "mean", [y, net.builder.constant("axes", [1, 2])], (1, 4), STATE, "ReducerOptions")
     pool = {"padding": 0, "strideH": 2, "strideW": 3, "filterHeight": 2, "filterWidth": 3}
     y = net.simple("AVERAGE_POOL_2D", "average", [y], (1, 2, 2, 4), STATE, "Pool2DOptions", **pool)
+    series = net.simple("RESHAPE", "series", [y, net.builder.constant("rows", [1, 4, 4])], (1, 4, 4), STATE)
+    lstm = Lstm(in_size=4, units=3, in_scale=STATE, cell_clip=2.0)
+    kept = lstm.add(net.builder, np.random.default_rng(5), series, "kept")
     y = net.dense("logits", y, 4, (0.1, 0), relu=False)
     soft = net.simple("SOFTMAX", "shares", [y], (1, 4), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
-    return net.builder.finish([soft, mean])
+    return net.builder.finish([soft, mean, kept])

@@ -1,0 +1,153 @@
+/* stapes_nn_lstm.c -- UNIDIRECTIONAL_SEQUENCE_LSTM: int8 in and out, int16 cell. Apache-2.0.
+ *
+ * A unit's four rows of weights lie one behind the other, so that its gates are formed side by side and nothing is kept between them:
+ * the kernel needs no scratch. Qm.n below: m integer bits, n fractional bits, beside the sign. */
+#include <string.h>
+
+#include "stapes_nn.h"
+#include "stapes_nn_arithmetic.h"
+
+#define STAPES_NN_LSTM_GATES 4 /* input, forget, cell, output */
+
+/* round(a * b / 2^15), halves up; |a|, |b| <= 2^15, not both -2^15. */
+static inline int32_t stapes_nn_lstm_multiply_q15(int32_t a, int32_t b)
+{
+    return (a * b + (1 << 14)) >> 15;
+}
+
+/* round(x / 2^bits), halves away from zero; |x| <= 2^30, 15 <= bits <= 21. */
+static inline int32_t stapes_nn_lstm_divide(int32_t x, int32_t bits)
+{
+    return (x + ((int32_t)1 << (bits - 1)) + (x >> 31)) >> bits; /* the sum < 2^30 + 2^20 */
+}
+
+static inline int32_t stapes_nn_lstm_limit(int32_t x, int32_t low, int32_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* exp(x) in Q0.15 of -2^15 <= x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: a series around -1/8 for what is left of x above a multiple
+ * of -1/4, times exp(-2^k) for each bit of that multiple. */
+static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
+{
+    static const int16_t factors[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^k) in Q0.15, k = -2 .. 4 */
+    const int16_t *factor = factors;
+    const int32_t quarter = (int32_t)1 << (13 - bits);
+    const int32_t low = (x & (quarter - 1)) - quarter; /* [-quarter, -1]: -1/4 to 0 */
+    int32_t quarters = (low - x) >> (13 - bits);       /* [0, 2^(bits + 2)) */
+    const int32_t d = low * (1 << bits) + (1 << 12);   /* Q0.15, from -1/8: [-2^12, 2^12) */
+    const int32_t d2 = stapes_nn_lstm_multiply_q15(d, d);                                     /* [0, 2^9] */
+    const int32_t d3 = stapes_nn_lstm_multiply_q15(d2, d), d4 = stapes_nn_lstm_multiply_q15(d2, d2); /* [-2^6, 2^6], [0, 2^3] */
+    const int32_t series = stapes_nn_lstm_multiply_q15(((d4 + 2) >> 2) + d3, 10923) + d2;     /* d^4/12 + d^3/3 + d^2: [0, 534] */
+    int32_t result = 28918 + stapes_nn_lstm_multiply_q15(28918, d + ((series + 1) >> 1));     /* exp(-1/8) (1 + ...): [25520, 32767] */
+    if (quarters >= 128) {
+        return 0; /* below -32 */
+    }
+    for (; quarters > 0; quarters >>= 1, factor++) {
+        if (quarters & 1) {
+            result = stapes_nn_lstm_multiply_q15(result, *factor);
+        }
+    }
+    return result;
+}
+
+/* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3 [2^13, 2^14 - 6].
+ * Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
+static int32_t stapes_nn_lstm_share(int32_t x, int32_t bits)
+{
+    const int32_t half = (stapes_nn_lstm_exp(x < 0 ? x : -x, bits) + (1 << 15)) >> 1; /* d in Q0.15: [2^14, 2^15) */
+    int32_t guess = 23130 + stapes_nn_lstm_multiply_q15(half, -15420);                /* [7710, 15420] */
+    int i;
+    for (i = 0; i < 3; i++) {
+        const int32_t error = (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess); /* 1 - d * guess, Q2.13: |error| < 2^9 */
+        guess += 4 * stapes_nn_lstm_multiply_q15(guess, error);                     /* Q4.11 to Q2.13: by less than 2^10 */
+    }
+    return guess;
+}
+
+/* 1 / (1 + exp(-x)) in Q0.15 of x in Q3.12: [11, 32756]. */
+static int32_t stapes_nn_lstm_sigmoid(int32_t x)
+{
+    int32_t share;
+    if (x == 0) {
+        return 1 << 14;
+    }
+    share = 2 * stapes_nn_lstm_share(x, 3); /* [2^14, 2^15 - 12] */
+    return x > 0 ? share : 32767 - share;
+}
+
+/* tanh(x) in Q0.15 of x in Q(bits).(15 - bits), 0 <= bits <= 6: [-32767, 32767]. tanh(x) = 2 / (1 + exp(-2 x)) - 1. */
+static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
+{
+    int32_t share;
+    if (x == 0) {
+        return 0;
+    }
+    share = stapes_nn_lstm_share(x, bits + 1) - (1 << 13); /* [-2, 2^13] */
+    share = share > 8191 ? 32767 : 4 * share;
+    return x < 0 ? -share : share;
+}
+
+/* Add the products of `in` with four rows, `pitch` bytes apart. The compiler proved |sum| < 2^30 at every step of the way. */
+static void stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *row, int32_t pitch, int32_t sums[STAPES_NN_LSTM_GATES])
+{
+    const int8_t *row1 = row + pitch, *row2 = row1 + pitch, *row3 = row2 + pitch;
+    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+    for (; count > 0; count--) {
+        const int32_t x = *in++;
+        sum0 += x * *row++;
+        sum1 += x * *row1++;
+        sum2 += x * *row2++;
+        sum3 += x * *row3++;
+    }
+    sums[0] = sum0;
+    sums[1] = sum1;
+    sums[2] = sum2;
+    sums[3] = sum3;
+}
+
+/* One time step of one unit: its output; *cell is changed. */
+static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t unit, const int8_t *in, const int8_t *hidden, int16_t *cell)
+{
+    const int32_t in_size = layer->in_size, pitch = in_size + layer->units;
+    const int8_t *const row = layer->weights + unit * STAPES_NN_LSTM_GATES * pitch;
+    const int32_t *const bias = layer->bias + unit * STAPES_NN_LSTM_GATES * 2;
+    int32_t from_in[STAPES_NN_LSTM_GATES], from_hidden[STAPES_NN_LSTM_GATES], gates[STAPES_NN_LSTM_GATES];
+    int32_t kept, candidate, bits = layer->cell_bits, i;
+    for (i = 0; i < STAPES_NN_LSTM_GATES; i++) {
+        from_in[i] = bias[2 * i];
+        from_hidden[i] = bias[2 * i + 1];
+    }
+    stapes_nn_lstm_products(in, in_size, row, pitch, from_in);
+    stapes_nn_lstm_products(hidden, layer->units, row + in_size, pitch, from_hidden);
+    for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* Q3.12; both roundings < 2^30 */
+        gates[i] = stapes_nn_lstm_limit(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]), -32768, 32767);
+        gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);
+        gates[i] = stapes_nn_lstm_limit(gates[i], -32768, 32767);
+    }
+    kept = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);                      /* |kept| < 2^15 */
+    candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3);                 /* |candidate| < 2^30 */
+    kept += stapes_nn_lstm_divide(candidate, 15 + bits);                                             /* |kept| < 2^16 */
+    kept = stapes_nn_lstm_limit(kept, layer->cell_min, layer->cell_max);
+    *cell = (int16_t)kept;
+    kept = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(kept, bits);                       /* |kept| < 2^30 */
+    kept = stapes_nn_round_twice(kept, layer->out_multiplier, layer->out_shift);
+    return stapes_nn_clamp(kept + layer->out_zero, -128, 127);
+}
+
+STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell, int8_t *out)
+{
+    const int32_t units = layer->units;
+    int32_t batch, step, unit;
+    for (batch = 0; batch < layer->batches; batch++, hidden += units, cell += units) {
+        const int8_t *before = hidden;
+        for (step = 0; step < layer->steps; step++) {
+            const int32_t row = batch * layer->batch_rows + step * layer->step_rows;
+            for (unit = 0; unit < units; unit++) {
+                out[row * units + unit] = stapes_nn_lstm_unit(layer, unit, in + row * layer->in_size, before, cell + unit);
+            }
+            before = out + row * units;
+        }
+        memcpy(hidden, before, (size_t)units);
+    }
+}
