@@ -38,6 +38,13 @@ def round_twice(x: int, multiplier: int, shift: int) -> int:
     return divide_by_power(multiply_high(x << max(shift, 0), multiplier), max(-shift, 0))
 
 
+def round_twice_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """round_twice of int64 values; |x << shift| < 2^31."""
+    high = ((x << max(shift, 0)) * multiplier + (1 << 30)) >> 31
+    right = max(-shift, 0)
+    return (high + (1 << (right - 1)) - (high < 0)) >> right if right else high
+
+
 def clamp(x: int, low: int, high: int) -> int:
     """x between low and high."""
     return max(low, min(high, x))

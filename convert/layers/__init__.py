@@ -10,7 +10,8 @@ FULLY_CONNECTED
     round(double(sum) * s_in * s_w[c] / s_out), once, halves away from zero, per tensor and per channel alike;
     here a 31-bit multiplier that is proved to agree on every sum that the layer can form
 ADD, SUB
-    inputs * 2^20, rounded twice with s / (2 max(s_a, s_b)), their sum with 2 max / (2^20 s_out), formed in double
+    inputs * 2^20, rounded twice with s / (2 max(s_a, s_b)), their sum with 2 max / (2^20 s_out), formed in double;
+    here a linear form of the codes that is proved to agree on every pair of them, where there is one
 MUL
     the product rounded twice with s_a * s_b / s_out, formed in float32
 LOGISTIC, TANH

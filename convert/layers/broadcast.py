@@ -20,10 +20,7 @@ def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
         struct=f"{kernel}_layer",
         fields={
             **loops,
-            "zero_a": node.scale(node.tensor(0))[1],
-            "zero_b": node.scale(node.tensor(1))[1],
             **factors,
-            "out_zero": node.scale(node.output())[1],
             "out_min": low,
             "out_max": high,
         },

@@ -16,4 +16,6 @@ def lower(node: Node) -> list[Step]:
     multiplier, shift = quantize_multiplier(factor) if np.isfinite(factor) else (0, 31)
     if shift > 14:
         node.refuse(f"scales {scale_a} and {scale_b} into {scale_out}", "a product of scales below 2^14 output scales")
-    return [broadcast.call(node, "stapes_nn_mul", {"multiplier": multiplier, "shift": shift})]
+    zero_a, zero_b, zero_out = (node.scale(t)[1] for t in (node.tensor(0), node.tensor(1), node.output()))
+    factors = {"multiplier": multiplier, "shift": shift, "zero_a": zero_a, "zero_b": zero_b, "out_zero": zero_out}
+    return [broadcast.call(node, "stapes_nn_mul", factors)]

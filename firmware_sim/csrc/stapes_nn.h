@@ -57,21 +57,34 @@
 /* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
 #ifndef STAPES_NN_API
 #define STAPES_NN_API
+#define STAPES_NN_STATIC 0
+#else
+#define STAPES_NN_STATIC 1
 #endif
 
 /* What runs seldom or for few values: small rather than fast, but not on a laptop. */
 #if !defined(__GNUC__)
 #define STAPES_NN_SPARE
 #define STAPES_NN_ALONE
+#define STAPES_NN_HOT
 #define STAPES_NN_COLD
 #elif STAPES_NN_LAYOUT == STAPES_NN_HOST
 #define STAPES_NN_SPARE __attribute__((unused))
 #define STAPES_NN_ALONE
+#define STAPES_NN_HOT
 #define STAPES_NN_COLD __attribute__((unused))
 #else
 #define STAPES_NN_SPARE __attribute__((unused)) /* not every layer calls it */
 #define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
+#define STAPES_NN_HOT __attribute__((hot, noinline)) /* for speed also where only what is cold calls it */
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
+#endif
+
+/* Helpers of several kernel files, seldom called: the linker keeps one copy. */
+#if defined(__GNUC__) && defined(__ELF__) && STAPES_NN_LAYOUT != STAPES_NN_HOST && !STAPES_NN_STATIC
+#define STAPES_NN_SHARED __attribute__((weak, cold, noinline))
+#else
+#define STAPES_NN_SHARED static STAPES_NN_COLD
 #endif
 
 #ifdef __cplusplus
@@ -121,7 +134,20 @@ typedef struct {
 /* scratch: DSP the input in 16 bits, filled up to fours; others none. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
-/* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. `multiplier_b` < 0 subtracts. Rounds twice, three times. */
+/* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. Innermost steps are 0 or 1.
+ * clamp((a * factor_a + b * factor_b + offset) >> shift): numbers that are proved to give the reference's bits for every a and b.
+ * 128 * (|factor_a| + |factor_b|) + |offset| < 2^31;  1 <= shift <= 30. */
+typedef struct {
+    int32_t shape[4];
+    int32_t step_a[4], step_b[4];
+    int32_t factor_a, factor_b, offset;
+    int8_t shift;
+    int8_t out_min, out_max;
+} stapes_nn_add_layer;
+
+STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+
+/* The same where there are no such numbers. `multiplier_b` < 0 subtracts. Rounds twice, three times. */
 typedef struct {
     int32_t shape[4];
     int32_t step_a[4], step_b[4];
@@ -129,9 +155,9 @@ typedef struct {
     int8_t shift_a, shift_b, shift_out;
     int8_t zero_a, zero_b;
     int8_t out_zero, out_min, out_max;
-} stapes_nn_add_layer;
+} stapes_nn_add_thrice_layer;
 
-STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 
 /* MUL with broadcasting. Rounds twice. */
 typedef struct {

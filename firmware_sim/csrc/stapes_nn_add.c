@@ -5,73 +5,33 @@
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
 
-/* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when right is 0. */
-typedef struct {
-    int32_t multiplier, away, half, right;
-} stapes_nn_add_scale;
-
-static stapes_nn_add_scale stapes_nn_add_scaling(int32_t multiplier, int32_t shift)
+/* An input that repeats (its step is 0, the others' 1) becomes part of the offset, so that the loop steps through both. */
+static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    stapes_nn_add_scale scale;
-    scale.multiplier = multiplier;
-    scale.right = shift < 0 ? -shift : 0;
-    scale.away = shift < 0 ? -1 : 0;
-    scale.half = shift < 0 ? (int32_t)1 << (-shift - 1) : 0;
-    return scale;
-}
-
-/* |x| < 2^30 */
-static inline int32_t stapes_nn_add_scaled(int32_t x, const stapes_nn_add_scale *scale)
-{
-    int32_t high = stapes_nn_multiply_high(x, scale->multiplier);
-    high += (high >> 31) & scale->away; /* halves below zero go down */
-    return (high + scale->half) >> scale->right;
-}
-
+    const int32_t shift = layer->shift, low = layer->out_min, high = layer->out_max, count = layer->shape[3];
+    int32_t factor_a = layer->factor_a, factor_b = layer->factor_b, offset = layer->offset, i = 0;
+    if (layer->step_a[3] == 0) {
+        offset += *a * factor_a;
+        factor_a = 0;
+        a = b;
+    }
+    if (layer->step_b[3] == 0) {
+        offset += *b * factor_b;
+        factor_b = 0;
+        b = a;
+    }
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
-
-/* Eight elements, as stapes_nn_add_row forms one. */
-STAPES_NN_ALWAYS void stapes_nn_add_eight(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
-{
-    const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
-    const stapes_nn_v8si x = (stapes_nn_load_elements(a, layer->step_a[3]) - layer->zero_a) * (1 << 20);
-    const stapes_nn_v8si y = (stapes_nn_load_elements(b, layer->step_b[3]) - layer->zero_b) * (1 << 20);
-    const stapes_nn_v8si scaled_a = stapes_nn_round_lanes(x, stapes_nn_splat(layer->multiplier_a), stapes_nn_splat(layer->shift_a));
-    const stapes_nn_v8si scaled_b = stapes_nn_round_lanes(y, stapes_nn_splat(sign * layer->multiplier_b), stapes_nn_splat(layer->shift_b));
-    const stapes_nn_v8si sum =
-        stapes_nn_round_lanes(scaled_a + sign * scaled_b, stapes_nn_splat(layer->multiplier_out), stapes_nn_splat(layer->shift_out));
-    stapes_nn_store_lanes(sum + layer->out_zero, layer->out_min, layer->out_max, out, 8);
-}
-
-#endif
-#endif /* STAPES_NN_HOST */
-
-static void STAPES_NN_ALONE stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
-{
-    const stapes_nn_add_scale scale_a = stapes_nn_add_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
-    const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
-    const stapes_nn_add_scale scale_b = stapes_nn_add_scaling(sign * layer->multiplier_b, layer->shift_b);
-    const stapes_nn_add_scale scale_out = stapes_nn_add_scaling(layer->multiplier_out, layer->shift_out);
-    const int32_t twice = layer->shift_out > 0 ? 2 : 1; /* a factor below 1 that rounds to 2^30 * 2^(1 - 31) */
-    const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
-    const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
-    const int8_t *const end = out + layer->shape[3];
-#if STAPES_NN_LAYOUT == STAPES_NN_HOST
-#if STAPES_NN_VECTORS
-    for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
-        stapes_nn_add_eight(layer, a, b, out);
+    for (; count - i >= 8; i += 8) {
+        const stapes_nn_v8si x = stapes_nn_load_bytes(a + i, 8), y = stapes_nn_load_bytes(b + i, 8);
+        stapes_nn_store_lanes((x * factor_a + y * factor_b + offset) >> shift, low, high, out + i, 8);
     }
 #endif
 #endif /* STAPES_NN_HOST */
-    while (out < end) {
-        const int32_t scaled_a = stapes_nn_add_scaled((*a - zero_a) * (1 << 20), &scale_a); /* |.| <= 255 * 2^19 < 2^27 */
-        const int32_t scaled_b = stapes_nn_add_scaled((*b - zero_b) * (1 << 20), &scale_b);
-        const int32_t sum = (scaled_a + sign * scaled_b) * twice; /* |.| < 2^29 */
-        *out++ = stapes_nn_clamp(stapes_nn_add_scaled(sum, &scale_out) + zero, low, high);
-        a += step_a;
-        b += step_b;
+    for (; i < count; i++) {
+        out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low, high); /* |.| < 2^31 on the way: proved */
     }
+    stapes_nn_limit(out, count, low, high);
 }
 
 STAPES_NN_API void STAPES_NN_COLD stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)

@@ -36,7 +36,7 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 }
 
 /* stapes_nn_round_twice where shift >= 0: one rounding. |result| <= |x * 2^shift|. */
-static int32_t STAPES_NN_COLD stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
+STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
 {
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift));
 }
@@ -65,6 +65,38 @@ static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 {
     x = x < low ? low : x;
     return (int8_t)(x > high ? high : x);
+}
+
+/* ARM with the DSP extension clamps to int8 in one instruction; what else [low, high] asks for is then left to stapes_nn_limit. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#define STAPES_NN_NARROWS 1
+#else
+#define STAPES_NN_NARROWS 0
+#endif
+
+static inline int8_t STAPES_NN_SPARE stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
+{
+#if STAPES_NN_NARROWS
+    (void)low, (void)high;
+    __asm__("ssat %0, #8, %0" : "+r"(x));
+    return (int8_t)x;
+#else
+    return stapes_nn_clamp(x, low, high);
+#endif
+}
+
+STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t low, int32_t high)
+{
+    for (; count > 0 && (low > -128 || high < 127); count--, values++) {
+        *values = stapes_nn_clamp(*values, low, high);
+    }
+}
+
+static inline void STAPES_NN_SPARE stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+{
+    if (STAPES_NN_NARROWS) {
+        stapes_nn_clamp_all(values, count, low, high);
+    }
 }
 
 #endif

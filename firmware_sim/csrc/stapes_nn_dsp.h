@@ -17,22 +17,6 @@
 #define STAPES_NN_ASM 0
 #endif
 
-#if STAPES_NN_ASM
-
-/* Keep values within [low, high] where that is less than all of int8. */
-static void STAPES_NN_ALONE stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
-{
-    int32_t i;
-    if (low == -128 && high == 127) {
-        return;
-    }
-    for (i = 0; i < count; i++) {
-        values[i] = (int8_t)(values[i] < low ? low : values[i] > high ? high : values[i]);
-    }
-}
-
-#endif
-
 /* The half of a pair: 0 low, 1 high. */
 static inline int32_t stapes_nn_half(uint32_t pair, int32_t which)
 {

@@ -20,12 +20,23 @@ STAPES_NN_ALWAYS void stapes_nn_mul_eight(const stapes_nn_mul_layer *layer, cons
 #endif
 #endif /* STAPES_NN_HOST */
 
-static void STAPES_NN_ALONE stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+/* Elements with factors of 1/2 and more, which round once, or of next to nothing. */
+static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    const int32_t multiplier = layer->multiplier, shift = layer->shift, zero_a = layer->zero_a, zero_b = layer->zero_b;
-    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
-    const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
     const int8_t *const end = out + layer->shape[3];
+    for (; out < end; a += layer->step_a[3], b += layer->step_b[3]) {
+        const int32_t product = (*a - layer->zero_a) * (*b - layer->zero_b); /* |product| <= 255 * 255 < 2^16 */
+        const int32_t scaled = stapes_nn_round_twice(product, layer->multiplier, layer->shift);
+        *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
+    }
+}
+
+static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    const int32_t multiplier = layer->multiplier, right = -layer->shift, zero_a = layer->zero_a, zero_b = layer->zero_b;
+    const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const int8_t *const end = out + layer->shape[3];
+    int32_t rounding;
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
     for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
@@ -33,12 +44,16 @@ static void STAPES_NN_ALONE stapes_nn_mul_row(const stapes_nn_mul_layer *layer, 
     }
 #endif
 #endif /* STAPES_NN_HOST */
-    while (out < end) {
-        const int32_t product = (*a - zero_a) * (*b - zero_b); /* |product| <= 255 * 255 < 2^16 */
-        *out++ = stapes_nn_clamp(stapes_nn_round_twice(product, multiplier, shift) + zero, low, high);
-        a += step_a;
-        b += step_b;
+    if (right < 1 || right > 22) {
+        stapes_nn_mul_any(layer, a, b, out);
+        return;
     }
+    rounding = (2 * layer->out_zero + 1) * ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+    for (; out < end; a += step_a, b += step_b) { /* stapes_nn_round_twice with the zero point within */
+        const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
+        *out++ = stapes_nn_narrow((scaled + (scaled >> 31) + rounding) >> right, low, high);
+    }
+    stapes_nn_limit(out - layer->shape[3], layer->shape[3], low, high);
 }
 
 STAPES_NN_API void STAPES_NN_COLD stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)

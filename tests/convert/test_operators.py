@@ -209,6 +209,19 @@ def test_arithmetic_with_broadcasting_vs_litert_reference(tmp_path: Path, kind: 
     grid.check(tmp_path, steps=25)
 
 
+def test_sums_with_and_without_a_linear_form_vs_litert_reference(tmp_path: Path) -> None:
+    """Scales of simple ratios make so many halves that some have none."""
+    grid = Grid(9)
+    for _ in range(80):
+        first, second, out = ((float(grid.rng.integers(1, 20)) / 64, grid.scale()[1]) for _ in range(3))
+        inputs = [grid.input((1, 90), first), grid.input((1, 90), second)]
+        kind, options = (("ADD", "AddOptions"), ("SUB", "SubOptions"))[grid.rng.integers(0, 2)]
+        grid.builder.operator(kind, inputs, [grid.output((1, 90), out)], options)
+    grid.check(tmp_path, steps=40)
+    made = (tmp_path / "grid.c").read_text()
+    assert made.count("    stapes_nn_add(") > made.count("    stapes_nn_add_thrice(") > 5
+
+
 def test_addition_of_a_tensor_to_itself_vs_litert_reference(tmp_path: Path) -> None:
     grid = Grid(8)
     for kind, options in (("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions")) * 3:
