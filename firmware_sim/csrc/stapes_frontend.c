@@ -321,27 +321,42 @@ STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
 /* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below 255 * 2^56 or
  * 1023 * 2^54. */
 #if !defined(BY_HAND_LOADS) && !defined(BY_HAND_SHORT)
+#if UINTPTR_MAX > 0xFFFFFFFFu
 static inline sums summed(const point *power, const point *end)
 {
-#if UINTPTR_MAX > 0xFFFFFFFFu
     sums sum = {0, 0};
     for (; power < end; power++) {
         sum.weighted += sum.plain;
         sum.plain += ((uint64_t)(uint32_t)power->im << 32) | (uint32_t)power->re;
     }
     return sum;
-#else /* word by word: compilers copy pairs of words about */
-    uint32_t plain = 0, plain_upper = 0, weighted = 0, weighted_upper = 0;
-    for (; power < end; power++) {
-        weighted += plain;
-        weighted_upper += plain_upper + (weighted < plain);
-        const uint32_t low = (uint32_t)power->re;
-        plain += low;
-        plain_upper += (uint32_t)power->im + (plain < low);
-    }
-    return (sums){((uint64_t)plain_upper << 32) | plain, ((uint64_t)weighted_upper << 32) | weighted};
-#endif
 }
+#else /* word by word, and two bins a turn: compilers copy pairs of words about, and sums that they still compare */
+typedef struct {
+    uint32_t plain, plain_upper, weighted, weighted_upper;
+} sums_in_words;
+
+static inline void add_power(sums_in_words *sum, const point *power)
+{
+    const uint32_t low = (uint32_t)power->re;
+    sum->weighted += sum->plain;
+    sum->weighted_upper += sum->plain_upper + (sum->weighted < sum->plain);
+    sum->plain += low;
+    sum->plain_upper += (uint32_t)power->im + (sum->plain < low);
+}
+
+static inline sums summed(const point *power, const point *end)
+{
+    sums_in_words sum = {0, 0, 0, 0};
+    if (((end - power) & 1) != 0)
+        add_power(&sum, power++);
+    for (; power < end; power += 2) {
+        add_power(&sum, power);
+        add_power(&sum, power + 1);
+    }
+    return (sums){((uint64_t)sum.plain_upper << 32) | sum.plain, ((uint64_t)sum.weighted_upper << 32) | sum.weighted};
+}
+#endif
 #endif
 
 /* floor(x * y / 2^32) */
