@@ -15,23 +15,6 @@ CSRC = Path(firmware_sim.__file__).parent / "csrc"
 SOURCES = (CSRC / "stapes_frontend.c", Path(__file__).parent / "frontend_firmware.c")
 
 
-_STAGES = (
-    "headroom",
-    "use_samples",
-    "windowed_in_order",
-    "half_rotated",
-    "combine",
-    "transform",
-    "turned_butterflies",
-    "split_pairs",
-    "split_and_square",
-    "summed",
-    "bands",
-)
-_CALLS = ("init", "frame", "frames", "use_samples_without_mean", "quantized")
-_LINKED = {*_STAGES, *(f"stapes_frontend_{name}" for name in _CALLS)}
-
-
 @dataclass(frozen=True)
 class BoardRun:
     """What the frontend gave on a board, and what it cost in instructions."""
@@ -64,5 +47,7 @@ def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np
 
 
 def code_bytes(firmware: Firmware) -> int:
-    """Flash of the frontend's code as linked, without the CRC, which a device may leave out."""
-    return sum(symbol.bytes for symbol in firmware.symbols if symbol.name in _LINKED)
+    """Flash of the frontend's code and constants as linked, without the CRC, which a device may leave out."""
+    part = firmware.parts["stapes_frontend"]
+    crc = sum(symbol.bytes for symbol in firmware.symbols if symbol.name == "stapes_frontend_check_crc")
+    return part["text"] + part["rodata"] - crc

@@ -1,9 +1,14 @@
-/* What the files of the frontend share beside the API: one frame at a time, and one in each lane of a vector. */
+/* The frontend alone (stapes_detector.h has it too), and what its files share beside the API: one frame at a time, and one in
+ * each lane of a vector. */
 #ifndef STAPES_FRONTEND_H
 #define STAPES_FRONTEND_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #include "stapes_frontend_api.h"
 
@@ -95,5 +100,9 @@ static inline int16_t stapes_frontend_log2_q10(const uint16_t *table, uint64_t p
         return INT16_MIN;
     return (int16_t)stapes_frontend_saturated((stapes_frontend_log2_q15(table, power) + offset) >> 5, 16);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

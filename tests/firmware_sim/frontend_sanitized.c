@@ -30,12 +30,10 @@ int main(int count, char **paths)
     FILE *out = fopen(paths[3], "wb");
     const size_t frame_bytes = tables->window * sizeof(int16_t);
     for (size_t t = 0; t < samples / tables->window; t++) {
-        /* every other frame at an address that is not a multiple of four */
-        char *block = malloc(frame_bytes + 2);
-        int16_t *pcm = (int16_t *)(void *)(block + (t % 2 ? 2 : 0));
+        const size_t at = t % 2 * 2; /* every other frame at an address that is not a multiple of four */
+        char *block = malloc(at + frame_bytes);
+        int16_t *pcm = (int16_t *)(void *)(block + at);
         memcpy(pcm, all + t * frame_bytes, frame_bytes);
-        block = t % 2 ? block : realloc(block, frame_bytes);
-        pcm = t % 2 ? pcm : (int16_t *)(void *)block;
         int32_t *work = malloc(tables->n_fft * sizeof *work);
         int16_t *log2_bands = malloc(tables->n_bands * sizeof *log2_bands);
         int8_t *features = malloc(tables->n_bands);

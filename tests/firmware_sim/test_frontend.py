@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stapes.benchmarks import frontend_reference as reference
+from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, affine_int8, check_ranges, make_tables
 
@@ -152,6 +153,33 @@ def test_a_damaged_or_foreign_blob_is_refused() -> None:
     ]:
         with pytest.raises(DetectorFolderError, match=words):
             Frontend(blob)
+
+
+def test_what_the_device_checks_before_it_begins() -> None:
+    """Magic, alignment, version, sizes: stapes_frontend_init; damage elsewhere: stapes_frontend_check_crc."""
+    blob = make_tables(FrontendConfig())
+
+    def answers(start: int = 0, size: int = len(blob), **changed: int) -> tuple[int, int]:
+        memory = ffi.new("uint32_t[]", len(blob) // 4 + 1)
+        bytes_at = ffi.cast("char *", memory) + start
+        ffi.memmove(bytes_at, blob, len(blob))
+        tables = ffi.cast("stapes_frontend_tables *", bytes_at)
+        for field, value in changed.items():
+            setattr(tables, field, value)
+        problem = int(lib.stapes_frontend_init(tables, size))
+        return problem, problem or int(lib.stapes_frontend_check_crc(tables))
+
+    assert answers() == (lib.STAPES_FRONTEND_OK, lib.STAPES_FRONTEND_OK)
+    assert answers(first_bin=3) == (lib.STAPES_FRONTEND_OK, lib.STAPES_FRONTEND_BAD_CRC)
+    for start in (1, 2, 3):
+        assert answers(start)[0] == lib.STAPES_FRONTEND_NOT_TABLES
+    assert answers(size=50)[0] == answers(magic=1)[0] == lib.STAPES_FRONTEND_NOT_TABLES
+    assert answers(arithmetic=lib.STAPES_FRONTEND_ARITHMETIC - 1)[0] == lib.STAPES_FRONTEND_OTHER_ARITHMETIC
+    assert answers(size=len(blob) - 4)[0] == answers(size=len(blob) + 4)[0] == lib.STAPES_FRONTEND_BAD_SIZE
+    wrong = {"n_fft": (32, 500, 4096), "window": (0, 511, 514), "hop": (0, 513), "n_bands": (0, 129)}
+    for field, values in wrong.items():
+        for value in values:
+            assert answers(**{field: value})[0] == lib.STAPES_FRONTEND_BAD_SIZE, f"{field} {value}"
 
 
 @pytest.mark.parametrize(

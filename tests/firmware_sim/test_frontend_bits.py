@@ -1,6 +1,7 @@
 """The same bits from every build of the frontend, and no overflow on inputs made to cause one."""
 
 import subprocess
+import threading
 import zlib
 from pathlib import Path
 
@@ -176,18 +177,48 @@ def test_the_same_bits_from_every_compiler_and_optimization(compiler: str, optim
         assert_same_bits(program, config, np.concatenate([worst_frames(config), frames]), tmp_path)
 
 
-def test_the_headers_need_no_more_than_stdint_and_stddef(tmp_path: Path) -> None:
-    listed = subprocess.run(
-        ["gcc", "-std=c99", "-M", f"-I{CSRC}", str(CSRC / "stapes_frontend.h")],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    allowed = subprocess.run(
-        ["gcc", "-std=c99", "-M", "-include", "stdint.h", "-include", "stddef.h", "-x", "c", "/dev/null"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    own = {name for name in listed.split() if "stapes_frontend" in name or name == "\\"}
-    assert set(listed.split()) - own <= set(allowed.split())
+HEADERS = ["stapes_frontend.h", "stapes_detector.h"]
+
+
+def files_read(*options: str) -> set[str]:
+    listed = subprocess.run(["gcc", "-std=c99", "-M", *options], capture_output=True, text=True, check=True).stdout
+    return {name for name in listed.split() if name.endswith(".h")}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_the_headers_need_no_more_than_stdint_and_stddef(header: str) -> None:
+    read = files_read(f"-I{CSRC}", str(CSRC / header))
+    allowed = files_read("-include", "stdint.h", "-include", "stddef.h", "-x", "c", "/dev/null")
+    assert {name for name in read if Path(name).parent != CSRC} <= allowed
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize(("c", "cpp"), [("gcc", "g++"), ("clang", "clang++")])
+def test_a_cpp_program_calls_the_frontend(c: str, cpp: str, header: str, tmp_path: Path) -> None:
+    source, program, frontend = tmp_path / "main.cpp", tmp_path / "program", tmp_path / "frontend.o"
+    source.write_text(f'#include "{header}"\nint main() {{ return stapes_frontend_init(nullptr, 0); }}\n')
+    subprocess.run([c, "-std=c99", "-c", CSRC / "stapes_frontend.c", "-o", frontend], check=True)
+    warnings = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    subprocess.run([cpp, *warnings, f"-I{CSRC}", source, frontend, "-o", program], check=True)
+    assert subprocess.run([program], check=False).returncode == lib.STAPES_FRONTEND_NOT_TABLES
+
+
+def test_other_threads_run_while_features_are_made() -> None:
+    """The interpreter's lock is released: with it a thread could not wake up within a call."""
+    frontend, pcm = Frontend(make_tables(FrontendConfig()), lanes=1), np.zeros(16_000 * 300, np.int16)
+    done, ticks = threading.Event(), 0
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.wait(0.001):
+            ticks += 1
+
+    thread, most = threading.Thread(target=tick), 0
+    thread.start()
+    for _ in range(20):  # a machine that is busy elsewhere may not wake it in time
+        before = ticks
+        frontend.features(pcm)
+        most = max(most, ticks - before)
+    done.set()
+    thread.join()
+    assert most >= 5
