@@ -22,9 +22,19 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
     }
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
+    for (; count - i >= 32; i += 32) {
+        stapes_nn_v8si sums[4];
+        int v;
+        for (v = 0; v < 4; v++) {
+            const stapes_nn_v8si x = stapes_nn_load_bytes(a + i + 8 * v, 8), y = stapes_nn_load_bytes(b + i + 8 * v, 8);
+            sums[v] = (x * factor_a + y * factor_b + offset) >> shift;
+        }
+        stapes_nn_store_lanes(sums, 4, 0, low, high, out + i, 32);
+    }
     for (; count - i >= 8; i += 8) {
         const stapes_nn_v8si x = stapes_nn_load_bytes(a + i, 8), y = stapes_nn_load_bytes(b + i, 8);
-        stapes_nn_store_lanes((x * factor_a + y * factor_b + offset) >> shift, low, high, out + i, 8);
+        const stapes_nn_v8si sum = (x * factor_a + y * factor_b + offset) >> shift;
+        stapes_nn_store_lanes(&sum, 1, 0, low, high, out + i, 8);
     }
 #endif
 #endif /* STAPES_NN_HOST */

@@ -13,34 +13,45 @@
 
 #if STAPES_NN_VECTORS
 
-/* Requantize and store `count` channels. */
-STAPES_NN_ALWAYS void stapes_nn_conv_store(const stapes_nn_conv_layer *layer, int32_t channel, stapes_nn_v8si sums, int32_t count, int8_t *out)
+/* Round `count` channels from `channel` on, eight or fewer, of every pixel of a tile. */
+STAPES_NN_ALWAYS void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count, int pixels, int block,
+                                           stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
-    sums += stapes_nn_load_words(layer->bias + channel, count);
-    sums = stapes_nn_round_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count),
-                                 stapes_nn_load_bytes(layer->shift + channel, count));
-    stapes_nn_store_lanes(sums + stapes_nn_splat(layer->out_zero), layer->out_min, layer->out_max, out + channel, count);
+    const stapes_nn_v8si bias = stapes_nn_load_words(layer->bias + channel, count);
+    const stapes_nn_scales scales =
+        stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
+    int p;
+    for (p = 0; p < pixels; p++) {
+        sums[p][block] = stapes_nn_round_lanes(sums[p][block] + bias, &scales);
+    }
 }
 
 STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels, int blocks,
                                             int8_t *out)
 {
-    stapes_nn_v8si sums[2][4];
+    const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
+    stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];
     int p, b;
-    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (taps.rows * taps.run + 4), taps, pixels, blocks, sums);
-    for (p = 0; p < pixels; p++) {
-        for (b = 0; b < blocks; b++) {
-            const int32_t first = channel + 8 * b, left = layer->out_channels - first;
-            if (left >= 8) {
-                stapes_nn_conv_store(layer, first, sums[p][b], 8, out + p * layer->out_channels);
-            } else {
-                stapes_nn_conv_store(layer, first, sums[p][b], left, out + p * layer->out_channels);
-            }
+    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (taps.rows * taps.run + 4), taps, pixels, blocks,
+                       pixels * blocks == 1 ? 4 : 1, sums);
+    for (b = 0; b < blocks - 1; b++) {
+        stapes_nn_conv_round(layer, channel + 8 * b, 8, pixels, b, sums);
+    }
+    if (left >= 8) {
+        stapes_nn_conv_round(layer, last, 8, pixels, b, sums);
+    } else {
+        stapes_nn_conv_round(layer, last, left, pixels, b, sums);
+    }
+    for (p = 0; p < pixels; p++, out += layer->out_channels) {
+        for (b = 0; b < blocks; b += 4) {
+            const int vectors = blocks - b >= 4 ? 4 : blocks - b;
+            const int32_t rest = layer->out_channels - channel - 8 * b, count = rest < 8 * vectors ? rest : 8 * vectors;
+            stapes_nn_store_lanes(sums[p] + b, vectors, layer->out_zero, layer->out_min, layer->out_max, out + channel + 8 * b, count);
         }
     }
 }
 
-/* Up to four blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
+/* Up to six blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
 STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels,
                                           int8_t *out)
 {
@@ -54,15 +65,21 @@ STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, sta
     case 3:
         stapes_nn_conv_blocks(layer, taps, channel, pixels, 3, out);
         break;
-    default:
+    case 4:
         stapes_nn_conv_blocks(layer, taps, channel, pixels, 4, out);
+        break;
+    case 5:
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, 5, out);
+        break;
+    default:
+        stapes_nn_conv_blocks(layer, taps, channel, pixels, STAPES_NN_BLOCKS, out);
     }
 }
 
 static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels, int8_t *out)
 {
     int32_t channel;
-    for (channel = 0; channel < layer->out_channels; channel += 32) {
+    for (channel = 0; channel < layer->out_channels; channel += 8 * STAPES_NN_BLOCKS) {
         if (pixels == 2) {
             stapes_nn_conv_some(layer, taps, channel, 2, out);
         } else {

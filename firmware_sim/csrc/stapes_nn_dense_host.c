@@ -8,27 +8,25 @@
 
 #if STAPES_NN_VECTORS
 
-/* Requantize and store `count` channels. Lanes past the last one have shift 0, which is 1 here so that it stays in range. */
-STAPES_NN_ALWAYS void stapes_nn_dense_store(const stapes_nn_dense_layer *layer, int32_t channel, stapes_nn_v8si sums, int32_t count, int8_t *out)
+/* Round `count` channels from `channel` on, eight or fewer; lanes past the last one have shift 0, which is 1 here so that it stays in range. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel, int32_t count, stapes_nn_v8si sums)
 {
     const stapes_nn_v8si shift = stapes_nn_load_bytes(layer->shift + channel, count);
     sums += stapes_nn_load_words(layer->bias + channel, count);
-    sums = stapes_nn_round_once_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count), shift - (shift == 0));
-    stapes_nn_store_lanes(sums + stapes_nn_splat(layer->out_zero), layer->out_min, layer->out_max, out + channel, count);
+    return stapes_nn_round_once_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count), shift - (shift == 0));
 }
 
 STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int32_t channel, int blocks, int8_t *out)
 {
-    stapes_nn_v8si sums[2][4];
+    const int32_t last = channel + 8 * (blocks - 1), left = layer->out_size - last;
+    stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];
     int b;
-    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (row.run + 4), row, 1, blocks, sums);
-    for (b = 0; b < blocks; b++, channel += 8) {
-        if (layer->out_size - channel >= 8) {
-            stapes_nn_dense_store(layer, channel, sums[0][b], 8, out);
-        } else {
-            stapes_nn_dense_store(layer, channel, sums[0][b], layer->out_size - channel, out);
-        }
+    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (row.run + 4), row, 1, blocks, blocks == 1 ? 4 : 2, sums);
+    for (b = 0; b < blocks - 1; b++) {
+        sums[0][b] = stapes_nn_dense_round(layer, channel + 8 * b, 8, sums[0][b]);
     }
+    sums[0][b] = left >= 8 ? stapes_nn_dense_round(layer, last, 8, sums[0][b]) : stapes_nn_dense_round(layer, last, left, sums[0][b]);
+    stapes_nn_store_lanes(sums[0], blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel, 8 * (blocks - 1) + (left >= 8 ? 8 : left));
 }
 
 static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int8_t *out)

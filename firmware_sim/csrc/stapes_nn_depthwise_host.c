@@ -17,6 +17,7 @@ STAPES_NN_ALWAYS void stapes_nn_depthwise_block(const stapes_nn_conv_layer *laye
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel, *row = taps.first + channel;
     stapes_nn_v8si sums = stapes_nn_load_words(layer->bias + channel, count);
+    stapes_nn_scales scales;
     int32_t ky, kx;
     for (ky = layer->kernel_height; ky > 0; ky--) {
         const int8_t *value = row;
@@ -27,9 +28,9 @@ STAPES_NN_ALWAYS void stapes_nn_depthwise_block(const stapes_nn_conv_layer *laye
         }
         row += taps.row_step;
     }
-    sums = stapes_nn_round_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count),
-                                 stapes_nn_load_bytes(layer->shift + channel, count));
-    stapes_nn_store_lanes(sums + stapes_nn_splat(layer->out_zero), layer->out_min, layer->out_max, out + channel, count);
+    scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
+    sums = stapes_nn_round_lanes(sums, &scales);
+    stapes_nn_store_lanes(&sums, 1, layer->out_zero, layer->out_min, layer->out_max, out + channel, count);
 }
 
 #endif

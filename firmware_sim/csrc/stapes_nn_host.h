@@ -31,17 +31,16 @@ typedef struct {
 #define STAPES_NN_GCC_AVX2 1
 typedef char stapes_nn_v16qi __attribute__((vector_size(16)));
 typedef int64_t stapes_nn_v2di __attribute__((vector_size(16)));
-typedef int32_t stapes_nn_v4si __attribute__((vector_size(16)));
-typedef long long stapes_nn_v4lli __attribute__((vector_size(32)));
-typedef int16_t stapes_nn_v8hi __attribute__((vector_size(16)));
 #else
 #define STAPES_NN_GCC_AVX2 0
 #endif
 typedef int8_t stapes_nn_v8qi __attribute__((vector_size(8)));
+typedef int8_t stapes_nn_v32qi __attribute__((vector_size(32)));
 typedef int16_t stapes_nn_v16hi __attribute__((vector_size(32)));
 typedef int32_t stapes_nn_v8si __attribute__((vector_size(32)));
 typedef uint32_t stapes_nn_v8su __attribute__((vector_size(32)));
 typedef int64_t stapes_nn_v4di __attribute__((vector_size(32)));
+typedef uint64_t stapes_nn_v4du __attribute__((vector_size(32)));
 typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 
 #ifndef STAPES_NN_VNNI
@@ -58,6 +57,15 @@ typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 #else
 #define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si)__builtin_ia32_vpdpbusd_v8si(sum, a, b)
 #endif
+#endif
+
+/* GCC would read a vector from memory at each use, and move words from general registers rather than read them into all lanes. */
+#if defined(__AVX512VL__)
+#define STAPES_NN_IN_REGISTER(vector) __asm__("" : "+v"(vector))
+#elif defined(__AVX2__)
+#define STAPES_NN_IN_REGISTER(vector) __asm__("" : "+x"(vector))
+#else
+#define STAPES_NN_IN_REGISTER(vector) (void)(vector)
 #endif
 
 STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_splat(int32_t x)
@@ -92,12 +100,18 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int3
     return step ? stapes_nn_load_bytes(from, 8) : stapes_nn_splat(*from);
 }
 
-/* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of `quad`.
+#if STAPES_NN_VNNI
+#define STAPES_NN_OFFSET ((int32_t)0x80808080u)
+#else
+#define STAPES_NN_OFFSET 0
+#endif
+
+/* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of `quad` ^ STAPES_NN_OFFSET.
  * With VNNI the values count as unsigned, 128 too high: the sums begin 128 times the sum of the weights too low. */
 STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_nn_v8si weights, stapes_nn_v8si quad)
 {
 #if STAPES_NN_VNNI
-    return STAPES_NN_DPBUSD(sums, quad ^ stapes_nn_splat((int32_t)0x80808080u), weights);
+    return STAPES_NN_DPBUSD(sums, quad, weights);
 #elif defined(__AVX2__)
     const stapes_nn_v16hi w = (stapes_nn_v16hi)weights, x = (stapes_nn_v16hi)quad;
     sums += (stapes_nn_v8si)__builtin_ia32_pmaddwd256((w << 8) >> 8, (x << 8) >> 8);
@@ -110,26 +124,41 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_n
 #endif
 }
 
-/* stapes_nn_round_twice on eight lanes; shift as there. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier, stapes_nn_v8si shift)
+/* How eight lanes round twice, from `multiplier` and `shift` of stapes_nn_round_twice. */
+typedef struct {
+    stapes_nn_v8si multiplier, left, right; /* left or right is 0 */
+    stapes_nn_v8si away;                    /* -1 where right > 0: halves below zero go down */
+    stapes_nn_v8si half;                    /* 2^(right - 1), 0 where right is 0 */
+} stapes_nn_scales;
+
+STAPES_NN_ALWAYS stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplier, stapes_nn_v8si shift)
 {
-    const stapes_nn_v8si to_right = shift >> 31; /* all ones where the shift is to the right */
-    const stapes_nn_v8si right = -shift & to_right;
-    const stapes_nn_v8si shifted = (stapes_nn_v8si)((stapes_nn_v8su)x << (stapes_nn_v8su)(shift & ~to_right));
-    stapes_nn_v8si high;
+    stapes_nn_scales scales;
+    scales.multiplier = multiplier;
+    scales.away = shift >> 31;
+    scales.right = -shift & scales.away;
+    scales.left = shift & ~scales.away;
+    scales.half = (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)scales.right) >> 1); /* unsigned: right may be 31 */
+    return scales;
+}
+
+/* stapes_nn_round_twice on eight lanes. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const stapes_nn_scales *scales)
+{
+    const stapes_nn_v8si shifted = (stapes_nn_v8si)((stapes_nn_v8su)x << (stapes_nn_v8su)scales->left);
+    stapes_nn_v8si high; /* bits 31 to 62 of each product, rounded */
 #if defined(__AVX2__)
-    const stapes_nn_v4di half = {1 << 30, 1 << 30, 1 << 30, 1 << 30};
-    const stapes_nn_v8si low_words = {-1, 0, -1, 0, -1, 0, -1, 0};
-    const stapes_nn_v4di even = (stapes_nn_v4di)__builtin_ia32_pmuldq256(shifted, multiplier) + half;
-    const stapes_nn_v4di odd =
-        (stapes_nn_v4di)__builtin_ia32_pmuldq256((stapes_nn_v8si)((stapes_nn_v4di)shifted >> 32), (stapes_nn_v8si)((stapes_nn_v4di)multiplier >> 32)) + half;
-    high = ((stapes_nn_v8si)(even >> 31) & low_words) | ((stapes_nn_v8si)(odd << 1) & ~low_words); /* bits 31 to 62 of each product */
+    const stapes_nn_v4du half = {1u << 30, 1u << 30, 1u << 30, 1u << 30};
+    const stapes_nn_v8si odd_x = (stapes_nn_v8si)((stapes_nn_v4du)shifted >> 32);
+    const stapes_nn_v8si odd_multiplier = (stapes_nn_v8si)((stapes_nn_v4du)scales->multiplier >> 32);
+    const stapes_nn_v4du even = (stapes_nn_v4du)__builtin_ia32_pmuldq256(shifted, scales->multiplier) + half;
+    const stapes_nn_v4du odd = (stapes_nn_v4du)__builtin_ia32_pmuldq256(odd_x, odd_multiplier) + half;
+    high = (stapes_nn_v8si)__builtin_ia32_pblendd256((stapes_nn_v8si)(even >> 31), (stapes_nn_v8si)(odd << 1), 0xaa);
 #else
-    const stapes_nn_v8di product = __builtin_convertvector(shifted, stapes_nn_v8di) * __builtin_convertvector(multiplier, stapes_nn_v8di);
+    const stapes_nn_v8di product = __builtin_convertvector(shifted, stapes_nn_v8di) * __builtin_convertvector(scales->multiplier, stapes_nn_v8di);
     high = __builtin_convertvector((product + (1 << 30)) >> 31, stapes_nn_v8si);
 #endif
-    high += (high >> 31) & to_right;
-    return (high + (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)right) >> 1)) >> right; /* unsigned: right may be 31 */
+    return (high + ((high >> 31) & scales->away) + scales->half) >> scales->right;
 }
 
 /* stapes_nn_round_once on eight lanes; the compiler proved that results fit int32. */
@@ -141,56 +170,106 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, sta
     return __builtin_convertvector((product + (one << (wide - 1))) >> wide, stapes_nn_v8si);
 }
 
-/* Clamp and store `count` lanes. */
-STAPES_NN_ALWAYS void stapes_nn_store_lanes(stapes_nn_v8si lanes, int32_t low, int32_t high, int8_t *out, int32_t count)
+/* Add the zero point to `vectors` vectors, 1 to 4, clamp to low .. high, store the first `count` lanes. */
+STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low, int32_t high, int8_t *out,
+                                            int32_t count)
 {
-#if STAPES_NN_GCC_AVX2
-    const stapes_nn_v4lli halves = (stapes_nn_v4lli)lanes;
-    const stapes_nn_v8hi words = __builtin_ia32_packssdw128((stapes_nn_v4si)__builtin_ia32_extract128i256(halves, 0),
-                                                           (stapes_nn_v4si)__builtin_ia32_extract128i256(halves, 1));
-    stapes_nn_v16qi bytes = __builtin_ia32_packsswb128(words, words);
-    bytes = __builtin_ia32_pmaxsb128(bytes, (stapes_nn_v16qi){0} + (char)low);
-    bytes = __builtin_ia32_pminsb128(bytes, (stapes_nn_v16qi){0} + (char)high);
+    stapes_nn_v32qi bytes, outside;
+    int i;
+#if defined(__AVX2__) /* each instruction packs the halves of its vectors apart, and saturates: clamped, it is the same */
+    const stapes_nn_v16hi zeros = (stapes_nn_v16hi){0} + (int16_t)zero;
+    const stapes_nn_v16hi front = __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[0], lanes[vectors > 1 ? 1 : 0]), zeros);
+    const stapes_nn_v16hi back =
+        __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[vectors > 2 ? 2 : 0], lanes[vectors > 3 ? 3 : 0]), zeros);
+    const stapes_nn_v8si order = {0, 4, 1, 5, 2, 6, 3, 7};
+    bytes = (stapes_nn_v32qi)__builtin_ia32_permvarsi256((stapes_nn_v8si)__builtin_ia32_packsswb256(front, back), order);
 #else
-    const stapes_nn_v8si below = lanes < stapes_nn_splat(low), above = lanes > stapes_nn_splat(high);
-    stapes_nn_v8qi bytes;
-    lanes = (lanes & ~below) | (stapes_nn_splat(low) & below);
-    lanes = (lanes & ~above) | (stapes_nn_splat(high) & above);
-    bytes = __builtin_convertvector(lanes, stapes_nn_v8qi);
+    for (i = 0; i < vectors; i++) {
+        const stapes_nn_v8si wide = lanes[i] + zero, below = wide < INT8_MIN, above = wide > INT8_MAX;
+        const stapes_nn_v8qi eight =
+            __builtin_convertvector((wide & ~(below | above)) | (INT8_MIN & below) | (INT8_MAX & above), stapes_nn_v8qi);
+        memcpy((int8_t *)&bytes + 8 * i, &eight, sizeof eight);
+    }
 #endif
-    memcpy(out, &bytes, count == 8 ? 8 : (size_t)count);
+    outside = bytes < (int8_t)low;
+    bytes = (bytes & ~outside) | ((int8_t)low & outside);
+    outside = bytes > (int8_t)high;
+    bytes = (bytes & ~outside) | ((int8_t)high & outside);
+    if (count == 32) {
+        memcpy(out, &bytes, sizeof bytes);
+        return;
+    }
+    for (i = 0; i < vectors; i++) {
+        const int64_t eight = ((stapes_nn_v4di)bytes)[i];
+        if (count >= 8 * i + 8) {
+            memcpy(out + 8 * i, &eight, sizeof eight);
+        } else if (count > 8 * i) {
+            memcpy(out + 8 * i, &eight, (size_t)(count - 8 * i));
+        }
+    }
 }
 
-/* Dot products of `pixels` pixels with `blocks` blocks of eight channels, both small constants where this is inlined, so that the sums
- * stay in registers. Behind each block of weights lie eight words: -128 times the channel's sum. */
-STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks, stapes_nn_v8si sums[2][4])
+#define STAPES_NN_BLOCKS 6 /* of eight channels; with two pixels as many sums as stay in registers */
+
+/* Four taps of a tile: `taps` and `weights` are those of the first pixel and of the first block, `next` bytes before those of the second. */
+STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, const int8_t *taps, int32_t pixel_step, int pixels, int blocks,
+                                         stapes_nn_v8si offset, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
-    const int32_t block_bytes = 8 * (taps.rows * taps.run + 4);
-    int32_t row, k;
+    stapes_nn_v8si quads[2];
     int p, b;
+    for (p = 0; p < pixels; p++) {
+        int32_t quad;
+        memcpy(&quad, taps + p * pixel_step, sizeof quad);
+        quads[p] = stapes_nn_splat(quad) ^ offset;
+    }
+    for (b = 0; b < blocks; b++) {
+        stapes_nn_v8si block;
+        memcpy(&block, weights + b * next, sizeof block);
+        STAPES_NN_IN_REGISTER(block);
+        for (p = 0; p < pixels; p++) {
+            sums[p][b] = stapes_nn_dot_quad(sums[p][b], block, quads[p]);
+        }
+    }
+}
+
+/* A tile: dot products of `pixels` pixels, 1 or 2, with `blocks` blocks of channels. Behind each block of weights lie eight words: -128 times
+ * the channel's sum. A product waits for the sum before it: where there are few sums, each is formed in `parts` parts, 1, 2 or 4. All three
+ * are constants where this is inlined. */
+STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks, int parts,
+                                         stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+{
+    const int32_t next = 8 * (taps.rows * taps.run + 4);
+    stapes_nn_v8si offset = stapes_nn_splat(STAPES_NN_OFFSET), part[4][2][STAPES_NN_BLOCKS];
+    int32_t row, k;
+    int p, b, i;
+    STAPES_NN_IN_REGISTER(offset);
     for (b = 0; b < blocks; b++) {
         stapes_nn_v8si start = stapes_nn_splat(0);
 #if STAPES_NN_VNNI
-        memcpy(&start, weights + (b + 1) * block_bytes - 32, sizeof start);
+        memcpy(&start, weights + (b + 1) * next - 32, sizeof start);
 #endif
         for (p = 0; p < pixels; p++) {
-            sums[p][b] = start;
+            part[0][p][b] = start;
+            for (i = 1; i < parts; i++) {
+                part[i][p][b] = stapes_nn_splat(0);
+            }
         }
     }
-    for (row = 0; row < taps.rows; row++, taps.first += taps.row_step) {
-        for (k = 0; k < taps.run; k += 4, weights += 32) {
-            stapes_nn_v8si quads[2];
-            for (p = 0; p < pixels; p++) {
-                int32_t quad;
-                memcpy(&quad, taps.first + p * taps.pixel_step + k, sizeof quad);
-                quads[p] = stapes_nn_splat(quad);
+    for (row = 0; row < taps.rows; row++, taps.first += taps.row_step, weights += 8 * taps.run) {
+        for (k = 0; k + 4 * parts <= taps.run; k += 4 * parts) {
+            for (i = 0; i < parts; i++) {
+                stapes_nn_dot_step(weights + 8 * k + 32 * i, next, taps.first + k + 4 * i, taps.pixel_step, pixels, blocks, offset, part[i]);
             }
-            for (b = 0; b < blocks; b++) {
-                stapes_nn_v8si block;
-                memcpy(&block, weights + b * block_bytes, sizeof block);
-                for (p = 0; p < pixels; p++) {
-                    sums[p][b] = stapes_nn_dot_quad(sums[p][b], block, quads[p]);
-                }
+        }
+        for (; k < taps.run; k += 4) {
+            stapes_nn_dot_step(weights + 8 * k, next, taps.first + k, taps.pixel_step, pixels, blocks, offset, part[0]);
+        }
+    }
+    for (b = 0; b < blocks; b++) {
+        for (p = 0; p < pixels; p++) {
+            sums[p][b] = part[0][p][b];
+            for (i = 1; i < parts; i++) {
+                sums[p][b] += part[i][p][b];
             }
         }
     }

@@ -8,13 +8,19 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
 
-/* Eight elements, as stapes_nn_mul_row forms one. */
-STAPES_NN_ALWAYS void stapes_nn_mul_eight(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+/* As many elements as `vectors` vectors hold, 4 at most, as stapes_nn_mul_row forms one. */
+STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out, int vectors)
 {
-    const stapes_nn_v8si x = stapes_nn_load_elements(a, layer->step_a[3]) - layer->zero_a;
-    const stapes_nn_v8si y = stapes_nn_load_elements(b, layer->step_b[3]) - layer->zero_b;
-    const stapes_nn_v8si scaled = stapes_nn_round_lanes(x * y, stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
-    stapes_nn_store_lanes(scaled + layer->out_zero, layer->out_min, layer->out_max, out, 8);
+    const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
+    stapes_nn_v8si products[4];
+    int i;
+    for (i = 0; i < vectors; i++) {
+        const stapes_nn_v8si x = stapes_nn_load_elements(a + 8 * i * step_a, step_a) - layer->zero_a;
+        const stapes_nn_v8si y = stapes_nn_load_elements(b + 8 * i * step_b, step_b) - layer->zero_b;
+        products[i] = stapes_nn_round_lanes(x * y, &scales);
+    }
+    stapes_nn_store_lanes(products, vectors, layer->out_zero, layer->out_min, layer->out_max, out, 8 * vectors);
 }
 
 #endif
@@ -39,8 +45,11 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
     int32_t rounding;
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
+    for (; end - out >= 32; out += 32, a += 32 * step_a, b += 32 * step_b) {
+        stapes_nn_mul_lanes(layer, a, b, out, 4);
+    }
     for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
-        stapes_nn_mul_eight(layer, a, b, out);
+        stapes_nn_mul_lanes(layer, a, b, out, 1);
     }
 #endif
 #endif /* STAPES_NN_HOST */

@@ -92,7 +92,7 @@ def _windowed(size: int, kernel: int, stride: int, dilation: int, same: bool) ->
 
 
 WINDOWS = itertools.product((1, 2, 5, 9), (1, 4, 7), (1, 2, 3, 5), (1, 3), (1, 2, 3), (1, 2), (True, False))
-DEPTHS = itertools.product((1, 3, 8), (1, 2, 5, 17, 40), (1, 2), range(4))
+DEPTHS = itertools.product((1, 3, 8), (1, 2, 5, 17, 40, 52), (1, 2), range(4))
 CONVOLUTIONS = [window + depth for window, depth in itertools.product(WINDOWS, DEPTHS)]
 
 
