@@ -61,8 +61,8 @@ def speed(seconds: int = 60, rounds: int = 9) -> Iterator[Row]:
         "pymicro-features": lambda: _pymicro(pcm),
     }
     widest = Frontend(make_tables(CONFIG)).lanes
-    for lanes in [lanes for lanes in (1, 8, 16) if lanes <= widest]:
-        name = {1: "stapes, portable C", 8: "stapes, AVX2", 16: "stapes, AVX-512"}[lanes]
+    for lanes in [lanes for lanes in (1, 4, 8, 16) if lanes <= widest]:
+        name = {1: "stapes, portable C", 4: "stapes, SSE4.1", 8: "stapes, AVX2", 16: "stapes, AVX-512"}[lanes]
         subjects[name] = functools.partial(_stapes, Frontend(make_tables(CONFIG), lanes=lanes), pcm)
     best = dict.fromkeys(subjects, 0.0)
     for _ in range(rounds):

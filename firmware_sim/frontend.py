@@ -308,7 +308,7 @@ def _affine(config: FrontendConfig) -> tuple[int, int, int]:
 class Frontend:
     """The frontend of one blob of tables, whose content is checked: `Frontend(make_tables(FrontendConfig()))`.
 
-    lanes: frames at a time (16, 8 or 1), by default as many as this machine can; the bits are the same for each.
+    lanes: frames at a time (16, 8, 4 or 1), by default as many as this machine can; the bits are the same for each.
 
     Raises DetectorFolderError for a blob that is damaged, or made for another version of the arithmetic.
     """
@@ -319,8 +319,8 @@ class Frontend:
         self._tables = ffi.cast("stapes_frontend_tables *", self._memory)
         self.config = self._checked(tables)
         widest = int(lib.stapes_recording_lanes())
-        if lanes not in (None, *(width for width in (1, 8, 16) if width <= widest)):
-            raise ConfigError(f"lanes is {lanes}: this machine has {widest}; need 1, 8 or 16, at most that")
+        if lanes not in (None, *(width for width in (1, 4, 8, 16) if width <= widest)):
+            raise ConfigError(f"lanes is {lanes}: this machine has {widest}; need 1, 4, 8 or 16, at most that")
         self.lanes = lanes or widest
         self.hash = hashlib.sha256(b"stapes frontend %d\n" % lib.STAPES_FRONTEND_ARITHMETIC + tables).hexdigest()
 

@@ -1,139 +1,220 @@
 /* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width, with
- *   LANES, TARGET, WORDS      lanes of 32 bits, what the compiler may use, the vector
- *   NAME(x)                   a name of this width
- *   ADD, SUB, AND, AND_NOT, OR, XOR, LEAST, MOST, TIMES32    of 32-bit lanes
- *   UP, RIGHT, SIGNED_RIGHT   shifts of 32-bit lanes, UP_EACH by each lane's own count; SIGNED_LOW, SIGNED_HIGH: their halves
- *   ADD64, SUB64, UP64, UP_EACH64, LEADING_ZEROS64, IS_ZERO64 of 64-bit lanes; DOWN64: upper words to lower ones
- *   TIMES, TIMES_UNSIGNED     64-bit products of the lower words of 64-bit lanes
- *   EACH, EACH64              the same number in each lane
- *   UPPER(even, odd)          upper words of even and of odd lanes, in order
- *   GATHERED(base, at)        words at base + 2 bytes * at
- *   LOADED(starts, at, words) words[0..7]: two samples each from starts[lane] + at on
+ *   LANES, TARGET, NAME(x)    lanes of 32 bits, what the compiler may use, a name of this width
+ *   TIMES, OTHERS             signed 64-bit products of one half of the lanes; the other half, brought to where TIMES reads
+ *   UPPER(some, others)       upper words of the products of both halves: the lanes, in another order, which
+ *   REORDERED, ORDERED        brings about as well (twice is none); the lane that comes to stand in a lane
+ *   LOW_TIMES                 unsigned products of the lower words of 64-bit lanes
+ *   EIGHT_AT(at)              eight half words at an address, over and over
+ *   ROW(starts, at)           eight samples from each starts[0] + at, starts[4] + at, ...
+ *   ZIPPED_LOW, ZIPPED_HIGH   of each eight half words the first or last four, between those of another vector
+ *   HIGH16, PAIR_SUMS         upper halves of products of signed half words; sums of two neighbouring products
+ *   LEAST, MOST               of signed words
  */
 #define INLINE static inline __attribute__((always_inline, target(TARGET)))
+#define STAGE static __attribute__((noinline, target(TARGET)))
+#define WORDS NAME(words)
+#define SIGNED NAME(signed_words)
+#define LONGS NAME(longs)
+#define HALVES NAME(halves)
+#define DOUBLES NAME(doubles)
+#define EACH(x) ((WORDS){0} + (uint32_t)(x))
+
+typedef uint32_t WORDS __attribute__((vector_size(4 * LANES), may_alias));
+typedef int32_t SIGNED __attribute__((vector_size(4 * LANES), may_alias));
+typedef uint64_t LONGS __attribute__((vector_size(4 * LANES), may_alias));
+typedef uint16_t HALVES __attribute__((vector_size(4 * LANES), may_alias));
+typedef double DOUBLES __attribute__((vector_size(4 * LANES), may_alias));
 
 typedef struct {
     WORDS re, im;
 } NAME(point);
 
+typedef struct {
+    LONGS some, others; /* lanes */
+} NAME(power);
+
+/* The word at an address where TIMES and LOW_TIMES read, in one load; the next word is in the other places. */
+INLINE WORDS NAME(factor_at)(const void *at)
+{
+    uint64_t two;
+    memcpy(&two, at, sizeof two);
+    return (WORDS)((LONGS){0} + two);
+}
+
 INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
 {
-    const WORDS c = EACH(w[0]), s = EACH(w[1]);
-    const WORDS re = DOWN64(z.re), im = DOWN64(z.im); /* odd lanes */
-    const NAME(point) turned = {
-        UPPER(SUB(TIMES(z.re, c), TIMES(z.im, s)), SUB(TIMES(re, c), TIMES(im, s))),
-        UPPER(ADD(TIMES(z.im, c), TIMES(z.re, s)), ADD(TIMES(im, c), TIMES(re, s))),
+    const WORDS c = NAME(factor_at)(w), s = NAME(factor_at)(w + 1);
+    const WORDS re = OTHERS(z.re), im = OTHERS(z.im);
+    return (NAME(point)){
+        UPPER((WORDS)TIMES(z.re, c) - (WORDS)TIMES(z.im, s), (WORDS)TIMES(re, c) - (WORDS)TIMES(im, s)),
+        UPPER((WORDS)TIMES(z.im, c) + (WORDS)TIMES(z.re, s), (WORDS)TIMES(im, c) + (WORDS)TIMES(re, s)),
     };
-    return turned;
 }
 
-/* Pairs of samples, and each lane's factor and offset. Returns the exponents. */
-INLINE void NAME(measured)(const stapes_frontend_tables *tables, const int16_t *pcm, WORDS *raw, WORDS *factor,
-                           WORDS *offset, int32_t *exponents)
-{
-    int32_t factors[LANES], offsets[LANES], words[LANES];
-    const int16_t *starts[LANES];
-    uint32_t used[LANES];
-    for (int32_t lane = 0; lane < LANES; lane++)
-        starts[lane] = pcm + lane * tables->hop;
-    WORDS bits = EACH(0);
-    const int32_t pairs = tables->window / 2;
-    int32_t pair = 0;
-    for (; pair + 8 <= pairs; pair += 8) {
-        LOADED(starts, 2 * pair, raw + pair);
-        for (int32_t n = pair; n < pair + 8; n++)
-            bits = OR(bits, XOR(raw[n], UP(raw[n], 1)));
-    }
-    for (; pair < pairs; pair++) {
-        WORDS two;
-        for (int32_t lane = 0; lane < LANES; lane++)
-            memcpy(words + lane, starts[lane] + 2 * pair, sizeof *words);
-        memcpy(&two, words, sizeof two);
-        raw[pair] = two;
-        bits = OR(bits, XOR(two, UP(two, 1)));
-    }
-    memcpy(used, &bits, sizeof used);
-    for (int32_t lane = 0; lane < LANES; lane++) {
-        if (tables->dc_blocker) {
-            stapes_frontend_input in = {.pcm = starts[lane], .length = tables->window};
-            stapes_frontend_use_samples_without_mean(&in);
-            exponents[lane] = in.exponent;
-            factors[lane] = (int32_t)in.factor;
-            offsets[lane] = (int32_t)in.offset;
-        } else {
-            exponents[lane] = stapes_frontend_leading_zeros(((used[lane] | used[lane] >> 16) & 0xFFFEu) | 2u) - 16;
-            factors[lane] = (int32_t)((uint32_t)1 << (16 + exponents[lane]));
-            offsets[lane] = 0;
-        }
-    }
-    memcpy(factor, factors, sizeof *factor);
-    memcpy(offset, offsets, sizeof *offset);
-}
-
-INLINE WORDS NAME(weighted)(int32_t weight, WORDS sample)
-{
-    const WORDS w = EACH(weight);
-    return UPPER(TIMES(sample, w), TIMES(DOWN64(sample), w));
-}
-
-/* Samples as whole words, the first and the second of each pair. With `shift` they need no product. */
-INLINE NAME(point) NAME(whole)(WORDS two, const WORDS *shift, WORDS factor, WORDS offset)
-{
-    if (shift)
-        return (NAME(point)){UP_EACH(two, *shift), UP_EACH(AND(two, EACH(-65536)), SUB(*shift, EACH(16)))};
-    return (NAME(point)){ADD(TIMES32(SIGNED_LOW(two), factor), offset), ADD(TIMES32(SIGNED_HIGH(two), factor), offset)};
-}
-
-INLINE void NAME(windowed)(const stapes_frontend_tables *tables, const WORDS *raw, const WORDS *shift, WORDS factor,
-                           WORDS offset, NAME(point) *z)
-{
-    const int32_t *window = stapes_frontend_table(tables, tables->window_at);
-    const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
-    const int32_t pairs = tables->window / 2, radix = tables->first_radix, block = tables->n_fft / 2 / radix;
-    for (int32_t place = 0, pair = 0; place < radix; place++)
-        for (int32_t n = 0; n < block; n++, pair++) {
-            NAME(point) *y = z + order[n] / 8 + place;
-            if (pair >= pairs) {
-                y->re = y->im = EACH(0);
-                continue;
-            }
-            const int32_t even = 2 * pair, odd = even + 1, length = tables->window;
-            const NAME(point) x = NAME(whole)(raw[pair], shift, factor, offset);
-            y->re = NAME(weighted)(window[even <= length / 2 ? even : length - even], x.re);
-            y->im = NAME(weighted)(window[odd <= length / 2 ? odd : length - odd], x.im);
-        }
-}
-
+/* Beside points that were turned. */
 INLINE NAME(point) NAME(halved)(NAME(point) z)
 {
-    return (NAME(point)){SIGNED_RIGHT(z.re, 1), SIGNED_RIGHT(z.im, 1)};
+    return (NAME(point)){REORDERED((WORDS)((SIGNED)z.re >> 1)), REORDERED((WORDS)((SIGNED)z.im >> 1))};
 }
 
 INLINE void NAME(combine)(NAME(point) *z, int32_t step, NAME(point) a, NAME(point) b, NAME(point) c, NAME(point) d)
 {
-    const NAME(point) even = {ADD(a.re, c.re), ADD(a.im, c.im)}, odd = {SUB(a.re, c.re), SUB(a.im, c.im)};
-    const NAME(point) sum = {ADD(b.re, d.re), ADD(b.im, d.im)}, difference = {SUB(b.re, d.re), SUB(b.im, d.im)};
-    z[0] = (NAME(point)){ADD(even.re, sum.re), ADD(even.im, sum.im)};
-    z[step] = (NAME(point)){ADD(odd.re, difference.im), SUB(odd.im, difference.re)};
-    z[2 * step] = (NAME(point)){SUB(even.re, sum.re), SUB(even.im, sum.im)};
-    z[3 * step] = (NAME(point)){SUB(odd.re, difference.im), ADD(odd.im, difference.re)};
+    const NAME(point) even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const NAME(point) sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0] = (NAME(point)){even.re + sum.re, even.im + sum.im};
+    z[step] = (NAME(point)){odd.re + difference.im, odd.im - difference.re};
+    z[2 * step] = (NAME(point)){even.re - sum.re, even.im - sum.im};
+    z[3 * step] = (NAME(point)){odd.re - difference.im, odd.im + difference.re};
 }
 
-INLINE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z)
+/* The frames, and how their samples become whole words. */
+typedef struct {
+    const int16_t *starts[LANES];
+    int32_t exponents[LANES];
+    HALVES gain; /* 2^exponent */
+    WORDS factor, offset;
+} NAME(input);
+
+/* Headroom 0..14 of all samples, as `headroom` there has it. */
+INLINE int32_t NAME(headroom)(const int16_t *pcm, int32_t samples)
 {
-    const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
-    const int32_t half = tables->n_fft / 2, radix = tables->first_radix;
-    for (int32_t n = 0; n < half; n += radix) {
-        NAME(point) *a = z + n;
-        if (radix == 4) {
-            NAME(combine)(a, 1, a[0], a[1], a[2], a[3]);
+    enum { AT_ONCE = 2 * LANES };
+    HALVES used = {0}, some = {0};
+    int32_t n = 0;
+    for (; n + AT_ONCE <= samples; n += AT_ONCE) {
+        memcpy(&some, pcm + n, sizeof some);
+        used |= some ^ (some + some);
+    }
+    if (n < samples) {
+        memcpy(&some, pcm + n, sizeof *pcm * (size_t)(samples - n)); /* beside some of the last ones */
+        used |= some ^ (some + some);
+    }
+    uint64_t parts[LANES / 2];
+    memcpy(parts, &used, sizeof parts);
+    for (n = 1; n < LANES / 2; n++)
+        parts[0] |= parts[n];
+    parts[0] |= parts[0] >> 32;
+    return stapes_frontend_leading_zeros(((uint32_t)(parts[0] | parts[0] >> 16) & 0xFFFEu) | 2u) - 16;
+}
+
+STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) *in)
+{
+    uint32_t factors[LANES], offsets[LANES];
+    uint16_t gains[2 * LANES];
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        if (tables->dc_blocker) {
+            stapes_frontend_input one = {.pcm = in->starts[lane], .length = tables->window};
+            stapes_frontend_use_samples_without_mean(&one);
+            in->exponents[lane] = one.exponent;
+            factors[lane] = one.factor;
+            offsets[lane] = one.offset;
         } else {
-            const NAME(point) first = a[0], second = a[1];
-            a[0] = (NAME(point)){ADD(first.re, second.re), ADD(first.im, second.im)};
-            a[1] = (NAME(point)){SUB(first.re, second.re), SUB(first.im, second.im)};
+            in->exponents[lane] = NAME(headroom)(in->starts[lane], tables->window);
+            uint16_t *gain = gains + lane / 4 * 8 + lane % 4;
+            gain[0] = gain[4] = (uint16_t)(1u << in->exponents[lane]);
         }
     }
-    for (int32_t quarter = radix; quarter < half; quarter *= 4)
+    if (tables->dc_blocker) {
+        memcpy(&in->factor, factors, sizeof factors);
+        memcpy(&in->offset, offsets, sizeof offsets);
+    } else {
+        memcpy(&in->gain, gains, sizeof gains);
+    }
+}
+
+/* floor(weight * word / 2^32) */
+INLINE WORDS NAME(weighted)(int32_t weight, WORDS word)
+{
+    const WORDS w = EACH(weight);
+    return REORDERED(UPPER((WORDS)TIMES(word, w), (WORDS)TIMES(OTHERS(word), w)));
+}
+
+/* Each half word of the samples times its weight's upper half, and what the lower half adds. */
+INLINE NAME(point) NAME(windowed)(const pair_weights *weights, HALVES samples)
+{
+    const HALVES low = HIGH16(samples, EIGHT_AT(weights->low));
+    return (NAME(point)){PAIR_SUMS(ZIPPED_LOW(samples, low), EIGHT_AT(weights->even)),
+                         PAIR_SUMS(ZIPPED_HIGH(samples, low), EIGHT_AT(weights->odd))};
+}
+
+/* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four frames. */
+INLINE void NAME(loaded)(const int16_t *const *frames, int32_t at, int32_t window, HALVES *pairs)
+{
+    int16_t rest[LANES][8];
+    const int16_t *starts[LANES];
+    if (at + 8 > window) {
+        memset(rest, 0, sizeof rest);
+        for (int32_t lane = 0; lane < LANES; lane++) {
+            memcpy(rest[lane], frames[lane] + at, sizeof(int16_t) * (size_t)(window - at));
+            starts[lane] = rest[lane];
+        }
+        frames = starts;
+        at = 0;
+    }
+    const HALVES a = ROW(frames, at), b = ROW(frames + 1, at), c = ROW(frames + 2, at), d = ROW(frames + 3, at);
+    const HALVES low = ZIPPED_LOW(a, c), next_low = ZIPPED_LOW(b, d), high = ZIPPED_HIGH(a, c), next_high = ZIPPED_HIGH(b, d);
+    pairs[0] = ZIPPED_LOW(low, next_low);
+    pairs[1] = ZIPPED_HIGH(low, next_low);
+    pairs[2] = ZIPPED_LOW(high, next_high);
+    pairs[3] = ZIPPED_HIGH(high, next_high);
+}
+
+INLINE NAME(point) NAME(windowed_whole)(const stapes_frontend_tables *tables, const NAME(input) *in, int32_t pair, HALVES two)
+{
+    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(two, two) >> 16), odd = (WORDS)((SIGNED)ZIPPED_HIGH(two, two) >> 16);
+    return (NAME(point)){NAME(weighted)(window_weight(tables, 2 * pair), even * in->factor + in->offset),
+                         NAME(weighted)(window_weight(tables, 2 * pair + 1), odd * in->factor + in->offset)};
+}
+
+/* The first stage of the transform takes the points as they are made. `radix` and `whole` are constants. */
+INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) *in, NAME(point) *z,
+                        int32_t radix, int32_t whole)
+{
+    const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
+    const int32_t window = tables->window, block = tables->n_fft / 2 / radix;
+    for (int32_t n = 0; n < block; n += 4) {
+        HALVES samples[4][4];
+        for (int32_t place = 0; place < radix; place++)
+            if (2 * (place * block + n) < window)
+                NAME(loaded)(in->starts, 2 * (place * block + n), window, samples[place]);
+        for (int32_t m = n; m < n + 4; m++) {
+            NAME(point) y[4], *group = z + order[m] / 8;
+            for (int32_t place = 0; place < radix; place++) {
+                const int32_t pair = place * block + m;
+                if (2 * pair >= window)
+                    y[place] = (NAME(point)){EACH(0), EACH(0)};
+                else if (whole)
+                    y[place] = NAME(windowed_whole)(tables, in, pair, samples[place][m - n]);
+                else
+                    y[place] = NAME(windowed)(&weights[pair], samples[place][m - n] * in->gain);
+            }
+            if (radix == 4) {
+                NAME(combine)(group, 1, y[0], y[1], y[2], y[3]);
+            } else {
+                group[0] = (NAME(point)){y[0].re + y[1].re, y[0].im + y[1].im};
+                group[1] = (NAME(point)){y[0].re - y[1].re, y[0].im - y[1].im};
+            }
+        }
+    }
+}
+
+STAGE void NAME(windowed_and_combined)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) *in,
+                                       NAME(point) *z)
+{
+    if (tables->dc_blocker)
+        NAME(begun)(tables, weights, in, z, tables->first_radix, 1);
+    else if (tables->first_radix == 4)
+        NAME(begun)(tables, weights, in, z, 4, 0);
+    else
+        NAME(begun)(tables, weights, in, z, 2, 0);
+}
+
+/* All stages but the first. Each changes the order of the lanes. */
+STAGE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z)
+{
+    const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
+    const int32_t half = tables->n_fft / 2;
+    for (int32_t quarter = tables->first_radix; quarter < half; quarter *= 4)
         for (int32_t group = 0; group < half; group += 4 * quarter) {
             NAME(point) *a = z + group;
             NAME(combine)(a, quarter, NAME(halved)(a[0]), NAME(halved)(a[quarter]), NAME(halved)(a[2 * quarter]),
@@ -147,168 +228,171 @@ INLINE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z
         }
 }
 
-/* The power of even lanes over re, of odd ones over im. */
 INLINE void NAME(store_power)(NAME(point) *at, WORDS re, WORDS im)
 {
-    const WORDS odd_re = DOWN64(re), odd_im = DOWN64(im);
-    at->re = ADD64(TIMES(re, re), TIMES(im, im));
-    at->im = ADD64(TIMES(odd_re, odd_re), TIMES(odd_im, odd_im));
+    const WORDS other_re = OTHERS(re), other_im = OTHERS(im);
+    *(NAME(power) *)at = (NAME(power)){TIMES(re, re) + TIMES(im, im), TIMES(other_re, other_re) + TIMES(other_im, other_im)};
 }
 
-INLINE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) *z)
+STAGE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) *z)
 {
     const int32_t *odd_turns = stapes_frontend_table(tables, tables->odd_turns_at);
     const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     const int32_t half = tables->n_fft / 2;
     for (int32_t k = 1; k < half / 2; k++) {
         const NAME(point) low = z[k], high = z[half - k];
-        const NAME(point) even = {ADD(low.re, high.re), SUB(low.im, high.im)};
-        const NAME(point) odd = {ADD(low.im, high.im), SUB(high.re, low.re)};
+        const NAME(point) even = {REORDERED(low.re + high.re), REORDERED(low.im - high.im)};
+        const NAME(point) odd = {low.im + high.im, high.re - low.re};
         const NAME(point) half_turned = NAME(half_rotated)(odd, k % 2 ? odd_turns + k - 1 : twiddles + 6 * (k / 2 - 1));
-        const NAME(point) turned = {UP(half_turned.re, 1), UP(half_turned.im, 1)};
-        NAME(store_power)(z + k, SUB(even.re, turned.re), SUB(even.im, turned.im));
-        NAME(store_power)(z + half - k, ADD(even.re, turned.re), ADD(even.im, turned.im));
+        const NAME(point) turned = {half_turned.re << 1, half_turned.im << 1};
+        NAME(store_power)(z + k, even.re - turned.re, even.im - turned.im);
+        NAME(store_power)(z + half - k, even.re + turned.re, even.im + turned.im);
     }
-    NAME(store_power)(z + half / 2, UP(z[half / 2].re, 1), UP(z[half / 2].im, 1));
+    NAME(store_power)(z + half / 2, REORDERED(z[half / 2].re << 1), REORDERED(z[half / 2].im << 1));
+}
+
+INLINE LONGS NAME(scaled)(LONGS x, WORDS y)
+{
+    return LOW_TIMES(x >> 32, y) + (LOW_TIMES(x, y) >> 32);
 }
 
 typedef struct {
-    WORDS plain[2], falling[2]; /* even, odd lanes */
+    NAME(power) plain, falling;
 } NAME(slopes);
 
-INLINE WORDS NAME(scaled)(WORDS x, WORDS y)
+INLINE NAME(slopes) NAME(summed)(const NAME(power) *power, const stapes_frontend_segment *segment)
 {
-    return ADD64(TIMES_UNSIGNED(DOWN64(x), y), DOWN64(TIMES_UNSIGNED(x, y)));
-}
-
-INLINE NAME(slopes) NAME(summed)(const NAME(point) *power, const stapes_frontend_segment *segment)
-{
-    WORDS plain[2] = {EACH(0), EACH(0)}, sums[2] = {EACH(0), EACH(0)};
-    for (const NAME(point) *end = power + segment->bins; power < end; power++) {
-        sums[0] = ADD64(sums[0], plain[0]);
-        sums[1] = ADD64(sums[1], plain[1]);
-        plain[0] = ADD64(plain[0], power->re);
-        plain[1] = ADD64(plain[1], power->im);
+    NAME(power) plain = {(LONGS){0}, (LONGS){0}}, sums = {(LONGS){0}, (LONGS){0}};
+    for (const NAME(power) *end = power + segment->bins; power < end; power++) {
+        sums.some += plain.some;
+        sums.others += plain.others;
+        plain.some += power->some;
+        plain.others += power->others;
     }
-    const WORDS last = EACH((int32_t)segment->last), slope = EACH((int32_t)segment->slope);
-    return (NAME(slopes)){
-        {plain[0], plain[1]},
-        {ADD64(NAME(scaled)(plain[0], last), NAME(scaled)(sums[0], slope)),
-         ADD64(NAME(scaled)(plain[1], last), NAME(scaled)(sums[1], slope))},
-    };
+    const WORDS last = NAME(factor_at)(&segment->last), slope = NAME(factor_at)(&segment->slope);
+    return (NAME(slopes)){plain,
+                          {NAME(scaled)(plain.some, last) + NAME(scaled)(sums.some, slope),
+                           NAME(scaled)(plain.others, last) + NAME(scaled)(sums.others, slope)}};
 }
 
-/* log2 (Q10) of powers below 2^56, even and odd lanes apart, as stapes_frontend_log2_q10 has it. */
-INLINE WORDS NAME(log2_q10)(const uint16_t *table, const WORDS power[2], WORDS offset)
+/* Of 64-bit lanes below 2^56: the upper word is floor(log2) + 1 in its upper ten bits and what follows the leading one in the
+ * others; zero for zero. As the float64 of four times the number has it. No rounding reaches those bits, for a bit that follows
+ * 24 places after a set one is cleared: among them the one after them. The words' magic: 2^54 + 4 x has x in its low bits. */
+INLINE WORDS NAME(leading)(LONGS x)
 {
-    const WORDS zeros[2] = {LEADING_ZEROS64(power[0]), LEADING_ZEROS64(power[1])};
-    const WORDS mantissa = UPPER(UP_EACH64(power[0], zeros[0]), UP_EACH64(power[1], zeros[1]));
-    const WORDS octave = SUB(EACH(63), OR(zeros[0], UP64(zeros[1], 32)));
-    const WORDS segment = AND(RIGHT(mantissa, 31 - SEGMENT_BITS), EACH((1 << SEGMENT_BITS) - 1));
-    const WORDS part = AND(RIGHT(mantissa, 15 - SEGMENT_BITS), EACH(0xFFFF));
-    const WORDS two = GATHERED(table, segment), low = AND(two, EACH(0xFFFF));
-    const WORDS rise = RIGHT(TIMES32(SUB(RIGHT(two, 16), low), part), 16);
-    const WORDS value = SIGNED_RIGHT(ADD(ADD(UP(octave, 15), offset), ADD(low, rise)), 5);
-    const WORDS none = UPPER(UP64(IS_ZERO64(power[0]), 32), IS_ZERO64(power[1])); /* all bits of a lane without power */
-    return OR(AND_NOT(none, LEAST(MOST(value, EACH(INT16_MIN)), EACH(INT16_MAX))), AND(none, EACH(INT16_MIN)));
+    const DOUBLES magic = (DOUBLES){0} + 0x1p54, upper_magic = (DOUBLES){0} + 0x1p86;
+    const LONGS sparse = x & ~(x >> 24);
+    const DOUBLES lower = (DOUBLES)((sparse & 0xFFFFFFFFu) | (LONGS)magic), upper = (DOUBLES)((sparse >> 32) | (LONGS)upper_magic);
+    return (WORDS)((LONGS)(upper - (upper_magic + magic) + lower) << 2);
+}
+
+/* The leading bits of the power in each band, and zeros up to a multiple of four bands. */
+STAGE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(power) *power, WORDS *leading)
+{
+    const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
+    const int32_t n_bands = tables->n_bands;
+    power += tables->first_bin;
+    NAME(slopes) last = NAME(summed)(power, segment);
+    for (int32_t band = 0; band < n_bands; band++) {
+        power += segment++->bins;
+        const NAME(slopes) next = NAME(summed)(power, segment);
+        leading[band] = UPPER(NAME(leading)(last.plain.some - last.falling.some + next.falling.some),
+                              NAME(leading)(last.plain.others - last.falling.others + next.falling.others));
+        last = next;
+    }
+    for (int32_t band = n_bands; band % 4 != 0; band++)
+        leading[band] = EACH(0);
+}
+
+/* log2 (Q10) of a power by its leading bits, as stapes_frontend_log2_q10 has it. */
+INLINE WORDS NAME(log2_q10)(const uint16_t *table, const WORDS *leading, WORDS offset)
+{
+    uint32_t pairs[LANES];
+    for (int32_t lane = 0; lane < LANES; lane++)
+        memcpy(pairs + lane, table + (((const uint32_t *)leading)[lane] >> 16 & ((1 << SEGMENT_BITS) - 1)), sizeof *pairs);
+    WORDS two;
+    memcpy(&two, pairs, sizeof two);
+    const WORDS low = two & 0xFFFF, rise = ((two >> 16) - low) * (*leading & 0xFFFF) >> 16;
+    const WORDS log2_q15 = ((*leading >> 7) & 0x01FF8000) + low + rise; /* of twice the power */
+    const WORDS none = (WORDS)(*leading == 0) << 22;                    /* less than any value */
+    const WORDS value = (WORDS)((SIGNED)(log2_q15 + offset) >> 5) + none;
+    return LEAST(MOST(value, EACH(INT16_MIN)), EACH(INT16_MAX));
 }
 
 /* int8 of log2 values, as stapes_frontend_quantized has it. */
 INLINE WORDS NAME(quantized)(const stapes_frontend_tables *tables, WORDS value)
 {
     const WORDS multiplier = EACH(tables->int8_multiplier);
-    const WORDS offset = EACH64((int64_t)tables->int8_offset * 65536);
-    const WORDS affine = UPPER(ADD64(TIMES(value, multiplier), offset), ADD64(TIMES(DOWN64(value), multiplier), offset));
-    return LEAST(MOST(SIGNED_RIGHT(affine, tables->int8_shift - 32), EACH(INT8_MIN)), EACH(INT8_MAX));
+    const LONGS offset = (LONGS){0} + (uint64_t)((int64_t)tables->int8_offset * 65536);
+    const WORDS affine = REORDERED(UPPER(TIMES(value, multiplier) + offset, TIMES(OTHERS(value), multiplier) + offset));
+    return LEAST(MOST((WORDS)((SIGNED)affine >> (tables->int8_shift - 32)), EACH(INT8_MIN)), EACH(INT8_MAX));
 }
 
-/* Bands of LANES frames: features[LANES][n_bands], log2_bands[LANES][n_bands]; either may be NULL. */
-INLINE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(point) *power, const int32_t *exponents,
-                        int8_t *features, int16_t *log2_bands)
+/* log2_bands[LANES][n_bands] and features[LANES][n_bands] of the leading bits of bands; either may be NULL. */
+STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leading, const int32_t *exponents, int8_t *features,
+                        int16_t *log2_bands)
 {
-    const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
     const int32_t n_bands = tables->n_bands;
     WORDS offset;
     memcpy(&offset, exponents, sizeof offset);
-    offset = SUB(EACH(tables->log2_offset + 16), UP(offset, 16));
-    power += tables->first_bin;
-    NAME(slopes) last = NAME(summed)(power, segment);
-    for (int32_t band = 0; band < n_bands; band++) {
-        power += segment++->bins;
-        const NAME(slopes) next = NAME(summed)(power, segment);
-        const WORDS sums[2] = {ADD64(SUB64(last.plain[0], last.falling[0]), next.falling[0]),
-                               ADD64(SUB64(last.plain[1], last.falling[1]), next.falling[1])};
-        last = next;
-        const WORDS value = NAME(log2_q10)(log2_table, sums, offset);
-        int32_t lanes[LANES];
-        if (log2_bands) {
-            memcpy(lanes, &value, sizeof lanes);
-            for (int32_t lane = 0; lane < LANES; lane++)
-                log2_bands[lane * n_bands + band] = (int16_t)lanes[lane];
+    offset = EACH(tables->log2_offset + 16 - 32768) - (offset << 16);
+    for (int32_t band = 0; band < n_bands; band += 4) {
+        WORDS log2s[4], four = EACH(0); /* features */
+        for (int32_t n = 0; n < 4; n++) {
+            log2s[n] = NAME(log2_q10)(log2_table, leading + band + n, offset);
+            four |= (NAME(quantized)(tables, log2s[n]) & 0xFF) << (8 * n);
         }
-        if (features) {
-            const WORDS quantized = NAME(quantized)(tables, value);
-            memcpy(lanes, &quantized, sizeof lanes);
-            for (int32_t lane = 0; lane < LANES; lane++)
-                features[lane * n_bands + band] = (int8_t)lanes[lane];
+        const size_t count = (size_t)(n_bands - band < 4 ? n_bands - band : 4);
+        const WORDS two[2] = {(log2s[0] & 0xFFFF) | log2s[1] << 16, (log2s[2] & 0xFFFF) | log2s[3] << 16};
+        for (int32_t lane = 0; lane < LANES; lane++) {
+            if (features)
+                memcpy(features + lane * n_bands + band, (const uint32_t *)&four + lane, count);
+            if (log2_bands) {
+                const uint32_t values[2] = {((const uint32_t *)two)[lane], ((const uint32_t *)(two + 1))[lane]};
+                memcpy(log2_bands + lane * n_bands + band, values, 2 * count);
+            }
         }
     }
 }
 
 /* LANES frames from pcm on. */
-static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_tables *tables, const int16_t *pcm,
+static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_tables *tables,
+                                                         const pair_weights *weights, const int16_t *pcm,
                                                          int32_t *work, int8_t *features, int16_t *log2_bands)
 {
     NAME(point) *z = (NAME(point) *)(void *)work;
-    WORDS raw[1024];
-    WORDS factor, offset;
+    NAME(input) in;
     int32_t exponents[LANES];
-    NAME(measured)(tables, pcm, raw, &factor, &offset, exponents);
-    if (tables->dc_blocker) {
-        NAME(windowed)(tables, raw, NULL, factor, offset, z);
-    } else {
-        WORDS shift;
-        memcpy(&shift, exponents, sizeof shift);
-        shift = ADD(shift, EACH(16));
-        NAME(windowed)(tables, raw, &shift, factor, offset, z);
-    }
+    int32_t reordered = 0; /* the order changes in each stage but the first, when powers and when logarithms are made */
+    for (int32_t points = tables->first_radix; points < tables->n_fft / 2; points *= 4)
+        reordered ^= 1;
+    for (int32_t lane = 0; lane < LANES; lane++)
+        in.starts[lane] = pcm + (reordered ? ORDERED(lane) : lane) * tables->hop;
+    NAME(measured)(tables, &in);
+    for (int32_t lane = 0; lane < LANES; lane++)
+        exponents[lane] = in.exponents[reordered ? ORDERED(lane) : lane];
+    NAME(windowed_and_combined)(tables, weights, &in, z);
     NAME(transform)(tables, z);
     NAME(split_and_square)(tables, z);
-    NAME(bands)(tables, z, exponents, features, log2_bands);
+    WORDS leading[128];
+    NAME(bands)(tables, (const NAME(power) *)z, leading);
+    NAME(values)(tables, leading, exponents, features, log2_bands);
 }
 
 #undef INLINE
+#undef STAGE
+#undef WORDS
+#undef SIGNED
+#undef LONGS
+#undef HALVES
+#undef DOUBLES
+#undef EACH
 #undef LANES
 #undef TARGET
-#undef WORDS
 #undef NAME
-#undef ADD
-#undef SUB
-#undef OR
-#undef XOR
-#undef ADD64
-#undef SUB64
-#undef UP
-#undef UP64
-#undef UP_EACH
-#undef LOADED
-#undef DOWN64
-#undef TIMES
-#undef TIMES_UNSIGNED
-#undef TIMES32
-#undef SIGNED_LOW
-#undef SIGNED_HIGH
-#undef EACH
-#undef UPPER
-#undef GATHERED
-#undef AND
-#undef AND_NOT
-#undef RIGHT
-#undef SIGNED_RIGHT
-#undef LEAST
-#undef MOST
-#undef EACH64
-#undef UP_EACH64
-#undef IS_ZERO64
-#undef LEADING_ZEROS64
+#undef REGISTER
+#undef FLOATS
+#undef MM
+#undef EIGHT_AT
+#undef ROW

@@ -105,9 +105,11 @@ def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
     if widest == 1:
         pytest.skip("this machine has no vectors that the frontend uses")
     config = CONFIGS[name]
-    frontends = [Frontend(make_tables(config), lanes=lanes) for lanes in (1, 8, 16) if lanes <= widest]
+    frontends = [Frontend(make_tables(config), lanes=lanes) for lanes in (1, 4, 8, 16) if lanes <= widest]
     for pcm in (
         random_samples(40 * config.hop_samples + config.window_samples, 0),
+        random_samples(5 * config.hop_samples + config.window_samples, 0),
+        random_samples(config.window_samples - 1, 0),
         clicks(9000),
         worst_frames(config),
     ):
