@@ -161,14 +161,13 @@ def print_scores(scores: EventScores, parity: dict[str, Any]) -> None:
 
 def picture(detector: Detector, heard: Heard) -> Picture:
     """Gather what is drawn of one recording."""
-    detector.reset()
-    block = detector.hear(heard.pcm)
-    detector.reset()
+    said = detector.hear_recording(heard.pcm)
     return Picture(
         name=heard.recording.name,
+        duration_s=heard.recording.duration_s,
         classes=detector.classes,
-        features=block.features,
-        scores=block.scores,
+        features=said.features,
+        scores=said.scores,
         thresholds=[(one.on_score, one.off_score) for one in detector.folder.events],
         true=heard.recording.annotations,
         found=heard.found,

@@ -18,8 +18,9 @@ class Picture:
     """One recording as the detector heard it."""
 
     name: str
+    duration_s: float
     classes: tuple[str, ...]
-    features: NDArray[np.int8]  # [frames, bands]
+    features: NDArray[np.int8]  # [frames, bands], the tail's included
     scores: NDArray[np.int8]  # [steps, classes]
     thresholds: Sequence[tuple[int, int]]  # on and off score of each class
     true: Sequence[Annotation]
@@ -44,7 +45,7 @@ def draw(picture: Picture, path: Path) -> None:
         _scores(axis, picture, index)
     _events(axes[-1], picture)
     axes[-1].set_xlabel("seconds")
-    axes[-1].set_xlim(0, len(picture.features) * picture.hop_samples / picture.clock.sample_rate_hz)
+    axes[-1].set_xlim(0, picture.duration_s)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cffi import FFI
 
 CSRC = Path(__file__).parent / "csrc"
-MODULES = ("stapes_events", "stapes_frontend", "stapes_host", "stapes_recording")
+MODULES = ("stapes_events", "stapes_frontend", "stapes_host", "stapes_recording", "stapes_tail")
 
 ffibuilder = FFI()
 ffibuilder.cdef("\n".join((CSRC / f"{module}_api.h").read_text() for module in MODULES))

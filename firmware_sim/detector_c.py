@@ -17,7 +17,12 @@ from stapes.firmware_sim.events import EventConfig
 from stapes.firmware_sim.folder import DetectorFolder
 
 CSRC = Path(__file__).parent / "csrc"
-LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c")  # and all of the frontend's
+LOOP_SOURCES = (
+    "stapes_detector.c",
+    "stapes_events.c",
+    "stapes_selftest.c",
+    "stapes_tail.c",
+)  # and all of the frontend's
 _WORDS_PER_LINE = 8
 
 
@@ -99,11 +104,15 @@ def _header(folder: DetectorFolder, name: str) -> str:
 #define {upper}_CLASSES {classes}
 #define {upper}_SAMPLE_RATE_HZ {frontend.sample_rate_hz}
 #define {upper}_HOP_SAMPLES {frontend.hop_samples}
+#define {upper}_STEP_SAMPLES {folder.clock.step_samples}
+#define {upper}_TAIL_SAMPLES {folder.clock.tail_samples} /* that a recording needs behind its end: stapes_tail_api.h */
 #define {upper}_EVENTS_MAX {2 * classes} /* that one stapes_poll can report */
 
 #ifdef __cplusplus
 extern "C" {{
 #endif
+
+#include "stapes_tail_api.h"
 
 /* All memory of one detector; stapes_push, stapes_poll and stapes_finish take its `core`. */
 typedef struct {{

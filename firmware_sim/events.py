@@ -83,6 +83,11 @@ class StepClock:
     origin_samples: int  # half of what a window is longer than a hop
     target_delay_steps: int  # how many steps later than the sound the network was trained to answer
 
+    @property
+    def tail_samples(self) -> int:
+        """How many samples behind a recording give each whole step of it its score, and not one score more."""
+        return self.target_delay_steps * self.step_samples + self.origin_samples
+
     def __post_init__(self) -> None:
         _require_whole_numbers(self)
         for name, least in (

@@ -24,6 +24,7 @@ from stapes.firmware_sim.events import Event
 from stapes.firmware_sim.firmware import ALL_MEMORY, Firmware, Limits, build_firmware
 from stapes.firmware_sim.folder import DetectorFolder
 from stapes.firmware_sim.known_answers import SCORE_STEPS, KnownAnswers
+from stapes.firmware_sim.tail import with_tail
 from stapes.firmware_sim.tools import call, find_tool
 
 MAIN = FOLDER / "stapes_board_detector.c"
@@ -91,7 +92,7 @@ class BuiltDetector:
         regions: Mapping[str, tuple[int, int]] | None = None,
         on_line: Callable[[str], object] | None = None,
     ) -> Heard:
-        """Run over int16[samples] at the detector's rate.
+        """Run over a whole recording, int16[samples] at the detector's rate, and its tail.
 
         pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
         count, regions, on_line: as in emulator.run.
@@ -99,7 +100,7 @@ class BuiltDetector:
         fault and its stage.
         """
         arguments = ["free"] if pace is None else ["paced", str(self._ticks(pace))]
-        sent = {"in.pcm": np.ascontiguousarray(pcm, "<i2").tobytes()}
+        sent = {"in.pcm": with_tail(self.folder.clock, pcm).astype("<i2").tobytes()}
         seconds = len(pcm) / self.folder.frontend.sample_rate_hz
         if self.firmware is None:
             return self._read(*self._run_here(arguments, sent), None)

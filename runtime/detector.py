@@ -20,6 +20,7 @@ from stapes.firmware_sim.errors import AudioError
 from stapes.firmware_sim.events import Event, EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.frontend import Frontend
+from stapes.firmware_sim.tail import tail
 from stapes.runtime.engine import Engine, choose_engine
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Detector:
         # A step needs its last frame whole.
         self._reach_samples = self._step_samples - folder.frontend.hop_samples + folder.frontend.window_samples
         self._pending: NDArray[np.int16]  # what the next step still needs, at most a window and a step
+        self._recent: NDArray[np.int16]  # what a tail is made of
         self._begin(0)
 
     @classmethod
@@ -80,12 +82,9 @@ class Detector:
     def scores(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
         """int16[samples] -> int8[steps, classes] of a whole recording; ends a stream in progress.
 
-        A step needs `frames_per_step` whole frames; what is left at the end makes no step.
+        Row k stands for step k - `target_delay_steps` of the recording; every whole step has its row.
         """
-        self.reset()
-        scores = [self.hear(block).scores for block in _cut(pcm)]
-        self.reset()
-        return np.concatenate([np.zeros((0, len(self.classes)), np.int8), *scores])
+        return self.hear_recording(pcm).scores
 
     def detect(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> list[Event]:
         """Complete events of a whole recording, by onset; ends a stream in progress.
@@ -120,6 +119,8 @@ class Detector:
                 "runtime.audio converts files and streams"
             )
         pcm = np.concatenate([self._pending, block])
+        recent = np.concatenate([self._recent, block])
+        self._recent = recent[max(0, len(recent) - self.folder.clock.tail_samples) :]
         self._position += len(block)
         n_steps = max(0, (len(pcm) - self._reach_samples) // self._step_samples + 1)
         self._pending = pcm[n_steps * self._step_samples :]
@@ -132,11 +133,29 @@ class Detector:
         scores = self._engine.run(features.reshape(n_steps, self.folder.frames_per_step, -1))
         return Heard(features, scores, self._decoder.push(scores))
 
-    def flush(self) -> list[Event]:
-        """End the recording: complete the open events and return them; the next block begins another recording."""
-        events = self._decoder.flush()
+    def hear_end(self) -> Heard:
+        """End the recording: hear its tail (firmware_sim/tail.py) and complete the open events.
+
+        The next block begins another recording.
+        """
+        heard = self.hear(tail(self.folder.clock, self._recent))
+        heard.events.extend(self._decoder.flush())
         self.reset()
-        return events
+        return heard
+
+    def hear_recording(self, pcm: NDArray[np.int16]) -> Heard:
+        """Return what int16[samples] of a whole recording and its tail led to; ends a stream in progress."""
+        self.reset()
+        heard = [*map(self.hear, _cut(pcm)), self.hear_end()]
+        return Heard(
+            np.concatenate([each.features for each in heard]),
+            np.concatenate([each.scores for each in heard]),
+            [event for each in heard for event in each.events],
+        )
+
+    def flush(self) -> list[Event]:
+        """End the recording as `hear_end` does, and return the events; the next block begins another recording."""
+        return self.hear_end().events
 
     def gap(self, lost_samples: int) -> list[Event]:
         """Say that `lost_samples` never came: open events end here, and the clock goes on behind the gap.
@@ -153,7 +172,7 @@ class Detector:
 
     def _begin(self, first_sample: int) -> None:
         self._position = first_sample
-        self._pending = np.zeros(0, np.int16)
+        self._pending = self._recent = np.zeros(0, np.int16)
         self._engine.reset()
         self._decoder.reset(first_sample)
 

@@ -55,7 +55,7 @@ class Row:
 
 def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
     """Known answers of a folder, from LiteRT's reference kernels."""
-    heard = _hear(folder, selftest_pcm(samples))
+    heard = Detector(folder, LitertEngine(folder)).hear(selftest_pcm(samples))
     return known_answers(folder, heard.features, heard.scores)
 
 
@@ -82,9 +82,8 @@ def verify_command(path: Path, recordings: Sequence[Path]) -> int:
 
 
 def _hear(folder: DetectorFolder, pcm: NDArray[np.int16]) -> Reference:
-    detector = Detector(folder, LitertEngine(folder))
-    heard = detector.hear(pcm)
-    return Reference(pcm, heard.features, heard.scores, heard.events + detector.flush())
+    heard = Detector(folder, LitertEngine(folder)).hear_recording(pcm)
+    return Reference(pcm, heard.features, heard.scores, heard.events)
 
 
 def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> Row:

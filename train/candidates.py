@@ -41,8 +41,8 @@ class Judged:
 
     @property
     def hours(self) -> NDArray[np.float64]:
-        """How long each recording is."""
-        steps = np.array([len(each) for each in self.scores], np.float64)
+        """How long each recording is; the network's delay makes the scores that much longer."""
+        steps = np.array([max(0, len(each) - self.clock.target_delay_steps) for each in self.scores], np.float64)
         return steps * self.clock.step_samples / self.clock.sample_rate_hz / 3600
 
     def events(self, configs: Sequence[EventConfig]) -> dict[str, list[Annotation]]:

@@ -9,8 +9,6 @@ import numpy as np
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.firmware_sim.events import EventDecoder, completed
 from stapes.firmware_sim.folder import DetectorFolder
-from stapes.firmware_sim.frontend import Frontend
-from stapes.runtime.audio import read_audio
 from stapes.runtime.labels import Annotation
 from stapes.train.judging import Judged
 from stapes.train.metrics import (
@@ -22,6 +20,7 @@ from stapes.train.metrics import (
     event_scores,
     f1_difference,
 )
+from stapes.train.operating_point import features_of
 
 if TYPE_CHECKING:
     from stapes.train.network import FloatNetwork
@@ -55,9 +54,7 @@ def float_events(folder: DetectorFolder, judged: Sequence[Judged]) -> dict[str, 
     from stapes.train.parity import as_int8
 
     scorer = Scorer(load_float(folder))
-    frontend = Frontend(folder.tables)
-    rate = folder.frontend.sample_rate_hz
-    features = [frontend.features(read_audio(each.recording.path, rate).pcm) for each in judged]
+    features = list(features_of(folder, [each.recording for each in judged]))
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
     events = {}
     for each, scores in zip(judged, as_int8(scorer.probabilities(features)), strict=True):

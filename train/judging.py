@@ -1,13 +1,13 @@
 """Recordings through the deployed path (fixed-point features, int8 step, C events), and what came out of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import DatasetError
-from stapes.firmware_sim.events import Event, completed
+from stapes.firmware_sim.events import EventDecoder, completed
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
@@ -22,7 +22,9 @@ class Judged:
     recording: Recording
     scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
     detected: tuple[Annotation, ...]  # complete events by onset
-    announced_s: tuple[float, ...]  # for each of them: seconds of sound that had been heard when it was announced
+    announced_s: tuple[
+        float, ...
+    ]  # for each of them: seconds of sound, tail included, that had been heard when it was announced
 
 
 def choose_split(dataset: Dataset, split: str | None) -> str:
@@ -49,7 +51,7 @@ def require_known_classes(detector: Detector, recordings: Sequence[Recording], d
 
 
 def judge(detector: Detector, recordings: Sequence[Recording]) -> list[Judged]:
-    """Stream every recording through the detector, step by step. Raises AudioError for one that cannot be read."""
+    """Hear every recording. Raises AudioError for one that cannot be read."""
     progress = Progress("detecting", len(recordings))
     judged = []
     for recording in recordings:
@@ -61,30 +63,27 @@ def judge(detector: Detector, recordings: Sequence[Recording]) -> list[Judged]:
 
 
 def _judge(detector: Detector, recording: Recording) -> Judged:
-    events: list[Event] = []
-    announced: dict[tuple[str, int], float] = {}
-    scores = [np.zeros((0, len(detector.classes)), np.int8)]
-    detector.reset()
-    for block in _steps(detector, read_audio(recording.path, detector.sample_rate_hz).pcm):
-        heard = detector.hear(block)
-        events += heard.events
-        scores.append(heard.scores)
-        for event in heard.events:
-            announced.setdefault((event.label, event.onset_sample), detector.position_samples / detector.sample_rate_hz)
-    last = detector.position_samples / detector.sample_rate_hz
-    done = completed([*events, *detector.flush()])
+    heard = detector.hear_recording(read_audio(recording.path, detector.sample_rate_hz).pcm)
+    announced = _announced_s(detector, heard.scores)
+    done = completed(heard.events)
     return Judged(
         recording,
-        np.concatenate(scores),
+        heard.scores,
         tuple(Annotation(each.onset, each.offset, each.label, each.confidence) for each in done),
-        tuple(announced.get((each.label, each.onset_sample), last) for each in done),
+        tuple(announced[each.label, each.onset_sample] for each in done),
     )
 
 
-def _steps(detector: Detector, pcm: NDArray[np.int16]) -> Iterator[NDArray[np.int16]]:
-    """Cut so that every block completes exactly one step: a step is heard as soon as its last frame is whole."""
-    clock, frontend = detector.folder.clock, detector.folder.frontend
-    end = clock.step_samples - frontend.hop_samples + frontend.window_samples
-    yield pcm[:end]
-    for start in range(end, len(pcm), clock.step_samples):
-        yield pcm[start : start + clock.step_samples]
+def _announced_s(detector: Detector, scores: NDArray[np.int8]) -> dict[tuple[str, int], float]:
+    """Return when each event was announced: a step is heard as soon as its last frame is whole."""
+    announced: dict[tuple[str, int], float] = {}
+    folder = detector.folder
+    decoder = EventDecoder(folder.classes, folder.events, folder.clock)
+    heard_samples = folder.frontend.window_samples - folder.frontend.hop_samples
+    for step in scores:
+        heard_samples += folder.clock.step_samples
+        for event in decoder.push(step[None]):
+            announced.setdefault((event.label, event.onset_sample), heard_samples / detector.sample_rate_hz)
+    for event in decoder.flush():
+        announced.setdefault((event.label, event.onset_sample), heard_samples / detector.sample_rate_hz)
+    return announced

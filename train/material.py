@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.events import StepClock
 from stapes.firmware_sim.frontend import Frontend, make_tables
+from stapes.firmware_sim.tail import with_tail
 from stapes.runtime.console import note
 from stapes.train.augment import BatchMaker, Clock, Remixer
 from stapes.train.corpus import Corpus, load_corpus
@@ -27,7 +28,7 @@ class Material:
     val: Corpus
     val_names: tuple[str, ...]
     val_groups: tuple[str, ...]
-    val_features: list[NDArray[np.int8]]
+    val_features: list[NDArray[np.int8]]  # of each recording and its tail
 
 
 def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Material:
@@ -40,21 +41,22 @@ def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Materi
         for part in ("train", "val")
     }
     val = dataset.splits["val"]
+    clock = StepClock(
+        sample_rate_hz=rate,
+        step_samples=settings.network.frames_per_step * settings.frontend.hop_samples,
+        origin_samples=(settings.frontend.window_samples - settings.frontend.hop_samples) // 2,
+        target_delay_steps=settings.network.target_delay_steps,
+    )
     return Material(
         classes=dataset.classes,
         frontend=frontend,
         tables=tables,
-        clock=StepClock(
-            sample_rate_hz=rate,
-            step_samples=settings.network.frames_per_step * settings.frontend.hop_samples,
-            origin_samples=(settings.frontend.window_samples - settings.frontend.hop_samples) // 2,
-            target_delay_steps=settings.network.target_delay_steps,
-        ),
+        clock=clock,
         train=parts["train"],
         val=parts["val"],
         val_names=tuple(recording.name for recording in val),
         val_groups=tuple(recording.group for recording in val),
-        val_features=[frontend.features(parts["val"].recording(index)) for index in range(len(val))],
+        val_features=[frontend.features(with_tail(clock, parts["val"].recording(index))) for index in range(len(val))],
     )
 
 

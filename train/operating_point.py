@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from stapes.firmware_sim.events import EventConfig
 from stapes.firmware_sim.folder import DetectorFolder
 from stapes.firmware_sim.frontend import Frontend
+from stapes.firmware_sim.tail import with_tail
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.engine import LitertEngine
@@ -46,9 +47,10 @@ def judge(folder: DetectorFolder, recordings: Sequence[Recording], features: Ite
 
 
 def features_of(folder: DetectorFolder, recordings: Iterable[Recording]) -> Iterator[NDArray[np.int8]]:
-    """Yield the features of each recording by the folder's frontend."""
-    frontend, rate = Frontend(folder.tables), folder.frontend.sample_rate_hz
-    return (frontend.features(read_audio(recording.path, rate).pcm) for recording in recordings)
+    """Yield the features of each recording and its tail by the folder's frontend."""
+    frontend, clock = Frontend(folder.tables), folder.clock
+    pcm = (read_audio(recording.path, clock.sample_rate_hz).pcm for recording in recordings)
+    return (frontend.features(with_tail(clock, each)) for each in pcm)
 
 
 class OperatingPoint:

@@ -58,10 +58,15 @@ def desktop(library: Library) -> str:
     return f"""/* Raw int16 samples from stdin, events to stdout:
  *   sox in.wav -t raw -r {library.folder.frontend.sample_rate_hz} -c 1 -e signed -b 16 - | {name}_listen */
 #include <stdio.h>
+#include <string.h>
 
 #include "{name}_detector.h"
 
 static {name}_detector_t detector;
+
+enum {{ TAIL = {upper}_TAIL_SAMPLES }};
+static int16_t recent[TAIL + {upper}_HOP_SAMPLES]; /* the end of what was read, of which a tail is made */
+static uint32_t n_recent;
 
 static void print_events(const stapes_event *events, int32_t n)
 {{
@@ -71,6 +76,50 @@ static void print_events(const stapes_event *events, int32_t n)
             printf("%.3f\\t%.3f\\t%s\\n", (double)event->onset_sample / {upper}_SAMPLE_RATE_HZ,
                    (double)event->offset_sample / {upper}_SAMPLE_RATE_HZ, {name}_labels[event->class_index]);
         }}
+    }}
+}}
+
+/* At most a hop. */
+static void hear(const int16_t *samples, uint32_t n)
+{{
+    stapes_event events[{upper}_EVENTS_MAX];
+    int32_t found;
+
+    stapes_push(&detector.core, samples, n);
+    while ((found = stapes_poll(&detector.core, events)) != STAPES_IDLE) {{
+        print_events(events, found);
+    }}
+}}
+
+static uint32_t at_most(uint32_t n, uint32_t most)
+{{
+    return n < most ? n : most;
+}}
+
+static void keep(const int16_t *samples, uint32_t n)
+{{
+    uint32_t kept = at_most(n_recent, TAIL);
+
+    memmove(recent, recent + (n_recent - kept), kept * sizeof recent[0]);
+    memcpy(recent + kept, samples, n * sizeof recent[0]);
+    n_recent = kept + n;
+}}
+
+/* A live stream, which does not end, needs none. */
+static void hear_tail(void)
+{{
+    static int16_t tail[TAIL + 1];
+    uint32_t n = at_most(n_recent, TAIL);
+
+    if (n == 0) {{
+        return;
+    }}
+    stapes_tail(recent + (n_recent - n), n, {upper}_STEP_SAMPLES, tail, TAIL);
+    for (uint32_t at = 0, left = TAIL; left > 0;) {{
+        n = at_most(left, {upper}_HOP_SAMPLES);
+        hear(tail + at, n);
+        at += n;
+        left -= n;
     }}
 }}
 
@@ -85,11 +134,10 @@ int main(void)
         return 1;
     }}
     while ((samples = fread(hop, sizeof hop[0], {upper}_HOP_SAMPLES, stdin)) > 0) {{
-        stapes_push(&detector.core, hop, (uint32_t)samples);
-        while ((n = stapes_poll(&detector.core, events)) != STAPES_IDLE) {{
-            print_events(events, n);
-        }}
+        hear(hop, (uint32_t)samples);
+        keep(hop, (uint32_t)samples);
     }}
+    hear_tail();
     while ((n = stapes_finish(&detector.core, events)) > 0) {{
         print_events(events, n);
     }}

@@ -38,6 +38,8 @@ One context may push and one other poll, interrupts stay on.
 - Several detectors in one program: export each in a layout with a folder of sources, and let the files that begin with
   `stapes_`, which all detectors share, stand there once; the others are named after their detector.
 - At the end of a stream: stop the microphone, call `stapes_poll` until idle, then `stapes_finish` until it returns 0.
+  Where it is the end of a recording, `stapes_tail` makes the {library.upper}_TAIL_SAMPLES samples that go behind it
+  first: answers come late, and without them its last events would not be heard.
 
 ## Proof
 

@@ -69,5 +69,6 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n);
 int32_t stapes_poll(stapes_detector *self, stapes_event *out);
 
 /* End of the stream: the producer has stopped and stapes_poll is idle. Writes up to 2 * n_classes events to `out` and
- * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. */
+ * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. What the model would have
+ * answered later is not heard: a recording gets its tail (stapes_tail_api.h) before. */
 int32_t stapes_finish(stapes_detector *self, stapes_event *out);

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tiny_model import FEATURE_SCALE, KEPT_FRAMES, tiny_step_model
+from tiny_model import BEFORE_FRAMES, FEATURE_SCALE, tiny_step_model
 
 from stapes.firmware_sim.events import EventConfig
 from stapes.firmware_sim.folder import DetectorFolder, TensorSpec
@@ -16,18 +16,19 @@ FRAMES_PER_STEP = 2
 RATE = 16_000
 
 
-def write_tiny_detector(path: Path, frontend: FrontendConfig | None = None) -> DetectorFolder:
-    """Write a detector folder that hears `rumble` and `hiss`; `path` must not exist."""
+def write_tiny_detector(path: Path, frontend: FrontendConfig | None = None, delay_steps: int = 1) -> DetectorFolder:
+    """Write a detector folder that hears `rumble` and `hiss`, `delay_steps` late; `path` must not exist."""
+    kept_frames = BEFORE_FRAMES + (delay_steps - 1) * FRAMES_PER_STEP
     frontend = frontend or FrontendConfig()
     path.mkdir()
-    model, tables = tiny_step_model(frontend.n_bands, FRAMES_PER_STEP, len(CLASSES)), make_tables(frontend)
+    model, tables = tiny_step_model(frontend.n_bands, FRAMES_PER_STEP, len(CLASSES), kept_frames), make_tables(frontend)
     (path / "model.tflite").write_bytes(model)
     (path / "frontend.bin").write_bytes(tables)
     features = TensorSpec(
         name="features", shape=(1, FRAMES_PER_STEP, frontend.n_bands, 1), scale=FEATURE_SCALE, zero_point=0
     )
     state = TensorSpec(
-        name="state_frames", shape=(1, KEPT_FRAMES, frontend.n_bands, 1), scale=FEATURE_SCALE, zero_point=0
+        name="state_frames", shape=(1, kept_frames, frontend.n_bands, 1), scale=FEATURE_SCALE, zero_point=0
     )
     folder = DetectorFolder(
         path=path,
@@ -35,7 +36,7 @@ def write_tiny_detector(path: Path, frontend: FrontendConfig | None = None) -> D
         frontend=frontend,
         frontend_hash=Frontend(tables).hash,
         frames_per_step=FRAMES_PER_STEP,
-        target_delay_steps=1,
+        target_delay_steps=delay_steps,
         model_sha256=hashlib.sha256(model).hexdigest(),
         model_inputs=(features, state),
         model_outputs=(TensorSpec(name="scores", shape=(1, len(CLASSES)), scale=1 / 256, zero_point=-128), state),

@@ -1,10 +1,11 @@
 """A step model made byte by byte with the flatbuffer schema: fast to make, no TensorFlow, and what it hears is plain.
 
-Class c hears loudness in the c-th share of the bands, averaged over the frames of this step and the two before it:
+Class c hears loudness in the c-th share of the bands, averaged over the frames of a step and the two before it; that
+step is this one, or one so many frames back as more than two are kept:
 
     features [1, S, bands, 1] --+
-                                 +-- CONCATENATION [1, 2 + S, bands, 1] --+-- CONV_2D -- LOGISTIC -- RESHAPE --> scores
-    state_frames [1, 2, bands, 1]+                                         +-- STRIDED_SLICE (newest 2) --> state_frames
+                                 +-- CONCATENATION [1, K + S, bands, 1] --+-- CONV_2D -- LOGISTIC -- RESHAPE --> scores
+    state_frames [1, K, bands, 1]+                                         +-- STRIDED_SLICE (newest K) --> state_frames
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-KEPT_FRAMES = 2
+BEFORE_FRAMES = 2
 FEATURE_SCALE = 1 / 32  # the frontend's
 STEEPNESS, MIDDLE = 2.0, -0.5  # logit = STEEPNESS * (mean feature - MIDDLE); silence is -4, loud noise above 1
 
@@ -94,29 +95,31 @@ def _tensor_map(names: dict[str, int]) -> list[schema.TensorMapT]:
     return maps
 
 
-def _loudness_filters(n_frames: int, n_bands: int, n_classes: int) -> tuple[NDArray[np.int8], list[float]]:
+def _loudness_filters(
+    n_frames: int, n_heard: int, n_bands: int, n_classes: int
+) -> tuple[NDArray[np.int8], list[float]]:
     """int8[classes, frames, bands, 1] and one scale per class: class c averages its share of the bands."""
     filters = np.zeros((n_classes, n_frames, n_bands, 1), np.int8)
     scales = []
     for label, bands in enumerate(np.array_split(np.arange(n_bands), n_classes)):
-        filters[label, :, bands] = 127
-        scales.append(STEEPNESS / (n_frames * len(bands)) / 127)
+        filters[label, :n_heard, bands] = 127
+        scales.append(STEEPNESS / (n_heard * len(bands)) / 127)
     return filters, scales
 
 
-def tiny_step_model(n_bands: int, frames_per_step: int, n_classes: int) -> bytes:
+def tiny_step_model(n_bands: int, frames_per_step: int, n_classes: int, kept_frames: int = BEFORE_FRAMES) -> bytes:
     """Return the .tflite; the drawing at the head of this file says what it computes."""
     g = _Graph()
-    n_frames = KEPT_FRAMES + frames_per_step
+    n_frames = kept_frames + frames_per_step
     frames = ([FEATURE_SCALE], 0)
     features = g.tensor("features", [1, frames_per_step, n_bands, 1], frames)
-    state = g.tensor("state_frames", [1, KEPT_FRAMES, n_bands, 1], frames)
+    state = g.tensor("state_frames", [1, kept_frames, n_bands, 1], frames)
     joined = g.tensor("joined", [1, n_frames, n_bands, 1], frames)
     concatenation = schema.ConcatenationOptionsT()
     concatenation.axis = 1
     g.operator("CONCATENATION", [state, features], [joined], concatenation)
 
-    newest = g.tensor("state_frames_out", [1, KEPT_FRAMES, n_bands, 1], frames)
+    newest = g.tensor("state_frames_out", [1, kept_frames, n_bands, 1], frames)
     corners = [
         g.constant("begin", [0, frames_per_step, 0, 0]),
         g.constant("end", [1, n_frames, n_bands, 1]),
@@ -124,7 +127,7 @@ def tiny_step_model(n_bands: int, frames_per_step: int, n_classes: int) -> bytes
     ]
     g.operator("STRIDED_SLICE", [joined, *corners], [newest], schema.StridedSliceOptionsT())
 
-    filters, scales = _loudness_filters(n_frames, n_bands, n_classes)
+    filters, scales = _loudness_filters(n_frames, BEFORE_FRAMES + frames_per_step, n_bands, n_classes)
     bias_scales = [FEATURE_SCALE * scale for scale in scales]
     bias = np.array([round(-STEEPNESS * MIDDLE / scale) for scale in bias_scales], np.int32)
     logits = g.tensor("logits", [1, 1, 1, n_classes], ([1 / 16], 0))

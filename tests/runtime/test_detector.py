@@ -13,6 +13,7 @@ from stapes.firmware_sim.errors import AudioError, ConfigError, DetectorFolderEr
 from stapes.firmware_sim.events import Event, EventDecoder
 from stapes.firmware_sim.folder import read_folder
 from stapes.firmware_sim.frontend import Frontend
+from stapes.firmware_sim.tail import with_tail
 from stapes.runtime.detector import Detector
 
 BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.0, "rumble")]
@@ -29,9 +30,9 @@ def detector(tiny_detector: Path) -> Detector:
 
 
 def _reference_scores(path: Path, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
-    """Scores by the whole recording's features and a loop over LiteRT's own signature runner."""
+    """Scores by the features of the whole recording with its tail and a loop over LiteRT's own signature runner."""
     folder = read_folder(path)
-    features = Frontend(folder.tables).features(pcm)
+    features = Frontend(folder.tables).features(with_tail(folder.clock, pcm))
     runner = Interpreter(
         model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
     ).get_signature_runner("step")
@@ -90,7 +91,8 @@ def test_after_a_gap_everything_starts_afresh_on_a_clock_that_went_on(
 ) -> None:
     cut, lost = 4 * 16_000 + 5_000, 12_345  # inside the second hiss
     before, after = recording[:cut], recording[cut:]
-    expected = [_moved(event, 0) for event in detector.stream([before])]
+    decoder = EventDecoder(CLASSES, detector.folder.events, detector.folder.clock)
+    expected = [_moved(event, 0) for event in decoder.push(detector.hear(before).scores) + decoder.flush()]
     expected += [_moved(event, cut + lost) for event in detector.stream([after])]
     detector.reset()
     heard = detector.push(before) + detector.gap(lost) + detector.push(after) + detector.flush()
@@ -111,18 +113,20 @@ def test_what_is_kept_between_blocks_does_not_grow(detector: Detector, recording
     for at in range(0, len(recording), 100):
         detector.push(recording[at : at + 100])
         assert len(detector._pending) < 512 + 512  # a window and a step
+        assert len(detector._recent) <= 512 + 128  # of which the tail is made
 
 
-@pytest.mark.parametrize("samples", [0, 1, 767])
-def test_less_than_a_step_is_no_score(detector: Detector, samples: int) -> None:
-    assert detector.scores(np.zeros(samples, np.int16)).shape == (0, 2)
+@pytest.mark.parametrize("samples", [0, 1, 128, 511, 639])
+def test_less_than_a_step_has_no_event(detector: Detector, samples: int) -> None:
+    loud = noise_bursts(0.04, [(0.0, 0.04, "hiss")])[:samples]
+    assert len(detector.scores(loud)) <= detector.folder.target_delay_steps
     assert detector.detect(np.zeros(samples, np.int16)) == []
 
 
-def test_a_step_needs_its_last_frame_whole(detector: Detector) -> None:
-    assert detector.scores(np.zeros(768, np.int16)).shape == (1, 2)
-    assert detector.scores(np.zeros(768 + 511, np.int16)).shape == (1, 2)
-    assert detector.scores(np.zeros(768 + 512, np.int16)).shape == (2, 2)
+@pytest.mark.parametrize("samples", [640, 641, 640 + 511, 640 + 512, 8_000, 16_001])
+def test_every_whole_step_of_a_recording_has_its_score(detector: Detector, samples: int) -> None:
+    """Step j ends at sample (j + 1) * 512 + 128; its score comes a step later."""
+    assert detector.scores(np.zeros(samples, np.int16)).shape == (1 + (samples - 128) // 512, 2)
 
 
 def test_samples_of_another_kind_are_refused(detector: Detector) -> None:

@@ -1,0 +1,38 @@
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stapes_tail_api.h"
+
+/* n^2 times the variance: an offset of the microphone is not loudness. */
+static uint64_t loudness(const int16_t *samples, uint32_t n)
+{
+    int64_t sum = 0;      /* |.| <= 2^31 */
+    uint64_t squares = 0; /* <= 2^46 */
+
+    for (uint32_t i = 0; i < n; i++) {
+        sum += samples[i];
+        squares += (uint64_t)((int32_t)samples[i] * samples[i]);
+    }
+    return n * squares - (uint64_t)(sum * sum); /* n * squares <= 2^62, and never the smaller one */
+}
+
+void stapes_tail(const int16_t *recent, uint32_t n, uint32_t step, int16_t *out, uint32_t samples)
+{
+    uint32_t length = n < step ? n : step;
+    const int16_t *last = recent + (n - length);
+    const int16_t *quietest = last;
+    uint64_t least = loudness(last, length);
+
+    for (uint32_t steps = n / length; steps > 1; steps--) {
+        last -= length;
+        uint64_t found = loudness(last, length);
+        if (found < least) {
+            least = found;
+            quietest = last;
+        }
+    }
+    for (uint32_t i = 0; i < samples; i++) {
+        uint32_t place = i % (2 * length); /* backward first: it ends where a recording that is one step long ends */
+        out[i] = quietest[place < length ? length - 1 - place : place - length];
+    }
+}
