@@ -1,8 +1,10 @@
 """Sub-commands of `stapes` that live in this folder; heavy imports happen only when a command runs."""
 
 import argparse
+import textwrap
 from pathlib import Path
 
+from stapes.convert.schema import KINDS
 from stapes.firmware_sim.errors import ModelError
 
 EXPORT_LAYOUTS = ("single-file", "cmake", "arduino", "platformio", "zephyr", "esp-idf")
@@ -39,7 +41,8 @@ def _add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "compile",
         help="an int8 .tflite as standalone C99",
         description="Write an int8 .tflite as C99 without dependencies, with the bits of LiteRT's reference kernels.\n"
-        "An operator outside of the supported set is refused before anything is written.",
+        "An operator outside of the supported set is refused before anything is written. The set:\n"
+        + textwrap.fill(", ".join(sorted(KINDS.values())), 112, initial_indent="  ", subsequent_indent="  "),
         epilog="example:\n  stapes compile kws.tflite --out kws_c --target cortex-m\n"
         "  stapes compile wake.tflite --out wake_c --name wake_word --single-file --show-plan",
         formatter_class=argparse.RawDescriptionHelpFormatter,

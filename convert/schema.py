@@ -11,7 +11,7 @@ NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 ACTIVATIONS = {NONE: "none", RELU: "relu", RELU_N1_TO_1: "relu_n1_to_1", RELU6: "relu6"}
 SAME, VALID = range(2)
 
-_KINDS = {
+KINDS = {
     0: "ADD",
     1: "AVERAGE_POOL_2D",
     2: "CONCATENATION",
@@ -52,7 +52,7 @@ def operator_name(number: int, custom: str) -> str:
     """Name of a builtin operator; those that are not ours are looked up in LiteRT's schema, for messages."""
     if number == 32:
         return f"CUSTOM {custom!r}"
-    return _KINDS.get(number) or _foreign_name(number)
+    return KINDS.get(number) or _foreign_name(number)
 
 
 def _foreign_name(number: int) -> str:

@@ -15,7 +15,7 @@ from stapes.convert.graph import Tensor
 from stapes.convert.node import Node
 from stapes.convert.steps import Call, Constant, Field, Step
 
-GATES = ("input", "forget", "cell", "output")
+GATES = 4  # input, forget, cell, output
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES, HIDDEN, CELL = 1, 5, 12, 18, 19  # inputs of the operator
 REFUSED = {
     "a peephole": (9, 10, 11),
@@ -31,8 +31,15 @@ def lower(node: Node) -> list[Step]:
     node.expect((20, 24))
     _expect_plain_gates(node)
     sizes = _sizes(node)
-    given, hidden = (_Side(node, *side, sizes) for side in ((0, INPUT_WEIGHTS), (HIDDEN, RECURRENT_WEIGHTS)))
-    products = sizes.units * (sizes.in_size + sizes.units) * len(GATES)
+    from_input = [
+        _gate(node, INPUT_WEIGHTS + gate, node.tensor(0), _bias(node, BIASES + gate, sizes.units), sizes.in_size)
+        for gate in range(GATES)
+    ]
+    from_hidden = [
+        _gate(node, RECURRENT_WEIGHTS + gate, node.tensor(HIDDEN), np.zeros(sizes.units, np.int64), sizes.units)
+        for gate in range(GATES)
+    ]
+    biases = [np.stack([gate.bias for gate in side], axis=1) for side in (from_input, from_hidden)]
     return [
         Call(
             name=node.name,
@@ -48,17 +55,19 @@ def lower(node: Node) -> list[Step]:
                 "step_rows": sizes.batches if node.option("time_major") else 1,
                 "in_size": sizes.in_size,
                 "units": sizes.units,
-                "in_multiplier": given.multipliers,
-                "hidden_multiplier": hidden.multipliers,
-                "in_shift": given.shifts,
-                "hidden_shift": hidden.shifts,
+                "in_multiplier": tuple(gate.multiplier for gate in from_input),
+                "hidden_multiplier": tuple(gate.multiplier for gate in from_hidden),
+                "in_shift": tuple(gate.shift for gate in from_input),
+                "hidden_shift": tuple(gate.shift for gate in from_hidden),
                 **_cell(node),
                 **_output(node),
-                "weights": Constant("weights", {"": np.concatenate([given.weights, hidden.weights], axis=2)}),
-                "bias": Constant("bias", {"": np.stack([given.bias, hidden.bias], axis=2).astype(np.int32)}),
+                "weights": Constant(
+                    "weights", {"": np.concatenate([_packed(from_input), _packed(from_hidden)], axis=1)}
+                ),
+                "bias": Constant("bias", {"": np.stack(biases, axis=1).astype(np.int32)}),
             },
             overlap=(None, None, None),
-            macs=sizes.batches * sizes.steps * products,
+            macs=sizes.batches * sizes.steps * GATES * sizes.units * (sizes.in_size + sizes.units),
         )
     ]
 
@@ -99,34 +108,36 @@ def _sizes(node: Node) -> _Sizes:
     return _Sizes(batches, steps, shape[2], weights[0])
 
 
-class _Side:
-    """The products of the four gates with the input, or with the hidden state.
+@dataclass(frozen=True)
+class _Gate:
+    """The products of one gate with the input, or with the hidden state, and how their sum becomes Q3.12."""
 
-    weights int8 [units, gates, size]; bias int64 [units, gates] with the zero point folded in; a multiplier per gate.
-    """
+    weights: np.ndarray  # int8 [units, size]
+    bias: np.ndarray  # int64 [units], the zero point folded in
+    multiplier: int
+    shift: int
 
-    def __init__(self, node: Node, position: int, first: int, sizes: _Sizes) -> None:
-        size = node.tensor(position).shape[-1] if position == 0 else sizes.units
-        scale, zero = node.scale(node.tensor(position))
-        factors, weights, biases = [], [], []
-        for gate, name in enumerate(GATES):
-            tensor = node.tensor(first + gate)
-            weights.append(_weights(node, tensor, (sizes.units, size)))
-            bias = _bias(node, BIASES + gate, sizes.units) if position == 0 else np.zeros(sizes.units, np.int64)
-            biases.append(bias - zero * weights[-1].sum(axis=1, dtype=np.int64))
-            scaled = np.float32(node.scale(tensor)[0] * scale) / np.float32(2**-12)
-            factors.append(quantize_multiplier(float(scaled)) if np.isfinite(scaled) else (0, 31))
-            reach = np.abs(bias) + 255 * np.abs(weights[-1].astype(np.int64)).sum(axis=1)
-            if int(reach.max()) << max(factors[-1][1], 0) >= LARGEST_SUM:
-                node.refuse(
-                    f"{name} gate: sums up to {reach.max()} with weights {tensor.name} of scale "
-                    f"{node.scale(tensor)[0]} and an input of scale {scale}",
-                    f"sums below {LARGEST_SUM >> max(factors[-1][1], 0)} at these scales",
-                )
-        self.weights = np.stack(weights, axis=1)
-        self.bias = np.stack(biases, axis=1)
-        self.multipliers = tuple(multiplier for multiplier, _ in factors)
-        self.shifts = tuple(shift for _, shift in factors)
+
+def _gate(node: Node, weights_at: int, given: Tensor, bias: np.ndarray, size: int) -> _Gate:
+    tensor = node.tensor(weights_at)
+    weights = _weights(node, tensor, (bias.size, size))
+    scale, zero = node.scale(given)
+    factor = np.float32(node.scale(tensor)[0] * scale) / np.float32(2**-12)
+    multiplier, shift = quantize_multiplier(float(factor)) if np.isfinite(factor) else (0, 31)
+    reach = int((np.abs(bias) + 255 * np.abs(weights.astype(np.int64)).sum(axis=1)).max())
+    if shift > 30 or reach << max(shift, 0) >= LARGEST_SUM:
+        node.refuse(
+            f"sums up to {reach} of {tensor.name}, scale {node.scale(tensor)[0]}, with {given.name}, scale {scale}",
+            "sums below 2^30 and 2^17 / (product of the scales)",
+        )
+    return _Gate(weights, bias - zero * weights.sum(axis=1, dtype=np.int64), multiplier, shift)
+
+
+def _packed(gates: list[_Gate]) -> np.ndarray:
+    """int8 [units, fours of taps, gates, 4], filled up with zeros."""
+    rows = np.stack([gate.weights for gate in gates], axis=1)
+    padded = np.pad(rows, ((0, 0), (0, 0), (0, -rows.shape[2] % 4)))
+    return padded.reshape(*rows.shape[:2], -1, 4).transpose(0, 2, 1, 3)
 
 
 def _weights(node: Node, tensor: Tensor, shape: tuple[int, int]) -> np.ndarray:
@@ -152,9 +163,9 @@ def _cell(node: Node) -> dict[str, Field]:
     """Integer bits of the cell state, and its limits."""
     tensor = node.tensor(CELL)
     scale, _ = node.scale(tensor, ("int16",))
-    exponent = math.log2(float(scale))
-    bits = 15 + round(exponent)
-    if abs(exponent - round(exponent)) > 9e-4 or not 0 <= bits <= 6:
+    fraction, exponent = math.frexp(scale)
+    bits = 14 + exponent
+    if fraction != 0.5 or not 0 <= bits <= 6:
         node.refuse(f"cell state {tensor.name} with scale {scale}", "a power of two from 2^-15 to 2^-9")
     clip = np.float32(node.operator.options["cell_clip"])
     if not clip >= 0:
@@ -167,11 +178,10 @@ def _cell(node: Node) -> dict[str, Field]:
 def _output(node: Node) -> dict[str, Field]:
     """How the hidden state is rounded: scale and zero point stand in an intermediate tensor."""
     node.scale(node.output())
-    if len(node.operator.intermediates) != 5:
-        node.refuse(
-            f"{len(node.operator.intermediates)} intermediate tensors", "5, of which the last scales the output"
-        )
-    scale, zero = node.scale(node.graph.tensors[node.operator.intermediates[HIDDEN_SCALE]])
+    inside = node.operator.intermediates
+    if len(inside) != 5:
+        node.refuse(f"{len(inside)} intermediate tensors", "5, of which the last has the output's scale")
+    scale, zero = node.scale(node.graph.tensors[inside[HIDDEN_SCALE]])
     multiplier, shift = quantize_multiplier(float(np.float32(2.0**-15 / float(scale) * 2.0**-15)))
     if shift > 0:
         node.refuse(f"an output scale of {scale}", "scales above 2^-30")

@@ -219,8 +219,8 @@ typedef struct {
     int16_t cell_min, cell_max;
     int32_t out_multiplier;
     int8_t out_shift, out_zero; /* -31 .. 0 */
-    const int8_t *weights; /* [units][gates][in_size + units] */
-    const int32_t *bias;   /* [units][gates][2]: of the sum with in, of that with hidden; zero points folded in */
+    const int8_t *weights; /* [units][fours of in_size, then of units][gates][4], each filled up with zeros */
+    const int32_t *bias;   /* [units][2][gates]: of the sum with in, of that with hidden; zero points folded in */
 } stapes_nn_lstm_layer;
 
 /* hidden [batches][units] and cell [batches][units] are kept from step to step. */

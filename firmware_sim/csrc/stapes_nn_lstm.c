@@ -1,11 +1,14 @@
 /* stapes_nn_lstm.c -- UNIDIRECTIONAL_SEQUENCE_LSTM: int8 in and out, int16 cell. Apache-2.0.
  *
- * A unit's four rows of weights lie one behind the other, so that its gates are formed side by side and nothing is kept between them:
+ * The weights of a unit's four gates alternate, four taps each, so that its gates are formed side by side and nothing is kept between them:
  * the kernel needs no scratch. Qm.n below: m integer bits, n fractional bits, beside the sign. */
 #include <string.h>
 
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
+#if STAPES_NN_LAYOUT == STAPES_NN_DSP
+#include "stapes_nn_dsp.h"
+#endif /* STAPES_NN_DSP */
 
 #define STAPES_NN_LSTM_GATES 4 /* input, forget, cell, output */
 
@@ -23,7 +26,8 @@ static inline int32_t stapes_nn_lstm_divide(int32_t x, int32_t bits)
 
 static inline int32_t stapes_nn_lstm_limit(int32_t x, int32_t low, int32_t high)
 {
-    return x < low ? low : x > high ? high : x;
+    x = x < low ? low : x;
+    return x > high ? high : x;
 }
 
 /* exp(x) in Q0.15 of -2^15 <= x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: a series around -1/8 for what is left of x above a multiple
@@ -51,18 +55,20 @@ static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
     return result;
 }
 
+/* A step of Newton's method towards 1 / d, d = half / 2^15 in [1/2, 1): guess in Q2.13, [7710, 2^14]. */
+static inline int32_t stapes_nn_lstm_newton(int32_t guess, int32_t half)
+{
+    const int32_t error = (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess); /* 1 - d * guess, Q2.13: |error| < 2^9 */
+    return guess + 4 * stapes_nn_lstm_multiply_q15(guess, error);               /* Q4.11 to Q2.13: by less than 2^10 */
+}
+
 /* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3 [2^13, 2^14 - 6].
  * Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
-static int32_t stapes_nn_lstm_share(int32_t x, int32_t bits)
+static int32_t STAPES_NN_ALONE stapes_nn_lstm_share(int32_t x, int32_t bits)
 {
     const int32_t half = (stapes_nn_lstm_exp(x < 0 ? x : -x, bits) + (1 << 15)) >> 1; /* d in Q0.15: [2^14, 2^15) */
-    int32_t guess = 23130 + stapes_nn_lstm_multiply_q15(half, -15420);                /* [7710, 15420] */
-    int i;
-    for (i = 0; i < 3; i++) {
-        const int32_t error = (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess); /* 1 - d * guess, Q2.13: |error| < 2^9 */
-        guess += 4 * stapes_nn_lstm_multiply_q15(guess, error);                     /* Q4.11 to Q2.13: by less than 2^10 */
-    }
-    return guess;
+    const int32_t guess = 23130 + stapes_nn_lstm_multiply_q15(half, -15420);          /* [7710, 15420] */
+    return stapes_nn_lstm_newton(stapes_nn_lstm_newton(stapes_nn_lstm_newton(guess, half), half), half);
 }
 
 /* 1 / (1 + exp(-x)) in Q0.15 of x in Q3.12: [11, 32756]. */
@@ -88,38 +94,78 @@ static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
     return x < 0 ? -share : share;
 }
 
-/* Add the products of `in` with four rows, `pitch` bytes apart. The compiler proved |sum| < 2^30 at every step of the way. */
-static void stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *row, int32_t pitch, int32_t sums[STAPES_NN_LSTM_GATES])
+#if STAPES_NN_LAYOUT == STAPES_NN_DSP
+
+/* sum and the products of both halves of two pairs. */
+static inline int32_t stapes_nn_lstm_dual(uint32_t a, uint32_t b, int32_t sum)
 {
-    const int8_t *row1 = row + pitch, *row2 = row1 + pitch, *row3 = row2 + pitch;
-    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
-    for (; count > 0; count--) {
-        const int32_t x = *in++;
-        sum0 += x * *row++;
-        sum1 += x * *row1++;
-        sum2 += x * *row2++;
-        sum3 += x * *row3++;
+#if STAPES_NN_ASM
+    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+#else
+    return sum + stapes_nn_half(a, 0) * stapes_nn_half(b, 0) + stapes_nn_half(a, 1) * stapes_nn_half(b, 1);
+#endif
+}
+
+/* sum and the products of four values, as two pairs, with four weights. */
+static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int8_t *weights, int32_t sum)
+{
+    const uint32_t w = stapes_nn_four(weights);
+    return stapes_nn_lstm_dual(odd, stapes_nn_odd(w), stapes_nn_lstm_dual(even, stapes_nn_even(w), sum));
+}
+
+#endif /* STAPES_NN_DSP */
+
+#define STAPES_NN_LSTM_TAP(k)        \
+    {                                \
+        const int32_t x = in[k];     \
+        sum0 += x * weights[k];      \
+        sum1 += x * weights[4 + k];  \
+        sum2 += x * weights[8 + k];  \
+        sum3 += x * weights[12 + k]; \
+    }
+
+/* Add the products of `in` with the weights of a unit's gates; returns where these end. The compiler proved |sum| < 2^30 at every step of
+ * the way. */
+static const int8_t *STAPES_NN_ALONE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights, int32_t sums[STAPES_NN_LSTM_GATES])
+{
+    int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], k;
+    for (; count >= 4; count -= 4, in += 4, weights += 16) {
+#if STAPES_NN_LAYOUT == STAPES_NN_DSP
+        const uint32_t x = stapes_nn_four(in), even = stapes_nn_even(x), odd = stapes_nn_odd(x);
+        sum0 = stapes_nn_lstm_four(even, odd, weights, sum0);
+        sum1 = stapes_nn_lstm_four(even, odd, weights + 4, sum1);
+        sum2 = stapes_nn_lstm_four(even, odd, weights + 8, sum2);
+        sum3 = stapes_nn_lstm_four(even, odd, weights + 12, sum3);
+#endif /* STAPES_NN_DSP */
+#if STAPES_NN_LAYOUT != STAPES_NN_DSP
+        STAPES_NN_LSTM_TAP(0)
+        STAPES_NN_LSTM_TAP(1)
+        STAPES_NN_LSTM_TAP(2)
+        STAPES_NN_LSTM_TAP(3)
+#endif
+    }
+    for (k = 0; k < count; k++) {
+        STAPES_NN_LSTM_TAP(k)
     }
     sums[0] = sum0;
     sums[1] = sum1;
     sums[2] = sum2;
     sums[3] = sum3;
+    return count > 0 ? weights + 16 : weights;
 }
 
 /* One time step of one unit: its output; *cell is changed. */
 static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t unit, const int8_t *in, const int8_t *hidden, int16_t *cell)
 {
-    const int32_t in_size = layer->in_size, pitch = in_size + layer->units;
-    const int8_t *const row = layer->weights + unit * STAPES_NN_LSTM_GATES * pitch;
-    const int32_t *const bias = layer->bias + unit * STAPES_NN_LSTM_GATES * 2;
+    const int32_t in_fours = (layer->in_size + 3) >> 2, hidden_fours = (layer->units + 3) >> 2;
+    const int8_t *weights = layer->weights + unit * 16 * (in_fours + hidden_fours);
     int32_t from_in[STAPES_NN_LSTM_GATES], from_hidden[STAPES_NN_LSTM_GATES], gates[STAPES_NN_LSTM_GATES];
     int32_t kept, candidate, bits = layer->cell_bits, i;
-    for (i = 0; i < STAPES_NN_LSTM_GATES; i++) {
-        from_in[i] = bias[2 * i];
-        from_hidden[i] = bias[2 * i + 1];
-    }
-    stapes_nn_lstm_products(in, in_size, row, pitch, from_in);
-    stapes_nn_lstm_products(hidden, layer->units, row + in_size, pitch, from_hidden);
+    memcpy(from_in, layer->bias + unit * 8, sizeof from_in);
+    memcpy(from_hidden, layer->bias + unit * 8 + 4, sizeof from_hidden);
+    weights = stapes_nn_lstm_products(in, layer->in_size, weights, from_in);
+    stapes_nn_lstm_products(hidden, layer->units, weights, from_hidden);
     for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* Q3.12; both roundings < 2^30 */
         gates[i] = stapes_nn_lstm_limit(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]), -32768, 32767);
         gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);

@@ -6,6 +6,7 @@ import pytest
 
 from stapes.benchmarks import tflite_models
 from stapes.convert.cli import COMPILE_TARGETS
+from stapes.convert.layers import LAYERS
 from stapes.convert.packing import TARGETS
 from stapes.runtime.main import main
 
@@ -68,3 +69,10 @@ def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_the_command_offers_the_targets_that_there_are() -> None:
     assert set(COMPILE_TARGETS) >= set(TARGETS)
+
+
+def test_help_names_every_operator(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compile", "--help"])
+    shown = capsys.readouterr().out
+    assert all(f" {kind}" in shown for kind in [*LAYERS, "CALL_ONCE", "ASSIGN_VARIABLE"])

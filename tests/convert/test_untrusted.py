@@ -10,6 +10,7 @@ import pytest
 from compiler_models import every_operator, tiny_step
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lstm_models import Lstm
 
 from stapes.benchmarks.tflite_models import Builder, Layers, cnn_gru_step
 from stapes.convert import emit
@@ -23,7 +24,7 @@ INTERESTING = [0, 1, 2, 3, 5, 127, 128, 255, 256, 65535, 65536, 1 << 24, 1 << 30
 
 @functools.cache
 def models() -> tuple[bytes, ...]:
-    return tiny_step(), every_operator(), cnn_gru_step()
+    return tiny_step(), every_operator(), cnn_gru_step(), Lstm(in_size=7, units=6, cell_clip=1.0).alone()
 
 
 edits = st.lists(
@@ -49,7 +50,7 @@ def damaged(tflite: bytes, changes: list[tuple[float, int]], kept: float) -> byt
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(0, 2), edits, st.sampled_from([1.0, 1.0, 1.0, 0.99, 0.5]))
+@given(st.integers(0, len(models()) - 1), edits, st.sampled_from([1.0, 1.0, 1.0, 0.99, 0.5]))
 def test_damaged_models_give_one_clear_error_or_compile(
     which: int, changes: list[tuple[float, int]], kept: float
 ) -> None:
@@ -117,9 +118,10 @@ def run_with_sanitizers(tflite: bytes, folder: Path, defines: tuple[str, ...] = 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("which", range(3))
-def test_whole_models_run_clean_under_sanitizers(tmp_path: Path, which: int) -> None:
-    run_with_sanitizers(models()[which], tmp_path)
+@pytest.mark.parametrize("layout", ["ROWS", "DSP"])
+@pytest.mark.parametrize("which", range(len(models())))
+def test_whole_models_run_clean_under_sanitizers(tmp_path: Path, which: int, layout: str) -> None:
+    run_with_sanitizers(models()[which], tmp_path, (f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
 
 
 def _accepted(seed: int, count: int) -> list[bytes]:
@@ -130,7 +132,7 @@ def _accepted(seed: int, count: int) -> list[bytes]:
             (float(rng.random()), int(rng.choice([int(rng.integers(0, 256)), -int(rng.choice(INTERESTING)) - 1])))
             for _ in range(int(rng.integers(1, 5)))
         ]
-        data = damaged(models()[int(rng.integers(0, 3))], changes, 1.0)
+        data = damaged(models()[int(rng.integers(0, len(models())))], changes, 1.0)
         try:
             module = plan_model(data, "model")
         except StapesError:
