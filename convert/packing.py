@@ -62,12 +62,18 @@ def _as_stored(weights: np.ndarray) -> np.ndarray:
     return weights
 
 
+def _words_and_patches(shape: ConvShape) -> int:
+    """Two words for each tap, and two patches where the taps of a pixel do not lie in a row."""
+    in_a_row = shape.kernel_height * shape.dilation_height * shape.dilation_width == 1 and not shape.padded
+    return (8 if in_a_row else 10) * shape.taps
+
+
 ROWS = Layout(
     macro="STAPES_NN_ROWS",
     conv=_as_stored,
     depthwise=_as_stored,
     dense=_as_stored,
-    conv_scratch=lambda shape: 12 * shape.taps,
+    conv_scratch=_words_and_patches,
     depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
     dense_scratch=lambda in_size, out_size: 0,
     conv_tile=Tile(4, rereads=False),

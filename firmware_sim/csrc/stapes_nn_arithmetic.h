@@ -41,17 +41,19 @@ STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift));
 }
 
+/* stapes_nn_round_twice where shift = -right < 0. */
+static inline int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32_t right)
+{
+    int32_t high = stapes_nn_multiply_high(x, multiplier);  /* |high| <= |x| < 2^30 */
+    high += high >> 31;                                     /* halves below zero go down */
+    return (high + ((int32_t)1 << (right - 1))) >> right;   /* the sum < 2^30 + 2^30 */
+}
+
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
  * |x| < 2^30 and |x * 2^shift| < 2^31;  0 <= multiplier < 2^31;  -31 <= shift <= 30. */
-static inline int32_t stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
+static inline int32_t STAPES_NN_SPARE stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
-    int32_t high;
-    if (shift >= 0) {
-        return stapes_nn_round_left(x, multiplier, shift);
-    }
-    high = stapes_nn_multiply_high(x, multiplier);          /* |high| <= |x| < 2^30 */
-    high += high >> 31;                                     /* halves below zero go down */
-    return (high + ((int32_t)1 << (-shift - 1))) >> -shift; /* the sum < 2^30 + 2^30 */
+    return shift >= 0 ? stapes_nn_round_left(x, multiplier, shift) : stapes_nn_round_right(x, multiplier, -shift);
 }
 
 /* round(x * multiplier / 2^shift), halves up. |x| < 2^31;  0 <= multiplier < 2^31;  1 <= shift <= 62.
@@ -63,8 +65,13 @@ static inline int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_
 
 static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 {
-    x = x < low ? low : x;
-    return (int8_t)(x > high ? high : x);
+    if (x < low) {
+        x = low;
+    }
+    if (x > high) {
+        x = high;
+    }
+    return (int8_t)x;
 }
 
 /* ARM with the DSP extension clamps to int8 in one instruction; what else [low, high] asks for is then left to stapes_nn_limit. */

@@ -44,6 +44,16 @@ typedef struct {
     int32_t taps, pixels;
 } stapes_nn_conv_tile;
 
+/* A channel that scales up. */
+static void STAPES_NN_COLD stapes_nn_conv_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end,
+                                                      int32_t multiplier, int32_t shift, int8_t *out)
+{
+    for (; sum != end; sum++) {
+        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min, layer->out_max);
+        out += layer->out_channels;
+    }
+}
+
 /* Requantize `count` channels. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t count,
                                          int32_t (*sums)[STAPES_NN_CONV_PIXELS])
@@ -54,13 +64,17 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
     const int32_t pixels = tile->pixels;
     int8_t *first = tile->out + channel;
     for (; count > 0; count--, sums++) {
-        const int32_t multiplier = *multipliers++, shift = *shifts++;
+        const int32_t multiplier = *multipliers++, right = -*shifts++;
         const int32_t *sum = *sums, *const end = sum + pixels;
         int8_t *out = first++;
-        for (; sum != end; sum++) {
-            *out = stapes_nn_clamp(stapes_nn_round_twice(*sum, multiplier, shift) + zero, low, high);
-            out += channels;
+        if (right <= 0) {
+            stapes_nn_conv_finish_left(layer, sum, end, multiplier, -right, out);
+            continue;
         }
+        do {
+            *out = stapes_nn_clamp(stapes_nn_round_right(*sum, multiplier, right) + zero, low, high);
+            out += channels;
+        } while (++sum != end);
     }
 }
 
@@ -152,30 +166,31 @@ static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
     int8_t *const gathered = (int8_t *)(void *)(words + STAPES_NN_CONV_WORDS * taps);
-    const int8_t *found[STAPES_NN_CONV_PIXELS];
-    int32_t pixels, i, k;
-    for (pixels = 0; pixels < STAPES_NN_CONV_PIXELS && *y < layer->out_height; pixels++) {
-        found[pixels] = stapes_nn_taps(layer, in, *y, *x, gathered + pixels * taps);
-        if (++*x == layer->out_width) {
-            *x = 0;
-            ++*y;
+    const int8_t *found[2] = {in, in};
+    int32_t pixels = 0, i, k, w;
+    for (w = 0; w < STAPES_NN_CONV_WORDS; w++) {
+        uint32_t *word = words + w;
+        for (i = 0; i < 2; i++) {
+            if (*y == layer->out_height) {
+                found[i] = found[0];
+                continue;
+            }
+            found[i] = stapes_nn_taps(layer, in, *y, *x, gathered + i * taps);
+            pixels++;
+            if (++*x == layer->out_width) {
+                *x = 0;
+                ++*y;
+            }
         }
-    }
-    for (i = pixels; i < STAPES_NN_CONV_PIXELS; i++) {
-        found[i] = found[pixels - 1];
-    }
-    for (i = 0; i < STAPES_NN_CONV_PIXELS; i += 2) {
-        const int8_t *const a = found[i], *const b = found[i + 1];
-        uint32_t *word = words + i / 2;
         for (k = 0; k < taps; k++) {
-            *word = (uint32_t)a[k] + ((uint32_t)b[k] << 16);
+            *word = (uint32_t)found[0][k] + ((uint32_t)found[1][k] << 16);
             word += STAPES_NN_CONV_WORDS;
         }
     }
     return pixels;
 }
 
-/* scratch: per tap STAPES_NN_CONV_WORDS words, then the taps of as many pixels in bytes. */
+/* scratch: per tap STAPES_NN_CONV_WORDS words, then the taps of two pixels in bytes. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels, channels = layer->out_channels;

@@ -33,8 +33,8 @@ void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2])
     int8_t *const arena = (int8_t *)self->arena;
 
     memcpy(self->state_past + 4, features, 4); /* joined */
-    stapes_nn_conv(&filters, self->state_past, arena + 72, arena); /* 2x4x1 -> 1x2x2 */
-    stapes_nn_dense(&logits, arena + 72, arena, NULL); /* 1x2x2 -> 2 */
+    stapes_nn_conv(&filters, self->state_past, arena + 60, arena); /* 2x4x1 -> 1x2x2 */
+    stapes_nn_dense(&logits, arena + 60, arena, NULL); /* 1x2x2 -> 2 */
     stapes_nn_lookup(scores_layer_table, arena, scores, 2); /* 2 -> 2 */
     memmove(self->state_past, self->state_past + 4, 4); /* state_past */
 }

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define TINY_RAM_BYTES 84 /* sizeof(tiny_t) */
+#define TINY_RAM_BYTES 72 /* sizeof(tiny_t) */
 #define TINY_WEIGHT_BYTES 20
 #define TINY_CHANNEL_BYTES 36 /* biases, multipliers, shifts */
 #define TINY_TABLE_BYTES 256
@@ -22,7 +22,7 @@ extern "C" {
 
 /* Everything that changes; one per detector. The arena is free between steps, the states are not. */
 typedef struct {
-    int32_t arena[19];
+    int32_t arena[16];
     int8_t state_past[8];
 } tiny_t;
 
