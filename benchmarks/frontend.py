@@ -42,6 +42,7 @@ def accuracy() -> Iterator[Row]:
     signals["100 Hz hum -6 + white noise -70"] = reference.sine(-6, 100, samples) + reference.noise(-70, samples)
     signals["1 kHz -20 + white noise -80"] = reference.sine(-20, 1000, samples) + reference.noise(-80, samples)
     signals["full-scale square 440 Hz"] = np.sign(reference.sine(0, 440, samples))
+    signals["full-scale sine 7650 Hz, above all bands"] = reference.sine(0, 7_650, samples)
     for name, signal in signals.items():
         pcm = reference.as_int16(signal)
         error = np.abs(reference.decibel_errors(frontend.log2(pcm), pcm, CONFIG))
@@ -116,12 +117,11 @@ def print_table(rows: list[Row]) -> None:
     print(f"\n{group}: " + " | ".join(figures))
     for subject in dict.fromkeys(row[1] for row in rows):
         values = {row[2]: row[3] for row in rows if row[1] == subject}
-        cells = [f"{figure}: -" if figure not in values else _shown(values[figure]) for figure in figures]
-        print(f"  {subject:34}" + " | ".join(cell for cell in cells if not cell.endswith("-")))
+        print(f"  {subject:41}" + " | ".join(_shown(values[figure]) if figure in values else "-" for figure in figures))
 
 
 def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3f}"
 
 
 def main() -> int:

@@ -353,9 +353,9 @@ class Frontend:
         return log2_bands
 
     def _run(self, pcm: Int16s, features: Any, log2_bands: Any) -> None:
-        if pcm.dtype != np.int16 or pcm.ndim != 1:
-            raise TypeError(f"pcm is {pcm.dtype} of shape {pcm.shape}: need one-dimensional int16")
         samples = np.ascontiguousarray(pcm)
+        if samples.dtype != np.int16 or samples.ndim != 1:
+            raise TypeError(f"pcm is {samples.dtype} of shape {samples.shape}: need one-dimensional int16")
         work = np.empty(self.config.n_fft * self.lanes + 16, np.int32)
         aligned = ffi.from_buffer("int32_t[]", work) + -(work.ctypes.data // 4) % 16
         lib.stapes_recording(

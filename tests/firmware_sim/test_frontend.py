@@ -124,6 +124,20 @@ def test_frames_lie_where_the_contract_says(frontend: Frontend) -> None:
         assert np.array_equal(frontend.features(pcm[t * hop : t * hop + window])[0], whole[t])
 
 
+@pytest.mark.parametrize(
+    ("pcm", "words"),
+    [
+        (np.zeros(600), r"float64 of shape \(600,\)"),
+        (np.zeros((600, 2), np.int16), r"int16 of shape \(600, 2\)"),
+        (np.zeros(600, ">i2"), ">i2 of shape"),
+        ([0] * 600, "int64 of shape"),
+    ],
+)
+def test_what_is_not_one_dimensional_int16_is_refused(pcm: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words + ".*: need one-dimensional int16"):
+        Frontend(make_tables(FrontendConfig())).features(pcm)
+
+
 def test_the_blob_carries_its_configuration(frontend: Frontend) -> None:
     tables = make_tables(frontend.config)
     assert Frontend(tables).config == frontend.config
