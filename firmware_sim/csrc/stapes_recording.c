@@ -8,7 +8,12 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define VECTORS 1
+#elif defined(__AARCH64EL__) && defined(__GNUC__)
+#include <arm_neon.h>
+#define VECTORS 1
+#endif
 
+#if defined(VECTORS)
 static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_t sample)
 {
     const int32_t *rising = stapes_frontend_table(tables, tables->window_at);
@@ -41,6 +46,7 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
     }
 }
 
+#if defined(__x86_64__)
 /* What all widths have in common. TIMES reads the even words of its operands. */
 #define TIMES(x, y) ((LONGS)MM(mul_epi32)((REGISTER)(x), (REGISTER)(y)))
 #define LOW_TIMES(x, y) ((LONGS)MM(mul_epu32)((REGISTER)(x), (REGISTER)(y)))
@@ -57,7 +63,7 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 #define EIGHT(at) _mm_loadu_si128((const __m128i *)(const void *)(at))
 
 #define LANES 4
-#define TARGET "sse4.1"
+#define TARGET __attribute__((target("sse4.1")))
 #define NAME(x) x##_4
 #define REGISTER __m128i
 #define FLOATS __m128
@@ -67,7 +73,7 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 #include "stapes_recording_lanes.h"
 
 #define LANES 8
-#define TARGET "avx2"
+#define TARGET __attribute__((target("avx2")))
 #define NAME(x) x##_8
 #define REGISTER __m256i
 #define FLOATS __m256
@@ -78,7 +84,7 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 #include "stapes_recording_lanes.h"
 
 #define LANES 16
-#define TARGET "avx512bw"
+#define TARGET __attribute__((target("avx512bw")))
 #define NAME(x) x##_16
 #define REGISTER __m512i
 #define FLOATS __m512
@@ -89,15 +95,41 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
     ((HALVES)BESIDE(BESIDE(BESIDE(_mm512_castsi128_si512(EIGHT((starts)[0] + (at))), starts, at, 1), starts, at, 2), \
                     starts, at, 3))
 #include "stapes_recording_lanes.h"
+#else
+
+#define LANES 4
+#define TARGET
+#define NAME(x) x##_4
+#define TIMES(x, y) ((LONGS)vmull_s32(vget_low_s32((int32x4_t)(x)), vget_low_s32((int32x4_t)(y))))
+#define LOW_TIMES(x, y) ((LONGS)vmull_u32(vmovn_u64((uint64x2_t)(x)), vmovn_u64((uint64x2_t)(y))))
+#define OTHERS(x) ((WORDS)vextq_u32((uint32x4_t)(x), (uint32x4_t)(x), 2))
+#define UPPER(some, others) ((WORDS)vuzp2q_u32((uint32x4_t)(some), (uint32x4_t)(others)))
+#define REORDERED(x) (x)
+#define ORDERED(lane) (lane)
+#define DOUBLED_HIGH(x, y, n) ((WORDS)vqdmulhq_laneq_s32((int32x4_t)(x), (int32x4_t)(y), n))
+#define ZIPPED_LOW(x, y) ((HALVES)vzip1q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
+#define ZIPPED_HIGH(x, y) ((HALVES)vzip2q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
+#define LOW_PRODUCTS(x, y) vmull_s16(vget_low_s16((int16x8_t)(x)), vget_low_s16((int16x8_t)(y)))
+#define HIGH_PRODUCTS(x, y) vmull_high_s16((int16x8_t)(x), (int16x8_t)(y))
+#define HIGH16(x, y) ((HALVES)vuzp2q_s16((int16x8_t)LOW_PRODUCTS(x, y), (int16x8_t)HIGH_PRODUCTS(x, y)))
+#define PAIR_SUMS(x, y) ((WORDS)vpaddq_s32(LOW_PRODUCTS(x, y), HIGH_PRODUCTS(x, y)))
+#define LEAST(x, y) ((WORDS)vminq_s32((int32x4_t)(x), (int32x4_t)(y)))
+#define MOST(x, y) ((WORDS)vmaxq_s32((int32x4_t)(x), (int32x4_t)(y)))
+#define EIGHT_AT(at) ((HALVES)vld1q_s16(at))
+#define ROW(starts, at) ((HALVES)vld1q_s16((starts)[0] + (at)))
+#include "stapes_recording_lanes.h"
+#endif
 #endif
 
 int32_t stapes_recording_lanes(void)
 {
-#if defined(VECTORS)
+#if defined(__x86_64__) && defined(VECTORS)
     return __builtin_cpu_supports("avx512bw") ? 16
            : __builtin_cpu_supports("avx2")   ? 8
            : __builtin_cpu_supports("sse4.1") ? 4
                                               : 1;
+#elif defined(VECTORS)
+    return 4;
 #else
     return 1;
 #endif
@@ -117,7 +149,11 @@ void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, 
 #if defined(VECTORS)
     pair_weights weights[MOST_PAIRS];
     split_weights(tables, weights);
+#if defined(__x86_64__)
     frames_function *const at_once = width == 16 ? frames_16 : width == 8 ? frames_8 : frames_4;
+#else
+    frames_function *const at_once = frames_4;
+#endif
     for (size_t done = 0; done < frames; done += width) {
         const size_t t = done + width <= frames ? done : frames - width; /* the last frames a second time */
         at_once(tables, weights, pcm + t * tables->hop, work, features ? features + t * bands : NULL,

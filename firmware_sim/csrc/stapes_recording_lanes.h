@@ -1,5 +1,5 @@
 /* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width, with
- *   LANES, TARGET, NAME(x)    lanes of 32 bits, what the compiler may use, a name of this width
+ *   LANES, TARGET, NAME(x)    lanes of 32 bits, the attribute that says what the compiler may use, a name of this width
  *   TIMES, OTHERS             signed 64-bit products of one half of the lanes; the other half, brought to where TIMES reads
  *   UPPER(some, others)       upper words of the products of both halves: the lanes, in another order, which
  *   REORDERED, ORDERED        brings about as well (twice is none); the lane that comes to stand in a lane
@@ -9,9 +9,10 @@
  *   ZIPPED_LOW, ZIPPED_HIGH   of each eight half words the first or last four, between those of another vector
  *   HIGH16, PAIR_SUMS         upper halves of products of signed half words; sums of two neighbouring products
  *   LEAST, MOST               of signed words
+ *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it
  */
-#define INLINE static inline __attribute__((always_inline, target(TARGET)))
-#define STAGE static __attribute__((noinline, target(TARGET)))
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#define STAGE static __attribute__((noinline)) TARGET
 #define WORDS NAME(words)
 #define SIGNED NAME(signed_words)
 #define LONGS NAME(longs)
@@ -43,12 +44,18 @@ INLINE WORDS NAME(factor_at)(const void *at)
 
 INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
 {
+#if defined(DOUBLED_HIGH)
+    const WORDS turn = (WORDS)((SIGNED)NAME(factor_at)(w) >> 1); /* exact: of 18 significant bits */
+    return (NAME(point)){DOUBLED_HIGH(z.re, turn, 0) - DOUBLED_HIGH(z.im, turn, 1),
+                         DOUBLED_HIGH(z.im, turn, 0) + DOUBLED_HIGH(z.re, turn, 1)};
+#else
     const WORDS c = NAME(factor_at)(w), s = NAME(factor_at)(w + 1);
     const WORDS re = OTHERS(z.re), im = OTHERS(z.im);
     return (NAME(point)){
         UPPER((WORDS)TIMES(z.re, c) - (WORDS)TIMES(z.im, s), (WORDS)TIMES(re, c) - (WORDS)TIMES(im, s)),
         UPPER((WORDS)TIMES(z.im, c) + (WORDS)TIMES(z.re, s), (WORDS)TIMES(im, c) + (WORDS)TIMES(re, s)),
     };
+#endif
 }
 
 /* Beside points that were turned. */
@@ -357,7 +364,7 @@ STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leadi
 }
 
 /* LANES frames from pcm on. */
-static __attribute__((target(TARGET))) void NAME(frames)(const stapes_frontend_tables *tables,
+static TARGET void NAME(frames)(const stapes_frontend_tables *tables,
                                                          const pair_weights *weights, const int16_t *pcm,
                                                          int32_t *work, int8_t *features, int16_t *log2_bands)
 {

@@ -6,41 +6,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from frontend_inputs import CONFIGS, Int16s, clicks, random_samples, worst_frames
 
 from stapes.benchmarks.frontend_boards import CSRC
 from stapes.firmware_sim._native import lib
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
-Int16s = npt.NDArray[np.int16]
-CONFIGS = {
-    "32/16 ms": FrontendConfig(),
-    "25/10 ms": FrontendConfig(window_samples=400, hop_samples=160),
-    "vibration": FrontendConfig(
-        sample_rate_hz=1600,
-        n_fft=256,
-        window_samples=256,
-        hop_samples=64,
-        n_bands=32,
-        band_scale="linear",
-        f_min_hz=5,
-        f_max_hz=800,
-        dc_blocker=True,
-    ),
-    "smallest": FrontendConfig(n_fft=64, window_samples=50, hop_samples=7, n_bands=1),
-    "largest": FrontendConfig(
-        sample_rate_hz=96_000,
-        n_fft=2048,
-        window_samples=2048,
-        hop_samples=2048,
-        n_bands=128,
-        band_scale="htk",
-        f_min_hz=200,
-        f_max_hz=48_000,
-    ),
-    "odd power": FrontendConfig(n_fft=1024, window_samples=902, hop_samples=451, n_bands=64),
-}
 # CRC-32 of all log2 values of random samples and of clicks: what changes one changes STAPES_FRONTEND_ARITHMETIC too.
 GOLDEN = {
     "32/16 ms": (0xB54833D3, 0x195FABF7),
@@ -52,43 +24,6 @@ GOLDEN = {
 }
 
 
-def random_samples(samples: int, shift: int) -> Int16s:
-    """A linear congruential generator, the same everywhere; every 300 samples the level changes by 6 dB."""
-    state, out = 1, np.empty(samples, np.int16)
-    for n in range(samples):
-        state = (state * 1_664_525 + 1_013_904_223) % 2**32
-        out[n] = ((state >> 16) - 32_768) >> (shift + n // 300 % 8)
-    return out
-
-
-def clicks(samples: int) -> Int16s:
-    pcm = np.zeros(samples, np.int16)
-    pcm[::97], pcm[5::211], pcm[7::331] = 32_767, -32_768, 1
-    return pcm
-
-
-def worst_frames(config: FrontendConfig) -> Int16s:
-    """Full-scale frames whose signs follow a basis function of the FFT, edges, extremes that alternate."""
-    window, n = config.window_samples, np.arange(config.window_samples)
-    half = config.n_fft // 2
-    rows = [
-        np.sign(np.cos(2 * np.pi * k * n / config.n_fft + phase))
-        for k in {0, 1, 2, 3, half // 4, half // 3, half // 2, half - 1, half}
-        for phase in (0.0, 0.7, np.pi / 2, 2.5)
-    ]
-    rows += [np.where(n % period < period / 2, 1, -1) for period in (2, 4, 6, 8)]
-    rows += [
-        np.ones(window),
-        -np.ones(window),
-        np.where(n < window // 2, 1, -1),
-        np.where(n == 0, -1, 0),
-        np.where(n == window - 1, -1, 0),
-    ]
-    rows += [np.where(n % 2 == 0, 1, 0), np.where(n % 2 == 1, -1, 0), np.where(n == window // 2, -1, 0)]
-    frames = np.concatenate([np.array(rows), -np.array(rows)])
-    return np.clip(np.round(frames * 32_768), -32_768, 32_767).astype(np.int16).ravel()
-
-
 @pytest.mark.parametrize("name", CONFIGS)
 def test_golden_checksums(name: str) -> None:
     frontend = Frontend(make_tables(CONFIGS[name]))
@@ -97,26 +32,6 @@ def test_golden_checksums(name: str) -> None:
         zlib.crc32(frontend.log2(pcm).astype("<i2").tobytes()) for pcm in (random_samples(samples, 0), clicks(samples))
     )
     assert got == GOLDEN[name]
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
-    widest = lib.stapes_recording_lanes()
-    if widest == 1:
-        pytest.skip("this machine has no vectors that the frontend uses")
-    config = CONFIGS[name]
-    frontends = [Frontend(make_tables(config), lanes=lanes) for lanes in (1, 4, 8, 16) if lanes <= widest]
-    for pcm in (
-        random_samples(40 * config.hop_samples + config.window_samples, 0),
-        random_samples(5 * config.hop_samples + config.window_samples, 0),
-        random_samples(config.window_samples - 1, 0),
-        clicks(9000),
-        worst_frames(config),
-    ):
-        one_at_a_time = frontends[0].log2(pcm), frontends[0].features(pcm)
-        for frontend in frontends[1:]:
-            assert np.array_equal(frontend.log2(pcm), one_at_a_time[0])
-            assert np.array_equal(frontend.features(pcm), one_at_a_time[1])
 
 
 def test_random_chunks_vs_the_whole_recording() -> None:
