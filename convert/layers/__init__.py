@@ -19,7 +19,7 @@ LOGISTIC, TANH
 RELU, RELU6, LEAKY_RELU
     rounded twice with s_in / s_out, for LEAKY_RELU below zero s_in * alpha / s_out, formed in float32; a table here
 HARD_SWISH
-    16-bit fixed point, one of its products is truncated; a table here
+    16-bit fixed point, one of its products is truncated, shifts by 16 and more give 1 or -1; a table here
 QUANTIZE
     rounded twice with s_in / s_out, formed in double; a table here
 SOFTMAX

@@ -18,6 +18,11 @@ def _multiply_q15(a: int, b: int) -> int:
     return (a * b + (1 << 14)) >> 15
 
 
+def _divide(x: int, bits: int) -> int:
+    """round(x / 2^bits), halves away from zero; from 16 bits on the reference's masks of 16 bits leave 1 or -1."""
+    return divide_by_power(x, bits) if bits < 16 else 1 if x >= 0 else -1
+
+
 def _saturate(x: int) -> int:
     return clamp(x, -32768, 32767)
 
@@ -37,10 +42,10 @@ def lower(node: Node) -> list[Step]:
     def value(q: int) -> int:
         x = (q - zero_in) * 128
         gate = _multiply_q15(_saturate(x << max(shift_gate - 1, 0)), factor_gate)
-        gate = _saturate(gate * 2) if shift_gate > 0 else divide_by_power(gate, -shift_gate)
+        gate = _saturate(gate * 2) if shift_gate > 0 else _divide(gate, -shift_gate)
         share = (gate + 32768) >> 1
         product = share * _multiply_q15(x, factor_out)
         truncated = abs(product) >> 15
-        return divide_by_power(truncated if product >= 0 else -truncated, -shift_out) + zero_out
+        return _divide(truncated if product >= 0 else -truncated, -shift_out) + zero_out
 
     return lower_lookup(node, value)

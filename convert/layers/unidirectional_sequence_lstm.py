@@ -1,7 +1,8 @@
 """UNIDIRECTIONAL_SEQUENCE_LSTM: int8 input, weights and output, int16 cell; four full gates.
 
 What a converter makes of a Keras LSTM with full-integer quantization: any number of time steps and batches, time first
-or batch first. Refused by name: an input gate coupled to the forget gate, peepholes, a projection, layer
+or batch first. Its state stays from one inference to the next, as in LiteRT: NAME_reset begins a new sequence. Refused
+by name: an input gate coupled to the forget gate, peepholes, a projection, layer
 normalization, weights per channel.
 """
 

@@ -261,14 +261,32 @@ def _one_value(
         pytest.param(
             _one_value("HARD_SWISH", lambda grid: grid.scale(0.05, 1.0), 40, "HardSwishOptions"), id="HARD_SWISH"
         ),
-        pytest.param(
-            _one_value("LEAKY_RELU", lambda grid: grid.scale(0.01), 30, "LeakyReluOptions", alpha=0.3), id="LEAKY_RELU"
+        *(
+            pytest.param(
+                _one_value("LEAKY_RELU", lambda grid: grid.scale(0.01), 30, "LeakyReluOptions", alpha=alpha),
+                id=f"LEAKY_RELU {alpha}",
+            )
+            for alpha in (0.0, 0.01, 0.3, 1.0, 2.5)
         ),
         pytest.param(_one_value("QUANTIZE", lambda grid: grid.scale(), 40), id="QUANTIZE"),
     ],
 )
 def test_functions_of_one_value_vs_litert_reference(tmp_path: Path, check: Callable[[Path], None]) -> None:
     check(tmp_path)
+
+
+def test_hard_swish_at_scales_far_apart_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(20)
+    for _ in range(60):
+        scale = grid.scale(1e-6, 8.0)
+        ratio, zero = float(np.exp(grid.rng.uniform(np.log(1 / 64), np.log(1e5)))), grid.scale()[1]
+        grid.builder.operator(
+            "HARD_SWISH",
+            [_every_code(grid, scale)],
+            [grid.output((1, 600), (scale[0] * ratio, zero))],
+            "HardSwishOptions",
+        )
+    grid.check(tmp_path, steps=8)
 
 
 def test_quantize_between_int8_and_uint8_vs_litert_reference(tmp_path: Path) -> None:
