@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stapes.benchmarks import frontend_reference as reference
-from stapes.benchmarks.frontend_boards import CSRC, BoardRun, build, code_bytes, run_on_board
+from stapes.benchmarks.frontend_boards import CSRC, SOURCES, BoardRun, build, code_bytes, run_on_board
 from stapes.firmware_sim.boards import FOLDER
-from stapes.firmware_sim.emulator import BOARDS, Firmware
+from stapes.firmware_sim.emulator import BOARDS, Board, Firmware, build_firmware
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
 pytestmark = pytest.mark.skipif(
@@ -68,6 +68,32 @@ def test_the_same_bits_on_every_board(board: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O3"])
 def test_the_same_bits_at_every_optimization(board: str, optimization: str, tmp_path: Path) -> None:
     firmware = build(board, tmp_path, (optimization,))
+    for config in CONFIGS.values():
+        run_and_compare(firmware, config)
+
+
+def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
+    """The frontend as assembly, which the board's own tools can take."""
+    target = "riscv32-none-elf" if board.is_riscv else "arm-none-eabi"
+    flags = [f"--target={target}", *board.cpu_flags, "-std=c99", "-ffreestanding", "-fno-addrsig", optimization]
+    assembly = folder / "stapes_frontend.s"
+    command = ["clang", *flags, "-isystem", FOLDER / "libc", "-S", CSRC / "stapes_frontend.c", "-o", assembly]
+    subprocess.run(command, check=True)
+    lines = assembly.read_text().splitlines(keepends=True)
+    assembly.write_text(
+        "".join(line for line in lines if not line.startswith("\t.cpu\t"))
+    )  # clang names some otherwise
+    return assembly
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", [name for name in BOARDS if name != "cortex-m0"])
+@pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O2", "-O3"])
+def test_the_same_bits_from_clang_on_every_board(board: str, optimization: str, tmp_path: Path) -> None:
+    if shutil.which("clang") is None:
+        pytest.skip("clang is not installed")
+    sources = [assembled_by_clang(BOARDS[board], optimization, tmp_path), *SOURCES[1:]]
+    firmware = build_firmware(BOARDS[board], sources, tmp_path / "frontend.elf", include_dirs=[CSRC])
     for config in CONFIGS.values():
         run_and_compare(firmware, config)
 
