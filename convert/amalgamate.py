@@ -12,6 +12,7 @@ _SYSTEM_INCLUDE = re.compile(r"^#include <((?:std\w+|string)\.h)>\n", re.MULTILI
 _FOR_LAYOUT = re.compile(
     r"^#if STAPES_NN_LAYOUT == (STAPES_NN_\w+)\n(?:(?!#endif /).*\n)*#endif /\* \1 \*/\n\n?", re.MULTILINE
 )
+_CHOICE = re.compile(r"^#define STAPES_NN_ROWS.*^#endif /\* STAPES_NN_LAYOUT \*/\n", re.MULTILINE | re.DOTALL)
 _PROTOTYPE = re.compile(r"^STAPES_NN_API void (\w+)\([^{]*?\);\n", re.MULTILINE)
 _HELPER = re.compile(r"^static (?:inline )?(?:const )?\w+ \*?((?!stapes_nn_)\w+)\(", re.MULTILINE)
 _INLINE = re.compile(
@@ -48,6 +49,15 @@ def _text(name: str, layouts: tuple[Layout, ...], every_layout: bool) -> str:
             r"#ifndef STAPES_NN_LAYOUT\n.*?#endif /\* STAPES_NN_LAYOUT \*/\n", lambda _: chosen, text, flags=re.DOTALL
         )
     return text
+
+
+def choice_of_layout(single_file: bool) -> str:
+    """What defines STAPES_NN_LAYOUT in a header for every layout: the kernels' header, or its lines that do so."""
+    if not single_file:
+        return '#include "stapes_nn.h"\n'
+    found = _CHOICE.search((CSRC / "stapes_nn.h").read_text())
+    assert found is not None
+    return found[0]
 
 
 def amalgamate(model: str, kernels: list[str], layouts: tuple[Layout, ...], every_layout: bool) -> str:

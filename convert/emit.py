@@ -3,11 +3,11 @@
 NAME.h holds the sizes, the struct and two functions; NAME.c a table of layers, one line per layer, then the constants.
 """
 
-from stapes.convert.amalgamate import amalgamate, kernel_files
+from stapes.convert.amalgamate import amalgamate, choice_of_layout, kernel_files
 from stapes.convert.constants import constants
 from stapes.convert.describe import argument_rows, layer_rows, table
 from stapes.convert.graph import Tensor
-from stapes.convert.module import Module, Names, measure, uniform
+from stapes.convert.module import Module, Names, measure, uniform, weight_bytes
 from stapes.convert.statements import step_body
 from stapes.convert.steps import Call
 
@@ -30,7 +30,7 @@ def signature(module: Module, names: Names) -> str:
     return ", ".join(parts)
 
 
-def header(module: Module) -> str:
+def header(module: Module, single_file: bool) -> str:
     """NAME.h."""
     names, sizes, name = Names(module), measure(module), module.name
     upper = name.upper()
@@ -48,11 +48,10 @@ def header(module: Module) -> str:
 #include <stdint.h>
 
 #define {upper}_RAM_BYTES {sizes.ram} /* sizeof({name}_t) */
-#define {upper}_WEIGHT_BYTES {sizes.weights}
 #define {upper}_CHANNEL_BYTES {sizes.channels} /* biases, multipliers, shifts */
 #define {upper}_TABLE_BYTES {sizes.tables}
 #define {upper}_MACS {sizes.macs} /* per step */
-
+{_weight_bytes(module, single_file)}
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -74,6 +73,19 @@ void {name}_step({signature(module, names)});
 
 #endif
 """
+
+
+def _weight_bytes(module: Module, single_file: bool) -> str:
+    """The #define of the weights' bytes; where packings differ in size, the C compiler chooses among them."""
+    macro = f"{module.name.upper()}_WEIGHT_BYTES"
+    sizes = {layout.macro: weight_bytes(module, layout) for layout in module.layouts}
+    if len(set(sizes.values())) == 1:
+        return f"#define {macro} {sizes[module.layouts[0].macro]}\n"
+    chosen = "\n".join(
+        f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {layout}\n#define {macro} {size}"
+        for position, (layout, size) in enumerate(sizes.items())
+    )
+    return f"\n{choice_of_layout(single_file)}\n/* Weights are packed for the processor. */\n{chosen}\n#endif\n"
 
 
 def _banner(module: Module, file: str) -> str:
@@ -136,7 +148,7 @@ def _reset(module: Module, names: Names) -> str:
 def files(module: Module, single_file: bool) -> dict[str, str]:
     """Name and text of every file of the library."""
     kernels = sorted({step.kernel for step in module.homes.steps if isinstance(step, Call)} | _move_kernels(module))
-    own = {f"{module.name}.h": header(module)}
+    own = {f"{module.name}.h": header(module, single_file)}
     if single_file:
         return own | {f"{module.name}.c": amalgamate(source(module), kernels, module.layouts, module.every_layout)}
     return own | {f"{module.name}.c": source(module)} | kernel_files(kernels, module.layouts, module.every_layout)

@@ -226,7 +226,11 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
 
 
 def _check_order(graph: Graph) -> None:
-    """Each tensor is written once, by an operator before those that read it."""
+    """Each tensor gets its value once: as an input, as a constant, or by an operator before those that read it."""
+    for number in graph.inputs:
+        if graph.inputs.count(number) > 1 or graph.tensors[number].data is not None:
+            found = "an input twice" if graph.inputs.count(number) > 1 else "an input and a constant"
+            raise ModelError(f"tensor {number} ({graph.tensors[number].name}) is {found}; supported: either, once")
     known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
     for index, operator in enumerate(graph.operators):
         for number in operator.inputs:

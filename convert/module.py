@@ -72,7 +72,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Exact bytes, as the header's #defines say them; constants of the largest layout."""
+    """Exact bytes, as the header's #defines say them; weights of the largest layout, where the header has each."""
 
     ram: int
     arena: int
@@ -85,22 +85,28 @@ class Sizes:
 
 def measure(module: Module) -> Sizes:
     """Add up a module."""
-    weights = channels = tables = macs = 0
+    channels = tables = macs = 0
     twins = equal_tables(module)
     for step in module.homes.steps:
         if isinstance(step, Call):
             macs += step.macs
             for constant in step.all_constants():
                 size = max(array.nbytes for array in constant.arrays.values())
-                if constant.suffix == "weights":
-                    weights += size
-                elif constant.suffix in ("bias", "multiplier", "shift"):
+                if constant.suffix in ("bias", "multiplier", "shift"):
                     channels += size
-                elif f"{step.name}_{constant.suffix}" not in twins:
+                elif constant.suffix != "weights" and f"{step.name}_{constant.suffix}" not in twins:
                     tables += size
     tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
+    weights = max(weight_bytes(module, layout) for layout in module.layouts)
     return Sizes(module.ram_bytes(), module.arena_bytes(), sum(module.state_sizes()), weights, channels, tables, macs)
+
+
+def weight_bytes(module: Module, layout: Layout) -> int:
+    """Bytes of the weights in the packing of one layout."""
+    constants = [one for step in module.homes.steps if isinstance(step, Call) for one in step.all_constants()]
+    weights = [one.arrays for one in constants if one.suffix == "weights"]
+    return sum((arrays[layout.macro] if layout.macro in arrays else arrays[""]).nbytes for arrays in weights)
 
 
 def constant_tensors(module: Module) -> list[int]:

@@ -16,7 +16,7 @@
  *   1. convert/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type, hence the alignment),
  *      the scratch bytes that the kernel wants and its tile; enter them in the Layout of that processor, and that in TARGETS.
  *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under the same name.
- *      Intrinsics or asm stand under `#if defined(__ARM_FEATURE_DSP)` (or _MVE), and under `#else` a plain twin in C that reads the same
+ *      Intrinsics or asm stand under `#if STAPES_NN_ASM` or the like, and under `#else` a plain twin in C that reads the same
  *      packed array: the twin is the specification, and the tests run it on the host with -DSTAPES_NN_LAYOUT=...
  *   3. the ROWS file of that family leaves the layout to it: extend the `#if` at its head.
  *   4. Layout.sources in convert/packing.py names the file.
@@ -45,7 +45,7 @@
 #ifndef STAPES_NN_LAYOUT
 #if defined(__ARM_FEATURE_MVE)
 #define STAPES_NN_LAYOUT STAPES_NN_MVE
-#elif defined(__ARM_FEATURE_DSP)
+#elif defined(__ARM_FEATURE_DSP) && !defined(__clang__) /* which has no assembly for it: the plain twins take longer than ROWS */
 #define STAPES_NN_LAYOUT STAPES_NN_DSP
 #elif defined(__AVX2__) || defined(__aarch64__)
 #define STAPES_NN_LAYOUT STAPES_NN_HOST

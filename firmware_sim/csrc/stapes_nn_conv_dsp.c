@@ -54,7 +54,7 @@ typedef struct {
     "smlad r11, r12, r3, r11\n\t"
 
 /* Some groups of four channels of one tile, which is left at the group after them. */
-static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) __attribute__((noinline));
+static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) STAPES_NN_BY_HAND;
 static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 {
     const int8_t *weights = tile->weights;

@@ -12,7 +12,7 @@
 #include "stapes_nn_mve.h"
 #include "stapes_nn_taps.h"
 
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
 
 /* Four sums over sixteen taps. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
 #define STAPES_NN_CONV_SIXTEEN(x)                           \
@@ -72,12 +72,14 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
 {
     const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift;
     const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
-    const int32_t groups = layer->out_channels / 4, zero = layer->out_zero;
+    const int32_t groups = layer->out_channels / 4;
+    register int32_t count __asm__("lr") = groups;
+    register const int32_t zero __asm__("r9") = layer->out_zero;
     const int8x16_t x0 = vldrbq_s8(patch);
     const int8x16_t x1 = vectors > 1 ? vldrbq_s8(patch + 16) : x0;
     const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 32) : x0;
     const int8x16_t x3 = vectors > 3 ? vldrbq_s8(patch + 48) : x0;
-    __asm__ volatile("dls lr, %[groups]\n"
+    __asm__ volatile("dls lr, lr\n"
                      "1:\n\t"
                      "cmp %[vectors], #2\n\t" STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]")
                      "blo 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x1]")
@@ -101,9 +103,10 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
                      "vqmovnb.s16 q4, q4\n\t"
                      "vstrb.32 q4, [%[out]], #4\n\t"
                      "le lr, 1b"
-                     : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift), [out] "+l"(out)
-                     : [vectors] "r"(vectors), [groups] "r"(groups), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
-                     : "r6", "r8", "r10", "r12", "lr", "q4", "q5", "q6", "q7", "cc", "memory");
+                     : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift), [out] "+l"(out),
+                       "+r"(count)
+                     : [vectors] "r"(vectors), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
+                     : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
     stapes_nn_mve_limit(out - 4 * groups, 4 * groups, layer->out_min, layer->out_max);
 }
 
@@ -131,7 +134,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
     const int32_t vectors = (taps + 15) / 16;
     int32_t batch, y, x;
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
     const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_usual(layer);
 #endif
     memset(scratch + taps, 0, (size_t)(16 * vectors - taps)); /* which zeros multiply */
@@ -143,7 +146,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
                     (void)stapes_nn_taps_copy(scratch, patch, taps);
                     patch = scratch;
                 }
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
                 if (fast) {
                     stapes_nn_conv_pixel_64(layer, patch, vectors, out);
                 } else

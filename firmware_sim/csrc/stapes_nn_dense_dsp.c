@@ -56,7 +56,7 @@ typedef struct {
     "strb " sum ", [r2], #1\n\t"
 
 /* Some groups of four channels. */
-static void stapes_nn_dense_groups(const stapes_nn_dense_job *job, int32_t groups, int32_t out_zero) __attribute__((noinline));
+static void stapes_nn_dense_groups(const stapes_nn_dense_job *job, int32_t groups, int32_t out_zero) STAPES_NN_BY_HAND;
 static void stapes_nn_dense_groups(const stapes_nn_dense_job *job, int32_t groups, int32_t out_zero)
 {
     const int8_t *const weights = job->weights, *shift = job->shift;

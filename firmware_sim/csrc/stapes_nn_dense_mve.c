@@ -15,7 +15,7 @@ static int8_t stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t
     return (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
 }
 
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
 
 /* Whether stapes_nn_dense_round serves: 1 <= shift - 32 <= 22. */
 static int stapes_nn_dense_usual(const stapes_nn_dense_layer *layer)

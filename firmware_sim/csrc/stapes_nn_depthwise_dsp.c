@@ -138,7 +138,7 @@ static int stapes_nn_depthwise_taps(const stapes_nn_conv_layer *layer, int32_t c
 /* Five columns of every row, from an even one on. The last column's value goes to `last` bytes behind the first's, before the fourth's is
  * stored: 4 * channels, or 3 * channels where it is not wanted. */
 static void stapes_nn_depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
-                              int8_t *out, int32_t last) __attribute__((noinline));
+                              int8_t *out, int32_t last) STAPES_NN_BY_HAND;
 static void stapes_nn_depthwise_columns(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_taps *taps, const int16_t *plane, int32_t width,
                               int8_t *out, int32_t last)
 {

@@ -54,7 +54,7 @@ static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, stapes
     }
 }
 
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
 
 #define STAPES_NN_DEPTHWISE_TAP(tap, weight) \
     "vldrb.s32 q1, [" tap "]\n\t" \
@@ -69,13 +69,14 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
 {
     const int8_t *row1 = taps + pitch, *row2 = row1 + pitch;
     const int32_t *constants = own->bias;
-    const int32_t pixels = layer->out_width, zero = layer->out_zero, channels = layer->out_channels;
+    register int32_t pixels __asm__("lr") = layer->out_width;
+    const int32_t zero = layer->out_zero, channels = layer->out_channels;
     __asm__ volatile("vldrw.u32 q3, [%[constants]]\n\t"
                      "vldrw.u32 q4, [%[constants], #16]\n\t"
                      "vldrw.u32 q5, [%[constants], #32]\n\t"
                      "vldrb.s32 q6, [%[weight]]\n\t"
                      "vldrb.s32 q7, [%[weight], #4]\n\t"
-                     "dls lr, %[pixels]\n"
+                     "dls lr, lr\n"
                      "1:\n\t"
                      "vldrb.s32 q0, [%[row0]], #4\n\t"
                      "vldrb.s32 q1, [%[row0]]\n\t"
@@ -102,9 +103,9 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
                      "vstrb.32 q0, [%[out]]\n\t"
                      "add %[out], %[out], %[channels]\n\t"
                      "le lr, 1b"
-                     : [row0] "+l"(taps), [row1] "+l"(row1), [row2] "+l"(row2), [out] "+l"(out)
-                     : [weight] "l"(weight), [constants] "r"(constants), [pixels] "r"(pixels), [zero] "r"(zero), [channels] "r"(channels)
-                     : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
+                     : [row0] "+l"(taps), [row1] "+l"(row1), [row2] "+l"(row2), [out] "+l"(out), "+r"(pixels)
+                     : [weight] "l"(weight), [constants] "r"(constants), [zero] "r"(zero), [channels] "r"(channels)
+                     : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
 }
 
 /* Output channels `group` .. + 3 of every pixel. |sum| < 2^30 at every step: proved when the model was compiled. */
@@ -182,7 +183,7 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
             stapes_nn_depthwise_gather(layer, size, in, group, scratch);
             stapes_nn_depthwise_four(layer, group, scratch, 4 * size.width, out);
         }
-#if defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_ASM
         stapes_nn_mve_limit(out, count, layer->out_min, layer->out_max);
 #endif
         in += layer->in_height * layer->in_width * layer->in_channels;

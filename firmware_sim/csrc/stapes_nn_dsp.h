@@ -1,7 +1,7 @@
 /* stapes_nn_dsp.h -- pairs of 16-bit values in a word, as SMLAD multiplies them. Apache-2.0.
  *
  * Each helper is one instruction with the DSP extension; the C beside it says what that does. STAPES_NN_ASM is set where the assembly
- * of the DSP kernels is used: it takes every register, so not without optimization, where one is kept for frames. */
+ * of the DSP kernels is used: it takes every register, so not without optimization, where one is kept for frames, and not with clang. */
 #ifndef STAPES_NN_DSP_H
 #define STAPES_NN_DSP_H
 
@@ -11,8 +11,10 @@
 
 #include <string.h>
 
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
+/* A function that is assembly has no frame pointer, whatever the flags say: its register is needed. */
+#define STAPES_NN_BY_HAND __attribute__((noinline, optimize("omit-frame-pointer")))
 #else
 #define STAPES_NN_ASM 0
 #endif

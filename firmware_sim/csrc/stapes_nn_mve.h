@@ -4,7 +4,16 @@
 
 #include "stapes_nn.h"
 
-#if STAPES_NN_LAYOUT == STAPES_NN_MVE && defined(__ARM_FEATURE_MVE)
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+
+/* STAPES_NN_ASM is set where intrinsics and assembly are used; the latter takes nearly every register, so not without optimization. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#define STAPES_NN_ASM 1
+#else
+#define STAPES_NN_ASM 0
+#endif
+
+#if STAPES_NN_ASM
 
 #include <arm_mve.h>
 
@@ -81,6 +90,8 @@ static inline int32x4_t stapes_nn_mve_four(int32_t a, int32_t b, int32_t c, int3
     four = vsetq_lane_s32(c, four, 2);
     return vsetq_lane_s32(d, four, 3);
 }
+
+#endif
 
 #endif
 

@@ -70,6 +70,25 @@ def test_no_compiler_warns(tmp_path: Path, compiler: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+BY_HAND = {"cortex-m": ["-mcpu=cortex-m4"], "helium": ["-mcpu=cortex-m55", "-mfloat-abi=hard"]}
+FRAMES = "-fno-omit-frame-pointer"
+
+
+@pytest.mark.parametrize("target", BY_HAND)
+@pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "clang"])
+def test_kernels_by_hand_compile_with_any_optimization_and_frame_pointers(
+    tmp_path: Path, compiler: str, target: str
+) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    compile_model(every_operator(), tmp_path, "every", target)
+    command = [compiler, *(["--target=arm-none-eabi"] if compiler == "clang" else []), *BY_HAND[target], "-mthumb"]
+    command += ["-isystem", str(LIBC), "-ffreestanding", *WARNINGS, *map(str, tmp_path.glob("stapes_nn_*_*.c"))]
+    for flags in (["-O0"], ["-Os"], ["-O1", FRAMES], ["-Os", FRAMES], ["-O2", FRAMES]):
+        done = subprocess.run([*command, *flags], capture_output=True, text=True, cwd=tmp_path)
+        assert (flags, done.returncode, done.stderr) == (flags, 0, "")
+
+
 def test_header_is_good_cpp(tmp_path: Path) -> None:
     compile_model(tiny_step(), tmp_path, "tiny")
     (tmp_path / "main.cpp").write_text(
@@ -164,6 +183,32 @@ def test_sizes_in_the_header_are_those_of_the_c_compiler(tmp_path: Path) -> None
         command = [*compiler, "-fsyntax-only", str(tmp_path / "check.c")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0 or ("sizeof" not in done.stderr and "bits/" in done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_constants_in_the_header_are_those_of_the_object_file(tmp_path: Path, compiler: str, single: bool) -> None:
+    """The referee is nm: sizes of the symbols, of the packing that the C compiler chose."""
+    command = COMPILERS[compiler]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    compile_model(every_operator(), tmp_path, "every", single_file=single)
+    subprocess.run([*command, "-std=c99", "-O0", "-c", "every.c"], cwd=tmp_path, check=True)  # folds nothing into code
+    nm = command[0].removesuffix("gcc") + "nm" if command[0].endswith("-gcc") else "nm"
+    listing = subprocess.run([nm, "-S", "every.o"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found = {"WEIGHT": 0, "CHANNEL": 0, "TABLE": 0}
+    for size, suffix in re.findall(r"^\w+ (\w+) [rR] \w+_([a-z]+)$", listing, re.MULTILINE):
+        kind = {"weights": "WEIGHT", "bias": "CHANNEL", "multiplier": "CHANNEL", "shift": "CHANNEL"}.get(suffix)
+        kind = "TABLE" if suffix in ("table", "exponentials") else kind
+        if kind:
+            found[kind] += int(size, 16)
+    checks = "".join(
+        f"typedef char same_{kind}[EVERY_{kind}_BYTES == {size} ? 1 : -1];\n" for kind, size in found.items()
+    )
+    (tmp_path / "check.c").write_text(f'#include "every.h"\n{checks}')
+    done = subprocess.run([*command, "-c", "check.c"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert min(found.values()) > 0
 
 
 def test_equal_lookup_tables_lie_in_flash_once(tmp_path: Path) -> None:

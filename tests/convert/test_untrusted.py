@@ -5,8 +5,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from compiler_models import every_operator, tiny_step
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -191,6 +193,21 @@ def test_a_model_without_inputs_or_outputs_is_refused() -> None:
     b.operator("TANH", [b.input("x", (1, 4), (0.1, 0))], [b.tensor("y", (1, 4), (0.1, 0))])
     with pytest.raises(ModelError, match="1 inputs and 0 outputs"):
         plan_model(b.finish([]), "model")
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_inputs_that_are_constants_or_named_twice_are_refused(twice: bool) -> None:
+    b = Builder()
+    x = b.input("x", (1, 4), (0.1, 0))
+    c = b.constant("c", np.zeros((1, 4)), "int8", (0.1, 0))
+    tflite = b.finish([b.operator("ADD", [x, c], [b.tensor("y", (1, 4), (0.1, 0))], "AddOptions")])
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite))
+    model.subgraphs[0].inputs = [x, x if twice else c]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    found = r"tensor 0 \(x\) is an input twice" if twice else r"tensor 1 \(c\) is an input and a constant"
+    with pytest.raises(ModelError, match=found):
+        plan_model(bytes(builder.Output()), "model")
 
 
 def test_names_and_shapes_of_any_length_are_told_in_brief() -> None:

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 #define TINY_RAM_BYTES 72 /* sizeof(tiny_t) */
-#define TINY_WEIGHT_BYTES 20
 #define TINY_CHANNEL_BYTES 36 /* biases, multipliers, shifts */
 #define TINY_TABLE_BYTES 256
 #define TINY_MACS 32 /* per step */
+#define TINY_WEIGHT_BYTES 20
 
 #ifdef __cplusplus
 extern "C" {
