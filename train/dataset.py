@@ -106,7 +106,10 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
     sources = _label_sources(folder, audio, found)
     entries = [each for split in sources for each in _entries(folder, split, sources[split], pattern, found)]
     if not entries and not found.errors:
-        raise DatasetError(f"{folder}: no recording has labels; add labels.tsv, or an Audacity track per recording")
+        raise DatasetError(
+            f"{folder}: no recording has labels; add labels.tsv, or an Audacity track per recording "
+            "(a labels.tsv of its header alone says that there is no event in any of them)"
+        )
     _name_classes(folder, entries, found)
     for entry in entries:
         _fit(entry, found)
@@ -118,8 +121,6 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
         if any(each.split == split for each in entries)
     }
     classes = tuple(sorted({event.label for entry in entries for event in entry.annotations}))
-    if entries and not classes and not found.errors:
-        found.error(DatasetError(f"{folder}: no event is labelled in {len(entries)} recordings; label some events"))
     return Dataset(folder, splits, classes, split_by, group_pattern, tuple(found.notes)), found.errors
 
 
@@ -133,8 +134,17 @@ def _compiled(group_pattern: str) -> "re.Pattern[str] | None":
         ) from error
 
 
+def require_events(dataset: Dataset) -> None:
+    """Raise DatasetError where no recording has an event: false alarms can be counted there, and nothing be learned."""
+    if not dataset.classes:
+        raise DatasetError(
+            f"{dataset.path}: no event is labelled in {len(dataset.recordings)} recordings; label some events"
+        )
+
+
 def require_trainable(dataset: Dataset) -> None:
     """Raise DatasetError unless there are train and val parts, and every class has events in train."""
+    require_events(dataset)
     for split in ("train", "val"):
         if not dataset.splits.get(split):
             raise DatasetError(

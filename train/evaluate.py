@@ -11,7 +11,7 @@ from scipy.ndimage import median_filter
 
 from stapes.runtime.detector import Detector
 from stapes.train.application import Counting, Recall, Timing, counting, recall_by, timing
-from stapes.train.dataset import open_dataset
+from stapes.train.dataset import Recording, open_dataset
 from stapes.train.findings import say
 from stapes.train.float_reference import BesideFloat, beside_float
 from stapes.train.heard_before import heard_before
@@ -46,7 +46,7 @@ class Evaluation:
     detector: str
     dataset: str
     split: str
-    warning: str  # why the figures flatter; empty where they do not
+    warning: str  # why the figures flatter or do not say much; empty where nothing is known against them
     fingerprint: str  # of the data
     figures: Figures
     beside_float: BesideFloat | None = None  # where it was asked for
@@ -73,18 +73,26 @@ def evaluate(
     dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
     say(dataset.notes)
     part = choose_split(dataset, split)
-    require_known_classes(detector, dataset.splits[part], dataset)
-    judged = judge(detector, dataset.splits[part])
+    recordings = dataset.splits[part]
+    require_known_classes(detector, recordings, dataset)
+    judged = judge(detector, recordings)
     evaluation = Evaluation(
         detector=str(detector_path),
         dataset=str(dataset_path),
         split=part,
-        warning=heard_before(detector.folder, dataset.splits[part]),
+        warning="; ".join(filter(None, [heard_before(detector.folder, recordings), _nothing_there(recordings)])),
         fingerprint=dataset.fingerprint(),
         figures=measure(detector, judged),
         beside_float=beside_float(detector.folder, judged) if with_float else None,
     )
     return evaluation, judged
+
+
+def _nothing_there(recordings: Sequence[Recording]) -> str:
+    """Say that only false alarms can be judged where that is so."""
+    if any(each.annotations for each in recordings):
+        return ""
+    return "no event is annotated in these recordings: all that is detected is a false alarm, and F1 is not defined"
 
 
 def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:

@@ -199,9 +199,13 @@ def _require_known(events: EventLists, recordings: Sequence[str], classes: Seque
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """Return 2 TP / (annotated + detected) over the last axis; nan where there is neither."""
+    """Return 2 TP / (annotated + detected) of counts [..., classes, 3]; nan where there is neither.
+
+    It is nan throughout where no event of any class is annotated: there is nothing to find, only false alarms to raise.
+    """
     events = counts[..., REFERENCE] + counts[..., DETECTED]
-    return np.divide(2.0 * counts[..., TP], events, out=np.full(events.shape, np.nan), where=events > 0)
+    defined = (events > 0) & counts[..., REFERENCE].any(axis=-1, keepdims=True)
+    return np.divide(2.0 * counts[..., TP], events, out=np.full(events.shape, np.nan), where=defined)
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

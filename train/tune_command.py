@@ -53,7 +53,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run(arguments: argparse.Namespace) -> None:
     """Choose and write; only detector.json changes."""
     from stapes.firmware_sim.folder import read_folder
-    from stapes.train.dataset import open_dataset
+    from stapes.train.dataset import open_dataset, require_events
     from stapes.train.findings import say
     from stapes.train.heard_before import identities
     from stapes.train.operating_point import OperatingPoint, features_of, judge, reached
@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, folder.classes)
     dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
     say(dataset.notes)
+    require_events(dataset)
     recordings = dataset.splits.get(arguments.split)
     if not recordings:
         raise DatasetError(f"{dataset.path}: no part {arguments.split!r}; there is {', '.join(dataset.splits)}")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.compile import compile_model
+from stapes.convert.export.layouts import LAYOUTS
+from stapes.convert.export.library import gather
 from stapes.firmware_sim.boards import BOARDS
 from stapes.firmware_sim.events import Event, completed
 from stapes.firmware_sim.folder import read_folder
@@ -85,6 +87,21 @@ def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Pat
         assert np.array_equal(heard.scores, expected.scores)
         assert heard.events == expected.events
         assert expected.events[-1].label == "hiss"
+
+
+@pytest.mark.parametrize("behind_s", [0.05, 0.4])
+def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
+    """The desktop example of a library, which reads samples from stdin."""
+    for path, text in LAYOUTS["cmake"].files(gather(late, "late")).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    sources, program = [*(tmp_path / "src").glob("*.c"), tmp_path / "examples" / "listen.c"], tmp_path / "listen"
+    strict = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsanitize=address"]
+    subprocess.run(["cc", *strict, f"-I{tmp_path / 'include'}", *sources, "-o", program], check=True)
+    for pcm in (_ending(behind_s), _ending(behind_s)[-3_000:], np.zeros(0, np.int16)):
+        said = subprocess.run([program], input=pcm.tobytes(), capture_output=True, check=True).stdout.decode()
+        expected = Detector.load(late, "litert").detect(pcm)
+        assert said.splitlines() == [f"{each.onset:.3f}\t{each.offset:.3f}\t{each.label}" for each in expected]
 
 
 def test_the_commands_hear_the_same_end(late: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

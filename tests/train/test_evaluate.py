@@ -104,6 +104,28 @@ def test_json_holds_the_figures_and_no_nan(
     assert printed["figures"]["events"]["macro_f1_onset"]["value"] == pytest.approx((1 + 6 / 8) / 2)
 
 
+def test_where_no_event_is_there_are_false_alarms_and_no_f1(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two alarms in 24 s of recordings that hold nothing, as a labels.tsv without a row says; every output says so."""
+    (tmp_path / "val").mkdir()
+    (tmp_path / "labels.tsv").write_text("filename\tonset\toffset\tevent_label\n")
+    for name, bursts in (("a", BURSTS[:2]), ("b", []), ("c", [])):
+        soundfile.write(tmp_path / "val" / f"{name}.wav", noise_bursts(8.0, bursts), 16_000)
+    report = tmp_path / "report.html"
+    assert main(["evaluate", str(tiny_detector), str(tmp_path), "--report", str(report), "--json"]) == 0
+    evaluation = json.loads(capsys.readouterr().out)
+    events = evaluation["figures"]["events"]
+    assert events["false_alarms_per_hour"]["value"] == pytest.approx(2 / (24 / 3600))
+    assert [events["macro_f1_onset"]["value"], events["classes"]["hiss"]["f1_onset"]["value"]] == [None, None]
+    assert evaluation["figures"]["segments"]["macro_f1"]["value"] is None
+    assert "no event is annotated in these recordings" in evaluation["warning"]
+    assert evaluation["warning"] in report.read_text()
+    assert main(["evaluate", str(tiny_detector), str(tmp_path)]) == 0
+    row = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("hiss"))
+    assert row[:8] == ["hiss", "0", "1", "0.00", "-", "-", "-", "150.0"]
+
+
 def test_test_is_judged_where_there_is_one(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
     shutil.copytree(bursts, tmp_path / "data")
     shutil.copytree(bursts / "val", tmp_path / "data" / "test")

@@ -51,6 +51,12 @@ def test_a_part_that_is_missing_is_named(detector: Path, dataset: Path, capsys: 
     assert "no part 'test'; there is val" in capsys.readouterr().err
 
 
+def test_nothing_is_chosen_where_no_event_is(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (dataset / "val" / "labels.tsv").write_text("filename\tonset\toffset\tevent_label\n")
+    assert main(["tune", str(detector), str(dataset), "--false-alarms-per-hour", "1"]) == 1
+    assert "no event is labelled in 3 recordings" in capsys.readouterr().err
+
+
 def test_a_class_that_the_detector_does_not_know_is_named(
     detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
