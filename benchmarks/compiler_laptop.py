@@ -23,7 +23,7 @@ from stapes.convert.compile import compile_model
 from stapes.convert.verify import random_inputs
 from stapes.firmware_sim.host import CompiledModel
 
-ROUNDS, STEPS, BLOCK = 15, 400, 50
+ROUNDS, STEPS, BLOCK = 15, 2000, 50
 KERNEL_SETS = ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF")
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ FLAGS += ("-fno-tree-vectorize",)  # the kernels say what goes into vectors; mor
 # Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=256",)
+
+ROOM_STEPS = 64  # memory for the outputs of so many calls of `run` is taken at a time
 
 # One translation unit, kernels static and (flatten) inlined: the C compiler sees every layer's sizes where it compiles
 # the kernel. `given` holds the inputs of all steps, `made` the outputs, one after the other.
@@ -62,32 +65,49 @@ class CompiledModel:
         self._library.cdef(f"void {self.name}_reset(void *); void {self.name}_steps(void *, int32_t, char *, char *);")
         functions = self._library.dlopen(str(build_shared(self.folder, defines)))
         self._reset = getattr(functions, f"{self.name}_reset")
-        address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
-        self._steps = ffi.cast("stapes_host_steps", address)
         self._memory = ffi.new("int64_t[]", self.sizes["ram"] // 8 + 1)
-        self._self = ffi.cast("void *", self._memory)
-        self._wanted = [(np.dtype(one["dtype"]), int(np.prod(one["shape"], dtype=int))) for one in self.inputs]
-        self._made = ffi.new("char[]", sum(map(_bytes, self.outputs)))
-        self._arrays = [array[0, ...] for array in self._split(np.frombuffer(ffi.buffer(self._made), np.int8)[None])]
+        self._model = ffi.new("stapes_host_model *")
+        address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
+        self._model.function = ffi.cast("stapes_host_steps", address)
+        self._model.self = self._memory
+        self._model.made_bytes = sum(map(_bytes, self.outputs))
+        self._wanted = [(np.dtype(one["dtype"]), _bytes(one)) for one in self.inputs]
+        # What the input of a model of one is like: a loop over inputs would be a sixth of a step's time.
+        self._dtype, self._bytes = self._wanted[0] if len(self._wanted) == 1 else (np.dtype(np.int8), -1)
+        self._parts = [
+            (slice(start, start + _bytes(one)), np.dtype(one["dtype"]), tuple(one["shape"]))
+            for start, one in zip(_starts(self.outputs), self.outputs, strict=True)
+        ]
+        self._made: Iterator[tuple[np.ndarray, ...]] = iter(())
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step once: arrays of the inputs' shapes and dtypes to fresh arrays of the outputs'. Raises ConfigError on
         another shape or dtype.
         """
+        if len(inputs) == 1 and inputs[0].dtype == self._dtype and inputs[0].nbytes == self._bytes:
+            given = inputs[0].tobytes()
+        else:
+            given = self._join(inputs)
+        made = next(self._made, None)
+        if made is None:
+            arrays = self._make_room(ROOM_STEPS)
+            self._made = zip(*([array[step, ...] for step in range(ROOM_STEPS)] for array in arrays), strict=True)
+            made = next(self._made)
+        lib.stapes_host_run(self._model, 1, given)
+        return made
+
+    def _join(self, inputs: tuple[np.ndarray, ...]) -> bytes:
+        """The inputs of one step, one after the other; ConfigError where they are not what the model takes."""
         if len(inputs) != len(self._wanted):
             raise ConfigError(f"{self.name} takes {len(self._wanted)} inputs, got {len(inputs)}")
         given = b""
-        for values, (dtype, count) in zip(inputs, self._wanted):  # noqa: B905 -- as long, and `strict` costs time
-            if values.dtype != dtype or values.size != count:
+        for values, (dtype, size) in zip(inputs, self._wanted):  # noqa: B905 -- as long, and `strict` costs time
+            if values.dtype != dtype or values.nbytes != size:
                 wanted = ", ".join(f"{one['dtype']} {one['shape']}" for one in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
             given += values.tobytes()
-        lib.stapes_host_run(self._steps, self._self, 1, given, self._made)
-        made: tuple[np.ndarray, ...] = ()
-        for array in self._arrays:  # a comprehension would cost a call
-            made += (array.copy(),)
-        return made
+        return given
 
     def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""
@@ -98,22 +118,20 @@ class CompiledModel:
                 raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
         parts = [np.ascontiguousarray(array).reshape(steps, -1).view(np.int8) for array in inputs]
         given = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        made = np.empty((steps, len(self._made)), np.int8)
-        lib.stapes_host_run(self._steps, self._self, steps, ffi.from_buffer(given), ffi.from_buffer(made))
-        return tuple(self._split(made))
+        made = self._make_room(steps)
+        self._made = iter(())  # the next call of `run` makes room of its own
+        lib.stapes_host_run(self._model, steps, ffi.from_buffer(given))
+        return tuple(made)
 
-    def _split(self, made: np.ndarray) -> list[np.ndarray]:
-        """The outputs of int8[steps, bytes]: each [steps, *shape]."""
-        starts = _starts(self.outputs)
-        parts = [made[:, start : start + _bytes(one)] for start, one in zip(starts, self.outputs, strict=True)]
-        return [
-            np.ascontiguousarray(part).view(one["dtype"]).reshape(len(made), *one["shape"])
-            for part, one in zip(parts, self.outputs, strict=True)
-        ]
+    def _make_room(self, steps: int) -> list[np.ndarray]:
+        """Send the outputs of the next steps into fresh memory: the arrays that lie there, each [steps, *shape]."""
+        made = np.empty((steps, self._model.made_bytes), np.int8)
+        self._model.made = ffi.from_buffer(made)
+        return [made[:, part].view(dtype).reshape(steps, *shape) for part, dtype, shape in self._parts]
 
     def reset(self) -> None:
         """Start afresh: states as before the first step."""
-        self._reset(self._self)
+        self._reset(self._library.cast("void *", self._memory))
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 /* stapes_host.c -- calls generated models that were built for this machine. Apache-2.0. */
+#include <stddef.h>
 #include <stdint.h>
 
 #include "stapes_host_api.h"
 
-void stapes_host_run(stapes_host_steps function, void *self, int32_t steps, const char *given, char *made)
+void stapes_host_run(stapes_host_model *model, int32_t steps, const char *given)
 {
-    function(self, steps, given, made);
+    model->function(model->self, steps, given, model->made);
+    model->made += (ptrdiff_t)steps * model->made_bytes;
 }

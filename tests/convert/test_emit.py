@@ -244,6 +244,24 @@ def test_reset_starts_afresh(tmp_path: Path) -> None:
     assert not np.array_equal(first, second)
 
 
+def test_arrays_of_earlier_steps_stay_as_they_were(tmp_path: Path) -> None:
+    b = Builder()
+    x = b.input("x", (1, 4), (0.1, 0))
+    mean = b.operator("MEAN", [x, b.constant("axes", [0, 1])], [b.tensor("mean", (), (0.1, 0))], "ReducerOptions")
+    bent = b.operator("RELU", [x], [b.tensor("bent", (1, 4), (0.1, 0))])
+    compile_model(b.finish([mean, bent]), tmp_path, "two")
+    model, given = CompiledModel(tmp_path), np.random.default_rng(0).integers(-128, 128, (200, 1, 4)).astype(np.int8)
+    made = []
+    for step, values in enumerate(given):
+        made.append(model.run(values))
+        if step % 70 == 0:
+            model.run_steps(given)
+    assert {array.shape for outputs in made for array in outputs} == {(), (1, 4)}
+    for all_steps, index in zip(model.run_steps(given), (0, 1), strict=True):
+        assert np.array_equal(all_steps, [outputs[index] for outputs in made])
+    assert np.array_equal([outputs[1] for outputs in made], np.maximum(given, 0))
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="holds no generated model"):
