@@ -28,13 +28,18 @@ def triangles(config: FrontendConfig) -> Floats:
     return np.array([np.interp(bins, edges[j : j + 3], [0, 1, 0]) for j in range(config.n_bands)])
 
 
-def band_powers(pcm: Int16s, config: FrontendConfig) -> Floats:
-    """float64[frames, n_bands]: power of the unscaled DFT of samples * Hann, through the triangles."""
+def bin_powers(pcm: Int16s, config: FrontendConfig) -> Floats:
+    """float64[frames, n_fft / 2 + 1]: power of the unscaled DFT of samples * Hann."""
     frames = np.lib.stride_tricks.sliding_window_view(pcm, config.window_samples)[:: config.hop_samples].astype(float)
     if config.dc_blocker:
         frames = frames - frames.mean(axis=1, keepdims=True)
     window = librosa.filters.get_window("hann", config.window_samples, fftbins=True)
-    return np.abs(np.fft.rfft(frames * window, config.n_fft)) ** 2 @ triangles(config).T
+    return np.abs(np.fft.rfft(frames * window, config.n_fft)) ** 2
+
+
+def band_powers(pcm: Int16s, config: FrontendConfig) -> Floats:
+    """float64[frames, n_bands]: the same through the triangles."""
+    return bin_powers(pcm, config) @ triangles(config).T
 
 
 def decibel_errors(log2_bands: Int16s, pcm: Int16s, config: FrontendConfig) -> Floats:

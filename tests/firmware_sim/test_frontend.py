@@ -75,6 +75,20 @@ def test_bands_within_80_db_of_the_loudest_vs_float64_librosa(frontend: Frontend
     assert error[near].max() <= 0.5
 
 
+def test_quiet_bands_beside_a_full_scale_tone_anywhere_vs_float64_librosa() -> None:
+    """In a band or in none, where the loudest band is far below the loudest FFT bin: the limits in docs/frontend.md."""
+    config = FrontendConfig(hop_samples=512)
+    time, rng = np.arange(512) / RATE, np.random.default_rng(5)
+    tones = [np.sin(2 * np.pi * hz * time + rng.uniform(0, 6)) for hz in np.arange(0, 8001, 6.5)]
+    pcm = reference.as_int16(np.concatenate(tones))
+    error = np.abs(reference.decibel_errors(Frontend(make_tables(config)).log2(pcm), pcm, config))
+    powers, bins = reference.band_powers(pcm, config), reference.bin_powers(pcm, config)
+    loudest = bins.max(axis=1, keepdims=True)
+    assert error[powers >= 1e-8 * loudest].max() <= 0.1
+    assert error[powers >= 1e-10 * loudest].max() <= 0.7
+    assert error.max() <= 4
+
+
 @pytest.mark.parametrize("scale", ["slaney", "htk", "linear"])
 @pytest.mark.parametrize(
     ("n_fft", "window", "bands"), [(64, 64, 8), (128, 100, 12), (256, 256, 20), (1024, 900, 64), (2048, 1400, 96)]
