@@ -73,7 +73,8 @@ class CompiledModel:
         self._model.made_bytes = sum(map(_bytes, self.outputs))
         self._wanted = [(np.dtype(one["dtype"]), _bytes(one)) for one in self.inputs]
         # What the input of a model of one is like: a loop over inputs would be a sixth of a step's time.
-        self._dtype, self._bytes = self._wanted[0] if len(self._wanted) == 1 else (np.dtype(np.int8), -1)
+        self._dtype: np.dtype = self._wanted[0][0]
+        self._bytes = self._wanted[0][1] if len(self._wanted) == 1 else -1
         self._parts = [
             (slice(start, start + _bytes(one)), np.dtype(one["dtype"]), tuple(one["shape"]))
             for start, one in zip(_starts(self.outputs), self.outputs, strict=True)
