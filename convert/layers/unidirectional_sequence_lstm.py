@@ -2,8 +2,7 @@
 
 What a converter makes of a Keras LSTM with full-integer quantization: any number of time steps and batches, time first
 or batch first. Its state stays from one inference to the next, as in LiteRT: NAME_reset begins a new sequence. Refused
-by name: an input gate coupled to the forget gate, peepholes, a projection, layer
-normalization, weights per channel.
+by name: an input gate coupled to the forget gate, peepholes, a projection, layer normalization, weights per channel.
 """
 
 import math

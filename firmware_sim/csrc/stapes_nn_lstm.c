@@ -161,7 +161,7 @@ static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     const int32_t in_fours = (layer->in_size + 3) >> 2, hidden_fours = (layer->units + 3) >> 2;
     const int8_t *weights = layer->weights + unit * 16 * (in_fours + hidden_fours);
     int32_t from_in[STAPES_NN_LSTM_GATES], from_hidden[STAPES_NN_LSTM_GATES], gates[STAPES_NN_LSTM_GATES];
-    int32_t kept, candidate, bits = layer->cell_bits, i;
+    int32_t candidate, state, shown, bits = layer->cell_bits, i;
     memcpy(from_in, layer->bias + unit * 8, sizeof from_in);
     memcpy(from_hidden, layer->bias + unit * 8 + 4, sizeof from_hidden);
     weights = stapes_nn_lstm_products(in, layer->in_size, weights, from_in);
@@ -171,14 +171,14 @@ static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
         gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);
         gates[i] = stapes_nn_lstm_limit(gates[i], -32768, 32767);
     }
-    kept = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);                      /* |kept| < 2^15 */
-    candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3);                 /* |candidate| < 2^30 */
-    kept += stapes_nn_lstm_divide(candidate, 15 + bits);                                             /* |kept| < 2^16 */
-    kept = stapes_nn_lstm_limit(kept, layer->cell_min, layer->cell_max);
-    *cell = (int16_t)kept;
-    kept = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(kept, bits);                       /* |kept| < 2^30 */
-    kept = stapes_nn_round_twice(kept, layer->out_multiplier, layer->out_shift);
-    return stapes_nn_clamp(kept + layer->out_zero, -128, 127);
+    candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3);           /* |candidate| < 2^30 */
+    state = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);               /* |state| < 2^15 */
+    state += stapes_nn_lstm_divide(candidate, 15 + bits);                                      /* |state| < 2^16 */
+    state = stapes_nn_lstm_limit(state, layer->cell_min, layer->cell_max);
+    *cell = (int16_t)state;
+    shown = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(state, bits);               /* |shown| < 2^30 */
+    shown = stapes_nn_round_twice(shown, layer->out_multiplier, layer->out_shift);
+    return stapes_nn_clamp(shown + layer->out_zero, -128, 127);
 }
 
 STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell, int8_t *out)
