@@ -5,7 +5,8 @@
 Best of several rounds in turn, microseconds of processor time. LiteRT: set_tensor of every input, invoke, get_tensor of
 every output.
 Compiled: `run`, a call per step, and `run_steps`, one call for a block of 50 steps as the runtime makes them. Without a
-model: the CNN and GRU of the compiler's benchmark.
+model: the network that `stapes train` makes by default and the CNN and GRU of the compiler's benchmark, both with
+random weights; rows go to benchmarks/results/laptop.csv.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from stapes.benchmarks.rows import write_rows
 from stapes.benchmarks.tflite_models import cnn_gru_step
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import random_inputs
@@ -41,6 +43,23 @@ def microseconds_per_step(tflite: bytes) -> dict[str, float]:
     }
     rounds = [{way: _time(step, STEPS // many) / many for way, (step, many) in ways.items()} for _ in range(ROUNDS)]
     return {way: min(times[way] for times in rounds) for way in ways}
+
+
+def default_step() -> bytes:
+    """The network that `stapes train` makes where no setting is given, of four classes, with random weights."""
+    from stapes.convert.tensorflow import tf_keras  # loads TensorFlow
+    from stapes.convert.tflite import convert_step
+    from stapes.train.network import FloatNetwork, Shape
+    from stapes.train.quantize import QuantizedNetwork, StepModule
+    from stapes.train.settings import Settings
+
+    settings = Settings()
+    tf_keras.utils.set_random_seed(settings.seed)
+    network = FloatNetwork(Shape.of(settings.network, settings.frontend.n_bands, classes=4))
+    features = np.random.default_rng(1).normal(0, 1, (4, 64, settings.frontend.n_bands)).astype(np.float32)
+    quantized = QuantizedNetwork(network.shape)
+    quantized.load_folded(network.folded(), features)
+    return convert_step(StepModule(quantized)).model
 
 
 def _litert_step(tflite: bytes, kernels: str) -> Callable[[], None]:
@@ -73,12 +92,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, help=".tflite files")
     arguments = parser.parse_args(argv)
-    models = {path.name: path.read_bytes() for path in arguments.models} or {"cnn_gru_step": cnn_gru_step()}
-    for name, tflite in models.items():
+    models = {path.name: path.read_bytes() for path in arguments.models}
+    rows = []
+    for name, tflite in (models or {"default_network": default_step(), "cnn_gru_step": cnn_gru_step()}).items():
         times = microseconds_per_step(tflite)
         fastest = min(value for way, value in times.items() if way.startswith("litert"))
         for way, value in times.items():
             print(f"{name}  {way:40} {value:8.2f} us  {value / fastest:6.2f} of the fastest LiteRT")
+            rows.append({"model": name, "way": way, "us": f"{value:.2f}", "of_litert": f"{value / fastest:.3f}"})
+    if not models:
+        write_rows("laptop", rows)
     return 0
 
 

@@ -48,6 +48,15 @@ def _compiler() -> Iterator[Row]:
         )
 
 
+def _laptop() -> Iterator[Row]:
+    of_litert = {(row["model"], row["way"]): float(row["of_litert"]) for row in read_rows("laptop")}
+    yield (
+        "one step of the default network on a laptop, compiled C through cffi: a call per step / blocks of 50",
+        f"{of_litert['default_network', 'run']:.2f} / {of_litert['default_network', 'run_steps']:.2f} "
+        "of the time of LiteRT from Python",
+    )
+
+
 def _firmware() -> Iterator[Row]:
     boards = {row["board"]: row for row in read_rows("firmware")}
     m4, m55 = boards["cortex-m4"], boards["cortex-m55"]
@@ -101,6 +110,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "accuracy": ("make bench-accuracy", _accuracy),
     "frontend": ("make bench-frontend", _frontend),
     "compiler": ("make bench-compiler", _compiler),
+    "laptop": ("make bench-compiler", _laptop),
     "firmware": ("make demo bench-firmware", _firmware),
     "batch": ("make demo bench-batch", _batch),
 }
