@@ -14,10 +14,11 @@
 #endif
 
 #if defined(VECTORS)
+/* 0 past the end. */
 static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_t sample)
 {
-    const int32_t *rising = stapes_frontend_table(tables, tables->window_at);
-    return rising[sample <= tables->window / 2 ? sample : tables->window - sample];
+    const int32_t *rising = stapes_frontend_table(tables, tables->window_at), window = tables->window;
+    return sample >= window ? 0 : rising[sample <= window / 2 ? sample : window - sample];
 }
 
 /* The window's weights of a pair of samples in half words, weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9. */
@@ -28,13 +29,22 @@ typedef struct {
 
 enum { MOST_PAIRS = 1024 };
 
+/* Four values, or as many as there are. */
+static inline void copied_4(void *to, const void *from, size_t value_bytes, size_t count)
+{
+    if (count >= 4)
+        memcpy(to, from, 4 * value_bytes);
+    else
+        memcpy(to, from, count * value_bytes);
+}
+
 /* As many frames from pcm on as there are lanes; either output may be NULL. */
 typedef void frames_function(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
                              int32_t *work, int8_t *features, int16_t *log2_bands);
 
 static void split_weights(const stapes_frontend_tables *tables, pair_weights *weights)
 {
-    for (int32_t sample = 0; sample < tables->window; sample++) {
+    for (int32_t sample = 0; sample < (tables->window + 7) / 8 * 8; sample++) { /* four pairs at a time are used */
         const int32_t weight = window_weight(tables, sample), upper = (weight + 32768) >> 16;
         pair_weights *pair = weights + sample / 2;
         int16_t *lows = pair->low + 4 * (sample % 2), *uppers = sample % 2 ? pair->odd : pair->even;

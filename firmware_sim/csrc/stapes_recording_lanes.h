@@ -37,9 +37,15 @@ typedef struct {
 /* The word at an address where TIMES and LOW_TIMES read, in one load; the next word is in the other places. */
 INLINE WORDS NAME(factor_at)(const void *at)
 {
+#if LANES > 4
+    uint32_t one;
+    memcpy(&one, at, sizeof one);
+    return EACH(one);
+#else
     uint64_t two;
     memcpy(&two, at, sizeof two);
     return (WORDS)((LONGS){0} + two);
+#endif
 }
 
 INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
@@ -184,11 +190,12 @@ INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights
         for (int32_t place = 0; place < radix; place++)
             if (2 * (place * block + n) < window)
                 NAME(loaded)(in->starts, 2 * (place * block + n), window, samples[place]);
+        const int32_t sounding = (window / 2 - n + block - 1) / block; /* places */
         for (int32_t m = n; m < n + 4; m++) {
             NAME(point) y[4], *group = z + order[m] / 8;
             for (int32_t place = 0; place < radix; place++) {
                 const int32_t pair = place * block + m;
-                if (2 * pair >= window)
+                if (place >= sounding)
                     y[place] = (NAME(point)){EACH(0), EACH(0)};
                 else if (whole)
                     y[place] = NAME(windowed_whole)(tables, in, pair, samples[place][m - n]);
@@ -241,21 +248,25 @@ INLINE void NAME(store_power)(NAME(point) *at, WORDS re, WORDS im)
     *(NAME(power) *)at = (NAME(power)){TIMES(re, re) + TIMES(im, im), TIMES(other_re, other_re) + TIMES(other_im, other_im)};
 }
 
+/* Every second pair from the outside in. */
+INLINE void NAME(split_pairs)(NAME(point) *low, NAME(point) *high, const int32_t *turn, int32_t stride)
+{
+    for (; low < high; low += 2, high -= 2, turn += stride) {
+        const NAME(point) even = {REORDERED(low->re + high->re), REORDERED(low->im - high->im)};
+        const NAME(point) odd = {low->im + high->im, high->re - low->re};
+        const NAME(point) half = NAME(half_rotated)(odd, turn), turned = {half.re + half.re, half.im + half.im};
+        NAME(store_power)(low, even.re - turned.re, even.im - turned.im);
+        NAME(store_power)(high, even.re + turned.re, even.im + turned.im);
+    }
+}
+
 STAGE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) *z)
 {
-    const int32_t *odd_turns = stapes_frontend_table(tables, tables->odd_turns_at);
-    const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     const int32_t half = tables->n_fft / 2;
-    for (int32_t k = 1; k < half / 2; k++) {
-        const NAME(point) low = z[k], high = z[half - k];
-        const NAME(point) even = {REORDERED(low.re + high.re), REORDERED(low.im - high.im)};
-        const NAME(point) odd = {low.im + high.im, high.re - low.re};
-        const NAME(point) half_turned = NAME(half_rotated)(odd, k % 2 ? odd_turns + k - 1 : twiddles + 6 * (k / 2 - 1));
-        const NAME(point) turned = {half_turned.re << 1, half_turned.im << 1};
-        NAME(store_power)(z + k, even.re - turned.re, even.im - turned.im);
-        NAME(store_power)(z + half - k, even.re + turned.re, even.im + turned.im);
-    }
-    NAME(store_power)(z + half / 2, REORDERED(z[half / 2].re << 1), REORDERED(z[half / 2].im << 1));
+    NAME(point) *const middle = z + half / 2;
+    NAME(split_pairs)(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 2);
+    NAME(split_pairs)(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 6);
+    NAME(store_power)(middle, REORDERED(middle->re + middle->re), REORDERED(middle->im + middle->im));
 }
 
 INLINE LONGS NAME(scaled)(LONGS x, WORDS y)
@@ -350,14 +361,14 @@ STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leadi
             log2s[n] = NAME(log2_q10)(log2_table, leading + band + n, offset);
             four |= (NAME(quantized)(tables, log2s[n]) & 0xFF) << (8 * n);
         }
-        const size_t count = (size_t)(n_bands - band < 4 ? n_bands - band : 4);
         const WORDS two[2] = {(log2s[0] & 0xFFFF) | log2s[1] << 16, (log2s[2] & 0xFFFF) | log2s[3] << 16};
+        const size_t count = (size_t)(n_bands - band);
         for (int32_t lane = 0; lane < LANES; lane++) {
             if (features)
-                memcpy(features + lane * n_bands + band, (const uint32_t *)&four + lane, count);
+                copied_4(features + lane * n_bands + band, (const uint32_t *)&four + lane, 1, count);
             if (log2_bands) {
                 const uint32_t values[2] = {((const uint32_t *)two)[lane], ((const uint32_t *)(two + 1))[lane]};
-                memcpy(log2_bands + lane * n_bands + band, values, 2 * count);
+                copied_4(log2_bands + lane * n_bands + band, values, sizeof *log2_bands, count);
             }
         }
     }
