@@ -45,8 +45,9 @@ class Detector:
         self.folder = folder
         self._engine = engine
         self._frontend = Frontend(folder.tables)
-        self._decoder = EventDecoder(folder.classes, folder.events, folder.clock)
-        self._step_samples = folder.clock.step_samples
+        self._clock = folder.clock
+        self._decoder = EventDecoder(folder.classes, folder.events, self._clock)
+        self._step_samples = self._clock.step_samples
         # A step needs its last frame whole.
         self._reach_samples = self._step_samples - folder.frontend.hop_samples + folder.frontend.window_samples
         self._pending: NDArray[np.int16]  # what the next step still needs, at most a window and a step
@@ -120,7 +121,7 @@ class Detector:
             )
         pcm = np.concatenate([self._pending, block])
         recent = np.concatenate([self._recent, block])
-        self._recent = recent[max(0, len(recent) - self.folder.clock.tail_samples) :]
+        self._recent = recent[max(0, len(recent) - self._clock.tail_samples) :]
         self._position += len(block)
         n_steps = max(0, (len(pcm) - self._reach_samples) // self._step_samples + 1)
         self._pending = pcm[n_steps * self._step_samples :]
@@ -138,7 +139,7 @@ class Detector:
 
         The next block begins another recording.
         """
-        heard = self.hear(tail(self.folder.clock, self._recent))
+        heard = self.hear(tail(self._clock, self._recent))
         heard.events.extend(self._decoder.flush())
         self.reset()
         return heard

@@ -22,9 +22,7 @@ class Judged:
     recording: Recording
     scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
     detected: tuple[Annotation, ...]  # complete events by onset
-    announced_s: tuple[
-        float, ...
-    ]  # for each of them: seconds of sound, tail included, that had been heard when it was announced
+    announced_s: tuple[float, ...]  # for each of them: seconds that had been heard when it was announced, tail included
 
 
 def choose_split(dataset: Dataset, split: str | None) -> str:
