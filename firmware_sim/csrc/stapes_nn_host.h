@@ -277,6 +277,13 @@ STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_t
 
 #endif
 
+/* Whether one instruction picks lanes of two vectors by a third. */
+#if STAPES_NN_VECTORS && !defined(__clang__) && defined(__AVX512VBMI__) && defined(__AVX512VL__)
+#define STAPES_NN_SHUFFLES 1
+#else
+#define STAPES_NN_SHUFFLES 0
+#endif
+
 /* One sum of products for the plain twins: the first pixel's taps against channel `channel` of packed weights. */
 static inline int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_taps taps, int32_t channel)
 {
