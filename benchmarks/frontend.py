@@ -6,6 +6,7 @@ Prints three tables and writes them to benchmarks/results/frontend.csv as one: g
 import csv
 import functools
 import os
+import platform
 import sys
 import tempfile
 import time
@@ -63,8 +64,9 @@ def speed(seconds: int = 60, rounds: int = 9) -> Iterator[Row]:
     }
     widest = Frontend(make_tables(CONFIG)).lanes
     for lanes in [lanes for lanes in (1, 4, 8, 16) if lanes <= widest]:
-        name = {1: "stapes, portable C", 4: "stapes, SSE4.1", 8: "stapes, AVX2", 16: "stapes, AVX-512"}[lanes]
-        subjects[name] = functools.partial(_stapes, Frontend(make_tables(CONFIG), lanes=lanes), pcm)
+        four = "NEON" if platform.machine() in ("aarch64", "arm64") else "SSE4.1"
+        name = {1: "portable C", 4: four, 8: "AVX2", 16: "AVX-512"}[lanes]
+        subjects[f"stapes, {name}"] = functools.partial(_stapes, Frontend(make_tables(CONFIG), lanes=lanes), pcm)
     best = dict.fromkeys(subjects, 0.0)
     for _ in range(rounds):
         for name, subject in subjects.items():

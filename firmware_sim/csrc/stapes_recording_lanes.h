@@ -34,7 +34,7 @@ typedef struct {
     LONGS some, others; /* lanes */
 } NAME(power);
 
-/* The word at an address where TIMES and LOW_TIMES read, in one load; the next word is in the other places. */
+/* The word at an address where TIMES and LOW_TIMES read, in one load; of four lanes the second is the next word. */
 INLINE WORDS NAME(factor_at)(const void *at)
 {
 #if LANES > 4
@@ -98,10 +98,11 @@ INLINE int32_t NAME(headroom)(const int16_t *pcm, int32_t samples)
         memcpy(&some, pcm + n, sizeof some);
         used |= some ^ (some + some);
     }
-    if (n < samples) {
-        memcpy(&some, pcm + n, sizeof *pcm * (size_t)(samples - n)); /* beside some of the last ones */
-        used |= some ^ (some + some);
-    }
+    if (samples < AT_ONCE)
+        memcpy(&some, pcm, sizeof *pcm * (size_t)samples);
+    else
+        memcpy(&some, pcm + samples - AT_ONCE, sizeof some); /* the rest, and some again */
+    used |= some ^ (some + some);
     uint64_t parts[LANES / 2];
     memcpy(parts, &used, sizeof parts);
     for (n = 1; n < LANES / 2; n++)
@@ -374,15 +375,14 @@ STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leadi
     }
 }
 
-/* LANES frames from pcm on. */
-static TARGET void NAME(frames)(const stapes_frontend_tables *tables,
-                                                         const pair_weights *weights, const int16_t *pcm,
-                                                         int32_t *work, int8_t *features, int16_t *log2_bands)
+/* LANES frames from pcm on. They start in the order that ends with the first frame in the first lane: it changes in each stage
+ * but the first, when powers are made and when logarithms are. */
+static TARGET void NAME(frames)(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
+                                int32_t *work, int8_t *features, int16_t *log2_bands)
 {
     NAME(point) *z = (NAME(point) *)(void *)work;
     NAME(input) in;
-    int32_t exponents[LANES];
-    int32_t reordered = 0; /* the order changes in each stage but the first, when powers and when logarithms are made */
+    int32_t exponents[LANES], reordered = 0;
     for (int32_t points = tables->first_radix; points < tables->n_fft / 2; points *= 4)
         reordered ^= 1;
     for (int32_t lane = 0; lane < LANES; lane++)
