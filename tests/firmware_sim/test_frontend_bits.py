@@ -136,6 +136,8 @@ def test_other_threads_run_while_features_are_made() -> None:
         before = ticks
         frontend.features(pcm)
         most = max(most, ticks - before)
+        if most >= 5:
+            break
     done.set()
     thread.join()
     assert most >= 5
