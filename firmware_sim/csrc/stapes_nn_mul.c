@@ -26,10 +26,9 @@ STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, cons
 #endif
 #endif /* STAPES_NN_HOST */
 
-/* Elements with factors of 1/2 and more, which round once, or of next to nothing. */
-static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+/* Elements up to `end` with factors of 1/2 and more, which round once, or of next to nothing. */
+static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out, const int8_t *end)
 {
-    const int8_t *const end = out + layer->shape[3];
     for (; out < end; a += layer->step_a[3], b += layer->step_b[3]) {
         const int32_t product = (*a - layer->zero_a) * (*b - layer->zero_b); /* |product| <= 255 * 255 < 2^16 */
         const int32_t scaled = stapes_nn_round_twice(product, layer->multiplier, layer->shift);
@@ -54,7 +53,7 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
 #endif
 #endif /* STAPES_NN_HOST */
     if (right < 1 || right > 22) {
-        stapes_nn_mul_any(layer, a, b, out);
+        stapes_nn_mul_any(layer, a, b, out, end);
         return;
     }
     rounding = (2 * layer->out_zero + 1) * ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */

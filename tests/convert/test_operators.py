@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiler_models import every_shift
 
 from stapes.benchmarks.compiler import Bench
 from stapes.benchmarks.tflite_models import Builder, Scale
@@ -74,16 +75,20 @@ class Grid:
         self.builder.operator(kind, inputs, [out], **fields)
 
     def check(self, folder: Path, steps: int = 12, target: str = "any") -> None:
-        """Compile, run, compare: on this machine for a target of the compiler, in emulation for a board."""
-        tflite = self.builder.finish(self.outputs)
-        if target in BOARDS:
-            Bench("grid", tflite).run_step(target, folder)
-            return
-        layout, *defines = target.split(" -D")
-        compile_model(tflite, folder, "grid", layout)
-        found = differences(tflite, folder, steps, defines=tuple(defines))
-        assert len(found) == len(self.outputs) >= 8
-        assert {name: count for name, count in found.items() if count} == {}
+        """Compile, run, compare all cases."""
+        assert len(self.outputs) >= 8
+        check(self.builder.finish(self.outputs), folder, steps, target)
+
+
+def check(tflite: bytes, folder: Path, steps: int, target: str) -> None:
+    """Compile, run, compare: on this machine for a target of the compiler, in emulation for a board."""
+    if target in BOARDS:
+        Bench("grid", tflite).run_step(target, folder)
+        return
+    layout, *defines = target.split(" -D")
+    compile_model(tflite, folder, "grid", layout)
+    found = differences(tflite, folder, steps, defines=tuple(defines))
+    assert {name: count for name, count in found.items() if count} == {}
 
 
 def _windowed(size: int, kernel: int, stride: int, dilation: int, same: bool) -> int:
@@ -167,19 +172,8 @@ def test_channels_that_are_all_bias_vs_litert_reference(tmp_path: Path, kind: st
 
 
 @LAYOUTS
-def test_factors_from_next_to_nothing_up_vs_litert_reference(tmp_path: Path, layout: str) -> None:
-    """Every shift that the roundings know: to the right by 31, past that no sum counts, to the left by a few."""
-    grid = Grid(4)
-    for exponent in (*range(-34, -28), -15, -2, -1, 0, 1, 4):
-        factor = 1.37 * 2.0**exponent
-        given, out = grid.input((1, 2, 3, 9), (1.0, 3)), grid.output((1, 2, 3, 11), (1.0, 7))
-        weights = grid.builder.weights("w", grid.rng.integers(-127, 128, (11, 1, 1, 9)), [factor], 0)
-        bias = grid.builder.bias("b", grid.rng.integers(-20000, 20000, 11), [factor])
-        grid.builder.operator("CONV_2D", [given, weights, bias], [out], "Conv2DOptions", strideH=1, strideW=1)
-        for kind, options in (("MUL", "MulOptions"), ("ADD", "AddOptions")):
-            pair = [grid.input((1, 20), (1.0, 3)), grid.input((1, 20), (factor, 0))]
-            grid.builder.operator(kind, pair, [grid.output((1, 20), (1.0, 7))], options)
-    grid.check(tmp_path, target=layout)
+def test_every_shift_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    check(every_shift(), tmp_path, steps=12, target=layout)
 
 
 BROADCASTS = [

@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from compiler_models import every_operator, tiny_step
+from compiler_models import every_operator, every_shift, tiny_step
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lstm_models import Lstm
@@ -90,7 +90,7 @@ int main(void)
     return 0;
 }}
 """
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1", "-std=c99"]
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1", "-std=c99", "-march=native"]
 
 
 def run_with_sanitizers(tflite: bytes, folder: Path, defines: tuple[str, ...] = ()) -> None:
@@ -120,10 +120,10 @@ def run_with_sanitizers(tflite: bytes, folder: Path, defines: tuple[str, ...] = 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("layout", ["ROWS", "DSP"])
-@pytest.mark.parametrize("which", range(len(models())))
+@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
+@pytest.mark.parametrize("which", range(len(models()) + 1))
 def test_whole_models_run_clean_under_sanitizers(tmp_path: Path, which: int, layout: str) -> None:
-    run_with_sanitizers(models()[which], tmp_path, (f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
+    run_with_sanitizers((*models(), every_shift())[which], tmp_path, (f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
 
 
 def _accepted(seed: int, count: int) -> list[bytes]:

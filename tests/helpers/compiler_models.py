@@ -49,3 +49,30 @@ def every_operator() -> bytes:
     y = net.dense("logits", y, 4, (0.1, 0), relu=False)
     soft = net.simple("SOFTMAX", "shares", [y], (1, 4), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
     return net.builder.finish([soft, mean, kept])
+
+
+def every_shift() -> bytes:
+    """Convolutions, sums and products with every shift that the roundings know: to the right by 31, past that no sum
+    counts, to the left by a few. Rows and channels are no whole vectors.
+    """
+    net = Layers(6)
+    rng, outputs = np.random.default_rng(4), []
+    for step, exponent in enumerate((*range(-34, -28), -15, -2, -1, 0, 1, 4)):
+        factor = 1.37 * 2.0**exponent
+        weights = net.builder.weights(f"w{step}", rng.integers(-127, 128, (11, 1, 1, 9)), [factor], 0)
+        bias = net.builder.bias(f"b{step}", rng.integers(-20000, 20000, 11), [factor])
+        given, out = (
+            net.input(f"x{step}", (1, 2, 3, 9), (1.0, 3)),
+            net.builder.tensor(f"y{step}", (1, 2, 3, 11), (1.0, 7)),
+        )
+        outputs.append(
+            net.builder.operator("CONV_2D", [given, weights, bias], [out], "Conv2DOptions", strideH=1, strideW=1)
+        )
+        for kind, options in (("MUL", "MulOptions"), ("ADD", "AddOptions")):
+            pair = [
+                net.input(f"{kind}{step}{side}", (1, 20), scale)
+                for side, scale in (("a", (1.0, 3)), ("b", (factor, 0)))
+            ]
+            out = net.builder.tensor(f"{kind}{step}", (1, 20), (1.0, 7))
+            outputs.append(net.builder.operator(kind, pair, [out], options))
+    return net.builder.finish(outputs)
