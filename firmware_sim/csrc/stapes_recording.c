@@ -21,11 +21,17 @@ static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_
     return sample >= window ? 0 : rising[sample <= window / 2 ? sample : window - sample];
 }
 
+#if defined(__x86_64__)
 /* The window's weights of a pair of samples in half words, weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9. */
 typedef struct {
     __attribute__((aligned(16))) int16_t low[8]; /* of the even sample four times, then of the odd one */
     int16_t even[8], odd[8];                     /* upper and one, four times */
 } pair_weights;
+#else
+typedef struct {
+    int32_t weight[2];
+} pair_weights;
+#endif
 
 enum { MOST_PAIRS = 1024 };
 
@@ -42,17 +48,23 @@ static inline void copied_4(void *to, const void *from, size_t value_bytes, size
 typedef void frames_function(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
                              int32_t *work, int8_t *features, int16_t *log2_bands);
 
+/* Past the end there are zeros, for four pairs are used at a time. */
 static void split_weights(const stapes_frontend_tables *tables, pair_weights *weights)
 {
-    for (int32_t sample = 0; sample < (tables->window + 7) / 8 * 8; sample++) { /* four pairs at a time are used */
-        const int32_t weight = window_weight(tables, sample), upper = (weight + 32768) >> 16;
+    for (int32_t sample = 0; sample < (tables->window + 7) / 8 * 8; sample++) {
+        const int32_t weight = window_weight(tables, sample);
         pair_weights *pair = weights + sample / 2;
+#if defined(__x86_64__)
+        const int32_t upper = (weight + 32768) >> 16;
         int16_t *lows = pair->low + 4 * (sample % 2), *uppers = sample % 2 ? pair->odd : pair->even;
         for (int32_t n = 0; n < 4; n++) {
             lows[n] = (int16_t)(weight - upper * 65536);
             uppers[2 * n] = (int16_t)upper;
             uppers[2 * n + 1] = 1;
         }
+#else
+        pair->weight[sample % 2] = weight;
+#endif
     }
 }
 
@@ -119,13 +131,8 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 #define DOUBLED_HIGH(x, y, n) ((WORDS)vqdmulhq_laneq_s32((int32x4_t)(x), (int32x4_t)(y), n))
 #define ZIPPED_LOW(x, y) ((HALVES)vzip1q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
 #define ZIPPED_HIGH(x, y) ((HALVES)vzip2q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
-#define LOW_PRODUCTS(x, y) vmull_s16(vget_low_s16((int16x8_t)(x)), vget_low_s16((int16x8_t)(y)))
-#define HIGH_PRODUCTS(x, y) vmull_high_s16((int16x8_t)(x), (int16x8_t)(y))
-#define HIGH16(x, y) ((HALVES)vuzp2q_s16((int16x8_t)LOW_PRODUCTS(x, y), (int16x8_t)HIGH_PRODUCTS(x, y)))
-#define PAIR_SUMS(x, y) ((WORDS)vpaddq_s32(LOW_PRODUCTS(x, y), HIGH_PRODUCTS(x, y)))
 #define LEAST(x, y) ((WORDS)vminq_s32((int32x4_t)(x), (int32x4_t)(y)))
 #define MOST(x, y) ((WORDS)vmaxq_s32((int32x4_t)(x), (int32x4_t)(y)))
-#define EIGHT_AT(at) ((HALVES)vld1q_s16(at))
 #define ROW(starts, at) ((HALVES)vld1q_s16((starts)[0] + (at)))
 #include "stapes_recording_lanes.h"
 #endif

@@ -9,7 +9,7 @@
  *   ZIPPED_LOW, ZIPPED_HIGH   of each eight half words the first or last four, between those of another vector
  *   HIGH16, PAIR_SUMS         upper halves of products of signed half words; sums of two neighbouring products
  *   LEAST, MOST               of signed words
- *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it
+ *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it: then no EIGHT_AT, HIGH16, PAIR_SUMS
  */
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define STAGE static __attribute__((noinline)) TARGET
@@ -143,12 +143,19 @@ INLINE WORDS NAME(weighted)(int32_t weight, WORDS word)
     return REORDERED(UPPER((WORDS)TIMES(word, w), (WORDS)TIMES(OTHERS(word), w)));
 }
 
-/* Each half word of the samples times its weight's upper half, and what the lower half adds. */
+/* floor(weight * sample / 2^16); of half words, the sample times the weight's upper half, and what the lower half adds. */
 INLINE NAME(point) NAME(windowed)(const pair_weights *weights, HALVES samples)
 {
+#if defined(DOUBLED_HIGH)
+    const HALVES zeros = {0};
+    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(zeros, samples) >> 1), odd = (WORDS)((SIGNED)ZIPPED_HIGH(zeros, samples) >> 1);
+    const WORDS two = NAME(factor_at)(weights);
+    return (NAME(point)){DOUBLED_HIGH(even, two, 0), DOUBLED_HIGH(odd, two, 1)};
+#else
     const HALVES low = HIGH16(samples, EIGHT_AT(weights->low));
     return (NAME(point)){PAIR_SUMS(ZIPPED_LOW(samples, low), EIGHT_AT(weights->even)),
                          PAIR_SUMS(ZIPPED_HIGH(samples, low), EIGHT_AT(weights->odd))};
+#endif
 }
 
 /* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four frames. */
