@@ -108,6 +108,10 @@ def _header(folder: DetectorFolder, name: str) -> str:
 #define {upper}_TAIL_SAMPLES {folder.clock.tail_samples} /* that a recording needs behind its end: stapes_tail_api.h */
 #define {upper}_EVENTS_MAX {2 * classes} /* that one stapes_poll can report */
 
+#ifndef {upper}_RING_SAMPLES /* any number from a window and a hop on; define another for all files alike */
+#define {upper}_RING_SAMPLES {ring_samples(folder)}
+#endif
+
 #ifdef __cplusplus
 extern "C" {{
 #endif
@@ -120,7 +124,7 @@ typedef struct {{
     {name}_t model;
     stapes_event_class classes[{classes}];
     int32_t work[{frontend.n_fft}];
-    int16_t ring[{ring_samples(folder)}];
+    int16_t ring[{upper}_RING_SAMPLES];
     int16_t frame[{frontend.window_samples}];
     int8_t features[{folder.frames_per_step * frontend.n_bands}];
     int8_t scores[{classes}];
@@ -176,7 +180,7 @@ static void {name}_step_any(void *model, const int8_t *features, int8_t *scores)
 static const stapes_detector_setup {name}_setup = {{
     .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
     .events = &{name}_event_setup,
-    .ring_samples = {ring_samples(folder)},
+    .ring_samples = {upper}_RING_SAMPLES,
     .frames_per_step = {folder.frames_per_step},
     .model_reset = {name}_reset_any,
     .model_step = {name}_step_any,

@@ -24,7 +24,7 @@ Two functions are called from two places; everything else is yours.
 
 - `stapes_push(&detector.core, samples, n)`, from the interrupt of the DMA or I2S, or from a task that reads: copies
   samples into the ring and never waits; what does not fit is dropped and counted. Push at most a hop at a time, which
-  is {frontend.hop_samples} samples.
+  is {frontend.hop_samples} samples; for larger blocks define `{library.upper}_RING_SAMPLES` as a window and two blocks.
 - `n = stapes_poll(&detector.core, events)`, from the main loop: does the work of one frame at most, writes up to
   `{library.upper}_EVENTS_MAX` events, and returns `STAPES_IDLE` when it needs more samples.
 

@@ -90,14 +90,18 @@ def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
     assert (again.lines, again.run) == (late.lines, late.run)
 
 
+@pytest.mark.parametrize("ring_samples", [None, 777])
 def test_the_loop_is_clean_under_the_sanitizers(
+    ring_samples: int | None,
     compiled_detector: Path,
     tmp_path: Path,
     pcm: NDArray[np.int16],
     expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
 ) -> None:
-    """No undefined behaviour and no stray access in frontend, kernels, events and loop."""
+    """No undefined behaviour and no stray access in frontend, kernels, events and loop, with any length of the ring."""
+    name = detector_c(read_folder(compiled_detector), tmp_path).name.upper()
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    flags += [] if ring_samples is None else [f"-D{name}_RING_SAMPLES={ring_samples}"]
     built = build_detector(read_folder(compiled_detector), None, tmp_path, flags=flags)
     assert built.hear(pcm).events == expected[2]
 
