@@ -11,13 +11,13 @@
 
 #if STAPES_NN_VECTORS
 
-/* `count` channels from `channel` on. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-STAPES_NN_ALWAYS void stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int32_t count,
-                                                int8_t *out)
+/* `count` channels from `channel` on, eight or fewer. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int32_t count)
 {
+    const stapes_nn_scales scales =
+        stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
     const int8_t *weight = (const int8_t *)layer->weights + channel, *row = taps.first + channel;
     stapes_nn_v8si sums = stapes_nn_load_words(layer->bias + channel, count);
-    stapes_nn_scales scales;
     int32_t ky, kx;
     for (ky = layer->kernel_height; ky > 0; ky--) {
         const int8_t *value = row;
@@ -28,9 +28,20 @@ STAPES_NN_ALWAYS void stapes_nn_depthwise_block(const stapes_nn_conv_layer *laye
         }
         row += taps.row_step;
     }
-    scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
-    sums = stapes_nn_round_lanes(sums, &scales);
-    stapes_nn_store_lanes(&sums, 1, layer->out_zero, layer->out_min, layer->out_max, out + channel, count);
+    return stapes_nn_round_lanes(sums, &scales);
+}
+
+/* `blocks` blocks of eight channels, the last of which may be part of one; a constant where this is inlined. */
+STAPES_NN_ALWAYS void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int blocks, int8_t *out)
+{
+    const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
+    stapes_nn_v8si sums[4];
+    int b;
+    for (b = 0; b < blocks - 1; b++) {
+        sums[b] = stapes_nn_depthwise_block(layer, taps, channel + 8 * b, 8);
+    }
+    sums[b] = left >= 8 ? stapes_nn_depthwise_block(layer, taps, last, 8) : stapes_nn_depthwise_block(layer, taps, last, left);
+    stapes_nn_store_lanes(sums, blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel, 8 * (blocks - 1) + (left >= 8 ? 8 : left));
 }
 
 #endif
@@ -57,11 +68,20 @@ static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_
     int32_t channel = 0;
 #if STAPES_NN_VECTORS
     if (copies == 1) {
-        for (; channel + 8 <= layer->out_channels; channel += 8) {
-            stapes_nn_depthwise_block(layer, taps, channel, 8, out);
-        }
-        if (channel < layer->out_channels) {
-            stapes_nn_depthwise_block(layer, taps, channel, layer->out_channels - channel, out);
+        for (; channel < layer->out_channels; channel += 32) {
+            switch ((layer->out_channels - channel + 7) / 8) {
+            case 1:
+                stapes_nn_depthwise_blocks(layer, taps, channel, 1, out);
+                break;
+            case 2:
+                stapes_nn_depthwise_blocks(layer, taps, channel, 2, out);
+                break;
+            case 3:
+                stapes_nn_depthwise_blocks(layer, taps, channel, 3, out);
+                break;
+            default:
+                stapes_nn_depthwise_blocks(layer, taps, channel, 4, out);
+            }
         }
         return;
     }
