@@ -45,6 +45,11 @@ def round_twice_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
     return (high + (1 << (right - 1)) - (high < 0)) >> right if right else high
 
 
+def round_once_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """stapes_nn_round_once of int64 values below 2^31."""
+    return (x * multiplier + (1 << (shift - 1))) >> shift
+
+
 def clamp(x: int, low: int, high: int) -> int:
     """x between low and high."""
     return max(low, min(high, x))
@@ -94,7 +99,7 @@ def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, 
     exact = sums.astype(np.int64)  # |exact * candidate| < 2^62
     for step in sorted(range(-64, 65), key=abs):
         candidate = multiplier + step
-        given = (exact * candidate + (1 << (shift - 1))) >> shift
+        given = round_once_array(exact, candidate, shift)
         if 0 < candidate < 1 << 31 and np.array_equal(np.clip(given, low, high), wanted):
             return candidate, shift
     raise ArithmeticError(f"no 31-bit multiplier rounds as the factor {real} does")

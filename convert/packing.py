@@ -56,6 +56,7 @@ class Layout:
     conv_tile: Tile
     depthwise_tile: Tile | None  # None: channel by channel, each of which is read as a whole before it is written
     sources: dict[str, str]  # kernel -> C file, for kernels of this layout; others are in <kernel>.c
+    common_shift: bool = False  # stapes_nn_dense wants the constants of common_shift.py, channels filled up to fours
 
 
 def _as_stored(weights: np.ndarray) -> np.ndarray:
@@ -93,16 +94,26 @@ def _smlad_order(weights: np.ndarray) -> np.ndarray:
     return split.transpose(0, 3, 5, 1, 4, 2).reshape(padded.shape[0] // 4, -1).view("<i4")
 
 
+def _smlad_sums(weights: np.ndarray) -> np.ndarray:
+    """As _smlad_order, but the halves of words are sums: 256 * the weight of channel c + 1, plus that of channel c.
+
+    So the upper byte is one less where the lower one is negative. -128 may then be out of reach.
+    """
+    sums = np.pad(weights, ((0, -len(weights) % 2), (0, 0))).astype(np.int16)
+    sums[1::2] -= sums[::2] < 0
+    return _smlad_order(sums.astype(np.int8))
+
+
 def _by_channel(weights: np.ndarray) -> np.ndarray:
     """[height, width, channels] to [channels, height, width]."""
     return np.ascontiguousarray(weights.transpose(2, 0, 1))
 
 
 def _smlad_plane(shape: ConvShape) -> int:
-    """Bytes of one padded channel in 16 bits, for at least 3x3 taps; rows are whole words, three values longer."""
-    height = (shape.out_height - 1) * shape.stride_height + (max(3, shape.kernel_height) - 1) * shape.dilation_height
+    """Bytes of two padded channels in 16 bits; rows are whole words, three values longer."""
+    height = (shape.out_height - 1) * shape.stride_height + (shape.kernel_height - 1) * shape.dilation_height + 1
     width = (shape.out_width - 1) * shape.stride_width + (max(3, shape.kernel_width) - 1) * shape.dilation_width
-    return 2 * (height + 1) * ((width + 3) & ~1)
+    return (2 if shape.in_channels > 1 else 1) * 2 * height * ((width + 3) & ~1)
 
 
 def _groups(channels: int) -> int:
@@ -113,8 +124,8 @@ DSP = Layout(
     macro="STAPES_NN_DSP",
     conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
     depthwise=_by_channel,
-    dense=_smlad_order,
-    conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 16 * _groups(shape.taps) + 2 * shape.taps,
+    dense=_smlad_sums,
+    conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 24 * _groups(shape.taps),
     depthwise_scratch=_smlad_plane,
     dense_scratch=lambda in_size, out_size: 8 * _groups(in_size),
     conv_tile=Tile(2, rereads=False),
@@ -124,6 +135,7 @@ DSP = Layout(
         "stapes_nn_depthwise": "stapes_nn_depthwise_dsp.c",
         "stapes_nn_dense": "stapes_nn_dense_dsp.c",
     },
+    common_shift=True,
 )
 
 

@@ -1,11 +1,14 @@
 """FULLY_CONNECTED: int8, per tensor or per channel; rounds once."""
 
+from functools import partial
+
 import numpy as np
 
-from stapes.convert.arithmetic import single_rounding
+from stapes.convert import common_shift
+from stapes.convert.arithmetic import round_once_array, single_rounding
 from stapes.convert.layers.convolution import checked_weights, factors, folded_bias
 from stapes.convert.node import Node
-from stapes.convert.steps import Call, Constant, Step
+from stapes.convert.steps import Call, Constant, Field, Step
 
 
 def lower(node: Node) -> list[Step]:
@@ -51,20 +54,19 @@ def lower(node: Node) -> list[Step]:
     ]
 
 
-def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Constant]:
+def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Field]:
     sizes = np.abs(weights).sum(axis=1)
     bias, _ = folded_bias(node, weights.sum(axis=1), sizes)
-    multipliers, shifts = [], []
+    channels = []
     for channel, factor in enumerate(factors(node, bias.size)):
         bound = abs(int(bias[channel])) + 128 * int(sizes[channel])
         try:
             multiplier, shift = single_rounding(factor, bound, low, high)
         except ArithmeticError as error:
             node.refuse(f"channel {channel}: {error}", "factors that a 31-bit multiplier can stand for")
-        multipliers.append(multiplier)
-        shifts.append(shift)
-    return {
-        "bias": Constant("bias", {"": bias.astype(np.int32)}),
-        "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
-        "shift": Constant("shift", {"": np.array(shifts, np.int8)}),
-    }
+        values = partial(round_once_array, multiplier=multiplier, shift=shift)
+        channels.append(
+            common_shift.Channel(int(bias[channel]), multiplier, shift, multiplier * 2.0**-shift, bound, values)
+        )
+    lowest = bool((weights == -128).any())  # which the sums of two weights in stapes_nn_dense_dsp.c have no room for
+    return common_shift.fields(node, channels, possible=not lowest)

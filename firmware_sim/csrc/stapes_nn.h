@@ -24,7 +24,7 @@
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
  *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
- *   depthwise         DSP, MVE: channel by channel or four by four, gathered before they are written: the output may start whole
+ *   depthwise         DSP, MVE: two channels or four at a time, gathered before they are written: the output may start whole
  *                     pixels before the input, or where it does, when it has as many channels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
@@ -82,9 +82,9 @@
 
 /* Helpers of several kernel files, seldom called: the linker keeps one copy. */
 #if defined(__GNUC__) && defined(__ELF__) && STAPES_NN_LAYOUT != STAPES_NN_HOST && !STAPES_NN_STATIC
-#define STAPES_NN_SHARED __attribute__((weak, cold, noinline))
+#define STAPES_NN_SHARED __attribute__((weak, noinline))
 #else
-#define STAPES_NN_SHARED static STAPES_NN_COLD
+#define STAPES_NN_SHARED static STAPES_NN_ALONE STAPES_NN_SPARE
 #endif
 
 #ifdef __cplusplus
@@ -117,14 +117,17 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
  * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
  *         MVE: [out_channels / 4][kernel_height][kernel_width][4], rounded up.
- * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: a padded channel in 16 bits; MVE:
+ * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: two padded channels in 16 bits; MVE:
  *         four padded channels. */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
-/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31. */
+/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31.
+ * DSP, where common_shift > 0: the shift is 32 + common_shift for all channels, multipliers are those that are proved to give the same
+ * bits with it, `bias` and `multiplier` are filled up to fours with zeros, and there may be no `shift`. */
 typedef struct {
     int32_t rows, in_size, out_size;
     int8_t out_zero, out_min, out_max;
+    int8_t common_shift;
     const void *weights; /* ROWS: int8_t [out_size][in_size]; others: see the kernel's file */
     const int32_t *bias;
     const int32_t *multiplier;

@@ -26,14 +26,7 @@ typedef struct {
 
 #if STAPES_NN_ASM
 
-/* round(x * m / 2^31), then / 2^r with halves away from zero, plus the output's zero point, in five instructions: with h the first result,
- * (h + rz + (x < 0 ? -1 : 0)) >> r, rz = 2^(r - 1) + out_zero * 2^r. The sign of x serves for that of h: where they differ h is 0, and
- * (2^(r - 1) - 1) >> r is 0. |h| < 2^30, |rz| <= 2^21 + 2^29 as r <= 22. */
-#define STAPES_NN_CONV_FINISH(sum, free) \
-    "add " free ", r3, " sum ", asr #31\n\t" \
-    "smmlar " sum ", " sum ", r2, " free "\n\t" \
-    "asr " sum ", " sum ", lr\n\t" \
-    "ssat " sum ", #8, " sum "\n\t"
+#define STAPES_NN_CONV_FINISH(sum, free) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "lr", free)
 
 /* 16 products: a pair of taps, four channels, two pixels. */
 #define STAPES_NN_CONV_PAIR \
@@ -112,19 +105,19 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 }
 
 /* One tile of whole groups, then a last one of fewer channels by way of a buffer. */
-static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile tile)
+static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile *tile)
 {
     const int32_t groups = layer->out_channels / STAPES_NN_CONV_GROUP, rest = layer->out_channels % STAPES_NN_CONV_GROUP;
     if (groups > 0) {
-        stapes_nn_conv_groups(&tile, groups);
+        stapes_nn_conv_groups(tile, groups);
     }
     if (rest > 0) {
         int8_t few[2 * STAPES_NN_CONV_GROUP];
-        int8_t *const out = tile.out, *const out2 = tile.out2;
+        int8_t *const out = tile->out, *const out2 = tile->out2;
         int32_t i;
-        tile.out = few;
-        tile.out2 = few + STAPES_NN_CONV_GROUP;
-        stapes_nn_conv_groups(&tile, 1);
+        tile->out = few;
+        tile->out2 = few + STAPES_NN_CONV_GROUP;
+        stapes_nn_conv_groups(tile, 1);
         for (i = 0; i < rest; i++) {
             out[i] = few[i];
             out2[i] = few[STAPES_NN_CONV_GROUP + i];
@@ -159,7 +152,6 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
 static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
-    const int32_t twice_zero = 2 * layer->out_zero + 1;
     int32_t channel;
     for (channel = 0; channel < layer->out_channels; channel++) {
         const int32_t right = -layer->shift[channel];
@@ -170,7 +162,7 @@ static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *
         }
         group[channel % STAPES_NN_CONV_GROUP] = 2 * layer->bias[channel]; /* |bias| < 2^30 */
         own[0] = layer->multiplier[channel];
-        own[1] = twice_zero * ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+        own[1] = stapes_nn_rounding(layer->out_zero, right);
         own[2] = right;
     }
     return 1;
@@ -180,23 +172,76 @@ static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *
 #endif
 }
 
-/* Widen and interleave the taps of two pixels. */
-static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, int32_t taps, uint32_t *patch)
+/* Widen and interleave the taps of two pixels, whole fours of them. */
+static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, uint32_t *patch, const uint32_t *patch_end)
 {
-    for (; taps > 0; taps -= 4) {
-        const uint32_t bytes_a = taps >= 4 ? stapes_nn_four(a) : stapes_nn_few(a, taps);
-        const uint32_t bytes_b = taps >= 4 ? stapes_nn_four(b) : stapes_nn_few(b, taps);
+    for (; patch < patch_end; patch += 4, a += 4, b += 4) {
+        const uint32_t bytes_a = stapes_nn_four(a), bytes_b = stapes_nn_four(b);
         patch[0] = stapes_nn_double(stapes_nn_even(bytes_a));
         patch[1] = stapes_nn_double(stapes_nn_even(bytes_b));
         patch[2] = stapes_nn_double(stapes_nn_odd(bytes_a));
         patch[3] = stapes_nn_double(stapes_nn_odd(bytes_b));
-        a += 4;
-        b += 4;
-        patch += 4;
     }
 }
 
-/* scratch: STAPES_NN_CONV_GROUP_CONSTANTS words per group, 16 bytes per four taps, two patches of bytes. */
+/* Copy `rows` runs of `run` bytes, `pitch` bytes apart. */
+static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows, int32_t pitch)
+{
+    for (; rows > 0; rows--, from += pitch) {
+        const int8_t *next = from;
+        int32_t left;
+        for (left = run; left >= 4; left -= 4, to += 4, next += 4) {
+            memcpy(to, next, 4);
+        }
+        if (left & 2) {
+            memcpy(to, next, 2);
+            to += 2;
+            next += 2;
+        }
+        if (left & 1) {
+            *to++ = *next;
+        }
+    }
+}
+
+/* Gather the taps of a pixel whose first one is at (top, left), some of them outside of the input. */
+static void STAPES_NN_ALONE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *gathered)
+{
+    const int32_t channels = layer->in_channels, wide = layer->kernel_width, bottom = top + layer->kernel_height;
+    const int32_t first = left < 0 ? -left : 0; /* of a row's taps, first .. last - 1 lie inside */
+    const int32_t last = layer->in_width - left < wide ? layer->in_width - left : wide;
+    int32_t row;
+    if (layer->dilation_width != 1 || layer->dilation_height != 1 || last <= first) {
+        stapes_nn_taps_dilated(layer, in, top, left, gathered);
+        return;
+    }
+    for (row = top; row < bottom; row++, gathered += wide * channels) {
+        (void)stapes_nn_taps_fill(gathered, wide * channels, layer->in_zero);
+        if (row >= 0 && row < layer->in_height) {
+            stapes_nn_conv_copy(gathered + first * channels, in + (row * layer->in_width + left + first) * channels, (last - first) * channels, 1, 0);
+        }
+    }
+}
+
+/* Whole fours of the taps of output pixel (y, x), in the input or gathered: what follows a pixel's own taps meets weights of zero. */
+static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *gathered)
+{
+    const int32_t tall = layer->kernel_height, wide = layer->kernel_width, run = wide * layer->in_channels;
+    const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
+    if (top < 0 || left < 0 || top + tall > layer->in_height || left + wide > layer->in_width || layer->dilation_width != 1 ||
+        layer->dilation_height != 1) {
+        stapes_nn_conv_border(layer, in, top, left, gathered);
+        return gathered;
+    }
+    in += (top * layer->in_width + left) * layer->in_channels;
+    if (tall == 1 && run % 4 == 0) {
+        return in;
+    }
+    stapes_nn_conv_copy(gathered, in, run, tall, layer->in_width * layer->in_channels);
+    return gathered;
+}
+
+/* scratch: STAPES_NN_CONV_GROUP_CONSTANTS words per group, per four taps 16 bytes for pairs and 8 for bytes. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
@@ -206,6 +251,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     uint32_t *const patch_end = patch + (taps + 3) / 4 * 4;
     int8_t *const gathered = (int8_t *)(void *)patch_end;
     const int fast = stapes_nn_conv_constants(layer, constants);
+    int8_t *const begin = out;
     int32_t batch, pixel = 0, y, x;
     (void)fast;
     for (batch = 0; batch < layer->batches; batch++) {
@@ -213,7 +259,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             stapes_nn_conv_tile tile = {(const int8_t *)layer->weights, constants, patch, patch_end, out, out};
             const int8_t *a = NULL, *b = NULL;
             for (pixel = 0; pixel < 2 && y < layer->out_height; pixel++) {
-                const int8_t *const found = stapes_nn_taps(layer, in, y, x, gathered + pixel * taps);
+                const int8_t *const found = stapes_nn_conv_taps(layer, in, y, x, gathered + pixel * (patch_end - patch));
                 a = pixel ? a : found;
                 b = found;
                 if (++x == layer->out_width) {
@@ -221,21 +267,20 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
                     y++;
                 }
             }
-            stapes_nn_conv_widen(a, b, taps, patch);
+            stapes_nn_conv_widen(a, b, patch, patch_end);
             tile.out2 = out + (pixel - 1) * layer->out_channels;
+            out += pixel * layer->out_channels;
 #if STAPES_NN_ASM
             if (fast) {
-                stapes_nn_conv_fast(layer, tile);
-                stapes_nn_limit(out, pixel * layer->out_channels, layer->out_min, layer->out_max);
-            } else
-#endif
-            {
-                stapes_nn_conv_plain(layer, &tile);
+                stapes_nn_conv_fast(layer, &tile);
+                continue;
             }
-            out += pixel * layer->out_channels;
+#endif
+            stapes_nn_conv_plain(layer, &tile);
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
     }
+    stapes_nn_limit(begin, (int32_t)(out - begin), layer->out_min, layer->out_max);
 }
 
 #endif

@@ -1,23 +1,27 @@
 /* stapes_nn_dense_dsp.c -- FULLY_CONNECTED with SMLAD: four channels at a time. Apache-2.0.
  *
- * The input is widened to pairs of 16-bit values: for every four of it the words (x0, x2), (x1, x3). Weights lie as in
- * stapes_nn_conv_dsp.c: for every group of four channels, every four inputs k and each of the pairs (k, k + 2), (k + 1, k + 3): the bytes
- * c0 k, c1 k, c0 k+2, c1 k+2, then those of c2 and c3. Inputs and channels are filled up with zeros to multiples of four. */
+ * The input is widened to pairs of 16-bit values: for every four of it the words (x0, x2), (x1, x3). Weights lie in the order of use: for
+ * every group of four channels, every four inputs k and each of the pairs (k, k + 2), (k + 1, k + 3), a word for channels c0 and c1 and one
+ * for c2 and c3. The halves of a word are 256 * w1 + w0, of k and of k + 2, w1 the weight of the odd channel. So one product of the word
+ * itself adds 256 * w1 x + w0 x to one sum, one of its lower bytes w0 x to another; at the end 256 times the odd channel's sum is their
+ * difference, which must be below 2^31: it is over 512 inputs. Inputs and channels are filled up with zeros to multiples of four. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 
-#include "stapes_nn_arithmetic.h"
 #include "stapes_nn_dsp.h"
 
 #define STAPES_NN_DENSE_GROUP 4
 
+#define STAPES_NN_DENSE_PART 256 /* words of 512 inputs: 512 * 128 * 128 = 2^23 */
+
 /* Where some groups of channels begin. */
 typedef struct {
-    const int8_t *weights, *shift;
+    const int8_t *weights;
     const int32_t *bias, *multiplier;
     const uint32_t *pairs, *pairs_end;
     int8_t *out;
+    int32_t *sums; /* for the sums of one group instead of its outputs */
 } stapes_nn_dense_job;
 
 #if STAPES_NN_ASM
@@ -26,139 +30,139 @@ typedef struct {
 #define STAPES_NN_DENSE_FOUR \
     "ldmia r0!, {r8-r11}\n\t" \
     "ldmia r1!, {r12, lr}\n\t" \
-    "sxtb16 r3, r8\n\t" \
-    "smlad r4, r3, r12, r4\n\t" \
-    "sxtb16 r8, r8, ror #8\n\t" \
     "smlad r5, r8, r12, r5\n\t" \
-    "sxtb16 r3, r9\n\t" \
-    "smlad r6, r3, r12, r6\n\t" \
-    "sxtb16 r9, r9, ror #8\n\t" \
+    "sxtb16 r8, r8\n\t" \
+    "smlad r4, r8, r12, r4\n\t" \
     "smlad r7, r9, r12, r7\n\t" \
-    "sxtb16 r3, r10\n\t" \
-    "smlad r4, r3, lr, r4\n\t" \
-    "sxtb16 r10, r10, ror #8\n\t" \
+    "sxtb16 r9, r9\n\t" \
+    "smlad r6, r9, r12, r6\n\t" \
     "smlad r5, r10, lr, r5\n\t" \
-    "sxtb16 r3, r11\n\t" \
-    "smlad r6, r3, lr, r6\n\t" \
-    "sxtb16 r11, r11, ror #8\n\t" \
-    "smlad r7, r11, lr, r7\n\t"
+    "sxtb16 r10, r10\n\t" \
+    "smlad r4, r10, lr, r4\n\t" \
+    "smlad r7, r11, lr, r7\n\t" \
+    "sxtb16 r11, r11\n\t" \
+    "smlad r6, r11, lr, r6\n\t"
 
-/* (sum * multiplier + 2^(shift - 1) + out_zero * 2^shift) >> shift from the upper word of the product: with r = shift - 32 that is
- * (upper + 2^(r - 1) + out_zero * 2^r) >> r. |upper| < 2^30, |2^(r - 1) + out_zero * 2^r| <= 255 * 2^21 as 1 <= r <= 22. */
-#define STAPES_NN_DENSE_FINISH(sum, multiplier) \
-    "ldrsb r3, [r1], #1\n\t" \
-    "subs r3, r3, #32\n\t" \
-    "lsl r12, lr, r3\n\t" \
-    "asr r12, r12, #1\n\t" \
-    "smmla " sum ", " sum ", " multiplier ", r12\n\t" \
-    "asr " sum ", " sum ", r3\n\t" \
-    "ssat " sum ", #8, " sum "\n\t" \
-    "strb " sum ", [r2], #1\n\t"
+#define STAPES_NN_DENSE_FINISH(sum, multiplier) STAPES_NN_ROUND_ONCE(sum, multiplier, "r12", "r3") "strb " sum ", [r2], #1\n\t"
 
 /* Some groups of four channels. */
-static void stapes_nn_dense_groups(const stapes_nn_dense_job *job, int32_t groups, int32_t out_zero) STAPES_NN_BY_HAND;
-static void stapes_nn_dense_groups(const stapes_nn_dense_job *job, int32_t groups, int32_t out_zero)
+static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups) STAPES_NN_BY_HAND;
+static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups)
 {
-    const int8_t *const weights = job->weights, *shift = job->shift;
+    const int8_t *const weights = job->weights;
     const int32_t *bias = job->bias, *multiplier = job->multiplier;
     const uint32_t *const pairs = job->pairs, *const pairs_end = job->pairs_end;
     const int32_t odd = (pairs_end - pairs) & 2; /* an odd number of fours: begin in the middle */
-    const int32_t twice_zero = 2 * out_zero + 1;
+    const int32_t shift = layer->common_shift, rounding = stapes_nn_rounding(layer->out_zero, shift);
     int8_t *out = job->out;
+    int32_t *const sums = job->sums;
     __asm__ volatile("ldr r0, %[weights]\n"
                      "1:\n\t"
-                     "ldr r3, %[bias]\n\t"
-                     "ldr lr, %[odd]\n\t"
-                     "ldmia r3!, {r4-r7}\n\t"
+                     "ldr r3, %[odd]\n\t"
+                     "movs r4, #0\n\t"
+                     "movs r5, #0\n\t"
+                     "movs r6, #0\n\t"
+                     "movs r7, #0\n\t"
                      "ldr r1, %[pairs]\n\t"
                      "ldr r2, %[pairs_end]\n\t"
-                     "str r3, %[bias]\n\t"
-                     "cmp lr, #0\n\t"
+                     "cmp r3, #0\n\t"
                      "bne 3f\n"
                      "2:\n\t" STAPES_NN_DENSE_FOUR
                      "3:\n\t" STAPES_NN_DENSE_FOUR
                      "cmp r1, r2\n\t"
                      "bne 2b\n\t"
-                     "ldr r12, %[multiplier]\n\t"
-                     "ldr r1, %[shift]\n\t"
+                     "ldr r3, %[bias]\n\t"
+                     "ldr r1, %[sums]\n\t"
+                     "ldmia r3!, {r8-r11}\n\t"
+                     "sub r5, r5, r4\n\t"
+                     "sub r7, r7, r6\n\t"
+                     "add r4, r4, r8\n\t"
+                     "add r5, r9, r5, asr #8\n\t"
+                     "add r6, r6, r10\n\t"
+                     "add r7, r11, r7, asr #8\n\t"
+                     "cbz r1, 4f\n\t"
+                     "stmia r1!, {r4-r7}\n\t"
+                     "b 5f\n"
+                     "4:\n\t"
+                     "ldr r1, %[multiplier]\n\t"
                      "ldr r2, %[out]\n\t"
-                     "ldmia r12!, {r8-r11}\n\t"
-                     "ldr lr, %[twice_zero]\n\t"
-                     "str r12, %[multiplier]\n\t" STAPES_NN_DENSE_FINISH("r4", "r8") STAPES_NN_DENSE_FINISH("r5", "r9")
+                     "ldmia r1!, {r8-r11}\n\t"
+                     "str r3, %[bias]\n\t"
+                     "ldr r12, %[rounding]\n\t"
+                     "ldr r3, %[shift]\n\t"
+                     "str r1, %[multiplier]\n\t" STAPES_NN_DENSE_FINISH("r4", "r8") STAPES_NN_DENSE_FINISH("r5", "r9")
                          STAPES_NN_DENSE_FINISH("r6", "r10") STAPES_NN_DENSE_FINISH("r7", "r11")
                      "ldr r3, %[groups]\n\t"
-                     "str r1, %[shift]\n\t"
                      "str r2, %[out]\n\t"
                      "subs r3, r3, #1\n\t"
                      "str r3, %[groups]\n\t"
-                     "bne 1b"
-                     : [bias] "+m"(bias), [multiplier] "+m"(multiplier), [shift] "+m"(shift), [out] "+m"(out), [groups] "+m"(groups)
-                     : [weights] "m"(weights), [pairs] "m"(pairs), [pairs_end] "m"(pairs_end), [odd] "m"(odd), [twice_zero] "m"(twice_zero)
+                     "bne 1b\n"
+                     "5:"
+                     : [bias] "+m"(bias), [multiplier] "+m"(multiplier), [out] "+m"(out), [groups] "+m"(groups)
+                     : [weights] "m"(weights), [pairs] "m"(pairs), [pairs_end] "m"(pairs_end), [odd] "m"(odd), [rounding] "m"(rounding), [shift] "m"(shift),
+                       [sums] "m"(sums)
                      : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
-/* Whole groups, then a last one of fewer channels by way of copies. Returns 0 where the assembly does not serve. */
-static int stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
+/* Sum up one group of a layer with many inputs but for the last part of them, which is left. */
+static void STAPES_NN_COLD stapes_nn_dense_parts(const stapes_nn_dense_layer *layer, stapes_nn_dense_job *job, int32_t *sums)
 {
-    const int32_t groups = layer->out_size / STAPES_NN_DENSE_GROUP, rest = layer->out_size % STAPES_NN_DENSE_GROUP;
-    const int32_t done = layer->out_size - rest;
-    stapes_nn_dense_job job;
-    int32_t i;
-    for (i = 0; i < layer->out_size; i++) {
-        if (layer->shift[i] < 33 || layer->shift[i] > 54) {
-            return 0;
+    const uint32_t *const end = job->pairs_end;
+    job->sums = sums;
+    for (; end - job->pairs > STAPES_NN_DENSE_PART; job->pairs = job->pairs_end) {
+        job->pairs_end = job->pairs + STAPES_NN_DENSE_PART;
+        stapes_nn_dense_groups(layer, job, 1);
+        job->bias = sums;
+        job->weights += 8 * STAPES_NN_DENSE_PART;
+    }
+    job->pairs_end = end;
+    job->sums = NULL;
+}
+
+/* Whole groups at once, or one by one; the last one may be of fewer channels, by way of a buffer. */
+static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
+{
+    const int32_t words = (int32_t)(pairs_end - pairs), size = layer->out_size;
+    int32_t done, groups, i;
+    for (done = 0; done < size; done += STAPES_NN_DENSE_GROUP * groups) {
+        int8_t few[STAPES_NN_DENSE_GROUP];
+        int32_t sums[STAPES_NN_DENSE_GROUP];
+        const int32_t whole = (size - done) / STAPES_NN_DENSE_GROUP;
+        stapes_nn_dense_job job = {(const int8_t *)layer->weights + done * 2 * words, layer->bias + done, layer->multiplier + done, pairs, pairs_end,
+                                   whole > 0 ? out + done : few, NULL};
+        groups = whole > 0 ? whole : 1;
+        if (words > STAPES_NN_DENSE_PART) {
+            groups = 1;
+            stapes_nn_dense_parts(layer, &job, sums);
+        }
+        stapes_nn_dense_groups(layer, &job, groups);
+        for (i = done; whole == 0 && i < size; i++) {
+            out[i] = few[i - done];
         }
     }
-    job.weights = (const int8_t *)layer->weights;
-    job.shift = layer->shift;
-    job.bias = layer->bias;
-    job.multiplier = layer->multiplier;
-    job.pairs = pairs;
-    job.pairs_end = pairs_end;
-    job.out = out;
-    if (groups > 0) {
-        stapes_nn_dense_groups(&job, groups, layer->out_zero);
-    }
-    if (rest > 0) {
-        int32_t bias[STAPES_NN_DENSE_GROUP] = {0, 0, 0, 0}, multiplier[STAPES_NN_DENSE_GROUP] = {0, 0, 0, 0};
-        int8_t shift[STAPES_NN_DENSE_GROUP] = {33, 33, 33, 33}, few[STAPES_NN_DENSE_GROUP];
-        for (i = 0; i < rest; i++) {
-            bias[i] = layer->bias[done + i];
-            multiplier[i] = layer->multiplier[done + i];
-            shift[i] = layer->shift[done + i];
-        }
-        job.weights += 8 * done / STAPES_NN_DENSE_GROUP * (pairs_end - pairs);
-        job.shift = shift;
-        job.bias = bias;
-        job.multiplier = multiplier;
-        job.out = few;
-        stapes_nn_dense_groups(&job, 1, layer->out_zero);
-        for (i = 0; i < rest; i++) {
-            out[done + i] = few[i];
-        }
-    }
-    stapes_nn_limit(out, layer->out_size, layer->out_min, layer->out_max);
-    return 1;
+    stapes_nn_limit(out, size, layer->out_min, layer->out_max);
 }
 
 #endif
 
-/* The same in C: what the assembly stands for, and for layers whose shifts it does not take. |sum| < 2^31: proved. */
+/* The same in C: what the assembly stands for, and for layers without a common shift. |sum| < 2^31: proved. */
 static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
 {
     const int32_t words = (int32_t)(pairs_end - pairs);
     int32_t channel, word, half;
     for (channel = 0; channel < layer->out_size; channel++) {
-        const int8_t *const weights =
-            (const int8_t *)layer->weights + channel / STAPES_NN_DENSE_GROUP * 8 * words + (channel & 1) + 2 * (channel & 2);
+        const int8_t *const even = (const int8_t *)layer->weights + channel / STAPES_NN_DENSE_GROUP * 8 * words + 2 * (channel & 2);
         int32_t sum = layer->bias[channel];
         int64_t scaled;
         for (word = 0; word < words; word++) {
             for (half = 0; half < 2; half++) {
-                sum += stapes_nn_half(pairs[word], half) * weights[8 * word + 2 * half];
+                const int8_t *const pair = even + 8 * word + 2 * half;
+                const int8_t weight = channel & 1 ? (int8_t)(pair[1] + (pair[0] < 0)) : pair[0];
+                sum += stapes_nn_half(pairs[word], half) * weight;
             }
         }
-        scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
+        scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->common_shift ? 32 + layer->common_shift : layer->shift[channel]);
+        scaled += layer->out_zero;
         out[channel] = (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
     }
 }
@@ -177,7 +181,9 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
             in += left >= 4 ? 4 : left;
         }
 #if STAPES_NN_ASM
-        if (!stapes_nn_dense_fast(layer, pairs, pair, out))
+        if (layer->common_shift) {
+            stapes_nn_dense_fast(layer, pairs, pair, out);
+        } else
 #endif
         {
             stapes_nn_dense_plain(layer, pairs, pair, out);

@@ -11,11 +11,15 @@
 
 #include <string.h>
 
+#include "stapes_nn_arithmetic.h"
+
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
 /* A function that is assembly has no frame pointer, whatever the flags say: its register is needed. */
 #define STAPES_NN_BY_HAND __attribute__((noinline, optimize("omit-frame-pointer")))
+#define STAPES_NN_WITHIN __attribute__((always_inline)) /* part of such a function */
 #else
+#define STAPES_NN_BY_HAND
 #define STAPES_NN_ASM 0
 #endif
 
@@ -50,6 +54,18 @@ static inline uint32_t stapes_nn_odd(uint32_t bytes)
 #endif
 }
 
+/* Two values of at most 16 bits as a pair. */
+static inline uint32_t stapes_nn_pair(int32_t low, int32_t high)
+{
+#if STAPES_NN_ASM
+    uint32_t pair;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(pair) : "r"(low), "r"(high));
+    return pair;
+#else
+    return ((uint32_t)low & 0xFFFFu) | (uint32_t)high << 16;
+#endif
+}
+
 /* Both halves of a pair doubled; they are within 15 bits. */
 static inline uint32_t stapes_nn_double(uint32_t pair)
 {
@@ -59,6 +75,20 @@ static inline uint32_t stapes_nn_double(uint32_t pair)
 #else
     return (pair << 1 & 0xFFFEFFFEu);
 #endif
+}
+
+/* Store a pair as neighbours. */
+static inline void stapes_nn_put_pair(int16_t *to, uint32_t pair)
+{
+    memcpy(to, &pair, sizeof pair);
+}
+
+/* Two bytes from any address. */
+static inline uint32_t stapes_nn_two(const int8_t *bytes)
+{
+    uint16_t half;
+    memcpy(&half, bytes, 2);
+    return half;
 }
 
 /* Four bytes from any address as a word. */
@@ -78,6 +108,27 @@ static inline uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
     }
     return word;
 }
+
+/* What is added to the upper word of a product before it is shifted: half of what is shifted out, and the zero point. 1 <= shift <= 22. */
+static inline int32_t stapes_nn_rounding(int32_t out_zero, int32_t shift)
+{
+    return (2 * out_zero + 1) * ((int32_t)1 << (shift - 1)); /* |.| <= 255 * 2^21 */
+}
+
+/* Registers: clamp((upper word of sum * multiplier + rounding) >> shift). |upper word| < 2^30, as |sum| < 2^31 and multiplier < 2^31. */
+#define STAPES_NN_ROUND_ONCE(sum, multiplier, rounding, shift) \
+    "smmla " sum ", " sum ", " multiplier ", " rounding "\n\t" \
+    "asr " sum ", " sum ", " shift "\n\t" \
+    "ssat " sum ", #8, " sum "\n\t"
+
+/* Registers: stapes_nn_round_twice of half the sum, plus the zero point, clamped. With h = round(sum * multiplier / 2^32) that is
+ * (h + rounding + (sum < 0 ? -1 : 0)) >> shift. The sign of the sum serves for that of h: where they differ h is 0, and
+ * (2^(shift - 1) - 1) >> shift is 0. |h| < 2^30. */
+#define STAPES_NN_ROUND_TWICE(sum, multiplier, rounding, shift, free) \
+    "add " free ", " rounding ", " sum ", asr #31\n\t" \
+    "smmlar " sum ", " sum ", " multiplier ", " free "\n\t" \
+    "asr " sum ", " sum ", " shift "\n\t" \
+    "ssat " sum ", #8, " sum "\n\t"
 
 #endif
 

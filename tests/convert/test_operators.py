@@ -141,6 +141,20 @@ def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int, layout: 
     grid.check(tmp_path, steps=30, target=layout)
 
 
+@LAYOUTS
+def test_fully_connected_with_the_largest_sums_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    """Sums of two channels share a word on DSP cores: over 512 inputs at a time, and not with weights of -128."""
+    grid = Grid(4)
+    for size, lowest in itertools.product((480, 512, 513, 1300), (-127, -128)):
+        for out in (1, 6):
+            weights = grid.rng.choice([lowest, 127], (out, size)).astype(np.int8)
+            weights[0], weights[-1] = 127, lowest
+            given, target = grid.input((1, size), (0.02, 5)), grid.output((1, out), (0.03, -4))
+            inputs = [given, grid.builder.weights("w", weights, [4e-4] * out, 0)]
+            grid.builder.operator("FULLY_CONNECTED", inputs, [target], "FullyConnectedOptions")
+    grid.check(tmp_path, target=layout)
+
+
 def test_fully_connected_with_power_of_two_scales_rounds_halves_as_litert_reference_does(tmp_path: Path) -> None:
     grid = Grid(0)
     for exponent in range(1, 13):

@@ -110,6 +110,7 @@ static const stapes_nn_dense_layer logits = {
     .bias = logits_bias,
     .multiplier = logits_multiplier,
     .shift = logits_shift,
+    .common_shift = 0,
 };
 
 /* scores_layer */
