@@ -13,8 +13,8 @@ from stapes.convert.flatbuffer import Table, root
 from stapes.convert.schema import ACTIVATIONS, DTYPES, OPTIONS, READ, operator_name
 from stapes.firmware_sim.errors import ModelError
 
-LARGEST_TENSOR = 1 << 26  # bytes; keeps every index of the generated C far inside of int32
-LARGEST_COUNT = 1 << 14  # tensors or operators
+LARGEST_TENSOR = 1 << 24  # bytes; keeps every index of the generated C far inside of int32, and plans within seconds
+LARGEST_COUNT = 1 << 11  # tensors or operators; as many that live at a time are placed within seconds
 RANKS = 6
 LONGEST_NAME = 256
 
@@ -228,16 +228,17 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
 def _check_order(graph: Graph) -> None:
     """Each tensor gets its value once: as an input, as a constant, or by an operator before those that read it."""
     for number in graph.inputs:
-        if graph.inputs.count(number) > 1 or graph.tensors[number].data is not None:
-            found = "an input twice" if graph.inputs.count(number) > 1 else "an input and a constant"
-            raise ModelError(f"tensor {number} ({graph.tensors[number].name}) is {found}; supported: either, once")
+        tensor, twice = graph.tensors[number], graph.inputs.count(number) > 1
+        if twice or (tensor.data is not None and tensor.count):
+            found = "an input twice" if twice else "an input and a constant"
+            raise ModelError(f"tensor {number} ({tensor.name}) is {found}; supported: either, once")
     known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
     for index, operator in enumerate(graph.operators):
         for number in operator.inputs:
             if number >= 0 and number not in known:
                 raise ModelError(f"operator {index} ({operator.kind}) reads tensor {number} before it is written")
         for number in operator.outputs:
-            if number in known:
+            if number in known and graph.tensors[number].count:  # layers say what is empty
                 raise ModelError(
                     f"operator {index} ({operator.kind}) writes tensor {number}, which has a value already"
                 )

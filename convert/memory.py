@@ -5,6 +5,8 @@ overlap as `Call.overlap` says: the kernel then never overwrites what it still h
 the other at the lowest address that fits; several orders are tried and the smallest plan wins.
 """
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stapes.convert.passes.places import Homes, reads, writes
@@ -134,8 +136,10 @@ def _place(items: list[Item], order: list[int], rivals: list[list[int]], rules: 
     offsets = [-1] * len(items)
     for i in order:
         placed = [j for j in rivals[i] if offsets[j] >= 0]
-        candidates = {0} | {_up(offsets[j] + items[j].size) for j in placed}
-        for j in placed:
+        near = [j for j in placed if (i, j) in rules or (j, i) in rules]
+        starts, ends = _runs((offsets[j], offsets[j] + items[j].size) for j in set(placed) - set(near))
+        candidates = {0} | {_up(end) for end in ends} | {_up(offsets[j] + items[j].size) for j in near}
+        for j in near:
             candidates |= {offsets[j] + d for rule in rules.get((j, i), ()) for d in rule.distances()}
             candidates |= {offsets[j] - d for rule in rules.get((i, j), ()) for d in rule.distances()}
             candidates |= {(offsets[j] + rule.offset) % (ALIGN * rule.overlap.stride) for rule in rules.get((i, j), ())}
@@ -144,9 +148,28 @@ def _place(items: list[Item], order: list[int], rivals: list[list[int]], rules: 
             for candidate in sorted(candidates)
             if candidate >= 0
             and candidate % ALIGN == 0
-            and all(_fits(items, i, candidate, j, offsets[j], rules) for j in placed)
+            and _is_free(starts, ends, candidate, candidate + items[i].size)
+            and all(_fits(items, i, candidate, j, offsets[j], rules) for j in near)
         )
     return offsets
+
+
+def _runs(spans: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Starts and ends of what the spans cover together, ascending."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in sorted(spans):
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            starts.append(start)
+            ends.append(end)
+    return starts, ends
+
+
+def _is_free(starts: list[int], ends: list[int], first: int, end: int) -> bool:
+    following = bisect_right(ends, first)
+    return following == len(starts) or starts[following] >= end
 
 
 def _fits(items: list[Item], i: int, at: int, j: int, other: int, rules: _Rules) -> bool:

@@ -210,6 +210,27 @@ def test_inputs_that_are_constants_or_named_twice_are_refused(twice: bool) -> No
         plan_model(bytes(builder.Output()), "model")
 
 
+@pytest.mark.parametrize("shapes", [((1, 0), (1, 0)), ((1, 4), (1, 0))])
+def test_empty_tensors_are_refused_by_name(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    b = Builder()
+    x = b.input("x", shapes[0], (0.1, 0))
+    tflite = b.finish([b.operator("TANH", [x], [b.tensor("y", shapes[1], (1 / 128, 0))])])
+    with pytest.raises(ModelError, match=r"tensor [xy] has shape \[1, 0\]; supported: sizes of at least 1"):
+        plan_model(tflite, "model")
+
+
+def test_hundreds_of_tensors_that_live_at_a_time_are_placed_within_seconds() -> None:
+    b, count = Builder(), 400
+    x = b.input("x", (1, 4), (0.1, 0))
+    made = [b.operator("ADD", [x, x], [b.tensor("", (1, 4), (0.1, 0))], "AddOptions") for _ in range(count)]
+    total = made[-1]
+    for one in made:
+        total = b.operator("ADD", [total, one], [b.tensor("", (1, 4), (0.1, 0))], "AddOptions")
+    tflite, start = b.finish([total]), time.process_time()
+    assert plan_model(tflite, "model").plan.size <= 4 * (count + 1)
+    assert time.process_time() - start < SECONDS
+
+
 def test_names_and_shapes_of_any_length_are_told_in_brief() -> None:
     for name, shape in (("n" * 100_000, (0,)), ("x", (1,) * 100_000)):
         b = Builder()
