@@ -69,16 +69,35 @@ def _words_and_patches(shape: ConvShape) -> int:
     return (8 if in_a_row else 10) * shape.taps
 
 
+def _byte_plane(shape: ConvShape) -> int:
+    """One padded channel along the longer axis of the output, once per tap where pixels are apart, and three bytes.
+
+    A single row of pixels is read where it lies, when four channels at a time come out even.
+    """
+    axes = [
+        (shape.out_height, shape.kernel_height, shape.stride_height, shape.dilation_height),
+        (shape.out_width, shape.kernel_width, shape.stride_width, shape.dilation_width),
+    ]
+    if shape.out_height > shape.out_width:
+        axes.reverse()
+    rows, along = ((out - 1) * stride + (kernel - 1) * dilation + 1 for out, kernel, stride, dilation in axes)
+    out, kernel, stride, _ = axes[1]
+    in_fours = shape.in_channels == shape.out_channels and shape.in_channels % 4 == 0
+    if axes[0][0] == 1 and in_fours and not shape.padded:
+        return 0
+    return rows * (along if stride == 1 else out * kernel) + 3
+
+
 ROWS = Layout(
     macro="STAPES_NN_ROWS",
     conv=_as_stored,
     depthwise=_as_stored,
     dense=_as_stored,
     conv_scratch=_words_and_patches,
-    depthwise_scratch=lambda shape: shape.taps if shape.padded else 0,
+    depthwise_scratch=_byte_plane,
     dense_scratch=lambda in_size, out_size: 0,
     conv_tile=Tile(4, rereads=False),
-    depthwise_tile=Tile(1, rereads=True),
+    depthwise_tile=None,
     sources={},
 )
 

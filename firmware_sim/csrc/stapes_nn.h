@@ -24,7 +24,7 @@
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
  *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
- *   depthwise         DSP, MVE: two channels or four at a time, gathered before they are written: the output may start whole
+ *   depthwise         ROWS, DSP, MVE: one channel, two or four at a time, gathered before they are written: the output may start whole
  *                     pixels before the input, or where it does, when it has as many channels
  *   pools             pixel by pixel
  *   add, mul, lookup  element by element, or in blocks that are read before they are written
@@ -117,8 +117,8 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
  * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
  *         MVE: [out_channels / 4][kernel_height][kernel_width][4], rounded up.
- * scratch ROWS: a patch of kernel_height * kernel_width * in_channels bytes when there is padding; DSP: two padded channels in 16 bits; MVE:
- *         four padded channels. */
+ * scratch ROWS: a padded channel; DSP: two in 16 bits; MVE: four; HOST: a patch of kernel_height * kernel_width * in_channels bytes when
+ *         there is padding. */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31.

@@ -38,7 +38,7 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 /* stapes_nn_round_twice where shift >= 0: one rounding. |result| <= |x * 2^shift|. */
 STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
 {
-    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift));
+    return (int32_t)(((int64_t)(x * ((int32_t)1 << shift)) * multiplier + (1 << 30)) >> 31);
 }
 
 /* stapes_nn_round_twice where shift = -right < 0. */
@@ -60,7 +60,7 @@ static inline int32_t STAPES_NN_SPARE stapes_nn_round_twice(int32_t x, int32_t m
  * The compiler chose the multiplier so that every sum that the layer can form gives the bits of the reference, which rounds a double. */
 static inline int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_t shift)
 {
-    return ((int64_t)x * multiplier + ((int64_t)1 << (shift - 1))) >> shift; /* |sum| < 2^62 + 2^61 */
+    return ((((int64_t)x * multiplier) >> (shift - 1)) + 1) >> 1; /* |product| < 2^62 */
 }
 
 static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
@@ -103,6 +103,16 @@ static inline void STAPES_NN_SPARE stapes_nn_limit(int8_t *values, int32_t count
 {
     if (STAPES_NN_NARROWS) {
         stapes_nn_clamp_all(values, count, low, high);
+    }
+}
+
+/* Requantize the sums of a channel that scales up; its pixels are `step` bytes apart. */
+STAPES_NN_SHARED void stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end, int32_t multiplier,
+                                            int32_t shift, int8_t *out, int32_t step)
+{
+    for (; sum != end; sum++) {
+        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min, layer->out_max);
+        out += step;
     }
 }
 

@@ -44,16 +44,6 @@ typedef struct {
     int32_t taps, pixels;
 } stapes_nn_conv_tile;
 
-/* A channel that scales up. */
-static void STAPES_NN_COLD stapes_nn_conv_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end,
-                                                      int32_t multiplier, int32_t shift, int8_t *out)
-{
-    for (; sum != end; sum++) {
-        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min, layer->out_max);
-        out += layer->out_channels;
-    }
-}
-
 /* Requantize `count` channels. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t count,
                                          int32_t (*sums)[STAPES_NN_CONV_PIXELS])
@@ -68,7 +58,7 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
         const int32_t *sum = *sums, *const end = sum + pixels;
         int8_t *out = first++;
         if (right <= 0) {
-            stapes_nn_conv_finish_left(layer, sum, end, multiplier, -right, out);
+            stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, channels);
             continue;
         }
         do {

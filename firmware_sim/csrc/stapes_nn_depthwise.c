@@ -1,92 +1,232 @@
 /* stapes_nn_depthwise.c -- DEPTHWISE_CONV_2D, weights in rows. Apache-2.0.
  *
- * A pixel whose taps all lie inside of the input reads them there; one at the border gathers them first. */
+ * A channel of the input is gathered into a plane with its padding, then four neighbouring pixels share each weight. A single row of pixels
+ * without padding, as steps of streaming models have it, is formed four channels at a time from where the input lies. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
 #include "stapes_nn_arithmetic.h"
-#include "stapes_nn_gather.h"
 
-static void stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32_t sum, int8_t *out)
+/* What the values of the plane are too high: small cores load bytes as unsigned ones. */
+#if STAPES_NN_SMALL_CORE
+#define STAPES_NN_DEPTHWISE_RAISED 128
+typedef uint8_t stapes_nn_depthwise_value;
+#else
+#define STAPES_NN_DEPTHWISE_RAISED 0
+typedef int8_t stapes_nn_depthwise_value;
+#endif
+
+/* One of the two axes: its positions, and the bytes from one to the next in input, output and weights. */
+typedef struct {
+    int32_t in, in_step, pad;
+    int32_t out, out_step, stride;
+    int32_t kernel, weight_step, dilation;
+} stapes_nn_depthwise_axis;
+
+/* The plane, in rows along the longer axis of the output. Where pixels are next to each other in the input, taps are as well; else there are
+ * `copies` of the plane, one per tap along, in which the pixels are. */
+typedef struct {
+    stapes_nn_depthwise_axis axes[2];
+    const stapes_nn_depthwise_axis *across, *along;
+    stapes_nn_depthwise_value *values;
+    int32_t copies, rows, pitch;
+    int32_t tap_step; /* from a tap to the next one along */
+    int in_fours;     /* whether stapes_nn_depthwise_row suits */
+} stapes_nn_depthwise_plane;
+
+static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *layer, int8_t *scratch, stapes_nn_depthwise_plane *plane)
 {
-    const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
-    out[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
+    const int32_t in_channels = layer->in_channels, out_channels = layer->out_channels;
+    const stapes_nn_depthwise_axis tall = {layer->in_height,     layer->in_width * in_channels,      layer->pad_top,
+                                           layer->out_height,    layer->out_width * out_channels,    layer->stride_height,
+                                           layer->kernel_height, layer->kernel_width * out_channels, layer->dilation_height};
+    const stapes_nn_depthwise_axis wide = {layer->in_width,     in_channels,         layer->pad_left, layer->out_width,     out_channels,
+                                           layer->stride_width, layer->kernel_width, out_channels,    layer->dilation_width};
+    const int upright = tall.out > wide.out;
+    const stapes_nn_depthwise_axis *const across = plane->axes + upright, *const along = plane->axes + 1 - upright;
+    int32_t columns;
+    plane->axes[0] = tall;
+    plane->axes[1] = wide;
+    plane->across = across;
+    plane->along = along;
+    plane->values = (stapes_nn_depthwise_value *)scratch;
+    plane->rows = (across->out - 1) * across->stride + (across->kernel - 1) * across->dilation + 1;
+    columns = (along->out - 1) * along->stride + (along->kernel - 1) * along->dilation + 1;
+    plane->in_fours = across->pad + along->pad == 0 && plane->rows <= across->in && columns <= along->in && across->out == 1 &&
+                      in_channels == out_channels && in_channels % 4 == 0;
+    plane->copies = 1;
+    plane->pitch = columns;
+    plane->tap_step = along->dilation;
+    if (along->stride > 1) {
+        plane->copies = along->kernel;
+        plane->pitch = along->out;
+        plane->tap_step = plane->rows * plane->pitch;
+    }
 }
 
-/* |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int8_t *out)
+/* Copy one channel to the plane; what lies outside of the input reads as its zero point. */
+static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in, int8_t zero)
+{
+    const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
+    const int32_t step = along->stride * along->in_step;
+    stapes_nn_depthwise_value *to = plane->values;
+    int32_t copy, row;
+    for (copy = 0; copy < plane->copies; copy++) {
+        for (row = 0; row < plane->rows; row++) {
+            const int32_t from = row - across->pad;
+            const uint32_t limit = from >= 0 && from < across->in ? (uint32_t)(along->in * along->in_step) : 0;
+            stapes_nn_depthwise_value *const end = to + plane->pitch;
+            int32_t offset = (copy * along->dilation - along->pad) * along->in_step, base = from * across->in_step;
+            do {
+                *to = (stapes_nn_depthwise_value)(((uint32_t)offset < limit ? in[base + offset] : zero) + STAPES_NN_DEPTHWISE_RAISED);
+                offset += step;
+            } while (++to != end);
+        }
+    }
+}
+
+/* Requantize `count` > 0 pixels of a channel, `step` bytes apart. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
+static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel, const int32_t *sum, int32_t count,
+                                                     int8_t *out, int32_t step)
+{
+    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
+    const int32_t multiplier = layer->multiplier[channel], right = -layer->shift[channel];
+    const int32_t *const end = sum + count;
+    if (right <= 0) {
+        stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, step);
+        return;
+    }
+    do {
+        *out = stapes_nn_clamp(stapes_nn_round_right(*sum, multiplier, right) + zero, low, high);
+        out += step;
+    } while (++sum != end);
+}
+
+/* The bias, less what the values of the plane are too high. Modulo 2^32, as the sums that begin with it. */
+static inline uint32_t stapes_nn_depthwise_begin(const stapes_nn_conv_layer *layer, int32_t channel)
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel;
-    const int8_t *row = taps.first + channel;
-    int32_t sum0 = layer->bias[channel], sum1 = layer->bias[channel + 1];
-    int32_t sum2 = layer->bias[channel + 2], sum3 = layer->bias[channel + 3];
-    int32_t ky, kx;
-    for (ky = layer->kernel_height; ky > 0; ky--) {
-        const int8_t *value = row;
-        for (kx = layer->kernel_width; kx > 0; kx--) {
-            sum0 += value[0] * weight[0];
-            sum1 += value[1] * weight[1];
-            sum2 += value[2] * weight[2];
-            sum3 += value[3] * weight[3];
-            value += taps.tap_step;
-            weight += layer->out_channels;
-        }
-        row += taps.row_step;
+    int32_t sum = 0, tap;
+    for (tap = STAPES_NN_DEPTHWISE_RAISED ? layer->kernel_height * layer->kernel_width : 0; tap > 0; tap--) {
+        sum += *weight;
+        weight += layer->out_channels;
     }
-    stapes_nn_depthwise_finish(layer, channel, sum0, out);
-    stapes_nn_depthwise_finish(layer, channel + 1, sum1, out);
-    stapes_nn_depthwise_finish(layer, channel + 2, sum2, out);
-    stapes_nn_depthwise_finish(layer, channel + 3, sum3, out);
+    return (uint32_t)layer->bias[channel] - (uint32_t)(STAPES_NN_DEPTHWISE_RAISED * sum);
 }
 
-static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t in_channel, int32_t channel,
-                                    int8_t *out)
+/* Four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, what lies behind it is read and not stored. */
+static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *plane, const stapes_nn_depthwise_value *row, const int8_t *weights,
+                                            uint32_t start, int32_t *sums)
 {
-    const int8_t *weight = (const int8_t *)layer->weights + channel;
-    const int8_t *row = taps.first + in_channel;
-    int32_t sum = layer->bias[channel];
-    int32_t ky, kx;
-    for (ky = layer->kernel_height; ky > 0; ky--) {
-        const int8_t *value = row;
-        for (kx = layer->kernel_width; kx > 0; kx--) {
-            sum += *value * *weight;
-            value += taps.tap_step;
-            weight += layer->out_channels;
-        }
-        row += taps.row_step;
-    }
-    stapes_nn_depthwise_finish(layer, channel, sum, out);
+    const int32_t tap_step = plane->tap_step, weight_step = plane->along->weight_step;
+    uint32_t sum0 = start, sum1 = start, sum2 = start, sum3 = start;
+    int32_t k = plane->across->kernel;
+    do {
+        const stapes_nn_depthwise_value *value = row;
+        const int8_t *weight = weights, *const end = weights + plane->along->kernel * weight_step;
+        do {
+            const uint32_t factor = (uint32_t)*weight;
+            sum0 += (uint32_t)value[0] * factor;
+            sum1 += (uint32_t)value[1] * factor;
+            sum2 += (uint32_t)value[2] * factor;
+            sum3 += (uint32_t)value[3] * factor;
+            value += tap_step;
+            weight += weight_step;
+        } while (weight != end);
+        row += plane->across->dilation * plane->pitch;
+        weights += plane->across->weight_step;
+    } while (--k > 0);
+    sums[0] = (int32_t)sum0; /* |sum| < 2^30: proved when the model was compiled */
+    sums[1] = (int32_t)sum1;
+    sums[2] = (int32_t)sum2;
+    sums[3] = (int32_t)sum3;
 }
 
-static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int8_t *out)
+/* All pixels of one output channel from the plane. */
+static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer *layer, const stapes_nn_depthwise_plane *plane, int32_t channel,
+                                                      int8_t *out)
 {
-    const int32_t copies = layer->out_channels / layer->in_channels;
-    int32_t in_channel, channel = 0;
-    if (copies == 1) {
-        for (; channel + 3 < layer->out_channels; channel += 4) {
-            stapes_nn_depthwise_four(layer, taps, channel, out);
+    const int8_t *const weights = (const int8_t *)layer->weights + channel;
+    const int32_t step = plane->along->out_step;
+    const uint32_t start = stapes_nn_depthwise_begin(layer, channel);
+    int32_t row, left, count, n, sums[16];
+    out += channel;
+    for (row = 0; row < plane->across->out; row++) {
+        const stapes_nn_depthwise_value *value = plane->values + row * plane->across->stride * plane->pitch;
+        int8_t *at = out;
+        for (left = plane->along->out; left > 0; left -= count) {
+            count = left < 16 ? left : 16;
+            for (n = 0; n < count; n += 4) {
+                stapes_nn_depthwise_four(plane, value, weights, start, sums + n);
+                value += 4;
+            }
+            stapes_nn_depthwise_finish(layer, channel, sums, count, at, step);
+            at += count * step;
         }
+        out += plane->across->out_step;
     }
-    for (in_channel = channel; in_channel < layer->in_channels; in_channel++) {
-        int32_t copy;
-        for (copy = 0; copy < copies; copy++) {
-            stapes_nn_depthwise_one(layer, taps, in_channel, channel++, out);
+}
+
+/* A single row of pixels whose taps all lie inside of the input, read there: four channels at a time. A pixel's taps begin at it or behind
+ * it, so that the output may lie where the input does. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
+static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *layer, const stapes_nn_depthwise_plane *plane, int32_t channel,
+                                                  const int8_t *in, int8_t *out)
+{
+    const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
+    const int32_t tap_step = along->dilation * along->in_step, weight_step = along->weight_step;
+    const int32_t *const bias = layer->bias + channel;
+    int32_t left, pixels, n, sums[16]; /* four pixels of a channel, of the next one, ... */
+    for (left = along->out, pixels = 0; left > 0; left--) {
+        const int8_t *row = in, *weights = (const int8_t *)layer->weights + channel;
+        int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3], k = across->kernel;
+        int32_t *const sum = sums + pixels++;
+        do {
+            const int8_t *value = row, *weight = weights, *const end = weights + along->kernel * weight_step;
+            do {
+                sum0 += value[0] * weight[0];
+                sum1 += value[1] * weight[1];
+                sum2 += value[2] * weight[2];
+                sum3 += value[3] * weight[3];
+                value += tap_step;
+                weight += weight_step;
+            } while (weight != end);
+            row += across->dilation * across->in_step;
+            weights += across->weight_step;
+        } while (--k > 0);
+        sum[0] = sum0;
+        sum[4] = sum1;
+        sum[8] = sum2;
+        sum[12] = sum3;
+        in += along->stride * along->in_step;
+        if (pixels == 4 || left == 1) {
+            for (n = 0; n < 4; n++) {
+                stapes_nn_depthwise_finish(layer, channel + n, sums + 4 * n, pixels, out + n, along->out_step);
+            }
+            out += pixels * along->out_step;
+            pixels = 0;
         }
     }
 }
 
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    int32_t batch, y, x;
+    const int32_t in_channels = layer->in_channels, multiple = layer->out_channels / in_channels;
+    stapes_nn_depthwise_plane plane;
+    int32_t batch, channel, n;
+    stapes_nn_depthwise_lay(layer, scratch, &plane);
     for (batch = 0; batch < layer->batches; batch++) {
-        for (y = 0; y < layer->out_height; y++) {
-            for (x = 0; x < layer->out_width; x++) {
-                stapes_nn_depthwise_pixel(layer, stapes_nn_tap_grid_at(layer, in, y, x, scratch), out);
-                out += layer->out_channels;
+        for (channel = 0; plane.in_fours && channel < in_channels; channel += 4) {
+            stapes_nn_depthwise_row(layer, &plane, channel, in + channel, out + channel);
+        }
+        for (; channel < in_channels; channel++) {
+            stapes_nn_depthwise_gather(&plane, in + channel, layer->in_zero);
+            for (n = 0; n < multiple; n++) {
+                stapes_nn_depthwise_channel(layer, &plane, channel * multiple + n, out);
             }
         }
-        in += layer->in_height * layer->in_width * layer->in_channels;
+        in += plane.axes->in * plane.axes->in_step;
+        out += plane.axes->out * plane.axes->out_step;
     }
 }
 

@@ -31,7 +31,7 @@ LAYOUTS = pytest.mark.parametrize(
             pytest.param(layout, marks=pytest.mark.slow)
             for layout in ("host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
         ),
-        *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m4", "cortex-m55")),
+        *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m0-large", "cortex-m4", "cortex-m55")),
     ],
 )
 SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
@@ -123,6 +123,24 @@ def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, 
         target = grid.output((batches, *sizes, out), grid.scale(0.02))
         options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
         grid.weighted(kind, given, weights, axis, target, options=options, **fields)
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
+def test_depthwise_convolutions_in_place_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    """Each output may lie over the input of the same layer; rows and columns of pixels, with padding and without."""
+    grid = Grid(0)
+    sizes = [(1, 21, 1, 3), (21, 1, 3, 1), (7, 17, 3, 3), (9, 4, 3, 1), (4, 13, 2, 3)]
+    for (height, width, tall, wide), same, channels in itertools.product(sizes, (False, True), (4, 7)):
+        given = grid.input((1, height, width, channels), grid.scale())
+        for layer, stride in enumerate((1, 1, 2)):
+            height, width = (_windowed(n, k, stride, 1, same) for n, k in ((height, tall), (width, wide)))
+            shape = (1, height, width, channels)
+            target = grid.output(shape, (0.5, -3)) if layer == 2 else grid.builder.tensor("between", shape, (0.5, 3))
+            fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride, "depthMultiplier": 1}
+            fields |= {"dilationHFactor": 1, "dilationWFactor": 1, "options": "DepthwiseConv2DOptions"}
+            grid.weighted("DEPTHWISE_CONV_2D", given, (1, tall, wide, channels), 3, target, **fields)
+            given = target
     grid.check(tmp_path, target=layout)
 
 
