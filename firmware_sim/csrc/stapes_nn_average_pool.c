@@ -27,7 +27,7 @@ static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *lay
 static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w, int8_t *out)
 {
     const int32_t count = (w->bottom - w->top) * (w->right - w->left);
-    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, sums[4], row, column, n;
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, row, column, n;
     for (row = w->top; row < w->bottom; row++) {
         const int8_t *value = in + (row * layer->in_width + w->left) * layer->channels;
         for (column = w->left; column < w->right; column++) {
@@ -38,12 +38,11 @@ static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8
             value += layer->channels;
         }
     }
-    sums[0] = sum0;
-    sums[1] = sum1;
-    sums[2] = sum2;
-    sums[3] = sum3;
-    for (n = 0; n < 4; n++) {
-        out[n] = stapes_nn_average_end(layer, sums[n], count);
+    for (n = 0; n < 4; n++) { /* one call, which takes them in turn */
+        out[n] = stapes_nn_average_end(layer, sum0, count);
+        sum0 = sum1;
+        sum1 = sum2;
+        sum2 = sum3;
     }
 }
 
