@@ -107,8 +107,8 @@ static inline void STAPES_NN_SPARE stapes_nn_limit(int8_t *values, int32_t count
 }
 
 /* Requantize the sums of a channel that scales up; its pixels are `step` bytes apart. */
-STAPES_NN_SHARED void stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end, int32_t multiplier,
-                                            int32_t shift, int8_t *out, int32_t step)
+STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end,
+                                                           int32_t multiplier, int32_t shift, int8_t *out, int32_t step)
 {
     for (; sum != end; sum++) {
         *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min, layer->out_max);
