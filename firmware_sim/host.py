@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
     """
     compiler, unit, flags, target = _plan_build(folder, defines)
     if not target.exists():
-        fresh = target.with_suffix(f".{os.getpid()}.so")
+        fresh = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.so")
         command = [compiler, *flags, f"-I{folder}", "-x", "c", "-", "-o", str(fresh)]
         done = subprocess.run(command, input=unit, capture_output=True, text=True, check=False)
         if done.returncode:
