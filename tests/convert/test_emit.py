@@ -4,6 +4,7 @@ import re
 import resource
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -230,6 +231,15 @@ def test_two_detectors_of_one_model_do_not_disturb_each_other(tmp_path: Path) ->
         made = first.run(frame)
         second.run(noise)
         assert np.array_equal(wanted[0], made[0])
+
+
+def test_threads_may_build_one_model_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    compile_model(tiny_step(), tmp_path / "c", "tiny")
+    with ThreadPoolExecutor(6) as threads:
+        models = list(threads.map(CompiledModel, [tmp_path / "c"] * 6))
+    frame = np.zeros((1, 1, 4, 1), np.int8)
+    assert len({model.run(frame)[0].tobytes() for model in models}) == 1
 
 
 def test_reset_starts_afresh(tmp_path: Path) -> None:
