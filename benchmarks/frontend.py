@@ -3,7 +3,6 @@
 Prints three tables and writes them to benchmarks/results/frontend.csv as one: group, subject, figure, value.
 """
 
-import csv
 import functools
 import os
 import platform
@@ -22,10 +21,11 @@ from pymicro_features import MicroFrontend
 
 from stapes.benchmarks import frontend_reference as reference
 from stapes.benchmarks.frontend_boards import build, code_bytes, run_on_board
+from stapes.benchmarks.rows import write_rows
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
-RESULTS = Path(__file__).parent / "results" / "frontend.csv"
+COLUMNS = ("group", "subject", "figure", "value")
 CONFIG = FrontendConfig(window_samples=400, hop_samples=160)  # 25/10 ms, what the peers do
 DEMO = FrontendConfig()  # 32/16 ms
 RATE = CONFIG.sample_rate_hz
@@ -137,11 +137,7 @@ def main() -> int:
             continue
         print_table(group)
         rows += group
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("group", "subject", "figure", "value"))
-        writer.writerows((*row[:3], f"{row[3]:.6g}") for row in rows)
+    write_rows("frontend", [dict(zip(COLUMNS, (*row[:3], f"{row[3]:.6g}"), strict=True)) for row in rows])
     return 0
 
 

@@ -3,20 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "read_whole.h"
 #include "stapes_frontend.h"
-
-static void *read_whole(const char *path, size_t *bytes)
-{
-    FILE *file = fopen(path, "rb");
-    fseek(file, 0, SEEK_END);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    void *data = malloc(*bytes);
-    if (fread(data, 1, *bytes, file) != *bytes)
-        exit(2);
-    fclose(file);
-    return data;
-}
 
 int main(int count, char **paths)
 {
