@@ -75,6 +75,7 @@ BY_HAND = {"cortex-m": ["-mcpu=cortex-m4"], "helium": ["-mcpu=cortex-m55", "-mfl
 FRAMES = "-fno-omit-frame-pointer"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", BY_HAND)
 @pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "clang"])
 def test_kernels_by_hand_compile_with_any_optimization_and_frame_pointers(

@@ -120,7 +120,7 @@ def run_with_sanitizers(tflite: bytes, folder: Path, defines: tuple[str, ...] = 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
+@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", pytest.param("HOST", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("which", range(len(models()) + 1))
 def test_whole_models_run_clean_under_sanitizers(tmp_path: Path, which: int, layout: str) -> None:
     run_with_sanitizers((*models(), every_shift())[which], tmp_path, (f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
