@@ -91,7 +91,34 @@ static void hear(const int16_t *samples, uint32_t n)
     }}
 }}
 
-static uint32_t at_most(uint32_t n, uint32_t most)
+{_hear_tail(upper)}
+
+int main(void)
+{{
+    stapes_event events[{upper}_EVENTS_MAX];
+    int16_t hop[{upper}_HOP_SAMPLES];
+    size_t samples;
+    int32_t n;
+
+    if ({name}_start(&detector) != STAPES_FRONTEND_OK) {{
+        return 1;
+    }}
+    while ((samples = fread(hop, sizeof hop[0], {upper}_HOP_SAMPLES, stdin)) > 0) {{
+        hear(hop, (uint32_t)samples);
+        keep(hop, (uint32_t)samples);
+    }}
+    hear_tail();
+    while ((n = stapes_finish(&detector.core, events)) > 0) {{
+        print_events(events, n);
+    }}
+    return 0;
+}}
+"""
+
+
+def _hear_tail(upper: str) -> str:
+    """Functions that keep the end of what was read and hear its tail."""
+    return f"""static uint32_t at_most(uint32_t n, uint32_t most)
 {{
     return n < most ? n : most;
 }}
@@ -121,29 +148,7 @@ static void hear_tail(void)
         at += n;
         left -= n;
     }}
-}}
-
-int main(void)
-{{
-    stapes_event events[{upper}_EVENTS_MAX];
-    int16_t hop[{upper}_HOP_SAMPLES];
-    size_t samples;
-    int32_t n;
-
-    if ({name}_start(&detector) != STAPES_FRONTEND_OK) {{
-        return 1;
-    }}
-    while ((samples = fread(hop, sizeof hop[0], {upper}_HOP_SAMPLES, stdin)) > 0) {{
-        hear(hop, (uint32_t)samples);
-        keep(hop, (uint32_t)samples);
-    }}
-    hear_tail();
-    while ((n = stapes_finish(&detector.core, events)) > 0) {{
-        print_events(events, n);
-    }}
-    return 0;
-}}
-"""
+}}"""
 
 
 def selftest_main(library: Library) -> str:
