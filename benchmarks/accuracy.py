@@ -13,8 +13,8 @@ from statistics import fmean
 from typing import Any
 
 from stapes.benchmarks.rows import results_path, write_rows
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.runtime.console import note
 from stapes.train.dataset import Dataset, open_dataset
 from stapes.train.metrics import EventScores

@@ -22,10 +22,10 @@ import soundfile
 
 from stapes.benchmarks.rows import read_rows, write_rows
 from stapes.convert.compile import compile_model
+from stapes.firmware_sim.device.events import EventDecoder
+from stapes.firmware_sim.device.folder import folder_in_place, read_folder
+from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.errors import DetectorFolderError
-from stapes.firmware_sim.events import EventDecoder
-from stapes.firmware_sim.folder import folder_in_place, read_folder
-from stapes.firmware_sim.frontend import Frontend
 from stapes.runtime.audio import AudioFile, read_audio
 from stapes.runtime.batch.run import BatchSettings, run_batch
 from stapes.runtime.engine import choose_engine

@@ -23,8 +23,8 @@ from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.describe import table
 from stapes.convert.module import Names, measure
 from stapes.convert.verify import Reference
-from stapes.firmware_sim.emulator import BOARDS, Firmware, RunResult, build_firmware, run
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, RunResult, build_firmware, run
 from stapes.runtime.console import note
 
 MODELS: dict[str, Callable[[], bytes]] = {

@@ -23,7 +23,7 @@ from stapes.benchmarks.rows import write_rows
 from stapes.benchmarks.tflite_models import cnn_gru_step
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import random_inputs
-from stapes.firmware_sim.host import CompiledModel
+from stapes.firmware_sim.device.host import CompiledModel
 
 ROUNDS, STEPS, BLOCK = 15, 2000, 50
 KERNEL_SETS = ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF")

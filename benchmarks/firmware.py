@@ -15,11 +15,11 @@ from pathlib import Path
 
 from stapes.benchmarks.rows import write_rows
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim.boards import BOARDS, Board
+from stapes.firmware_sim.device.events import completed
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ModelError, StapesError
-from stapes.firmware_sim.events import completed
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.simulation import BuiltDetector, Heard, build_detector
+from stapes.firmware_sim.machines.boards import BOARDS, Board
+from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard, build_detector
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import note
 from stapes.runtime.detector import Detector

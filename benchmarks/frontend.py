@@ -22,8 +22,8 @@ from pymicro_features import MicroFrontend
 from stapes.benchmarks import frontend_reference as reference
 from stapes.benchmarks.frontend_boards import build, code_bytes, run_on_board
 from stapes.benchmarks.rows import write_rows
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
 COLUMNS = ("group", "subject", "figure", "value")
 CONFIG = FrontendConfig(window_samples=400, hop_samples=160)  # 25/10 ms, what the peers do

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stapes import firmware_sim
-from stapes.firmware_sim.emulator import BOARDS, Firmware, build_firmware, run
-from stapes.firmware_sim.frontend import FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
+from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, build_firmware, run
+from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
-CSRC = Path(firmware_sim.__file__).parent / "csrc"
-SOURCES = (CSRC / "stapes_frontend.c", Path(__file__).parent / "frontend_firmware.c")
+SOURCES = (source("stapes_frontend.c"), Path(__file__).parent / "frontend_firmware.c")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class BoardRun:
 def build(board: str, folder: Path, flags: Sequence[str] = ("-O2",)) -> Firmware:
     """The program for a board, in `folder`."""
     elf = folder / f"frontend_{board}{''.join(flags)}.elf"
-    return build_firmware(BOARDS[board], SOURCES, elf, include_dirs=[CSRC], flags=[*flags, "-Wall", "-Wextra"])
+    return build_firmware(BOARDS[board], SOURCES, elf, include_dirs=INCLUDE_DIRS, flags=[*flags, "-Wall", "-Wextra"])
 
 
 def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np.int16]) -> BoardRun:

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from stapes.firmware_sim.frontend import LOG2_BIAS, LOG2_ONE, FrontendConfig, band_edges_hz
+from stapes.firmware_sim.device.frontend import LOG2_BIAS, LOG2_ONE, FrontendConfig, band_edges_hz
 
 Floats = npt.NDArray[np.float64]
 Int16s = npt.NDArray[np.int16]

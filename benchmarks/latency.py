@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import EventDecoder
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.errors import DetectorFolderError, ToolchainError
-from stapes.firmware_sim.events import EventDecoder
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.frontend import Frontend
 from stapes.runtime.detector import Detector
 from stapes.runtime.engine import choose_engine
 

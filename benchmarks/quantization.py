@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from stapes.benchmarks.rows import results_path, write_rows
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import StapesError
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
 from stapes.runtime.console import note
 from stapes.train.candidates import Judged
 from stapes.train.dataset import Dataset, open_dataset

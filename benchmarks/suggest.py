@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from stapes.benchmarks.rows import read_rows, write_rows
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import StapesError
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation

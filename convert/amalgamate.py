@@ -1,12 +1,10 @@
 """The kernels that a generated model needs, as files beside it or inside of it."""
 
 import re
-from pathlib import Path
 
-from stapes import firmware_sim
 from stapes.convert.packing import Layout
+from stapes.firmware_sim.sources import source
 
-CSRC = Path(firmware_sim.__file__).parent / "csrc"
 _OWN_INCLUDE = re.compile(r'^#include "(stapes_nn\w*\.h)"\n', re.MULTILINE)
 _SYSTEM_INCLUDE = re.compile(r"^#include <((?:std\w+|string)\.h)>\n", re.MULTILINE)
 _FOR_LAYOUT = re.compile(
@@ -42,7 +40,7 @@ def _text(name: str, layouts: tuple[Layout, ...], every_layout: bool) -> str:
     compiler which.
     """
     macros = {layout.macro for layout in layouts}
-    text = _FOR_LAYOUT.sub(lambda match: match[0] if match[1] in macros else "", (CSRC / name).read_text())
+    text = _FOR_LAYOUT.sub(lambda match: match[0] if match[1] in macros else "", source(name).read_text())
     if name == "stapes_nn.h" and not every_layout:
         chosen = f"#ifndef STAPES_NN_LAYOUT\n#define STAPES_NN_LAYOUT {layouts[0].macro}\n#endif\n"
         text = re.sub(
@@ -55,7 +53,7 @@ def choice_of_layout(single_file: bool) -> str:
     """What defines STAPES_NN_LAYOUT in a header for every layout: the kernels' header, or its lines that do so."""
     if not single_file:
         return '#include "stapes_nn.h"\n'
-    found = _CHOICE.search((CSRC / "stapes_nn.h").read_text())
+    found = _CHOICE.search(source("stapes_nn.h").read_text())
     assert found is not None
     return found[0]
 

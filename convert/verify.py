@@ -8,7 +8,7 @@ import numpy as np
 
 from stapes.convert.graph import read_model
 from stapes.convert.passes.states import hold_states
-from stapes.firmware_sim.host import CompiledModel
+from stapes.firmware_sim.device.host import CompiledModel
 
 
 class Reference:

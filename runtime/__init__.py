@@ -21,7 +21,7 @@ Nothing is loaded before it is used: `import stapes.runtime` costs nothing, and 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stapes.firmware_sim.events import Event
+    from stapes.firmware_sim.device.events import Event
     from stapes.runtime.audio import AudioFile, read_audio
     from stapes.runtime.detector import Detector
 
@@ -31,7 +31,7 @@ __all__ = ["AudioFile", "Detector", "Event", "read_audio"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stapes.firmware_sim.events import Event
+    from stapes.firmware_sim.device.events import Event
     from stapes.runtime.audio import AudioFile, read_audio
     from stapes.runtime.detector import Detector
 

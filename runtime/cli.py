@@ -147,9 +147,9 @@ def _detect(arguments: argparse.Namespace) -> int:
         name for name in ("jobs", "scheduler", "start_pattern", "tracks", "check", "plot") if getattr(arguments, name)
     ]:
         raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
+    from stapes.firmware_sim.outputs import require_new_file
     from stapes.runtime.detect import EventTable, detect_files
     from stapes.runtime.detector import Detector
-    from stapes.runtime.outputs import require_new_file
 
     table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
     if table.out is not None:

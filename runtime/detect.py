@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stapes.firmware_sim.device.events import Event
 from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
-from stapes.runtime.outputs import require_new_file
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import Event, EventDecoder, completed
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.frontend import Frontend
+from stapes.firmware_sim.device.tail import tail
 from stapes.firmware_sim.errors import AudioError
-from stapes.firmware_sim.events import Event, EventDecoder, completed
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.frontend import Frontend
-from stapes.firmware_sim.tail import tail
 from stapes.runtime.engine import Engine, choose_engine
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Detector:
         return Heard(features, scores, self._decoder.push(scores))
 
     def hear_end(self) -> Heard:
-        """End the recording: hear its tail (firmware_sim/tail.py) and complete the open events.
+        """End the recording: hear its tail (firmware_sim/device/tail.py) and complete the open events.
 
         The next block begins another recording.
         """

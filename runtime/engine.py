@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
-from stapes.firmware_sim.folder import DetectorFolder
 
 ENGINES = ("auto", "litert", "c")
 
@@ -35,8 +35,8 @@ def choose_engine(folder: DetectorFolder, name: str) -> Engine:
 
 
 def _built_here(folder: DetectorFolder) -> bool:
-    from stapes.firmware_sim.detector_c import read_model_description
-    from stapes.firmware_sim.host import is_built
+    from stapes.firmware_sim.device.host import is_built
+    from stapes.firmware_sim.machines.detector_c import read_model_description
 
     try:
         read_model_description(folder)
@@ -52,8 +52,8 @@ class CompiledEngine:
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
-        from stapes.firmware_sim.detector_c import read_model_description
-        from stapes.firmware_sim.host import CompiledModel
+        from stapes.firmware_sim.device.host import CompiledModel
+        from stapes.firmware_sim.machines.detector_c import read_model_description
 
         read_model_description(folder)
         self._model = CompiledModel(folder.path / "c")

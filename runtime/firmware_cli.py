@@ -115,7 +115,7 @@ def _size(arguments: argparse.Namespace) -> int:
 
 
 def _budget(arguments: argparse.Namespace) -> "Budget":
-    from stapes.firmware_sim.simulation import Pace
+    from stapes.firmware_sim.machines.simulation import Pace
     from stapes.runtime.firmware_cost import Budget, parse_bytes
 
     speeds = [arguments.cpi, *([] if arguments.mhz is None else [arguments.mhz])]

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stapes.firmware_sim.detector_c import ring_samples
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.firmware import Firmware
-from stapes.firmware_sim.simulation import STAGES, BuiltDetector, Heard, Pace
+from stapes.firmware_sim.machines.detector_c import ring_samples
+from stapes.firmware_sim.machines.firmware import Firmware
+from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, Heard, Pace
 
 _PARTS = (  # what the name of a source file begins with, and what its code is for
     ("stapes_frontend", "frontend"),

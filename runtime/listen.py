@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.events import Event
+from stapes.firmware_sim.device.events import Event
 from stapes.runtime.audio import Converter, Tuning
 from stapes.runtime.detector import Detector, Heard
 from stapes.runtime.source import Gap, Source

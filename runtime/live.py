@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import Tuning
 from stapes.runtime.clips import ClipRecorder
 from stapes.runtime.console import note
@@ -20,7 +21,6 @@ from stapes.runtime.dashboard.address import Address
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen
 from stapes.runtime.microphone import Microphone
-from stapes.runtime.outputs import require_new_file
 from stapes.runtime.pipe import Pipe
 from stapes.runtime.rate import RateMeter
 from stapes.runtime.reconnect import Reconnecting

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.runtime.listen import Update
 
 Window = tuple[dict[str, float], int, int]  # events per minute by class; first and last sample

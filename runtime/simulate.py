@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.boards import BOARDS, Board
+from stapes.firmware_sim.device.events import Event
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.events import Event
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.simulation import BuiltDetector, Heard
+from stapes.firmware_sim.machines.boards import BOARDS, Board
+from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import note
 from stapes.runtime.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stapes.firmware_sim.firmware import CallSite, Firmware, call_sites
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.known_answers import sound_samples
-from stapes.firmware_sim.selftest import selftest_pcm
-from stapes.firmware_sim.simulation import BuiltDetector, Heard
+from stapes.firmware_sim.device.folder import read_folder
+from stapes.firmware_sim.device.known_answers import sound_samples
+from stapes.firmware_sim.device.selftest import selftest_pcm
+from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
+from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
 from stapes.runtime.firmware_cost import Budget, Cost, cost_of, verdicts
 from stapes.runtime.simulate import boards_named
 from stapes.runtime.verify import build_where_it_fits

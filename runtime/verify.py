@@ -8,14 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.boards import BOARDS, Board
+from stapes.firmware_sim.device.events import Event
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.known_answers import (
+    KnownAnswers,
+    StoredAnswers,
+    known_answers,
+    sound_samples,
+    stored_answers,
+)
+from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.events import Event
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.known_answers import KnownAnswers, StoredAnswers, known_answers, sound_samples, stored_answers
-from stapes.firmware_sim.selftest import selftest_pcm
-from stapes.firmware_sim.simulation import BuiltDetector, build_detector
-from stapes.firmware_sim.tools import find_tool
+from stapes.firmware_sim.machines.boards import BOARDS, Board
+from stapes.firmware_sim.machines.simulation import BuiltDetector, build_detector
+from stapes.firmware_sim.machines.tools import find_tool
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector

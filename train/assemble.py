@@ -12,10 +12,10 @@ import numpy as np
 
 from stapes.convert.compile import compile_model
 from stapes.convert.names import module_name
-from stapes.firmware_sim.events import EventConfig, EventDecoder, completed
-from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
-from stapes.firmware_sim.frontend import Frontend
-from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
+from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.device.frontend import Frontend
+from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.console import note
 from stapes.runtime.engine import LitertEngine
 from stapes.train.dataset import Dataset
@@ -115,7 +115,7 @@ def _write_vectors(folder: DetectorFolder, target: Path) -> None:
     events = completed(decoder.push(scores) + decoder.flush())
     target.mkdir()
     answers = {
-        "sound": "stapes.firmware_sim.selftest",
+        "sound": "stapes.firmware_sim.device.selftest",
         "samples": len(pcm),
         "pcm_crc32": zlib.crc32(pcm.astype("<i2").tobytes()),
         "features_crc32": zlib.crc32(features.tobytes()),

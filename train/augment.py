@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, istft, sosfilt, sosfreqz, stft
 
-from stapes.firmware_sim.frontend import Frontend
+from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.corpus import Corpus, Events, event_free
 from stapes.train.settings import AugmentationSettings
 

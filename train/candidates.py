@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from stapes.firmware_sim.events import EventConfig, EventDecoder, StepClock, completed
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, StepClock, completed
 from stapes.runtime.labels import Annotation
 from stapes.train.metrics import ONSET, ONSET_OFFSET, EventLists, Times, match_times
 from stapes.train.settings import OperatingPointSettings

@@ -69,8 +69,8 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _evaluate(arguments: argparse.Namespace) -> None:
     import json
 
+    from stapes.firmware_sim.outputs import require_new
     from stapes.runtime.detector import Detector
-    from stapes.runtime.outputs import require_new
     from stapes.train.evaluate import evaluate
     from stapes.train.evaluation_table import evaluation_lines
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.events import EventConfig, EventDecoder, completed
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.judging import Judged

@@ -5,11 +5,11 @@ import tempfile
 from pathlib import Path
 
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.known_answers import sound_samples
+from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ModelError, ToolchainError
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.known_answers import sound_samples
-from stapes.firmware_sim.selftest import selftest_pcm
+from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.runtime.console import note
 from stapes.runtime.firmware_cost import Cost, cost_of
 from stapes.runtime.verify import build_where_it_fits

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stapes.firmware_sim.outputs import new_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_dcase
-from stapes.runtime.outputs import new_folder
 from stapes.train.evaluate import scored_recording
 from stapes.train.judging import Judged
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stapes.firmware_sim.device.events import EventDecoder, completed
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
-from stapes.firmware_sim.events import EventDecoder, completed
-from stapes.firmware_sim.folder import DetectorFolder
 from stapes.runtime.labels import Annotation
 from stapes.train.judging import Judged
 from stapes.train.metrics import (

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.train.dataset import Recording
 
 _BYTES_READ = 1 << 16  # recordings may be hours long

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import EventDecoder, completed
 from stapes.firmware_sim.errors import DatasetError
-from stapes.firmware_sim.events import EventDecoder, completed
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.events import StepClock
-from stapes.firmware_sim.frontend import Frontend, make_tables
-from stapes.firmware_sim.tail import with_tail
+from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.frontend import Frontend, make_tables
+from stapes.firmware_sim.device.tail import with_tail
 from stapes.runtime.console import note
 from stapes.train.augment import BatchMaker, Clock, Remixer
 from stapes.train.corpus import Corpus, load_corpus

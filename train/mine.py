@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.outputs import new_folder, require_new
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
-from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.dataset import audio_files
 from stapes.train.text import table
 

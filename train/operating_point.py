@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from stapes.firmware_sim.events import EventConfig
-from stapes.firmware_sim.folder import DetectorFolder
-from stapes.firmware_sim.frontend import Frontend
-from stapes.firmware_sim.tail import with_tail
+from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.frontend import Frontend
+from stapes.firmware_sim.device.tail import with_tail
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.engine import LitertEngine

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stapes.firmware_sim.folder import DetectorFolder
+    from stapes.firmware_sim.device.folder import DetectorFolder
 
 
 def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.events import EventConfig
+from stapes.firmware_sim.device.events import EventConfig
 from stapes.train.candidates import Judged
 from stapes.train.metrics import ONSET, count_matches, f1_difference, macro_f1, match_events
 from stapes.train.operating_point import choose

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, band_edges_hz
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, band_edges_hz
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.application import Recall

@@ -11,10 +11,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
 from stapes.runtime.firmware_cost import Cost
-from stapes.runtime.outputs import write_whole
 from stapes.train import pictures
 from stapes.train.curves import threshold_curve
 from stapes.train.evaluate import Evaluation

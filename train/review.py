@@ -11,10 +11,10 @@ from pathlib import Path
 
 import soundfile
 
+from stapes.firmware_sim.outputs import new_folder, require_new
 from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
-from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.evaluate import evaluate
 from stapes.train.judging import Judged
 from stapes.train.mistakes import Mistake, excerpt, mistakes, verdicts

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
+from stapes.firmware_sim.device.folder import DetectorFolder, check_output
 from stapes.firmware_sim.errors import StapesError
-from stapes.firmware_sim.folder import DetectorFolder, check_output
 from stapes.runtime.console import note
 from stapes.train.augment import BatchMaker
 from stapes.train.dataset import Dataset, require_trainable

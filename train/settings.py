@@ -12,8 +12,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.frontend import FrontendConfig, make_tables
 
 UNITS_MAX = 4096  # far beyond any device
 

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.outputs import new_folder, require_new
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
-from stapes.runtime.outputs import new_folder, require_new
 from stapes.train.dataset import audio_files
 
 USUAL_S = 30.0  # what is usual is the median over so much sound around

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs a DATASET and --out NAME.stapes; `stapes train --help` shows an example")
-    from stapes.firmware_sim.folder import check_output
+    from stapes.firmware_sim.device.folder import check_output
     from stapes.train.dataset import open_dataset
     from stapes.train.findings import say
 

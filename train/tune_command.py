@@ -52,7 +52,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> None:
     """Choose and write; only detector.json changes."""
-    from stapes.firmware_sim.folder import read_folder
+    from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.dataset import open_dataset, require_events
     from stapes.train.findings import say
     from stapes.train.heard_before import identities

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.console import note
-from stapes.runtime.outputs import write_whole
 
 
 class Workspace:

@@ -7,7 +7,7 @@ from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import gather
 from stapes.convert.names import module_name
 from stapes.firmware_sim.errors import OutputError
-from stapes.runtime.outputs import require_new
+from stapes.firmware_sim.outputs import require_new
 
 
 def export(detector: Path, layout: str, out: Path, *, force: bool = False) -> list[str]:

@@ -8,13 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim.detector_c import CSRC, detector_c
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.known_answers import SCORE_STEPS, sound_samples
+from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.known_answers import SCORE_STEPS, sound_samples
-from stapes.firmware_sim.selftest import selftest_pcm
-from stapes.firmware_sim.simulation import build_detector
-from stapes.firmware_sim.tools import find_tool
+from stapes.firmware_sim.machines.detector_c import detector_c
+from stapes.firmware_sim.machines.simulation import build_detector
+from stapes.firmware_sim.machines.tools import find_tool
+from stapes.firmware_sim.sources import INCLUDE_DIRS
 from stapes.runtime.firmware_cost import Cost, cost_of
 from stapes.runtime.simulate import board_named
 from stapes.runtime.verify import reference_answers
@@ -59,7 +60,7 @@ def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
         code = detector_c(folder, Path(scratch) / "generated")
         texts = {source.name: source.read_text() for source in code.sources} | selftest(folder, name)
         costs = _costs(folder, Path(scratch))
-        texts |= _headers(texts, [copy / "c", Path(scratch) / "generated", CSRC])
+        texts |= _headers(texts, [copy / "c", Path(scratch) / "generated", *INCLUDE_DIRS])
     return Library(
         name=name,
         version=version("stapes"),

@@ -1,7 +1,7 @@
 """The README of an exported library: what it hears, what it costs, how to port it, how to prove it."""
 
 from stapes.convert.export.library import Library
-from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.machines.boards import BOARDS
 
 
 def readme(library: Library, usage: str, checked: str) -> str:

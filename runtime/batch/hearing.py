@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stapes.firmware_sim.device.folder import REQUIRED
 from stapes.firmware_sim.errors import AudioError, DetectorFolderError
-from stapes.firmware_sim.folder import REQUIRED
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.batch.listing import Found, fetch, is_url, reason
 from stapes.runtime.detector import Detector

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.labels import Annotation, write_audacity, write_raven
-from stapes.runtime.outputs import write_whole
 
 FORMATS = ("audacity", "raven")
 Row = list[str]  # of the table of events

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stapes.firmware_sim.frontend import band_edges_hz
+from stapes.firmware_sim.device.frontend import band_edges_hz
 from stapes.runtime.clips import clip_name
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import OpenEvents, Update

@@ -8,13 +8,13 @@ from glob import escape
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, StapesError
+from stapes.firmware_sim.outputs import require_new, write_whole
 from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.console import note
 from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, overlapping
 from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, Reader, recognize
 from stapes.runtime.labels.raven import read_raven
-from stapes.runtime.outputs import require_new, write_whole
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from stapes.benchmarks.latency import noise, training_parity
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 

@@ -16,9 +16,9 @@ from stapes.benchmarks import tflite_models
 from stapes.benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import differences
-from stapes.firmware_sim import boards
+from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
-from stapes.firmware_sim.host import CompiledModel
+from stapes.firmware_sim.machines import boards
 
 GOLDEN = Path(__file__).parent / "golden"
 LIBC = boards.FOLDER / "libc"

@@ -13,10 +13,10 @@ from stapes.convert.export.command import export
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import Library, gather
 from stapes.convert.names import module_name
-from stapes.firmware_sim.boards import BOARDS
-from stapes.firmware_sim.detector_c import CSRC
-from stapes.firmware_sim.emulator import build_firmware, run
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.emulator import build_firmware, run
+from stapes.firmware_sim.sources import CSRC
 from stapes.runtime.main import main
 
 STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -215,7 +215,7 @@ def test_a_layer_may_have_the_name_of_anything_in_the_loop(libraries: dict[bool,
     source = root / "tiny_single.c"
     own = {
         function or kind
-        for file in sorted(CSRC.glob("stapes_[defs]*.[ch]"))
+        for file in sorted(CSRC.rglob("stapes_[defs]*.[ch]"))
         for function, kind in re.findall(r"^static [^(=;\n]*?(\w+)\(|^\} (\w+);", file.read_text(), re.M)
     }
     plain = sorted(name for name in own if not name.startswith("stapes_"))

@@ -13,8 +13,8 @@ from stapes.benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import Reference, differences, random_inputs, with_intermediate_outputs
 from stapes.firmware_sim._native import ffi
+from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError
-from stapes.firmware_sim.host import CompiledModel
 
 SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 

@@ -16,8 +16,8 @@ from stapes.benchmarks.compiler import Bench
 from stapes.benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import Reference, differences
-from stapes.firmware_sim.boards import BOARDS
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.machines.boards import BOARDS
 
 # Each packing by its plain C on this machine; its assembly or intrinsics on a board.
 LAYOUTS = pytest.mark.parametrize(

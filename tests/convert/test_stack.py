@@ -7,10 +7,10 @@ from compiler_models import every_operator
 
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.module import Module
-from stapes.firmware_sim.boards import BOARDS
-from stapes.firmware_sim.emulator import build_firmware, run
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.stack import stack_bound
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.emulator import build_firmware, run
+from stapes.firmware_sim.machines.stack import stack_bound
 
 
 def _main(module: Module) -> str:

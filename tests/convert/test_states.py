@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from stapes.benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import differences
+from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError
-from stapes.firmware_sim.host import CompiledModel
 
 SCALE: Scale = (0.1, 3)
 SHAPE = (1, 4)

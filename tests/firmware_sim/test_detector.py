@@ -13,9 +13,10 @@ from cffi import FFI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stapes.firmware_sim.events import EventConfig, EventDecoder, StepClock
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, StepClock
+from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
-CSRC = Path(__file__).parents[2] / "firmware_sim" / "csrc"
+INCLUDES = [f"-I{folder}" for folder in INCLUDE_DIRS]
 STUBS = Path(__file__).parent / "detector"
 WINDOW, HOP, RING, FRAMES_PER_STEP = 24, 10, 61, 2
 CLOCK = StepClock(
@@ -28,7 +29,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         built = folder / "detector.so"
-        sources = [CSRC / "stapes_detector.c", CSRC / "stapes_events.c", STUBS / "stub_stages.c"]
+        sources = [source("stapes_detector.c"), source("stapes_events.c"), STUBS / "stub_stages.c"]
         options = [
             "-std=c99",
             "-O1",
@@ -41,10 +42,10 @@ class Library:
             "-Wconversion",
             "-Werror",
         ]
-        subprocess.run(["cc", *options, f"-I{CSRC}", *sources, "-o", str(built)], check=True)
+        subprocess.run(["cc", *options, *INCLUDES, *sources, "-o", str(built)], check=True)
         self.ffi = FFI()
         for name in ("frontend", "events", "detector"):
-            self.ffi.cdef((CSRC / f"stapes_{name}_api.h").read_text())
+            self.ffi.cdef(source(f"stapes_{name}_api.h").read_text())
         self.ffi.cdef("extern int32_t stub_frames[4096]; extern uint32_t stub_frame_count, stub_resets;")
         self.ffi.cdef("void stub_reset(void *); void stub_step(void *, const int8_t *, int8_t *);")
         self.lib: Any = self.ffi.dlopen(str(built))
@@ -232,8 +233,8 @@ def test_years_go_by_without_a_wrap(library: Library, index: int, clock: int) ->
 
 def sanitized(folder: Path, compiler: str, detector_source: Path) -> "subprocess.CompletedProcess[str]":
     program = folder / "two_threads"
-    sources = [STUBS / "two_threads.c", detector_source, CSRC / "stapes_events.c"]
-    options = ["-std=gnu99", "-O1", "-g", "-fsanitize=thread", f"-I{CSRC}"]
+    sources = [STUBS / "two_threads.c", detector_source, source("stapes_events.c")]
+    options = ["-std=gnu99", "-O1", "-g", "-fsanitize=thread", *INCLUDES]
     subprocess.run([compiler, *options, *sources, "-o", str(program), "-lpthread"], check=True)
     return subprocess.run([str(program)], capture_output=True, text=True, timeout=120)
 
@@ -242,7 +243,7 @@ def sanitized(folder: Path, compiler: str, detector_source: Path) -> "subprocess
 def test_interrupt_and_main_loop_vs_thread_sanitizer(compiler: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
-    done = sanitized(tmp_path, compiler, CSRC / "stapes_detector.c")
+    done = sanitized(tmp_path, compiler, source("stapes_detector.c"))
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["overruns"] > 10  # the test did what it is for
@@ -254,7 +255,7 @@ def test_interrupt_and_main_loop_vs_thread_sanitizer(compiler: str, tmp_path: Pa
 def test_the_sanitizer_sees_a_ring_without_its_barriers(tmp_path: Path) -> None:
     """The referee is awake: without acquire and release it reports a race."""
     bare = tmp_path / "bare.c"
-    text = (CSRC / "stapes_detector.c").read_text()
+    text = source("stapes_detector.c").read_text()
     bare.write_text(
         text.replace("__ATOMIC_ACQUIRE", "__ATOMIC_RELAXED").replace("__ATOMIC_RELEASE", "__ATOMIC_RELAXED")
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from boards_under_test import EVERY_BOARD, QUICK
 
-from stapes.firmware_sim.emulator import BOARDS, Firmware, Limits, build_firmware, run
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.tools import find_tool
+from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, Limits, build_firmware, run
+from stapes.firmware_sim.machines.tools import find_tool
 
 ABILITIES = Path(__file__).parent / "boards" / "abilities.c"
 TABLE = [3, 1, 4, 1, 5]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stapes.firmware_sim.events import Event, EventConfig, EventDecoder, StepClock, completed
+from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, StepClock, completed
 
 
 @dataclass(frozen=True)

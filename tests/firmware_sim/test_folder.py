@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import DetectorFolderError, OutputError
-from stapes.firmware_sim.events import EventConfig
-from stapes.firmware_sim.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
 
 MODEL = b"any bytes: the folder knows a model by its hash only"
 

@@ -10,8 +10,8 @@ import pytest
 
 from stapes.benchmarks import frontend_reference as reference
 from stapes.firmware_sim._native import ffi, lib
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, affine_int8, check_ranges, make_tables
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, affine_int8, check_ranges, make_tables
 
 RATE = 16_000
 SAMPLES = 3 * RATE

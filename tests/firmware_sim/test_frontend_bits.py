@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from frontend_inputs import CONFIGS, Int16s, clicks, random_samples, worst_frames
 
-from stapes.benchmarks.frontend_boards import CSRC
 from stapes.firmware_sim._native import lib
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.sources import CSRC
 
 # CRC-32 of all log2 values of random samples and of clicks: what changes one changes STAPES_FRONTEND_ARITHMETIC too.
 GOLDEN = {
@@ -50,9 +50,9 @@ def test_random_chunks_vs_the_whole_recording() -> None:
 
 def build_sanitized(compiler: str, folder: Path, *flags: str) -> Path:
     program = folder / f"{compiler}{''.join(flags)}"
-    sources = [str(Path(__file__).parent / "frontend_sanitized.c"), str(CSRC / "stapes_frontend.c")]
+    sources = [str(Path(__file__).parent / "frontend_sanitized.c"), str(CSRC / "frontend" / "stapes_frontend.c")]
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
-    command = [compiler, "-std=c99", *warnings, *flags, f"-I{CSRC}", *sources, "-o", str(program)]
+    command = [compiler, "-std=c99", *warnings, *flags, f"-I{CSRC / 'frontend'}", *sources, "-o", str(program)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return program
 
@@ -104,9 +104,9 @@ def files_read(*options: str) -> set[str]:
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_the_headers_need_no_more_than_stdint_and_stddef(header: str) -> None:
-    read = files_read(f"-I{CSRC}", str(CSRC / header))
+    read = files_read(f"-I{CSRC / 'frontend'}", str(CSRC / "frontend" / header))
     allowed = files_read("-include", "stdint.h", "-include", "stddef.h", "-x", "c", "/dev/null")
-    assert {name for name in read if Path(name).parent != CSRC} <= allowed
+    assert {name for name in read if Path(name).parent != CSRC / "frontend"} <= allowed
 
 
 @pytest.mark.parametrize("header", HEADERS)
@@ -114,9 +114,9 @@ def test_the_headers_need_no_more_than_stdint_and_stddef(header: str) -> None:
 def test_a_cpp_program_calls_the_frontend(c: str, cpp: str, header: str, tmp_path: Path) -> None:
     source, program, frontend = tmp_path / "main.cpp", tmp_path / "program", tmp_path / "frontend.o"
     source.write_text(f'#include "{header}"\nint main() {{ return stapes_frontend_init(nullptr, 0); }}\n')
-    subprocess.run([c, "-std=c99", "-c", CSRC / "stapes_frontend.c", "-o", frontend], check=True)
+    subprocess.run([c, "-std=c99", "-c", CSRC / "frontend" / "stapes_frontend.c", "-o", frontend], check=True)
     warnings = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    subprocess.run([cpp, *warnings, f"-I{CSRC}", source, frontend, "-o", program], check=True)
+    subprocess.run([cpp, *warnings, f"-I{CSRC / 'frontend'}", source, frontend, "-o", program], check=True)
     assert subprocess.run([program], check=False).returncode == lib.STAPES_FRONTEND_NOT_TABLES
 
 

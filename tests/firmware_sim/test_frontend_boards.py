@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from stapes.benchmarks import frontend_reference as reference
-from stapes.benchmarks.frontend_boards import CSRC, SOURCES, BoardRun, build, code_bytes, run_on_board
-from stapes.firmware_sim.boards import FOLDER
-from stapes.firmware_sim.emulator import BOARDS, Board, Firmware, build_firmware
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.benchmarks.frontend_boards import SOURCES, BoardRun, build, code_bytes, run_on_board
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.machines.boards import FOLDER
+from stapes.firmware_sim.machines.emulator import BOARDS, Board, Firmware, build_firmware
+from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("qemu-system-arm") and shutil.which("arm-none-eabi-gcc")),
@@ -77,7 +78,16 @@ def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
     target = "riscv32-none-elf" if board.is_riscv else "arm-none-eabi"
     flags = [f"--target={target}", *board.cpu_flags, "-std=c99", "-ffreestanding", "-fno-addrsig", optimization]
     assembly = folder / "stapes_frontend.s"
-    command = ["clang", *flags, "-isystem", FOLDER / "libc", "-S", CSRC / "stapes_frontend.c", "-o", assembly]
+    command = [
+        "clang",
+        *flags,
+        "-isystem",
+        FOLDER / "libc",
+        "-S",
+        CSRC / "frontend" / "stapes_frontend.c",
+        "-o",
+        assembly,
+    ]
     subprocess.run(command, check=True)
     lines = assembly.read_text().splitlines(keepends=True)
     assembly.write_text(
@@ -93,7 +103,7 @@ def test_the_same_bits_from_clang_on_every_board(board: str, optimization: str, 
     if shutil.which("clang") is None:
         pytest.skip("clang is not installed")
     sources = [assembled_by_clang(BOARDS[board], optimization, tmp_path), *SOURCES[1:]]
-    firmware = build_firmware(BOARDS[board], sources, tmp_path / "frontend.elf", include_dirs=[CSRC])
+    firmware = build_firmware(BOARDS[board], sources, tmp_path / "frontend.elf", include_dirs=INCLUDE_DIRS)
     for config in CONFIGS.values():
         run_and_compare(firmware, config)
 
@@ -107,7 +117,13 @@ def test_the_loops_by_hand_leave_room_for_a_frame_pointer(
 ) -> None:
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
     flags = ["-mthumb", f"-mcpu={core}", "-std=c99", "-ffreestanding", optimization, "-fno-omit-frame-pointer"]
-    files = [f"-I{FOLDER / 'libc'}", "-c", str(CSRC / "stapes_frontend.c"), "-o", str(tmp_path / "frontend.o")]
+    files = [
+        f"-I{FOLDER / 'libc'}",
+        "-c",
+        str(CSRC / "frontend" / "stapes_frontend.c"),
+        "-o",
+        str(tmp_path / "frontend.o"),
+    ]
     done = subprocess.run([*compiler, *flags, *warnings, *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

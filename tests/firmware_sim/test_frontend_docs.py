@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stapes.benchmarks.frontend_boards import CSRC
-from stapes.firmware_sim.frontend import FrontendConfig
+from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.firmware_sim.sources import CSRC
 
 PAGE = (Path(__file__).parents[2] / "docs" / "frontend.md").read_text()
 MAIN = """
@@ -47,9 +47,9 @@ def test_the_examples_in_python_and_c_give_the_same_bits(tmp_path: Path, monkeyp
         "-std=c99",
         "-O2",
         *warnings,
-        f"-I{CSRC}",
+        f"-I{CSRC / 'frontend'}",
         "example.c",
-        CSRC / "stapes_frontend.c",
+        CSRC / "frontend" / "stapes_frontend.c",
         "-o",
         "example",
     ]

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 from frontend_inputs import CONFIGS, Int16s, clicks, random_samples, worst_frames
 
-from stapes.benchmarks.frontend_boards import CSRC
 from stapes.firmware_sim._native import lib
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.sources import CSRC
 
 WIDTHS = (4, 8, 16)
-SOURCES = [Path(__file__).parent / "recording.c", CSRC / "stapes_recording.c", CSRC / "stapes_frontend.c"]
+SOURCES = [
+    Path(__file__).parent / "recording.c",
+    CSRC / "frontend" / "stapes_recording.c",
+    CSRC / "frontend" / "stapes_frontend.c",
+]
 ARM_TOOLS = ("aarch64-linux-gnu-gcc", "qemu-aarch64")
 
 
@@ -41,7 +45,16 @@ def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
 def build(compiler: str, folder: Path, *flags: str) -> Path:
     program = folder / "recording"
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
-    command = [compiler, "-std=c99", *warnings, *flags, f"-I{CSRC}", *map(str, SOURCES), "-o", str(program)]
+    command = [
+        compiler,
+        "-std=c99",
+        *warnings,
+        *flags,
+        f"-I{CSRC / 'frontend'}",
+        *map(str, SOURCES),
+        "-o",
+        str(program),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program

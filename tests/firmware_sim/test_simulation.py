@@ -11,13 +11,13 @@ from boards_under_test import EVERY_BOARD
 from numpy.typing import NDArray
 from tiny_detector import noise_bursts
 
-from stapes.firmware_sim.boards import BOARDS, Board
-from stapes.firmware_sim.detector_c import detector_c
-from stapes.firmware_sim.emulator import Limits
+from stapes.firmware_sim.device.events import Event
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
-from stapes.firmware_sim.events import Event
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.simulation import BuiltDetector, Pace, build_detector
+from stapes.firmware_sim.machines.boards import BOARDS, Board
+from stapes.firmware_sim.machines.detector_c import detector_c
+from stapes.firmware_sim.machines.emulator import Limits
+from stapes.firmware_sim.machines.simulation import BuiltDetector, Pace, build_detector
 from stapes.runtime.detector import Detector
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.events import StepClock
-from stapes.firmware_sim.tail import tail, with_tail
+from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.tail import tail, with_tail
 
 
 def _clock(delay_steps: int, step: int, origin: int) -> StepClock:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from stapes.firmware_sim.frontend import FrontendConfig
+from stapes.firmware_sim.device.frontend import FrontendConfig
 
 Int16s = npt.NDArray[np.int16]
 CONFIGS = {

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stapes.firmware_sim.boards import BOARDS
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.simulation import build_detector
+from stapes.firmware_sim.device.folder import read_folder
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 

@@ -15,10 +15,10 @@ from tiny_detector import noise_bursts, write_tiny_detector
 from stapes.convert.compile import compile_model
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import gather
-from stapes.firmware_sim.boards import BOARDS
-from stapes.firmware_sim.events import Event, completed
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.simulation import build_detector
+from stapes.firmware_sim.device.events import Event, completed
+from stapes.firmware_sim.device.folder import read_folder
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main

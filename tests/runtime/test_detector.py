@@ -9,11 +9,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from tiny_detector import CLASSES, FRAMES_PER_STEP, noise_bursts
 
+from stapes.firmware_sim.device.events import Event, EventDecoder
+from stapes.firmware_sim.device.folder import read_folder
+from stapes.firmware_sim.device.frontend import Frontend
+from stapes.firmware_sim.device.tail import with_tail
 from stapes.firmware_sim.errors import AudioError, ConfigError, DetectorFolderError
-from stapes.firmware_sim.events import Event, EventDecoder
-from stapes.firmware_sim.folder import read_folder
-from stapes.firmware_sim.frontend import Frontend
-from stapes.firmware_sim.tail import with_tail
 from stapes.runtime.detector import Detector
 
 BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.0, "rumble")]

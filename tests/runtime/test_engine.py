@@ -9,8 +9,8 @@ import pytest
 from tiny_detector import noise_bursts
 
 from stapes.convert.compile import compile_model
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import DetectorFolderError
-from stapes.firmware_sim.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.engine import CompiledEngine, LitertEngine, choose_engine
 

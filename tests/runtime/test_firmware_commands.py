@@ -10,11 +10,11 @@ import soundfile
 from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim import tools
-from stapes.firmware_sim.boards import BOARDS
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.frontend import FrontendConfig
-from stapes.firmware_sim.simulation import Pace
+from stapes.firmware_sim.machines import tools
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.simulation import Pace
 from stapes.runtime.detector import Detector
 from stapes.runtime.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
 from stapes.runtime.main import main

@@ -11,7 +11,7 @@ import pytest
 from played import Played, blocks
 from tiny_detector import noise_bursts, write_tiny_detector
 
-from stapes.firmware_sim.frontend import FrontendConfig
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.runtime.detector import Detector
 
 ROOT = Path(__file__).resolve().parents[2]

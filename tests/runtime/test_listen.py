@@ -8,7 +8,7 @@ import soxr
 from played import Played, blocks
 from tiny_detector import noise_bursts
 
-from stapes.firmware_sim.events import completed
+from stapes.firmware_sim.device.events import completed
 from stapes.runtime.audio import Tuning
 from stapes.runtime.detector import Detector
 from stapes.runtime.listen import Update, listen

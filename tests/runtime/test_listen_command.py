@@ -17,7 +17,7 @@ from tiny_detector import noise_bursts
 from virtual_microphone import VirtualMicrophone
 
 import stapes.runtime.microphone
-from stapes.firmware_sim.events import completed
+from stapes.firmware_sim.device.events import completed
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import read_audacity
 from stapes.runtime.listen import listen

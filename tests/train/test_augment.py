@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.train.augment import BatchMaker, Clock, Remixer, augment_features
 from stapes.train.corpus import Corpus, event_free
 from stapes.train.settings import AugmentationSettings

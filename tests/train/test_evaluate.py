@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
-from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_dcase

@@ -11,8 +11,8 @@ from tiny_detector import noise_bursts
 
 pytest.importorskip("tensorflow")
 
-from stapes.firmware_sim.events import EventDecoder, completed
-from stapes.firmware_sim.frontend import Frontend
+from stapes.firmware_sim.device.events import EventDecoder, completed
+from stapes.firmware_sim.device.frontend import Frontend
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main

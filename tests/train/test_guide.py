@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.firmware_sim.frontend import Frontend, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.runtime.main import build_parser
 from stapes.train.settings import read_settings
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stapes.firmware_sim.events import EventConfig, StepClock
+from stapes.firmware_sim.device.events import EventConfig, StepClock
 from stapes.runtime.labels import Annotation
 from stapes.train.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
 from stapes.train.metrics import ONSET, ONSET_OFFSET, count_matches

@@ -15,8 +15,8 @@ import soundfile
 from tiny_detector import noise_bursts
 
 from stapes.convert.compile import compile_model
-from stapes.firmware_sim.events import EventConfig
-from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 from stapes.train.application import Recall

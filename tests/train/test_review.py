@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_audacity

@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow")
 
 import stapes.train.run
 from stapes.convert.tensorflow import tf
-from stapes.firmware_sim.folder import read_folder
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 from stapes.train.fit import Trainer

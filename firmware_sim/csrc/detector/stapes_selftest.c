@@ -1,4 +1,4 @@
-/* stapes.firmware_sim.selftest and .known_answers make the same sound and the same scores in Python. */
+/* stapes.firmware_sim.device.selftest and .known_answers make the same sound and the same scores in Python. */
 #include "stapes_selftest.h"
 
 enum { SCORE_STAYS_LOG2 = 2, SQUARE_WAVE = 4096 };

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stapes.firmware_sim.device.events import EventConfig, StepClock
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, OutputError
-from stapes.firmware_sim.events import EventConfig, StepClock
-from stapes.firmware_sim.frontend import Frontend, FrontendConfig
 
 SCHEMA = 1
 REQUIRED = ("detector.json", "frontend.bin", "model.tflite")

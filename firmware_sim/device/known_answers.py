@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import Event, EventDecoder
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
-from stapes.firmware_sim.events import Event, EventDecoder
-from stapes.firmware_sim.folder import DetectorFolder
 
 SOUND_STEPS = 64
 SCORE_STEPS = 1024

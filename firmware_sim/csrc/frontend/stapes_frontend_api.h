@@ -1,5 +1,5 @@
 /* Log-mel frontend in fixed point: int16 PCM in, log2 (Q10) and int8 bands out, one frame a call, the same bits everywhere.
- * Nothing is kept between calls; all memory is the caller's. The tables are made once (stapes.firmware_sim.frontend.make_tables).
+ * Nothing is kept between calls; all memory is the caller's. The tables are made once (stapes.firmware_sim.device.frontend.make_tables).
  */
 
 /* Bins between two neighbouring band centres, where one band falls and the next rises: at n bins before the last one the falling

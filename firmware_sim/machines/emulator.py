@@ -27,10 +27,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stapes.firmware_sim.boards import BOARDS, FOLDER, Board
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.firmware import Firmware, Limits, Symbol, build_firmware
-from stapes.firmware_sim.tools import call, find_tool
+from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, Board
+from stapes.firmware_sim.machines.firmware import Firmware, Limits, Symbol, build_firmware
+from stapes.firmware_sim.machines.tools import call, find_tool
 
 __all__ = ["BOARDS", "Board", "Firmware", "Limits", "RunResult", "build_firmware", "run"]
 

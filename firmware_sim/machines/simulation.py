@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.boards import FOLDER, Board
-from stapes.firmware_sim.detector_c import DetectorC, detector_c
-from stapes.firmware_sim.emulator import RunResult, run
+from stapes.firmware_sim.device.events import Event
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.known_answers import SCORE_STEPS, KnownAnswers
+from stapes.firmware_sim.device.tail import with_tail
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.events import Event
-from stapes.firmware_sim.firmware import ALL_MEMORY, Firmware, Limits, build_firmware
-from stapes.firmware_sim.folder import DetectorFolder
-from stapes.firmware_sim.known_answers import SCORE_STEPS, KnownAnswers
-from stapes.firmware_sim.tail import with_tail
-from stapes.firmware_sim.tools import call, find_tool
+from stapes.firmware_sim.machines.boards import FOLDER, Board
+from stapes.firmware_sim.machines.detector_c import DetectorC, detector_c
+from stapes.firmware_sim.machines.emulator import RunResult, run
+from stapes.firmware_sim.machines.firmware import ALL_MEMORY, Firmware, Limits, build_firmware
+from stapes.firmware_sim.machines.tools import call, find_tool
 
 MAIN = FOLDER / "stapes_board_detector.c"
 STAGES = ("push", "frontend", "model", "events")

@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
-from stapes.firmware_sim.events import EventConfig
-from stapes.firmware_sim.folder import DetectorFolder
+from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
 
-CSRC = Path(__file__).parent / "csrc"
 LOOP_SOURCES = (
     "stapes_detector.c",
     "stapes_events.c",
@@ -47,9 +47,9 @@ def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
     out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
         (out / f"{name}_detector.{suffix}").write_text(text)
-    own = [*sorted(CSRC.glob("stapes_frontend*.c")), *(CSRC / source for source in LOOP_SOURCES)]
+    own = [*sorted((CSRC / "frontend").glob("stapes_frontend*.c")), *map(source, LOOP_SOURCES)]
     sources = (*own, *sorted(model.glob("*.c")), out / f"{name}_detector.c")
-    return DetectorC(name, description["sizes"]["ram"], sources, (CSRC, model, out))
+    return DetectorC(name, description["sizes"]["ram"], sources, (*INCLUDE_DIRS, model, out))
 
 
 def read_model_description(folder: DetectorFolder) -> dict[str, Any]:

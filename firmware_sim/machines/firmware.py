@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stapes.firmware_sim.boards import FOLDER, Board
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.tools import call, check, find_tool
+from stapes.firmware_sim.machines.boards import FOLDER, Board
+from stapes.firmware_sim.machines.tools import call, check, find_tool
 
 _GUARD_BYTES = 64 << 10  # below the stack on boards whose memory goes on there
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stapes.firmware_sim.boards import FOLDER, Board
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.tools import find_tool
+from stapes.firmware_sim.machines.boards import FOLDER, Board
+from stapes.firmware_sim.machines.tools import find_tool
 
 _NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(?:\\n(\d+) bytes \((\w+)[^"]*\))?"', re.MULTILINE)
 _EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.MULTILINE)

@@ -6,7 +6,7 @@ typedef struct stapes_answers {
     uint32_t events_crc32;   /* of the events that made-up scores lead to */
 } stapes_answers;
 
-/* The sound of stapes.firmware_sim.selftest, sample after sample; begin with {1, 0}. */
+/* The sound of stapes.firmware_sim.device.selftest, sample after sample; begin with {1, 0}. */
 typedef struct stapes_sound {
     uint32_t noise;
     uint32_t made; /* samples so far */
