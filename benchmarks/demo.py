@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from stapes.benchmarks.picture import Picture, draw
 from stapes.firmware_sim.errors import OutputError, StapesError
+from stapes.runtime.batch.detect import as_annotation
 from stapes.runtime.console import Progress, note
-from stapes.runtime.detect import as_annotation
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.dataset import Dataset, Recording, open_dataset

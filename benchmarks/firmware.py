@@ -23,7 +23,7 @@ from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard, build_
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
-from stapes.runtime.firmware_cost import Cost, cost_of
+from stapes.runtime.device.firmware_cost import Cost, cost_of
 
 DETECTOR = Path("build/demo/pops.stapes")
 RECORDING = Path("build/demo/sounds/val/val_000.flac")

@@ -1,7 +1,7 @@
 """How each kind of processor wants the weights: the one place where a kernel with its own packing is entered.
 
-firmware_sim/csrc/nn/stapes_nn.h says how to add one. A packing takes the weights as the .tflite has them and returns one
-array whose dtype becomes the C type.
+firmware_sim/csrc/nn/stapes_nn.h says how to add one. A packing takes the weights as the .tflite has them and returns
+one array whose dtype becomes the C type.
 """
 
 from collections.abc import Callable

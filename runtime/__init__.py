@@ -14,7 +14,7 @@ Blocks as they come, of any size; an event is told twice, first when it is certa
     for event in detector.stream(blocks):
         print(event.label, "begins" if event.offset_sample is None else "ends")
 
-A microphone (`stapes.runtime.microphone`, `listen`), sinks for events (`sinks`) and many files (`batch`) build on this.
+A microphone and sinks for events (`stapes.runtime.live`) and many files (`stapes.runtime.batch`) build on this.
 Nothing is loaded before it is used: `import stapes.runtime` costs nothing, and no part of it loads TensorFlow.
 """
 

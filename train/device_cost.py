@@ -11,8 +11,8 @@ from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ModelError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.runtime.console import note
-from stapes.runtime.firmware_cost import Cost, cost_of
-from stapes.runtime.verify import build_where_it_fits
+from stapes.runtime.device.firmware_cost import Cost, cost_of
+from stapes.runtime.device.verify import build_where_it_fits
 
 SHOWN = ("cortex-m4", "cortex-m55")
 

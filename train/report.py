@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
-from stapes.runtime.firmware_cost import Cost
+from stapes.runtime.device.firmware_cost import Cost
 from stapes.train import pictures
 from stapes.train.curves import threshold_curve
 from stapes.train.evaluate import Evaluation

@@ -16,9 +16,9 @@ from stapes.firmware_sim.machines.detector_c import detector_c
 from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.firmware_sim.sources import INCLUDE_DIRS
-from stapes.runtime.firmware_cost import Cost, cost_of
-from stapes.runtime.simulate import board_named
-from stapes.runtime.verify import reference_answers
+from stapes.runtime.device.firmware_cost import Cost, cost_of
+from stapes.runtime.device.simulate import board_named
+from stapes.runtime.device.verify import reference_answers
 
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
 _OWN_STATIC = re.compile(r"^static [^(=;\n]*?\b(\w+)\(|^\} (\w+);", re.MULTILINE)

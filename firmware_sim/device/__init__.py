@@ -1,1 +1,1 @@
-"""The device's own work on this machine: frontend, events, generated models, and the detector folder that holds them."""
+"""What the device does, on this machine: frontend, events, generated models, and the folder that a detector is."""

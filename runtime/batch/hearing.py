@@ -13,8 +13,8 @@ from stapes.firmware_sim.device.folder import REQUIRED
 from stapes.firmware_sim.errors import AudioError, DetectorFolderError
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.batch.listing import Found, fetch, is_url, reason
+from stapes.runtime.batch.recording_times import Start, StartClock
 from stapes.runtime.detector import Detector
-from stapes.runtime.recording_times import Start, StartClock
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.listing import Found
-from stapes.runtime.recording_times import Start
+from stapes.runtime.batch.recording_times import Start
 
 FORMAT = 1
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError, OutputError, ToolchainError
 from stapes.firmware_sim.outputs import require_new_file
-from stapes.runtime.activity import Hours, draw_activity, require_picture
+from stapes.runtime.batch.activity import Hours, draw_activity, require_picture
 from stapes.runtime.batch.hearing import Job, Outcome
 from stapes.runtime.batch.journal import Journal
 from stapes.runtime.batch.listing import Found, is_url, list_recordings
+from stapes.runtime.batch.recording_times import StartClock, zone
 from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
 from stapes.runtime.console import Progress, note
-from stapes.runtime.recording_times import StartClock, zone
 
 LISTED = 20  # unreadable recordings that are named on the console; OUT.files has all of them
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from stapes.runtime.activity import Hours
+from stapes.runtime.batch.activity import Hours
+from stapes.runtime.batch.detect import EventTable, open_table
 from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.tracks import Check, Tracks
-from stapes.runtime.detect import EventTable, open_table
 from stapes.runtime.labels import Annotation
 
 

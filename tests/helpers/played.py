@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.source import Block, Gap
 
 
 class Played:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stapes.runtime.sinks.record import Record, Sink
+from stapes.runtime.live.sinks.record import Record, Sink
 
 
 def record(number: int) -> Record:
@@ -54,7 +54,7 @@ def write_and_be_killed(opened: Callable[[], Sink], times: int) -> int:
 
 
 if __name__ == "__main__":
-    from stapes.runtime.sinks.targets import Delivery, open_sink
+    from stapes.runtime.live.sinks.targets import Delivery, open_sink
 
     target, folder, times = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     print(write_and_be_killed(lambda: open_sink(target, Delivery(folder)), times))

@@ -21,8 +21,8 @@ from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.detector import Detector
+from stapes.runtime.device.verify import verify_command
 from stapes.runtime.main import main
-from stapes.runtime.verify import verify_command
 from stapes.train.dataset import open_dataset
 from stapes.train.judging import judge
 from stapes.train.operating_point import features_of

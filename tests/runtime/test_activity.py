@@ -11,7 +11,7 @@ from matplotlib import image
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.runtime.activity import Hours, draw_activity, require_picture
+from stapes.runtime.batch.activity import Hours, draw_activity, require_picture
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

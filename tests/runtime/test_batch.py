@@ -19,12 +19,12 @@ from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
 from stapes.runtime.batch.journal import Journal
 from stapes.runtime.batch.listing import Found, list_recordings
+from stapes.runtime.batch.recording_times import StartClock
 from stapes.runtime.batch.tracks import Check
 from stapes.runtime.batch.workers import hear_all, in_groups
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_audacity, read_dcase, read_raven
 from stapes.runtime.main import main
-from stapes.runtime.recording_times import StartClock
 
 PATTERN = ("--start-pattern", "%Y%m%d_%H%M%S")
 

@@ -18,13 +18,13 @@ from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import Tuning
-from stapes.runtime.clips import ClipRecorder
-from stapes.runtime.dashboard.address import Address, parse_address
-from stapes.runtime.dashboard.feed import Feed
-from stapes.runtime.dashboard.server import PageServer
 from stapes.runtime.detector import Detector
-from stapes.runtime.live import Outputs, run
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.dashboard.address import Address, parse_address
+from stapes.runtime.live.dashboard.feed import Feed
+from stapes.runtime.live.dashboard.server import PageServer
+from stapes.runtime.live.session import Outputs, run
+from stapes.runtime.live.source import Block, Gap
 
 TOKEN = "a secret&that needs=quoting"
 

@@ -16,9 +16,9 @@ from stapes.firmware_sim.machines import tools
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.simulation import Pace
 from stapes.runtime.detector import Detector
-from stapes.runtime.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
+from stapes.runtime.device.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
+from stapes.runtime.device.simulate import boards_named
 from stapes.runtime.main import main
-from stapes.runtime.simulate import boards_named
 
 
 @pytest.fixture(scope="module")

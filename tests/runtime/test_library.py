@@ -82,7 +82,7 @@ def test_a_detector_for_another_rate_hears_a_microphone_of_any_rate(tmp_path: Pa
 
 
 def _listen(detector: Detector, pcm: np.ndarray, rate_hz: int) -> list:
-    from stapes.runtime.listen import listen
+    from stapes.runtime.live.listen import listen
 
     return list(listen(detector, Played(rate_hz, blocks(pcm, 960)), lambda: False))
 
@@ -90,7 +90,7 @@ def _listen(detector: Detector, pcm: np.ndarray, rate_hz: int) -> list:
 def test_the_sink_in_the_documents_works_as_it_stands(tiny_detector: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "listening.md").read_text(), re.DOTALL)
     pcm = noise_bursts(2.0, [(0.5, 1.0, "hiss")])
-    monkeypatch.setattr("stapes.runtime.reconnect.Reconnecting", lambda _connect: Played(16_000, blocks(pcm, 320)))
+    monkeypatch.setattr("stapes.runtime.live.reconnect.Reconnecting", lambda _connect: Played(16_000, blocks(pcm, 320)))
     switched: list[bool] = []
     code = code.replace('"house.stapes"', repr(str(tiny_detector))).replace('"doorbell"', '"hiss"')
     exec(code, {"switch_on_the_lamp": lambda: switched.append(True)})

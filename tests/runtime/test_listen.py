@@ -11,8 +11,8 @@ from tiny_detector import noise_bursts
 from stapes.firmware_sim.device.events import completed
 from stapes.runtime.audio import Tuning
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import Update, listen
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.listen import Update, listen
+from stapes.runtime.live.source import Block, Gap
 
 
 def _run(detector: Detector, source: Played) -> list[Update]:

@@ -16,13 +16,13 @@ import soundfile
 from tiny_detector import noise_bursts
 from virtual_microphone import VirtualMicrophone
 
-import stapes.runtime.microphone
+import stapes.runtime.live.microphone
 from stapes.firmware_sim.device.events import completed
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import read_audacity
-from stapes.runtime.listen import listen
+from stapes.runtime.live.listen import listen
+from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.main import main
-from stapes.runtime.microphone import Microphone
 
 BURSTS = [(0.5, 1.1, "hiss"), (1.6, 2.4, "rumble"), (2.0, 2.6, "hiss")]
 STAPES = [sys.executable, "-c", "import sys; from stapes.runtime.main import main; sys.exit(main())"]
@@ -335,7 +335,7 @@ def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixt
 def test_a_machine_without_a_microphone_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(stapes.runtime.microphone, "list_devices", lambda: [])
+    monkeypatch.setattr(stapes.runtime.live.microphone, "list_devices", lambda: [])
     assert main(["listen", "--list-devices"]) == 0
     printed = capsys.readouterr()
     assert printed.out == ""

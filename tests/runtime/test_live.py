@@ -14,16 +14,15 @@ from played import Played, blocks
 from rich.console import Console
 from tiny_detector import noise_bursts
 
-from stapes.runtime import clips
 from stapes.runtime.audio import Tuning
-from stapes.runtime.clips import ClipRecorder, clip_name
 from stapes.runtime.detector import Detector, Heard
-from stapes.runtime.display import Display
-from stapes.runtime.listen import Update, listen
-from stapes.runtime.live import Outputs, run
-from stapes.runtime.rate import RateMeter
-from stapes.runtime.sinks.record import Record
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.clips import ClipRecorder, clip_name
+from stapes.runtime.live.display import Display
+from stapes.runtime.live.listen import Update, listen
+from stapes.runtime.live.rate import RateMeter
+from stapes.runtime.live.session import Outputs, clips, run
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.source import Block, Gap
 
 
 class Kept:

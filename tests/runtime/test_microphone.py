@@ -8,11 +8,11 @@ import pytest
 from virtual_microphone import VirtualMicrophone
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime import microphone
 from stapes.runtime.audio import Converter
+from stapes.runtime.live.microphone import Device, Microphone, list_devices
+from stapes.runtime.live.session import microphone
+from stapes.runtime.live.source import Gap
 from stapes.runtime.main import main
-from stapes.runtime.microphone import Device, Microphone, list_devices
-from stapes.runtime.source import Gap
 
 
 def test_what_is_played_arrives_bit_for_bit(pulse: VirtualMicrophone) -> None:

@@ -21,12 +21,12 @@ from records import record
 from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import Tuning
-from stapes.runtime.clips import ClipRecorder
-from stapes.runtime.dashboard.address import Address
-from stapes.runtime.dashboard.server import PageServer
 from stapes.runtime.detector import Detector
-from stapes.runtime.live import Dashboard, Outputs, run
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.dashboard.address import Address
+from stapes.runtime.live.dashboard.server import PageServer
+from stapes.runtime.live.session import Dashboard, Outputs, run
+from stapes.runtime.live.source import Block, Gap
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.reconnect import FIRST_WAIT_S, IDENTITY_S, LONGEST_WAIT_S, NO_DATA_S, Reconnecting
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.reconnect import FIRST_WAIT_S, IDENTITY_S, LONGEST_WAIT_S, NO_DATA_S, Reconnecting
+from stapes.runtime.live.source import Block, Gap
 
 BLOCK = np.zeros((320, 1), np.float32)
 NOTHING = np.zeros((0, 1), np.float32)

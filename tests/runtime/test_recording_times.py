@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.recording_times import StartClock, in_metadata
+from stapes.runtime.batch.recording_times import StartClock, in_metadata
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -20,15 +20,15 @@ import records
 from records import keys, record
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.live.sinks import fan_out, outbox
+from stapes.runtime.live.sinks.fan_out import FanOut
+from stapes.runtime.live.sinks.files import TextSink
+from stapes.runtime.live.sinks.outbox import Outbox, RefusedError, UnreachableError
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.sqlite import SqliteSink
+from stapes.runtime.live.sinks.targets import Delivery, open_sink
+from stapes.runtime.live.sinks.webhook import Webhook
 from stapes.runtime.main import main
-from stapes.runtime.sinks import fan_out, outbox
-from stapes.runtime.sinks.fan_out import FanOut
-from stapes.runtime.sinks.files import TextSink
-from stapes.runtime.sinks.outbox import Outbox, RefusedError, UnreachableError
-from stapes.runtime.sinks.record import Record
-from stapes.runtime.sinks.sqlite import SqliteSink
-from stapes.runtime.sinks.targets import Delivery, open_sink
-from stapes.runtime.sinks.webhook import Webhook
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +184,7 @@ def test_a_file_on_a_full_disk_holds_whole_lines_only(tmp_path: Path) -> None:
     line = len(record(0).as_json()) + 1
     code = (
         "import resource, sys; from pathlib import Path; from records import record\n"
-        "from stapes.runtime.sinks.files import TextSink\n"
+        "from stapes.runtime.live.sinks.files import TextSink\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({5 * line // 2}, resource.RLIM_INFINITY))\n"
         "sink = TextSink(Path(sys.argv[1]), 'jsonl')\n"
         "for number in range(3):\n"
@@ -399,7 +399,7 @@ def test_what_a_receiver_lacks_is_one_line_with_the_command(
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, module, None)
     for name in ("mqtt", "webhook"):
-        monkeypatch.delitem(sys.modules, f"stapes.runtime.sinks.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"stapes.runtime.live.sinks.{name}", raising=False)
     assert main(["listen", str(tiny_detector), "-", "--queue", str(tmp_path), "--to", target]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: this needs {module}")

@@ -15,13 +15,13 @@ from played import Played
 from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import Tuning
-from stapes.runtime.clips import ClipRecorder
-from stapes.runtime.dashboard.feed import Feed
 from stapes.runtime.detector import Detector
-from stapes.runtime.live import Outputs, run
-from stapes.runtime.rate import RateMeter
-from stapes.runtime.sinks.sqlite import SqliteSink
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.dashboard.feed import Feed
+from stapes.runtime.live.rate import RateMeter
+from stapes.runtime.live.session import Outputs, run
+from stapes.runtime.live.sinks.sqlite import SqliteSink
+from stapes.runtime.live.source import Block, Gap
 
 HOURS = float(os.environ.get("STAPES_SOAK_HOURS", "1"))
 RATE = 16_000

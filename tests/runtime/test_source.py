@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stapes.runtime.source import BlockQueue, ClockWatch, Gap
+from stapes.runtime.live.source import BlockQueue, ClockWatch, Gap
 
 RATE = 16_000
 

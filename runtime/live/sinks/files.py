@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
-from stapes.runtime.sinks.record import Record
+from stapes.runtime.live.sinks.record import Record
 
 STDOUT = 1  # the descriptor itself: sys.stdout may be something that has none
 

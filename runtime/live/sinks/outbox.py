@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
 from stapes.runtime.console import note
-from stapes.runtime.sinks.record import Record
-from stapes.runtime.sinks.sqlite import open_database
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.sqlite import open_database
 
 QUEUE = """CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, payload TEXT NOT NULL, refused TEXT)"""

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.runtime.listen import Update
+from stapes.runtime.live.listen import Update
 
 Window = tuple[dict[str, float], int, int]  # events per minute by class; first and last sample
 

@@ -11,9 +11,9 @@ from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
-from stapes.runtime.firmware_cost import Budget, Cost, cost_of, verdicts
-from stapes.runtime.simulate import boards_named
-from stapes.runtime.verify import build_where_it_fits
+from stapes.runtime.device.firmware_cost import Budget, Cost, cost_of, verdicts
+from stapes.runtime.device.simulate import boards_named
+from stapes.runtime.device.verify import build_where_it_fits
 
 
 @dataclass(frozen=True)

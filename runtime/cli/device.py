@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stapes.firmware_sim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stapes.runtime.firmware_cost import Budget
+    from stapes.runtime.device.firmware_cost import Budget
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,7 +88,7 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from stapes.runtime.simulate import SimulateSettings, simulate_command
+    from stapes.runtime.device.simulate import SimulateSettings, simulate_command
 
     return simulate_command(
         SimulateSettings(
@@ -103,20 +103,20 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from stapes.runtime.verify import verify_command
+    from stapes.runtime.device.verify import verify_command
 
     return verify_command(arguments.detector, arguments.recordings)
 
 
 def _size(arguments: argparse.Namespace) -> int:
-    from stapes.runtime.size import size_command
+    from stapes.runtime.device.size import size_command
 
     return size_command(arguments.detector, tuple(arguments.board or ["cortex-m4"]), _budget(arguments))
 
 
 def _budget(arguments: argparse.Namespace) -> "Budget":
     from stapes.firmware_sim.machines.simulation import Pace
-    from stapes.runtime.firmware_cost import Budget, parse_bytes
+    from stapes.runtime.device.firmware_cost import Budget, parse_bytes
 
     speeds = [arguments.cpi, *([] if arguments.mhz is None else [arguments.mhz])]
     if not all(0 < speed < math.inf for speed in speeds):

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import OpenEvents, Update
-from stapes.runtime.sinks.record import Record
-from stapes.runtime.source import Source
+from stapes.runtime.live.listen import OpenEvents, Update
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.source import Source
 
 REFRESH_S = 0.125
 LONGEST_BAR = 40

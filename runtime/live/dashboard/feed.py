@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.device.frontend import band_edges_hz
-from stapes.runtime.clips import clip_name
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import OpenEvents, Update
-from stapes.runtime.sinks.record import Record
-from stapes.runtime.source import Source
+from stapes.runtime.live.clips import clip_name
+from stapes.runtime.live.listen import OpenEvents, Update
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.source import Source
 
 MESSAGE_S = 0.1
 MEMORY_S = 30.0

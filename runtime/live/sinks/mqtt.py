@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.sinks.outbox import UnreachableError, split_address
+from stapes.runtime.live.sinks.outbox import UnreachableError, split_address
 
 ANSWER_S = 10.0
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from stapes.runtime.console import note
-from stapes.runtime.sinks.record import Record, Sink
+from stapes.runtime.live.sinks.record import Record, Sink
 
 COMPLAINT_EVERY_S = 60.0
 HELD_RECORDS = 10_000  # for a sink that cannot write; some 10 MB

@@ -15,7 +15,7 @@ from aiohttp import WSCloseCode, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.dashboard.address import Address, is_this_machine
+from stapes.runtime.live.dashboard.address import Address, is_this_machine
 
 BACKLOG = 100  # messages, 10 s: a page that is slower than that loses the oldest
 LARGEST_MESSAGE = 1024  # bytes; a page has nothing to say
@@ -119,7 +119,7 @@ class PageServer:
         return response
 
     async def _page(self, _request: web.Request) -> web.Response:
-        html = (files("stapes.runtime.dashboard") / "page.html").read_text(encoding="utf-8")
+        html = (files("stapes.runtime.live.dashboard") / "page.html").read_text(encoding="utf-8")
         return web.Response(text=html, content_type="text/html")
 
     async def _clip(self, request: web.Request) -> web.StreamResponse:

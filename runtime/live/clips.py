@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.console import note
-from stapes.runtime.listen import Update
-from stapes.runtime.sinks.record import Record
+from stapes.runtime.live.listen import Update
+from stapes.runtime.live.sinks.record import Record
 
 LONGEST_S = 60.0  # of an event that goes on for longer, the end is kept
 KEPT_FREE_BYTES = 64 << 20  # clips give way before the disk is full: events need little, and more urgently

@@ -8,9 +8,9 @@ import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.console import note
-from stapes.runtime.microphone import Microphone
-from stapes.runtime.pulse import recording_source
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.microphone import Microphone
+from stapes.runtime.live.pulse import recording_source
+from stapes.runtime.live.source import Block, Gap
 
 NO_DATA_S = 2.0
 IDENTITY_S, NEW_IDENTITY_S, NEW_ASKED = 5.0, 0.5, 5

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import Tuning
-from stapes.runtime.clips import ClipRecorder
 from stapes.runtime.console import note
-from stapes.runtime.dashboard.address import Address
 from stapes.runtime.detector import Detector
-from stapes.runtime.listen import Update, listen
-from stapes.runtime.microphone import Microphone
-from stapes.runtime.pipe import Pipe
-from stapes.runtime.rate import RateMeter
-from stapes.runtime.reconnect import Reconnecting
-from stapes.runtime.sinks.fan_out import FanOut
-from stapes.runtime.sinks.files import TextSink
-from stapes.runtime.sinks.record import Record, Sink, utc_text
-from stapes.runtime.sinks.targets import Delivery, default_queue_dir, open_sink
-from stapes.runtime.source import Source
+from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.dashboard.address import Address
+from stapes.runtime.live.listen import Update, listen
+from stapes.runtime.live.microphone import Microphone
+from stapes.runtime.live.pipe import Pipe
+from stapes.runtime.live.rate import RateMeter
+from stapes.runtime.live.reconnect import Reconnecting
+from stapes.runtime.live.sinks.fan_out import FanOut
+from stapes.runtime.live.sinks.files import TextSink
+from stapes.runtime.live.sinks.record import Record, Sink, utc_text
+from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_sink
+from stapes.runtime.live.source import Source
 
 if TYPE_CHECKING:
-    from stapes.runtime.display import Display
+    from stapes.runtime.live.display import Display
 
 LONGEST_RATE_S, LONGEST_ROLL_S, MOST_GAIN_DB = 86_400, 600, 120
 
@@ -203,7 +203,7 @@ def _display_class() -> "type[Display] | None":
     if not sys.stderr.isatty():
         return None
     try:
-        from stapes.runtime.display import Display
+        from stapes.runtime.live.display import Display
     except ImportError:
         note("note: pip install 'stapes[mic]' shows level and scores here (it needs rich)")
         return None
@@ -214,8 +214,8 @@ class Dashboard:
     """The live page as a watcher: its feed and its server."""
 
     def __init__(self, detector: Detector, source: Source, address: Address, clips: Path | None) -> None:
-        from stapes.runtime.dashboard.feed import Feed
-        from stapes.runtime.dashboard.server import PageServer
+        from stapes.runtime.live.dashboard.feed import Feed
+        from stapes.runtime.live.dashboard.server import PageServer
 
         self._feed = Feed(detector, source, clips is not None)
         self._server = PageServer(address, self._feed.hello, clips)

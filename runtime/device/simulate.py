@@ -16,8 +16,8 @@ from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import note
-from stapes.runtime.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts
-from stapes.runtime.verify import build_where_it_fits, every_board
+from stapes.runtime.device.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts
+from stapes.runtime.device.verify import build_where_it_fits, every_board
 
 
 @dataclass(frozen=True)

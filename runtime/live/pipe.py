@@ -10,7 +10,7 @@ import numpy as np
 
 from stapes.firmware_sim.errors import AudioError, ConfigError
 from stapes.runtime.console import note
-from stapes.runtime.source import Block, Gap
+from stapes.runtime.live.source import Block, Gap
 
 BLOCK_S = 0.1
 HEADER_WAIT_S = 0.2  # how soon a request to stop is seen while nothing comes

@@ -11,7 +11,7 @@ import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.console import note
-from stapes.runtime.source import Block, BlockQueue, Gap
+from stapes.runtime.live.source import Block, BlockQueue, Gap
 
 QUEUE_S = 10.0
 BLOCK_S = 0.02

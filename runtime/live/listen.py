@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import Event
 from stapes.runtime.audio import Converter, Tuning
 from stapes.runtime.detector import Detector, Heard
-from stapes.runtime.source import Gap, Source
+from stapes.runtime.live.source import Gap, Source
 
 WAIT_S = 0.2  # how soon a request to stop is seen while no audio comes
 

@@ -7,8 +7,8 @@ from string import Template
 import httpx
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.sinks.outbox import RefusedError, UnreachableError, split_address
-from stapes.runtime.sinks.record import Record
+from stapes.runtime.live.sinks.outbox import RefusedError, UnreachableError, split_address
+from stapes.runtime.live.sinks.record import Record
 
 TIMEOUT_S = 10.0
 _REFUSALS = (400, 413, 415, 422)  # about this record; every other answer may change when somebody mends something

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.console import note
-from stapes.runtime.sinks.record import Record
+from stapes.runtime.live.sinks.record import Record
 
 RECORDS = """CREATE TABLE IF NOT EXISTS records (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, onset REAL NOT NULL,

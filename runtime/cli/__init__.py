@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime import firmware_cli
+from stapes.runtime.cli import device as firmware_cli
 from stapes.runtime.console import note
 
 TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
@@ -148,7 +148,7 @@ def _detect(arguments: argparse.Namespace) -> int:
     ]:
         raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
     from stapes.firmware_sim.outputs import require_new_file
-    from stapes.runtime.detect import EventTable, detect_files
+    from stapes.runtime.batch.detect import EventTable, detect_files
     from stapes.runtime.detector import Detector
 
     table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
@@ -160,8 +160,8 @@ def _detect(arguments: argparse.Namespace) -> int:
 
 
 def _detect_folder(arguments: argparse.Namespace) -> int:
+    from stapes.runtime.batch.recording_times import StartClock
     from stapes.runtime.batch.run import BatchSettings, run_batch
-    from stapes.runtime.recording_times import StartClock
 
     if len(arguments.recordings) != 1:
         raise ConfigError("name audio files, or one folder; several folders are several calls")
@@ -189,7 +189,7 @@ def _detect_folder(arguments: argparse.Namespace) -> int:
 
 def _listen(arguments: argparse.Namespace) -> None:
     if arguments.list_devices:
-        from stapes.runtime.microphone import list_devices
+        from stapes.runtime.live.microphone import list_devices
 
         devices = list_devices()
         for device in devices:
@@ -205,8 +205,8 @@ def _listen(arguments: argparse.Namespace) -> None:
     if arguments.raw_rate is not None and arguments.source is None:
         raise ConfigError(f"--raw-rate {arguments.raw_rate} is of PCM on stdin: add - behind the detector")
     from stapes.runtime.audio import Tuning
-    from stapes.runtime.dashboard.address import parse_address
-    from stapes.runtime.live import ListenSettings, listen_command
+    from stapes.runtime.live.dashboard.address import parse_address
+    from stapes.runtime.live.session import ListenSettings, listen_command
 
     listen_command(
         ListenSettings(

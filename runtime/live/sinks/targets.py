@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.runtime.sinks.files import TextSink
-from stapes.runtime.sinks.outbox import Outbox, Receiver
-from stapes.runtime.sinks.record import Sink
-from stapes.runtime.sinks.sqlite import SqliteSink
+from stapes.runtime.live.sinks.files import TextSink
+from stapes.runtime.live.sinks.outbox import Outbox, Receiver
+from stapes.runtime.live.sinks.record import Sink
+from stapes.runtime.live.sinks.sqlite import SqliteSink
 
 KINDS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST[:PORT]/TOPIC, http://… or https://…"
 
@@ -46,10 +46,10 @@ def open_sink(target: str, delivery: Delivery) -> Sink:
 
 def _receiver(kind: str, target: str, delivery: Delivery) -> Receiver:
     if kind in ("mqtt", "mqtts"):
-        from stapes.runtime.sinks.mqtt import MqttReceiver
+        from stapes.runtime.live.sinks.mqtt import MqttReceiver
 
         return MqttReceiver(target)
-    from stapes.runtime.sinks.webhook import Webhook
+    from stapes.runtime.live.sinks.webhook import Webhook
 
     return Webhook(target, delivery.template)
 

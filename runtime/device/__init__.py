@@ -1,0 +1,1 @@
+"""A detector on boards: simulated, verified against this machine, measured."""

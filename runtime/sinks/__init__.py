@@ -1,6 +1,0 @@
-"""Where the records of `stapes listen` go."""
-
-from stapes.runtime.sinks.record import Record, Sink
-from stapes.runtime.sinks.targets import open_sink
-
-__all__ = ["Record", "Sink", "open_sink"]
