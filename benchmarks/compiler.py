@@ -18,10 +18,10 @@ import numpy as np
 
 from stapes.benchmarks import tflite_models
 from stapes.benchmarks.rows import write_rows
-from stapes.convert import emit
 from stapes.convert.compile import CompileReport, compile_model, plan_model
-from stapes.convert.describe import table
-from stapes.convert.module import Names, measure
+from stapes.convert.emit import source
+from stapes.convert.emit.describe import table
+from stapes.convert.emit.module import Names, measure
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, RunResult, build_firmware, run
@@ -95,7 +95,7 @@ class Bench:
         plain = plan_model(tflite, name, "portable")
         sizes = measure(plain)
         self.constant_bytes = sizes.weights + sizes.channels
-        self.parameters = emit.signature(plain, Names(plain))
+        self.parameters = source.signature(plain, Names(plain))
         graph = plain.graph
         inputs, outputs = ([graph.tensors[number] for number in side] for side in (graph.inputs, graph.outputs))
         self.main = _main(name, [tensor.count for tensor in inputs], [tensor.count for tensor in outputs])

@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stapes.convert import emit
-from stapes.convert.describe import layer_rows
-from stapes.convert.graph import Tensor, read_model
-from stapes.convert.lower import lower
-from stapes.convert.memory import Plan, plan_memory
-from stapes.convert.module import Module, Sizes, measure
-from stapes.convert.names import module_name
-from stapes.convert.packing import TARGETS
-from stapes.convert.passes.needed import keep_needed
-from stapes.convert.passes.places import settle
-from stapes.convert.passes.states import hold_own, hold_states
-from stapes.convert.show import plan_svg
+from stapes.convert.emit import source
+from stapes.convert.emit.describe import layer_rows
+from stapes.convert.emit.module import Module, Sizes, measure
+from stapes.convert.emit.show import plan_svg
+from stapes.convert.lower.lower import lower
+from stapes.convert.lower.names import module_name
+from stapes.convert.lower.packing import TARGETS
+from stapes.convert.passes.lift_states import hold_own, hold_states
+from stapes.convert.passes.prune import keep_needed
+from stapes.convert.plan.coalesce import settle
+from stapes.convert.plan.memory import Plan, plan_memory
+from stapes.convert.read.graph import Tensor, read_model
 from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
 
 
@@ -74,7 +74,7 @@ def compile_model(
     are replaced.
     """
     module = plan_model(tflite, name, target)
-    texts = emit.files(module, single_file)
+    texts = source.files(module, single_file)
     steps = tuple(step.name for step in module.homes.steps)
     if picture:
         texts["plan.svg"] = plan_svg(module.plan, steps)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.convert.graph import read_model
-from stapes.convert.passes.states import hold_states
+from stapes.convert.passes.lift_states import hold_states
+from stapes.convert.read.graph import read_model
 from stapes.firmware_sim.device.host import CompiledModel
 
 

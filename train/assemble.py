@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stapes.convert.compile import compile_model
-from stapes.convert.names import module_name
+from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
 from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
 from stapes.firmware_sim.device.frontend import Frontend

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import gather
-from stapes.convert.names import module_name
+from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import require_new
 

@@ -6,8 +6,8 @@ import pytest
 
 from stapes.benchmarks import tflite_models
 from stapes.convert.cli import COMPILE_TARGETS
-from stapes.convert.layers import LAYERS
-from stapes.convert.packing import TARGETS
+from stapes.convert.lower.layers import LAYERS
+from stapes.convert.lower.packing import TARGETS
 from stapes.runtime.main import main
 
 

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from stapes.convert.arithmetic import round_once_array, single_rounding
-from stapes.convert.common_shift import Channel, common_multipliers
+from stapes.convert.lower.arithmetic import round_once_array, single_rounding
+from stapes.convert.lower.common_shift import Channel, common_multipliers
 
 
 def test_multipliers_of_a_common_shift_round_every_sum_as_the_reference() -> None:

@@ -12,7 +12,7 @@ import pytest
 from stapes.convert.export.command import export
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import Library, gather
-from stapes.convert.names import module_name
+from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.emulator import build_firmware, run

@@ -6,7 +6,7 @@ import pytest
 from compiler_models import every_operator
 
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.module import Module
+from stapes.convert.emit.module import Module
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.emulator import build_firmware, run

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from lstm_models import Lstm
 
 from stapes.benchmarks.tflite_models import Builder, Layers, cnn_gru_step
-from stapes.convert import emit
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.module import measure
+from stapes.convert.emit import source
+from stapes.convert.emit.module import measure
 from stapes.firmware_sim.errors import ModelError, StapesError
 
 SECONDS = 5.0  # for a model that takes 0.05 s when whole; a shared machine may stall for a second or two
@@ -58,7 +58,7 @@ def test_damaged_models_give_one_clear_error_or_compile(
 ) -> None:
     start, said = time.monotonic(), "compiled without a word"
     try:
-        emit.files(plan_model(damaged(models()[which], changes, kept), "model"), single_file=False)
+        source.files(plan_model(damaged(models()[which], changes, kept), "model"), single_file=False)
     except StapesError as error:
         said = str(error)
     assert 10 < len(said) < 600

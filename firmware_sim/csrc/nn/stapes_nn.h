@@ -2,7 +2,7 @@
  *
  * Every kernel gives the bits of LiteRT's reference kernels (BUILTIN_REF) on any machine: integers only, no heap, no recursion, no
  * function pointer. One constant struct per layer lies in flash; activations, variables and scratch belong to the caller.
- * convert/layers/__init__.py states the rounding rule of each operator.
+ * convert/lower/layers/__init__.py states the rounding rule of each operator.
  *
  * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor reads them:
  *
@@ -13,16 +13,16 @@
  *
  * The C compiler's own macros choose the layout; -DSTAPES_NN_LAYOUT=... overrides them. A kernel's layouts share its prototype.
  * To add a kernel with its own packing:
- *   1. convert/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type, hence the alignment),
+ *   1. convert/lower/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type, hence the alignment),
  *      the scratch bytes that the kernel wants and its tile; enter them in the Layout of that processor, and that in TARGETS.
  *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under the same name.
  *      Intrinsics or asm stand under `#if STAPES_NN_ASM` or the like, and under `#else` a plain twin in C that reads the same
  *      packed array: the twin is the specification, and the tests run it on the host with -DSTAPES_NN_LAYOUT=...
  *   3. the ROWS file of that family leaves the layout to it: extend the `#if` at its head.
- *   4. Layout.sources in convert/packing.py names the file.
+ *   4. Layout.sources in convert/lower/packing.py names the file.
  *
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
- *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/packing.py say how many pixels are in a
+ *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say how many pixels are in a
  *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
  *   depthwise         ROWS, DSP, MVE: one channel, two or four at a time, gathered before they are written: the output may start whole
  *                     pixels before the input, or where it does, when it has as many channels
@@ -111,7 +111,7 @@ typedef struct {
     const int8_t *shift;       /* -31 .. 30, negative is to the right */
 } stapes_nn_conv_layer;
 
-/* scratch: what Layout.conv_scratch in convert/packing.py says; 4-aligned, here and below. */
+/* scratch: what Layout.conv_scratch in convert/lower/packing.py says; 4-aligned, here and below. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.

@@ -1,0 +1,1 @@
+"""A planned model as C99 that people read."""

@@ -1,0 +1,93 @@
+"""What lies in flash, as C: arrays and one struct per layer, declared before the code and defined behind it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stapes.convert.emit.module import Module, Names, constant_tensors, equal_tables, uniform
+from stapes.convert.emit.statements import braces
+from stapes.convert.lower.steps import Call, Constant
+
+VALUES_PER_LINE = 16
+
+
+def constants(module: Module, names: Names, moves: dict[str, str]) -> tuple[str, str]:
+    """Return forward declarations and definitions of everything in flash."""
+    declarations, definitions = [], []
+    twins = equal_tables(module)
+    for number in constant_tensors(module):
+        tensor = module.graph.tensors[number]
+        declaration = f"static const int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
+        declarations.append(declaration + ";")
+        definitions.append(_array(declaration, np.asarray(tensor.data).view(np.int8)))
+    for state, name in zip(module.graph.states, names.states, strict=True):
+        if not uniform(state.initial):
+            declaration = f"static const int8_t {name}_start[{len(state.initial)}]"
+            declarations.append(declaration + ";")
+            definitions.append(_array(declaration, np.frombuffer(state.initial, np.int8)))
+    for step in module.homes.steps:
+        if isinstance(step, Call):
+            if step.struct:
+                declarations.append(f"static const {step.struct} {step.name};")
+            for constant in step.constants:
+                name = f"{step.name}_{constant.suffix}"
+                declaration = _declaration(step, constant, next(iter(constant.arrays.values())))
+                declarations.append(
+                    f"static const int8_t *const {name} = {twins[name]};" if name in twins else f"{declaration};"
+                )
+            definitions += _layer(module, step, twins)
+    for name, initializer in moves.items():
+        declarations.append(f"static const stapes_nn_move_layer {name};")
+        definitions.append(f"static const stapes_nn_move_layer {name} = {initializer};\n")
+    return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
+
+
+def _layer(module: Module, step: Call, twins: dict[str, str]) -> Iterator[str]:
+    own = [constant for constant in step.all_constants() if f"{step.name}_{constant.suffix}" not in twins]
+    if own or step.struct:
+        yield f"/* {step.name} */"
+    for constant in own:
+        yield _guarded(step, constant)
+    if not step.struct:
+        return
+    lines = []
+    for key, value in step.fields.items():
+        text = (
+            f"{step.name}_{value.suffix}"
+            if isinstance(value, Constant)
+            else braces(value)
+            if isinstance(value, tuple)
+            else f"{value}"
+        )
+        lines.append(f"    .{key} = {text},")
+    yield f"static const {step.struct} {step.name} = {{\n" + "\n".join(lines) + "\n};\n"
+
+
+def _declaration(step: Call, constant: Constant, array: np.ndarray) -> str:
+    return f"static const {array.dtype.name}_t {step.name}_{constant.suffix}[{array.size}]"
+
+
+def _guarded(step: Call, constant: Constant) -> str:
+    """One array, or one per layout under #if where they differ."""
+    arrays = list(constant.arrays.items())
+    first = arrays[0][1]
+    if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):
+        return _array(_declaration(step, constant, first), first)
+    parts = []
+    for position, (macro, array) in enumerate(arrays):
+        parts.append(
+            f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {macro}\n"
+            + _array(_declaration(step, constant, array), array)
+        )
+    return "".join(parts) + "#endif\n"
+
+
+def _array(declaration: str, array: np.ndarray) -> str:
+    values = [_literal(value) for value in array.reshape(-1).tolist()]
+    rows = [", ".join(values[i : i + VALUES_PER_LINE]) for i in range(0, len(values), VALUES_PER_LINE)]
+    shape = f" /* {'x'.join(map(str, array.shape))} */" if array.ndim > 1 else ""
+    return f"{declaration} = {{{shape}\n    " + ",\n    ".join(rows) + "\n};\n"
+
+
+def _literal(value: int) -> str:
+    return "-2147483647 - 1" if value == -(1 << 31) else str(value)

@@ -1,0 +1,138 @@
+"""A planned model: what is in it, its C names, and its sizes."""
+
+from dataclasses import dataclass
+
+from stapes.convert.lower.lower import argument_names
+from stapes.convert.lower.names import NameMaker, c_name, module_globals
+from stapes.convert.lower.packing import Layout
+from stapes.convert.lower.steps import Call, Constant
+from stapes.convert.plan.coalesce import Homes, reads
+from stapes.convert.plan.memory import Plan
+from stapes.convert.read.graph import Graph
+
+
+@dataclass(frozen=True)
+class Module:
+    """A planned model, ready to be printed."""
+
+    name: str
+    digest: str  # sha256 of the .tflite
+    version: str
+    homes: Homes
+    plan: Plan
+    layouts: tuple[Layout, ...]
+    every_layout: bool
+
+    @property
+    def graph(self) -> Graph:
+        """The graph with the tensors that the passes added."""
+        return self.homes.graph
+
+    def state_sizes(self) -> list[int]:
+        """Bytes of each state's memory, which may be longer than the state."""
+        sizes = [0] * len(self.graph.states)
+        for root, number in self.homes.state_of.items():
+            tensor = self.graph.tensors[root]
+            sizes[number] = -(-tensor.count * tensor.width // 4) * 4
+        return sizes
+
+    def arena_bytes(self) -> int:
+        """Bytes of the arena."""
+        return self.plan.size
+
+    def ram_bytes(self) -> int:
+        """sizeof(NAME_t)."""
+        return max(4, self.arena_bytes() + sum(self.state_sizes()))
+
+
+class Names:
+    """C names of the arguments, states and constant tensors of a module."""
+
+    def __init__(self, module: Module) -> None:
+        graph = module.graph
+        arguments = argument_names(graph)
+        self.inputs, self.outputs = arguments[: len(graph.inputs)], arguments[len(graph.inputs) :]
+        layers = [step.name for step in module.homes.steps if isinstance(step, Call)]
+        self._maker = NameMaker([*arguments, *module_globals(module.name), *layers])
+        self.states = [self.make(state.name.split(":")[0].replace("/", "_"), "state") for state in graph.states]
+        self.tensors: dict[int, str] = {}
+
+    def make(self, wish: str, otherwise: str) -> str:
+        """Return a name that nothing else in the module has."""
+        return self._maker.make(wish, otherwise)
+
+    def tensor(self, graph: Graph, number: int) -> str:
+        """Name of a constant tensor."""
+        if number not in self.tensors:
+            self.tensors[number] = self.make(
+                c_name(graph.tensors[number].name.split(";")[0].split("/")[-1]), "constant"
+            )
+        return self.tensors[number]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Exact bytes, as the header's #defines say them; weights of the largest layout, where the header has each."""
+
+    ram: int
+    arena: int
+    states: int
+    weights: int
+    channels: int  # biases, multipliers, shifts
+    tables: int
+    macs: int
+
+
+def measure(module: Module) -> Sizes:
+    """Add up a module."""
+    channels = tables = macs = 0
+    twins = equal_tables(module)
+    for step in module.homes.steps:
+        if isinstance(step, Call):
+            macs += step.macs
+            for constant in step.all_constants():
+                size = max(array.nbytes for array in constant.arrays.values())
+                if constant.suffix in ("bias", "multiplier", "shift"):
+                    channels += size
+                elif constant.suffix != "weights" and f"{step.name}_{constant.suffix}" not in twins:
+                    tables += size
+    tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
+    tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
+    weights = max(weight_bytes(module, layout) for layout in module.layouts)
+    return Sizes(module.ram_bytes(), module.arena_bytes(), sum(module.state_sizes()), weights, channels, tables, macs)
+
+
+def weight_bytes(module: Module, layout: Layout) -> int:
+    """Bytes of the weights in the packing of one layout."""
+    constants = [one for step in module.homes.steps if isinstance(step, Call) for one in step.all_constants()]
+    weights = [one.arrays for one in constants if one.suffix == "weights"]
+    return sum((arrays[layout.macro] if layout.macro in arrays else arrays[""]).nbytes for arrays in weights)
+
+
+def constant_tensors(module: Module) -> list[int]:
+    """Roots that are constants and read by some step."""
+    tensors = module.graph.tensors
+    roots = {module.homes.spot(t).root for step in module.homes.steps for t in reads(step)}
+    return sorted(root for root in roots if tensors[root].data is not None)
+
+
+def uniform(values: bytes) -> bool:
+    """Whether all bytes are the same."""
+    return len(set(values)) == 1
+
+
+def equal_tables(module: Module) -> dict[str, str]:
+    """Name of a lookup table -> name of an earlier one with the same values."""
+    first: dict[bytes, str] = {}
+    twins: dict[str, str] = {}
+    for step in module.homes.steps:
+        for constant in step.constants if isinstance(step, Call) else ():
+            name = f"{step.name}_{constant.suffix}"
+            earlier = first.setdefault(_table_values(constant), name) if constant.suffix == "table" else name
+            if earlier != name:
+                twins[name] = earlier
+    return twins
+
+
+def _table_values(table: Constant) -> bytes:
+    return b"".join(array.tobytes() for array in table.arrays.values())

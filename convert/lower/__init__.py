@@ -1,0 +1,1 @@
+"""Operators become steps: calls of kernels, moves of blocks, fills."""

@@ -1,0 +1,183 @@
+"""Numbers that the kernels need, worked out when a model is compiled, and their roundings on Python integers.
+
+Scales are float32 as stored; products and quotients of scales are doubles unless said otherwise, as in LiteRT.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from stapes.convert.read.schema import RELU, RELU6, RELU_N1_TO_1
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """Return (multiplier, shift): real = multiplier * 2^(shift - 31), multiplier in [2^30, 2^31) or 0; shift >= -31."""
+    if real == 0.0:
+        return 0, 0
+    fraction, exponent = math.frexp(real)
+    multiplier = math.floor(fraction * 2**31 + 0.5)
+    if multiplier == 1 << 31:
+        multiplier, exponent = multiplier // 2, exponent + 1
+    return (0, 0) if exponent < -31 else (multiplier, exponent)
+
+
+def multiply_high(a: int, b: int) -> int:
+    """round(a * b / 2^31), halves up."""
+    return (a * b + (1 << 30)) >> 31
+
+
+def divide_by_power(x: int, bits: int) -> int:
+    """round(x / 2^bits), halves away from zero."""
+    return (x + (1 << (bits - 1)) - (x < 0)) >> bits if bits else x
+
+
+def round_twice(x: int, multiplier: int, shift: int) -> int:
+    """stapes_nn_round_twice: what LiteRT calls MultiplyByQuantizedMultiplier."""
+    return divide_by_power(multiply_high(x << max(shift, 0), multiplier), max(-shift, 0))
+
+
+def round_twice_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """round_twice of int64 values; |x << shift| < 2^31."""
+    high = ((x << max(shift, 0)) * multiplier + (1 << 30)) >> 31
+    right = max(-shift, 0)
+    return (high + (1 << (right - 1)) - (high < 0)) >> right if right else high
+
+
+def round_once_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """stapes_nn_round_once of int64 values below 2^31."""
+    return (x * multiplier + (1 << (shift - 1))) >> shift
+
+
+def clamp(x: int, low: int, high: int) -> int:
+    """x between low and high."""
+    return max(low, min(high, x))
+
+
+def _quantized(real: float, scale: np.float32, zero_point: int) -> int:
+    quotient = np.float32(real) / scale
+    return zero_point + math.floor(abs(float(quotient)) + 0.5) * (1 if quotient >= 0 else -1)
+
+
+def activation_range(activation: int, scale: np.float32, zero_point: int) -> tuple[int, int]:
+    """Return the lowest and highest int8 that a fused activation lets through."""
+    low, high = -128, 127
+    if activation in (RELU, RELU6):
+        low = max(low, _quantized(0.0, scale, zero_point))
+    if activation == RELU6:
+        high = min(high, _quantized(6.0, scale, zero_point))
+    if activation == RELU_N1_TO_1:
+        low, high = max(low, _quantized(-1.0, scale, zero_point)), min(high, _quantized(1.0, scale, zero_point))
+    return low, high
+
+
+def _round_half_away(x: np.ndarray) -> np.ndarray:
+    return np.copysign(np.floor(np.abs(x) + 0.5), x)
+
+
+def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
+    """Return (multiplier, shift) with which clamp((sum * multiplier + 2^(shift-1)) >> shift) is the reference's value.
+
+    The reference is clamp(round(double(sum) * real), low, high), halves away from zero. Both sides rise with the sum,
+    so they are equal for every |sum| <= bound when they are equal on either side of each sum where the reference
+    changes. When the nearest multiplier fails (a product falls on a half, or too close to one for 31 bits) its
+    neighbours are tried. Raises ArithmeticError when none serves.
+    """
+    multiplier, exponent = quantize_multiplier(real)
+    shift = 31 - exponent
+    if multiplier == 0 or shift > 62:
+        return _flat(real, bound, low, high)
+    if shift < 1:
+        raise ArithmeticError(f"the factor {real} is 2^30 or more")
+    if bound * real >= 2**31 - 256:
+        raise ArithmeticError(f"sums up to {bound} times the factor {real} leave int32")
+    halves = (np.arange(low, high) + 0.5) / real  # sums at which the output changes
+    near = np.floor(halves)[:, None] + np.arange(-2, 4)
+    sums = np.unique(np.append(np.clip(near, -bound, bound), (-bound, bound)))
+    wanted = np.clip(_round_half_away(sums * real), low, high)
+    exact = sums.astype(np.int64)  # |exact * candidate| < 2^62
+    for step in sorted(range(-64, 65), key=abs):
+        candidate = multiplier + step
+        given = round_once_array(exact, candidate, shift)
+        if 0 < candidate < 1 << 31 and np.array_equal(np.clip(given, low, high), wanted):
+            return candidate, shift
+    raise ArithmeticError(f"no 31-bit multiplier rounds as the factor {real} does")
+
+
+def equal_with_smaller_sums(
+    start: int, reach: int, multiplier: int, shift: int, low: int, high: int, limit: int
+) -> tuple[int, int] | None:
+    """Return (start, shift) with the same clamp(round_twice(start + s)) for |s| <= reach, and |start| + reach < limit.
+
+    Channels whose weights are next to nothing beside their bias of 2^30 hold their output where it is, or between two
+    neighbours. Half the start and twice the factor then do the same, once the start is moved so that the output changes
+    at the same s. None where that is not so.
+    """
+    if multiplier == 0:
+        return 0, shift
+
+    def value(start: int, shift: int, s: int) -> int:
+        return clamp(round_twice(start + s, multiplier, shift), low, high)
+
+    last = value(start, shift, reach)
+    change = _first_at_least(partial(value, start, shift), last, -reach, reach)
+    for raised in range(shift + 1, min(shift + 8, 0) + 1):
+        other = _first_at_least(partial(value, shift=raised, s=change), last, 1 + reach - limit, limit - reach - 1)
+        ends = -reach, max(-reach, change - 1), change, reach
+        if all(value(other, raised, s) == value(start, shift, s) for s in ends):
+            return other, raised
+    return None
+
+
+def _first_at_least(rising: Callable[[int], int], wanted: int, low: int, high: int) -> int:
+    """Smallest x in [low, high] with rising(x) >= wanted; high where there is none."""
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rising(middle) >= wanted else (middle + 1, high)
+    return low
+
+
+def _flat(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
+    """Multiplier of a factor so small that every output is 0."""
+    if bound * real >= 0.5 and (low < 0 or high > 0):
+        raise ArithmeticError(f"the factor {real} is too small for its sums up to {bound}")
+    return 0, 1
+
+
+def exponential_table(beta: float, scale: float) -> list[int]:
+    """exp(-d * beta * scale) in Q0.31 for d = 0, 1, …, as LiteRT's fixed-point softmax has it; 0 past the end."""
+    multiplier, left = quantize_multiplier(min(beta * scale * (1 << 26), 2.0**31 - 1.0))
+    radius = math.floor(31 * (1 << 26) / (1 << left))
+    return [_exp_of_negative(multiply_high((-d) << left, multiplier)) for d in range(min(255, radius) + 1)]
+
+
+# exp(-2^k) in Q0.31, for k = -2 .. 4; the terms of the series are those of exp around -1/8.
+_EXP_OF_POWERS = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+_EXP_OF_EIGHTH = 1895147668
+_THIRD = 715827883
+
+
+def _exp_of_negative(a: int) -> int:
+    """exp(a) in Q0.31 of a <= 0 in Q5.26."""
+    if a == 0:
+        return (1 << 31) - 1
+    quarter = 1 << 24
+    low = (a & (quarter - 1)) - quarter
+    x = (low << 5) + (1 << 28)
+    x2 = multiply_high(x, x)
+    x3, x4 = multiply_high(x2, x), multiply_high(x2, x2)
+    series = divide_by_power(multiply_high(divide_by_power(x4, 2) + x3, _THIRD) + x2, 1)
+    result = _EXP_OF_EIGHTH + multiply_high(_EXP_OF_EIGHTH, x + series)
+    for power, factor in _EXP_OF_POWERS:
+        if (low - a) & (1 << (26 + power)):
+            result = multiply_high(result, factor)
+    return result

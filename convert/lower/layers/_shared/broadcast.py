@@ -1,0 +1,53 @@
+"""ADD, SUB and MUL: loops over at most four axes, with a step of 0 where an input repeats."""
+
+from collections.abc import Mapping
+from math import prod
+
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import IN_PLACE, Call, Field, Overlap, dense_steps, merge_axes, pad_axes
+
+
+def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
+    """Return the kernel call of a checked operator; factors: the members of its struct that scale."""
+    loops, overlap = _loops(node)
+    low, high = node.clamp_range()
+    return Call(
+        name=node.name,
+        kernel=kernel,
+        form=kernel + "(&{name}, {in0}, {in1}, {out});",
+        inputs=(node.number(0), node.number(1)),
+        output=node.operator.outputs[0],
+        struct=f"{kernel}_layer",
+        fields={
+            **loops,
+            **factors,
+            "out_min": low,
+            "out_max": high,
+        },
+        overlap=overlap,
+    )
+
+
+def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
+    """Return the fields shape, step_a, step_b, and per input the overlap: one that repeats must stay apart."""
+    a, b = node.tensor(0).shape, node.tensor(1).shape
+    rank = max(len(a), len(b))
+    shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)
+    if any(x != y and 1 not in (x, y) for x, y in zip(*shapes, strict=True)):
+        node.refuse(f"shapes {list(a)} and {list(b)}", "equal sizes, or 1, along each axis")
+    out = tuple(max(x, y) for x, y in zip(*shapes, strict=True))
+    node.expect_shape(out)
+    steps = [
+        tuple(step if size > 1 else 0 for step, size in zip(dense_steps(shape), shape, strict=True)) for shape in shapes
+    ]
+    shape, (step_a, step_b) = merge_axes(out, *steps)
+    if len(shape) > 4:
+        node.refuse(
+            f"shapes {list(a)} and {list(b)} alternate between repeated and full axes {len(shape)} times", "up to 4"
+        )
+    fields: dict[str, Field] = {
+        "shape": pad_axes(shape, 4, 1),
+        "step_a": pad_axes(step_a, 4, 0),
+        "step_b": pad_axes(step_b, 4, 0),
+    }
+    return fields, tuple(IN_PLACE if prod(given) == prod(out) else None for given in (a, b))

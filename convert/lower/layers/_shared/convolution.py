@@ -1,0 +1,258 @@
+"""What CONV_2D and DEPTHWISE_CONV_2D share: padding, constants per channel, how the output may overlap the input."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import equal_with_smaller_sums, quantize_multiplier
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.packing import ConvShape, Tile
+from stapes.convert.lower.steps import Call, Constant, Field, Overlap
+from stapes.convert.read.schema import SAME
+
+LARGEST_SUM = 1 << 30  # of the kernels that round twice: see stapes_nn_multiply_high
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a kernel slides along one axis."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    same: bool
+
+    @property
+    def reach(self) -> int:
+        """Input positions from the first tap to the last."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def out(self) -> int:
+        """Output positions."""
+        return -(-self.size // self.stride) if self.same else (self.size - self.reach) // self.stride + 1
+
+    @property
+    def padded(self) -> bool:
+        """Whether some output reads outside of the input."""
+        return self.pad > 0 or (self.out - 1) * self.stride + self.reach - self.pad > self.size
+
+    @property
+    def pad(self) -> int:
+        """Positions before the input that the first output reads."""
+        return max(0, (self.out - 1) * self.stride + self.reach - self.size) // 2 if self.same else 0
+
+
+def window(node: Node, axis: int, kernel: int) -> Window:
+    """Return the checked window along the height (1) or the width (2) of input 0."""
+    name = {1: "height", 2: "width"}[axis]
+    stride, dilation = node.option(f"stride_{name}"), int(node.operator.options.get(f"dilation_{name}", 1))
+    size = node.tensor(0).shape[axis]
+    if not (1 <= stride <= 1 << 15 and 1 <= dilation <= 1 << 15 and 1 <= kernel <= 1 << 15):
+        node.refuse(f"kernel {kernel}, stride {stride}, dilation {dilation} along the {name}", "each from 1 to 32768")
+    result = Window(size, kernel, stride, dilation, node.option("padding") == SAME)
+    if result.out < 1:
+        node.refuse(
+            f"a kernel that reaches over {result.reach} of {size} positions without padding",
+            "kernels no larger than the input",
+        )
+    return result
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What tells CONV_2D and DEPTHWISE_CONV_2D apart once their weights are checked."""
+
+    name: str
+    size: tuple[int, int]  # height, width
+    taps: np.ndarray  # int64 [output channels, taps of each]
+    packed: dict[str, np.ndarray]
+    scratch: Sequence[Callable[[ConvShape], int]]
+    tiles: Sequence[Tile | None]  # per layout; None: whole channels
+
+
+def call(node: Node, kernel: Kernel) -> Call:
+    """Check what is left and return the kernel call."""
+    batches, _, _, in_channels = node.tensor(0).shape
+    out_channels, taps = kernel.taps.shape
+    rows, columns = (window(node, axis, size) for axis, size in zip((1, 2), kernel.size, strict=True))
+    node.expect_shape((batches, rows.out, columns.out, out_channels))
+    shape = _shape(rows, columns, in_channels, out_channels)
+    low, high = node.clamp_range()
+    strides = f" /{rows.stride},{columns.stride}" if rows.stride * columns.stride > 1 else ""
+    return Call(
+        name=node.name,
+        kernel=kernel.name,
+        form=kernel.name + "(&{name}, {in0}, {out}, {scratch});",
+        inputs=(node.number(0),),
+        output=node.operator.outputs[0],
+        struct="stapes_nn_conv_layer",
+        fields={
+            **sixteen_bits(node, _geometry(rows, columns, shape, batches)),
+            "in_zero": node.scale(node.tensor(0))[1],
+            "out_zero": node.scale(node.output())[1],
+            "out_min": low,
+            "out_max": high,
+            "weights": Constant("weights", kernel.packed),
+            **_channel_constants(node, kernel.taps.sum(axis=1), np.abs(kernel.taps).sum(axis=1)),
+        },
+        scratch=max(scratch(shape) for scratch in kernel.scratch),
+        overlap=(overlap(rows, columns, (in_channels, out_channels), batches, kernel.tiles),),
+        macs=batches * rows.out * columns.out * out_channels * taps,
+        note=f"{rows.kernel}x{columns.kernel}{strides}",
+    )
+
+
+def overlap(
+    rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: Sequence[Tile | None]
+) -> Overlap | None:
+    """How the output of a convolution may lie over its input; channels: input's, output's.
+
+    A kernel that reads a whole channel before it writes it may write it where it was, whole pixels further on or not.
+    Others write pixels in ascending order, a tile at a time. When a tile is written, pixels from its start or its end
+    on are still to be read; `needed_from` is the first input byte that any pixel from there on reads.
+    """
+    whole_channels = not all(tiles)
+    if batches > 1 or (whole_channels and channels[0] != channels[1]):
+        return None
+    y, x = np.meshgrid(np.arange(rows.out), np.arange(columns.out), indexing="ij")
+    top = np.maximum(0, y * rows.stride - rows.pad)
+    left = np.maximum(0, x * columns.stride - columns.pad)
+    first_read = ((top * columns.size + left) * channels[0]).reshape(-1)
+    pixels = first_read.size
+    needed_from = np.append(np.minimum.accumulate(first_read[::-1])[::-1], 1 << 40)
+    gap = 0
+    for tile in filter(None, tiles):
+        start = np.arange(0, pixels, tile.pixels)
+        end = np.minimum(start + tile.pixels, pixels)
+        gap = max(gap, int((end * channels[1] - needed_from[start if tile.rereads else end]).max()))
+    return Overlap(gap, channels[0] if whole_channels else 1)
+
+
+def _channel_constants(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> dict[str, Field]:
+    """Bias, multiplier and shift of each output channel; proves that no sum leaves 30 bits and no product 32.
+
+    weight_sums, weight_sizes: per channel the sum of the weights and of their absolute values.
+    """
+    bias, reach = folded_bias(node, weight_sums, weight_sizes)
+    multipliers, shifts = [], []
+    for channel, factor in enumerate(factors(node, bias.size)):
+        multiplier, shift = quantize_multiplier(factor)
+        size = int(weight_sizes[channel])
+        if reach[channel] >= LARGEST_SUM:
+            bias[channel], shift = _smaller_sums(node, channel, int(bias[channel]), size, multiplier, shift)
+        bound = abs(int(bias[channel])) + 128 * size
+        if (bound << max(shift, 0)) >= (1 << 31) - 256:
+            node.refuse(f"channel {channel} scales sums up to {bound} by 2^{shift}", "results within int32")
+        multipliers.append(multiplier)
+        shifts.append(shift)
+    return {
+        "bias": Constant("bias", {"": bias.astype(np.int32)}),
+        "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
+        "shift": Constant("shift", {"": np.array(shifts, np.int8)}),
+    }
+
+
+def factors(node: Node, channels: int) -> list[float]:
+    """scale of the input * scale of each channel's weights / scale of the output, formed in double."""
+    scale_in, scale_out = node.scale(node.tensor(0))[0], node.scale(node.output())[0]
+    quantization = node.tensor(1).quantization
+    assert quantization is not None
+    scales = np.broadcast_to(quantization.scales, channels)
+    return [float(scale_in) * float(scale) / float(scale_out) for scale in scales]
+
+
+def _smaller_sums(node: Node, channel: int, start: int, size: int, multiplier: int, shift: int) -> tuple[int, int]:
+    (low, high), zero = node.clamp_range(), node.scale(node.output())[1]
+    # 512 * size covers what folding the zero point moves the start by, and values less zero point.
+    limit = LARGEST_SUM - 512 * size
+    found = equal_with_smaller_sums(start, 128 * size, multiplier, shift, low - zero, high - zero, limit)
+    if found is None:
+        node.refuse(f"channel {channel} can sum up to {abs(start) + 255 * size}", f"sums below {LARGEST_SUM}")
+    return found
+
+
+def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return per channel the bias with the input's zero point folded in, and how far sums can go. int64.
+
+    Raw values lie in [-128, 127], values less zero point in [-255, 255]; a sum that could leave int32 either way is
+    refused.
+    """
+    _, zero = node.scale(node.tensor(0))
+    bias = np.zeros(weight_sums.size, np.int64)
+    if len(node.operator.inputs) > 2 and node.operator.inputs[2] >= 0:
+        given = node.tensor(2)
+        if given.data is None or given.dtype != "int32" or given.count != bias.size:
+            node.refuse(
+                f"bias {given.name} is {given.dtype} {list(given.shape)}", f"a constant int32 bias of {bias.size}"
+            )
+        bias += given.data.reshape(-1)
+    folded = bias - zero * weight_sums
+    reach = np.maximum(np.abs(bias) + 255 * weight_sizes, np.abs(folded) + 128 * weight_sizes)
+    if reach.max() >= 1 << 31:
+        node.refuse(f"channel {int(reach.argmax())} can sum up to {int(reach.max())}", f"sums below {1 << 31}")
+    return folded, reach
+
+
+def checked_weights(node: Node, axis: int) -> np.ndarray:
+    """Constant int8 weights, symmetric, quantized per tensor or along `axis`."""
+    weights = node.tensor(1)
+    if weights.data is None or weights.dtype != "int8":
+        node.refuse(
+            f"weights {weights.name} are {weights.dtype}{'' if weights.data is not None else ', computed'}",
+            "constant int8 weights",
+        )
+    quantization = weights.quantization
+    if quantization is None or (quantization.scales.size > 1 and quantization.axis != axis):
+        node.refuse(f"weights {weights.name} are not quantized per tensor or along axis {axis}", "either of the two")
+    return weights.data
+
+
+def _shape(rows: Window, columns: Window, in_channels: int, out_channels: int) -> ConvShape:
+    """Gather what packings and scratch depend on."""
+    return ConvShape(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        kernel_height=rows.kernel,
+        kernel_width=columns.kernel,
+        in_height=rows.size,
+        in_width=columns.size,
+        out_height=rows.out,
+        out_width=columns.out,
+        padded=rows.padded or columns.padded,
+        stride_height=rows.stride,
+        stride_width=columns.stride,
+        dilation_height=rows.dilation,
+        dilation_width=columns.dilation,
+    )
+
+
+def sixteen_bits(node: Node, sizes: dict[str, int]) -> dict[str, int]:
+    """Return the sizes; refuses those that do not fit the uint16_t fields of stapes_nn.h."""
+    for name, size in sizes.items():
+        if size >= 1 << 16:
+            node.refuse(f"{name.replace('_', ' ')} {size}", "sizes below 65536")
+    return sizes
+
+
+def _geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, int]:
+    """Leading fields of stapes_nn_conv_layer."""
+    return {
+        "batches": batches,
+        "in_height": rows.size,
+        "in_width": columns.size,
+        "in_channels": shape.in_channels,
+        "out_height": rows.out,
+        "out_width": columns.out,
+        "out_channels": shape.out_channels,
+        "kernel_height": rows.kernel,
+        "kernel_width": columns.kernel,
+        "stride_height": rows.stride,
+        "stride_width": columns.stride,
+        "dilation_height": rows.dilation,
+        "dilation_width": columns.dilation,
+        "pad_top": rows.pad,
+        "pad_left": columns.pad,
+    }

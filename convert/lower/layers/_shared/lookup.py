@@ -1,0 +1,33 @@
+"""Operators of one input and one value each: a table of 256 bytes, worked out when the model is compiled."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import IN_PLACE, Block, Call, Constant, Move, Step
+
+
+def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Step]:
+    """Return the lookup that gives clamp(value(q)) for each quantized q of the input; nothing to do when it gives q."""
+    node.expect((1,))
+    node.expect_shape(node.tensor(0).shape)
+    codes = np.arange(256, dtype=np.uint8).view(np.int8)  # bit patterns 0 .. 255
+    limits = np.iinfo(node.output().dtype)
+    given = codes.view(node.tensor(0).dtype)
+    table = np.array([min(max(value(int(q)), limits.min), limits.max) for q in given]).astype(node.output().dtype)
+    number, output, count = node.number(0), node.operator.outputs[0], node.tensor(0).count
+    if np.array_equal(table.view(np.int8), codes):
+        return [Move(node.name, (count,), Block(number, 0, (1,)), Block(output, 0, (1,)))]
+    ordered = np.roll(table.view(np.int8), 128)  # entry in[i] + 128
+    return [
+        Call(
+            name=node.name,
+            kernel="stapes_nn_lookup",
+            form=f"stapes_nn_lookup({{name}}_table, {{in0}}, {{out}}, {count});",
+            inputs=(number,),
+            output=output,
+            constants=(Constant("table", {"": ordered}),),
+            overlap=(IN_PLACE,),
+        )
+    ]

@@ -1,0 +1,27 @@
+"""CONV_2D: int8 NHWC, one group."""
+
+import numpy as np
+
+from stapes.convert.lower.lower.layers._shared import convolution
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Step
+
+
+def lower(node: Node) -> list[Step]:
+    """Check one CONV_2D and return its kernel call."""
+    node.expect((2, 3))
+    weights = convolution.checked_weights(node, axis=0)
+    if len(node.tensor(0).shape) != 4 or weights.ndim != 4:
+        node.refuse(f"input {list(node.tensor(0).shape)}, weights {list(weights.shape)}", "four axes each")
+    in_channels = node.tensor(0).shape[3]
+    if weights.shape[3] != in_channels:
+        node.refuse(f"weights for {weights.shape[3]} of {in_channels} input channels", "one group of channels")
+    kernel = convolution.Kernel(
+        name="stapes_nn_conv",
+        size=(weights.shape[1], weights.shape[2]),
+        taps=weights.astype(np.int64).reshape(weights.shape[0], -1),
+        packed={layout.macro: layout.conv(weights) for layout in node.layouts},
+        scratch=[layout.conv_scratch for layout in node.layouts],
+        tiles=[layout.conv_tile for layout in node.layouts],
+    )
+    return [convolution.call(node, kernel)]

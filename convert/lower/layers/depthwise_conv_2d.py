@@ -1,0 +1,32 @@
+"""DEPTHWISE_CONV_2D: int8 NHWC, any depth multiplier."""
+
+import numpy as np
+
+from stapes.convert.lower.lower.layers._shared import convolution
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Step
+
+
+def lower(node: Node) -> list[Step]:
+    """Check one DEPTHWISE_CONV_2D and return its kernel call."""
+    node.expect((2, 3))
+    weights = convolution.checked_weights(node, axis=3)
+    if len(node.tensor(0).shape) != 4 or weights.ndim != 4 or weights.shape[0] != 1:
+        node.refuse(
+            f"input {list(node.tensor(0).shape)}, weights {list(weights.shape)}",
+            "four axes, weights [1, height, width, channels]",
+        )
+    in_channels, out_channels = node.tensor(0).shape[3], weights.shape[3]
+    if out_channels % in_channels:
+        node.refuse(
+            f"{out_channels} channels from {in_channels}", "a whole number of output channels per input channel"
+        )
+    kernel = convolution.Kernel(
+        name="stapes_nn_depthwise",
+        size=(weights.shape[1], weights.shape[2]),
+        taps=weights.astype(np.int64).reshape(-1, out_channels).T,
+        packed={layout.macro: layout.depthwise(weights[0]) for layout in node.layouts},
+        scratch=[layout.depthwise_scratch for layout in node.layouts],
+        tiles=[layout.depthwise_tile for layout in node.layouts],
+    )
+    return [convolution.call(node, kernel)]

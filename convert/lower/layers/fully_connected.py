@@ -1,0 +1,72 @@
+"""FULLY_CONNECTED: int8, per tensor or per channel; rounds once."""
+
+from functools import partial
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import round_once_array, single_rounding
+from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
+from stapes.convert.lower.lower import common_shift
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Call, Constant, Field, Step
+
+
+def lower(node: Node) -> list[Step]:
+    """Check one FULLY_CONNECTED and return its kernel call."""
+    node.expect((2, 3))
+    weights = checked_weights(node, axis=0)
+    if weights.ndim != 2 or node.option("weights_format"):
+        node.refuse(
+            f"weights {list(weights.shape)} in format {node.option('weights_format')}", "two axes, the default format"
+        )
+    if node.tensor(1).quantization.zero_points.any():  # type: ignore[union-attr]
+        node.refuse("weights with a zero point", "symmetric weights")
+    out_size, in_size = weights.shape
+    given = node.tensor(0)
+    if given.count % in_size:
+        node.refuse(f"input {list(given.shape)} for rows of {in_size} weights", "whole rows")
+    rows = given.count // in_size
+    node.expect_shape((*given.shape[:-1], out_size) if node.option("keep_num_dims") else (rows, out_size))
+    _, zero_out = node.scale(node.output())
+    low, high = node.clamp_range()
+    return [
+        Call(
+            name=node.name,
+            kernel="stapes_nn_dense",
+            form="stapes_nn_dense(&{name}, {in0}, {out}, {scratch});",
+            inputs=(node.number(0),),
+            output=node.operator.outputs[0],
+            struct="stapes_nn_dense_layer",
+            fields={
+                "rows": rows,
+                "in_size": in_size,
+                "out_size": out_size,
+                "out_zero": zero_out,
+                "out_min": low,
+                "out_max": high,
+                "weights": Constant("weights", {layout.macro: layout.dense(weights) for layout in node.layouts}),
+                **_channel_constants(node, weights.astype(np.int64), low - zero_out, high - zero_out),
+            },
+            scratch=max(layout.dense_scratch(in_size, out_size) for layout in node.layouts),
+            overlap=(None,),
+            macs=rows * out_size * in_size,
+        )
+    ]
+
+
+def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Field]:
+    sizes = np.abs(weights).sum(axis=1)
+    bias, _ = folded_bias(node, weights.sum(axis=1), sizes)
+    channels = []
+    for channel, factor in enumerate(factors(node, bias.size)):
+        bound = abs(int(bias[channel])) + 128 * int(sizes[channel])
+        try:
+            multiplier, shift = single_rounding(factor, bound, low, high)
+        except ArithmeticError as error:
+            node.refuse(f"channel {channel}: {error}", "factors that a 31-bit multiplier can stand for")
+        values = partial(round_once_array, multiplier=multiplier, shift=shift)
+        channels.append(
+            common_shift.Channel(int(bias[channel]), multiplier, shift, multiplier * 2.0**-shift, bound, values)
+        )
+    lowest = bool((weights == -128).any())  # which the sums of two weights in stapes_nn_dense_dsp.c have no room for
+    return common_shift.fields(node, channels, possible=not lowest)

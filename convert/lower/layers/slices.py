@@ -1,0 +1,80 @@
+"""SLICE and STRIDED_SLICE."""
+
+from stapes.convert.lower.layers._shared.box import cut, expect_bytes
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Step
+
+
+def lower_slice(node: Node) -> list[Step]:
+    """Begin and size per axis; a size of -1 reaches to the end."""
+    node.expect((3,))
+    shape, begin, sizes = node.tensor(0).shape, node.values(1), node.values(2)
+    if not len(begin) == len(sizes) == len(shape):
+        node.refuse(f"begin {begin} and size {sizes} of shape {list(shape)}", "one of each per axis")
+    box = tuple(end - first if size == -1 else size for first, size, end in zip(begin, sizes, shape, strict=True))
+    if any(first < 0 or size < 1 or first + size > end for first, size, end in zip(begin, box, shape, strict=True)):
+        node.refuse(f"begin {begin} and size {sizes} of shape {list(shape)}", "boxes inside of the tensor")
+    node.expect_shape(box)
+    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    return [cut(node, node.number(0), tuple(begin), (1,) * len(shape), node.operator.outputs[0], box)]
+
+
+Index = slice | int | None  # None: a new axis
+
+
+def lower_strided_slice(node: Node) -> list[Step]:
+    """Begin, end and stride per axis, as in Python; masks for begin, end, shrunk axes, new axes and an ellipsis."""
+    node.expect((4,))
+    shape = node.tensor(0).shape
+    ranges: list[range] = []
+    out: list[int] = []
+    for index in _indices(node, len(shape)):
+        if index is None:
+            out.append(1)
+            continue
+        size = range(shape[len(ranges)])
+        taken = size[index] if isinstance(index, slice) else size[index : index + 1 or None]
+        if not taken:
+            node.refuse(f"an empty slice along axis {len(ranges)}", "slices of at least 1 element")
+        ranges.append(taken)
+        if isinstance(index, slice):
+            out.append(len(taken))
+    node.expect_shape(tuple(out))
+    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    firsts, steps = tuple(taken[0] for taken in ranges), tuple(taken.step for taken in ranges)
+    return [cut(node, node.number(0), firsts, steps, node.operator.outputs[0], tuple(map(len, ranges)))]
+
+
+def _indices(node: Node, rank: int) -> list[Index]:
+    """What Python would have between the brackets: one slice or number per axis, None for new axes."""
+    begin, end, strides = node.values(1), node.values(2), node.values(3)
+    if not len(begin) == len(end) == len(strides) or 0 in strides or node.option("offset"):
+        node.refuse(
+            f"begin {begin}, end {end}, strides {strides}",
+            "as many of each, strides other than 0, ends that are no offsets",
+        )
+
+    def marked(mask: str, position: int) -> bool:
+        return bool(node.option(f"{mask}_mask") >> position & 1)
+
+    before: list[Index] = []
+    after: list[Index] | None = None  # what follows the ellipsis
+    for position, (first, last, stride) in enumerate(zip(begin, end, strides, strict=True)):
+        first_or_none = None if marked("begin", position) else first
+        index: Index = slice(first_or_none, None if marked("end", position) else last, stride)
+        if marked("ellipsis", position):
+            if after is not None:
+                node.refuse("two ellipses", "one")
+            after = []
+            continue
+        if marked("new_axis", position):
+            index = None
+        elif marked("shrink_axis", position):
+            if stride != 1:
+                node.refuse(f"stride {stride} along a shrunk axis", "1")
+            index = first_or_none or 0
+        (before if after is None else after).append(index)
+    rest = rank - sum(index is not None for index in before + (after or []))
+    if rest < 0:
+        node.refuse(f"begin {begin} for {rank} axes", "at most one position per axis")
+    return [*before, *[slice(None)] * rest, *(after or [])]

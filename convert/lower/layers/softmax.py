@@ -1,0 +1,45 @@
+"""SOFTMAX over the last axis, int8 to int8."""
+
+import math
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import exponential_table
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Call, Constant, Step
+
+
+def lower(node: Node) -> list[Step]:
+    """Check one SOFTMAX and return its kernel call."""
+    node.expect((1,))
+    shape = node.tensor(0).shape
+    node.expect_shape(shape)
+    scale_in, _ = node.scale(node.tensor(0))
+    scale_out, zero_out = node.scale(node.output())
+    if abs(scale_out * 256 - 1) > 0.001 or zero_out != -128:
+        node.refuse(f"output scale {scale_out}, zero point {zero_out}", "scale 1/256, zero point -128")
+    beta = float(node.operator.options["beta"])
+    if not (math.isfinite(beta) and beta * float(scale_in) * (1 << 26) > 1):
+        node.refuse(f"beta {beta} with input scale {scale_in}", "a product above 2^-26")
+    if not shape or shape[-1] > 511:
+        node.refuse(
+            f"shape {list(shape)}", "a last axis of at most 511: the reference gives up where a sum reaches 512"
+        )
+    table = exponential_table(beta, float(scale_in))
+    return [
+        Call(
+            name=node.name,
+            kernel="stapes_nn_softmax",
+            form="stapes_nn_softmax(&{name}, {in0}, {out});",
+            inputs=(node.number(0),),
+            output=node.operator.outputs[0],
+            struct="stapes_nn_softmax_layer",
+            fields={
+                "rows": node.tensor(0).count // shape[-1],
+                "depth": shape[-1],
+                "length": len(table),
+                "exponentials": Constant("exponentials", {"": np.array(table, np.int32)}),
+            },
+            overlap=(None,),
+        )
+    ]

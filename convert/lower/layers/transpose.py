@@ -1,0 +1,20 @@
+"""TRANSPOSE in any order of axes."""
+
+from stapes.convert.lower.layers._shared.box import expect_bytes
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.steps import Block, Move, Step, dense_steps
+
+
+def lower(node: Node) -> list[Step]:
+    """Check one TRANSPOSE and return its move."""
+    node.expect((2,))
+    shape = node.tensor(0).shape
+    order = [axis % len(shape) if -len(shape) <= axis < len(shape) else -1 for axis in node.values(1)]
+    if sorted(order) != list(range(len(shape))):
+        node.refuse(f"order {node.values(1)} of {len(shape)} axes", "each axis once")
+    target = tuple(shape[axis] for axis in order)
+    node.expect_shape(target)
+    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    steps = dense_steps(shape)
+    source = Block(node.number(0), 0, tuple(steps[axis] for axis in order))
+    return [Move(node.name, target, source, Block(node.operator.outputs[0], 0, dense_steps(target)))]

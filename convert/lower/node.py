@@ -1,0 +1,116 @@
+"""One operator in its graph, as the files of layers/ see it: typed access, refusals that name operator and tensor."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import activation_range
+from stapes.convert.lower.packing import Layout
+from stapes.convert.read.graph import Graph, Operator, Tensor
+from stapes.firmware_sim.errors import ModelError
+
+LONGEST_FINDING = 320  # letters; a damaged file has lists of any length
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator in its graph; `name` is its C name."""
+
+    graph: Graph
+    operator: Operator
+    name: str
+    layouts: tuple[Layout, ...]
+
+    def refuse(self, found: str, supported: str) -> NoReturn:
+        """Raise ModelError: which operator, what was found, what would be supported."""
+        shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
+        what = f"operator {self.operator.number} ({self.operator.kind}, {self.name})"
+        raise ModelError(f"{what}: {shown}; supported: {supported}")
+
+    def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
+        """Check how many inputs and outputs there are."""
+        counts = len(self.operator.inputs), len(self.operator.outputs)
+        if counts[0] not in inputs or counts[1] != outputs:
+            self.refuse(
+                f"{counts[0]} inputs and {counts[1]} outputs",
+                f"{' or '.join(map(str, inputs))} inputs, {outputs} outputs",
+            )
+
+    def expect_values(self) -> None:
+        """Check that there is something in every activation tensor."""
+        for number in (*self.operator.inputs, *self.operator.outputs):
+            tensor = self.graph.tensors[number]
+            if number >= 0 and tensor.dtype in ("int8", "uint8") and not tensor.count:
+                self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
+
+    def number(self, position: int) -> int:
+        """Tensor number of an input that must be there."""
+        number = self.operator.inputs[position] if position < len(self.operator.inputs) else -1
+        if number < 0:
+            self.refuse(f"input {position} is absent", f"an input {position}")
+        return number
+
+    def tensor(self, position: int) -> Tensor:
+        """Input that must be there."""
+        return self.graph.tensors[self.number(position)]
+
+    def output(self, position: int = 0) -> Tensor:
+        """Output tensor."""
+        return self.graph.tensors[self.operator.outputs[position]]
+
+    def option(self, name: str) -> int:
+        """Integer option."""
+        return int(self.operator.options[name])
+
+    def values(self, position: int) -> list[int]:
+        """Constant integers of an input such as a shape, a list of axes or of sizes."""
+        tensor = self.tensor(position)
+        if tensor.data is None or tensor.dtype not in ("int32", "int64"):
+            self.refuse(
+                f"input {position} ({tensor.name}) is not a constant of int32", "sizes and axes that are constant"
+            )
+        return [int(value) for value in tensor.data.reshape(-1)]
+
+    def axis(self, axis: int, rank: int) -> int:
+        """An axis counted from either end."""
+        if not -rank <= axis < rank:
+            self.refuse(f"axis {axis} of a tensor with {rank} axes", f"axes {-rank} to {rank - 1}")
+        return axis % rank
+
+    def expect_shape(self, shape: tuple[int, ...], position: int = 0) -> None:
+        """Check the shape that the file states for an output."""
+        if self.output(position).shape != shape:
+            self.refuse(
+                f"output shape {list(self.output(position).shape)}", f"{list(shape)}, which follows from the inputs"
+            )
+
+    def scale(self, tensor: Tensor, dtypes: tuple[str, ...] = ("int8",)) -> tuple[np.float32, int]:
+        """Scale and zero point of an activation tensor."""
+        if tensor.dtype not in dtypes:
+            advice = ", also at the borders: convert with inference_input_type and inference_output_type int8"
+            self.refuse(
+                f"tensor {tensor.name} is {tensor.dtype}",
+                " or ".join(dtypes) + (advice if tensor.dtype == "float32" else ""),
+            )
+        if tensor.quantization is None or tensor.quantization.scales.size != 1:
+            self.refuse(f"tensor {tensor.name} has no single scale", "activations with one scale and zero point")
+        return np.float32(tensor.quantization.scales[0]), int(tensor.quantization.zero_points[0])
+
+    def same_scale(self, a: Tensor, b: Tensor) -> bool:
+        """Whether two activation tensors mean the same by a value; those without a scale mean nothing."""
+        given = [
+            () if t.quantization is None else (*t.quantization.scales.tolist(), *t.quantization.zero_points.tolist())
+            for t in (a, b)
+        ]
+        return given[0] == given[1]
+
+    def clamp_range(self) -> tuple[int, int]:
+        """Lowest and highest output of the fused activation."""
+        low, high = activation_range(self.option("activation"), *self.scale(self.output()))
+        if low > high:
+            self.refuse(
+                f"the activation leaves no value between {low} and {high}",
+                "an output range that holds the activation's",
+            )
+        return low, high

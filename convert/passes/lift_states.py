@@ -1,0 +1,191 @@
+"""What a model keeps between steps, made explicit as `Graph.states`.
+
+Three forms are met. Resource variables: CALL_ONCE names a graph that assigns constants to them, READ_VARIABLE and
+ASSIGN_VARIABLE use them. Paired inputs and outputs: a signature gives an input and an output the same name that begins
+with `state_`, as the steps that stapes converts do; the caller would carry the value over. Both leave no trace in the
+operators. Variable tensors: an operator that names one changes it where it lies, so that `current` is `next`.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from stapes.convert.read.graph import Graph, Model, Operator, State, Tensor
+from stapes.firmware_sim.errors import ModelError
+
+STATE_PREFIX = "state_"
+_OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name
+_RESOURCE_KINDS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
+
+
+def hold_states(model: Model) -> Graph:
+    """Return the main graph without resource operators, its states inside."""
+    return _hold_pairs(_hold_variables(model))
+
+
+@dataclass
+class _Variables:
+    """Bookkeeping of one walk over the operators."""
+
+    current: dict[str, int] = field(default_factory=dict)  # variable -> tensor that holds it during the step
+    latest: dict[str, int] = field(default_factory=dict)  # variable -> tensor assigned last
+    handles: dict[int, str] = field(default_factory=dict)  # resource tensor -> variable
+    renamed: dict[int, int] = field(default_factory=dict)  # result of READ_VARIABLE -> tensor
+
+
+def _hold_variables(model: Model) -> Graph:
+    graph = model.main
+    initial = _initial_values(model)
+    seen = _Variables()
+    operators: list[Operator] = []
+    for index, operator in enumerate(graph.operators):
+        inputs = tuple(seen.renamed.get(number, number) for number in operator.inputs)
+        if operator.kind not in _RESOURCE_KINDS:
+            operators.append(replace(operator, inputs=inputs))
+        elif operator.kind != "CALL_ONCE":
+            graph = _follow(graph, index, replace(operator, inputs=inputs), seen, initial)
+    states = tuple(
+        State(name, number, seen.latest[name], initial[name].tobytes())
+        for name, number in seen.current.items()
+        if name in seen.latest
+    )
+    graph = _as_constants(graph, seen, initial)
+    outputs = tuple(seen.renamed.get(number, number) for number in graph.outputs)
+    return replace(graph, operators=tuple(operators), outputs=outputs, states=states)
+
+
+def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
+    """Take in one VAR_HANDLE, READ_VARIABLE or ASSIGN_VARIABLE."""
+    expected = {"VAR_HANDLE": (0, 1), "READ_VARIABLE": (1, 1), "ASSIGN_VARIABLE": (2, 0)}[operator.kind]
+    if (len(operator.inputs), len(operator.outputs)) != expected or -1 in operator.inputs:
+        raise ModelError(f"operator {index} ({operator.kind}): inputs {operator.inputs}, outputs {operator.outputs}")
+    if operator.kind == "VAR_HANDLE":
+        seen.handles[operator.outputs[0]] = str(operator.options["shared_name"])
+        return graph
+    name = seen.handles.get(operator.inputs[0])
+    if name is None or name not in initial:
+        raise ModelError(
+            f"operator {index} ({operator.kind}): variable {name} has no start; supported: a CALL_ONCE that assigns one"
+        )
+    value = graph.tensors[operator.outputs[0] if operator.kind == "READ_VARIABLE" else operator.inputs[1]]
+    if value.shape != initial[name].shape or value.dtype != initial[name].dtype.name:
+        raise ModelError(
+            f"operator {index} ({operator.kind}): {value.dtype} {list(value.shape)} "
+            f"for variable {name} {list(initial[name].shape)}"
+        )
+    if operator.kind == "ASSIGN_VARIABLE":
+        seen.latest[name] = operator.inputs[1]
+        return graph
+    if name in seen.latest:
+        seen.renamed[operator.outputs[0]] = seen.latest[name]
+        return graph
+    if name not in seen.current:
+        seen.current[name] = operator.outputs[0]
+    seen.renamed[operator.outputs[0]] = seen.current[name]
+    return graph
+
+
+def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
+    """Variables that are read but never assigned keep their start value."""
+    tensors = list(graph.tensors)
+    for name, number in seen.current.items():
+        if name not in seen.latest:
+            tensors[number] = replace(tensors[number], data=initial[name])
+    return replace(graph, tensors=tuple(tensors))
+
+
+def _initial_values(model: Model) -> dict[str, np.ndarray]:
+    """Values that the graphs named by CALL_ONCE assign; they may do nothing else."""
+    values: dict[str, np.ndarray] = {}
+    for index, operator in enumerate(model.main.operators):
+        if operator.kind != "CALL_ONCE":
+            continue
+        number = int(operator.options["init_subgraph_index"])
+        if not 1 <= number <= len(model.others):
+            raise ModelError(
+                f"operator {index} (CALL_ONCE) names graph {number}, but the file has {len(model.others) + 1}"
+            )
+        values.update(_assigned_constants(model.others[number - 1], number))
+    return values
+
+
+def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
+    handles: dict[int, str] = {}
+    values: dict[str, np.ndarray] = {}
+    for operator in graph.operators:
+        if operator.kind == "VAR_HANDLE" and len(operator.outputs) == 1:
+            handles[operator.outputs[0]] = str(operator.options["shared_name"])
+        elif operator.kind == "ASSIGN_VARIABLE" and len(operator.inputs) == 2 and operator.inputs[0] in handles:
+            value = graph.tensors[operator.inputs[1]].data
+            if value is None or value.dtype != np.int8 or not value.size:
+                raise ModelError(
+                    f"graph {number} (CALL_ONCE) starts {handles[operator.inputs[0]]} with no constant int8"
+                )
+            values[handles[operator.inputs[0]]] = value
+        else:
+            raise ModelError(
+                f"graph {number} (CALL_ONCE) holds {operator.kind}; supported: constants assigned to variables"
+            )
+    return values
+
+
+def _hold_pairs(graph: Graph) -> Graph:
+    """Turn inputs and outputs of one name, shape, type and quantization into states that start at their zero point."""
+    states, held_inputs, held_outputs = list(graph.states), set(), set()
+    for position, name in enumerate(graph.input_names if graph.signed else ()):
+        once = graph.output_names.count(name) == graph.input_names.count(name) == 1
+        if not (once and name.startswith(STATE_PREFIX)):
+            continue
+        other = graph.output_names.index(name)
+        current, following = graph.inputs[position], graph.outputs[other]
+        tensor = graph.tensors[current]
+        if current != following and _alike(tensor, graph.tensors[following]):
+            zero = int(tensor.quantization.zero_points[0])  # type: ignore[union-attr]
+            states.append(State(name, current, following, bytes([zero % 256]) * tensor.count))
+            held_inputs.add(position)
+            held_outputs.add(other)
+
+    def rest(values: tuple, held: set[int]) -> tuple:
+        return tuple(value for position, value in enumerate(values) if position not in held)
+
+    return replace(
+        graph,
+        inputs=rest(graph.inputs, held_inputs),
+        input_names=rest(graph.input_names, held_inputs),
+        outputs=rest(graph.outputs, held_outputs),
+        output_names=rest(graph.output_names, held_outputs),
+        states=tuple(states),
+    )
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    if a.quantization is None or b.quantization is None:
+        return False
+    same = np.array_equal(a.quantization.scales, b.quantization.scales)
+    zero = np.array_equal(a.quantization.zero_points, b.quantization.zero_points)
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.dtype == "int8" and same and zero
+
+
+def hold_own(graph: Graph) -> Graph:
+    """Return the graph with the variable tensors of its operators as states, which start at their zero point (int8) or
+    at 0.
+
+    Raises ModelError where a variable tensor is anything but the own state of one operator.
+    """
+    states = list(graph.states)
+    used = [(operator, position) for operator in graph.operators for position in range(len(operator.inputs))]
+    read = [operator.inputs[position] for operator, position in used]
+    elsewhere = {*graph.inputs, *graph.outputs, *(state.next for state in graph.states)}
+    for number in sorted({*read, *elsewhere} - {-1}):
+        tensor = graph.tensors[number]
+        if not tensor.variable:
+            continue
+        names = [_OWN_STATES.get(op.kind, {}).get(at) for op, at in used if op.inputs[at] == number]
+        if number in elsewhere or len(names) != 1 or names[0] is None or tensor.data is not None:
+            raise ModelError(
+                f"tensor {number} ({tensor.name}) is a variable; supported: variables that are the state of one "
+                f"{' or '.join(_OWN_STATES)} each, and nothing else"
+            )
+        zero = int(tensor.quantization.zero_points[0]) if tensor.dtype == "int8" and tensor.quantization else 0
+        states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.count * tensor.width))
+    return replace(graph, states=tuple(states))

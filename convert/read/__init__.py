@@ -1,0 +1,1 @@
+"""A .tflite file, read without trust, as plain dataclasses."""

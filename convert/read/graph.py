@@ -1,0 +1,262 @@
+"""A .tflite as plain dataclasses: what the passes, the memory plan and the emitter work on.
+
+`read_model` parses and checks; nothing after it touches the flatbuffer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite, prod
+
+import numpy as np
+
+from stapes.convert.read.flatbuffer import Table, root
+from stapes.convert.read.schema import ACTIVATIONS, DTYPES, OPTIONS, READ, operator_name
+from stapes.firmware_sim.errors import ModelError
+
+LARGEST_TENSOR = 1 << 24  # bytes; keeps every index of the generated C far inside of int32, and plans within seconds
+LARGEST_COUNT = 1 << 11  # tensors or operators; as many that live at a time are placed within seconds
+RANKS = 6
+LONGEST_NAME = 256
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """real = scale * (q - zero_point) of int8, uint8, int16; several scales are one per slice along `axis`. float32."""
+
+    scales: np.ndarray
+    zero_points: np.ndarray
+    axis: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value in the graph; `data` is there when it is constant: raw bytes where the type is none of schema.READ."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quantization: Quantization | None = None
+    data: np.ndarray | None = None
+    variable: bool = False  # kept between steps by the operator that names it
+
+    @property
+    def count(self) -> int:
+        """Number of elements; int8 and uint8 tensors take as many bytes."""
+        return prod(self.shape)
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element that a model computes with."""
+        return 2 if self.dtype == "int16" else 1
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One node: its kind as TFLite names it, tensor numbers (-1: absent), options by the schema's names, its number in
+    the file, and tensors that stand for a scale inside of it.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, int | float | str] = field(default_factory=dict)
+    number: int = 0
+    intermediates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """What a model keeps between steps: tensor `current` holds it during a step, tensor `next` after it; they are one
+    where an operator changes it in place.
+    """
+
+    name: str
+    current: int
+    next: int
+    initial: bytes
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model: tensors, operators in the order in which they run, inputs and outputs, states."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    states: tuple[State, ...] = ()
+    signed: bool = False  # the names are those of a signature
+
+    def with_tensor(self, tensor: Tensor) -> "tuple[Graph, int]":
+        """Return the graph with one more tensor, and its number."""
+        return replace(self, tensors=(*self.tensors, tensor)), len(self.tensors)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The main graph of a .tflite, and the graphs that CALL_ONCE may name."""
+
+    main: Graph
+    others: tuple[Graph, ...]
+
+
+def read_model(data: bytes) -> Model:
+    """Parse a .tflite. Raises ModelError on anything that is not whole, consistent and within sizes."""
+    table = root(data, b"TFL3")
+    buffers = table.tables(4)
+    codes = [_operator_kind(code) for code in table.tables(1)]
+    graphs = [_read_graph(number, graph, buffers, codes) for number, graph in enumerate(table.tables(2))]
+    if not graphs:
+        raise ModelError("the .tflite has no graph")
+    return Model(_with_signature_names(graphs[0], table.tables(7)), tuple(graphs[1:]))
+
+
+def _operator_kind(code: Table) -> str:
+    return operator_name(max(code.integer(3, "i"), code.integer(0, "b")), code.text(1))
+
+
+def _read_graph(number: int, table: Table, buffers: list[Table], codes: list[str]) -> Graph:
+    tables, nodes = table.tables(0), table.tables(3)
+    if max(len(tables), len(nodes)) > LARGEST_COUNT:
+        raise ModelError(
+            f"graph {number} has {len(tables)} tensors and {len(nodes)} operators; the limit is {LARGEST_COUNT}"
+        )
+    tensors = tuple(_read_tensor(index, tensor, buffers) for index, tensor in enumerate(tables))
+    operators = tuple(_read_operator(index, node, codes, len(tensors)) for index, node in enumerate(nodes))
+    inputs, outputs = _numbers(table, 1, len(tensors)), _numbers(table, 2, len(tensors))
+    graph = Graph(
+        tensors,
+        operators,
+        inputs,
+        outputs,
+        tuple(tensors[i].name for i in inputs),
+        tuple(tensors[i].name for i in outputs),
+    )
+    _check_order(graph)
+    return graph
+
+
+def _numbers(table: Table, field_number: int, count: int, absent: bool = False) -> tuple[int, ...]:
+    numbers = tuple(int(number) for number in table.array(field_number, "i"))
+    for number in numbers:
+        if not (-1 if absent else 0) <= number < count:
+            raise ModelError(f"tensor {number} is named, but the graph has {count} tensors")
+    return numbers
+
+
+def _read_operator(index: int, node: Table, codes: list[str], tensors: int) -> Operator:
+    code = node.integer(0, "I")
+    if code >= len(codes):
+        raise ModelError(f"operator {index} has code {code}, but the file lists {len(codes)}")
+    kind, table = codes[code], node.table(4)
+    options = {name: _option(table, number, form, default) for name, number, form, default in OPTIONS.get(kind, ())}
+    if "activation" in options and options["activation"] not in ACTIVATIONS:
+        raise ModelError(f"operator {index} ({kind}) has the unknown activation {options['activation']}")
+    inputs, outputs = _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors)
+    return Operator(kind, inputs, outputs, options, index, _numbers(node, 8, tensors))
+
+
+def _option(table: Table | None, number: int, form: str, default: int | float) -> int | float | str:
+    if form == "s":
+        return table.text(number) if table else ""
+    if table is None:
+        return default
+    return table.real(number, default) if form == "f" else table.integer(number, form, int(default))  # type: ignore[arg-type]
+
+
+def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
+    name = table.text(3)[:LONGEST_NAME] or f"tensor_{index}"
+    number = table.integer(1, "b")
+    if not 0 <= number < len(DTYPES):
+        raise ModelError(f"tensor {index} ({name}) has type number {number}; the schema names {len(DTYPES)}")
+    dtype = DTYPES[number]
+    shape = tuple(int(size) for size in table.array(0, "i"))
+    if len(shape) > RANKS:
+        raise ModelError(f"tensor {index} ({name}) has {len(shape)} axes; supported: up to {RANKS}")
+    if min(shape, default=0) < 0 or prod(shape) > LARGEST_TENSOR:
+        raise ModelError(
+            f"tensor {index} ({name}) has shape {list(shape)}; supported: fixed sizes, "
+            f"together at most {LARGEST_TENSOR}"
+        )
+    if table.table(6) is not None:
+        raise ModelError(f"tensor {index} ({name}) is sparse; supported: dense tensors")
+    quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype)
+    data = _read_data(index, name, table, buffers, shape, dtype)
+    return Tensor(name, shape, dtype, quantization, data, bool(table.integer(5, "?")))
+
+
+def _read_data(
+    index: int, name: str, table: Table, buffers: list[Table], shape: tuple[int, ...], dtype: str
+) -> np.ndarray | None:
+    number = table.integer(2, "I")
+    if number >= len(buffers):
+        raise ModelError(f"tensor {index} ({name}) has buffer {number}, but the file lists {len(buffers)}")
+    raw = buffers[number].array(0, "B")
+    if buffers[number].integer(1, "Q") > 1:
+        raise ModelError(f"tensor {index} ({name}) keeps its data outside of the flatbuffer, which is not supported")
+    if dtype in READ and prod(shape) == 0:
+        return np.zeros(shape, dtype)
+    if not raw.size or dtype not in READ:
+        return raw if raw.size and dtype != "resource" else None
+    kind = np.dtype(dtype).newbyteorder("<")
+    if raw.size != prod(shape) * kind.itemsize:
+        raise ModelError(f"tensor {index} ({name}) has shape {list(shape)} of {dtype}, but {raw.size} bytes of data")
+    return raw.view(kind).reshape(shape).astype(dtype)
+
+
+def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
+    scales = table.array(2, "f") if table else np.zeros(0, np.float32)
+    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16"):
+        return None
+    zero_points = table.array(3, "q")
+    axis = table.integer(6, "i")
+    if zero_points.size not in (scales.size, 1):
+        raise ModelError(f"{what} has {scales.size} scales but {zero_points.size} zero points")
+    zero_points = np.broadcast_to(zero_points, scales.shape)
+    if scales.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scales.size):
+        raise ModelError(f"{what} has {scales.size} scales along axis {axis}, but shape {list(shape)}")
+    if not all(isfinite(scale) and scale > 0 for scale in scales.tolist()):
+        raise ModelError(f"{what} has the scale {scales.min()}; a scale is finite and above 0")
+    limits = np.iinfo(dtype)
+    if zero_points.min() < limits.min or zero_points.max() > limits.max:
+        raise ModelError(f"{what} has zero points from {zero_points.min()} to {zero_points.max()}, outside of {dtype}")
+    return Quantization(scales, zero_points, axis)
+
+
+def _check_order(graph: Graph) -> None:
+    """Each tensor gets its value once: as an input, as a constant, or by an operator before those that read it."""
+    for number in graph.inputs:
+        tensor, twice = graph.tensors[number], graph.inputs.count(number) > 1
+        if twice or (tensor.data is not None and tensor.count):
+            found = "an input twice" if twice else "an input and a constant"
+            raise ModelError(f"tensor {number} ({tensor.name}) is {found}; supported: either, once")
+    known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
+    for index, operator in enumerate(graph.operators):
+        for number in operator.inputs:
+            if number >= 0 and number not in known:
+                raise ModelError(f"operator {index} ({operator.kind}) reads tensor {number} before it is written")
+        for number in operator.outputs:
+            if number in known and graph.tensors[number].count:  # layers say what is empty
+                raise ModelError(
+                    f"operator {index} ({operator.kind}) writes tensor {number}, which has a value already"
+                )
+            known.add(number)
+    for number in graph.outputs:
+        if number not in known:
+            raise ModelError(f"output tensor {number} ({graph.tensors[number].name}) is never written")
+
+
+def _with_signature_names(graph: Graph, signatures: list[Table]) -> Graph:
+    """Take the names of inputs and outputs from the first signature of the main graph, when there is one."""
+    for signature in signatures:
+        if signature.integer(4, "I") == 0:
+            names = [{entry.integer(1, "I"): entry.text(0) for entry in signature.tables(side)} for side in (0, 1)]
+            return replace(
+                graph,
+                input_names=tuple(names[0].get(i, graph.tensors[i].name) for i in graph.inputs),
+                output_names=tuple(names[1].get(i, graph.tensors[i].name) for i in graph.outputs),
+                signed=True,
+            )
+    return graph
