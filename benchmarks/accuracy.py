@@ -16,9 +16,9 @@ from stapes.benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import note
-from stapes.train.dataset import Dataset, open_dataset
-from stapes.train.metrics import EventScores
-from stapes.train.operating_point import OperatingPoint, features_of, judge
+from stapes.train.data.dataset import Dataset, open_dataset
+from stapes.train.judge.metrics import EventScores
+from stapes.train.judge.operating_point import OperatingPoint, features_of, judge
 from stapes.train.settings import OperatingPointSettings, Settings
 
 BUDGET_PER_HOUR = 10.0  # false alarms of each class

@@ -49,8 +49,8 @@ def default_step() -> bytes:
     """The network that `stapes train` makes where no setting is given, of four classes, with random weights."""
     from stapes.convert.tensorflow import tf_keras  # loads TensorFlow
     from stapes.convert.tflite import convert_step
-    from stapes.train.network import FloatNetwork, Shape
-    from stapes.train.quantize import QuantizedNetwork, StepModule
+    from stapes.train.learn.network import FloatNetwork, Shape
+    from stapes.train.learn.quantize import QuantizedNetwork, StepModule
     from stapes.train.settings import Settings
 
     settings = Settings()

@@ -21,10 +21,10 @@ from stapes.runtime.batch.detect import as_annotation
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
-from stapes.train.dataset import Dataset, Recording, open_dataset
-from stapes.train.metrics import ONSET, EventScores, event_scores, match_events
+from stapes.train.data.dataset import Dataset, Recording, open_dataset
+from stapes.train.data.soundscapes import standard_parts, synthesize
+from stapes.train.judge.metrics import ONSET, EventScores, event_scores, match_events
 from stapes.train.settings import AugmentationSettings, NetworkSettings, Settings, TrainingSettings
-from stapes.train.soundscapes import standard_parts, synthesize
 
 TRAIN_MINUTES = 20.0
 SETTINGS = Settings(  # a smaller network than the default trains within the demo's minutes

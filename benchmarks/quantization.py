@@ -19,11 +19,11 @@ from stapes.benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import note
-from stapes.train.candidates import Judged
-from stapes.train.dataset import Dataset, open_dataset
-from stapes.train.metrics import count_matches, f1_difference
-from stapes.train.operating_point import OperatingPoint, judge, reached
-from stapes.train.parity import as_int8
+from stapes.train.data.dataset import Dataset, open_dataset
+from stapes.train.judge.candidates import Judged
+from stapes.train.judge.metrics import count_matches, f1_difference
+from stapes.train.judge.operating_point import OperatingPoint, judge, reached
+from stapes.train.judge.parity import as_int8
 from stapes.train.settings import Settings, read_settings
 
 
@@ -77,14 +77,14 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
 def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, Judged]:
     """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
     from stapes.convert.tflite import convert_step  # loads TensorFlow
-    from stapes.train.fit import Schedule, Scorer
-    from stapes.train.float_reference import load_float
-    from stapes.train.logs import TrainingLog
-    from stapes.train.material import batch_maker, gather
-    from stapes.train.phase import Phase
-    from stapes.train.quantize import StepModule
-    from stapes.train.run import quantize
-    from stapes.train.workspace import Workspace
+    from stapes.train.judge.float_reference import load_float
+    from stapes.train.learn.fit import Schedule, Scorer
+    from stapes.train.learn.logs import TrainingLog
+    from stapes.train.learn.material import batch_maker, gather
+    from stapes.train.learn.phase import Phase
+    from stapes.train.learn.quantize import StepModule
+    from stapes.train.learn.trained import quantize
+    from stapes.train.learn.workspace import Workspace
 
     training, recordings = settings.training, dataset.splits["val"]
     with tempfile.TemporaryDirectory(prefix="stapes-") as scratch:

@@ -40,7 +40,7 @@ def test_imports_point_toward_the_device(folder: str) -> None:
 
 
 def test_a_string_import_is_seen() -> None:
-    assert _stapes_folders_named_in("def f():\n    importlib.import_module('stapes.train.fit')") == {"train"}
+    assert _stapes_folders_named_in("def f():\n    importlib.import_module('stapes.train.learn.fit')") == {"train"}
     assert _stapes_folders_named_in("def f():\n    from stapes import convert") == {"convert"}
 
 

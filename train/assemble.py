@@ -18,16 +18,16 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.console import note
 from stapes.runtime.engine import LitertEngine
-from stapes.train.dataset import Dataset
-from stapes.train.fit import Scorer
-from stapes.train.heard_before import identities
-from stapes.train.material import Material
-from stapes.train.metrics import EventScores
-from stapes.train.operating_point import OperatingPoint, judge, reached
-from stapes.train.parity import Parity, compare
-from stapes.train.run import Trained
+from stapes.train.data.dataset import Dataset
+from stapes.train.judge.heard_before import identities
+from stapes.train.judge.metrics import EventScores
+from stapes.train.judge.operating_point import OperatingPoint, judge, reached
+from stapes.train.judge.parity import Parity, compare
+from stapes.train.learn.fit import Scorer
+from stapes.train.learn.material import Material
+from stapes.train.learn.trained import Trained
+from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings, write_settings
-from stapes.train.workspace import Workspace
 
 VECTOR_STEPS = 128
 PACKAGES = ("stapes", "numpy", "tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "soxr")

@@ -23,10 +23,10 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.verify import verify_command
 from stapes.runtime.main import main
-from stapes.train.dataset import open_dataset
-from stapes.train.judging import judge
-from stapes.train.operating_point import features_of
-from stapes.train.operating_point import judge as judge_scores
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.judging import judge
+from stapes.train.judge.operating_point import features_of
+from stapes.train.judge.operating_point import judge as judge_scores
 
 LISTEN = "import sys; from stapes.runtime.main import main; sys.exit(main())"
 DELAY_STEPS, STEP_S = 16, 0.032

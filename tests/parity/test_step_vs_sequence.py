@@ -12,8 +12,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.convert.tflite import Step, convert_step
-from stapes.train.network import FloatNetwork, Shape
-from stapes.train.quantize import QuantizedNetwork, StepModule
+from stapes.train.learn.network import FloatNetwork, Shape
+from stapes.train.learn.quantize import QuantizedNetwork, StepModule
 from stapes.train.settings import NetworkSettings
 
 STEPS = 32  # 64 frames

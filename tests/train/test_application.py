@@ -7,8 +7,8 @@ import pytest
 
 from stapes.firmware_sim.errors import LabelError
 from stapes.runtime.labels import Annotation
-from stapes.train.application import counting, recall_by, timing
-from stapes.train.dataset import open_dataset
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.application import counting, recall_by, timing
 
 
 def _pop(onset: float, **columns: str) -> Annotation:

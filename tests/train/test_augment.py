@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.train.augment import BatchMaker, Clock, Remixer, augment_features
-from stapes.train.corpus import Corpus, event_free
+from stapes.train.data.corpus import Corpus, event_free
+from stapes.train.learn.augment import BatchMaker, Clock, Remixer, augment_features
 from stapes.train.settings import AugmentationSettings
 
 RATE = 16_000

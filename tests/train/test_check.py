@@ -9,9 +9,9 @@ import soundfile
 
 from stapes.runtime.labels import Annotation
 from stapes.runtime.main import main
-from stapes.train.dataset import open_dataset
-from stapes.train.label_checks import label_runs
-from stapes.train.listening import RunCounter, Runs, listen
+from stapes.train.data.dataset import open_dataset
+from stapes.train.data.label_checks import label_runs
+from stapes.train.data.listening import RunCounter, Runs, listen
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 

@@ -7,8 +7,8 @@ import pytest
 
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, LabelError, StapesError
 from stapes.runtime.labels import Annotation
-from stapes.train.dataset import Dataset, inspect_dataset, open_dataset, require_trainable
-from stapes.train.findings import summary
+from stapes.train.data.dataset import Dataset, inspect_dataset, open_dataset, require_trainable
+from stapes.train.data.findings import summary
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 HEADER = "filename\tonset\toffset\tevent_label\n"

@@ -15,11 +15,11 @@ from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.main import main
-from stapes.train.dataset import open_dataset
-from stapes.train.evaluate import evaluate, step_edges_s
-from stapes.train.heard_before import identities
-from stapes.train.judging import judge
-from stapes.train.metrics import event_scores
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.evaluate import evaluate, step_edges_s
+from stapes.train.judge.heard_before import identities
+from stapes.train.judge.judging import judge
+from stapes.train.judge.metrics import event_scores
 
 BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.2, "rumble")]
 

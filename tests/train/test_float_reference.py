@@ -16,8 +16,8 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
-from stapes.train.fit import Scorer
-from stapes.train.network import FloatNetwork, Shape
+from stapes.train.learn.fit import Scorer
+from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.settings import Settings, write_settings
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]

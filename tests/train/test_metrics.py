@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
-from stapes.train.metrics import (
+from stapes.train.judge.metrics import (
     DETECTED,
     ONSET,
     ONSET_OFFSET,

@@ -7,8 +7,8 @@ pytest.importorskip("tensorflow")
 
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.firmware_sim.errors import ConfigError
-from stapes.train.network import FloatNetwork, Shape
-from stapes.train.quantize import FoldedNetwork
+from stapes.train.learn.network import FloatNetwork, Shape
+from stapes.train.learn.quantize import FoldedNetwork
 from stapes.train.settings import NetworkSettings
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from stapes.firmware_sim.device.events import EventConfig, StepClock
 from stapes.runtime.labels import Annotation
-from stapes.train.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
-from stapes.train.metrics import ONSET, ONSET_OFFSET, count_matches
-from stapes.train.operating_point import OperatingPoint, choose
+from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
+from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, count_matches
+from stapes.train.judge.operating_point import OperatingPoint, choose
 from stapes.train.settings import OperatingPointSettings
 
 CLOCK = StepClock(sample_rate_hz=16_000, step_samples=512, origin_samples=128, target_delay_steps=3)

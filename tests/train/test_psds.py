@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stapes.runtime.labels import Annotation
-from stapes.train.metrics import resample_weights
-from stapes.train.psds import (
+from stapes.train.judge.metrics import resample_weights
+from stapes.train.judge.psds import (
     LEVELS,
     SCENARIO_1,
     SCENARIO_2,

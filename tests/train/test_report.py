@@ -19,15 +19,15 @@ from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
-from stapes.train.application import Recall
-from stapes.train.curves import at_threshold, threshold_curve
-from stapes.train.dataset import open_dataset
-from stapes.train.device_cost import device_costs
-from stapes.train.evaluate import evaluate
-from stapes.train.judging import judge
-from stapes.train.metrics import Estimate
-from stapes.train.pictures import recall_bars
-from stapes.train.report import write_report
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.application import Recall
+from stapes.train.judge.curves import at_threshold, threshold_curve
+from stapes.train.judge.evaluate import evaluate
+from stapes.train.judge.judging import judge
+from stapes.train.judge.metrics import Estimate
+from stapes.train.report.device_cost import device_costs
+from stapes.train.report.pictures import recall_bars
+from stapes.train.report.report import write_report
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
@@ -36,7 +36,7 @@ HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 def no_boards() -> Iterator[None]:
     """Reports without what boards take, which is seconds of work; one test has it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stapes.train.device_cost.device_costs", lambda folder: {})
+        patch.setattr("stapes.train.report.device_cost.device_costs", lambda folder: {})
         yield
 
 

@@ -14,11 +14,11 @@ from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_audacity
 from stapes.runtime.main import main
-from stapes.train.dataset import open_dataset
-from stapes.train.judging import judge
-from stapes.train.mine import stretches
-from stapes.train.mistakes import excerpt, mistakes
-from stapes.train.suggest import RISE_S, group_alike, proposals
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.judging import judge
+from stapes.train.label.mine import stretches
+from stapes.train.label.mistakes import excerpt, mistakes
+from stapes.train.label.suggest import RISE_S, group_alike, proposals
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 

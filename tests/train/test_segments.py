@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stapes.runtime.labels import Annotation
-from stapes.train.segments import segment_scores
+from stapes.train.judge.segments import segment_scores
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from stapes.runtime.main import main
-from stapes.train.dataset import open_dataset, require_trainable
-from stapes.train.soundscapes import CLASSES, LOOK_ALIKES, RATE_HZ, Part, synthesize
+from stapes.train.data.dataset import open_dataset, require_trainable
+from stapes.train.data.soundscapes import CLASSES, LOOK_ALIKES, RATE_HZ, Part, synthesize
 
 
 @pytest.fixture(scope="module")

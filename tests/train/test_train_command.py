@@ -13,9 +13,9 @@ from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
-from stapes.train.fit import Trainer
+from stapes.train.data.soundscapes import Part, synthesize
+from stapes.train.learn.fit import Trainer
 from stapes.train.settings import read_settings
-from stapes.train.soundscapes import Part, synthesize
 
 SMALL = """
 [network]
@@ -116,7 +116,7 @@ def test_a_run_that_was_stopped_while_val_was_scored_goes_on_to_the_same_weights
 
     out = tmp_path / "x.stapes"
     with monkeypatch.context() as patch:
-        patch.setattr(stapes.train.phase, "frame_precision", stop)
+        patch.setattr(stapes.train.learn.phase, "frame_precision", stop)
         assert train(sounds, out) == 130
     assert train(sounds, out) == 0
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
@@ -135,7 +135,7 @@ def test_training_ends_early_with_the_best_state_where_val_gets_no_better(
     patient = SMALL.replace("float_steps = 8", "float_steps = 40\npatience_steps = 8")
     (tmp_path / "patient.toml").write_text(patient)
     scores = iter([0.5, 0.4, 0.3, 0.1])
-    monkeypatch.setattr(stapes.train.phase, "frame_precision", lambda *_: next(scores))
+    monkeypatch.setattr(stapes.train.learn.phase, "frame_precision", lambda *_: next(scores))
     kept = []
     swap = Trainer.swap_average
     monkeypatch.setattr(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.train.workspace import Workspace
+from stapes.train.learn.workspace import Workspace
 
 
 @pytest.fixture

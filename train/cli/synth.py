@@ -1,0 +1,41 @@
+"""`stapes synth`: a made-up dataset with exact labels."""
+
+import argparse
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError, OutputError
+
+EXAMPLE = """example:
+  stapes synth sounds/
+  stapes train sounds/ --out pops.stapes
+"""
+
+
+def add_synth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "synth",
+        help="make up labelled sounds to try things on",
+        description="Write a dataset of pops, beeps and cracks over noise, in train/, val/ and test/. No download.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument(
+        "--minutes", type=float, default=20.0, help="of training recordings (default 20); val and test get a fifth"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Make the sounds."""
+    from stapes.train.data.soundscapes import CLASSES, standard_parts, synthesize
+
+    if not 0.5 <= arguments.minutes <= 10_000:
+        raise ConfigError(f"--minutes {arguments.minutes:g}: give 0.5 to 10000")
+    if arguments.folder.exists():
+        raise OutputError(f"{arguments.folder} exists already; name a new folder")
+    parts = standard_parts(arguments.minutes)
+    synthesize(arguments.folder, parts, arguments.seed)
+    print(f"{arguments.folder}: {sum(part.recordings for part in parts)} recordings of {', '.join(CLASSES)}")

@@ -1,0 +1,63 @@
+"""`stapes train`: labelled recordings to a detector folder."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.cli.options import add_group_pattern
+
+EXAMPLE = """example:
+  stapes train recordings/ --out dogs.stapes
+  stapes train --print-config > settings.toml       every setting with its default
+  stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
+A run that was stopped goes on when the same command is given again.
+"""
+
+
+def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a detector on labelled recordings",
+        description="Train in float, then quantization-aware; write the whole detector folder.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dataset", type=Path, nargs="?", metavar="DATASET", help="folder of recordings and labels")
+    parser.add_argument("--out", type=Path, metavar="NAME.stapes", help="the detector folder to write")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE.toml", help="settings; what it leaves out keeps its default"
+    )
+    add_group_pattern(parser, "none")
+    parser.add_argument("--seed", type=int, help="in place of the settings' seed")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves that TensorBoard shows, too")
+    parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
+    parser.add_argument("--force", action="store_true", help="replace an existing detector")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the settings and train."""
+    from stapes.train.settings import Settings, read_settings, write_settings
+
+    settings = read_settings(arguments.config) if arguments.config else Settings()
+    if arguments.seed is not None:
+        settings = replace(settings, seed=arguments.seed)
+    if arguments.print_config:
+        print(write_settings(settings), end="")
+        return
+    if arguments.dataset is None or arguments.out is None:
+        raise ConfigError("train needs a DATASET and --out NAME.stapes; `stapes train --help` shows an example")
+    from stapes.firmware_sim.device.folder import check_output
+    from stapes.train.data.dataset import open_dataset
+    from stapes.train.data.findings import say
+
+    check_output(arguments.out, arguments.force)
+    dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
+    say(dataset.notes)
+    from stapes.train.run import train_detector  # loads TensorFlow
+
+    folder = train_detector(dataset, arguments.out, settings, force=arguments.force, tensorboard=arguments.tensorboard)
+    reached = folder.scores["val"]
+    print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")

@@ -1,0 +1,182 @@
+"""`stapes tune`: another operating point for a detector that stands."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.runtime.console import note
+from stapes.train.cli.options import add_group_pattern
+from stapes.train.text import table
+
+if TYPE_CHECKING:
+    from stapes.train.judge.metrics import EventScores
+    from stapes.train.settings import OperatingPointSettings
+
+EXAMPLE = """example:
+  stapes tune dogs.stapes recordings/                              best event F1
+  stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2
+  stapes tune dogs.stapes recordings/ --false-alarms-per-day 10 --false-alarms-per-day siren=0.5
+Thresholds that were chosen on recordings look better on them
+than elsewhere: what is expected elsewhere comes from sources that were held out.
+"""
+CERTAIN_ALARMS = 3.0  # none in N hours says with 95 % that there are fewer than 3 / N per hour
+
+
+def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "tune",
+        help="choose thresholds for a budget of false alarms, or for best event F1",
+        description="Choose thresholds, hysteresis, smoothing and durations per class on labelled recordings.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="NAME.stapes")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of recordings and labels")
+    parser.add_argument("--split", default="val", help="part of the dataset to choose on (default val)")
+    for unit in ("hour", "day"):
+        parser.add_argument(
+            f"--false-alarms-per-{unit}",
+            action="append",
+            default=[],
+            metavar="N|CLASS=N",
+            help="at most, of each class or of one; may be given several times (none: best F1)",
+        )
+    add_group_pattern(parser, "as in training")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Choose and write; only detector.json changes."""
+    from stapes.firmware_sim.device.folder import read_folder
+    from stapes.train.data.dataset import open_dataset, require_events
+    from stapes.train.data.findings import say
+    from stapes.train.data.split import inherited_pattern
+    from stapes.train.judge.heard_before import identities
+    from stapes.train.judge.operating_point import OperatingPoint, features_of, judge, reached
+
+    folder = read_folder(arguments.detector)
+    settings = _settings(arguments, folder.classes)
+    dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
+    say(dataset.notes)
+    require_events(dataset)
+    recordings = dataset.splits.get(arguments.split)
+    if not recordings:
+        raise DatasetError(f"{dataset.path}: no part {arguments.split!r}; there is {', '.join(dataset.splits)}")
+    if strange := sorted(set(dataset.classes) - set(folder.classes)):
+        raise DatasetError(
+            f"{dataset.path}: {folder.path} knows no class {strange[0]!r}, it hears {', '.join(folder.classes)}; "
+            f"ignore it by an empty class in {dataset.path / 'label_map.tsv'}"
+        )
+    judged = judge(folder, recordings, features_of(folder, recordings))
+    point = OperatingPoint(judged, settings)
+    here = reached(judged, recordings, point.configs)
+    _require_met(here, settings, arguments.split)
+    to_expect = point.elsewhere()
+    described = point.describe(arguments.split, to_expect) | {"recordings": identities(recordings)}
+    replace(folder, events=point.configs, operating_point=described).write()
+    _print_here(arguments.split, here)
+    _print_expected(folder.classes, to_expect)
+    for line in point.silenced():
+        note(f"note: {line}")
+    _say_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
+
+
+def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
+    from stapes.train.settings import OperatingPointSettings
+
+    budgets: dict[str, float] = {}
+    for unit, hours, given in (
+        ("hour", 1, arguments.false_alarms_per_hour),
+        ("day", 24, arguments.false_alarms_per_day),
+    ):
+        for text in given:
+            label, _, number = text.rpartition("=")
+            try:
+                budget = float(number)
+            except ValueError:
+                budget = math.nan
+            if not 0 < budget < math.inf:
+                raise ConfigError(f"--false-alarms-per-{unit} {text}: need a number above 0, or CLASS=N")
+            if label in budgets:
+                raise ConfigError(f"--false-alarms-per-{unit} {text}: there already is one for {label or 'all'}")
+            budgets[label] = budget / hours
+    for_all = budgets.pop("", 0.0)
+    settings = OperatingPointSettings(false_alarms_per_hour=for_all, false_alarms_per_hour_of_class=budgets)
+    settings.require_classes(classes)
+    return settings
+
+
+def _require_met(here: "EventScores", settings: "OperatingPointSettings", part: str) -> None:
+    for label, one in here.classes.items():
+        budget, reached = settings.budget(label), one.false_alarms_per_hour.value
+        if budget and reached > budget:
+            raise ConfigError(
+                f"{label}: {budget:g} false alarms per hour cannot be met on {part}, the best reached is "
+                f"{reached:.1f}; allow more, or train on more recordings without {label}"
+            )
+
+
+def _print_here(part: str, here: "EventScores") -> None:
+    rows = [
+        [
+            label,
+            f"{one.recall:.2f}",
+            f"{one.f1_onset:.3f}",
+            f"{one.f1_onset_offset:.3f}",
+            f"{one.false_alarms_per_hour.value:.1f}",
+        ]
+        for label, one in here.classes.items()
+    ]
+    rows.append(["macro", "", *_macro(here)])
+    _print(f"on {part}, where they were chosen", rows)
+
+
+def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> None:
+    unknown = [label for label in classes if expected is None or label not in expected.classes]
+    if expected:
+        rows = [
+            [
+                label,
+                f"{one.recall:.2f} ({one.recall_low:.2f}..{one.recall_high:.2f})",
+                f"{one.f1_onset:.3f}",
+                f"{one.f1_onset_offset:.3f}",
+                f"{one.false_alarms_per_hour:.1f}",
+            ]
+            for label, one in expected.classes.items()
+        ]
+        rows.append(["macro", "", *_macro(expected)])
+        _print("expected elsewhere (95 %)", rows)
+    if unknown:
+        print(
+            f"\nwhat to expect of {', '.join(unknown)} elsewhere cannot be said: its events come from fewer than two "
+            "sources, or all recordings are of one group"
+        )
+
+
+def _macro(scores: "EventScores") -> list[str]:
+    return [
+        f"{scores.macro_f1_onset:.3f}",
+        f"{scores.macro_f1_onset_offset:.3f}",
+        f"{scores.false_alarms_per_hour:.1f}",
+    ]
+
+
+def _print(title: str, rows: list[list[str]]) -> None:
+    print()
+    for line in table([title, "recall", "F1 onset", "F1 onset+offset", "false alarms/h"], rows):
+        print(line)
+
+
+def _say_what_hours_can_show(settings: "OperatingPointSettings", classes: Sequence[str], hours: float) -> None:
+    budgets = [settings.budget(label) for label in classes if settings.budget(label)]
+    if budgets and min(budgets) * hours < CERTAIN_ALARMS:
+        note(
+            f"note: {hours:.1f} h without a false alarm would show no more than that there are fewer than "
+            f"{CERTAIN_ALARMS / hours:.1f} per hour; {min(budgets):g} per hour need "
+            f"{CERTAIN_ALARMS / min(budgets):.1f} h to show"
+        )

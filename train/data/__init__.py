@@ -1,0 +1,1 @@
+"""Labelled recordings: read, split, checked."""

@@ -1,0 +1,199 @@
+"""`stapes check DATASET`: what is in a dataset and what is wrong with it, before any training."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
+from stapes.runtime.console import Progress
+from stapes.train.data.dataset import Dataset, Recording, inspect_dataset
+from stapes.train.data.findings import Findings, Note
+from stapes.train.data.label_checks import events_of, label_runs, note_labels, sources_of
+from stapes.train.data.listening import SNR_FLOOR_DB, Heard, Runs, listen
+from stapes.train.text import table
+
+PLACES_SHOWN = 20  # of one kind of note
+DC_SHARE = 0.01  # of full scale
+
+
+def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
+    """Print the report; raise DatasetError when there are problems that stop training or evaluation."""
+    if not 1e-3 <= step_s <= 1:
+        raise ConfigError(f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; scores come every 16 to 64 ms")
+    dataset, errors = inspect_dataset(folder, group_pattern)
+    found = Findings(list(errors), list(dataset.notes))
+    heard = hear(dataset.recordings, found)
+    _note_sound(dataset, heard, found)
+    note_labels(dataset, step_s, found)
+    for line in [*report(dataset, heard, step_s), *_problems(found.errors), *_notes(found.notes)]:
+        print(line)
+    if found.errors:
+        raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; mend first")
+
+
+def hear(recordings: Sequence[Recording], found: Findings) -> dict[str, Heard]:
+    """Listen to every recording; return what each is like, by name. What cannot be decoded is an error."""
+    heard: dict[str, Heard] = {}
+    progress = Progress("listening", len(recordings))
+    for each in recordings:
+        try:
+            heard[each.name] = listen(each)
+        except AudioError as error:
+            found.error(error)
+        progress.advance(each.name)
+    progress.close(f"{len(recordings)} recordings")
+    return heard
+
+
+def _note_sound(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
+    rates = Counter(each.rate_hz for each in heard.values())
+    usual = max(rates, key=lambda rate: (rates[rate], rate), default=0)
+    for name, each in heard.items():
+        place = dataset.path / name
+        if each.peak == 0:
+            found.note("recordings are digital silence throughout", place)
+            continue
+        if each.zeros.count:
+            found.note(
+                "recordings hold digital silence: gaps, or the work of a noise gate", place, _stretches(each.zeros)
+            )
+        if each.clipped.count:
+            found.note("recordings are clipped: their loudest sounds have flat tops", place, _stretches(each.clipped))
+        if abs(each.dc) > DC_SHARE:
+            found.note(
+                "recordings have a DC offset: mend the recorder, or set dc_blocker in [frontend]",
+                place,
+                f"{100 * each.dc:+.1f} % of full scale",
+            )
+        if each.rate_hz != usual:
+            found.note(
+                f"recordings are not at {usual} Hz as most are: a detector may learn the rate in place of the sound",
+                place,
+                f"{each.rate_hz} Hz",
+            )
+    _note_copies(dataset, heard, found)
+
+
+def _stretches(runs: Runs) -> str:
+    return f"{runs.count} x, the first at {runs.first_s:.2f} s, {1e3 * runs.total_s:.1f} ms in all"
+
+
+def _note_copies(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
+    copies: dict[str, list[str]] = defaultdict(list)
+    split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
+    for name, each in heard.items():
+        if each.peak:  # all silence is alike, and no copy
+            copies[each.content].append(name)
+    for names in copies.values():
+        if len({split_of[name] for name in names}) > 1:
+            kind = "recordings are in more than one split under other names: scores will be too good"
+            found.note(kind, names[0], ", ".join(names[1:]))
+        elif len(names) > 1:
+            found.note("recordings hold the same audio under other names", names[0], ", ".join(names[1:]))
+
+
+def report(dataset: Dataset, heard: dict[str, Heard], step_s: float) -> Iterator[str]:
+    """Yield the lines of the tables: splits, classes, sources, loudness, label capacity."""
+    yield f"{dataset.path}: {dataset.split_by}"
+    kinds = Counter(f"{each.rate_hz} Hz {_channels(each.channels)}" for each in heard.values())
+    yield "audio: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(kinds.items()))
+    yield ""
+    rows = [
+        [
+            split,
+            str(len(part)),
+            str(len({each.group for each in part})),
+            f"{sum(each.duration_s for each in part) / 60:.1f}",
+            str(sum(not each.annotations for each in part)),
+            str(sum(len(each.annotations) for each in part)),
+        ]
+        for split, part in dataset.splits.items()
+    ]
+    yield from table(["split", "recordings", "groups", "minutes", "event-free", "events"], rows)
+    yield ""
+    header = ["class", *dataset.splits, "of all", "shortest s", "median s", "longest s"]
+    yield from table(header, list(_class_rows(dataset)))
+    yield ""
+    yield "independent sources, and how much of a class the largest one is"
+    yield from table(["class", *dataset.splits, "largest"], list(_source_rows(dataset)))
+    yield ""
+    yield "signal-to-noise ratio: power that an event adds to the second around it, above 150 Hz"
+    yield from table(["class", "median dB", "lowest", "highest", "below 0 dB", "measured"], _snr_rows(dataset, heard))
+    yield ""
+    steps = [step_s, 2 * step_s, 4 * step_s]
+    yield "label capacity: events that stay apart when a detector has one score every"
+    yield from table(["class", *(f"{1e3 * each:g} ms" for each in steps)], list(_capacity_rows(dataset, steps)))
+
+
+def _channels(count: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
+
+
+def _source_rows(dataset: Dataset) -> Iterator[list[str]]:
+    everywhere = sources_of(dataset.recordings)
+    parts = [sources_of(part) for part in dataset.splits.values()]
+    for label in dataset.classes:
+        largest = max(everywhere[label].values()) / everywhere[label].total()
+        yield [label, *(str(len(sources.get(label, ()))) for sources in parts), f"{largest:.0%}"]
+
+
+def _snr_rows(dataset: Dataset, heard: dict[str, Heard]) -> list[list[str]]:
+    measured: dict[str, list[float]] = {label: [] for label in dataset.classes}
+    for each in dataset.recordings:
+        ratios = heard[each.name].snr_db if each.name in heard else ()
+        for event, ratio in zip(each.annotations, ratios, strict=False):
+            if not np.isnan(ratio):
+                measured[event.label].append(ratio)
+    events = events_of(dataset.recordings)
+    return [[label, *_spread(ratios), f"{len(ratios)} of {events[label]}"] for label, ratios in measured.items()]
+
+
+def _spread(ratios: Sequence[float]) -> list[str]:
+    if not ratios:
+        return ["-"] * 4
+    lowest = "<= -10" if min(ratios) <= SNR_FLOOR_DB else f"{min(ratios):.0f}"
+    return [f"{np.median(ratios):.1f}", lowest, f"{max(ratios):.0f}", f"{np.mean(np.array(ratios) < 0):.0%}"]
+
+
+def _class_rows(dataset: Dataset) -> Iterator[list[str]]:
+    events = [event for each in dataset.recordings for event in each.annotations]
+    for label in dataset.classes:
+        counts = [sum(e.label == label for each in part for e in each.annotations) for part in dataset.splits.values()]
+        lengths = [event.offset - event.onset for event in events if event.label == label]
+        share = f"{sum(counts) / max(1, len(events)):.0%}"
+        yield [
+            label,
+            *map(str, counts),
+            share,
+            *(f"{each:.2f}" for each in (min(lengths), np.median(lengths), max(lengths))),
+        ]
+
+
+def _capacity_rows(dataset: Dataset, steps: Sequence[float]) -> Iterator[list[str]]:
+    for label in dataset.classes:
+        events = [[e for e in each.annotations if e.label == label] for each in dataset.recordings]
+        total = sum(map(len, events))
+        yield [label, *(f"{sum(label_runs(each, step) for each in events) / total:.1%}" for step in steps)]
+
+
+def _problem_count(errors: Sequence[StapesError]) -> str:
+    return "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
+
+
+def _problems(errors: Sequence[StapesError]) -> Iterator[str]:
+    if errors:
+        yield f"\n{_problem_count(errors)}"
+        yield from (f"  {error}" for error in errors)
+
+
+def _notes(notes: Sequence[Note]) -> Iterator[str]:
+    kinds: dict[str, list[Note]] = defaultdict(list)
+    for note in notes:
+        kinds[note.kind].append(note)
+    for kind, same in kinds.items():
+        yield f"\n{len(same)} {kind}"
+        yield from (f"  {note.place}{': ' + note.text if note.text else ''}" for note in same[:PLACES_SHOWN])
+        if len(same) > PLACES_SHOWN:
+            yield f"  and {len(same) - PLACES_SHOWN} more"

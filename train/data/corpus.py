@@ -1,0 +1,94 @@
+"""The recordings of a training run as one array of samples on disk, and the times of their events in samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.errors import DatasetError, OutputError
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.console import Progress, note
+from stapes.train.data.dataset import Recording
+
+Events = NDArray[np.int64]  # [events, 3]: onset and offset sample, index of the class; sorted by onset
+POINT_S = 0.05  # a label without extent stands for an event this long
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Samples of all recordings, one after another; recording i is pcm[starts[i]:starts[i + 1]]."""
+
+    pcm: NDArray[np.int16]
+    starts: NDArray[np.int64]
+    events: tuple[Events, ...]
+    sample_rate_hz: int
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def recording(self, index: int) -> NDArray[np.int16]:
+        """Return the samples of one recording."""
+        return self.pcm[self.starts[index] : self.starts[index + 1]]
+
+
+def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[str], rate_hz: int, file: Path) -> Corpus:
+    """Convert the recordings into `file`, which is then mapped: a dataset may be larger than memory.
+
+    Raises AudioError for what cannot be read, DatasetError where all of it is digital silence.
+    """
+    progress = Progress(f"reading {part}", len(recordings))
+    lengths, silent = [], []
+    try:
+        with file.open("wb") as stream:
+            for recording in recordings:
+                length, loudest = _copy(recording.path, rate_hz, stream)
+                lengths.append(length)
+                silent += [recording.path] if not loudest else []
+                progress.advance()
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written: {error.strerror}; make room and run again") from error
+    if len(silent) == len(recordings):
+        raise DatasetError(
+            f"{silent[0]}: all samples are zero, as in every recording of {part}; "
+            "nothing can be learned from digital silence: record again, or look at how the files were exported"
+        )
+    progress.close(f"{len(recordings)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
+    if silent:
+        note(f"note: {silent[0]}: all samples are zero ({len(silent)} such in {part})")
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
+    return Corpus(pcm, starts, tuple(_events(each, classes, rate_hz) for each in recordings), rate_hz)
+
+
+def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
+    """Append the samples of a recording at the detector's rate; return how many, and the largest magnitude."""
+    length, loudest = 0, 0
+    for block in AudioFile(path, rate_hz).blocks():
+        stream.write(block.tobytes())
+        length += len(block)
+        loudest = max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))
+    return length, loudest
+
+
+def _events(recording: Recording, classes: Sequence[str], rate_hz: int) -> Events:
+    rows = [
+        (each.onset, each.offset if each.offset > each.onset else each.onset + POINT_S, classes.index(each.label))
+        for each in recording.annotations
+    ]
+    times = np.array(sorted(rows), np.float64).reshape(-1, 3)
+    return np.rint(times * [rate_hz, rate_hz, 1]).astype(np.int64)
+
+
+def event_free(events: Events, length: int, margin: int) -> list[tuple[int, int]]:
+    """Return the stretches [from, to) of a recording of `length` samples that stay `margin` samples clear of events."""
+    stretches, free_from = [], 0
+    for onset, offset, _ in events:
+        if onset - margin > free_from:
+            stretches.append((free_from, int(onset) - margin))
+        free_from = max(free_from, int(offset) + margin)
+    if length > free_from:
+        stretches.append((free_from, length))
+    return stretches

@@ -1,0 +1,63 @@
+"""Recordings to train, val and test by group: what was recorded together, or comes from one source, stays together."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.runtime.labels import Annotation
+
+FRACTIONS = {"train": 0.70, "val": 0.15, "test": 0.15}
+HELD_OUT = {"train": 0.85, "val": 0.15}
+
+
+def split_groups(
+    groups: Mapping[str, tuple[float, Sequence[Annotation]]], fractions: Mapping[str, float] = FRACTIONS
+) -> dict[str, str]:
+    """Return group -> split, so that each split has about its fraction of the time and of every class's events.
+
+    `groups` gives seconds and annotations per group. The largest groups are placed first, each where the squared
+    distance from the fractions grows least; every split gets a group while there are enough. No chance is involved: the
+    same data gives the same split.
+    """
+    names = sorted(groups)
+    labels = sorted({each.label for _, events in groups.values() for each in events})
+    amounts = np.array([[groups[name][0], *_counts(groups[name][1], labels)] for name in names], np.float64)
+    shares = amounts / np.maximum(amounts.sum(axis=0), 1e-9)
+    goal = np.array(list(fractions.values()))[:, None]
+    have = np.zeros((len(goal), shares.shape[1]))
+    chosen: dict[str, str] = {}
+    for index in sorted(range(len(names)), key=lambda each: (-shares[each].sum(), names[each])):
+        empty = np.flatnonzero(have.sum(axis=1) == 0)
+        n_left = len(names) - len(chosen)
+        allowed = empty if n_left <= len(empty) else np.arange(len(goal))
+        growth = ((have + shares[index] - goal) ** 2 - (have - goal) ** 2).sum(axis=1) / goal[:, 0]
+        split = int(allowed[np.argmin(growth[allowed])])
+        have[split] += shares[index]
+        chosen[names[index]] = list(fractions)[split]
+    return chosen
+
+
+def tied(marks: Sequence[Collection[str]]) -> list[int]:
+    """Return a number for each set of marks: equal for sets that share a mark, directly or through others.
+
+    >>> tied([{"dog 1", "cat"}, {"dog 2"}, {"cat", "owl"}, {"owl"}])
+    [0, 1, 0, 0]
+    """
+    columns = {mark: column for column, mark in enumerate(sorted({mark for each in marks for mark in each}))}
+    edges = [(row, len(marks) + columns[mark]) for row, each in enumerate(marks) for mark in each]
+    size = len(marks) + len(columns)
+    rows, targets = np.array(edges, np.int64).reshape(-1, 2).T
+    _, component = connected_components(coo_array((np.ones(len(edges)), (rows, targets)), shape=(size, size)), False)
+    return [int(each) for each in component[: len(marks)]]
+
+
+def _counts(events: Sequence[Annotation], labels: Sequence[str]) -> list[int]:
+    return [sum(each.label == label for each in events) for label in labels]
+
+
+def inherited_pattern(given: str | None, folder: DetectorFolder) -> str:
+    """Return the pattern that was given, else the one of training: the parts of a dataset must stay what they were."""
+    return str(folder.provenance.get("group_pattern", "")) if given is None else given

@@ -1,0 +1,56 @@
+"""What other thresholds would have given: the same scores through the device's event decoder, one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import Annotation
+from stapes.train.judge.judging import Judged
+from stapes.train.judge.metrics import DETECTED, REFERENCE, TP, count_matches, ratio
+
+ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
+
+
+@dataclass(frozen=True)
+class ThresholdCurve:
+    """Detections of one class (hit: onset within 200 ms) at each threshold; nan where there is nothing to divide."""
+
+    on_scores: NDArray[np.int64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    false_alarms_per_hour: NDArray[np.float64]
+
+
+def threshold_curve(detector: Detector, judged: Sequence[Judged], label: str) -> ThresholdCurve:
+    """Sweep the on threshold of one class; its off threshold stays in the same proportion, all else as it is."""
+    own = detector.folder.events[detector.classes.index(label)]
+    levels = sorted({*ON_SCORES, own.on_score})
+    hours = sum(each.recording.duration_s for each in judged) / 3600
+    counts = np.array([_counts(detector, judged, label, at_threshold(own, level)) for level in levels])
+    return ThresholdCurve(
+        on_scores=np.array(levels),
+        precision=ratio(counts[:, TP], counts[:, DETECTED]),
+        recall=ratio(counts[:, TP], counts[:, REFERENCE]),
+        false_alarms_per_hour=(counts[:, DETECTED] - counts[:, TP]) / hours,
+    )
+
+
+def at_threshold(config: EventConfig, on_score: int) -> EventConfig:
+    """Return the settings with another on threshold, the off probability in the same proportion to it."""
+    share = (config.off_score + 128) / (config.on_score + 128)
+    return replace(config, on_score=on_score, off_score=min(on_score, max(-127, round((on_score + 128) * share) - 128)))
+
+
+def _counts(detector: Detector, judged: Sequence[Judged], label: str, config: EventConfig) -> NDArray[np.int64]:
+    column = detector.classes.index(label)
+    decoder = EventDecoder([label], [config], detector.folder.clock)
+    reference, detected = {}, {}
+    for each in judged:
+        events = completed(decoder.push(each.scores[:, column : column + 1]) + decoder.flush())
+        detected[each.recording.name] = [Annotation(event.onset, event.offset, label) for event in events]
+        reference[each.recording.name] = [event for event in each.recording.annotations if event.label == label]
+    return count_matches(reference, detected, list(reference), [label])[:, 0].sum(axis=0)

@@ -1,0 +1,253 @@
+"""Polyphonic sound detection score from frame scores, over every threshold that makes a difference.
+
+Definitions: C. Bilen, G. Ferroni, F. Tuveri, J. Azcarreta, S. Krstulovic, "A framework for the robust evaluation of
+sound event detection", ICASSP 2020. A detection is a run of steps with score >= threshold. int8 scores have at most 256
+thresholds, so the sweep over all of them is exact. Times are whole microseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stapes.runtime.labels import Annotation
+from stapes.train.judge.metrics import Estimate, estimate, ratio, resample_weights
+
+LEVELS = np.arange(-128, 128)  # every int8 threshold
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What counts as a detection, and what a false one costs."""
+
+    detection: float  # share of a detection that must lie on annotated events of its class (DTC)
+    ground_truth: float  # share of an annotated event that such detections must cover (GTC)
+    cross_trigger: float | None  # share of a false detection on another class that makes it a cross trigger (CTTC)
+    alpha_cross: float  # weight of cross triggers
+    alpha_spread: float  # weight of the spread over classes
+    max_false_per_hour: float = 100.0
+
+
+SCENARIO_1 = Criteria(0.7, 0.7, None, 0.0, 1.0)  # react fast: the times matter
+SCENARIO_2 = Criteria(0.1, 0.1, 0.3, 0.5, 1.0)  # tell classes apart
+
+
+@dataclass(frozen=True)
+class ScoredRecording:
+    """Scores of one recording beside what is annotated in it."""
+
+    scores: NDArray[np.int8]  # [steps, classes]
+    edges_s: NDArray[np.float64]  # [steps + 1]: step k lasts from edges_s[k] to edges_s[k + 1]
+    annotations: Sequence[Annotation]
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Detections of one class in each recording, at every threshold of LEVELS."""
+
+    n_reference: NDArray[np.int64]  # [recordings]
+    true_positives: NDArray[np.int64]  # [recordings, levels]: annotated events found
+    false_positives: NDArray[np.int64]  # [recordings, levels]: detections that fail the detection criterion
+    cross_triggers: NDArray[np.int64]  # [recordings, levels, classes]
+
+
+@dataclass(frozen=True)
+class Psds:
+    """The score (0..1, nan without annotated events) and the curves under which it is the area."""
+
+    value: float
+    false_per_hour: NDArray[np.float64]  # [points] effective false positive rate
+    true_rate: NDArray[np.float64]  # [points] effective true positive rate
+    classes: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # the same per class
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Effective false positives per hour and found share, [draws of recordings, levels]; nan without events."""
+
+    false: NDArray[np.float64]
+    true: NDArray[np.float64]
+
+
+def psds(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Psds:
+    """Return the score over the classes that have annotated events with an extent.
+
+    A class that has point labels is left out: how much of a point is covered is not defined. With one class there are
+    no cross triggers and no spread.
+    """
+    return area(class_rates(recordings, classes, criteria, np.ones((1, len(recordings)))), 0, criteria)
+
+
+def psds_estimate(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Estimate:
+    """Return the score of `psds` with its interval over recordings.
+
+    Detections are counted once per recording; a draw of recordings adds up those counts. A class that has no event in
+    a draw is left out of it.
+    """
+    draws = np.vstack([np.ones(len(recordings)), resample_weights(len(recordings))])
+    rates = class_rates(recordings, classes, criteria, draws)
+    values = np.array([area(rates, draw, criteria).value for draw in range(len(draws))])
+    return estimate(float(values[0]), values[1:])
+
+
+def class_rates(
+    recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria, draws: NDArray[np.float64]
+) -> dict[str, Rates]:
+    """Return the rates of each class judged; draws [draws, recordings]: how often each recording counts."""
+    events = [event for each in recordings for event in each.annotations]
+    judged = [
+        label
+        for label in classes
+        if (own := [each for each in events if each.label == label]) and all(each.offset > each.onset for each in own)
+    ]
+    hours = draws @ np.array([each.duration_s / 3600 for each in recordings])
+    length_h = {label: draws @ [_seconds(each, label) / 3600 for each in recordings] for label in judged}
+    rates = {}
+    for label in judged:
+        curve = count_detections(recordings, classes, label, judged, criteria)
+        found = ratio(draws @ curve.true_positives, (draws @ curve.n_reference)[:, None])
+        false = draws @ curve.false_positives / hours[:, None]
+        if criteria.alpha_cross:
+            others = [column for column, other in enumerate(judged) if other != label]
+            false += criteria.alpha_cross * _mean_defined(
+                [ratio(draws @ curve.cross_triggers[:, :, k], length_h[judged[k]][:, None]) for k in others],
+                false.shape,
+            )
+        rates[label] = Rates(false, found)
+    return rates
+
+
+def _seconds(recording: ScoredRecording, label: str) -> float:
+    return sum(each.offset - each.onset for each in recording.annotations if each.label == label)
+
+
+def _mean_defined(tables: Sequence[NDArray[np.float64]], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the mean of tables of this shape over those that are not nan; 0 where none is."""
+    total, defined = np.zeros(shape), np.zeros(shape)
+    for table in tables:
+        total += np.nan_to_num(table)
+        defined += ~np.isnan(table)
+    return total / np.maximum(defined, 1)
+
+
+def area(rates: Mapping[str, Rates], draw: int, criteria: Criteria) -> Psds:
+    """Return the score of one draw of recordings, and the curves under which it is the area."""
+    most = criteria.max_false_per_hour
+    rocs = {
+        label: _staircase(each.false[draw], each.true[draw], most)
+        for label, each in rates.items()
+        if not np.isnan(each.true[draw, 0])
+    }
+    if not rocs:
+        return Psds(float("nan"), np.zeros(0), np.zeros(0), {})
+    grid = np.unique(np.concatenate([rate for rate, _ in rocs.values()]))
+    found = np.stack([true[np.searchsorted(false, grid, side="right") - 1] for false, true in rocs.values()])
+    joint = np.maximum(found.mean(axis=0) - criteria.alpha_spread * found.std(axis=0), 0.0)
+    widths = np.diff(np.append(grid, most))
+    return Psds(float(joint @ widths) / most, grid, joint, rocs)
+
+
+def _staircase(
+    false_rate: NDArray[np.float64], true_rate: NDArray[np.float64], most: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the best true rate reachable at or below each false rate, from (0, 0) on."""
+    order = np.lexsort((true_rate, false_rate))
+    false_rate = np.append(0.0, false_rate[order])
+    true_rate = np.maximum.accumulate(np.append(0.0, true_rate[order]))
+    last = np.append(false_rate[1:] > false_rate[:-1], True) & (false_rate <= most)
+    return false_rate[last], true_rate[last]
+
+
+def count_detections(
+    recordings: Sequence[ScoredRecording], classes: Sequence[str], label: str, others: Sequence[str], criteria: Criteria
+) -> Curve:
+    """Return what the detections of class `label` are at every threshold; cross triggers on each class of `others`."""
+    column = list(classes).index(label)
+    n_reference = np.zeros(len(recordings), np.int64)
+    counts = np.zeros((len(recordings), len(LEVELS), 2 + len(others)), np.int64)
+    for row, each in enumerate(recordings):
+        own = _intervals(each.annotations, label)
+        foreign = [_intervals(each.annotations, other) for other in others]
+        n_reference[row] = len(own)
+        scores = each.scores[:, column].astype(np.int64)
+        thresholds = np.unique(scores)
+        found = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
+        found = np.vstack([found, np.zeros((1, 2 + len(others)), np.int64)])
+        counts[row] = found[np.searchsorted(thresholds, LEVELS)]  # a threshold acts as the next score that occurs
+    return Curve(n_reference, counts[:, :, 0], counts[:, :, 1], counts[:, :, 2:])
+
+
+def _at_thresholds(
+    active: NDArray[np.bool_],
+    edges: NDArray[np.int64],
+    own: NDArray[np.int64],
+    foreign: Sequence[NDArray[np.int64]],
+    criteria: Criteria,
+) -> NDArray[np.int64]:
+    """active [thresholds, steps] -> [thresholds, 2 + foreign]: events found, false detections, cross triggers.
+
+    Each threshold gets its own stretch of one long time axis, so that all are counted in one go.
+    """
+    n = len(active)
+    span = int(max([edges[-1], *(each.max(initial=0) for each in [own, *foreign])])) + 1
+    change = np.diff(active.astype(np.int8), prepend=0, append=0, axis=1)
+    row, begin = np.nonzero(change > 0)
+    end = np.nonzero(change < 0)[1]  # runs do not overlap: the k-th beginning belongs to the k-th end
+    found = np.stack([edges[begin], edges[end]], axis=1) + (row * span)[:, None]
+    whole = found[:, 1] > found[:, 0]
+    found, row = found[whole], row[whole]
+    passed = _covered(_coverage(_repeated(own, n, span)), found) >= _share(criteria.detection, found)
+    targets = _repeated(own, n, span)
+    hit = _covered(_coverage(found[passed]), targets) >= _share(criteria.ground_truth, targets)
+    counts = [hit.reshape(n, -1).sum(axis=1), np.bincount(row[~passed], minlength=n)]
+    for each in foreign:
+        crossed = np.zeros(len(found), np.bool_)
+        if criteria.cross_trigger is not None and len(each):
+            crossed = _covered(_coverage(_repeated(each, n, span)), found) >= _share(criteria.cross_trigger, found)
+        counts.append(np.bincount(row[crossed & ~passed], minlength=n))
+    return np.stack(counts, axis=1)
+
+
+def _repeated(intervals: NDArray[np.int64], n: int, span: int) -> NDArray[np.int64]:
+    """Return [n * intervals, 2]: the intervals once for each stretch of the long time axis."""
+    return (intervals[None] + (np.arange(n) * span)[:, None, None]).reshape(-1, 2)
+
+
+def _share(fraction: float, intervals: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.round(fraction * (intervals[:, 1] - intervals[:, 0]))  # whole microseconds, as times are
+
+
+def _intervals(events: Sequence[Annotation], label: str) -> NDArray[np.int64]:
+    times = [(each.onset, each.offset) for each in events if each.label == label]
+    return _microseconds(np.array(sorted(times), np.float64).reshape(-1, 2))
+
+
+def _microseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.round(seconds * 1e6).astype(np.int64)
+
+
+def _coverage(intervals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return [n, 2] intervals as their union: sorted, disjoint, so that what overlaps is not counted twice."""
+    if not len(intervals):
+        return intervals
+    ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
+    reached = np.maximum.accumulate(ordered[:, 1])
+    first = np.append(True, ordered[1:, 0] > reached[:-1])
+    last = np.append(first[1:], True)
+    return np.stack([ordered[first, 0], reached[last]], axis=1)
+
+
+def _covered(union: NDArray[np.int64], intervals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how much of each of [n, 2] intervals lies in a union made by `_coverage`."""
+    if not len(union):
+        return np.zeros(len(intervals), np.int64)
+    before = np.append(0, np.cumsum(union[:, 1] - union[:, 0]))
+
+    def until(time: NDArray[np.int64]) -> NDArray[np.int64]:
+        index = np.searchsorted(union[:, 0], time, side="right")  # intervals that begin at or before it
+        within = np.minimum(time, union[index - 1, 1]) - union[index - 1, 0]
+        return np.where(index > 0, before[index - 1] + within, 0)
+
+    return until(intervals[:, 1]) - until(intervals[:, 0])

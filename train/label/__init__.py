@@ -1,0 +1,1 @@
+"""Better labels: mistakes to review, false alarms to mine, events to suggest."""

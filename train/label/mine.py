@@ -1,0 +1,72 @@
+"""`stapes mine`: false alarms in recordings that hold no events, cut out as hard negatives for the next training.
+
+OUT/
+  *.wav *.txt   each false alarm with sound around it, and an empty label track: annotated, nothing here
+  mined.tsv     where each is from
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.outputs import new_folder, require_new
+from stapes.runtime.audio import read_audio
+from stapes.runtime.console import Progress, note
+from stapes.runtime.detector import Detector
+from stapes.train.data.dataset import audio_files
+from stapes.train.text import table
+
+AROUND_S = 2.0  # of sound before and after each false alarm; stretches that overlap become one
+
+
+def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
+    """Write the false alarms in every recording below `folder`, and print how many there were per hour and class.
+
+    Raises DatasetError where there is no recording, AudioError for one that cannot be read.
+    """
+    require_new(out, force)
+    detector = Detector.load(detector_path)
+    files = audio_files(folder)
+    progress = Progress("mining", len(files))
+    rows = ["filename\tsource\tbegin\tend\tevent_labels"]
+    counts, seconds = dict.fromkeys(detector.classes, 0), 0.0
+    with new_folder(out, force, "mined.tsv") as draft:
+        for number, path in enumerate(files):
+            pcm = read_audio(path, detector.sample_rate_hz).pcm
+            seconds += len(pcm) / detector.sample_rate_hz
+            alarms = detector.detect(pcm)
+            for each in alarms:
+                counts[each.label] += 1
+            spans = stretches([(each.onset, each.offset) for each in alarms], len(pcm) / detector.sample_rate_hz)
+            for begin, end in spans:
+                name = f"{number:04}_{path.stem}_{begin:.2f}s.wav"
+                _write(draft / name, pcm, begin, end, detector.sample_rate_hz)
+                labels = sorted({each.label for each in alarms if each.onset < end and each.offset > begin})
+                rows.append(f"{name}\t{path.relative_to(folder)}\t{begin:.3f}\t{end:.3f}\t{','.join(labels)}")
+            progress.advance(path.name)
+        (draft / "mined.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    progress.close(f"{seconds / 3600:.2f} h")
+    per_hour = [[label, str(count), f"{count / seconds * 3600:.1f}"] for label, count in counts.items()]
+    for line in table(["class", "false alarms", "per hour"], per_hour):
+        print(line)
+    note(f"{len(rows) - 1} stretches in {out}: move it into the train part of a dataset")
+
+
+def stretches(events: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
+    """Return (begin, end) of events with sound around them, inside the recording; what overlaps becomes one."""
+    joined: list[tuple[float, float]] = []
+    for onset, offset in sorted(events):
+        begin, end = max(0.0, onset - AROUND_S), min(duration_s, offset + AROUND_S)
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def _write(path: Path, pcm: NDArray[np.int16], begin_s: float, end_s: float, rate_hz: int) -> None:
+    soundfile.write(path, pcm[round(begin_s * rate_hz) : round(end_s * rate_hz)], rate_hz, subtype="PCM_16")
+    path.with_suffix(".txt").write_text("", encoding="utf-8")

@@ -1,0 +1,92 @@
+"""What a detector got wrong: events that it missed and events that it made up, the worst first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stapes.runtime.audio import AudioFile, Converter
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import Annotation
+from stapes.train.judge.evaluate import step_edges_s
+from stapes.train.judge.judging import Judged
+from stapes.train.judge.metrics import labelled_pairs, without
+
+Kind = Literal["missed", "false"]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One event that is annotated and not detected (missed), or detected and not annotated (false)."""
+
+    kind: Kind
+    judged: Judged
+    event: Annotation
+    probability: float  # highest of the event's class while it lasts
+
+    @property
+    def badness(self) -> float:
+        """How sure the detector was of the wrong thing, 0..1."""
+        return self.probability if self.kind == "false" else 1 - self.probability
+
+
+def verdicts(judged: Judged) -> dict[str, list[Annotation]]:
+    """Return the events of a recording as reference, detected, missed and false (hit: onset within 200 ms)."""
+    reference = judged.recording.annotations
+    pairs = labelled_pairs(reference, judged.detected)
+    return {
+        "reference": list(reference),
+        "detected": list(judged.detected),
+        "missed": without(reference, {i for i, _ in pairs}),
+        "false": without(judged.detected, {j for _, j in pairs}),
+    }
+
+
+def mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind) -> list[Mistake]:
+    """Return every mistake of a kind, the worst first."""
+    found = [
+        Mistake(kind, each, event, _highest(detector, each, event)) for each in judged for event in verdicts(each)[kind]
+    ]
+    return sorted(found, key=lambda each: (-each.badness, each.judged.recording.name, each.event.onset))
+
+
+def _highest(detector: Detector, judged: Judged, event: Annotation) -> float:
+    """Return the highest probability of the event's class in the steps that the event overlaps."""
+    scores = judged.scores[:, detector.classes.index(event.label)]
+    edges = step_edges_s(detector, len(scores))
+    inside = scores[(edges[1:] > event.onset) & (edges[:-1] < max(event.offset, event.onset + 1e-6))]
+    return (int(inside.max(initial=-128)) + 128) / 256
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a recording around an event."""
+
+    begin_s: float  # in the recording
+    end_s: float
+    pcm: NDArray[np.int16]  # at the detector's rate
+
+
+def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 10.0) -> Excerpt:
+    """Return the event with `around_s` before and after it, at most `longest_s` of it. Raises AudioError.
+
+    Only that part of the file is read: recordings may be hours long.
+    """
+    recording, event = mistake.judged.recording, mistake.event
+    begin = max(0.0, event.onset - around_s)
+    end = min(recording.duration_s, event.offset + around_s, begin + longest_s)
+    source_rate_hz = AudioFile(recording.path, rate_hz).source_rate_hz
+    converter = Converter(source_rate_hz, rate_hz)
+    first, last = round(begin * source_rate_hz), round(end * source_rate_hz)
+    samples, _ = soundfile.read(recording.path, last - first, first, dtype="float32", always_2d=True)
+    return Excerpt(begin, end, np.concatenate([converter.push(samples), converter.flush()]))
+
+
+def within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:
+    """Return the events that lie in an excerpt, cut to it, in its own time."""
+    near = [each for each in events if each.offset >= part.begin_s and each.onset < part.end_s]
+    begin, end = part.begin_s, part.end_s
+    return [replace(each, onset=max(each.onset, begin) - begin, offset=min(each.offset, end) - begin) for each in near]

@@ -1,0 +1,72 @@
+"""`stapes review`: a detector's mistakes as Audacity label tracks and clips, for a person to hear and to correct.
+
+OUT/
+  reference/ detected/ missed/ false/   one label track per recording in each, named after the recording
+  clips/                                the worst mistakes as WAV, named kind_class_probability_recording_time
+  review.tsv                            every mistake, the worst first
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import soundfile
+
+from stapes.firmware_sim.outputs import new_folder, require_new
+from stapes.runtime.console import note
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import write_audacity
+from stapes.train.judge.evaluate import evaluate
+from stapes.train.judge.judging import Judged
+from stapes.train.label.mistakes import Mistake, excerpt, mistakes, verdicts
+
+AROUND_S = 1.0  # of sound before and after the event in a clip
+
+
+def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path, n_clips: int, force: bool) -> None:
+    """Judge a detector and write what it got wrong. Raises OutputError before any work when `out` is in the way."""
+    require_new(out, force)
+    evaluation, judged = evaluate(detector_path, dataset_path, split)
+    detector = Detector.load(detector_path)
+    worst = sorted(
+        mistakes(detector, judged, "missed") + mistakes(detector, judged, "false"), key=lambda each: -each.badness
+    )
+    with new_folder(out, force, "review.tsv") as draft:
+        for each in judged:
+            _write_tracks(draft, each)
+        clips = {id(each): _write_clip(draft, detector, each) for each in worst[:n_clips]}
+        (draft / "review.tsv").write_text(_table(worst, clips), encoding="utf-8")
+    missed = sum(each.kind == "missed" for each in worst)
+    note(f"{missed} missed, {len(worst) - missed} false in {len(judged)} recordings of {evaluation.split}: {out}")
+
+
+def _write_tracks(folder: Path, judged: Judged) -> None:
+    kinds = verdicts(judged)
+    kinds["reference"] += judged.recording.ignored  # the track goes back beside the recording
+    for kind, events in kinds.items():
+        track = (folder / kind / judged.recording.name).with_suffix(".txt")
+        track.parent.mkdir(parents=True, exist_ok=True)
+        track.write_text(write_audacity(sorted(events, key=lambda event: event.onset)), encoding="utf-8")
+
+
+def _write_clip(folder: Path, detector: Detector, mistake: Mistake) -> str:
+    """Write the sound around a mistake; return its path in `folder`."""
+    stem = Path(mistake.judged.recording.name).stem
+    label = "".join(each if each.isalnum() else "_" for each in mistake.event.label)
+    name = f"{mistake.kind}_{label}_{100 * mistake.probability:02.0f}_{stem}_{mistake.event.onset:.2f}s.wav"
+    path = folder / "clips" / name
+    path.parent.mkdir(exist_ok=True)
+    rate = detector.sample_rate_hz
+    soundfile.write(path, excerpt(mistake, rate, AROUND_S).pcm, rate, subtype="PCM_16")
+    return str(path.relative_to(folder))
+
+
+def _table(worst: Sequence[Mistake], clips: dict[int, str]) -> str:
+    rows = ["filename\tonset\toffset\tevent_label\tmistake\tprobability\tclip"]
+    for each in worst:
+        event = each.event
+        times = f"{event.onset:.3f}\t{event.offset:.3f}"
+        clip = clips.get(id(each), "")
+        rows.append(
+            f"{each.judged.recording.name}\t{times}\t{event.label}\t{each.kind}\t{each.probability:.3f}\t{clip}"
+        )
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,1 @@
+"""The network, what it is trained on, and the steps of its training."""

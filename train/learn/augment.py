@@ -1,0 +1,289 @@
+"""Training sequences made anew at every step: events cut out by their labels, mixed over other backgrounds.
+
+A *run* is a row of successive events of one class in one recording, with their natural spacing: barks, ticks. Runs are
+cleaned of their background, changed in speed, filtered, and laid over a sequence at a random signal-to-noise ratio.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.signal import butter, istft, sosfilt, sosfreqz, stft
+
+from stapes.firmware_sim.device.frontend import Frontend
+from stapes.train.data.corpus import Corpus, Events, event_free
+from stapes.train.settings import AugmentationSettings
+
+Floats = NDArray[np.float32]
+LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before and after its labels
+RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # events of one class closer than this belong to one run, up to this length
+
+
+@dataclass(frozen=True)
+class Run:
+    """Successive events of one source, without their background; times in samples from the run's start."""
+
+    pcm: Floats
+    events: Events
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Samples of one training sequence and its events."""
+
+    pcm: NDArray[np.int16]
+    events: Events
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How steps lie in samples, and how many there are in a training sequence."""
+
+    steps: int
+    step_samples: int
+    origin_samples: int
+    target_delay_steps: int
+
+    def targets(self, events: Events, classes: int) -> Floats:
+        """Return [steps, classes]: the share of each step that an event of the class covers, at least 1/2 once."""
+        values = np.zeros((self.steps + self.target_delay_steps, classes), np.float32)
+        edges = self.origin_samples + self.step_samples * np.arange(len(values) + 1)
+        for onset, offset, label in events:
+            cover = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], onset)
+            cover = np.clip(cover / self.step_samples, 0.0, 1.0)
+            if cover.max() > 0.0:
+                cover[cover.argmax()] = max(cover.max(), 0.5)
+            values[:, label] = np.maximum(values[:, label], cover)
+        before = np.zeros((self.target_delay_steps, classes), np.float32)
+        return np.concatenate([before, values])[: self.steps]
+
+
+class Remixer:
+    """Makes training sequences from a corpus; the same generator state gives the same sequence."""
+
+    def __init__(self, corpus: Corpus, classes: int, samples: int, settings: AugmentationSettings) -> None:
+        self._corpus, self._samples, self._settings = corpus, samples, settings
+        rate = corpus.sample_rate_hz
+        self._rate = rate
+        self._high_pass = butter(2, 0.01 * rate, "highpass", fs=rate, output="sos").astype(np.float32)
+        places, gain = sosfreqz(self._high_pass, 1024)
+        self._pass_places, self._pass_gain = places / np.pi, np.abs(gain)
+        margin = rate // 10
+        self._stretches = [
+            (int(corpus.starts[index]) + start, int(corpus.starts[index]) + stop)
+            for index, events in enumerate(corpus.events)
+            for start, stop in event_free(events, len(corpus.recording(index)), margin)
+            if stop - start >= rate // 2
+        ]
+        lengths = np.array([stop - start for start, stop in self._stretches], np.float64)
+        self._stretch_share = lengths / lengths.sum() if len(lengths) else lengths
+        self._recording_share = np.diff(corpus.starts) / corpus.starts[-1]
+        self.runs = [[run for run in self._cut(label) if len(run.events)] for label in range(classes)]
+
+    def sequence(self, rng: np.random.Generator) -> Sequence:
+        """Return one sequence of the length given at construction."""
+        stitched = len(self._stretches) > 0 and rng.random() < self._settings.stitched_background_share
+        base, events = self._background(rng) if stitched else self._excerpt(rng)
+        minutes = self._samples / self._rate / 60
+        runs = rng.poisson(self._settings.added_runs_per_minute * minutes)
+        available = [label for label, of_class in enumerate(self.runs) if of_class]
+        noise = _frame_power(sosfilt(self._high_pass, base), self._rate)
+        for _ in range(runs if available else 0):
+            of_class = self.runs[available[rng.integers(len(available))]]
+            placed = self._place(of_class[rng.integers(len(of_class))], base, noise, events, rng)
+            events = np.concatenate([events, placed])
+        peak = np.abs(base).max()
+        base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
+        return Sequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
+
+    def _excerpt(self, rng: np.random.Generator) -> tuple[Floats, Events]:
+        """Recordings as they are, from a random place, one after another until the sequence is full."""
+        base, found, filled = np.empty(self._samples, np.float32), [np.empty((0, 3), np.int64)], 0
+        while filled < self._samples:
+            index = rng.choice(len(self._corpus), p=self._recording_share)
+            pcm, events = self._corpus.recording(index), self._corpus.events[index]
+            length = min(self._samples - filled, len(pcm))
+            start = int(rng.integers(len(pcm) - length + 1))
+            base[filled : filled + length] = pcm[start : start + length]
+            inside = events[(events[:, 1] > start) & (events[:, 0] < start + length)]
+            clipped = np.clip(inside[:, :2], start, start + length) - start + filled
+            found.append(np.column_stack([clipped, inside[:, 2]]))
+            filled += length
+        return base, np.concatenate(found)
+
+    def _background(self, rng: np.random.Generator) -> tuple[Floats, Events]:
+        """Event-free stretches with short crossfades, until the sequence is full."""
+        fade = self._rate // 50
+        rise = np.linspace(0.0, 1.0, fade, dtype=np.float32)
+        base, filled = np.zeros(self._samples + fade, np.float32), 0
+        while filled < self._samples:
+            start, stop = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
+            piece = self._corpus.pcm[start : min(stop, start + self._samples + fade - filled)].astype(np.float32)
+            if filled:
+                piece[:fade] *= rise
+            piece[-fade:] *= rise[::-1]
+            base[filled : filled + len(piece)] += piece
+            filled += len(piece) - fade
+        return base[: self._samples], np.empty((0, 3), np.int64)
+
+    def _place(self, run: Run, base: Floats, noise: Floats, events: Events, rng: np.random.Generator) -> Events:
+        """Add a changed copy of the run to `base`; return its events there, or none when its class is in the way."""
+        settings = self._settings
+        speed = np.exp(rng.uniform(*np.log(settings.run_speed)))
+        pcm = soxr.resample(run.pcm, self._rate * speed, self._rate, quality="LQ")
+        curve = smooth_curve(rng, settings.run_filter_db, 9)
+        snr_db = rng.uniform(*settings.run_snr_db)
+        start = int(rng.integers(-len(pcm) // 2, self._samples - len(pcm) // 4))
+        placed = np.column_stack([np.rint(run.events[:, :2] / speed).astype(np.int64) + start, run.events[:, 2]])
+        placed = placed[(placed[:, 1] > 0) & (placed[:, 0] < self._samples)]
+        same = events[events[:, 2] == run.events[0, 2]]
+        margin = self._rate // 10
+        if not len(placed) or np.any((same[:, 0] < placed[-1, 1] + margin) & (same[:, 1] > placed[0, 0] - margin)):
+            return placed[:0]
+        pcm, energy = self._filtered(pcm, curve)
+        level = energy / (run.events[:, 1] - run.events[:, 0]).sum() * speed
+        frames = len(noise) * np.clip([placed[0, 0], placed[-1, 1]], 0, self._samples) // self._samples
+        around = noise[max(0, frames[0] - 100) : frames[1] + 100]
+        gain = np.sqrt(10 ** (snr_db / 10) * np.median(around) / max(level, 1e-9))
+        first, last = max(start, 0), min(start + len(pcm), self._samples)
+        base[first:last] += np.float32(gain) * pcm[first - start : last - start]
+        placed[:, :2] = np.clip(placed[:, :2], 0, self._samples)
+        return placed
+
+    def _filtered(self, pcm: Floats, curve_db: Floats) -> tuple[Floats, float]:
+        """Return the samples through a curve of gains, and their energy above the high-pass."""
+        size = next_fast_len(len(pcm), real=True)
+        places = np.linspace(0.0, 1.0, size // 2 + 1)
+        gain = 10 ** (np.interp(places, np.linspace(0.0, 1.0, len(curve_db)), curve_db) / 20)
+        spectrum = rfft(pcm, size) * gain.astype(np.float32)
+        heard = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
+        return irfft(spectrum, size)[: len(pcm)], 2.0 * float(heard.sum()) / size
+
+    def _cut(self, label: int) -> list[Run]:
+        """Return every run of the class that is clear enough, cleaned of its background."""
+        runs = []
+        for index, events in enumerate(self._corpus.events):
+            own = events[events[:, 2] == label]
+            if not len(own):
+                continue
+            gap = own[1:, 0] - own[:-1, 1] > RUN_GAP_S * self._rate
+            for row in np.split(own, np.flatnonzero(gap) + 1):
+                runs += [self._clean(index, part) for part in _no_longer_than(row, int(RUN_MAX_S * self._rate))]
+        return runs
+
+    def _clean(self, index: int, events: Events) -> Run:
+        """Cut one run out and subtract the background's spectrum; unclear or overlapped events are left out."""
+        rate, pcm = self._rate, self._corpus.recording(index)
+        everything = self._corpus.events[index]
+        first, last = max(0, int(events[0, 0]) - rate), min(len(pcm), int(events[-1, 1]) + rate)
+        part = pcm[first:last].astype(np.float32)
+        inside = everything.copy()
+        inside[:, :2] -= first
+        inside = inside[(inside[:, 1] > 0) & (inside[:, 0] < len(part))]
+        free = np.zeros(len(part), bool)
+        for start, stop in event_free(inside, len(part), rate // 20):
+            free[start:stop] = True
+        if free.sum() < rate // 10:
+            return Run(part[:0], events[:0])
+        passed = sosfilt(self._high_pass, part)
+        floor = float(np.mean(passed[free] ** 2)) + 1e-3
+        lead, tail = int(LEAD_S * rate), int(TAIL_S * rate)
+        keep, window = [], np.zeros(len(part), np.float32)
+        for onset, offset, label in events - [first, first, 0]:
+            others = inside[(inside[:, 0] < offset + tail) & (inside[:, 1] > onset - lead)]
+            clear = np.mean(passed[max(onset, 0) : offset] ** 2) / floor >= 10 ** (
+                self._settings.source_snr_min_db / 10
+            )
+            if len(others) == 1 and clear:
+                keep.append((onset, offset, label))
+                _open(window, onset, offset, lead, tail)
+        if not keep:
+            return Run(part[:0], events[:0])
+        start, stop = max(0, keep[0][0] - lead), keep[-1][1] + tail
+        kept = np.array(keep, np.int64) - [start, start, 0]
+        return Run((_without_background(part, free) * window)[start:stop], kept)
+
+
+def smooth_curve(rng: np.random.Generator, deviation_db: float, points: int) -> Floats:
+    """Return gains in dB at `points` places along the frequency axis: neighbours are alike, the mean is near 0."""
+    raw = rng.normal(0.0, deviation_db, points + 2)
+    return ((raw[:-2] + raw[1:-1] + raw[2:]) / np.sqrt(3)).astype(np.float32)
+
+
+def augment_features(
+    features: NDArray[np.int8], step_db: float, settings: AugmentationSettings, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    """Return features int8[frames, bands] as another microphone would give them, with bands and frames masked."""
+    frames, bands = features.shape
+    curve = smooth_curve(rng, settings.microphone_filter_db, 7)
+    offset_db = np.interp(np.linspace(0, 6, bands), np.arange(7), curve) + rng.uniform(*settings.gain_db)
+    changed = np.clip(features + np.rint(offset_db / step_db), -128, 127)
+    mean = changed.mean(axis=0)
+    width = int(rng.integers(settings.masked_bands_max + 1))
+    first = int(rng.integers(bands - width + 1))
+    changed[:, first : first + width] = np.rint(mean[first : first + width])
+    for _ in range(4):
+        width = int(rng.integers(settings.masked_frames_max + 1))
+        first = int(rng.integers(max(1, frames - width + 1)))
+        changed[first : first + width] = np.rint(mean)
+    return changed.astype(np.int8)
+
+
+@dataclass(frozen=True)
+class BatchMaker:
+    """Batches by number: (seed, number) alone decide what is in a batch, so a run that goes on sees the same ones."""
+
+    remixer: Remixer
+    frontend: Frontend
+    clock: Clock
+    classes: int
+    settings: AugmentationSettings
+    seed: int
+    sequences: int
+
+    def batch(self, number: int) -> tuple[NDArray[np.int8], Floats]:
+        """Return features int8[sequences, frames, bands] and targets float32[sequences, steps, classes]."""
+        rng = np.random.default_rng([self.seed, number])
+        features, targets = [], []
+        for _ in range(self.sequences):
+            sequence = self.remixer.sequence(rng)
+            clean = self.frontend.features(sequence.pcm)
+            features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
+            targets.append(self.clock.targets(sequence.events, self.classes))
+        return np.stack(features), np.stack(targets)
+
+
+def _no_longer_than(row: Events, samples: int) -> list[Events]:
+    parts, first = [], 0
+    for index in range(1, len(row) + 1):
+        if index == len(row) or row[index, 1] - row[first, 0] > samples:
+            parts.append(row[first:index])
+            first = index
+    return parts
+
+
+def _open(window: Floats, onset: int, offset: int, lead: int, tail: int) -> None:
+    """Let one event through, with linear fades before and after."""
+    positions = np.arange(max(0, onset - lead), min(len(window), offset + tail))
+    shape = np.minimum((positions - onset + lead + 1) / lead, (offset + tail - positions) / tail)
+    window[positions] = np.maximum(window[positions], np.clip(shape, 0.0, 1.0))
+
+
+def _without_background(part: Floats, free: NDArray[np.bool_]) -> Floats:
+    """Spectral subtraction: gain = 1 - 1.5 background/power per bin, never below -18 dB."""
+    size, hop = 512, 128
+    _, _, spectrum = stft(part, nperseg=size, noverlap=size - hop)
+    power = np.abs(spectrum) ** 2
+    at = np.minimum(np.arange(spectrum.shape[1]) * hop, len(free) - 1)
+    quiet = free[at] if free[at].any() else np.ones(len(at), bool)
+    background = power[:, quiet].mean(axis=1, keepdims=True)
+    gain = np.maximum(1.0 - 1.5 * background / np.maximum(power, 1e-12), 0.125)
+    _, cleaned = istft(spectrum * gain, nperseg=size, noverlap=size - hop)
+    return cleaned[: len(part)].astype(np.float32)
+
+
+def _frame_power(pcm: NDArray[np.float64], rate: int) -> Floats:
+    frame = rate // 100
+    return (pcm[: len(pcm) // frame * frame].reshape(-1, frame) ** 2).mean(axis=1).astype(np.float32) + 1e-3

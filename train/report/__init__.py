@@ -1,0 +1,1 @@
+"""What a detector reached, for people and for other programs."""

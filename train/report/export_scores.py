@@ -1,0 +1,55 @@
+"""Scores and events in the formats of other evaluation libraries (sed_scores_eval, psds_eval, sed_eval).
+
+OUT/
+  scores/ID.tsv      onset, offset and the probability of each class per step, smoothed as the detector smooths
+  ground_truth.tsv   filename, onset, offset, event_label; a row without times where a recording holds no event
+  detected.tsv       the same of the detector's events
+  durations.tsv      filename, duration
+A recording's ID is its name with `__` for every slash, without its ending.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stapes.firmware_sim.outputs import new_folder
+from stapes.runtime.detector import Detector
+from stapes.runtime.labels import write_dcase
+from stapes.train.judge.evaluate import scored_recording
+from stapes.train.judge.judging import Judged
+
+
+def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force: bool) -> None:
+    """Write the folder, whole or not at all. Raises OutputError where `out` is in the way."""
+    with new_folder(out, force, "durations.tsv") as draft:
+        (draft / "scores").mkdir()
+        for each in judged:
+            (draft / "scores" / f"{recording_id(each)}.tsv").write_text(_scores(detector, each), encoding="utf-8")
+        files = {f"{recording_id(each)}.wav": each for each in judged}
+        truth = {name: each.recording.annotations for name, each in files.items()}
+        (draft / "ground_truth.tsv").write_text(write_dcase(truth), encoding="utf-8")
+        found = {name: each.detected for name, each in files.items()}
+        (draft / "detected.tsv").write_text(write_dcase(found), encoding="utf-8")
+        rows = [f"{name}\t{each.recording.duration_s:.6f}\n" for name, each in files.items()]
+        (draft / "durations.tsv").write_text("filename\tduration\n" + "".join(rows), encoding="utf-8")
+
+
+def recording_id(judged: Judged) -> str:
+    """Return the name under which a recording is exported."""
+    return str(Path(judged.recording.name).with_suffix("")).replace("/", "__")
+
+
+def _scores(detector: Detector, judged: Judged) -> str:
+    """Steps that end before the recording begins, as the delay is subtracted, are left out."""
+    scored = scored_recording(detector, judged)
+    text = io.StringIO()
+    table = csv.writer(text, delimiter="\t", lineterminator="\n")
+    table.writerow(["onset", "offset", *detector.classes])
+    probabilities = (scored.scores.astype(np.float64) + 128) / 256
+    for begin, end, row in zip(scored.edges_s[:-1], scored.edges_s[1:], probabilities, strict=True):
+        if end > begin:
+            table.writerow([f"{begin:.6f}", f"{end:.6f}", *(f"{each:.8f}" for each in row)])
+    return text.getvalue()

@@ -1,0 +1,277 @@
+"""report.html: one file that opens offline and shows what a detector reached, and lets its worst mistakes be heard."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.outputs import write_whole
+from stapes.runtime.detector import Detector
+from stapes.runtime.device.firmware_cost import Cost
+from stapes.train.judge.curves import threshold_curve
+from stapes.train.judge.evaluate import Evaluation
+from stapes.train.judge.judging import Judged
+from stapes.train.label.mistakes import Kind, Mistake, excerpt, mistakes
+from stapes.train.report.page import card, class_name, document, estimate, facts, figure, legend, table
+from stapes.train.report.report import pictures
+from stapes.train.text import number
+
+MISTAKES_SHOWN = 8  # of each kind
+AROUND_S = 1.0
+MOST_GROUPS = 40  # bars in one picture
+
+
+def write_report(
+    path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, Cost]
+) -> None:
+    """Write the page, whole or not at all; `costs` by board.
+
+    Raises AudioError for a recording that cannot be read, and OutputError.
+    """
+    body = "\n".join(_body(detector, evaluation, judged, costs))
+    write_whole(path, document(Path(evaluation.detector).name, body))
+
+
+def _body(
+    detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, Cost]
+) -> Iterator[str]:
+    yield from _head(detector, evaluation)
+    yield "<h2>Events</h2>" + _event_table(detector, evaluation)
+    yield '<p class="note">Hit: onset within 200 ms; onset+offset: offset within max(200 ms, 20 % of the event), too. '
+    yield "Small figures: 95 % over recordings.</p>"
+    yield "<h2>Counts and times</h2>" + _application_table(detector, evaluation)
+    yield '<p class="note">Rate error: how far off the count of a recording is. '
+    yield "Latency: from the annotated onset to the announcement.</p>"
+    yield '<h2>In pictures</h2><div class="grid">'
+    yield from _pictures(detector, evaluation, judged)
+    yield "</div>"
+    yield from _mistakes(detector, judged, "missed", "Worst misses")
+    yield from _mistakes(detector, judged, "false", "Worst false alarms")
+    yield from _device(detector, costs)
+    yield from _training(detector)
+    yield from _beside_float(evaluation)
+    yield from _detector(detector.folder, evaluation)
+
+
+def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
+    figures = evaluation.figures
+    events, segments = figures.events, figures.segments
+    part = f"{evaluation.split} of {Path(evaluation.dataset).name}"
+    yield f"<header><h1>{escape(Path(evaluation.detector).name)}</h1>"
+    yield f"<p>judged on {escape(part)}: {events.n_recordings} recordings, {60 * events.hours:.1f} minutes</p>"
+    yield legend(pictures.class_colors(detector.classes)) + "</header>"
+    if evaluation.warning:
+        yield f'<p class="warn">{escape(evaluation.warning)}</p>'
+    onset, both = events.macro_f1_onset, events.macro_f1_onset_offset
+    yield '<div class="cards">'
+    yield card("macro F1 by onset", estimate(onset, ".3f"), onset)
+    yield card("macro F1 by onset and offset", estimate(both, ".3f"), both)
+    yield card("false alarms per hour", estimate(events.false_alarms_per_hour, ".1f"))
+    yield card("error rate by onset", estimate(figures.error_rate_onset, ".2f"))
+    yield card("macro F1 of 1 s segments", estimate(segments.macro_f1, ".3f"), segments.macro_f1)
+    yield card("PSDS scenario 1", estimate(figures.psds_1, ".3f"), figures.psds_1)
+    yield card("PSDS scenario 2", estimate(figures.psds_2, ".3f"), figures.psds_2)
+    yield card("a score every", f"{_step_ms(detector.folder):g} <small>ms</small>")
+    yield "</div>"
+
+
+def _event_table(detector: Detector, evaluation: Evaluation) -> str:
+    header = ["class", "annotated", "detected", "precision", "recall", "F1 onset", "F1 onset+offset"]
+    colors = pictures.class_colors(detector.classes)
+    rows = [
+        [
+            class_name(label, colors[label]),
+            str(each.n_reference),
+            str(each.n_detected),
+            number(each.precision),
+            number(each.recall),
+            estimate(each.f1_onset, ".2f"),
+            estimate(each.f1_onset_offset, ".2f"),
+            estimate(evaluation.figures.segments.f1[label], ".2f"),
+            estimate(each.false_alarms_per_hour, ".1f"),
+        ]
+        for label, each in evaluation.figures.events.classes.items()
+    ]
+    return table([*header, "F1 segments", "false alarms/h"], rows)
+
+
+def _application_table(detector: Detector, evaluation: Evaluation) -> str:
+    figures, colors = evaluation.figures, pictures.class_colors(detector.classes)
+    header = ["class", "count error", "annotated/min", "detected/min", "rate error/min"]
+    header += ["onset bias ms", "jitter ms", "latency ms", "95 % below"]
+    rows = [
+        [
+            class_name(label, colors[label]),
+            estimate(figures.counting[label].count_error, "+.0%"),
+            f"{figures.counting[label].annotated_per_min:.2f}",
+            f"{figures.counting[label].detected_per_min:.2f}",
+            estimate(figures.counting[label].rate_error_per_min, ".2f"),
+            estimate(each.onset_bias_ms, "+.0f"),
+            estimate(each.onset_jitter_ms, ".0f"),
+            estimate(each.latency_ms, ".0f"),
+            f"{each.latency_p95_ms:.0f}" if each.n_hits else "&ndash;",
+        ]
+        for label, each in figures.timing.items()
+    ]
+    return table(header, rows)
+
+
+def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) -> Iterator[str]:
+    classes = detector.classes
+    curves = {label: threshold_curve(detector, judged, label) for label in classes}
+    own = {label: config.on_score for label, config in zip(classes, detector.folder.events, strict=True)}
+    colors = legend(pictures.class_colors(classes))
+    svg = pictures.precision_recall(curves, own)
+    yield figure("Other thresholds", svg, "Dot: the detector's own threshold. Grey: equal F1.", colors)
+    yield figure(
+        "Scores", pictures.score_histograms(detector, judged), "Filled: steps in annotated events. Line: others."
+    )
+    yield figure("False alarms over time", pictures.false_alarms_over_time(classes, judged), "", colors)
+    yield figure("Times of hits", pictures.onset_errors(classes, judged), "Positive: later than annotated.", colors)
+    for column, by_class in evaluation.figures.recall_by.items():
+        bars = [(label, group, each) for label, groups in by_class.items() for group, each in groups.items()]
+        shown, text = bars, "In brackets: annotated events."
+        if len(bars) > MOST_GROUPS:
+            shown = sorted(bars, key=lambda bar: bar[2].recall.value)[:MOST_GROUPS]
+            text = f"The worst {MOST_GROUPS} of {len(bars)}. {text}"
+        title = f"Recall by {column}"
+        yield figure(title, pictures.recall_bars(title, shown, classes), text, colors)
+
+
+def _device(detector: Detector, costs: Mapping[str, Cost]) -> Iterator[str]:
+    """What it takes on boards, where that was measured, and what the generated C says of the model."""
+    description = detector.folder.path / "c" / "model.json"
+    if costs or description.is_file():
+        yield "<h2>On the device</h2>"
+    if costs:
+        header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "costliest hop"]
+        yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
+        yield '<p class="note">Exact counts of an emulated core, not cycles; per hop: mean. '
+        yield "RAM holds the audio ring and the stack, flash the weights.</p>"
+    if description.is_file():
+        sizes = json.loads(description.read_text(encoding="utf-8"))["sizes"]
+        constants = sum(sizes[name] for name in ("weights", "channels", "tables"))
+        per_second = 1e3 / _step_ms(detector.folder) * sizes["macs"]
+        yield f"<p>The model alone: {constants / 1024:.1f} KiB of constants, {sizes['ram'] / 1024:.1f} KiB of RAM, "
+        yield f"{sizes['macs']:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
+
+
+def _cost_row(board: str, cost: Cost) -> list[str]:
+    stages = {stage.name: f"{stage.mean_per_hop:,.0f}" for stage in cost.stages}
+    counts = [f"{cost.mean_per_hop:,.0f}", *(stages[name] for name in ("frontend", "model", "events"))]
+    kib = [f"{size / 1024:.1f} KiB" for size in (cost.flash_bytes, cost.ram_bytes)]
+    return [escape(board), f"<b>{cost.per_second / 1e6:.2f} M</b>", *counts, f"{cost.worst_hop:,}", *kib]
+
+
+def _training(detector: Detector) -> Iterator[str]:
+    """How it was trained and what int8 cost, as far as the detector folder says so."""
+    history = detector.folder.path / "training" / "history.csv"
+    if history.is_file() and (svg := pictures.training_curves(history)):
+        yield '<h2>Training</h2><div class="grid">' + figure("Loss and average precision", svg, "") + "</div>"
+    parity = detector.folder.scores.get("parity", {})
+    rows = [
+        [escape(pair), *(f"{each[name]:.4f}" for name in ("mean", "p99", "largest"))]
+        for pair, each in parity.get("scores", {}).items()
+    ]
+    if rows:
+        yield "<h2>Float and int8</h2>" + table(["difference of probabilities", "mean", "p99", "largest"], rows)
+    if events := parity.get("events"):
+        low, high = events["int8_minus_float_low"], events["int8_minus_float_high"]
+        yield (
+            "<p>F1 by onset on val, each with thresholds of its own: "
+            f"float {events['f1_onset_float']:.3f}, int8 {events['f1_onset_int8']:.3f}; "
+            f"difference {events['int8_minus_float']:+.3f} ({low:+.3f} to {high:+.3f}).</p>"
+        )
+
+
+def _beside_float(evaluation: Evaluation) -> Iterator[str]:
+    if beside := evaluation.beside_float:
+        of_float = beside.events.macro_f1_onset, beside.events.macro_f1_onset_offset
+        change = beside.f1_onset_change, beside.f1_onset_offset_change
+        rows = [
+            ["float", *(estimate(each, ".3f") for each in of_float)],
+            ["deployed &minus; float", *(estimate(each, "+.3f") for each in change)],
+        ]
+        yield "<h2>Beside float, same thresholds</h2>"
+        yield table(["on these recordings", "macro F1 onset", "macro F1 onset+offset"], rows)
+
+
+def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
+    """What it is: how it hears, when it answers, and what makes an event of its scores."""
+    frontend, step_ms = folder.frontend, _step_ms(folder)
+    ms = 1e3 / frontend.sample_rate_hz
+    delay = folder.target_delay_steps
+    said = {
+        "sound": f"{frontend.sample_rate_hz / 1e3:g} kHz, windows of {ms * frontend.window_samples:g} ms every "
+        f"{ms * frontend.hop_samples:g} ms, {frontend.n_bands} {frontend.band_scale} bands from "
+        f"{frontend.f_min_hz:g} to {frontend.f_max_hz:g} Hz",
+        "answers": f"every {step_ms:g} ms, {delay} steps ({delay * step_ms:g} ms) after the sound",
+        "model": f"{len(folder.model):,} bytes, sha256 {folder.model_sha256[:12]}",
+        "thresholds": _rules(folder) or "not said how they were chosen",
+        "data judged": f"sha256 {evaluation.fingerprint[:12]}",
+        "made with": ", ".join(f"{k} {v}" for k, v in folder.provenance.get("packages", {}).items()) or "not said",
+    }
+    yield "<h2>The detector</h2>" + facts(said)
+    colors = pictures.class_colors(folder.classes)
+    rows = [
+        [
+            class_name(label, colors[label]),
+            *(f"{(score + 128) / 256:.2f}" for score in (each.on_score, each.off_score)),
+            *(f"{steps * step_ms:g}" for steps in (each.smoothing_steps, each.min_duration_steps)),
+            *(f"{steps * step_ms:g}" for steps in (each.merge_gap_steps, each.refractory_steps)),
+            f"{each.max_duration_steps * step_ms:g}" if each.max_duration_steps else "any",
+        ]
+        for label, each in zip(folder.classes, folder.events, strict=True)
+    ]
+    header = ["an event of", "begins at", "ends below", "smoothed over ms", "lasts at least ms", "bridges ms"]
+    yield "<p></p>" + table([*header, "then pauses ms", "lasts at most ms"], rows)
+
+
+def _rules(folder: DetectorFolder) -> str:
+    """Say how the settings of each class were chosen, or how all were where that is the same."""
+    rules: dict[str, str] = folder.operating_point.get("rule", {})
+    if len(set(rules.values())) == 1:
+        return next(iter(rules.values()))
+    return "; ".join(f"{label}: {rule}" for label, rule in rules.items())
+
+
+def _mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind, heading: str) -> Iterator[str]:
+    worst = mistakes(detector, judged, kind)
+    shown = worst[:MISTAKES_SHOWN]
+    yield f'<h2>{heading}</h2><p class="note">{len(shown)} of {len(worst)}. A click in a picture plays from there.</p>'
+    yield '<div class="grid">'
+    yield from (_mistake(detector, each) for each in shown)
+    yield "</div>"
+
+
+def _mistake(detector: Detector, mistake: Mistake) -> str:
+    part = excerpt(mistake, detector.sample_rate_hz, AROUND_S)
+    event = mistake.event
+    name = class_name(event.label, pictures.class_colors(detector.classes)[event.label])
+    where = f"{event.onset:.2f} s of {mistake.judged.recording.name}"
+    left, right = pictures.MISTAKE_EDGES
+    sound = _flac(part.pcm, detector.sample_rate_hz)
+    return (
+        f'<figure class="panel mistake"><p>{name}<span>score at most {mistake.probability:.2f}</span>'
+        f"<span>{escape(where)}</span></p>"
+        f'<div class="picture" data-seconds="{part.end_s - part.begin_s:.3f}" data-left="{left}" data-right="{right}">'
+        f"{pictures.mistake_picture(detector, mistake, part)}<i></i></div>"
+        f'<audio controls preload="none" src="data:audio/flac;base64,{sound}"></audio></figure>'
+    )
+
+
+def _step_ms(folder: DetectorFolder) -> float:
+    return 1e3 * folder.clock.step_samples / folder.clock.sample_rate_hz
+
+
+def _flac(pcm: NDArray[np.int16], rate_hz: int) -> str:
+    data = io.BytesIO()
+    soundfile.write(data, pcm, rate_hz, format="FLAC", subtype="PCM_16")
+    return base64.b64encode(data.getvalue()).decode("ascii")
