@@ -12,13 +12,13 @@ setup-dev: ## the same, with all that the tests and benchmarks need
 	@scripts/setup dev
 
 demo: setup ## the main job on made-up sounds: train, convert, detect, compare (under 5 minutes)
-	$(BIN)/python -m stapes.benchmarks.demo --out build/demo
+	$(BIN)/python -m benchmarks.demo --out build/demo
 
 bench-accuracy: setup ## train on ../shared/data/soundscapes with three seeds; writes benchmarks/results/accuracy.csv
-	$(BIN)/python -m stapes.benchmarks.accuracy ../shared/data/soundscapes
+	$(BIN)/python -m benchmarks.accuracy ../shared/data/soundscapes
 
 bench-quantization: setup ## float, PTQ and QAT after equal steps (after make bench-accuracy); writes benchmarks/results/quantization.csv
-	$(BIN)/python -m stapes.benchmarks.quantization ../shared/data/soundscapes
+	$(BIN)/python -m benchmarks.quantization ../shared/data/soundscapes
 
 lint: setup-dev ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .
@@ -39,23 +39,23 @@ soak: setup-dev ## 24 hours of listening, faster than real time: flat memory, ex
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/test_soak.py
 
 bench-frontend: setup-dev ## the frontend: error, speed beside librosa and pymicro-features, instructions on seven cores
-	$(BIN)/python -m stapes.benchmarks.frontend
+	$(BIN)/python -m benchmarks.frontend
 
 bench-firmware: setup-dev ## what the demo's detector costs on eight boards: instructions, flash, RAM, stack (after make demo)
-	$(BIN)/python -m stapes.benchmarks.firmware
+	$(BIN)/python -m benchmarks.firmware
 
 bench-batch: setup-dev ## how fast a folder is searched: compiled and LiteRT, one and two processes, hours against time (after make demo)
-	$(BIN)/python -m stapes.benchmarks.batch
+	$(BIN)/python -m benchmarks.batch
 
 bench-suggest: setup-dev ## what `stapes suggest` finds of the events in ../shared/data/soundscapes; writes benchmarks/results/suggest.csv
-	$(BIN)/python -m stapes.benchmarks.suggest ../shared/data/soundscapes
+	$(BIN)/python -m benchmarks.suggest ../shared/data/soundscapes
 
 bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM, stack on seven cores, time on this machine
-	$(BIN)/python -m stapes.benchmarks.compiler
-	$(BIN)/python -m stapes.benchmarks.compiler_laptop
+	$(BIN)/python -m benchmarks.compiler
+	$(BIN)/python -m benchmarks.compiler_laptop
 
 readme: setup-dev ## the README's table from the results of the benchmarks
-	$(BIN)/python -m stapes.benchmarks.readme_table
+	$(BIN)/python -m benchmarks.readme_table
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	scripts/lock --upgrade

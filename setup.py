@@ -6,7 +6,7 @@ __init__.py, so that no folder can shadow it.
 
 from setuptools import find_packages, setup
 
-FOLDERS = ("firmware_sim", "runtime", "convert", "train", "benchmarks")
+FOLDERS = ("firmware_sim", "runtime", "convert", "train")
 
 setup(
     packages=[

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from stapes.benchmarks.rows import results_path, write_rows
+from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import note

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from stapes.benchmarks.rows import read_rows, write_rows
+from benchmarks.rows import read_rows, write_rows
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.events import EventDecoder
 from stapes.firmware_sim.device.folder import folder_in_place, read_folder
@@ -189,7 +189,7 @@ def _row(cost: Cost) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure; the CSV is written when that is everything."""
-    parser = argparse.ArgumentParser(prog="python -m stapes.benchmarks.batch", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     parser.add_argument("--demo", type=Path, default=DEMO, metavar="DIR", help="what `make demo` made")
     parser.add_argument("--hours", type=float, action="append", default=[], help="instead of the usual lengths")
     chosen = parser.parse_args(arguments)

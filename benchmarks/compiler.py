@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.benchmarks import tflite_models
-from stapes.benchmarks.rows import write_rows
+from benchmarks import tflite_models
+from benchmarks.rows import write_rows
 from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.emit import source
 from stapes.convert.emit.describe import table
@@ -197,7 +197,7 @@ def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for; the CSV is written when that is everything."""
-    parser = argparse.ArgumentParser(prog="python -m stapes.benchmarks.compiler", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compiler", description=__doc__)
     parser.add_argument("--model", choices=MODELS, action="append", help="default: all")
     parser.add_argument("--board", choices=TARGET_OF_BOARD, action="append", help="default: all")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the generated C and the ELF files here")

@@ -1,6 +1,6 @@
 """A step on this machine: compiled C through cffi beside LiteRT from Python, in one run.
 
-    python -m stapes.benchmarks.compiler_laptop [MODEL.tflite ...]
+    python -m benchmarks.compiler_laptop [MODEL.tflite ...]
 
 Best of several rounds in turn, microseconds of processor time. LiteRT: set_tensor of every input, invoke, get_tensor of
 every output.
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from stapes.benchmarks.rows import write_rows
-from stapes.benchmarks.tflite_models import cnn_gru_step
+from benchmarks.rows import write_rows
+from benchmarks.tflite_models import cnn_gru_step
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import random_inputs
 from stapes.firmware_sim.device.host import CompiledModel

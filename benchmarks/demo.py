@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.benchmarks.picture import Picture, draw
+from benchmarks.picture import Picture, draw
 from stapes.firmware_sim.errors import OutputError, StapesError
 from stapes.runtime.batch.detect import as_annotation
 from stapes.runtime.console import Progress, note

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stapes.benchmarks.rows import write_rows
+from benchmarks.rows import write_rows
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.events import completed
 from stapes.firmware_sim.device.folder import read_folder
@@ -51,7 +51,7 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure every board; return the process's exit code."""
-    parser = argparse.ArgumentParser(prog="python -m stapes.benchmarks.firmware", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.firmware", description=__doc__)
     parser.add_argument("--detector", type=Path, default=DETECTOR)
     parser.add_argument("--recording", type=Path, default=RECORDING)
     chosen = parser.parse_args(arguments)

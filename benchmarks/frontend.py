@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from pymicro_features import MicroFrontend
 
-from stapes.benchmarks import frontend_reference as reference
-from stapes.benchmarks.frontend_boards import build, code_bytes, run_on_board
-from stapes.benchmarks.rows import write_rows
+from benchmarks import frontend_reference as reference
+from benchmarks.frontend_boards import build, code_bytes, run_on_board
+from benchmarks.rows import write_rows
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ToolchainError
 

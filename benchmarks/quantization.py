@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stapes.benchmarks.rows import results_path, write_rows
+from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import note

@@ -6,7 +6,7 @@ Every row names the command that measures it; where a benchmark has not been run
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stapes.benchmarks.rows import read_rows, results_path
+from benchmarks.rows import read_rows, results_path
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- table -->", "<!-- /table -->"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.benchmarks.rows import read_rows, write_rows
+from benchmarks.rows import read_rows, write_rows
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.audio import read_audio

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stapes.benchmarks.batch import Cost, day_table, hours_table, read_csv
+from benchmarks.batch import Cost, day_table, hours_table, read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 

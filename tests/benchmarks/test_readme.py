@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from stapes.benchmarks.readme_table import with_table
+from benchmarks.readme_table import with_table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

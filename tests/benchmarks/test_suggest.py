@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.benchmarks.suggest import main, measure, read_csv, sentence
+from benchmarks.suggest import main, measure, read_csv, sentence
 from stapes.train.data.dataset import open_dataset
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.benchmarks import tflite_models
+from benchmarks import tflite_models
 from stapes.convert.cli import COMPILE_TARGETS
 from stapes.convert.lower.layers import LAYERS
 from stapes.convert.lower.packing import TARGETS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.benchmarks.tflite_models import ds_cnn
+from benchmarks.tflite_models import ds_cnn
 from stapes.runtime.main import main
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "compiling.md").read_text(encoding="utf-8")

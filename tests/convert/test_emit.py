@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from compiler_models import every_operator, tiny_step
 
-from stapes.benchmarks import tflite_models
-from stapes.benchmarks.tflite_models import Builder
+from benchmarks import tflite_models
+from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import differences
 from stapes.firmware_sim.device.host import CompiledModel

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from lstm_models import GATES, Lstm
 
-from stapes.benchmarks.compiler import Bench
-from stapes.benchmarks.tflite_models import Builder, Scale
+from benchmarks.compiler import Bench
+from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import Reference, differences, random_inputs, with_intermediate_outputs
 from stapes.firmware_sim._native import ffi

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.benchmarks import tflite_models
+from benchmarks import tflite_models
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.lower.packing import TARGETS
 from stapes.convert.verify import differences, with_intermediate_outputs

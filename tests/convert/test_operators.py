@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from compiler_models import every_shift
 
-from stapes.benchmarks.compiler import Bench
-from stapes.benchmarks.tflite_models import Builder, Scale
+from benchmarks.compiler import Bench
+from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import Reference, differences
 from stapes.firmware_sim.errors import ModelError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from stapes.benchmarks.tflite_models import Builder, Scale
+from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import differences
 from stapes.firmware_sim.device.host import CompiledModel

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lstm_models import Lstm
 
-from stapes.benchmarks.tflite_models import Builder, Layers, cnn_gru_step
+from benchmarks.tflite_models import Builder, Layers, cnn_gru_step
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.emit import source
 from stapes.convert.emit.module import measure

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stapes.benchmarks import frontend_reference as reference
+from benchmarks import frontend_reference as reference
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, affine_int8, check_ranges, make_tables
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError

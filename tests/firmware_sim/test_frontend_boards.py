@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stapes.benchmarks import frontend_reference as reference
-from stapes.benchmarks.frontend_boards import SOURCES, BoardRun, build, code_bytes, run_on_board
+from benchmarks import frontend_reference as reference
+from benchmarks.frontend_boards import SOURCES, BoardRun, build, code_bytes, run_on_board
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.machines.boards import FOLDER
 from stapes.firmware_sim.machines.emulator import BOARDS, Board, Firmware, build_firmware

@@ -3,7 +3,7 @@
 import numpy as np
 from lstm_models import Lstm
 
-from stapes.benchmarks.tflite_models import STATE, Layers
+from benchmarks.tflite_models import STATE, Layers
 
 
 def tiny_step() -> bytes:

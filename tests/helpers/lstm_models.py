@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stapes.benchmarks.tflite_models import Builder, Scale
+from benchmarks.tflite_models import Builder, Scale
 
 INPUTS = 24
 GATES = 4

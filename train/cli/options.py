@@ -1,6 +1,7 @@
 """What several commands ask in the same words."""
 
 import argparse
+from pathlib import Path
 
 
 def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
@@ -11,3 +12,9 @@ def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
         help="recordings in whose names this finds the same text are of one source and never split; "
         f"'^[^_]+' takes what stands before the first _ (default: {default})",
     )
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the folder to write."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--force", action="store_true", help="replace what an earlier run wrote there")

@@ -19,8 +19,8 @@ from stapes.train.judge.curves import threshold_curve
 from stapes.train.judge.evaluate import Evaluation
 from stapes.train.judge.judging import Judged
 from stapes.train.label.mistakes import Kind, Mistake, excerpt, mistakes
+from stapes.train.report import pictures
 from stapes.train.report.page import card, class_name, document, estimate, facts, figure, legend, table
-from stapes.train.report.report import pictures
 from stapes.train.text import number
 
 MISTAKES_SHOWN = 8  # of each kind

@@ -6,7 +6,7 @@ from math import ceil, log2
 import numpy as np
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice_array
-from stapes.convert.lower.lower.layers._shared import broadcast
+from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.steps import Step
 

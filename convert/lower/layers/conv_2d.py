@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stapes.convert.lower.lower.layers._shared import convolution
+from stapes.convert.lower.layers._shared import convolution
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.steps import Step
 

@@ -4,9 +4,9 @@ from functools import partial
 
 import numpy as np
 
+from stapes.convert.lower import common_shift
 from stapes.convert.lower.arithmetic import round_once_array, single_rounding
 from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
-from stapes.convert.lower.lower import common_shift
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.steps import Call, Constant, Field, Step
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stapes.convert.lower.arithmetic import quantize_multiplier
-from stapes.convert.lower.lower.layers._shared import broadcast
+from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.steps import Step
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from stapes.benchmarks.latency import noise, training_parity
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
+from stapes.runtime.device.bench import noise, training_parity
 from stapes.runtime.main import main
 
 

@@ -1,11 +1,11 @@
-"""Sub-commands of `stapes` that live in this folder; heavy imports happen only when a command runs."""
+"""`stapes bench`: latency per hop and parity on this machine."""
 
 import argparse
 from pathlib import Path
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add this folder's sub-commands."""
+def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
     parser = commands.add_parser(
         "bench",
         help="latency per hop and parity on this machine",
@@ -14,10 +14,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
-    parser.set_defaults(run=_bench)
+    parser.set_defaults(run=_run)
 
 
-def _bench(arguments: argparse.Namespace) -> None:
-    from stapes.benchmarks.latency import bench
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.runtime.device.bench import bench
 
     bench(arguments.detector)

@@ -1,0 +1,30 @@
+"""`stapes export`: a detector as a C library for a build system."""
+
+import argparse
+from pathlib import Path
+
+EXPORT_LAYOUTS = ("single-file", "cmake", "arduino", "platformio", "zephyr", "esp-idf")
+
+
+def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "export",
+        help="a detector as a C library for a build system",
+        description="Write the C of a whole detector (frontend, model, events, loop) with a README, a porting note,\n"
+        "an example for a microphone and a self-test, in the layout that a build system expects.",
+        epilog="example:\n  stapes export dogs.stapes --as arduino --out dogs",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, help="detector folder")
+    parser.add_argument("--as", dest="layout", choices=EXPORT_LAYOUTS, required=True, help="the layout")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; must not exist")
+    parser.add_argument("--force", action="store_true", help="replace an exported library that stands there")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.convert.export.command import export
+
+    files = export(arguments.detector, arguments.layout, arguments.out, force=arguments.force)
+    print("\n".join(str(arguments.out / file) for file in files))

@@ -1,0 +1,51 @@
+"""What `stapes convert` and `stapes compile` share: options, and how the C is written and described."""
+
+import argparse
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ModelError
+
+COMPILE_TARGETS = ("any", "portable", "cortex-m", "helium", "host")
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what C is written, and where."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; made when missing")
+    parser.add_argument(
+        "--target",
+        choices=COMPILE_TARGETS,
+        default="any",
+        help="whose packing of weights to hold; any: every one, chosen by the C compiler (default: %(default)s)",
+    )
+    parser.add_argument("--name", help="C name of files and functions (default: from the model's name)")
+    parser.add_argument("--single-file", action="store_true", help="kernels inside of NAME.c, static")
+    parser.add_argument(
+        "--show-plan", action="store_true", help="print the memory plan, and draw it as plan.svg in DIR"
+    )
+
+
+def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
+    """Compile, and print layers, sizes and what was written; return the module's name."""
+    from stapes.convert.compile import compile_model
+    from stapes.convert.emit.describe import table
+    from stapes.convert.emit.show import plan_text
+    from stapes.convert.lower.names import module_name
+
+    name = module_name(arguments.model.stem) if arguments.name is None else arguments.name
+    try:
+        report = compile_model(
+            tflite, arguments.out, name, arguments.target, arguments.single_file, picture=arguments.show_plan
+        )
+    except ModelError as error:
+        raise ModelError(f"{arguments.model}: {error}") from error
+    print("\n".join(table(report.layers)))
+    sizes = report.sizes
+    print(
+        f"\n{report.name}: {sizes.macs} MACs per step, "
+        f"RAM {sizes.ram} bytes (arena {sizes.arena}, states {sizes.states}), weights {sizes.weights}, "
+        f"biases and multipliers {sizes.channels}, tables {sizes.tables}"
+    )
+    if arguments.show_plan:
+        print("\n" + plan_text(report.plan, report.steps))
+    print(f"\nwrote {', '.join(report.files)} to {arguments.out}")
+    return name

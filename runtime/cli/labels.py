@@ -1,0 +1,46 @@
+"""`stapes labels`: label files of one format as another."""
+
+import argparse
+from pathlib import Path
+
+
+def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "labels",
+        help="label files of one format as another",
+        description="Convert labels between Audacity, DCASE, CSV, Raven, Label Studio, ELAN and JAMS.",
+        epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
+        "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
+        "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    formats = ("audacity", "dcase", "csv", "raven", "labelstudio", "elan", "jams")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
+    parser.add_argument("--from", dest="source", choices=formats, help="default: as each file looks")
+    parser.add_argument("--to", dest="target", choices=formats, default="dcase", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, metavar="OUT", help="file, or folder for one file per recording; or stdout")
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="where the recordings lie: names are relative to it")
+    parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what a table's columns are called")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out bad and repeated rows instead of stopping")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.add_argument("--update", action="store_true", help="replace these recordings' rows in the table --out")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.runtime.labels.convert import Conversion, convert_labels, parse_columns
+
+    convert_labels(
+        Conversion(
+            files=arguments.files,
+            source=arguments.source,
+            target=arguments.target,
+            out=arguments.out,
+            audio=arguments.audio,
+            columns=parse_columns(arguments.columns),
+            force=arguments.force,
+            update=arguments.update,
+            skip_bad=arguments.skip_bad,
+        )
+    )

@@ -1,0 +1,87 @@
+"""`stapes listen`: events from a microphone, as they happen."""
+
+import argparse
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.cli.options import add_output
+from stapes.runtime.console import note
+
+TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
+
+
+def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "listen",
+        help="events from a microphone, as they happen",
+        description="Find events in what a microphone hears. Ctrl-C or SIGTERM completes open events and ends.",
+        epilog="example:\n  stapes listen --list-devices\n  stapes listen dogs.stapes --device 'USB Audio'",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
+    parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
+    parser.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
+    parser.add_argument("--list-devices", action="store_true", help="list the microphones and end")
+    parser.add_argument("--channel", type=int, metavar="N", help="one channel, from 1; default: the mean of all")
+    parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder or quieter before it is heard")
+    parser.add_argument("--raw-rate", type=int, metavar="HZ", help="raw PCM on stdin: rate; default: the detector's")
+    parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
+    add_output(parser, default_format="jsonl")
+    parser.add_argument("--to", action="append", default=[], metavar="TARGET", help=f"and here: {TARGETS}; repeatable")
+    parser.add_argument(
+        "--web", nargs="?", const="", metavar="[HOST:]PORT", help="serve the live page; default: 127.0.0.1:8765"
+    )
+    parser.add_argument("--token", help="secret that the page asks for; needed when --web is not this machine only")
+    parser.add_argument("--rate", type=float, metavar="SECONDS", help="also events per minute, window by window")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event")
+    parser.add_argument("--pre-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
+    parser.add_argument("--post-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
+    parser.add_argument("--template", metavar="TEXT", help='body of webhooks, such as \'{"text": "$label at $utc"}\'')
+    parser.add_argument("--queue", type=Path, metavar="DIR", help="where records wait for the network")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.list_devices:
+        from stapes.runtime.live.microphone import list_devices
+
+        devices = list_devices()
+        for device in devices:
+            default = "  (default)" if device.is_default else ""
+            print(f"{device.index:3d}  {device.name}: {device.channels} channels, {device.default_rate_hz} Hz{default}")
+        if not devices:
+            note("note: no microphone found; plug one in")
+        return
+    if arguments.detector is None:
+        raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
+    if arguments.token is not None and arguments.web is None:
+        raise ConfigError("--token guards the live page: add --web")
+    if arguments.raw_rate is not None and arguments.source is None:
+        raise ConfigError(f"--raw-rate {arguments.raw_rate} is of PCM on stdin: add - behind the detector")
+    from stapes.runtime.audio import Tuning
+    from stapes.runtime.live.dashboard.address import parse_address
+    from stapes.runtime.live.session import ListenSettings, listen_command
+
+    listen_command(
+        ListenSettings(
+            detector=arguments.detector,
+            engine=arguments.engine,
+            device=arguments.device,
+            stdin=arguments.source == "-",
+            raw_rate_hz=arguments.raw_rate,
+            raw_channels=arguments.raw_channels,
+            tuning=Tuning(arguments.channel, arguments.gain),
+            record_dir=arguments.record,
+            pre_roll_s=arguments.pre_roll,
+            post_roll_s=arguments.post_roll,
+            rate_window_s=arguments.rate,
+            web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
+            out=arguments.out,
+            format=arguments.format,
+            force=arguments.force,
+            targets=tuple(arguments.to),
+            template=arguments.template,
+            queue_dir=arguments.queue,
+        )
+    )

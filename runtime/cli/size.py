@@ -1,0 +1,28 @@
+"""`stapes size`: flash, RAM and instructions per layer."""
+
+import argparse
+from pathlib import Path
+
+from stapes.runtime.cli.options import add_boards, add_budget, budget_of
+
+
+def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "size",
+        help="flash, RAM and instructions per layer",
+        description="What each layer of the model and each part of the detector takes on a board: flash, RAM, "
+        "instructions (counted under QEMU; not cycles). Builds and runs the C in the folder.",
+        epilog="example:\n  stapes size dogs.stapes --board cortex-m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, help="detector folder")
+    add_boards(parser)
+    add_budget(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from stapes.runtime.device.size import size_command
+
+    return size_command(arguments.detector, tuple(arguments.board or ["cortex-m4"]), budget_of(arguments))

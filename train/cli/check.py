@@ -1,0 +1,30 @@
+"""`stapes check`: what is in a dataset, and what is wrong with it."""
+
+import argparse
+from pathlib import Path
+
+from stapes.train.cli.options import add_group_pattern
+
+
+def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "check",
+        help="what is in a dataset, and what is wrong with it",
+        description="Count recordings and events, list every problem by file and line, and say how many events a "
+        "detector can tell apart.",
+        epilog="example:\n  stapes check recordings/ --step-ms 32",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
+    parser.add_argument(
+        "--step-ms", type=float, default=32.0, metavar="MS", help="time between two scores of the detector (default 32)"
+    )
+    add_group_pattern(parser, "none")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.train.data.check import check
+
+    check(arguments.dataset, arguments.step_ms / 1e3, arguments.group_pattern or "")

@@ -1,0 +1,56 @@
+"""`stapes evaluate`: how well a detector finds the events of recordings."""
+
+import argparse
+import json
+from pathlib import Path
+
+from stapes.train.cli.options import add_group_pattern
+
+
+def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="how well a detector finds the events of recordings",
+        description="Run the deployed path (fixed-point features, int8 model, C events) over recordings and compare "
+        "its events with the labels.",
+        epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
+        "  stapes evaluate dogs.stapes recordings/ --report dogs.html",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
+    parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    add_group_pattern(parser, "as in training")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument("--float", action="store_true", help="judge the float network, too (needs TensorFlow)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="write scores and events for other libraries, too")
+    parser.add_argument("--force", action="store_true", help="replace an existing report or folder of scores")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+
+    from stapes.firmware_sim.outputs import require_new
+    from stapes.runtime.detector import Detector
+    from stapes.train.judge.evaluate import evaluate
+    from stapes.train.report.evaluation_table import evaluation_lines
+
+    for output in filter(None, (arguments.report, arguments.scores)):
+        require_new(output, arguments.force)
+    evaluation, judged = evaluate(
+        arguments.detector, arguments.dataset, arguments.split, arguments.float, arguments.group_pattern
+    )
+    if arguments.report:
+        from stapes.train.report.device_cost import device_costs
+        from stapes.train.report.report import write_report
+
+        detector = Detector.load(arguments.detector)
+        write_report(arguments.report, detector, evaluation, judged, device_costs(detector.folder))
+    if arguments.scores:
+        from stapes.train.report.export_scores import export_scores
+
+        export_scores(arguments.scores, Detector.load(arguments.detector), judged, arguments.force)
+    for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
+        print(line)

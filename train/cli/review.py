@@ -1,0 +1,31 @@
+"""`stapes review`: a detector's mistakes as label tracks and clips."""
+
+import argparse
+from pathlib import Path
+
+from stapes.train.cli.options import add_out
+
+
+def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser(
+        "review",
+        help="a detector's mistakes as label tracks and clips",
+        description="Write Audacity label tracks (reference, detected, missed, false) and clips of the worst mistakes. "
+        "Corrected reference tracks become labels again with `stapes labels`.",
+        epilog="example:\n  stapes review dogs.stapes recordings/ --out mistakes/\n"
+        "  stapes labels mistakes/reference/val/*.txt --audio recordings/val --out recordings/val/labels.tsv --update",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
+    parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    parser.add_argument("--clips", type=int, default=50, metavar="N", help="how many of the worst (default 50)")
+    add_out(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.train.label.review import review
+
+    review(arguments.detector, arguments.dataset, arguments.split, arguments.out, arguments.clips, arguments.force)
