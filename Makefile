@@ -20,14 +20,16 @@ bench-accuracy: setup ## train on ../shared/data/soundscapes with three seeds; w
 bench-quantization: setup ## float, PTQ and QAT after equal steps (after make bench-accuracy); writes benchmarks/results/quantization.csv
 	$(BIN)/python -m benchmarks.quantization ../shared/data/soundscapes
 
-lint: setup-dev ## ruff (lint and format) and mypy
+lint: setup-dev ## ruff (lint and format), clang-format and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	git ls-files -z '*.c' '*.h' ':!tests/convert/golden' | xargs -0 $(BIN)/clang-format --dry-run --Werror
 	@scripts/typecheck
 
-format: setup-dev ## let ruff rewrite what it can
+format: setup-dev ## let ruff and clang-format rewrite what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	git ls-files -z '*.c' '*.h' ':!tests/convert/golden' | xargs -0 $(BIN)/clang-format -i
 
 test: lint ## lint, types and the quick tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tflite_models
-from stapes.convert.cli import COMPILE_TARGETS
+from stapes.convert.cli.options import COMPILE_TARGETS
 from stapes.convert.lower.layers import LAYERS
 from stapes.convert.lower.packing import TARGETS
 from stapes.runtime.main import main

@@ -1,4 +1,5 @@
-/* tables.bin frames.pcm log2.bin: each frame from a block of its own size, so that sanitizers see every read past it. */
+/* tables.bin frames.pcm log2.bin: each frame from a block of its own size, so that sanitizers see every read past it.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

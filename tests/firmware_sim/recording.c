@@ -1,4 +1,5 @@
-/* tables.bin samples.pcm lanes out.bin: log2 values, then features, of a recording with all memory in blocks of their own size. */
+/* tables.bin samples.pcm lanes out.bin: log2 values, then features, of a recording with all memory in blocks of their
+ * own size. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -16,11 +16,12 @@ from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import Tuning
 from stapes.runtime.detector import Detector, Heard
+from stapes.runtime.live import clips
 from stapes.runtime.live.clips import ClipRecorder, clip_name
 from stapes.runtime.live.display import Display
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.rate import RateMeter
-from stapes.runtime.live.session import Outputs, clips, run
+from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Block, Gap
 

@@ -9,8 +9,8 @@ from virtual_microphone import VirtualMicrophone
 
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.audio import Converter
+from stapes.runtime.live import microphone
 from stapes.runtime.live.microphone import Device, Microphone, list_devices
-from stapes.runtime.live.session import microphone
 from stapes.runtime.live.source import Gap
 from stapes.runtime.main import main
 

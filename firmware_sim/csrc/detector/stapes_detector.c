@@ -9,7 +9,8 @@
  * So one gap at most is open, it lies behind all that is in the ring, and `lost` is still when the consumer reads it:
  * it is written between the closing of a gap and the release of the first sample behind it.
  *
- * Indices go round twice the ring: a full ring and an empty one differ, and any length is as good as a power of two. */
+ * Indices go round twice the ring: a full ring and an empty one differ, and any length is as good as a power of two.
+ */
 #include "stapes_detector.h"
 
 #include <string.h>

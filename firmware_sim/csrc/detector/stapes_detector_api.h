@@ -16,7 +16,8 @@ typedef struct stapes_detector_setup {
     uint32_t ring_samples;            /* any number from window + hop to 2^30 */
     uint32_t frames_per_step;
     void (*model_reset)(void *model); /* forget all */
-    void (*model_step)(void *model, const int8_t *features, int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
+    void (*model_step)(void *model, const int8_t *features,
+                       int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
 } stapes_detector_setup;
 
 /* What changes; sizes follow from the setup. */
@@ -69,6 +70,6 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n);
 int32_t stapes_poll(stapes_detector *self, stapes_event *out);
 
 /* End of the stream: the producer has stopped and stapes_poll is idle. Writes up to 2 * n_classes events to `out` and
- * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. What the model would have
- * answered later is not heard: a recording gets its tail (stapes_tail_api.h) before. */
+ * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. What the model would
+ * have answered later is not heard: a recording gets its tail (stapes_tail_api.h) before. */
 int32_t stapes_finish(stapes_detector *self, stapes_event *out);

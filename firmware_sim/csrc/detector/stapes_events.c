@@ -52,7 +52,8 @@ static int8_t median_push(const stapes_event_config *config, stapes_event_class 
     return ordered[n / 2];
 }
 
-static void report(const stapes_event_class *class_state, int32_t class_index, int64_t offset_sample, stapes_event *out)
+static void report(const stapes_event_class *class_state, int32_t class_index, int64_t offset_sample,
+                   stapes_event *out)
 {
     out->onset_sample = class_state->onset_sample;
     out->offset_sample = offset_sample;

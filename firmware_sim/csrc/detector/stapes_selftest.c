@@ -19,7 +19,8 @@ int16_t stapes_sound_next(stapes_sound *self)
 
     if (index >> 11 & 1U) {
         uint32_t period = periods[index >> 12 & 3U];
-        value += (index % period < period / 2 ? SQUARE_WAVE : -SQUARE_WAVE) >> quieter; /* +-(2^11 + 2^8): no saturation */
+        value +=
+            (index % period < period / 2 ? SQUARE_WAVE : -SQUARE_WAVE) >> quieter; /* +-(2^11 + 2^8): no saturation */
     }
     return (int16_t)value;
 }

@@ -19,7 +19,8 @@ uint32_t stapes_crc32(uint32_t crc, const void *bytes, uint32_t n);
 
 /* Hear `samples` samples and `steps` made-up steps. `self` is fresh from stapes_detector_init and must be initialized
  * again afterwards; out[2 * n_classes] is room to work in. */
-void stapes_answer(stapes_detector *self, stapes_event *out, uint32_t samples, uint32_t steps, stapes_answers *answers);
+void stapes_answer(stapes_detector *self, stapes_event *out, uint32_t samples, uint32_t steps,
+                   stapes_answers *answers);
 
 /* What stapes_selftest says. */
 enum {

@@ -1,15 +1,14 @@
 /* Fixed-point log-mel frontend: window, real FFT by a complex one of half the size, power, triangles, log2.
  *
  * Intervals. N = n_fft, M = N / 2, W = window <= N. A frame's samples are shifted up by its headroom and windowed to
- * |y_n| <= 2^b * w_n + 1, b = input_bits = 28 - log2(N), w the Hann window: its sum is W / 2, its sum of squares 3 W / 8.
- * The complex FFT takes z_n = y_2n + i y_2n+1. Whatever it makes is a part of z times numbers of modulus one, added:
- *   |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.71 * 2^27.
- * With E and O the DFTs of the even and the odd y, by Parseval for 0 < k < M / 2 (a real sequence has each bin twice):
- *   2 |O_k|^2 <= M * sum(y^2 over odd n) <= (3/32) N W 2^2b  =>  |2 O_k|, |2 E_k| <= 0.87 * 2^27.
- * With X the DFT of y, by the same for 0 < k < M:
- *   2 |X_k|^2 <= N * sum(y^2) <= (3/8) N W 2^2b  =>  |2 X_k| <= 0.87 * 2^28, and the sum of |2 X_k|^2 over k <= 0.75 * 2^56.
- * Rounding adds a few units per stage, far less than what is left. make_tables checks these bounds with the window it made.
- * No band uses k = 0 or k = M.
+ * |y_n| <= 2^b * w_n + 1, b = input_bits = 28 - log2(N), w the Hann window: its sum is W / 2, its sum of squares 3 W
+ * / 8. The complex FFT takes z_n = y_2n + i y_2n+1. Whatever it makes is a part of z times numbers of modulus one,
+ * added: |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.71 * 2^27. With E and O the DFTs of the even and the odd y, by
+ * Parseval for 0 < k < M / 2 (a real sequence has each bin twice): 2 |O_k|^2 <= M * sum(y^2 over odd n) <= (3/32) N W
+ * 2^2b  =>  |2 O_k|, |2 E_k| <= 0.87 * 2^27. With X the DFT of y, by the same for 0 < k < M: 2 |X_k|^2 <= N * sum(y^2)
+ * <= (3/8) N W 2^2b  =>  |2 X_k| <= 0.87 * 2^28, and the sum of |2 X_k|^2 over k <= 0.75 * 2^56. Rounding adds a few
+ * units per stage, far less than what is left. make_tables checks these bounds with the window it made. No band uses k
+ * = 0 or k = M.
  */
 #include "stapes_frontend.h"
 
@@ -49,14 +48,15 @@ static inline int32_t high_product(int32_t x, int32_t y)
 }
 #endif
 
-/* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long product can
- * make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is half a unit low twice:
- * DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
+/* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long
+ * product can make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is
+ * half a unit low twice: DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
 #if !defined(BY_HAND_SHORT) && !defined(BY_HAND_TURNS)
 static inline point half_rotated(point z, point w)
 {
 #if defined(ONLY_SHORT_PRODUCTS)
-    /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow. */
+    /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow.
+     */
     const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
     const int32_t im_high = (z.im + 8192) >> 14, im_low = z.im - im_high * 16384;
     const int32_t c = w.re >> 13, s = w.im >> 13;
@@ -85,8 +85,9 @@ static inline uint64_t squared(int32_t re, int32_t im)
 #endif
 }
 
-/* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the highest
- * such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one word. */
+/* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the
+ * highest such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one
+ * word. */
 static int32_t headroom(const int16_t *pcm, int32_t samples)
 {
     uint32_t used = 2, two;
@@ -145,9 +146,9 @@ static inline point *at_bytes(point *z, uint16_t bytes)
     return (point *)(void *)((uint8_t *)z + bytes);
 }
 
-/* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within 2^b, to
- * z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its bias at half the
- * sample rate, where no band is. */
+/* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within
+ * 2^b, to z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its
+ * bias at half the sample rate, where no band is. */
 #if !defined(BY_HAND_LOADS)
 /* floor(weight * (sample * factor + offset) / 2^32); without an offset, the factor has 16 low zeros. */
 static inline int32_t weighted(int32_t weight, int16_t sample, uint32_t factor, uint32_t offset)
@@ -160,8 +161,8 @@ static inline int32_t weighted(int32_t weight, int16_t sample, uint32_t factor, 
     return high_product(weight, word);
 }
 
-static inline void windowed_by(const int16_t *pcm, uint32_t factor, uint32_t offset, const int32_t *weight, int32_t step,
-                               const uint16_t *order, const uint16_t *stop, point *z)
+static inline void windowed_by(const int16_t *pcm, uint32_t factor, uint32_t offset, const int32_t *weight,
+                               int32_t step, const uint16_t *order, const uint16_t *stop, point *z)
 {
     for (; order < stop; pcm += 2, weight += 2 * step) {
         point *y = at_bytes(z, *order++);
@@ -182,8 +183,8 @@ static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm,
 }
 #endif
 
-/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The window's
- * table is read up to its centre and back; past its end are zeros. */
+/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The
+ * window's table is read up to its centre and back; past its end are zeros. */
 STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_frontend_input *in, point *z)
 {
     const int16_t *pcm = in->pcm;
@@ -245,8 +246,8 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
         for (const point *last = z + quarter; ++z < last; turns += stride) {
             const point first = turns[0], second = turns[1], third = turns[2];
             for (point *a = z; a < end; a += 4 * quarter)
-                combine(a, quarter, halved(a[0]), half_rotated(a[quarter], first), half_rotated(a[2 * quarter], second),
-                        half_rotated(a[3 * quarter], third));
+                combine(a, quarter, halved(a[0]), half_rotated(a[quarter], first),
+                        half_rotated(a[2 * quarter], second), half_rotated(a[3 * quarter], third));
         }
         return;
     }
@@ -308,8 +309,8 @@ static inline void split_pairs(point *low, point *high, const point *turn, int32
 #endif
 
 /* With E and O the DFTs of the even and the odd y, and Z = E - i O for the odd y are there with their signs changed:
- * 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, -2 O = -i (Z_k - conj Z_M-k). The power of both
- * in place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
+ * 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, -2 O = -i (Z_k - conj Z_M-k). The
+ * power of both in place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
 STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
 {
     const int32_t half = tables->n_fft / 2;
@@ -318,8 +319,8 @@ STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
     store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
 }
 
-/* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below 255 * 2^56 or
- * 1023 * 2^54. */
+/* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below
+ * 255 * 2^56 or 1023 * 2^54. */
 #if !defined(BY_HAND_LOADS) && !defined(BY_HAND_SHORT)
 #if UINTPTR_MAX > 0xFFFFFFFFu
 static inline sums summed(const point *power, const point *end)
@@ -371,8 +372,8 @@ static inline uint64_t under_slope(sums sum, const stapes_frontend_segment *segm
     return scaled(sum.plain, segment->last) + scaled(sum.weighted, segment->slope);
 }
 
-/* log2 of each band: what lies under its rising slope, all that is not under the falling one of the band below, and under its
- * falling slope. The values may lie over bins that are done with: band j has needed j / 2 of them. */
+/* log2 of each band: what lies under its rising slope, all that is not under the falling one of the band below, and
+ * under its falling slope. The values may lie over bins that are done with: band j has needed j / 2 of them. */
 STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
@@ -401,7 +402,8 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
     for (const int8_t *end = features + tables->n_bands; features < end; bytes += 2) {
         int16_t value;
         memcpy(&value, ALIGNED(bytes, 2), sizeof value);
-        *features++ = (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
+        *features++ =
+            (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
 }
 
@@ -446,8 +448,9 @@ int32_t stapes_frontend_init(const stapes_frontend_tables *tables, size_t bytes)
         return STAPES_FRONTEND_OTHER_ARITHMETIC;
     const uint32_t n_fft = tables->n_fft;
     const int sizes_fit = bytes == tables->bytes && n_fft >= 64 && n_fft <= 2048 && (n_fft & (n_fft - 1)) == 0 &&
-                          tables->window >= 2 && tables->window <= n_fft && tables->window % 2 == 0 && tables->hop >= 1 &&
-                          tables->hop <= tables->window && tables->n_bands >= 1 && tables->n_bands <= 128;
+                          tables->window >= 2 && tables->window <= n_fft && tables->window % 2 == 0 &&
+                          tables->hop >= 1 && tables->hop <= tables->window && tables->n_bands >= 1 &&
+                          tables->n_bands <= 128;
     return sizes_fit ? STAPES_FRONTEND_OK : STAPES_FRONTEND_BAD_SIZE;
 }
 

@@ -1,5 +1,5 @@
-/* The frontend alone (stapes_detector.h has it too), and what its files share beside the API: one frame at a time, and one in
- * each lane of a vector. */
+/* The frontend alone (stapes_detector.h has it too), and what its files share beside the API: one frame at a time, and
+ * one in each lane of a vector. */
 #ifndef STAPES_FRONTEND_H
 #define STAPES_FRONTEND_H
 
@@ -69,7 +69,8 @@ enum { SEGMENT_BITS = 6 }; /* of the log2 table */
 static inline int32_t stapes_frontend_log2_q15(const uint16_t *table, uint64_t power)
 {
     const uint32_t upper = (uint32_t)(power >> 32);
-    const int32_t zeros = upper ? stapes_frontend_leading_zeros(upper) : 32 + stapes_frontend_leading_zeros((uint32_t)power);
+    const int32_t zeros =
+        upper ? stapes_frontend_leading_zeros(upper) : 32 + stapes_frontend_leading_zeros((uint32_t)power);
     const uint32_t mantissa = (uint32_t)((power << zeros) >> 32); /* 2^31 .. 2^32 */
     const uint16_t *segment = table + ((mantissa >> (31 - SEGMENT_BITS)) & ((1u << SEGMENT_BITS) - 1));
     const uint32_t part = (mantissa >> (31 - SEGMENT_BITS - 16)) & 0xFFFFu;
@@ -92,8 +93,8 @@ static inline int32_t stapes_frontend_saturated(int32_t value, int32_t bits)
 #endif
 }
 
-/* log2 of a power in Q10. `offset`: of log2, Q15, with the rounding to Q10. log2 + offset lies within +-2^22, so the output
- * within +-2^17 before it is saturated. No power is INT16_MIN. */
+/* log2 of a power in Q10. `offset`: of log2, Q15, with the rounding to Q10. log2 + offset lies within +-2^22, so the
+ * output within +-2^17 before it is saturated. No power is INT16_MIN. */
 static inline int16_t stapes_frontend_log2_q10(const uint16_t *table, uint64_t power, int32_t offset)
 {
     if (power == 0)

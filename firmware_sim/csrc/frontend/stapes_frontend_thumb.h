@@ -1,9 +1,8 @@
-/* Inner loops of stapes_frontend.c by hand for Arm's Thumb, for compilers spill what fits the registers. Each has a plain twin of
- * the same name there, with the reasons and the intervals; both give the same bits. Included once, by stapes_frontend.c.
- *   BY_HAND_LOADS    Thumb-2: LDRD, STRD
- *   BY_HAND_TURNS    Thumb-2 with the DSP extension: SMMUL, SMMLA; thirteen registers, which clang does not give
- *   BY_HAND_SHORT    Thumb-1: seven registers for products of 32 bits (the eighth may point to the stack's frame), and high ones,
- *                    which GCC does not use where size counts
+/* Inner loops of stapes_frontend.c by hand for Arm's Thumb, for compilers spill what fits the registers. Each has a
+ * plain twin of the same name there, with the reasons and the intervals; both give the same bits. Included once, by
+ * stapes_frontend.c. BY_HAND_LOADS    Thumb-2: LDRD, STRD BY_HAND_TURNS    Thumb-2 with the DSP extension: SMMUL,
+ * SMMLA; thirteen registers, which clang does not give BY_HAND_SHORT    Thumb-1: seven registers for products of 32
+ * bits (the eighth may point to the stack's frame), and high ones, which GCC does not use where size counts
  */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #if defined(__thumb2__)
@@ -18,19 +17,19 @@
 
 #if defined(BY_HAND_LOADS)
 /* `weights`: loads the weights of the even and of the odd sample and moves on to the next pair. */
-#define WINDOWED_PAIRS(weights)                                                              \
-    __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"                   \
-                     "ldrsh %[odd], [%[pcm]], #2                       \n"                   \
-                     "ldrh  %[at], [%[order]], #2                      \n"                   \
-                     "mla   %[even], %[even], %[factor], %[offset]     \n"                   \
-                     "mla   %[odd], %[odd], %[factor], %[offset]       \n" weights           \
-                     "add   %[at], %[z]                                \n"                   \
-                     "smull %[w], %[even], %[even], %[w]               \n"                   \
-                     "smull %[v], %[odd], %[odd], %[v]                 \n"                   \
-                     "strd  %[even], %[odd], [%[at]]                   \n"                   \
+#define WINDOWED_PAIRS(weights)                                                                          \
+    __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"                               \
+                     "ldrsh %[odd], [%[pcm]], #2                       \n"                               \
+                     "ldrh  %[at], [%[order]], #2                      \n"                               \
+                     "mla   %[even], %[even], %[factor], %[offset]     \n"                               \
+                     "mla   %[odd], %[odd], %[factor], %[offset]       \n" weights                       \
+                     "add   %[at], %[z]                                \n"                               \
+                     "smull %[w], %[even], %[even], %[w]               \n"                               \
+                     "smull %[v], %[odd], %[odd], %[v]                 \n"                               \
+                     "strd  %[even], %[odd], [%[at]]                   \n"                               \
                      : [even] "=&r"(even), [odd] "=&r"(odd), [w] "=&r"(w), [v] "=&r"(v), [at] "=&r"(at), \
-                       [pcm] "+r"(pcm), [weight] "+r"(weight), [order] "+r"(order)           \
-                     : [factor] "r"(in->factor), [offset] "r"(in->offset), [z] "r"(z)        \
+                       [pcm] "+r"(pcm), [weight] "+r"(weight), [order] "+r"(order)                       \
+                     : [factor] "r"(in->factor), [offset] "r"(in->offset), [z] "r"(z)                    \
                      : "memory")
 
 static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
@@ -108,8 +107,9 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
 {
     const int32_t step = quarter * (int32_t)sizeof *z, turn_step = stride * (int32_t)sizeof *turns;
     for (; z < end; z += 4 * quarter) {
-        const point *w = turns, *const last = z + quarter; /* read from the stack in the loop: the registers are full */
-        point *next = z + 1, *at = z + 1 + quarter;        /* at: the second, the last, the third of four points, and back */
+        const point *w = turns, *const last =
+                                    z + quarter;    /* read from the stack in the loop: the registers are full */
+        point *next = z + 1, *at = z + 1 + quarter; /* at: the second, the last, the third of four points, and back */
         int32_t a, b, c, d, e, f, g, h, i;
         __asm__ volatile("1:                                     \n"
                          "ldrd  %[a], %[b], [%[at]]              \n"
@@ -171,7 +171,8 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
 }
 
 __attribute__((always_inline)) /* for `stride` must be a constant */
-static inline void split_pairs(point *low, point *high, const point *turn, int32_t stride)
+static inline void
+split_pairs(point *low, point *high, const point *turn, int32_t stride)
 {
     while (low < high) {
         int32_t a, b, c, d, e, f, g;

@@ -22,7 +22,8 @@ static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_
 }
 
 #if defined(__x86_64__)
-/* The window's weights of a pair of samples in half words, weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9. */
+/* The window's weights of a pair of samples in half words, weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9.
+ */
 typedef struct {
     __attribute__((aligned(16))) int16_t low[8]; /* of the even sample four times, then of the odd one */
     int16_t even[8], odd[8];                     /* upper and one, four times */
@@ -113,7 +114,7 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 #define MM(x) _mm512_##x
 #define EIGHT_AT(at) ((HALVES)_mm512_broadcast_i32x4(EIGHT(at)))
 #define BESIDE(row, starts, at, n) _mm512_inserti32x4(row, EIGHT((starts)[4 * (n)] + (at)), n)
-#define ROW(starts, at)                                                                                               \
+#define ROW(starts, at)                                                                                              \
     ((HALVES)BESIDE(BESIDE(BESIDE(_mm512_castsi128_si512(EIGHT((starts)[0] + (at))), starts, at, 1), starts, at, 2), \
                     starts, at, 3))
 #include "stapes_recording_lanes.h"

@@ -1,7 +1,7 @@
-/* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width, with
- *   LANES, TARGET, NAME(x)    lanes of 32 bits, the attribute that says what the compiler may use, a name of this width
- *   TIMES, OTHERS             signed 64-bit products of one half of the lanes; the other half, brought to where TIMES reads
- *   UPPER(some, others)       upper words of the products of both halves: the lanes, in another order, which
+/* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width,
+ * with LANES, TARGET, NAME(x)    lanes of 32 bits, the attribute that says what the compiler may use, a name of this
+ * width TIMES, OTHERS             signed 64-bit products of one half of the lanes; the other half, brought to where
+ * TIMES reads UPPER(some, others)       upper words of the products of both halves: the lanes, in another order, which
  *   REORDERED, ORDERED        brings about as well (twice is none); the lane that comes to stand in a lane
  *   LOW_TIMES                 unsigned products of the lower words of 64-bit lanes
  *   EIGHT_AT(at)              eight half words at an address, over and over
@@ -9,7 +9,8 @@
  *   ZIPPED_LOW, ZIPPED_HIGH   of each eight half words the first or last four, between those of another vector
  *   HIGH16, PAIR_SUMS         upper halves of products of signed half words; sums of two neighbouring products
  *   LEAST, MOST               of signed words
- *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it: then no EIGHT_AT, HIGH16, PAIR_SUMS
+ *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it: then no EIGHT_AT,
+ * HIGH16, PAIR_SUMS
  */
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define STAGE static __attribute__((noinline)) TARGET
@@ -70,7 +71,7 @@ INLINE NAME(point) NAME(halved)(NAME(point) z)
     return (NAME(point)){REORDERED((WORDS)((SIGNED)z.re >> 1)), REORDERED((WORDS)((SIGNED)z.im >> 1))};
 }
 
-INLINE void NAME(combine)(NAME(point) *z, int32_t step, NAME(point) a, NAME(point) b, NAME(point) c, NAME(point) d)
+INLINE void NAME(combine)(NAME(point) * z, int32_t step, NAME(point) a, NAME(point) b, NAME(point) c, NAME(point) d)
 {
     const NAME(point) even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
     const NAME(point) sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
@@ -111,7 +112,7 @@ INLINE int32_t NAME(headroom)(const int16_t *pcm, int32_t samples)
     return stapes_frontend_leading_zeros(((uint32_t)(parts[0] | parts[0] >> 16) & 0xFFFEu) | 2u) - 16;
 }
 
-STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) *in)
+STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) * in)
 {
     uint32_t factors[LANES], offsets[LANES];
     uint16_t gains[2 * LANES];
@@ -143,12 +144,14 @@ INLINE WORDS NAME(weighted)(int32_t weight, WORDS word)
     return REORDERED(UPPER((WORDS)TIMES(word, w), (WORDS)TIMES(OTHERS(word), w)));
 }
 
-/* floor(weight * sample / 2^16); of half words, the sample times the weight's upper half, and what the lower half adds. */
+/* floor(weight * sample / 2^16); of half words, the sample times the weight's upper half, and what the lower half
+ * adds. */
 INLINE NAME(point) NAME(windowed)(const pair_weights *weights, HALVES samples)
 {
 #if defined(DOUBLED_HIGH)
     const HALVES zeros = {0};
-    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(zeros, samples) >> 1), odd = (WORDS)((SIGNED)ZIPPED_HIGH(zeros, samples) >> 1);
+    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(zeros, samples) >> 1),
+                odd = (WORDS)((SIGNED)ZIPPED_HIGH(zeros, samples) >> 1);
     const WORDS two = NAME(factor_at)(weights);
     return (NAME(point)){DOUBLED_HIGH(even, two, 0), DOUBLED_HIGH(odd, two, 1)};
 #else
@@ -158,7 +161,8 @@ INLINE NAME(point) NAME(windowed)(const pair_weights *weights, HALVES samples)
 #endif
 }
 
-/* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four frames. */
+/* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four
+ * frames. */
 INLINE void NAME(loaded)(const int16_t *const *frames, int32_t at, int32_t window, HALVES *pairs)
 {
     int16_t rest[LANES][8];
@@ -173,14 +177,16 @@ INLINE void NAME(loaded)(const int16_t *const *frames, int32_t at, int32_t windo
         at = 0;
     }
     const HALVES a = ROW(frames, at), b = ROW(frames + 1, at), c = ROW(frames + 2, at), d = ROW(frames + 3, at);
-    const HALVES low = ZIPPED_LOW(a, c), next_low = ZIPPED_LOW(b, d), high = ZIPPED_HIGH(a, c), next_high = ZIPPED_HIGH(b, d);
+    const HALVES low = ZIPPED_LOW(a, c), next_low = ZIPPED_LOW(b, d), high = ZIPPED_HIGH(a, c),
+                 next_high = ZIPPED_HIGH(b, d);
     pairs[0] = ZIPPED_LOW(low, next_low);
     pairs[1] = ZIPPED_HIGH(low, next_low);
     pairs[2] = ZIPPED_LOW(high, next_high);
     pairs[3] = ZIPPED_HIGH(high, next_high);
 }
 
-INLINE NAME(point) NAME(windowed_whole)(const stapes_frontend_tables *tables, const NAME(input) *in, int32_t pair, HALVES two)
+INLINE NAME(point)
+    NAME(windowed_whole)(const stapes_frontend_tables *tables, const NAME(input) * in, int32_t pair, HALVES two)
 {
     const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(two, two) >> 16), odd = (WORDS)((SIGNED)ZIPPED_HIGH(two, two) >> 16);
     return (NAME(point)){NAME(weighted)(window_weight(tables, 2 * pair), even * in->factor + in->offset),
@@ -188,8 +194,8 @@ INLINE NAME(point) NAME(windowed_whole)(const stapes_frontend_tables *tables, co
 }
 
 /* The first stage of the transform takes the points as they are made. `radix` and `whole` are constants. */
-INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) *in, NAME(point) *z,
-                        int32_t radix, int32_t whole)
+INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) * in,
+                        NAME(point) * z, int32_t radix, int32_t whole)
 {
     const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
     const int32_t window = tables->window, block = tables->n_fft / 2 / radix;
@@ -220,8 +226,8 @@ INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights
     }
 }
 
-STAGE void NAME(windowed_and_combined)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) *in,
-                                       NAME(point) *z)
+STAGE void NAME(windowed_and_combined)(const stapes_frontend_tables *tables, const pair_weights *weights,
+                                       const NAME(input) * in, NAME(point) * z)
 {
     if (tables->dc_blocker)
         NAME(begun)(tables, weights, in, z, tables->first_radix, 1);
@@ -232,7 +238,7 @@ STAGE void NAME(windowed_and_combined)(const stapes_frontend_tables *tables, con
 }
 
 /* All stages but the first. Each changes the order of the lanes. */
-STAGE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z)
+STAGE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) * z)
 {
     const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     const int32_t half = tables->n_fft / 2;
@@ -250,14 +256,15 @@ STAGE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) *z)
         }
 }
 
-INLINE void NAME(store_power)(NAME(point) *at, WORDS re, WORDS im)
+INLINE void NAME(store_power)(NAME(point) * at, WORDS re, WORDS im)
 {
     const WORDS other_re = OTHERS(re), other_im = OTHERS(im);
-    *(NAME(power) *)at = (NAME(power)){TIMES(re, re) + TIMES(im, im), TIMES(other_re, other_re) + TIMES(other_im, other_im)};
+    *(NAME(power) *)at =
+        (NAME(power)){TIMES(re, re) + TIMES(im, im), TIMES(other_re, other_re) + TIMES(other_im, other_im)};
 }
 
 /* Every second pair from the outside in. */
-INLINE void NAME(split_pairs)(NAME(point) *low, NAME(point) *high, const int32_t *turn, int32_t stride)
+INLINE void NAME(split_pairs)(NAME(point) * low, NAME(point) * high, const int32_t *turn, int32_t stride)
 {
     for (; low < high; low += 2, high -= 2, turn += stride) {
         const NAME(point) even = {REORDERED(low->re + high->re), REORDERED(low->im - high->im)};
@@ -268,7 +275,7 @@ INLINE void NAME(split_pairs)(NAME(point) *low, NAME(point) *high, const int32_t
     }
 }
 
-STAGE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) *z)
+STAGE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) * z)
 {
     const int32_t half = tables->n_fft / 2;
     NAME(point) *const middle = z + half / 2;
@@ -286,7 +293,7 @@ typedef struct {
     NAME(power) plain, falling;
 } NAME(slopes);
 
-INLINE NAME(slopes) NAME(summed)(const NAME(power) *power, const stapes_frontend_segment *segment)
+INLINE NAME(slopes) NAME(summed)(const NAME(power) * power, const stapes_frontend_segment *segment)
 {
     NAME(power) plain = {(LONGS){0}, (LONGS){0}}, sums = {(LONGS){0}, (LONGS){0}};
     for (const NAME(power) *end = power + segment->bins; power < end; power++) {
@@ -301,19 +308,21 @@ INLINE NAME(slopes) NAME(summed)(const NAME(power) *power, const stapes_frontend
                            NAME(scaled)(plain.others, last) + NAME(scaled)(sums.others, slope)}};
 }
 
-/* Of 64-bit lanes below 2^56: the upper word is floor(log2) + 1 in its upper ten bits and what follows the leading one in the
- * others; zero for zero. As the float64 of four times the number has it. No rounding reaches those bits, for a bit that follows
- * 24 places after a set one is cleared: among them the one after them. The words' magic: 2^54 + 4 x has x in its low bits. */
+/* Of 64-bit lanes below 2^56: the upper word is floor(log2) + 1 in its upper ten bits and what follows the leading one
+ * in the others; zero for zero. As the float64 of four times the number has it. No rounding reaches those bits, for a
+ * bit that follows 24 places after a set one is cleared: among them the one after them. The words' magic: 2^54 + 4 x
+ * has x in its low bits. */
 INLINE WORDS NAME(leading)(LONGS x)
 {
     const DOUBLES magic = (DOUBLES){0} + 0x1p54, upper_magic = (DOUBLES){0} + 0x1p86;
     const LONGS sparse = x & ~(x >> 24);
-    const DOUBLES lower = (DOUBLES)((sparse & 0xFFFFFFFFu) | (LONGS)magic), upper = (DOUBLES)((sparse >> 32) | (LONGS)upper_magic);
+    const DOUBLES lower = (DOUBLES)((sparse & 0xFFFFFFFFu) | (LONGS)magic),
+                  upper = (DOUBLES)((sparse >> 32) | (LONGS)upper_magic);
     return (WORDS)((LONGS)(upper - (upper_magic + magic) + lower) << 2);
 }
 
 /* The leading bits of the power in each band, and zeros up to a multiple of four bands. */
-STAGE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(power) *power, WORDS *leading)
+STAGE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(power) * power, WORDS *leading)
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const int32_t n_bands = tables->n_bands;
@@ -335,7 +344,8 @@ INLINE WORDS NAME(log2_q10)(const uint16_t *table, const WORDS *leading, WORDS o
 {
     uint32_t pairs[LANES];
     for (int32_t lane = 0; lane < LANES; lane++)
-        memcpy(pairs + lane, table + (((const uint32_t *)leading)[lane] >> 16 & ((1 << SEGMENT_BITS) - 1)), sizeof *pairs);
+        memcpy(pairs + lane, table + (((const uint32_t *)leading)[lane] >> 16 & ((1 << SEGMENT_BITS) - 1)),
+               sizeof *pairs);
     WORDS two;
     memcpy(&two, pairs, sizeof two);
     const WORDS low = two & 0xFFFF, rise = ((two >> 16) - low) * (*leading & 0xFFFF) >> 16;
@@ -350,13 +360,14 @@ INLINE WORDS NAME(quantized)(const stapes_frontend_tables *tables, WORDS value)
 {
     const WORDS multiplier = EACH(tables->int8_multiplier);
     const LONGS offset = (LONGS){0} + (uint64_t)((int64_t)tables->int8_offset * 65536);
-    const WORDS affine = REORDERED(UPPER(TIMES(value, multiplier) + offset, TIMES(OTHERS(value), multiplier) + offset));
+    const WORDS affine =
+        REORDERED(UPPER(TIMES(value, multiplier) + offset, TIMES(OTHERS(value), multiplier) + offset));
     return LEAST(MOST((WORDS)((SIGNED)affine >> (tables->int8_shift - 32)), EACH(INT8_MIN)), EACH(INT8_MAX));
 }
 
 /* log2_bands[LANES][n_bands] and features[LANES][n_bands] of the leading bits of bands; either may be NULL. */
-STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leading, const int32_t *exponents, int8_t *features,
-                        int16_t *log2_bands)
+STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leading, const int32_t *exponents,
+                        int8_t *features, int16_t *log2_bands)
 {
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
     const int32_t n_bands = tables->n_bands;
@@ -382,8 +393,8 @@ STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leadi
     }
 }
 
-/* LANES frames from pcm on. They start in the order that ends with the first frame in the first lane: it changes in each stage
- * but the first, when powers are made and when logarithms are. */
+/* LANES frames from pcm on. They start in the order that ends with the first frame in the first lane: it changes in
+ * each stage but the first, when powers are made and when logarithms are. */
 static TARGET void NAME(frames)(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
                                 int32_t *work, int8_t *features, int16_t *log2_bands)
 {

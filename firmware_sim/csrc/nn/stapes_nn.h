@@ -1,34 +1,36 @@
 /* stapes_nn.h -- int8 kernels called by the models that `stapes compile` writes. Apache-2.0.
  *
- * Every kernel gives the bits of LiteRT's reference kernels (BUILTIN_REF) on any machine: integers only, no heap, no recursion, no
- * function pointer. One constant struct per layer lies in flash; activations, variables and scratch belong to the caller.
- * convert/lower/layers/__init__.py states the rounding rule of each operator.
+ * Every kernel gives the bits of LiteRT's reference kernels (BUILTIN_REF) on any machine: integers only, no heap, no
+ * recursion, no function pointer. One constant struct per layer lies in flash; activations, variables and scratch
+ * belong to the caller. convert/lower/layers/__init__.py states the rounding rule of each operator.
  *
- * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor reads them:
+ * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor
+ * reads them:
  *
  *   STAPES_NN_ROWS  one row of weights per output channel, as in the .tflite: any processor, also the host
  *   STAPES_NN_DSP   Armv7E-M and Armv8-M with the DSP extension (Cortex-M4, M7, M33): SMLAD
  *   STAPES_NN_MVE   Armv8.1-M with Helium (Cortex-M55, M85): VMLADAVA
  *   STAPES_NN_HOST  laptops and servers: the compiler's vectors, AVX2 and VNNI where the build has them
  *
- * The C compiler's own macros choose the layout; -DSTAPES_NN_LAYOUT=... overrides them. A kernel's layouts share its prototype.
- * To add a kernel with its own packing:
- *   1. convert/lower/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type, hence the alignment),
- *      the scratch bytes that the kernel wants and its tile; enter them in the Layout of that processor, and that in TARGETS.
- *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under the same name.
- *      Intrinsics or asm stand under `#if STAPES_NN_ASM` or the like, and under `#else` a plain twin in C that reads the same
- *      packed array: the twin is the specification, and the tests run it on the host with -DSTAPES_NN_LAYOUT=...
+ * The C compiler's own macros choose the layout; -DSTAPES_NN_LAYOUT=... overrides them. A kernel's layouts share its
+ * prototype. To add a kernel with its own packing:
+ *   1. convert/lower/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type,
+ * hence the alignment), the scratch bytes that the kernel wants and its tile; enter them in the Layout of that
+ * processor, and that in TARGETS.
+ *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under
+ * the same name. Intrinsics or asm stand under `#if STAPES_NN_ASM` or the like, and under `#else` a plain twin in C
+ * that reads the same packed array: the twin is the specification, and the tests run it on the host with
+ * -DSTAPES_NN_LAYOUT=...
  *   3. the ROWS file of that family leaves the layout to it: extend the `#if` at its head.
  *   4. Layout.sources in convert/lower/packing.py names the file.
  *
  * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
- *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say how many pixels are in a
- *                     tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may gather them first)
- *   depthwise         ROWS, DSP, MVE: one channel, two or four at a time, gathered before they are written: the output may start whole
- *                     pixels before the input, or where it does, when it has as many channels
- *   pools             pixel by pixel
- *   add, mul, lookup  element by element, or in blocks that are read before they are written
- *   dense, softmax, mean, lstm, move never overlap.
+ *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say
+ * how many pixels are in a tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may
+ * gather them first) depthwise         ROWS, DSP, MVE: one channel, two or four at a time, gathered before they are
+ * written: the output may start whole pixels before the input, or where it does, when it has as many channels pools
+ * pixel by pixel add, mul, lookup  element by element, or in blocks that are read before they are written dense,
+ * softmax, mean, lstm, move never overlap.
  */
 #ifndef STAPES_NN_H
 #define STAPES_NN_H
@@ -45,7 +47,8 @@
 #ifndef STAPES_NN_LAYOUT
 #if defined(__ARM_FEATURE_MVE)
 #define STAPES_NN_LAYOUT STAPES_NN_MVE
-#elif defined(__ARM_FEATURE_DSP) && !defined(__clang__) /* which has no assembly for it: the plain twins take longer than ROWS */
+#elif defined(__ARM_FEATURE_DSP) && \
+    !defined(__clang__) /* which has no assembly for it: the plain twins take longer than ROWS */
 #define STAPES_NN_LAYOUT STAPES_NN_DSP
 #elif defined(__AVX2__) || defined(__aarch64__)
 #define STAPES_NN_LAYOUT STAPES_NN_HOST
@@ -74,8 +77,8 @@
 #define STAPES_NN_HOT
 #define STAPES_NN_COLD __attribute__((unused))
 #else
-#define STAPES_NN_SPARE __attribute__((unused)) /* not every layer calls it */
-#define STAPES_NN_ALONE __attribute__((noinline)) /* one copy for several callers */
+#define STAPES_NN_SPARE __attribute__((unused))      /* not every layer calls it */
+#define STAPES_NN_ALONE __attribute__((noinline))    /* one copy for several callers */
 #define STAPES_NN_HOT __attribute__((hot, noinline)) /* for speed also where only what is cold calls it */
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif
@@ -92,9 +95,11 @@ extern "C" {
 #endif
 
 /* Rules of one output channel: sum -> clamp(out_zero + round(sum * multiplier * 2^(shift - 31))).
- * `bias` holds the model's bias and -zero_point * (sum of the channel's weights), so kernels multiply raw int8 values. */
+ * `bias` holds the model's bias and -zero_point * (sum of the channel's weights), so kernels multiply raw int8 values.
+ */
 
-/* CONV_2D, NHWC. Rounds twice (stapes_nn_round_twice). |sum| < 2^30 and |sum << shift| < 2^31, both proved when the model is compiled. */
+/* CONV_2D, NHWC. Rounds twice (stapes_nn_round_twice). |sum| < 2^30 and |sum << shift| < 2^31, both proved when the
+ * model is compiled. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, in_channels;
@@ -105,7 +110,8 @@ typedef struct {
     uint16_t pad_top, pad_left;
     int8_t in_zero; /* what a tap outside of the input reads */
     int8_t out_zero, out_min, out_max;
-    const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels]; others: see the kernel's file */
+    const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels]; others: see the
+                            kernel's file */
     const int32_t *bias;
     const int32_t *multiplier; /* 0 or 2^30 .. 2^31 - 1 */
     const int8_t *shift;       /* -31 .. 30, negative is to the right */
@@ -117,13 +123,15 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 /* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
  * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
  *         MVE: [out_channels / 4][kernel_height][kernel_width][4], rounded up.
- * scratch ROWS: a padded channel; DSP: two in 16 bits; MVE: four; HOST: a patch of kernel_height * kernel_width * in_channels bytes when
- *         there is padding. */
-STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
+ * scratch ROWS: a padded channel; DSP: two in 16 bits; MVE: four; HOST: a patch of kernel_height * kernel_width *
+ * in_channels bytes when there is padding. */
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch);
 
-/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum| < 2^31.
- * DSP, where common_shift > 0: the shift is 32 + common_shift for all channels, multipliers are those that are proved to give the same
- * bits with it, `bias` and `multiplier` are filled up to fours with zeros, and there may be no `shift`. */
+/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum|
+ * < 2^31. DSP, where common_shift > 0: the shift is 32 + common_shift for all channels, multipliers are those that are
+ * proved to give the same bits with it, `bias` and `multiplier` are filled up to fours with zeros, and there may be no
+ * `shift`. */
 typedef struct {
     int32_t rows, in_size, out_size;
     int8_t out_zero, out_min, out_max;
@@ -138,8 +146,8 @@ typedef struct {
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
 /* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. Innermost steps are 0 or 1.
- * clamp((a * factor_a + b * factor_b + offset) >> shift): numbers that are proved to give the reference's bits for every a and b.
- * 128 * (|factor_a| + |factor_b|) + |offset| < 2^31;  1 <= shift <= 30. */
+ * clamp((a * factor_a + b * factor_b + offset) >> shift): numbers that are proved to give the reference's bits for
+ * every a and b. 128 * (|factor_a| + |factor_b|) + |offset| < 2^31;  1 <= shift <= 30. */
 typedef struct {
     int32_t shape[4];
     int32_t step_a[4], step_b[4];
@@ -160,7 +168,8 @@ typedef struct {
     int8_t out_zero, out_min, out_max;
 } stapes_nn_add_thrice_layer;
 
-STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
+                                        int8_t *out);
 
 /* MUL with broadcasting. Rounds twice. */
 typedef struct {
@@ -211,7 +220,8 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 
-/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. Rounds twice. |sum << shift| < 2^30, proved when the model is compiled. */
+/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. Rounds twice. |sum << shift| < 2^30, proved when
+ * the model is compiled. */
 typedef struct {
     int32_t batches, steps;
     int32_t batch_rows, step_rows; /* rows of in and out from a batch, a time step to the next */
@@ -222,14 +232,16 @@ typedef struct {
     int16_t cell_min, cell_max;
     int32_t out_multiplier;
     int8_t out_shift, out_zero; /* -31 .. 0 */
-    const int8_t *weights; /* [units][fours of in_size, then of units][gates][4], each filled up with zeros */
-    const int32_t *bias;   /* [units][2][gates]: of the sum with in, of that with hidden; zero points folded in */
+    const int8_t *weights;      /* [units][fours of in_size, then of units][gates][4], each filled up with zeros */
+    const int32_t *bias;        /* [units][2][gates]: of the sum with in, of that with hidden; zero points folded in */
 } stapes_nn_lstm_layer;
 
 /* hidden [batches][units] and cell [batches][units] are kept from step to step. */
-STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell, int8_t *out);
+STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
+                                  int8_t *out);
 
-/* CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy a block of runs of `run` bytes between two arrays; they must not overlap. */
+/* CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy a block of runs of `run` bytes between two arrays; they must not
+ * overlap. */
 typedef struct {
     int32_t shape[5];
     int32_t in_step[5], out_step[5];

@@ -20,11 +20,12 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 {
 #if STAPES_NN_SMALL_CORE
     /* x = xh 2^16 + xl, multiplier = mh 2^16 + ml: x * multiplier = xh mh 2^32 + (xh ml + xl mh) 2^16 + xl ml */
-    const int32_t xh = x >> 16, mh = multiplier >> 16;                   /* |xh| <= 2^14, mh < 2^15 */
+    const int32_t xh = x >> 16, mh = multiplier >> 16; /* |xh| <= 2^14, mh < 2^15 */
     const uint32_t xl = (uint32_t)x & 0xffffu, ml = (uint32_t)multiplier & 0xffffu;
     const int32_t outer = xh * (int32_t)ml + (int32_t)((xl * ml) >> 16); /* [-2^30 + 2^14, 2^30 - 2^14] */
-    const uint32_t middle = (uint32_t)outer + xl * (uint32_t)mh + (1u << 14) + (1u << 30); /* [2^15, 2^32 - 2^16): no wrap */
-    return 2 * xh * mh + (int32_t)(middle >> 15) - (1 << 15);            /* 2 |xh mh| < 2^30 */
+    const uint32_t middle =
+        (uint32_t)outer + xl * (uint32_t)mh + (1u << 14) + (1u << 30); /* [2^15, 2^32 - 2^16): no wrap */
+    return 2 * xh * mh + (int32_t)(middle >> 15) - (1 << 15);          /* 2 |xh mh| < 2^30 */
 #elif defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
     int32_t high; /* of a product of 64 bits, rounded */
     __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(2 * x), "r"(multiplier));
@@ -44,9 +45,9 @@ STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int
 /* stapes_nn_round_twice where shift = -right < 0. */
 static inline int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32_t right)
 {
-    int32_t high = stapes_nn_multiply_high(x, multiplier);  /* |high| <= |x| < 2^30 */
-    high += high >> 31;                                     /* halves below zero go down */
-    return (high + ((int32_t)1 << (right - 1))) >> right;   /* the sum < 2^30 + 2^30 */
+    int32_t high = stapes_nn_multiply_high(x, multiplier); /* |high| <= |x| < 2^30 */
+    high += high >> 31;                                    /* halves below zero go down */
+    return (high + ((int32_t)1 << (right - 1))) >> right;  /* the sum < 2^30 + 2^30 */
 }
 
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
@@ -57,7 +58,8 @@ static inline int32_t STAPES_NN_SPARE stapes_nn_round_twice(int32_t x, int32_t m
 }
 
 /* round(x * multiplier / 2^shift), halves up. |x| < 2^31;  0 <= multiplier < 2^31;  1 <= shift <= 62.
- * The compiler chose the multiplier so that every sum that the layer can form gives the bits of the reference, which rounds a double. */
+ * The compiler chose the multiplier so that every sum that the layer can form gives the bits of the reference, which
+ * rounds a double. */
 static inline int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_t shift)
 {
     return ((((int64_t)x * multiplier) >> (shift - 1)) + 1) >> 1; /* |product| < 2^62 */
@@ -74,7 +76,8 @@ static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
     return (int8_t)x;
 }
 
-/* ARM with the DSP extension clamps to int8 in one instruction; what else [low, high] asks for is then left to stapes_nn_limit. */
+/* ARM with the DSP extension clamps to int8 in one instruction; what else [low, high] asks for is then left to
+ * stapes_nn_limit. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #define STAPES_NN_NARROWS 1
 #else
@@ -107,11 +110,13 @@ static inline void STAPES_NN_SPARE stapes_nn_limit(int8_t *values, int32_t count
 }
 
 /* Requantize the sums of a channel that scales up; its pixels are `step` bytes apart. */
-STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum, const int32_t *end,
-                                                           int32_t multiplier, int32_t shift, int8_t *out, int32_t step)
+STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
+                                                           const int32_t *end, int32_t multiplier, int32_t shift,
+                                                           int8_t *out, int32_t step)
 {
     for (; sum != end; sum++) {
-        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min, layer->out_max);
+        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min,
+                               layer->out_max);
         out += step;
     }
 }

@@ -31,7 +31,8 @@ static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_
 }
 
 /* Gather dilated taps, of a pixel whose first one is at (top, left). */
-static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *to)
+static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
+                                                  int32_t left, int8_t *to)
 {
     const int32_t channels = layer->in_channels;
     int32_t ky, kx;
@@ -46,16 +47,19 @@ static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *la
     }
 }
 
-/* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps outside of the input
- * read as its zero point. */
-static inline const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *patch)
+/* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps
+ * outside of the input read as its zero point. */
+static inline const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+                                           int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->kernel_width;
     const int32_t top = y * layer->stride_height - layer->pad_top, bottom = top + layer->kernel_height;
     const int32_t left = x * layer->stride_width - layer->pad_left;
-    const int32_t first = left < 0 ? (-left < width ? -left : width) : 0; /* of a row's taps, first .. last - 1 lie inside */
+    const int32_t first =
+        left < 0 ? (-left < width ? -left : width) : 0; /* of a row's taps, first .. last - 1 lie inside */
     const int32_t last = layer->in_width - left < width ? layer->in_width - left : width;
-    const int32_t before = first * channels, run = (last - first) * channels, after = (width - last) * channels; /* bytes */
+    const int32_t before = first * channels, run = (last - first) * channels,
+                  after = (width - last) * channels; /* bytes */
     const int8_t *const from = in + (left + first) * channels;
     int8_t *to = patch;
     int32_t row;

@@ -16,14 +16,14 @@ struct qemu_plugin_insn;
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-extern void qemu_plugin_register_vcpu_tb_trans_cb(
-    qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-extern void qemu_plugin_register_vcpu_insn_exec_cb(
-    struct qemu_plugin_insn *insn, void (*callback)(unsigned int, void *), int flags, void *data);
-extern void qemu_plugin_register_vcpu_insn_exec_inline(
-    struct qemu_plugin_insn *insn, int operation, void *counter, uint64_t add);
-extern void qemu_plugin_register_atexit_cb(
-    qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *), void *data);
+extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
+                                                  void (*callback)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+                                                   void (*callback)(unsigned int, void *), int flags, void *data);
+extern void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int operation, void *counter,
+                                                       uint64_t add);
+extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*callback)(qemu_plugin_id_t, void *),
+                                           void *data);
 
 extern __attribute__((visibility("default"))) int qemu_plugin_version;
 int qemu_plugin_version = 1;
@@ -114,8 +114,8 @@ static void write_counts(qemu_plugin_id_t id, void *data)
     fclose(out);
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(
-    qemu_plugin_id_t id, const void *info, int argc, char **argv);
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc,
+                                                               char **argv);
 int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
     (void)info;

@@ -30,8 +30,8 @@ void board_print_i64(int64_t number);
 void board_print_hex(uint32_t number); /* eight digits */
 
 /* Files of the host, in the directory of the run (or by absolute path). */
-int32_t board_open(const char *path, char mode);                   /* 'r' or 'w'; negative: failed */
-int32_t board_read(int32_t file, void *to, int32_t bytes);         /* bytes that were read; 0 at the end */
+int32_t board_open(const char *path, char mode);                    /* 'r' or 'w'; negative: failed */
+int32_t board_read(int32_t file, void *to, int32_t bytes);          /* bytes that were read; 0 at the end */
 int32_t board_write(int32_t file, const void *from, int32_t bytes); /* bytes that were written */
 void board_close(int32_t file);
 const char *board_argument(int32_t index); /* of the run, from 0; NULL when there are fewer */
@@ -55,18 +55,18 @@ extern const char *volatile board_stage;
 #define BOARD_RETURN "bx lr"
 #endif
 #define BOARD_MARKS(kind) section("." kind ".board_marks") /* not counted as the program's flash */
-#define BOARD_MARK(mark)                                                                      \
-    __attribute__((naked, noipa, used, BOARD_MARKS("text"))) static void mark(void)           \
-    {                                                                                         \
-        __asm__ volatile(BOARD_RETURN);                                                       \
+#define BOARD_MARK(mark)                                                            \
+    __attribute__((naked, noipa, used, BOARD_MARKS("text"))) static void mark(void) \
+    {                                                                               \
+        __asm__ volatile(BOARD_RETURN);                                             \
     }
-#define STAPES_REGION(name)                                                                   \
-    BOARD_MARK(stapes_begin_##name)                                                           \
-    BOARD_MARK(stapes_end_##name)                                                             \
-    static const char board_name_##name[] __attribute__((BOARD_MARKS("rodata"))) = #name;     \
-    __attribute__((noipa, used, BOARD_MARKS("text"))) static void board_enter_##name(void)    \
-    {                                                                                         \
-        board_stage = board_name_##name;                                                      \
+#define STAPES_REGION(name)                                                                \
+    BOARD_MARK(stapes_begin_##name)                                                        \
+    BOARD_MARK(stapes_end_##name)                                                          \
+    static const char board_name_##name[] __attribute__((BOARD_MARKS("rodata"))) = #name;  \
+    __attribute__((noipa, used, BOARD_MARKS("text"))) static void board_enter_##name(void) \
+    {                                                                                      \
+        board_stage = board_name_##name;                                                   \
     }
 #define STAPES_BEGIN(name) (board_enter_##name(), stapes_begin_##name())
 #define STAPES_END(name) stapes_end_##name()

@@ -53,15 +53,14 @@ void board_reset(void)
     *CPACR |= 0xFU << 20; /* floating point and vectors */
     __asm__ volatile("dsb\n isb");
 #endif
-    __asm__ volatile(
-        "msr psp, %0\n"
-        "movs r0, #2\n"
-        "msr control, r0\n"
-        "isb\n"
-        "bl board_run\n"
-        :
-        : "r"(board_stack_top)
-        : "r0", "memory");
+    __asm__ volatile("msr psp, %0\n"
+                     "movs r0, #2\n"
+                     "msr control, r0\n"
+                     "isb\n"
+                     "bl board_run\n"
+                     :
+                     : "r"(board_stack_top)
+                     : "r0", "memory");
     __builtin_unreachable();
 }
 
@@ -86,9 +85,8 @@ __attribute__((used, noreturn)) static void fault_seen(const uint32_t *psp)
 
 __attribute__((naked)) static void on_fault(void)
 {
-    __asm__ volatile(
-        "mrs r0, psp\n"
-        "bl fault_seen\n");
+    __asm__ volatile("mrs r0, psp\n"
+                     "bl fault_seen\n");
 }
 
 static void on_timer(void)

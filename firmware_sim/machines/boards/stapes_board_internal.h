@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Of the linker script. Both stacks grow down; below the thread's lies no memory or a guard, so running over is a fault. */
+/* Of the linker script. Both stacks grow down; below the thread's lies no memory or a guard, so running over is a
+ * fault. */
 extern uint32_t board_stack_bottom[], board_stack_top[];
 extern uint32_t board_handler_stack_bottom[], board_handler_stack_top[];
 extern uint32_t board_data_begin[], board_data_end[], board_data_in_flash[];
@@ -15,8 +16,8 @@ uint32_t board_semihosting(uint32_t operation, const void *parameters);
 uint32_t *board_stack_pointer(void);
 
 /* Of all boards. */
-void board_prepare_memory(void);                 /* copy .data, clear .bss, paint both stacks */
-void board_run(void) __attribute__((noreturn));  /* main, on the thread's stack */
+void board_prepare_memory(void);                /* copy .data, clear .bss, paint both stacks */
+void board_run(void) __attribute__((noreturn)); /* main, on the thread's stack */
 void board_fault(const char *cause, uint32_t program_counter) __attribute__((noreturn));
 
 #endif

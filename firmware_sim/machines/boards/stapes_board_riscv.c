@@ -20,15 +20,14 @@ __attribute__((naked, noinline)) static uint32_t trap_to_host(uint32_t operation
     (void)operation;
     (void)parameters;
     /* These three, uncompressed and in one page, are what the emulator takes for a call. */
-    __asm__ volatile(
-        ".option push\n"
-        ".option norvc\n"
-        ".balign 16\n"
-        "slli x0, x0, 0x1f\n"
-        "ebreak\n"
-        "srai x0, x0, 7\n"
-        ".option pop\n"
-        "ret\n");
+    __asm__ volatile(".option push\n"
+                     ".option norvc\n"
+                     ".balign 16\n"
+                     "slli x0, x0, 0x1f\n"
+                     "ebreak\n"
+                     "srai x0, x0, 7\n"
+                     ".option pop\n"
+                     "ret\n");
 }
 
 uint32_t board_semihosting(uint32_t operation, const void *parameters)
@@ -67,24 +66,23 @@ __attribute__((used)) static void on_trap(uint32_t cause, uint32_t program_count
 
 __attribute__((naked, used, aligned(4))) static void trap_entry(void)
 {
-    __asm__ volatile(
-        "csrrw sp, mscratch, sp\n"
-        "addi sp, sp, -64\n"
-        "sw ra, 0(sp)\n sw t0, 4(sp)\n sw t1, 8(sp)\n sw t2, 12(sp)\n"
-        "sw t3, 16(sp)\n sw t4, 20(sp)\n sw t5, 24(sp)\n sw t6, 28(sp)\n"
-        "sw a0, 32(sp)\n sw a1, 36(sp)\n sw a2, 40(sp)\n sw a3, 44(sp)\n"
-        "sw a4, 48(sp)\n sw a5, 52(sp)\n sw a6, 56(sp)\n sw a7, 60(sp)\n"
-        "csrr a0, mcause\n"
-        "csrr a1, mepc\n"
-        "csrr a2, mtval\n"
-        "call on_trap\n"
-        "lw ra, 0(sp)\n lw t0, 4(sp)\n lw t1, 8(sp)\n lw t2, 12(sp)\n"
-        "lw t3, 16(sp)\n lw t4, 20(sp)\n lw t5, 24(sp)\n lw t6, 28(sp)\n"
-        "lw a0, 32(sp)\n lw a1, 36(sp)\n lw a2, 40(sp)\n lw a3, 44(sp)\n"
-        "lw a4, 48(sp)\n lw a5, 52(sp)\n lw a6, 56(sp)\n lw a7, 60(sp)\n"
-        "addi sp, sp, 64\n"
-        "csrrw sp, mscratch, sp\n"
-        "mret\n");
+    __asm__ volatile("csrrw sp, mscratch, sp\n"
+                     "addi sp, sp, -64\n"
+                     "sw ra, 0(sp)\n sw t0, 4(sp)\n sw t1, 8(sp)\n sw t2, 12(sp)\n"
+                     "sw t3, 16(sp)\n sw t4, 20(sp)\n sw t5, 24(sp)\n sw t6, 28(sp)\n"
+                     "sw a0, 32(sp)\n sw a1, 36(sp)\n sw a2, 40(sp)\n sw a3, 44(sp)\n"
+                     "sw a4, 48(sp)\n sw a5, 52(sp)\n sw a6, 56(sp)\n sw a7, 60(sp)\n"
+                     "csrr a0, mcause\n"
+                     "csrr a1, mepc\n"
+                     "csrr a2, mtval\n"
+                     "call on_trap\n"
+                     "lw ra, 0(sp)\n lw t0, 4(sp)\n lw t1, 8(sp)\n lw t2, 12(sp)\n"
+                     "lw t3, 16(sp)\n lw t4, 20(sp)\n lw t5, 24(sp)\n lw t6, 28(sp)\n"
+                     "lw a0, 32(sp)\n lw a1, 36(sp)\n lw a2, 40(sp)\n lw a3, 44(sp)\n"
+                     "lw a4, 48(sp)\n lw a5, 52(sp)\n lw a6, 56(sp)\n lw a7, 60(sp)\n"
+                     "addi sp, sp, 64\n"
+                     "csrrw sp, mscratch, sp\n"
+                     "mret\n");
 }
 
 __attribute__((used)) static void start_thread(void)
@@ -96,22 +94,20 @@ __attribute__((used)) static void start_thread(void)
     __asm__ volatile("csrw pmpcfg0, %0" ::"r"(0x98U)); /* locked, naturally aligned, no permissions */
     __asm__ volatile("csrw mscratch, %0" ::"r"(board_handler_stack_top));
     __asm__ volatile("csrw mtvec, %0" ::"r"(trap_entry));
-    __asm__ volatile(
-        "mv sp, %0\n"
-        "call board_run\n" ::"r"(board_stack_top)
-        : "memory");
+    __asm__ volatile("mv sp, %0\n"
+                     "call board_run\n" ::"r"(board_stack_top)
+                     : "memory");
     __builtin_unreachable();
 }
 
 __attribute__((naked, section(".vectors"), used)) void board_start(void)
 {
-    __asm__ volatile(
-        ".option push\n"
-        ".option norelax\n"
-        "la gp, __global_pointer$\n"
-        ".option pop\n"
-        "la sp, board_handler_stack_top\n"
-        "j start_thread\n");
+    __asm__ volatile(".option push\n"
+                     ".option norelax\n"
+                     "la gp, __global_pointer$\n"
+                     ".option pop\n"
+                     "la sp, board_handler_stack_top\n"
+                     "j start_thread\n");
 }
 
 void board_timer_start(uint32_t period_ticks)

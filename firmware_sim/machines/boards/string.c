@@ -14,7 +14,8 @@ static inline void copy_up(unsigned char *out, const unsigned char *in, size_t b
 {
     if (both_aligned(out, in)) {
         for (; bytes >= 16; bytes -= 16, out += 16, in += 16) {
-            word a = ((const word *)in)[0], b = ((const word *)in)[1], c = ((const word *)in)[2], d = ((const word *)in)[3];
+            word a = ((const word *)in)[0], b = ((const word *)in)[1], c = ((const word *)in)[2],
+                 d = ((const word *)in)[3];
             ((word *)out)[0] = a, ((word *)out)[1] = b, ((word *)out)[2] = c, ((word *)out)[3] = d;
         }
         for (; bytes >= 4; bytes -= 4, out += 4, in += 4) {

@@ -1,5 +1,6 @@
 /* Stages whose answers a test can foretell: sample i of the stream has the value i mod 2^15, so that a frame tells
- * where it is from. Feature 0 is the position of the frame in frames, and the model says yes where bit 2 of it is set. */
+ * where it is from. Feature 0 is the position of the frame in frames, and the model says yes where bit 2 of it is set.
+ */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -47,7 +47,8 @@ static uint32_t draw(uint32_t *state)
     return *state >> 16;
 }
 
-/* A main loop that was kept busy elsewhere while more came in than the ring holds: an overrun, whatever the scheduler does. */
+/* A main loop that was kept busy elsewhere while more came in than the ring holds: an overrun, whatever the scheduler
+ * does. */
 static void fall_behind(void)
 {
     uint32_t since = __atomic_load_n(&produced, __ATOMIC_RELAXED);

@@ -1,11 +1,13 @@
 /* stapes_nn_conv_dsp.c -- CONV_2D with SMLAD: four channels of two pixels at a time. Apache-2.0.
  *
- * The taps of two pixels are widened to doubled 16-bit values and interleaved, so that what is loaded serves four channels: for every
- * four taps the words (a0, a2), (b0, b2), (a1, a3), (b1, b3) of pixels a and b. Weights lie in the order of use: for every group of four
- * channels, every four taps k and each of the pairs (k, k + 2), (k + 1, k + 3): the bytes c0 k, c1 k, c0 k+2, c1 k+2, then those of
- * c2 and c3. Taps and channels are filled up with zeros to multiples of four.
+ * The taps of two pixels are widened to doubled 16-bit values and interleaved, so that what is loaded serves four
+ * channels: for every four taps the words (a0, a2), (b0, b2), (a1, a3), (b1, b3) of pixels a and b. Weights lie in the
+ * order of use: for every group of four channels, every four taps k and each of the pairs (k, k + 2), (k + 1, k + 3):
+ * the bytes c0 k, c1 k, c0 k+2, c1 k+2, then those of c2 and c3. Taps and channels are filled up with zeros to
+ * multiples of four.
  *
- * Sums are doubled ones, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled sum| < 2^31 as |sum| < 2^30. */
+ * Sums are doubled ones, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled sum| <
+ * 2^31 as |sum| < 2^30. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -15,7 +17,8 @@
 #include "stapes_nn_taps.h"
 
 #define STAPES_NN_CONV_GROUP 4
-#define STAPES_NN_CONV_GROUP_CONSTANTS 16 /* words: four doubled biases, then multiplier, rounding and shift of each channel */
+#define STAPES_NN_CONV_GROUP_CONSTANTS \
+    16 /* words: four doubled biases, then multiplier, rounding and shift of each channel */
 
 typedef struct {
     const int8_t *weights;
@@ -29,21 +32,21 @@ typedef struct {
 #define STAPES_NN_CONV_FINISH(sum, free) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "lr", free)
 
 /* 16 products: a pair of taps, four channels, two pixels. */
-#define STAPES_NN_CONV_PAIR \
-    "ldmia r1!, {r2, r3}\n\t" \
-    "ldr r12, [r0], #4\n\t" \
-    "sxtb16 lr, r12\n\t" \
-    "smlad r4, lr, r2, r4\n\t" \
-    "smlad r8, lr, r3, r8\n\t" \
+#define STAPES_NN_CONV_PAIR       \
+    "ldmia r1!, {r2, r3}\n\t"     \
+    "ldr r12, [r0], #4\n\t"       \
+    "sxtb16 lr, r12\n\t"          \
+    "smlad r4, lr, r2, r4\n\t"    \
+    "smlad r8, lr, r3, r8\n\t"    \
     "sxtb16 r12, r12, ror #8\n\t" \
-    "smlad r5, r12, r2, r5\n\t" \
-    "smlad r9, r12, r3, r9\n\t" \
-    "ldr r12, [r0], #4\n\t" \
-    "sxtb16 lr, r12\n\t" \
-    "smlad r6, lr, r2, r6\n\t" \
-    "smlad r10, lr, r3, r10\n\t" \
+    "smlad r5, r12, r2, r5\n\t"   \
+    "smlad r9, r12, r3, r9\n\t"   \
+    "ldr r12, [r0], #4\n\t"       \
+    "sxtb16 lr, r12\n\t"          \
+    "smlad r6, lr, r2, r6\n\t"    \
+    "smlad r10, lr, r3, r10\n\t"  \
     "sxtb16 r12, r12, ror #8\n\t" \
-    "smlad r7, r12, r2, r7\n\t" \
+    "smlad r7, r12, r2, r7\n\t"   \
     "smlad r11, r12, r3, r11\n\t"
 
 /* Some groups of four channels of one tile, which is left at the group after them. */
@@ -55,49 +58,65 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     const uint32_t *const patch = tile->patch, *const patch_end = tile->patch_end;
     int8_t *out = tile->out, *out2 = tile->out2;
     const int32_t odd = (patch_end - patch) & 4; /* an odd number of four taps: begin in the middle */
-    __asm__ volatile("ldr r0, %[weights]\n"
-                     "1:\n\t"
-                     "ldr r12, %[constants]\n\t"
-                     "ldr r1, %[odd]\n\t"
-                     "ldmia r12, {r4-r7}\n\t"
-                     "ldmia r12!, {r8-r11}\n\t"
-                     "str r12, %[constants]\n\t"
-                     "cmp r1, #0\n\t"
-                     "ldr r1, %[patch]\n\t"
-                     "bne 3f\n"
-                     "2:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
-                     "3:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
-                     "ldr lr, %[patch_end]\n\t"
-                     "cmp r1, lr\n\t"
-                     "bne 2b\n\t"
-                     "ldr r12, %[constants]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r4", "r1") STAPES_NN_CONV_FINISH("r8", "r1")
-                     "ldr r1, %[out]\n\t"
-                     "strb r4, [r1]\n\t"
-                     "ldr r4, %[out2]\n\t"
-                     "strb r8, [r4]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r5", "r8")
-                     "strb r5, [r1, #1]\n\t" STAPES_NN_CONV_FINISH("r9", "r8")
-                     "strb r9, [r4, #1]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r6", "r8")
-                     "strb r6, [r1, #2]\n\t" STAPES_NN_CONV_FINISH("r10", "r8")
-                     "strb r10, [r4, #2]\n\t"
-                     "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r7", "r8")
-                     "strb r7, [r1, #3]\n\t" STAPES_NN_CONV_FINISH("r11", "r8")
-                     "strb r11, [r4, #3]\n\t"
-                     "ldr r2, %[groups]\n\t"
-                     "adds r1, r1, #4\n\t"
-                     "str r1, %[out]\n\t"
-                     "adds r4, r4, #4\n\t"
-                     "str r4, %[out2]\n\t"
-                     "str r12, %[constants]\n\t"
-                     "subs r2, r2, #1\n\t"
-                     "str r2, %[groups]\n\t"
-                     "bne 1b\n\t"
-                     "str r0, %[weights]"
-                     : [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out), [out2] "+m"(out2), [groups] "+m"(groups)
-                     : [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
-                     : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    __asm__ volatile(
+        "ldr r0, %[weights]\n"
+        "1:\n\t"
+        "ldr r12, %[constants]\n\t"
+        "ldr r1, %[odd]\n\t"
+        "ldmia r12, {r4-r7}\n\t"
+        "ldmia r12!, {r8-r11}\n\t"
+        "str r12, %[constants]\n\t"
+        "cmp r1, #0\n\t"
+        "ldr r1, %[patch]\n\t"
+        "bne 3f\n"
+        "2:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR "3:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
+        "ldr lr, %[patch_end]\n\t"
+        "cmp r1, lr\n\t"
+        "bne 2b\n\t"
+        "ldr r12, %[constants]\n\t"
+        "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r4", "r1") STAPES_NN_CONV_FINISH(
+            "r8",
+            "r1") "ldr r1, %[out]\n\t"
+                  "strb r4, [r1]\n\t"
+                  "ldr r4, %[out2]\n\t"
+                  "strb r8, [r4]\n\t"
+                  "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH(
+                      "r5",
+                      "r8") "strb r5, [r1, #1]\n\t" STAPES_NN_CONV_FINISH("r9",
+                                                                          "r8") "strb r9, [r4, #1]\n\t"
+                                                                                "ldmia r12!, {r2, r3, "
+                                                                                "lr}\n\t" STAPES_NN_CONV_FINISH("r6", "r8") "strb r6, [r1, #2]\n\t" STAPES_NN_CONV_FINISH(
+                                                                                    "r10",
+                                                                                    "r8") "strb r10, [r4, #2]\n\t"
+                                                                                          "ldmia r12!, {r2, r3, "
+                                                                                          "lr}"
+                                                                                          "\n\t" STAPES_NN_CONV_FINISH("r7", "r8") "strb r7, [r1, #3]\n\t" STAPES_NN_CONV_FINISH(
+                                                                                              "r11",
+                                                                                              "r8") "strb r11, [r4, "
+                                                                                                    "#3]\n\t"
+                                                                                                    "ldr r2, "
+                                                                                                    "%[groups]\n\t"
+                                                                                                    "adds r1, r1, "
+                                                                                                    "#4\n\t"
+                                                                                                    "str r1, "
+                                                                                                    "%[out]\n\t"
+                                                                                                    "adds r4, r4, "
+                                                                                                    "#4\n\t"
+                                                                                                    "str r4, "
+                                                                                                    "%[out2]\n\t"
+                                                                                                    "str r12, "
+                                                                                                    "%[constants]\n\t"
+                                                                                                    "subs r2, r2, "
+                                                                                                    "#1\n\t"
+                                                                                                    "str r2, "
+                                                                                                    "%[groups]\n\t"
+                                                                                                    "bne 1b\n\t"
+                                                                                                    "str r0, "
+                                                                                                    "%[weights]"
+        :
+        [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out), [out2] "+m"(out2), [groups] "+m"(groups)
+        : [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
+        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     tile->weights = weights;
     tile->constants = constants;
     tile->out = out;
@@ -107,7 +126,8 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 /* One tile of whole groups, then a last one of fewer channels by way of a buffer. */
 static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile *tile)
 {
-    const int32_t groups = layer->out_channels / STAPES_NN_CONV_GROUP, rest = layer->out_channels % STAPES_NN_CONV_GROUP;
+    const int32_t groups = layer->out_channels / STAPES_NN_CONV_GROUP,
+                  rest = layer->out_channels % STAPES_NN_CONV_GROUP;
     if (groups > 0) {
         stapes_nn_conv_groups(tile, groups);
     }
@@ -130,10 +150,12 @@ static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_con
 /* The same in C: what the assembly stands for, and for layers whose shifts it does not take. */
 static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile)
 {
-    const int32_t words = (int32_t)(tile->patch_end - tile->patch); /* a pair of taps is two words here, eight bytes of weights */
+    const int32_t words =
+        (int32_t)(tile->patch_end - tile->patch); /* a pair of taps is two words here, eight bytes of weights */
     int32_t channel, word, pixel, half;
     for (channel = 0; channel < layer->out_channels; channel++) {
-        const int8_t *const weights = tile->weights + channel / STAPES_NN_CONV_GROUP * 4 * words + (channel & 1) + 2 * (channel & 2);
+        const int8_t *const weights =
+            tile->weights + channel / STAPES_NN_CONV_GROUP * 4 * words + (channel & 1) + 2 * (channel & 2);
         for (pixel = 0; pixel < 2; pixel++) {
             int32_t sum = 2 * layer->bias[channel];
             int32_t scaled;
@@ -143,12 +165,14 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
                 }
             }
             scaled = stapes_nn_round_twice(sum / 2, layer->multiplier[channel], layer->shift[channel]);
-            (pixel ? tile->out2 : tile->out)[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
+            (pixel ? tile->out2 : tile->out)[channel] =
+                stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }
     }
 }
 
-/* Spread the channels' constants as stapes_nn_conv_groups reads them. Returns 0 when a shift is outside of what it takes. */
+/* Spread the channels' constants as stapes_nn_conv_groups reads them. Returns 0 when a shift is outside of what it
+ * takes. */
 static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
@@ -185,7 +209,8 @@ static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, uint32_t *pat
 }
 
 /* Copy `rows` runs of `run` bytes, `pitch` bytes apart. */
-static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows, int32_t pitch)
+static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows,
+                                                int32_t pitch)
 {
     for (; rows > 0; rows--, from += pitch) {
         const int8_t *next = from;
@@ -205,7 +230,8 @@ static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, 
 }
 
 /* Gather the taps of a pixel whose first one is at (top, left), some of them outside of the input. */
-static void STAPES_NN_ALONE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top, int32_t left, int8_t *gathered)
+static void STAPES_NN_ALONE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
+                                                  int32_t left, int8_t *gathered)
 {
     const int32_t channels = layer->in_channels, wide = layer->kernel_width, bottom = top + layer->kernel_height;
     const int32_t first = left < 0 ? -left : 0; /* of a row's taps, first .. last - 1 lie inside */
@@ -218,18 +244,21 @@ static void STAPES_NN_ALONE stapes_nn_conv_border(const stapes_nn_conv_layer *la
     for (row = top; row < bottom; row++, gathered += wide * channels) {
         (void)stapes_nn_taps_fill(gathered, wide * channels, layer->in_zero);
         if (row >= 0 && row < layer->in_height) {
-            stapes_nn_conv_copy(gathered + first * channels, in + (row * layer->in_width + left + first) * channels, (last - first) * channels, 1, 0);
+            stapes_nn_conv_copy(gathered + first * channels, in + (row * layer->in_width + left + first) * channels,
+                                (last - first) * channels, 1, 0);
         }
     }
 }
 
-/* Whole fours of the taps of output pixel (y, x), in the input or gathered: what follows a pixel's own taps meets weights of zero. */
-static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int8_t *gathered)
+/* Whole fours of the taps of output pixel (y, x), in the input or gathered: what follows a pixel's own taps meets
+ * weights of zero. */
+static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+                                         int8_t *gathered)
 {
     const int32_t tall = layer->kernel_height, wide = layer->kernel_width, run = wide * layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
-    if (top < 0 || left < 0 || top + tall > layer->in_height || left + wide > layer->in_width || layer->dilation_width != 1 ||
-        layer->dilation_height != 1) {
+    if (top < 0 || left < 0 || top + tall > layer->in_height || left + wide > layer->in_width ||
+        layer->dilation_width != 1 || layer->dilation_height != 1) {
         stapes_nn_conv_border(layer, in, top, left, gathered);
         return gathered;
     }
@@ -259,7 +288,8 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             stapes_nn_conv_tile tile = {(const int8_t *)layer->weights, constants, patch, patch_end, out, out};
             const int8_t *a = NULL, *b = NULL;
             for (pixel = 0; pixel < 2 && y < layer->out_height; pixel++) {
-                const int8_t *const found = stapes_nn_conv_taps(layer, in, y, x, gathered + pixel * (patch_end - patch));
+                const int8_t *const found =
+                    stapes_nn_conv_taps(layer, in, y, x, gathered + pixel * (patch_end - patch));
                 a = pixel ? a : found;
                 b = found;
                 if (++x == layer->out_width) {

@@ -1,10 +1,11 @@
 /* stapes_nn_dense_dsp.c -- FULLY_CONNECTED with SMLAD: four channels at a time. Apache-2.0.
  *
- * The input is widened to pairs of 16-bit values: for every four of it the words (x0, x2), (x1, x3). Weights lie in the order of use: for
- * every group of four channels, every four inputs k and each of the pairs (k, k + 2), (k + 1, k + 3), a word for channels c0 and c1 and one
- * for c2 and c3. The halves of a word are 256 * w1 + w0, of k and of k + 2, w1 the weight of the odd channel. So one product of the word
- * itself adds 256 * w1 x + w0 x to one sum, one of its lower bytes w0 x to another; at the end 256 times the odd channel's sum is their
- * difference, which must be below 2^31: it is over 512 inputs. Inputs and channels are filled up with zeros to multiples of four. */
+ * The input is widened to pairs of 16-bit values: for every four of it the words (x0, x2), (x1, x3). Weights lie in
+ * the order of use: for every group of four channels, every four inputs k and each of the pairs (k, k + 2), (k + 1, k
+ * + 3), a word for channels c0 and c1 and one for c2 and c3. The halves of a word are 256 * w1 + w0, of k and of k +
+ * 2, w1 the weight of the odd channel. So one product of the word itself adds 256 * w1 x + w0 x to one sum, one of its
+ * lower bytes w0 x to another; at the end 256 times the odd channel's sum is their difference, which must be below
+ * 2^31: it is over 512 inputs. Inputs and channels are filled up with zeros to multiples of four. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -27,26 +28,28 @@ typedef struct {
 #if STAPES_NN_ASM
 
 /* 16 products: four inputs, four channels. */
-#define STAPES_NN_DENSE_FOUR \
-    "ldmia r0!, {r8-r11}\n\t" \
-    "ldmia r1!, {r12, lr}\n\t" \
+#define STAPES_NN_DENSE_FOUR    \
+    "ldmia r0!, {r8-r11}\n\t"   \
+    "ldmia r1!, {r12, lr}\n\t"  \
     "smlad r5, r8, r12, r5\n\t" \
-    "sxtb16 r8, r8\n\t" \
+    "sxtb16 r8, r8\n\t"         \
     "smlad r4, r8, r12, r4\n\t" \
     "smlad r7, r9, r12, r7\n\t" \
-    "sxtb16 r9, r9\n\t" \
+    "sxtb16 r9, r9\n\t"         \
     "smlad r6, r9, r12, r6\n\t" \
     "smlad r5, r10, lr, r5\n\t" \
-    "sxtb16 r10, r10\n\t" \
+    "sxtb16 r10, r10\n\t"       \
     "smlad r4, r10, lr, r4\n\t" \
     "smlad r7, r11, lr, r7\n\t" \
-    "sxtb16 r11, r11\n\t" \
+    "sxtb16 r11, r11\n\t"       \
     "smlad r6, r11, lr, r6\n\t"
 
-#define STAPES_NN_DENSE_FINISH(sum, multiplier) STAPES_NN_ROUND_ONCE(sum, multiplier, "r12", "r3") "strb " sum ", [r2], #1\n\t"
+#define STAPES_NN_DENSE_FINISH(sum, multiplier) \
+    STAPES_NN_ROUND_ONCE(sum, multiplier, "r12", "r3") "strb " sum ", [r2], #1\n\t"
 
 /* Some groups of four channels. */
-static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups) STAPES_NN_BY_HAND;
+static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job,
+                                   int32_t groups) STAPES_NN_BY_HAND;
 static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups)
 {
     const int8_t *const weights = job->weights;
@@ -56,56 +59,55 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
     const int32_t shift = layer->common_shift, rounding = stapes_nn_rounding(layer->out_zero, shift);
     int8_t *out = job->out;
     int32_t *const sums = job->sums;
-    __asm__ volatile("ldr r0, %[weights]\n"
-                     "1:\n\t"
-                     "ldr r3, %[odd]\n\t"
-                     "movs r4, #0\n\t"
-                     "movs r5, #0\n\t"
-                     "movs r6, #0\n\t"
-                     "movs r7, #0\n\t"
-                     "ldr r1, %[pairs]\n\t"
-                     "ldr r2, %[pairs_end]\n\t"
-                     "cmp r3, #0\n\t"
-                     "bne 3f\n"
-                     "2:\n\t" STAPES_NN_DENSE_FOUR
-                     "3:\n\t" STAPES_NN_DENSE_FOUR
-                     "cmp r1, r2\n\t"
-                     "bne 2b\n\t"
-                     "ldr r3, %[bias]\n\t"
-                     "ldr r1, %[sums]\n\t"
-                     "ldmia r3!, {r8-r11}\n\t"
-                     "sub r5, r5, r4\n\t"
-                     "sub r7, r7, r6\n\t"
-                     "add r4, r4, r8\n\t"
-                     "add r5, r9, r5, asr #8\n\t"
-                     "add r6, r6, r10\n\t"
-                     "add r7, r11, r7, asr #8\n\t"
-                     "cbz r1, 4f\n\t"
-                     "stmia r1!, {r4-r7}\n\t"
-                     "b 5f\n"
-                     "4:\n\t"
-                     "ldr r1, %[multiplier]\n\t"
-                     "ldr r2, %[out]\n\t"
-                     "ldmia r1!, {r8-r11}\n\t"
-                     "str r3, %[bias]\n\t"
-                     "ldr r12, %[rounding]\n\t"
-                     "ldr r3, %[shift]\n\t"
-                     "str r1, %[multiplier]\n\t" STAPES_NN_DENSE_FINISH("r4", "r8") STAPES_NN_DENSE_FINISH("r5", "r9")
-                         STAPES_NN_DENSE_FINISH("r6", "r10") STAPES_NN_DENSE_FINISH("r7", "r11")
-                     "ldr r3, %[groups]\n\t"
-                     "str r2, %[out]\n\t"
-                     "subs r3, r3, #1\n\t"
-                     "str r3, %[groups]\n\t"
-                     "bne 1b\n"
-                     "5:"
-                     : [bias] "+m"(bias), [multiplier] "+m"(multiplier), [out] "+m"(out), [groups] "+m"(groups)
-                     : [weights] "m"(weights), [pairs] "m"(pairs), [pairs_end] "m"(pairs_end), [odd] "m"(odd), [rounding] "m"(rounding), [shift] "m"(shift),
-                       [sums] "m"(sums)
-                     : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    __asm__ volatile(
+        "ldr r0, %[weights]\n"
+        "1:\n\t"
+        "ldr r3, %[odd]\n\t"
+        "movs r4, #0\n\t"
+        "movs r5, #0\n\t"
+        "movs r6, #0\n\t"
+        "movs r7, #0\n\t"
+        "ldr r1, %[pairs]\n\t"
+        "ldr r2, %[pairs_end]\n\t"
+        "cmp r3, #0\n\t"
+        "bne 3f\n"
+        "2:\n\t" STAPES_NN_DENSE_FOUR "3:\n\t" STAPES_NN_DENSE_FOUR "cmp r1, r2\n\t"
+        "bne 2b\n\t"
+        "ldr r3, %[bias]\n\t"
+        "ldr r1, %[sums]\n\t"
+        "ldmia r3!, {r8-r11}\n\t"
+        "sub r5, r5, r4\n\t"
+        "sub r7, r7, r6\n\t"
+        "add r4, r4, r8\n\t"
+        "add r5, r9, r5, asr #8\n\t"
+        "add r6, r6, r10\n\t"
+        "add r7, r11, r7, asr #8\n\t"
+        "cbz r1, 4f\n\t"
+        "stmia r1!, {r4-r7}\n\t"
+        "b 5f\n"
+        "4:\n\t"
+        "ldr r1, %[multiplier]\n\t"
+        "ldr r2, %[out]\n\t"
+        "ldmia r1!, {r8-r11}\n\t"
+        "str r3, %[bias]\n\t"
+        "ldr r12, %[rounding]\n\t"
+        "ldr r3, %[shift]\n\t"
+        "str r1, %[multiplier]\n\t" STAPES_NN_DENSE_FINISH("r4", "r8") STAPES_NN_DENSE_FINISH("r5", "r9")
+            STAPES_NN_DENSE_FINISH("r6", "r10") STAPES_NN_DENSE_FINISH("r7", "r11") "ldr r3, %[groups]\n\t"
+                                                                                    "str r2, %[out]\n\t"
+                                                                                    "subs r3, r3, #1\n\t"
+                                                                                    "str r3, %[groups]\n\t"
+                                                                                    "bne 1b\n"
+                                                                                    "5:"
+        : [bias] "+m"(bias), [multiplier] "+m"(multiplier), [out] "+m"(out), [groups] "+m"(groups)
+        : [weights] "m"(weights), [pairs] "m"(pairs), [pairs_end] "m"(pairs_end), [odd] "m"(odd),
+          [rounding] "m"(rounding), [shift] "m"(shift), [sums] "m"(sums)
+        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
 }
 
 /* Sum up one group of a layer with many inputs but for the last part of them, which is left. */
-static void STAPES_NN_COLD stapes_nn_dense_parts(const stapes_nn_dense_layer *layer, stapes_nn_dense_job *job, int32_t *sums)
+static void STAPES_NN_COLD stapes_nn_dense_parts(const stapes_nn_dense_layer *layer, stapes_nn_dense_job *job,
+                                                 int32_t *sums)
 {
     const uint32_t *const end = job->pairs_end;
     job->sums = sums;
@@ -120,7 +122,8 @@ static void STAPES_NN_COLD stapes_nn_dense_parts(const stapes_nn_dense_layer *la
 }
 
 /* Whole groups at once, or one by one; the last one may be of fewer channels, by way of a buffer. */
-static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
+static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end,
+                                 int8_t *out)
 {
     const int32_t words = (int32_t)(pairs_end - pairs), size = layer->out_size;
     int32_t done, groups, i;
@@ -128,8 +131,13 @@ static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint3
         int8_t few[STAPES_NN_DENSE_GROUP];
         int32_t sums[STAPES_NN_DENSE_GROUP];
         const int32_t whole = (size - done) / STAPES_NN_DENSE_GROUP;
-        stapes_nn_dense_job job = {(const int8_t *)layer->weights + done * 2 * words, layer->bias + done, layer->multiplier + done, pairs, pairs_end,
-                                   whole > 0 ? out + done : few, NULL};
+        stapes_nn_dense_job job = {(const int8_t *)layer->weights + done * 2 * words,
+                                   layer->bias + done,
+                                   layer->multiplier + done,
+                                   pairs,
+                                   pairs_end,
+                                   whole > 0 ? out + done : few,
+                                   NULL};
         groups = whole > 0 ? whole : 1;
         if (words > STAPES_NN_DENSE_PART) {
             groups = 1;
@@ -146,12 +154,14 @@ static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint3
 #endif
 
 /* The same in C: what the assembly stands for, and for layers without a common shift. |sum| < 2^31: proved. */
-static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end, int8_t *out)
+static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs,
+                                                 const uint32_t *pairs_end, int8_t *out)
 {
     const int32_t words = (int32_t)(pairs_end - pairs);
     int32_t channel, word, half;
     for (channel = 0; channel < layer->out_size; channel++) {
-        const int8_t *const even = (const int8_t *)layer->weights + channel / STAPES_NN_DENSE_GROUP * 8 * words + 2 * (channel & 2);
+        const int8_t *const even =
+            (const int8_t *)layer->weights + channel / STAPES_NN_DENSE_GROUP * 8 * words + 2 * (channel & 2);
         int32_t sum = layer->bias[channel];
         int64_t scaled;
         for (word = 0; word < words; word++) {
@@ -161,9 +171,12 @@ static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *la
                 sum += stapes_nn_half(pairs[word], half) * weight;
             }
         }
-        scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->common_shift ? 32 + layer->common_shift : layer->shift[channel]);
+        scaled = stapes_nn_round_once(sum, layer->multiplier[channel],
+                                      layer->common_shift ? 32 + layer->common_shift : layer->shift[channel]);
         scaled += layer->out_zero;
-        out[channel] = (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
+        out[channel] = (int8_t)(scaled < layer->out_min   ? layer->out_min
+                                : scaled > layer->out_max ? layer->out_max
+                                                          : scaled);
     }
 }
 

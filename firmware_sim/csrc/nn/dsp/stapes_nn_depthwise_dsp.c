@@ -1,17 +1,19 @@
 /* stapes_nn_depthwise_dsp.c -- DEPTHWISE_CONV_2D with SMLAD: five pixels of a row at a time. Apache-2.0.
  *
- * Two channels at a time are gathered, each into a plane of 16-bit values with its padding: neighbours of a row lie in one word, two taps
- * in one multiplication. Kernels of up to 3 x 3 that move by one pixel along the width and are not dilated go through the assembly, with
- * rows filled up to three taps with zeros; the others through the C.
+ * Two channels at a time are gathered, each into a plane of 16-bit values with its padding: neighbours of a row lie in
+ * one word, two taps in one multiplication. Kernels of up to 3 x 3 that move by one pixel along the width and are not
+ * dilated go through the assembly, with rows filled up to three taps with zeros; the others through the C.
  *
- * Weights and biases are doubled, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled sum| < 2^31. */
+ * Weights and biases are doubled, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled
+ * sum| < 2^31. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 
 #include "stapes_nn_dsp.h"
 
-/* A plane: rows of `width` values, which is even and reaches three halves past the last tap. The second one follows the first. */
+/* A plane: rows of `width` values, which is even and reaches three halves past the last tap. The second one follows
+ * the first. */
 typedef struct {
     int16_t *values;
     int32_t width, size; /* in values */
@@ -19,7 +21,8 @@ typedef struct {
 
 static stapes_nn_dsp_plane stapes_nn_depthwise_planes(const stapes_nn_conv_layer *layer, int8_t *scratch)
 {
-    const int32_t height = (layer->out_height - 1) * layer->stride_height + (layer->kernel_height - 1) * layer->dilation_height + 1;
+    const int32_t height =
+        (layer->out_height - 1) * layer->stride_height + (layer->kernel_height - 1) * layer->dilation_height + 1;
     const int32_t wide = layer->kernel_width < 3 ? 3 : layer->kernel_width;
     const uint32_t zeros = stapes_nn_pair(layer->in_zero, layer->in_zero);
     stapes_nn_dsp_plane plane;
@@ -35,11 +38,13 @@ static stapes_nn_dsp_plane stapes_nn_depthwise_planes(const stapes_nn_conv_layer
 }
 
 /* Copy one or two channels of the input to where they lie in their planes. */
-static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane, int32_t two, const int8_t *in)
+static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
+                                       int32_t two, const int8_t *in)
 {
     const int32_t channels = layer->in_channels, height = plane->size / plane->width, gap = two ? plane->size : 0;
     const int32_t rows = height - layer->pad_top < layer->in_height ? height - layer->pad_top : layer->in_height;
-    const int32_t columns = plane->width - layer->pad_left < layer->in_width ? plane->width - layer->pad_left : layer->in_width;
+    const int32_t columns =
+        plane->width - layer->pad_left < layer->in_width ? plane->width - layer->pad_left : layer->in_width;
     int16_t *row = plane->values + layer->pad_top * plane->width + layer->pad_left;
     int32_t y;
     for (y = 0; y < rows; y++) {
@@ -65,9 +70,11 @@ static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const 
     }
 }
 
-static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer, const int16_t *plane, int32_t width, int32_t channel, int8_t *out)
+static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer, const int16_t *plane,
+                                                     int32_t width, int32_t channel, int8_t *out)
 {
-    const int8_t *const weights = (const int8_t *)layer->weights + channel * layer->kernel_height * layer->kernel_width;
+    const int8_t *const weights =
+        (const int8_t *)layer->weights + channel * layer->kernel_height * layer->kernel_width;
     int32_t y, x, ky, kx;
     for (y = 0; y < layer->out_height; y++) {
         for (x = 0; x < layer->out_width; x++) {
@@ -89,7 +96,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
 
 #if STAPES_NN_ASM
 
-/* What one channel multiplies with, in the order of use: doubled bias; per row the doubled pairs (k0, k1), (k1, k2); multiplier, rounding, shift. */
+/* What one channel multiplies with, in the order of use: doubled bias; per row the doubled pairs (k0, k1), (k1, k2);
+ * multiplier, rounding, shift. */
 static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int32_t channel, int32_t constants[10])
 {
     const int32_t wide = layer->kernel_width, right = -layer->shift[channel];
@@ -107,35 +115,39 @@ static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int
 }
 
 /* Fifteen products: three taps of a row for five pixels. */
-#define STAPES_NN_DEPTHWISE_ROW \
-    "ldmia r0, {r9-r12}\n\t" \
-    "ldmia r1!, {r2, r3}\n\t" \
-    "add r0, r0, lr\n\t" \
-    "smlad r4, r9, r2, r4\n\t" \
-    "smlatb r5, r9, r2, r5\n\t" \
-    "smlad r6, r10, r2, r6\n\t" \
+#define STAPES_NN_DEPTHWISE_ROW  \
+    "ldmia r0, {r9-r12}\n\t"     \
+    "ldmia r1!, {r2, r3}\n\t"    \
+    "add r0, r0, lr\n\t"         \
+    "smlad r4, r9, r2, r4\n\t"   \
+    "smlatb r5, r9, r2, r5\n\t"  \
+    "smlad r6, r10, r2, r6\n\t"  \
     "smlatb r7, r10, r2, r7\n\t" \
-    "smlad r8, r11, r2, r8\n\t" \
+    "smlad r8, r11, r2, r8\n\t"  \
     "smlabt r4, r10, r3, r4\n\t" \
-    "smlad r5, r10, r3, r5\n\t" \
+    "smlad r5, r10, r3, r5\n\t"  \
     "smlabt r6, r11, r3, r6\n\t" \
-    "smlad r7, r11, r3, r7\n\t" \
+    "smlad r7, r11, r3, r7\n\t"  \
     "smlabt r8, r12, r3, r8\n\t"
 
 #define STAPES_NN_DEPTHWISE_FINISH(sum) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "r9", "r10")
 
-/* What the channels of a layer share. Blocks of five columns begin at even ones and may overlap; the last one, at column `final`, may hold
- * four. A run of the assembly goes down the rows of a block or, where there is one row, through its blocks but the last. */
+/* What the channels of a layer share. Blocks of five columns begin at even ones and may overlap; the last one, at
+ * column `final`, may hold four. A run of the assembly goes down the rows of a block or, where there is one row,
+ * through its blocks but the last. */
 typedef struct {
-    int32_t final, x_step;          /* columns */
-    int32_t runs, final_runs;       /* blocks of a run */
-    int32_t pitch, back, out_step;  /* bytes from row to row, from behind a block's rows back to the next block, and of their outputs */
-    int32_t channels, tall;         /* of the layer */
-    int32_t last, final_last;       /* bytes from a block's first output to its last, which is stored before the fourth and may lie there */
+    int32_t final, x_step;    /* columns */
+    int32_t runs, final_runs; /* blocks of a run */
+    int32_t pitch, back,
+        out_step; /* bytes from row to row, from behind a block's rows back to the next block, and of their outputs */
+    int32_t channels, tall;   /* of the layer */
+    int32_t last, final_last; /* bytes from a block's first output to its last, which is stored before the fourth and
+                                 may lie there */
 } stapes_nn_depthwise_blocks;
 
 /* Returns 0 where the assembly does not serve. */
-static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t plane_width, stapes_nn_depthwise_blocks *blocks)
+static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t plane_width,
+                                    stapes_nn_depthwise_blocks *blocks)
 {
     const int32_t width = layer->out_width, channels = layer->out_channels, pitch = 2 * plane_width;
     const int one_row = layer->out_height == 1;
@@ -156,13 +168,14 @@ static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t p
     blocks->out_step = (one_row ? 4 : width) * channels;
     blocks->last = 4 * channels;
     blocks->final_last = (width & 1 ? 4 : 3) * channels;
-    return layer->kernel_height <= 3 && layer->kernel_width <= 3 && layer->stride_width == 1 && layer->dilation_width == 1 &&
-           layer->dilation_height == 1 && width >= 4;
+    return layer->kernel_height <= 3 && layer->kernel_width <= 3 && layer->stride_width == 1 &&
+           layer->dilation_width == 1 && layer->dilation_height == 1 && width >= 4;
 }
 
 /* One channel. The assembly takes the members of `blocks` from the stack: it leaves no register to point elsewhere. */
-static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer, const stapes_nn_depthwise_blocks *blocks,
-                                                            int32_t channel, const int16_t *plane, int8_t *to)
+static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer,
+                                                             const stapes_nn_depthwise_blocks *blocks, int32_t channel,
+                                                             const int16_t *plane, int8_t *to)
 {
     const int32_t final = blocks->final;
     int32_t constants[10], x = 0;
@@ -173,45 +186,45 @@ static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_con
         const int32_t last = x == final ? blocks->final_last : blocks->last;
         int8_t *out = to + x * blocks->channels;
         int32_t runs = x == final ? blocks->final_runs : blocks->runs;
-        __asm__ volatile("ldr r0, %[values]\n\t"
-                         "ldr lr, %[pitch]\n"
-                         "1:\n\t"
-                         "ldr r2, %[tall]\n\t"
-                         "ldr r1, %[constants]\n\t"
-                         "ldr r4, [r1], #4\n\t"
-                         "cmp r2, #2\n\t"
-                         "mov r5, r4\n\t"
-                         "mov r6, r4\n\t"
-                         "mov r7, r4\n\t"
-                         "mov r8, r4\n\t"
-                         "blt 3f\n\t"
-                         "beq 2f\n\t" STAPES_NN_DEPTHWISE_ROW
-                         "2:\n\t" STAPES_NN_DEPTHWISE_ROW
-                         "3:\n\t" STAPES_NN_DEPTHWISE_ROW
-                         "ldmia r1, {r2, r3, r9}\n\t" STAPES_NN_DEPTHWISE_FINISH("r4") STAPES_NN_DEPTHWISE_FINISH("r5")
-                             STAPES_NN_DEPTHWISE_FINISH("r6") STAPES_NN_DEPTHWISE_FINISH("r7") STAPES_NN_DEPTHWISE_FINISH("r8")
-                         "ldr r12, %[out]\n\t"
-                         "ldr r11, %[channels]\n\t"
-                         "ldr r10, %[last]\n\t"
-                         "ldr r9, %[out_step]\n\t"
-                         "strb r4, [r12]\n\t"
-                         "strb r5, [r12, r11]\n\t"
-                         "strb r6, [r12, r11, lsl #1]\n\t"
-                         "strb r8, [r12, r10]\n\t"
-                         "add r2, r12, r11, lsl #1\n\t"
-                         "strb r7, [r2, r11]\n\t"
-                         "add r12, r12, r9\n\t"
-                         "str r12, %[out]\n\t"
-                         "ldr r2, %[runs]\n\t"
-                         "ldr r3, %[back]\n\t"
-                         "subs r2, r2, #1\n\t"
-                         "sub r0, r0, r3\n\t"
-                         "str r2, %[runs]\n\t"
-                         "bne 1b"
-                         : [out] "+m"(out), [runs] "+m"(runs)
-                         : [values] "m"(values), [pitch] "m"(blocks->pitch), [tall] "m"(blocks->tall), [constants] "m"(first), [channels] "m"(blocks->channels),
-                           [last] "m"(last), [out_step] "m"(blocks->out_step), [back] "m"(blocks->back)
-                         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+        __asm__ volatile(
+            "ldr r0, %[values]\n\t"
+            "ldr lr, %[pitch]\n"
+            "1:\n\t"
+            "ldr r2, %[tall]\n\t"
+            "ldr r1, %[constants]\n\t"
+            "ldr r4, [r1], #4\n\t"
+            "cmp r2, #2\n\t"
+            "mov r5, r4\n\t"
+            "mov r6, r4\n\t"
+            "mov r7, r4\n\t"
+            "mov r8, r4\n\t"
+            "blt 3f\n\t"
+            "beq 2f\n\t" STAPES_NN_DEPTHWISE_ROW "2:\n\t" STAPES_NN_DEPTHWISE_ROW "3:\n\t" STAPES_NN_DEPTHWISE_ROW
+            "ldmia r1, {r2, r3, r9}\n\t" STAPES_NN_DEPTHWISE_FINISH("r4") STAPES_NN_DEPTHWISE_FINISH("r5")
+                STAPES_NN_DEPTHWISE_FINISH("r6") STAPES_NN_DEPTHWISE_FINISH("r7")
+                    STAPES_NN_DEPTHWISE_FINISH("r8") "ldr r12, %[out]\n\t"
+                                                     "ldr r11, %[channels]\n\t"
+                                                     "ldr r10, %[last]\n\t"
+                                                     "ldr r9, %[out_step]\n\t"
+                                                     "strb r4, [r12]\n\t"
+                                                     "strb r5, [r12, r11]\n\t"
+                                                     "strb r6, [r12, r11, lsl #1]\n\t"
+                                                     "strb r8, [r12, r10]\n\t"
+                                                     "add r2, r12, r11, lsl #1\n\t"
+                                                     "strb r7, [r2, r11]\n\t"
+                                                     "add r12, r12, r9\n\t"
+                                                     "str r12, %[out]\n\t"
+                                                     "ldr r2, %[runs]\n\t"
+                                                     "ldr r3, %[back]\n\t"
+                                                     "subs r2, r2, #1\n\t"
+                                                     "sub r0, r0, r3\n\t"
+                                                     "str r2, %[runs]\n\t"
+                                                     "bne 1b"
+            : [out] "+m"(out), [runs] "+m"(runs)
+            : [values] "m"(values), [pitch] "m"(blocks->pitch), [tall] "m"(blocks->tall), [constants] "m"(first),
+              [channels] "m"(blocks->channels), [last] "m"(last), [out_step] "m"(blocks->out_step),
+              [back] "m"(blocks->back)
+            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
         if (x == final) {
             return;
         }
@@ -222,7 +235,8 @@ static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_con
 #endif
 
 /* scratch: two planes, one where there is one channel. */
-STAPES_NN_API void STAPES_NN_BY_HAND stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+STAPES_NN_API void STAPES_NN_BY_HAND stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
+                                                         int8_t *out, int8_t *scratch)
 {
     const stapes_nn_dsp_plane plane = stapes_nn_depthwise_planes(layer, scratch);
     const int32_t copies = layer->out_channels / layer->in_channels;

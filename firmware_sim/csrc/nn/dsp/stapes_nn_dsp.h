@@ -1,7 +1,8 @@
 /* stapes_nn_dsp.h -- pairs of 16-bit values in a word, as SMLAD multiplies them. Apache-2.0.
  *
- * Each helper is one instruction with the DSP extension; the C beside it says what that does. STAPES_NN_ASM is set where the assembly
- * of the DSP kernels is used: it takes every register, so not without optimization, where one is kept for frames, and not with clang. */
+ * Each helper is one instruction with the DSP extension; the C beside it says what that does. STAPES_NN_ASM is set
+ * where the assembly of the DSP kernels is used: it takes every register, so not without optimization, where one is
+ * kept for frames, and not with clang. */
 #ifndef STAPES_NN_DSP_H
 #define STAPES_NN_DSP_H
 
@@ -109,25 +110,27 @@ static inline uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
     return word;
 }
 
-/* What is added to the upper word of a product before it is shifted: half of what is shifted out, and the zero point. 1 <= shift <= 22. */
+/* What is added to the upper word of a product before it is shifted: half of what is shifted out, and the zero point.
+ * 1 <= shift <= 22. */
 static inline int32_t stapes_nn_rounding(int32_t out_zero, int32_t shift)
 {
     return (2 * out_zero + 1) * ((int32_t)1 << (shift - 1)); /* |.| <= 255 * 2^21 */
 }
 
-/* Registers: clamp((upper word of sum * multiplier + rounding) >> shift). |upper word| < 2^30, as |sum| < 2^31 and multiplier < 2^31. */
+/* Registers: clamp((upper word of sum * multiplier + rounding) >> shift). |upper word| < 2^30, as |sum| < 2^31 and
+ * multiplier < 2^31. */
 #define STAPES_NN_ROUND_ONCE(sum, multiplier, rounding, shift) \
     "smmla " sum ", " sum ", " multiplier ", " rounding "\n\t" \
-    "asr " sum ", " sum ", " shift "\n\t" \
+    "asr " sum ", " sum ", " shift "\n\t"                      \
     "ssat " sum ", #8, " sum "\n\t"
 
-/* Registers: stapes_nn_round_twice of half the sum, plus the zero point, clamped. With h = round(sum * multiplier / 2^32) that is
- * (h + rounding + (sum < 0 ? -1 : 0)) >> shift. The sign of the sum serves for that of h: where they differ h is 0, and
- * (2^(shift - 1) - 1) >> shift is 0. |h| < 2^30. */
+/* Registers: stapes_nn_round_twice of half the sum, plus the zero point, clamped. With h = round(sum * multiplier /
+ * 2^32) that is (h + rounding + (sum < 0 ? -1 : 0)) >> shift. The sign of the sum serves for that of h: where they
+ * differ h is 0, and (2^(shift - 1) - 1) >> shift is 0. |h| < 2^30. */
 #define STAPES_NN_ROUND_TWICE(sum, multiplier, rounding, shift, free) \
-    "add " free ", " rounding ", " sum ", asr #31\n\t" \
-    "smmlar " sum ", " sum ", " multiplier ", " free "\n\t" \
-    "asr " sum ", " sum ", " shift "\n\t" \
+    "add " free ", " rounding ", " sum ", asr #31\n\t"                \
+    "smmlar " sum ", " sum ", " multiplier ", " free "\n\t"           \
+    "asr " sum ", " sum ", " shift "\n\t"                             \
     "ssat " sum ", #8, " sum "\n\t"
 
 #endif

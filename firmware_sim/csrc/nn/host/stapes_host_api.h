@@ -1,6 +1,7 @@
 /* stapes_host_api.h -- how Python calls a generated model that was built for this machine. Apache-2.0. */
 
-/* `steps` steps of the model whose memory `self` is: `given` holds every step's inputs, `made` every step's outputs, one after the other. */
+/* `steps` steps of the model whose memory `self` is: `given` holds every step's inputs, `made` every step's outputs,
+ * one after the other. */
 typedef void (*stapes_host_steps)(void *self, int32_t steps, const char *given, char *made);
 
 /* A model and where the outputs of its next step go. */

@@ -1,8 +1,9 @@
 /* stapes_nn_conv_host.c -- CONV_2D for laptops and servers: eight channels per vector. Apache-2.0.
  *
- * Weights lie in blocks of eight channels, in each block the quads of taps, in each quad the four bytes of channel 0, of channel 1, ...;
- * channels and the taps of a kernel's row are filled up with zeros. Behind each block lie eight little-endian words: -128 times the sum of
- * each channel. Taps are read where they lie; pixels that reach out of the input are gathered. */
+ * Weights lie in blocks of eight channels, in each block the quads of taps, in each quad the four bytes of channel 0,
+ * of channel 1, ...; channels and the taps of a kernel's row are filled up with zeros. Behind each block lie eight
+ * little-endian words: -128 times the sum of each channel. Taps are read where they lie; pixels that reach out of the
+ * input are gathered. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
@@ -14,20 +15,20 @@
 #if STAPES_NN_VECTORS
 
 /* Round `count` channels from `channel` on, eight or fewer, of every pixel of a tile. */
-STAPES_NN_ALWAYS void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count, int pixels, int block,
-                                           stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+STAPES_NN_ALWAYS void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count,
+                                           int pixels, int block, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     const stapes_nn_v8si bias = stapes_nn_load_words(layer->bias + channel, count);
-    const stapes_nn_scales scales =
-        stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
+    const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count),
+                                                          stapes_nn_load_bytes(layer->shift + channel, count));
     int p;
     for (p = 0; p < pixels; p++) {
         sums[p][block] = stapes_nn_round_lanes(sums[p][block] + bias, &scales);
     }
 }
 
-STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels, int blocks,
-                                            int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
+                                            int32_t channel, int pixels, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
     stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];
@@ -45,15 +46,17 @@ STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, s
     for (p = 0; p < pixels; p++, out += layer->out_channels) {
         for (b = 0; b < blocks; b += 4) {
             const int vectors = blocks - b >= 4 ? 4 : blocks - b;
-            const int32_t rest = layer->out_channels - channel - 8 * b, count = rest < 8 * vectors ? rest : 8 * vectors;
-            stapes_nn_store_lanes(sums[p] + b, vectors, layer->out_zero, layer->out_min, layer->out_max, out + channel + 8 * b, count);
+            const int32_t rest = layer->out_channels - channel - 8 * b,
+                          count = rest < 8 * vectors ? rest : 8 * vectors;
+            stapes_nn_store_lanes(sums[p] + b, vectors, layer->out_zero, layer->out_min, layer->out_max,
+                                  out + channel + 8 * b, count);
         }
     }
 }
 
 /* Up to six blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
-STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel, int pixels,
-                                          int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel,
+                                          int pixels, int8_t *out)
 {
     switch ((layer->out_channels - channel + 7) / 8) {
     case 1:
@@ -76,7 +79,8 @@ STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, sta
     }
 }
 
-static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels, int8_t *out)
+static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels,
+                                  int8_t *out)
 {
     int32_t channel;
     for (channel = 0; channel < layer->out_channels; channel += 8 * STAPES_NN_BLOCKS) {
@@ -90,12 +94,14 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
 
 #else
 
-static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels, int8_t *out)
+static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t pixels,
+                                  int8_t *out)
 {
     int32_t pixel, channel;
     for (pixel = 0; pixel < pixels; pixel++) {
         for (channel = 0; channel < layer->out_channels; channel++) {
-            const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, taps, channel);
+            const int32_t sum =
+                layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, taps, channel);
             const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
             *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }
@@ -105,19 +111,21 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
 
 #endif
 
-/* The taps of `pixels` pixels from (y, x) on. The last run may read up to three bytes past its taps, but not past the input. */
-static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pixels,
-                                                      int8_t *scratch)
+/* The taps of `pixels` pixels from (y, x) on. The last run may read up to three bytes past its taps, but not past the
+ * input. */
+static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
+                                                      int32_t x, int32_t pixels, int8_t *scratch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
     const int32_t bottom = top + (layer->kernel_height - 1) * layer->dilation_height;
-    const int32_t last = left + (pixels - 1) * layer->stride_width, width = layer->in_width; /* column of the last pixel's first taps */
+    const int32_t last = left + (pixels - 1) * layer->stride_width,
+                  width = layer->in_width; /* column of the last pixel's first taps */
     stapes_nn_host_taps taps = {NULL, 0, 0, layer->kernel_height, (layer->kernel_width * channels + 3) / 4 * 4};
     const int32_t end = (bottom * width + last) * channels + taps.run;
     int32_t pixel;
-    if (layer->dilation_width == 1 && top >= 0 && left >= 0 && bottom < layer->in_height && last + layer->kernel_width <= width &&
-        end <= layer->in_height * width * channels) {
+    if (layer->dilation_width == 1 && top >= 0 && left >= 0 && bottom < layer->in_height &&
+        last + layer->kernel_width <= width && end <= layer->in_height * width * channels) {
         taps.first = in + (top * width + left) * channels;
         taps.pixel_step = layer->stride_width * channels;
         taps.row_step = layer->dilation_height * width * channels;
@@ -132,7 +140,8 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     return taps;
 }
 
-/* |sum| < 2^30 at every step of the way, as the compiler proved; sums of absolute values as well, so the order does not matter. */
+/* |sum| < 2^30 at every step of the way, as the compiler proved; sums of absolute values as well, so the order does
+ * not matter. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     int32_t batch, y, x;

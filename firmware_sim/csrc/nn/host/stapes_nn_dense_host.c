@@ -1,4 +1,5 @@
-/* stapes_nn_dense_host.c -- FULLY_CONNECTED for laptops and servers; weights as in stapes_nn_conv_host.c. Apache-2.0. */
+/* stapes_nn_dense_host.c -- FULLY_CONNECTED for laptops and servers; weights as in stapes_nn_conv_host.c. Apache-2.0.
+ */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
@@ -8,25 +9,32 @@
 
 #if STAPES_NN_VECTORS
 
-/* Round `count` channels from `channel` on, eight or fewer; lanes past the last one have shift 0, which is 1 here so that it stays in range. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel, int32_t count, stapes_nn_v8si sums)
+/* Round `count` channels from `channel` on, eight or fewer; lanes past the last one have shift 0, which is 1 here so
+ * that it stays in range. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel,
+                                                      int32_t count, stapes_nn_v8si sums)
 {
     const stapes_nn_v8si shift = stapes_nn_load_bytes(layer->shift + channel, count);
     sums += stapes_nn_load_words(layer->bias + channel, count);
-    return stapes_nn_round_once_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count), shift - (shift == 0));
+    return stapes_nn_round_once_lanes(sums, stapes_nn_load_words(layer->multiplier + channel, count),
+                                      shift - (shift == 0));
 }
 
-STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int32_t channel, int blocks, int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row,
+                                             int32_t channel, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_size - last;
     stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];
     int b;
-    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (row.run + 4), row, 1, blocks, blocks == 1 ? 4 : 2, sums);
+    stapes_nn_dot_tile((const int8_t *)layer->weights + channel * (row.run + 4), row, 1, blocks, blocks == 1 ? 4 : 2,
+                       sums);
     for (b = 0; b < blocks - 1; b++) {
         sums[0][b] = stapes_nn_dense_round(layer, channel + 8 * b, 8, sums[0][b]);
     }
-    sums[0][b] = left >= 8 ? stapes_nn_dense_round(layer, last, 8, sums[0][b]) : stapes_nn_dense_round(layer, last, left, sums[0][b]);
-    stapes_nn_store_lanes(sums[0], blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel, 8 * (blocks - 1) + (left >= 8 ? 8 : left));
+    sums[0][b] = left >= 8 ? stapes_nn_dense_round(layer, last, 8, sums[0][b])
+                           : stapes_nn_dense_round(layer, last, left, sums[0][b]);
+    stapes_nn_store_lanes(sums[0], blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel,
+                          8 * (blocks - 1) + (left >= 8 ? 8 : left));
 }
 
 static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row, int8_t *out)
@@ -47,8 +55,11 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_ho
     int32_t channel;
     for (channel = 0; channel < layer->out_size; channel++) {
         const int32_t sum = layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, row, channel);
-        const int64_t scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
-        out[channel] = (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
+        const int64_t scaled =
+            stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
+        out[channel] = (int8_t)(scaled < layer->out_min   ? layer->out_min
+                                : scaled > layer->out_max ? layer->out_max
+                                                          : scaled);
     }
 }
 

@@ -11,11 +11,13 @@
 
 #if STAPES_NN_VECTORS
 
-/* `count` channels from `channel` on, eight or fewer. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int32_t count)
+/* `count` channels from `channel` on, eight or fewer. |sum| < 2^30 at every step of the way: proved when the model was
+ * compiled. */
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
+                                                          int32_t channel, int32_t count)
 {
-    const stapes_nn_scales scales =
-        stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count), stapes_nn_load_bytes(layer->shift + channel, count));
+    const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count),
+                                                          stapes_nn_load_bytes(layer->shift + channel, count));
     const int8_t *weight = (const int8_t *)layer->weights + channel, *row = taps.first + channel;
     stapes_nn_v8si sums = stapes_nn_load_words(layer->bias + channel, count);
     int32_t ky, kx;
@@ -32,7 +34,8 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_l
 }
 
 /* `blocks` blocks of eight channels, the last of which may be part of one; a constant where this is inlined. */
-STAPES_NN_ALWAYS void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t channel, int blocks, int8_t *out)
+STAPES_NN_ALWAYS void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
+                                                 int32_t channel, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
     stapes_nn_v8si sums[4];
@@ -40,14 +43,16 @@ STAPES_NN_ALWAYS void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *lay
     for (b = 0; b < blocks - 1; b++) {
         sums[b] = stapes_nn_depthwise_block(layer, taps, channel + 8 * b, 8);
     }
-    sums[b] = left >= 8 ? stapes_nn_depthwise_block(layer, taps, last, 8) : stapes_nn_depthwise_block(layer, taps, last, left);
-    stapes_nn_store_lanes(sums, blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel, 8 * (blocks - 1) + (left >= 8 ? 8 : left));
+    sums[b] = left >= 8 ? stapes_nn_depthwise_block(layer, taps, last, 8)
+                        : stapes_nn_depthwise_block(layer, taps, last, left);
+    stapes_nn_store_lanes(sums, blocks, layer->out_zero, layer->out_min, layer->out_max, out + channel,
+                          8 * (blocks - 1) + (left >= 8 ? 8 : left));
 }
 
 #endif
 
-static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t in_channel, int32_t channel,
-                                    int8_t *out)
+static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t in_channel,
+                                    int32_t channel, int8_t *out)
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel, *row = taps.first + in_channel;
     int32_t sum = layer->bias[channel], scaled, ky, kx;
@@ -91,7 +96,8 @@ static void stapes_nn_depthwise_pixel(const stapes_nn_conv_layer *layer, stapes_
     }
 }
 
-STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch)
 {
     int32_t batch, y, x;
     for (batch = 0; batch < layer->batches; batch++) {

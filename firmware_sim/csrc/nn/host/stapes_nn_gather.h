@@ -29,9 +29,10 @@ static inline void STAPES_NN_SPARE stapes_nn_copy(int8_t *to, const int8_t *from
     }
 }
 
-/* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels; taps outside of the
- * input read as its zero point. */
-static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x, int32_t pitch, int8_t *patch)
+/* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels;
+ * taps outside of the input read as its zero point. */
+static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
+                                                    int32_t x, int32_t pitch, int8_t *patch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top;
@@ -57,14 +58,16 @@ static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *
     }
 }
 
-/* Where the taps of a pixel lie: the first one, the bytes from a tap to the next in its row, and from a row to the next. */
+/* Where the taps of a pixel lie: the first one, the bytes from a tap to the next in its row, and from a row to the
+ * next. */
 typedef struct {
     const int8_t *first;
     int32_t tap_step, row_step;
 } stapes_nn_tap_grid;
 
 /* Those of output pixel (y, x): in the input when all are inside, else gathered at `patch`. */
-static inline stapes_nn_tap_grid STAPES_NN_SPARE stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+static inline stapes_nn_tap_grid STAPES_NN_SPARE stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer,
+                                                                       const int8_t *in, int32_t y, int32_t x,
                                                                        int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->in_width;

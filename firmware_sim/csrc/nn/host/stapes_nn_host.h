@@ -16,8 +16,8 @@
 #define STAPES_NN_VECTORS 0
 #endif
 
-/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_step` bytes apart; `pixel_step` bytes on
- * those of the next pixel. Weights are filled up with zeros to whole runs. */
+/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_step` bytes apart;
+ * `pixel_step` bytes on those of the next pixel. Weights are filled up with zeros to whole runs. */
 typedef struct {
     const int8_t *first;
     int32_t pixel_step, row_step, rows, run;
@@ -53,13 +53,14 @@ typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 /* Clang and GCC name the builtins of one instruction differently. */
 #if STAPES_NN_VNNI
 #ifdef __clang__
-#define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si)__builtin_ia32_vpdpbusd256(sum, a, b)
+#define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si) __builtin_ia32_vpdpbusd256(sum, a, b)
 #else
-#define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si)__builtin_ia32_vpdpbusd_v8si(sum, a, b)
+#define STAPES_NN_DPBUSD(sum, a, b) (stapes_nn_v8si) __builtin_ia32_vpdpbusd_v8si(sum, a, b)
 #endif
 #endif
 
-/* GCC would read a vector from memory at each use, and move words from general registers rather than read them into all lanes. */
+/* GCC would read a vector from memory at each use, and move words from general registers rather than read them into
+ * all lanes. */
 #if defined(__AVX512VL__)
 #define STAPES_NN_IN_REGISTER(vector) __asm__("" : "+v"(vector))
 #elif defined(__AVX2__)
@@ -106,8 +107,9 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int3
 #define STAPES_NN_OFFSET 0
 #endif
 
-/* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of `quad` ^ STAPES_NN_OFFSET.
- * With VNNI the values count as unsigned, 128 too high: the sums begin 128 times the sum of the weights too low. */
+/* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of
+ * `quad` ^ STAPES_NN_OFFSET. With VNNI the values count as unsigned, 128 too high: the sums begin 128 times the sum of
+ * the weights too low. */
 STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_nn_v8si weights, stapes_nn_v8si quad)
 {
 #if STAPES_NN_VNNI
@@ -138,7 +140,8 @@ STAPES_NN_ALWAYS stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplie
     scales.away = shift >> 31;
     scales.right = -shift & scales.away;
     scales.left = shift & ~scales.away;
-    scales.half = (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)scales.right) >> 1); /* unsigned: right may be 31 */
+    scales.half = (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)scales.right) >>
+                                   1); /* unsigned: right may be 31 */
     return scales;
 }
 
@@ -155,39 +158,45 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const st
     const stapes_nn_v4du odd = (stapes_nn_v4du)__builtin_ia32_pmuldq256(odd_x, odd_multiplier) + half;
     high = (stapes_nn_v8si)__builtin_ia32_pblendd256((stapes_nn_v8si)(even >> 31), (stapes_nn_v8si)(odd << 1), 0xaa);
 #else
-    const stapes_nn_v8di product = __builtin_convertvector(shifted, stapes_nn_v8di) * __builtin_convertvector(scales->multiplier, stapes_nn_v8di);
+    const stapes_nn_v8di product =
+        __builtin_convertvector(shifted, stapes_nn_v8di) * __builtin_convertvector(scales->multiplier, stapes_nn_v8di);
     high = __builtin_convertvector((product + (1 << 30)) >> 31, stapes_nn_v8si);
 #endif
     return (high + ((high >> 31) & scales->away) + scales->half) >> scales->right;
 }
 
 /* stapes_nn_round_once on eight lanes; the compiler proved that results fit int32. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier, stapes_nn_v8si shift)
+STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier,
+                                                           stapes_nn_v8si shift)
 {
     const stapes_nn_v8di wide = __builtin_convertvector(shift, stapes_nn_v8di);
     const stapes_nn_v8di one = {1, 1, 1, 1, 1, 1, 1, 1};
-    const stapes_nn_v8di product = __builtin_convertvector(x, stapes_nn_v8di) * __builtin_convertvector(multiplier, stapes_nn_v8di);
+    const stapes_nn_v8di product =
+        __builtin_convertvector(x, stapes_nn_v8di) * __builtin_convertvector(multiplier, stapes_nn_v8di);
     return __builtin_convertvector((product + (one << (wide - 1))) >> wide, stapes_nn_v8si);
 }
 
 /* Add the zero point to `vectors` vectors, 1 to 4, clamp to low .. high, store the first `count` lanes. */
-STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low, int32_t high, int8_t *out,
-                                            int32_t count)
+STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low,
+                                            int32_t high, int8_t *out, int32_t count)
 {
     stapes_nn_v32qi bytes, outside;
     int i;
-#if defined(__AVX2__) /* each instruction packs the halves of its vectors apart, and saturates: clamped, it is the same */
+#if defined(__AVX2__) /* each instruction packs the halves of its vectors apart, and saturates: clamped, it is the \
+                         same */
     const stapes_nn_v16hi zeros = (stapes_nn_v16hi){0} + (int16_t)zero;
-    const stapes_nn_v16hi front = __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[0], lanes[vectors > 1 ? 1 : 0]), zeros);
-    const stapes_nn_v16hi back =
-        __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[vectors > 2 ? 2 : 0], lanes[vectors > 3 ? 3 : 0]), zeros);
+    const stapes_nn_v16hi front =
+        __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[0], lanes[vectors > 1 ? 1 : 0]), zeros);
+    const stapes_nn_v16hi back = __builtin_ia32_paddsw256(
+        __builtin_ia32_packssdw256(lanes[vectors > 2 ? 2 : 0], lanes[vectors > 3 ? 3 : 0]), zeros);
     const stapes_nn_v8si order = {0, 4, 1, 5, 2, 6, 3, 7};
-    bytes = (stapes_nn_v32qi)__builtin_ia32_permvarsi256((stapes_nn_v8si)__builtin_ia32_packsswb256(front, back), order);
+    bytes =
+        (stapes_nn_v32qi)__builtin_ia32_permvarsi256((stapes_nn_v8si)__builtin_ia32_packsswb256(front, back), order);
 #else
     for (i = 0; i < vectors; i++) {
-        const stapes_nn_v8si wide = lanes[i] + zero, below = wide < INT8_MIN, above = wide > INT8_MAX;
-        const stapes_nn_v8qi eight =
-            __builtin_convertvector((wide & ~(below | above)) | (INT8_MIN & below) | (INT8_MAX & above), stapes_nn_v8qi);
+        const stapes_nn_v8si wide = lanes[i] + zero, below = wide<INT8_MIN, above = wide> INT8_MAX;
+        const stapes_nn_v8qi eight = __builtin_convertvector(
+            (wide & ~(below | above)) | (INT8_MIN & below) | (INT8_MAX & above), stapes_nn_v8qi);
         memcpy((int8_t *)&bytes + 8 * i, &eight, sizeof eight);
     }
 #endif
@@ -211,9 +220,11 @@ STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vec
 
 #define STAPES_NN_BLOCKS 6 /* of eight channels; with two pixels as many sums as stay in registers */
 
-/* Four taps of a tile: `taps` and `weights` are those of the first pixel and of the first block, `next` bytes before those of the second. */
-STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, const int8_t *taps, int32_t pixel_step, int pixels, int blocks,
-                                         stapes_nn_v8si offset, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+/* Four taps of a tile: `taps` and `weights` are those of the first pixel and of the first block, `next` bytes before
+ * those of the second. */
+STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, const int8_t *taps, int32_t pixel_step,
+                                         int pixels, int blocks, stapes_nn_v8si offset,
+                                         stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     stapes_nn_v8si quads[2];
     int p, b;
@@ -232,11 +243,11 @@ STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, co
     }
 }
 
-/* A tile: dot products of `pixels` pixels, 1 or 2, with `blocks` blocks of channels. Behind each block of weights lie eight words: -128 times
- * the channel's sum. A product waits for the sum before it: where there are few sums, each is formed in `parts` parts, 1, 2 or 4. All three
- * are constants where this is inlined. */
-STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks, int parts,
-                                         stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+/* A tile: dot products of `pixels` pixels, 1 or 2, with `blocks` blocks of channels. Behind each block of weights lie
+ * eight words: -128 times the channel's sum. A product waits for the sum before it: where there are few sums, each is
+ * formed in `parts` parts, 1, 2 or 4. All three are constants where this is inlined. */
+STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks,
+                                         int parts, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     const int32_t next = 8 * (taps.rows * taps.run + 4);
     stapes_nn_v8si offset = stapes_nn_splat(STAPES_NN_OFFSET), part[4][2][STAPES_NN_BLOCKS];
@@ -258,11 +269,13 @@ STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_t
     for (row = 0; row < taps.rows; row++, taps.first += taps.row_step, weights += 8 * taps.run) {
         for (k = 0; k + 4 * parts <= taps.run; k += 4 * parts) {
             for (i = 0; i < parts; i++) {
-                stapes_nn_dot_step(weights + 8 * k + 32 * i, next, taps.first + k + 4 * i, taps.pixel_step, pixels, blocks, offset, part[i]);
+                stapes_nn_dot_step(weights + 8 * k + 32 * i, next, taps.first + k + 4 * i, taps.pixel_step, pixels,
+                                   blocks, offset, part[i]);
             }
         }
         for (; k < taps.run; k += 4) {
-            stapes_nn_dot_step(weights + 8 * k, next, taps.first + k, taps.pixel_step, pixels, blocks, offset, part[0]);
+            stapes_nn_dot_step(weights + 8 * k, next, taps.first + k, taps.pixel_step, pixels, blocks, offset,
+                               part[0]);
         }
     }
     for (b = 0; b < blocks; b++) {

@@ -1,7 +1,8 @@
 /* stapes_nn_conv_mve.c -- CONV_2D with Helium: four channels of one pixel at a time. Apache-2.0.
  *
- * The taps of a pixel are read where they lie, or gathered. Weights lie in the order of use: for every group of four channels and every
- * sixteen taps those of the four channels one after the other; taps and channels are filled up with zeros. */
+ * The taps of a pixel are read where they lie, or gathered. Weights lie in the order of use: for every group of four
+ * channels and every sixteen taps those of the four channels one after the other; taps and channels are filled up with
+ * zeros. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
@@ -15,26 +16,27 @@
 #if STAPES_NN_ASM
 
 /* Four sums over sixteen taps. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-#define STAPES_NN_CONV_SIXTEEN(x)                           \
-    {                                                       \
-        sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));   \
+#define STAPES_NN_CONV_SIXTEEN(x)                              \
+    {                                                          \
+        sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));      \
         sum1 = vmladavaq_s8(sum1, x, vldrbq_s8(weights + 16)); \
         sum2 = vmladavaq_s8(sum2, x, vldrbq_s8(weights + 32)); \
         sum3 = vmladavaq_s8(sum3, x, vldrbq_s8(weights + 48)); \
-        weights += 64;                                      \
+        weights += 64;                                         \
     }
 
 /* One group of four channels. */
 static inline void stapes_nn_conv_end(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums, int8_t *out)
 {
     if (channel + 4 <= layer->out_channels) {
-        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(layer->bias + channel)), vldrwq_s32(layer->multiplier + channel),
-                                  vldrbq_s32(layer->shift + channel), layer->out_zero, out + channel, 4);
+        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(layer->bias + channel)),
+                                  vldrwq_s32(layer->multiplier + channel), vldrbq_s32(layer->shift + channel),
+                                  layer->out_zero, out + channel, 4);
     } else {
         stapes_nn_mve_channels few;
         stapes_nn_mve_load(&few, layer, channel);
-        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(few.bias)), vldrwq_s32(few.multiplier), vldrwq_s32(few.shift),
-                                  layer->out_zero, out + channel, few.count);
+        stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(few.bias)), vldrwq_s32(few.multiplier),
+                                  vldrwq_s32(few.shift), layer->out_zero, out + channel, few.count);
     }
 }
 
@@ -56,19 +58,17 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
     stapes_nn_mve_limit(out, layer->out_channels, layer->out_min, layer->out_max);
 }
 
-#define STAPES_NN_CONV_FOUR(multiply, x) \
-    "vldrb.8 q4, [%[weights]], #16\n\t" \
-    "vldrb.8 q5, [%[weights]], #16\n\t" \
-    "vldrb.8 q6, [%[weights]], #16\n\t" \
-    "vldrb.8 q7, [%[weights]], #16\n\t" \
-    multiply " r8, " x ", q4\n\t" \
-    multiply " r10, " x ", q5\n\t" \
-    multiply " r12, " x ", q6\n\t" \
-    multiply " r6, " x ", q7\n\t"
+#define STAPES_NN_CONV_FOUR(multiply, x)                                                                      \
+    "vldrb.8 q4, [%[weights]], #16\n\t"                                                                       \
+    "vldrb.8 q5, [%[weights]], #16\n\t"                                                                       \
+    "vldrb.8 q6, [%[weights]], #16\n\t"                                                                       \
+    "vldrb.8 q7, [%[weights]], #16\n\t" multiply " r8, " x ", q4\n\t" multiply " r10, " x ", q5\n\t" multiply \
+    " r12, " x ", q6\n\t" multiply " r6, " x ", q7\n\t"
 
-/* Whole groups of one pixel with up to four sixteens of taps, which stay in registers; the end is stapes_nn_mve_round_twice. In assembly
- * since GCC 12 spills vectors and computes the address of each load. */
-static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
+/* Whole groups of one pixel with up to four sixteens of taps, which stay in registers; the end is
+ * stapes_nn_mve_round_twice. In assembly since GCC 12 spills vectors and computes the address of each load. */
+static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors,
+                                    int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift;
     const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
@@ -79,34 +79,36 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
     const int8x16_t x1 = vectors > 1 ? vldrbq_s8(patch + 16) : x0;
     const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 32) : x0;
     const int8x16_t x3 = vectors > 3 ? vldrbq_s8(patch + 48) : x0;
-    __asm__ volatile("dls lr, lr\n"
-                     "1:\n\t"
-                     "cmp %[vectors], #2\n\t" STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]")
-                     "blo 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x1]")
-                     "beq 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x2]")
-                     "cmp %[vectors], #4\n\t"
-                     "bne 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x3]")
-                     "2:\n\t"
-                     "vmov q4[2], q4[0], r8, r12\n\t"
-                     "vmov q4[3], q4[1], r10, r6\n\t"
-                     "vldrw.u32 q5, [%[bias]], #16\n\t"
-                     "vldrw.u32 q6, [%[multiplier]], #16\n\t"
-                     "vldrb.s32 q7, [%[shift]], #4\n\t"
-                     "vadd.i32 q4, q4, q5\n\t"
-                     "vqrdmulh.s32 q4, q4, q6\n\t"
-                     "vand q5, q4, q7\n\t"
-                     "vshr.s32 q5, q5, #31\n\t"
-                     "vadd.i32 q4, q4, q5\n\t"
-                     "vrshl.s32 q4, q4, q7\n\t"
-                     "vadd.i32 q4, q4, %[zero]\n\t"
-                     "vqmovnb.s32 q4, q4\n\t"
-                     "vqmovnb.s16 q4, q4\n\t"
-                     "vstrb.32 q4, [%[out]], #4\n\t"
-                     "le lr, 1b"
-                     : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift), [out] "+l"(out),
-                       "+r"(count)
-                     : [vectors] "r"(vectors), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
-                     : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
+    __asm__ volatile(
+        "dls lr, lr\n"
+        "1:\n\t"
+        "cmp %[vectors], #2\n\t" STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]") "blo 2f\n\t" STAPES_NN_CONV_FOUR(
+            "vmladava.s8",
+            "%q[x1]") "beq 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8",
+                                                       "%q[x2]") "cmp %[vectors], #4\n\t"
+                                                                 "bne 2f\n\t" STAPES_NN_CONV_FOUR(
+                                                                     "vmladava.s8",
+                                                                     "%q[x3]") "2:\n\t"
+                                                                               "vmov q4[2], q4[0], r8, r12\n\t"
+                                                                               "vmov q4[3], q4[1], r10, r6\n\t"
+                                                                               "vldrw.u32 q5, [%[bias]], #16\n\t"
+                                                                               "vldrw.u32 q6, [%[multiplier]], #16\n\t"
+                                                                               "vldrb.s32 q7, [%[shift]], #4\n\t"
+                                                                               "vadd.i32 q4, q4, q5\n\t"
+                                                                               "vqrdmulh.s32 q4, q4, q6\n\t"
+                                                                               "vand q5, q4, q7\n\t"
+                                                                               "vshr.s32 q5, q5, #31\n\t"
+                                                                               "vadd.i32 q4, q4, q5\n\t"
+                                                                               "vrshl.s32 q4, q4, q7\n\t"
+                                                                               "vadd.i32 q4, q4, %[zero]\n\t"
+                                                                               "vqmovnb.s32 q4, q4\n\t"
+                                                                               "vqmovnb.s16 q4, q4\n\t"
+                                                                               "vstrb.32 q4, [%[out]], #4\n\t"
+                                                                               "le lr, 1b"
+        : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift),
+          [out] "+l"(out), "+r"(count)
+        : [vectors] "r"(vectors), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
+        : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
     stapes_nn_mve_limit(out - 4 * groups, 4 * groups, layer->out_min, layer->out_max);
 }
 

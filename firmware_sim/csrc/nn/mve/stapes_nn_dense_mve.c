@@ -1,7 +1,7 @@
 /* stapes_nn_dense_mve.c -- FULLY_CONNECTED with Helium: four channels at a time. Apache-2.0.
  *
- * Weights lie in the order of use: for every group of four channels and every sixteen inputs those of the four channels one after the
- * other; inputs and channels are filled up with zeros. */
+ * Weights lie in the order of use: for every group of four channels and every sixteen inputs those of the four
+ * channels one after the other; inputs and channels are filled up with zeros. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
@@ -11,7 +11,8 @@
 
 static int8_t stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t channel, int32_t sum)
 {
-    const int64_t scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
+    const int64_t scaled =
+        stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
     return (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
 }
 
@@ -29,8 +30,9 @@ static int stapes_nn_dense_usual(const stapes_nn_dense_layer *layer)
     return 1;
 }
 
-/* (sum * multiplier + 2^(shift - 1) + out_zero * 2^shift) >> shift from the upper word of the product: with r = shift - 32 that is
- * (upper + 2^(r - 1) + out_zero * 2^r) >> r. |upper| < 2^30, |2^(r - 1) + out_zero * 2^r| <= 255 * 2^21. */
+/* (sum * multiplier + 2^(shift - 1) + out_zero * 2^shift) >> shift from the upper word of the product: with r = shift
+ * - 32 that is (upper + 2^(r - 1) + out_zero * 2^r) >> r. |upper| < 2^30, |2^(r - 1) + out_zero * 2^r| <= 255 * 2^21.
+ */
 static void stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel, int32x4_t sum, int8_t *out)
 {
     const mve_pred16_t some = vctp32q((uint32_t)(layer->out_size - channel));

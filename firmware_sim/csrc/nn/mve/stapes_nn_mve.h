@@ -6,7 +6,8 @@
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
 
-/* STAPES_NN_ASM is set where intrinsics and assembly are used; the latter takes nearly every register, so not without optimization. */
+/* STAPES_NN_ASM is set where intrinsics and assembly are used; the latter takes nearly every register, so not without
+ * optimization. */
 #if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
 #else
@@ -35,7 +36,8 @@ typedef struct {
     int32_t count;
 } stapes_nn_mve_channels;
 
-static inline void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const stapes_nn_conv_layer *layer, int32_t first)
+static inline void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const stapes_nn_conv_layer *layer,
+                                      int32_t first)
 {
     const mve_pred16_t some = vctp32q((uint32_t)(layer->out_channels - first));
     vstrwq_s32(channels->bias, vldrwq_z_s32(layer->bias + first, some));
@@ -45,14 +47,16 @@ static inline void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const st
 }
 
 /* stapes_nn_round_twice of four sums, plus the output's zero point, kept within int8 and stored.
- * VQRDMULH is the inner rounding; VRSHL takes halves up, so that one is taken off below zero first, where there is a shift to the right. */
-static inline void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier, int32x4_t shift, int32_t zero, int8_t *out, int32_t count)
+ * VQRDMULH is the inner rounding; VRSHL takes halves up, so that one is taken off below zero first, where there is a
+ * shift to the right. */
+static inline void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier, int32x4_t shift, int32_t zero,
+                                             int8_t *out, int32_t count)
 {
     const int32x4_t right = vminq_s32(shift, vdupq_n_s32(0));
-    const int32x4_t left = vsubq_s32(shift, right);                                 /* |sum << left| < 2^31: proved */
-    const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sum, left), multiplier);         /* |high| <= |sum << left| */
+    const int32x4_t left = vsubq_s32(shift, right);                         /* |sum << left| < 2^31: proved */
+    const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sum, left), multiplier); /* |high| <= |sum << left| */
     const int32x4_t away = vaddq_s32(high, vshrq_n_s32(vandq_s32(high, right), 31));
-    const int32x4_t scaled = vaddq_n_s32(vrshlq_s32(away, right), zero);            /* |.| < 2^31: proved with the sum */
+    const int32x4_t scaled = vaddq_n_s32(vrshlq_s32(away, right), zero); /* |.| < 2^31: proved with the sum */
     const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), scaled);
     const int32x4_t byte = vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half));
     if (count >= 4) {
@@ -70,7 +74,8 @@ static inline void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t lo
     }
     for (; count > 0; count -= 16) {
         const mve_pred16_t some = vctp8q((uint32_t)count);
-        const int8x16_t limited = vmaxq_s8(vminq_s8(vldrbq_z_s8(values, some), vdupq_n_s8((int8_t)high)), vdupq_n_s8((int8_t)low));
+        const int8x16_t limited =
+            vmaxq_s8(vminq_s8(vldrbq_z_s8(values, some), vdupq_n_s8((int8_t)high)), vdupq_n_s8((int8_t)low));
         vstrbq_p_s8(values, limited, some);
         values += 16;
     }

@@ -5,8 +5,10 @@
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
 
-/* An input that repeats (its step is 0, the others' 1) becomes part of the offset, so that the loop steps through both. */
-static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+/* An input that repeats (its step is 0, the others' 1) becomes part of the offset, so that the loop steps through
+ * both. */
+static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b,
+                                            int8_t *out)
 {
     const int32_t shift = layer->shift, low = layer->out_min, high = layer->out_max, count = layer->shape[3];
     int32_t factor_a = layer->factor_a, factor_b = layer->factor_b, offset = layer->offset, i = 0;
@@ -26,7 +28,8 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
         stapes_nn_v8si sums[4];
         int v;
         for (v = 0; v < 4; v++) {
-            const stapes_nn_v8si x = stapes_nn_load_bytes(a + i + 8 * v, 8), y = stapes_nn_load_bytes(b + i + 8 * v, 8);
+            const stapes_nn_v8si x = stapes_nn_load_bytes(a + i + 8 * v, 8),
+                                 y = stapes_nn_load_bytes(b + i + 8 * v, 8);
             sums[v] = (x * factor_a + y * factor_b + offset) >> shift;
         }
         stapes_nn_store_lanes(sums, 4, 0, low, high, out + i, 32);
@@ -39,12 +42,14 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
 #endif
 #endif /* STAPES_NN_HOST */
     for (; i < count; i++) {
-        out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low, high); /* |.| < 2^31 on the way: proved */
+        out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low,
+                                  high); /* |.| < 2^31 on the way: proved */
     }
     stapes_nn_limit(out, count, low, high);
 }
 
-STAPES_NN_API void STAPES_NN_COLD stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b,
+                                                int8_t *out)
 {
     int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {

@@ -2,7 +2,8 @@
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-/* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when right is 0. */
+/* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when
+ * right is 0. */
 typedef struct {
     int32_t multiplier, away, half, right;
 } stapes_nn_add_thrice_scale;
@@ -25,18 +26,22 @@ static inline int32_t stapes_nn_add_thrice_scaled(int32_t x, const stapes_nn_add
     return (high + scale->half) >> scale->right;
 }
 
-static void STAPES_NN_ALONE stapes_nn_add_thrice_row(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+static void STAPES_NN_ALONE stapes_nn_add_thrice_row(const stapes_nn_add_thrice_layer *layer, const int8_t *a,
+                                                     const int8_t *b, int8_t *out)
 {
-    const stapes_nn_add_thrice_scale scale_a = stapes_nn_add_thrice_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
+    const stapes_nn_add_thrice_scale scale_a =
+        stapes_nn_add_thrice_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
     const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
-    const stapes_nn_add_thrice_scale scale_b = stapes_nn_add_thrice_scaling(sign * layer->multiplier_b, layer->shift_b);
+    const stapes_nn_add_thrice_scale scale_b =
+        stapes_nn_add_thrice_scaling(sign * layer->multiplier_b, layer->shift_b);
     const stapes_nn_add_thrice_scale scale_out = stapes_nn_add_thrice_scaling(layer->multiplier_out, layer->shift_out);
     const int32_t twice = layer->shift_out > 0 ? 2 : 1; /* a factor below 1 that rounds to 2^30 * 2^(1 - 31) */
     const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
     const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
     const int8_t *const end = out + layer->shape[3];
     while (out < end) {
-        const int32_t scaled_a = stapes_nn_add_thrice_scaled((*a - zero_a) * (1 << 20), &scale_a); /* |.| <= 255 * 2^19 < 2^27 */
+        const int32_t scaled_a =
+            stapes_nn_add_thrice_scaled((*a - zero_a) * (1 << 20), &scale_a); /* |.| <= 255 * 2^19 < 2^27 */
         const int32_t scaled_b = stapes_nn_add_thrice_scaled((*b - zero_b) * (1 << 20), &scale_b);
         const int32_t sum = (scaled_a + sign * scaled_b) * twice; /* |.| < 2^29 */
         *out++ = stapes_nn_clamp(stapes_nn_add_thrice_scaled(sum, &scale_out) + zero, low, high);
@@ -45,14 +50,15 @@ static void STAPES_NN_ALONE stapes_nn_add_thrice_row(const stapes_nn_add_thrice_
     }
 }
 
-STAPES_NN_API void STAPES_NN_COLD stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a,
+                                                       const int8_t *b, int8_t *out)
 {
     int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {
         for (j = 0; j < layer->shape[1]; j++) {
             for (k = 0; k < layer->shape[2]; k++) {
                 stapes_nn_add_thrice_row(layer, a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2],
-                                  b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
+                                         b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
                 out += layer->shape[3];
             }
         }

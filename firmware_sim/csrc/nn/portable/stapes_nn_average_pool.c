@@ -11,7 +11,8 @@ static int8_t STAPES_NN_COLD stapes_nn_average_end(const stapes_nn_pool_layer *l
 }
 
 /* One channel, or four channels that lie beside each other. */
-static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w, int8_t *out)
+static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *layer, const int8_t *in,
+                                                 const stapes_nn_window *w, int8_t *out)
 {
     int32_t sum = 0, row, column;
     for (row = w->top; row < w->bottom; row++) {
@@ -24,7 +25,8 @@ static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *lay
     *out = stapes_nn_average_end(layer, sum, (w->bottom - w->top) * (w->right - w->left));
 }
 
-static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w, int8_t *out)
+static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w,
+                                   int8_t *out)
 {
     const int32_t count = (w->bottom - w->top) * (w->right - w->left);
     int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, row, column, n;

@@ -1,7 +1,8 @@
 /* stapes_nn_conv.c -- CONV_2D, weights in rows. Apache-2.0.
  *
- * A word holds a tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both. Two taps fit before the halves
- * have to part: a w is within [-127 * 128, 128 * 128], the sum of two, moved up by 2 * 127 * 128 = 0x7F00, within [0, 0xFF00]. */
+ * A word holds a tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both. Two taps fit
+ * before the halves have to part: a w is within [-127 * 128, 128 * 128], the sum of two, moved up by 2 * 127 * 128 =
+ * 0x7F00, within [0, 0xFF00]. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
@@ -45,8 +46,8 @@ typedef struct {
 } stapes_nn_conv_tile;
 
 /* Requantize `count` channels. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
-static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t count,
-                                         int32_t (*sums)[STAPES_NN_CONV_PIXELS])
+static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
+                                         int32_t channel, int32_t count, int32_t (*sums)[STAPES_NN_CONV_PIXELS])
 {
     const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max, channels = layer->out_channels;
     const int32_t *multipliers = layer->multiplier + channel;
@@ -68,70 +69,72 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
     }
 }
 
-/* What follows is for each channel n of the group and each word w of two pixels. The sums are modulo 2^32: `upper` of the second pixel,
- * `both` of the first plus 2^16 times `upper`. */
+/* What follows is for each channel n of the group and each word w of two pixels. The sums are modulo 2^32: `upper` of
+ * the second pixel, `both` of the first plus 2^16 times `upper`. */
 #define STAPES_NN_CONV_DECLARE(n) const int8_t *weights##n = weights + (n) * step * taps;
 
 /* The sums begin with the bias, less what all taps move them up. */
-#define STAPES_NN_CONV_BEGIN(n, w)                                         \
-    uint32_t upper##n##w = (uint32_t)bias[(n) * step] - moved_sum;         \
+#define STAPES_NN_CONV_BEGIN(n, w)                                 \
+    uint32_t upper##n##w = (uint32_t)bias[(n) * step] - moved_sum; \
     uint32_t both##n##w = upper##n##w + (upper##n##w << 16);
 #define STAPES_NN_CONV_BEGIN_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_BEGIN, n)
 
-#define STAPES_NN_CONV_ADD(n, w)                 \
-    {                                            \
-        uint32_t x = moved + first##w * weight;  \
-        STAPES_NN_CONV_NOW(x);                   \
-        x += second##w * weight2;                \
-        STAPES_NN_CONV_NOW(x);                   \
-        upper##n##w += x >> 16;                  \
-        both##n##w += x;                         \
-        STAPES_NN_CONV_NOW(upper##n##w);         \
-        STAPES_NN_CONV_NOW(both##n##w);          \
+#define STAPES_NN_CONV_ADD(n, w)                \
+    {                                           \
+        uint32_t x = moved + first##w * weight; \
+        STAPES_NN_CONV_NOW(x);                  \
+        x += second##w * weight2;               \
+        STAPES_NN_CONV_NOW(x);                  \
+        upper##n##w += x >> 16;                 \
+        both##n##w += x;                        \
+        STAPES_NN_CONV_NOW(upper##n##w);        \
+        STAPES_NN_CONV_NOW(both##n##w);         \
     }
 
-#define STAPES_NN_CONV_TWO_TAPS(n)                                                                  \
-    {                                                                                               \
-        const uint32_t weight = (uint32_t)weights##n[0], weight2 = (uint32_t)weights##n[1];         \
-        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD, n)                                             \
-        weights##n += 2;                                                                            \
+#define STAPES_NN_CONV_TWO_TAPS(n)                                                          \
+    {                                                                                       \
+        const uint32_t weight = (uint32_t)weights##n[0], weight2 = (uint32_t)weights##n[1]; \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD, n)                                     \
+        weights##n += 2;                                                                    \
     }
 #define STAPES_NN_CONV_TAKE(n, w) const uint32_t first##w = words[w], second##w = words[STAPES_NN_CONV_WORDS + (w)];
-#define STAPES_NN_CONV_NEXT_TAPS                                \
-    {                                                           \
-        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_TAKE, 0)    \
-        STAPES_NN_CONV_EACH(STAPES_NN_CONV_TWO_TAPS)            \
-        words += 2 * STAPES_NN_CONV_WORDS;                      \
+#define STAPES_NN_CONV_NEXT_TAPS                         \
+    {                                                    \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_TAKE, 0) \
+        STAPES_NN_CONV_EACH(STAPES_NN_CONV_TWO_TAPS)     \
+        words += 2 * STAPES_NN_CONV_WORDS;               \
     }
 
 /* A tap alone, for what is left of eights. */
-#define STAPES_NN_CONV_ADD_ONE(n, w)                 \
-    {                                                \
-        uint32_t x = moved + words[w] * weight;      \
-        STAPES_NN_CONV_NOW(x);                       \
-        upper##n##w += x >> 16;                      \
-        both##n##w += x;                             \
+#define STAPES_NN_CONV_ADD_ONE(n, w)            \
+    {                                           \
+        uint32_t x = moved + words[w] * weight; \
+        STAPES_NN_CONV_NOW(x);                  \
+        upper##n##w += x >> 16;                 \
+        both##n##w += x;                        \
     }
-#define STAPES_NN_CONV_ONE_TAP(n)                            \
-    {                                                        \
-        const uint32_t weight = (uint32_t)*weights##n++;     \
-        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD_ONE, n)  \
+#define STAPES_NN_CONV_ONE_TAP(n)                           \
+    {                                                       \
+        const uint32_t weight = (uint32_t)*weights##n++;    \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD_ONE, n) \
     }
 
-#define STAPES_NN_CONV_KEEP(n, w)                                                 \
-    sums[n][2 * (w)] = (int32_t)(both##n##w - (upper##n##w << 16));               \
+#define STAPES_NN_CONV_KEEP(n, w)                                   \
+    sums[n][2 * (w)] = (int32_t)(both##n##w - (upper##n##w << 16)); \
     sums[n][2 * (w) + 1] = (int32_t)upper##n##w;
 #define STAPES_NN_CONV_KEEP_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_KEEP, n)
 
-/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `step` is 0. `moved_sum` is what all taps move a sum up. */
-static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile, int32_t channel, int32_t step,
-                                    uint32_t moved_sum)
+/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `step` is 0. `moved_sum` is what all taps move a
+ * sum up. */
+static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
+                                    int32_t channel, int32_t step, uint32_t moved_sum)
 {
     const int32_t taps = tile->taps;
     const int8_t *const weights = (const int8_t *)layer->weights + channel * taps;
     const int32_t *const bias = layer->bias + channel;
     const uint32_t *words = tile->words;
-    const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7), *const end = words + STAPES_NN_CONV_WORDS * taps;
+    const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7), *const end =
+                                                                                   words + STAPES_NN_CONV_WORDS * taps;
     uint32_t moved = STAPES_NN_CONV_MOVED * 0x10001u;
     int32_t sums[STAPES_NN_CONV_CHANNELS][STAPES_NN_CONV_PIXELS];
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_DECLARE)
@@ -150,9 +153,10 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     stapes_nn_conv_finish(layer, tile, channel, step ? STAPES_NN_CONV_CHANNELS : 1, sums);
 }
 
-/* Find the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on and put them into words. Returns how many pixels; (y, x) is then the
- * one after them. */
-static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x, uint32_t *words)
+/* Find the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on and put them into words. Returns how many pixels;
+ * (y, x) is then the one after them. */
+static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x,
+                                   uint32_t *words)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
     int8_t *const gathered = (int8_t *)(void *)(words + STAPES_NN_CONV_WORDS * taps);
@@ -183,9 +187,12 @@ static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8
 /* scratch: per tap STAPES_NN_CONV_WORDS words, then the taps of two pixels in bytes. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
-    const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels, channels = layer->out_channels;
+    const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels,
+                  channels = layer->out_channels;
     const int32_t group = channels < STAPES_NN_CONV_CHANNELS ? 1 : STAPES_NN_CONV_CHANNELS;
-    const uint32_t moved_sum = STAPES_NN_CONV_MOVED * (uint32_t)(taps / 8 * 4 + taps % 8); /* once for two taps of eights, and for each other */
+    const uint32_t moved_sum =
+        STAPES_NN_CONV_MOVED *
+        (uint32_t)(taps / 8 * 4 + taps % 8); /* once for two taps of eights, and for each other */
     uint32_t *const words = (uint32_t *)(void *)scratch;
     stapes_nn_conv_tile tile;
     int32_t batch, y, x, channel;

@@ -7,11 +7,15 @@
 
 static void stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t channel, int32_t sum, int8_t *out)
 {
-    const int64_t scaled = stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
-    out[channel] = (int8_t)(scaled < layer->out_min ? layer->out_min : scaled > layer->out_max ? layer->out_max : scaled);
+    const int64_t scaled =
+        stapes_nn_round_once(sum, layer->multiplier[channel], layer->shift[channel]) + layer->out_zero;
+    out[channel] = (int8_t)(scaled < layer->out_min   ? layer->out_min
+                            : scaled > layer->out_max ? layer->out_max
+                                                      : scaled);
 }
 
-static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row, int32_t channel, int8_t *out)
+static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
+                                int32_t channel, int8_t *out)
 {
     int32_t sum = layer->bias[channel], k;
     for (k = 0; k < layer->in_size; k++) {
@@ -24,7 +28,8 @@ static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t
 
 /* Two channels at a time. |sum| < 2^31 at every step of the way: proved when the model was compiled. */
 #define STAPES_NN_DENSE_CHANNELS 2
-static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row, int32_t channel, int8_t *out)
+static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
+                                 int32_t channel, int8_t *out)
 {
     const int8_t *row2 = row + layer->in_size;
     int32_t sum = 0, sum2 = 0, k;
@@ -49,7 +54,8 @@ static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_
         sum2 += x * row2[k];     \
         sum3 += x * row3[k];     \
     }
-static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row, int32_t channel, int8_t *out)
+static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
+                                 int32_t channel, int8_t *out)
 {
     const int8_t *row1 = row + layer->in_size, *row2 = row1 + layer->in_size, *row3 = row2 + layer->in_size;
     int32_t sum0 = layer->bias[channel], sum1 = layer->bias[channel + 1];

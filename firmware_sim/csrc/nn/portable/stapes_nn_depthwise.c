@@ -1,7 +1,8 @@
 /* stapes_nn_depthwise.c -- DEPTHWISE_CONV_2D, weights in rows. Apache-2.0.
  *
- * A channel of the input is gathered into a plane with its padding, then four neighbouring pixels share each weight. A single row of pixels
- * without padding, as steps of streaming models have it, is formed four channels at a time from where the input lies. */
+ * A channel of the input is gathered into a plane with its padding, then four neighbouring pixels share each weight. A
+ * single row of pixels without padding, as steps of streaming models have it, is formed four channels at a time from
+ * where the input lies. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
@@ -24,8 +25,8 @@ typedef struct {
     int32_t kernel, weight_step, dilation;
 } stapes_nn_depthwise_axis;
 
-/* The plane, in rows along the longer axis of the output. Where pixels are next to each other in the input, taps are as well; else there are
- * `copies` of the plane, one per tap along, in which the pixels are. */
+/* The plane, in rows along the longer axis of the output. Where pixels are next to each other in the input, taps are
+ * as well; else there are `copies` of the plane, one per tap along, in which the pixels are. */
 typedef struct {
     stapes_nn_depthwise_axis axes[2];
     const stapes_nn_depthwise_axis *across, *along;
@@ -35,14 +36,17 @@ typedef struct {
     int in_fours;     /* whether stapes_nn_depthwise_row suits */
 } stapes_nn_depthwise_plane;
 
-static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *layer, int8_t *scratch, stapes_nn_depthwise_plane *plane)
+static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *layer, int8_t *scratch,
+                                                   stapes_nn_depthwise_plane *plane)
 {
     const int32_t in_channels = layer->in_channels, out_channels = layer->out_channels;
-    const stapes_nn_depthwise_axis tall = {layer->in_height,     layer->in_width * in_channels,      layer->pad_top,
-                                           layer->out_height,    layer->out_width * out_channels,    layer->stride_height,
-                                           layer->kernel_height, layer->kernel_width * out_channels, layer->dilation_height};
-    const stapes_nn_depthwise_axis wide = {layer->in_width,     in_channels,         layer->pad_left, layer->out_width,     out_channels,
-                                           layer->stride_width, layer->kernel_width, out_channels,    layer->dilation_width};
+    const stapes_nn_depthwise_axis tall = {
+        layer->in_height,     layer->in_width * in_channels,      layer->pad_top,
+        layer->out_height,    layer->out_width * out_channels,    layer->stride_height,
+        layer->kernel_height, layer->kernel_width * out_channels, layer->dilation_height};
+    const stapes_nn_depthwise_axis wide = {layer->in_width,     in_channels,  layer->pad_left,
+                                           layer->out_width,    out_channels, layer->stride_width,
+                                           layer->kernel_width, out_channels, layer->dilation_width};
     const int upright = tall.out > wide.out;
     const stapes_nn_depthwise_axis *const across = plane->axes + upright, *const along = plane->axes + 1 - upright;
     int32_t columns;
@@ -53,8 +57,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *l
     plane->values = (stapes_nn_depthwise_value *)scratch;
     plane->rows = (across->out - 1) * across->stride + (across->kernel - 1) * across->dilation + 1;
     columns = (along->out - 1) * along->stride + (along->kernel - 1) * along->dilation + 1;
-    plane->in_fours = across->pad + along->pad == 0 && plane->rows <= across->in && columns <= along->in && across->out == 1 &&
-                      in_channels == out_channels && in_channels % 4 == 0;
+    plane->in_fours = across->pad + along->pad == 0 && plane->rows <= across->in && columns <= along->in &&
+                      across->out == 1 && in_channels == out_channels && in_channels % 4 == 0;
     plane->copies = 1;
     plane->pitch = columns;
     plane->tap_step = along->dilation;
@@ -66,7 +70,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *l
 }
 
 /* Copy one channel to the plane; what lies outside of the input reads as its zero point. */
-static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in, int8_t zero)
+static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in,
+                                                       int8_t zero)
 {
     const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
     const int32_t step = along->stride * along->in_step;
@@ -79,7 +84,8 @@ static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise
             stapes_nn_depthwise_value *const end = to + plane->pitch;
             int32_t offset = (copy * along->dilation - along->pad) * along->in_step, base = from * across->in_step;
             do {
-                *to = (stapes_nn_depthwise_value)(((uint32_t)offset < limit ? in[base + offset] : zero) + STAPES_NN_DEPTHWISE_RAISED);
+                *to = (stapes_nn_depthwise_value)(((uint32_t)offset < limit ? in[base + offset] : zero) +
+                                                  STAPES_NN_DEPTHWISE_RAISED);
                 offset += step;
             } while (++to != end);
         }
@@ -87,8 +93,8 @@ static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise
 }
 
 /* Requantize `count` > 0 pixels of a channel, `step` bytes apart. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
-static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel, const int32_t *sum, int32_t count,
-                                                     int8_t *out, int32_t step)
+static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel,
+                                                     const int32_t *sum, int32_t count, int8_t *out, int32_t step)
 {
     const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
     const int32_t multiplier = layer->multiplier[channel], right = -layer->shift[channel];
@@ -115,8 +121,10 @@ static inline uint32_t stapes_nn_depthwise_begin(const stapes_nn_conv_layer *lay
     return (uint32_t)layer->bias[channel] - (uint32_t)(STAPES_NN_DEPTHWISE_RAISED * sum);
 }
 
-/* Four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, what lies behind it is read and not stored. */
-static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *plane, const stapes_nn_depthwise_value *row, const int8_t *weights,
+/* Four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, what lies behind it is read
+ * and not stored. */
+static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *plane,
+                                            const stapes_nn_depthwise_value *row, const int8_t *weights,
                                             uint32_t start, int32_t *sums)
 {
     const int32_t tap_step = plane->tap_step, weight_step = plane->along->weight_step;
@@ -144,7 +152,8 @@ static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *pla
 }
 
 /* All pixels of one output channel from the plane. */
-static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer *layer, const stapes_nn_depthwise_plane *plane, int32_t channel,
+static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer *layer,
+                                                      const stapes_nn_depthwise_plane *plane, int32_t channel,
                                                       int8_t *out)
 {
     const int8_t *const weights = (const int8_t *)layer->weights + channel;
@@ -168,9 +177,11 @@ static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer
     }
 }
 
-/* A single row of pixels whose taps all lie inside of the input, read there: four channels at a time. A pixel's taps begin at it or behind
- * it, so that the output may lie where the input does. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
-static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *layer, const stapes_nn_depthwise_plane *plane, int32_t channel,
+/* A single row of pixels whose taps all lie inside of the input, read there: four channels at a time. A pixel's taps
+ * begin at it or behind it, so that the output may lie where the input does. |sum| < 2^30 at every step of the way:
+ * proved when the model was compiled. */
+static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *layer,
+                                                  const stapes_nn_depthwise_plane *plane, int32_t channel,
                                                   const int8_t *in, int8_t *out)
 {
     const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
@@ -209,7 +220,8 @@ static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *la
     }
 }
 
-STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch)
 {
     const int32_t in_channels = layer->in_channels, multiple = layer->out_channels / in_channels;
     stapes_nn_depthwise_plane plane;

@@ -17,7 +17,8 @@ STAPES_NN_ALWAYS stapes_nn_v32qi stapes_nn_lookup_lanes(const int8_t table[256],
     for (i = 0; i < 4; i++) {
         quarter[i] = __builtin_shuffle(part[2 * i], part[2 * i + 1], values);
     }
-    return (((quarter[0] & ~odd) | (quarter[1] & odd)) & negative) | (((quarter[2] & ~odd) | (quarter[3] & odd)) & ~negative);
+    return (((quarter[0] & ~odd) | (quarter[1] & odd)) & negative) |
+           (((quarter[2] & ~odd) | (quarter[3] & odd)) & ~negative);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* stapes_nn_lstm.c -- UNIDIRECTIONAL_SEQUENCE_LSTM: int8 in and out, int16 cell. Apache-2.0.
  *
- * The weights of a unit's four gates alternate, four taps each, so that its gates are formed side by side and nothing is kept between them:
- * the kernel needs no scratch. Qm.n below: m integer bits, n fractional bits, beside the sign. */
+ * The weights of a unit's four gates alternate, four taps each, so that its gates are formed side by side and nothing
+ * is kept between them: the kernel needs no scratch. Qm.n below: m integer bits, n fractional bits, beside the sign.
+ */
 #include <string.h>
 
 #include "stapes_nn.h"
@@ -30,20 +31,23 @@ static inline int32_t stapes_nn_lstm_limit(int32_t x, int32_t low, int32_t high)
     return x > high ? high : x;
 }
 
-/* exp(x) in Q0.15 of -2^15 <= x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: a series around -1/8 for what is left of x above a multiple
- * of -1/4, times exp(-2^k) for each bit of that multiple. */
+/* exp(x) in Q0.15 of -2^15 <= x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: a series around -1/8 for what is left of x
+ * above a multiple of -1/4, times exp(-2^k) for each bit of that multiple. */
 static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
 {
     static const int16_t factors[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^k) in Q0.15, k = -2 .. 4 */
     const int16_t *factor = factors;
     const int32_t quarter = (int32_t)1 << (13 - bits);
-    const int32_t low = (x & (quarter - 1)) - quarter; /* [-quarter, -1]: -1/4 to 0 */
-    int32_t quarters = (low - x) >> (13 - bits);       /* [0, 2^(bits + 2)) */
-    const int32_t d = low * (1 << bits) + (1 << 12);   /* Q0.15, from -1/8: [-2^12, 2^12) */
-    const int32_t d2 = stapes_nn_lstm_multiply_q15(d, d);                                     /* [0, 2^9] */
-    const int32_t d3 = stapes_nn_lstm_multiply_q15(d2, d), d4 = stapes_nn_lstm_multiply_q15(d2, d2); /* [-2^6, 2^6], [0, 2^3] */
-    const int32_t series = stapes_nn_lstm_multiply_q15(((d4 + 2) >> 2) + d3, 10923) + d2;     /* d^4/12 + d^3/3 + d^2: [0, 534] */
-    int32_t result = 28918 + stapes_nn_lstm_multiply_q15(28918, d + ((series + 1) >> 1));     /* exp(-1/8) (1 + ...): [25520, 32767] */
+    const int32_t low = (x & (quarter - 1)) - quarter;    /* [-quarter, -1]: -1/4 to 0 */
+    int32_t quarters = (low - x) >> (13 - bits);          /* [0, 2^(bits + 2)) */
+    const int32_t d = low * (1 << bits) + (1 << 12);      /* Q0.15, from -1/8: [-2^12, 2^12) */
+    const int32_t d2 = stapes_nn_lstm_multiply_q15(d, d); /* [0, 2^9] */
+    const int32_t d3 = stapes_nn_lstm_multiply_q15(d2, d),
+                  d4 = stapes_nn_lstm_multiply_q15(d2, d2); /* [-2^6, 2^6], [0, 2^3] */
+    const int32_t series =
+        stapes_nn_lstm_multiply_q15(((d4 + 2) >> 2) + d3, 10923) + d2; /* d^4/12 + d^3/3 + d^2: [0, 534] */
+    int32_t result =
+        28918 + stapes_nn_lstm_multiply_q15(28918, d + ((series + 1) >> 1)); /* exp(-1/8) (1 + ...): [25520, 32767] */
     if (quarters >= 128) {
         return 0; /* below -32 */
     }
@@ -58,12 +62,13 @@ static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
 /* A step of Newton's method towards 1 / d, d = half / 2^15 in [1/2, 1): guess in Q2.13, [7710, 2^14]. */
 static inline int32_t stapes_nn_lstm_newton(int32_t guess, int32_t half)
 {
-    const int32_t error = (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess); /* 1 - d * guess, Q2.13: |error| < 2^9 */
-    return guess + 4 * stapes_nn_lstm_multiply_q15(guess, error);               /* Q4.11 to Q2.13: by less than 2^10 */
+    const int32_t error =
+        (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess);     /* 1 - d * guess, Q2.13: |error| < 2^9 */
+    return guess + 4 * stapes_nn_lstm_multiply_q15(guess, error); /* Q4.11 to Q2.13: by less than 2^10 */
 }
 
-/* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3 [2^13, 2^14 - 6].
- * Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
+/* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3
+ * [2^13, 2^14 - 6]. Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
 static int32_t STAPES_NN_ALONE stapes_nn_lstm_share(int32_t x, int32_t bits)
 {
     const int32_t half = (stapes_nn_lstm_exp(x < 0 ? x : -x, bits) + (1 << 15)) >> 1; /* d in Q0.15: [2^14, 2^15) */
@@ -125,9 +130,10 @@ static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int
         sum3 += x * weights[12 + k]; \
     }
 
-/* Add the products of `in` with the weights of a unit's gates; returns where these end. The compiler proved |sum| < 2^30 at every step of
- * the way. */
-static const int8_t *STAPES_NN_ALONE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights, int32_t sums[STAPES_NN_LSTM_GATES])
+/* Add the products of `in` with the weights of a unit's gates; returns where these end. The compiler proved |sum| <
+ * 2^30 at every step of the way. */
+static const int8_t *STAPES_NN_ALONE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights,
+                                                             int32_t sums[STAPES_NN_LSTM_GATES])
 {
     int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], k;
     for (; count >= 4; count -= 4, in += 4, weights += 16) {
@@ -156,7 +162,8 @@ static const int8_t *STAPES_NN_ALONE stapes_nn_lstm_products(const int8_t *in, i
 }
 
 /* One time step of one unit: its output; *cell is changed. */
-static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t unit, const int8_t *in, const int8_t *hidden, int16_t *cell)
+static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t unit, const int8_t *in,
+                                  const int8_t *hidden, int16_t *cell)
 {
     const int32_t in_fours = (layer->in_size + 3) >> 2, hidden_fours = (layer->units + 3) >> 2;
     const int8_t *weights = layer->weights + unit * 16 * (in_fours + hidden_fours);
@@ -167,21 +174,23 @@ static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     weights = stapes_nn_lstm_products(in, layer->in_size, weights, from_in);
     stapes_nn_lstm_products(hidden, layer->units, weights, from_hidden);
     for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* Q3.12; both roundings < 2^30 */
-        gates[i] = stapes_nn_lstm_limit(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]), -32768, 32767);
+        gates[i] = stapes_nn_lstm_limit(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]),
+                                        -32768, 32767);
         gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);
         gates[i] = stapes_nn_lstm_limit(gates[i], -32768, 32767);
     }
-    candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3);           /* |candidate| < 2^30 */
-    state = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);               /* |state| < 2^15 */
-    state += stapes_nn_lstm_divide(candidate, 15 + bits);                                      /* |state| < 2^16 */
+    candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3); /* |candidate| < 2^30 */
+    state = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);     /* |state| < 2^15 */
+    state += stapes_nn_lstm_divide(candidate, 15 + bits);                            /* |state| < 2^16 */
     state = stapes_nn_lstm_limit(state, layer->cell_min, layer->cell_max);
     *cell = (int16_t)state;
-    shown = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(state, bits);               /* |shown| < 2^30 */
+    shown = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(state, bits); /* |shown| < 2^30 */
     shown = stapes_nn_round_twice(shown, layer->out_multiplier, layer->out_shift);
     return stapes_nn_clamp(shown + layer->out_zero, -128, 127);
 }
 
-STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell, int8_t *out)
+STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
+                                  int8_t *out)
 {
     const int32_t units = layer->units;
     int32_t batch, step, unit;
@@ -190,7 +199,8 @@ STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_
         for (step = 0; step < layer->steps; step++) {
             const int32_t row = batch * layer->batch_rows + step * layer->step_rows;
             for (unit = 0; unit < units; unit++) {
-                out[row * units + unit] = stapes_nn_lstm_unit(layer, unit, in + row * layer->in_size, before, cell + unit);
+                out[row * units + unit] =
+                    stapes_nn_lstm_unit(layer, unit, in + row * layer->in_size, before, cell + unit);
             }
             before = out + row * units;
         }

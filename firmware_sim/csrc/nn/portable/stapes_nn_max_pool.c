@@ -27,7 +27,8 @@ STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const i
             for (x = 0; x < layer->out_width; x++) {
                 const stapes_nn_window w = stapes_nn_window_at(layer, y, x);
                 for (channel = 0; channel < layer->channels; channel++) {
-                    *out++ = stapes_nn_clamp(stapes_nn_maximum(layer, in + channel, &w), layer->out_min, layer->out_max);
+                    *out++ =
+                        stapes_nn_clamp(stapes_nn_maximum(layer, in + channel, &w), layer->out_min, layer->out_max);
                 }
             }
         }

@@ -10,7 +10,8 @@ static int32_t stapes_nn_mean_sum(const stapes_nn_mean_layer *layer, const int8_
     for (i = 0; i < layer->reduced[0]; i++) {
         for (j = 0; j < layer->reduced[1]; j++) {
             for (k = 0; k < layer->reduced[2]; k++) {
-                const int8_t *value = in + i * layer->reduced_step[0] + j * layer->reduced_step[1] + k * layer->reduced_step[2];
+                const int8_t *value =
+                    in + i * layer->reduced_step[0] + j * layer->reduced_step[1] + k * layer->reduced_step[2];
                 for (l = 0; l < layer->reduced[3]; l++) {
                     sum += *value;
                     value += layer->reduced_step[3];
@@ -28,9 +29,10 @@ STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_
         for (j = 0; j < layer->kept[1]; j++) {
             for (k = 0; k < layer->kept[2]; k++) {
                 for (l = 0; l < layer->kept[3]; l++) {
-                    const int8_t *first = in + i * layer->kept_step[0] + j * layer->kept_step[1] + k * layer->kept_step[2] +
-                                          l * layer->kept_step[3];
-                    const int32_t scaled = stapes_nn_round_twice(stapes_nn_mean_sum(layer, first), layer->multiplier, layer->shift);
+                    const int8_t *first = in + i * layer->kept_step[0] + j * layer->kept_step[1] +
+                                          k * layer->kept_step[2] + l * layer->kept_step[3];
+                    const int32_t scaled =
+                        stapes_nn_round_twice(stapes_nn_mean_sum(layer, first), layer->multiplier, layer->shift);
                     *out++ = stapes_nn_clamp(scaled + layer->out_zero, -128, 127);
                 }
             }

@@ -9,10 +9,12 @@
 #if STAPES_NN_VECTORS
 
 /* As many elements as `vectors` vectors hold, 4 at most, as stapes_nn_mul_row forms one. */
-STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out, int vectors)
+STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
+                                          int8_t *out, int vectors)
 {
     const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
-    const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
+    const stapes_nn_scales scales =
+        stapes_nn_make_scales(stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
     stapes_nn_v8si products[4];
     int i;
     for (i = 0; i < vectors; i++) {
@@ -27,7 +29,8 @@ STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, cons
 #endif /* STAPES_NN_HOST */
 
 /* Elements up to `end` with factors of 1/2 and more, which round once, or of next to nothing. */
-static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out, const int8_t *end)
+static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
+                                             int8_t *out, const int8_t *end)
 {
     for (; out < end; a += layer->step_a[3], b += layer->step_b[3]) {
         const int32_t product = (*a - layer->zero_a) * (*b - layer->zero_b); /* |product| <= 255 * 255 < 2^16 */
@@ -36,9 +39,11 @@ static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, c
     }
 }
 
-static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
+                                            int8_t *out)
 {
-    const int32_t multiplier = layer->multiplier, right = -layer->shift, zero_a = layer->zero_a, zero_b = layer->zero_b;
+    const int32_t multiplier = layer->multiplier, right = -layer->shift, zero_a = layer->zero_a,
+                  zero_b = layer->zero_b;
     const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
     const int8_t *const end = out + layer->shape[3];
     int32_t rounding;
@@ -56,7 +61,8 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
         stapes_nn_mul_any(layer, a, b, out, end);
         return;
     }
-    rounding = (2 * layer->out_zero + 1) * ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+    rounding = (2 * layer->out_zero + 1) *
+               ((int32_t)1 << (right - 1));       /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
     for (; out < end; a += step_a, b += step_b) { /* stapes_nn_round_twice with the zero point within */
         const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
         *out++ = stapes_nn_narrow((scaled + (scaled >> 31) + rounding) >> right, low, high);
@@ -64,7 +70,8 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
     stapes_nn_limit(out - layer->shape[3], layer->shape[3], low, high);
 }
 
-STAPES_NN_API void STAPES_NN_COLD stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
+                                                int8_t *out)
 {
     int32_t i, j, k;
     for (i = 0; i < layer->shape[0]; i++) {

@@ -23,17 +23,20 @@ static int32_t stapes_nn_softmax_quadruple(int32_t x)
     return x > INT32_MAX / 4 ? INT32_MAX : x < -(INT32_MAX / 4) - 1 ? -INT32_MAX - 1 : x * 4;
 }
 
-/* 1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31: three Newton steps from 48/17 - 32/17 d, d = (1 + x) / 2, in Q2.29. */
+/* 1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31: three Newton steps from 48/17 - 32/17 d, d = (1 + x) / 2, in Q2.29.
+ */
 static int32_t stapes_nn_softmax_reciprocal_of_one_plus(int32_t x)
 {
-    const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) >> 1);     /* d in [2^30, 2^31) */
-    int32_t guess = 1515870810 + stapes_nn_softmax_multiply_q31(half, -1010580540);          /* [0.94, 1.89] in Q2.29 */
+    const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) >> 1);              /* d in [2^30, 2^31) */
+    int32_t guess = 1515870810 + stapes_nn_softmax_multiply_q31(half, -1010580540); /* [0.94, 1.89] in Q2.29 */
     int i;
     for (i = 0; i < 3; i++) {
-        const int32_t error = ((int32_t)1 << 29) - stapes_nn_softmax_multiply_q31(half, guess); /* 1 - d * guess, Q2.29 */
+        const int32_t error =
+            ((int32_t)1 << 29) - stapes_nn_softmax_multiply_q31(half, guess); /* 1 - d * guess, Q2.29 */
         guess += stapes_nn_softmax_quadruple(stapes_nn_softmax_multiply_q31(guess, error));
     }
-    return guess > INT32_MAX / 2 ? INT32_MAX : guess * 2; /* guess in [1, 2] is 2 / (1 + x); half of it, Q2.29 -> Q0.31 */
+    return guess > INT32_MAX / 2 ? INT32_MAX
+                                 : guess * 2; /* guess in [1, 2] is 2 / (1 + x); half of it, Q2.29 -> Q0.31 */
 }
 
 static int32_t stapes_nn_softmax_exponential(const stapes_nn_softmax_layer *layer, int32_t below)
@@ -51,20 +54,24 @@ static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, cons
         }
     }
     for (i = 0; i < depth; i++) {
-        sum += stapes_nn_softmax_divide_by_power(stapes_nn_softmax_exponential(layer, most - in[i]), 12); /* Q12.19, 2^19 <= sum <= 511 * 2^19 < 2^28 */
+        sum += stapes_nn_softmax_divide_by_power(stapes_nn_softmax_exponential(layer, most - in[i]),
+                                                 12); /* Q12.19, 2^19 <= sum <= 511 * 2^19 < 2^28 */
     }
     while (((uint32_t)sum << headroom) < 0x80000000u) {
         headroom++;
     }
-    scale = stapes_nn_softmax_reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u)); /* 2^(12 - headroom) / sum */
-    exponent = 12 - headroom + 23;                                                       /* 23 .. 31, since 4 <= headroom <= 12 */
+    scale = stapes_nn_softmax_reciprocal_of_one_plus(
+        (int32_t)(((uint32_t)sum << headroom) - 0x80000000u)); /* 2^(12 - headroom) / sum */
+    exponent = 12 - headroom + 23;                             /* 23 .. 31, since 4 <= headroom <= 12 */
     for (i = 0; i < depth; i++) {
-        const int32_t share = stapes_nn_softmax_divide_by_power(stapes_nn_softmax_multiply_q31(scale, stapes_nn_softmax_exponential(layer, most - in[i])), exponent);
+        const int32_t share = stapes_nn_softmax_divide_by_power(
+            stapes_nn_softmax_multiply_q31(scale, stapes_nn_softmax_exponential(layer, most - in[i])), exponent);
         out[i] = stapes_nn_clamp(share - 128, -128, 127);
     }
 }
 
-STAPES_NN_API void STAPES_NN_COLD stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
+STAPES_NN_API void STAPES_NN_COLD stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in,
+                                                    int8_t *out)
 {
     int32_t i;
     for (i = 0; i < layer->rows; i++) {
