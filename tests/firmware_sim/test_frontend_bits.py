@@ -11,7 +11,7 @@ from frontend_inputs import CONFIGS, Int16s, clicks, random_samples, worst_frame
 
 from stapes.firmware_sim._native import lib
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.firmware_sim.sources import CSRC
+from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
 
 # CRC-32 of all log2 values of random samples and of clicks: what changes one changes STAPES_FRONTEND_ARITHMETIC too.
 GOLDEN = {
@@ -95,6 +95,7 @@ def test_the_same_bits_from_every_compiler_and_optimization(compiler: str, optim
 
 
 HEADERS = ["stapes_frontend.h", "stapes_detector.h"]
+INCLUDES = [f"-I{folder}" for folder in INCLUDE_DIRS]
 
 
 def files_read(*options: str) -> set[str]:
@@ -104,19 +105,19 @@ def files_read(*options: str) -> set[str]:
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_the_headers_need_no_more_than_stdint_and_stddef(header: str) -> None:
-    read = files_read(f"-I{CSRC / 'frontend'}", str(CSRC / "frontend" / header))
+    read = files_read(*INCLUDES, str(source(header)))
     allowed = files_read("-include", "stdint.h", "-include", "stddef.h", "-x", "c", "/dev/null")
-    assert {name for name in read if Path(name).parent != CSRC / "frontend"} <= allowed
+    assert {name for name in read if not Path(name).is_relative_to(CSRC)} <= allowed
 
 
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize(("c", "cpp"), [("gcc", "g++"), ("clang", "clang++")])
 def test_a_cpp_program_calls_the_frontend(c: str, cpp: str, header: str, tmp_path: Path) -> None:
-    source, program, frontend = tmp_path / "main.cpp", tmp_path / "program", tmp_path / "frontend.o"
-    source.write_text(f'#include "{header}"\nint main() {{ return stapes_frontend_init(nullptr, 0); }}\n')
+    main, program, frontend = tmp_path / "main.cpp", tmp_path / "program", tmp_path / "frontend.o"
+    main.write_text(f'#include "{header}"\nint main() {{ return stapes_frontend_init(nullptr, 0); }}\n')
     subprocess.run([c, "-std=c99", "-c", CSRC / "frontend" / "stapes_frontend.c", "-o", frontend], check=True)
     warnings = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    subprocess.run([cpp, *warnings, f"-I{CSRC / 'frontend'}", source, frontend, "-o", program], check=True)
+    subprocess.run([cpp, *warnings, *INCLUDES, main, frontend, "-o", program], check=True)
     assert subprocess.run([program], check=False).returncode == lib.STAPES_FRONTEND_NOT_TABLES
 
 
