@@ -55,7 +55,7 @@ def default_step() -> bytes:
 
     settings = Settings()
     tf_keras.utils.set_random_seed(settings.seed)
-    network = FloatNetwork(Shape.of(settings.network, settings.frontend.n_bands, classes=4))
+    network = FloatNetwork(Shape.of(settings.network, settings.frontend, classes=4))
     features = np.random.default_rng(1).normal(0, 1, (4, 64, settings.frontend.n_bands)).astype(np.float32)
     quantized = QuantizedNetwork(network.shape)
     quantized.load_folded(network.folded(), features)

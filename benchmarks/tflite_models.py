@@ -11,6 +11,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from stapes.firmware_sim.device.frontend import FrontendConfig
+
 Scale = tuple[float, int]  # scale, zero point
 
 
@@ -332,13 +334,14 @@ def ds_cnn(seed: int = 2) -> bytes:
     )
 
 
+FEATURES: Scale = (FrontendConfig().feature_scale, 0)
 STATE: Scale = (1 / 128, 0)
 
 
 def cnn_gru_step(seed: int = 3) -> bytes:
     """One hop of a CNN and a GRU of six matrices: 7x40 in, 32 units, 3 classes; 51,384 MAC."""
     net = Layers(seed)
-    x, h = net.input("features", (1, 7, 40, 1), (1 / 32, 0)), net.input("state_h", (1, 32), STATE)
+    x, h = net.input("features", (1, 7, 40, 1), FEATURES), net.input("state_h", (1, 32), STATE)
     y = net.depthwise("depthwise1", net.conv("conv1", x, (3, 3), 16, (2, 2), same=False), (3, 3), same=False)
     y = net.depthwise("depthwise2", net.conv("pointwise1", y, (1, 1), 24), (1, 3), same=False)
     y = net.conv("pointwise2", y, (1, 1), 32)

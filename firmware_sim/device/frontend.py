@@ -22,6 +22,7 @@ _SCALES: tuple[BandScale, ...] = ("slaney", "htk", "linear")
 DB_PER_OCTAVE = 10 * math.log10(2)
 LOG2_BIAS = 20  # log2 values are octaves of power above 2^20 LSB^2
 LOG2_ONE = 1024  # Q10
+FEATURE_UNIT_DB = 14.4  # the real value 1 of a feature; 32 int8 steps of the default 0.45 dB
 
 Int8s = npt.NDArray[np.int8]
 Int16s = npt.NDArray[np.int16]
@@ -47,7 +48,7 @@ class FrontendConfig:
     # Band power: |DFT of samples * Hann|^2, unscaled, through the band's triangle of peak 1. With a window of 512 a
     # full-scale sine reaches 132 dB, a quiet room (-66 dBFS) about 50 dB, the rounding of 16-bit samples about 12 dB.
     int8_zero_db: float = 75.0  # band power (dB re 1 LSB^2 of the int16 input) that becomes 0
-    int8_step_db: float = 0.45  # dB per int8 step: 256 steps span 115 dB
+    int8_step_db: float = 0.45  # dB per int8 step: 256 steps span 115 dB; feature_scale follows from it
 
     def __post_init__(self) -> None:
         _require_types(self)
@@ -70,6 +71,15 @@ class FrontendConfig:
             raise ConfigError(
                 f"f_min_hz is {self.f_min_hz} and f_max_hz {self.f_max_hz}: need 0 <= f_min_hz < f_max_hz"
             )
+
+    @property
+    def feature_scale(self) -> float:
+        """Return the real value that a network takes for one int8 step of a feature.
+
+        It follows from `int8_step_db`, so that a level in dB above `int8_zero_db` is the same real number whatever the
+        step: 1 stands for FEATURE_UNIT_DB.
+        """
+        return self.int8_step_db / FEATURE_UNIT_DB
 
 
 def _require_types(config: FrontendConfig) -> None:

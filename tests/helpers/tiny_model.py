@@ -15,8 +15,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.frontend import FrontendConfig
+
 BEFORE_FRAMES = 2
-FEATURE_SCALE = 1 / 32  # the frontend's
+FEATURE_SCALE = FrontendConfig().feature_scale
 STEEPNESS, MIDDLE = 2.0, -0.5  # logit = STEEPNESS * (mean feature - MIDDLE); silence is -4, loud noise above 1
 
 

@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.convert.tflite import Step, convert_step
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.quantize import QuantizedNetwork, StepModule
 from stapes.train.settings import NetworkSettings
@@ -30,8 +31,8 @@ def features() -> np.ndarray:
 def network(features: np.ndarray) -> QuantizedNetwork:
     """Random weights, louder than trained ones are at the start, so that gates and states use their whole range."""
     tf_keras.utils.set_random_seed(1)
-    network = FloatNetwork(Shape.of(NetworkSettings(), bands=40, classes=4))
-    real = features.astype(np.float32) / 32
+    network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=4))
+    real = features.astype(np.float32) * FrontendConfig().feature_scale
     for _ in range(50):
         network.sequence(tf.constant(real), network.start(len(real)), training=True)
     weights = network.folded()
@@ -119,7 +120,7 @@ def graph_step(
         return tf.constant((value.astype(np.float32) - ports[name].zero_point) * ports[name].scale)
 
     inputs = {name: real(name, value) for name, value in states.items()}
-    scores, new_states = in_tensorflow(tf.constant(frames.astype(np.float32) / 32), inputs)
+    scores, new_states = in_tensorflow(tf.constant(frames.astype(np.float32) * FrontendConfig().feature_scale), inputs)
     results = {"scores": tf.reshape(scores, [1, -1]), **new_states}
     return {
         name: np.rint(value.numpy() / ports[name].scale).astype(int) + ports[name].zero_point

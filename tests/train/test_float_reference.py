@@ -26,7 +26,7 @@ HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 @pytest.fixture(scope="module")
 def network() -> FloatNetwork:
     """Untrained, its last layer steep enough that scores cross the thresholds."""
-    network = FloatNetwork(Shape.of(Settings().network, 40, 2))
+    network = FloatNetwork(Shape.of(Settings().network, Settings().frontend, 2))
     rng = np.random.default_rng(3)
     for variable in network.variables:
         variable.assign(rng.normal(0, 0.5, variable.shape) + (1.0 if "variance" in variable.name else 0.0))

@@ -6,22 +6,23 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from stapes.convert.tensorflow import tf, tf_keras
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
 from stapes.train.learn.network import FloatNetwork, Shape
-from stapes.train.learn.quantize import FoldedNetwork
+from stapes.train.learn.quantize import FoldedNetwork, QuantizedNetwork
 from stapes.train.settings import NetworkSettings
 
 
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
-    return np.random.default_rng(0).integers(-128, 128, (3, 80, 40)).astype(np.float32) / 32
+    return np.random.default_rng(0).integers(-128, 128, (3, 80, 40)).astype(np.float32) * FrontendConfig().feature_scale
 
 
 @pytest.fixture(scope="module")
 def network(features: np.ndarray) -> FloatNetwork:
     """Untrained, with BatchNorm statistics that are not those of its first day."""
     tf_keras.utils.set_random_seed(0)
-    network = FloatNetwork(Shape.of(NetworkSettings(), bands=40, classes=3))
+    network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=3))
     for _ in range(20):
         network.sequence(tf.constant(features), network.start(3), training=True)
     return network
@@ -31,12 +32,12 @@ def test_the_shape_counts_what_the_network_holds(network: FloatNetwork) -> None:
     shape = network.shape
     folded = network.folded()
     assert shape.parameters == sum(weights.size for weights in folded.values())
-    assert {name: folded[f"{name}_kernel"].shape for name in shape.kernels} == shape.kernels
+    assert all(folded[f"{name}_kernel"].shape == each.kernel for name, each in shape.linear_maps.items())
 
 
 def test_a_convolution_that_runs_out_of_bands_is_refused() -> None:
     with pytest.raises(ConfigError, match="conv2 spans 3 bands of the 2 that are left"):
-        Shape.of(NetworkSettings(), bands=14, classes=1)
+        Shape.of(NetworkSettings(), FrontendConfig(n_bands=14), classes=1)
 
 
 def test_folding_batch_norm_keeps_the_function(network: FloatNetwork, features: np.ndarray) -> None:
@@ -78,3 +79,11 @@ def test_no_score_depends_on_a_later_frame(network: FloatNetwork, features: np.n
     after, _ = network.sequence(tf.constant(changed), network.start(3))
     np.testing.assert_array_equal(before[:, :20], after[:, :20])
     assert not np.array_equal(before[:, 20:], after[:, 20:])
+
+
+@pytest.mark.parametrize("step_db", [0.45, 0.4, 0.01, 10.0])
+def test_every_int8_feature_of_the_frontend_is_on_the_grid_of_the_network(step_db: float) -> None:
+    frontend = FrontendConfig(int8_step_db=step_db)
+    network = QuantizedNetwork(Shape.of(NetworkSettings(), frontend, classes=1))
+    real = np.arange(-128, 128, dtype=np.float32) * frontend.feature_scale
+    np.testing.assert_allclose(network.on_grid("features", tf.constant(real)), real, rtol=1e-6)

@@ -72,7 +72,7 @@ def load_float(folder: DetectorFolder, dropout: float = 0.0) -> "FloatNetwork":
     for name in ("settings.toml", "float.npz"):
         if not (training / name).is_file():
             raise DetectorFolderError(f"{training} holds no {name}, so there is no float network to compare with")
-    shape = Shape.of(read_settings(training / "settings.toml").network, folder.frontend.n_bands, len(folder.classes))
+    shape = Shape.of(read_settings(training / "settings.toml").network, folder.frontend, len(folder.classes))
     network = FloatNetwork(shape, dropout)
     with np.load(training / "float.npz") as arrays:
         if len(arrays.files) != len(network.variables):

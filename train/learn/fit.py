@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.convert.tensorflow import tf, tf_keras
-from stapes.train.learn.network import FEATURE_SCALE, Network, Tensor
+from stapes.train.learn.network import Network, Tensor
 from stapes.train.learn.quantize import QuantizedNetwork
 from stapes.train.settings import TrainingSettings
 
@@ -72,7 +72,7 @@ class Trainer:
         return float(self._step(tf.constant(features), tf.constant(targets), seed, tf.constant(decay, tf.float32)))
 
     def _gradient_step(self, features: Tensor, targets: Tensor, seed: Tensor, decay: Tensor) -> Tensor:
-        real = tf.cast(features, tf.float32) * FEATURE_SCALE
+        real = tf.cast(features, tf.float32) * self.network.shape.feature_scale
         smoothing = self.settings.label_smoothing
         targets = targets * (1.0 - smoothing) + 0.5 * smoothing
         with tf.GradientTape() as tape:
@@ -143,7 +143,9 @@ class Scorer:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._sequence = tf.function(
-            lambda features, states: network.sequence(tf.cast(features, tf.float32) * FEATURE_SCALE, states),
+            lambda features, states: network.sequence(
+                tf.cast(features, tf.float32) * network.shape.feature_scale, states
+            ),
             autograph=False,
             reduce_retracing=True,
         )

@@ -1,35 +1,55 @@
 """The network: causal convolutions over (frame, band), a projection, a GRU and a sigmoid per class.
 
-`Network` is the graph; its two forms are `FloatNetwork` here (BatchNorm, no quantization) and `QuantizedNetwork` in
-quantize.py (folded weights, every tensor on the int8 grid). Both run the same code over sequences and, one step at a
-time, as the step function that is converted: a linear map is one 1x1 convolution there, and one matrix product split
-into what can be computed for all steps at once and what must wait for the state here.
+`Network` is the graph. It has two trained forms: `FloatNetwork` in this file (BatchNorm, no quantization) and
+`QuantizedNetwork` in quantize.py (folded weights, every tensor on its int8 grid). Each form runs over whole sequences
+(`sequence`, for training) and one step at a time (`step`, the function that is converted). In `step` every linear map
+is a 1x1 convolution. In `sequence` the GRU's matrix products are split in two: the part that depends on the input is
+computed for all steps at once, the part that depends on the previous state is computed in a loop.
 
-The GRU resets before its matrix product: z, r = sigmoid(W [x, h] + b); n = tanh(V [x, r h] + c); h' = z h + (1 - z) n.
-A score is a convolution over the GRU's last states: with the target delay it sees what came before and what follows the
-time that it stands for, and the GRU need not remember when.
+The GRU applies its reset gate before the matrix product (Cho et al. 2014, as in ONNX with linear_before_reset = 0):
+z, r = sigmoid(W [x, h] + b); n = tanh(V [x, r h] + c); h' = z h + (1 - z) n.
+A score is a convolution over the GRU's last states. Together with the target delay it sees what came before and what
+follows the time that the score is for, so the GRU need not remember when something happened.
+
+To add a layer, add its linear map to `Shape.linear_maps` and its place in `sequence` and in `step`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stapes.convert.tensorflow import tf, tf_keras
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.train.settings import NetworkSettings
 
-FEATURE_SCALE = 1 / 32  # the network takes the frontend's int8 as q / 32
 UNIT_LIMIT = 127 / 128  # largest value of a tensor with scale 1/128 and zero point 0
 Tensor = Any  # tf.Tensor: tensorflow ships no types
 States = dict[str, Tensor]
 Weights = dict[str, NDArray[np.float32]]
 
+Output = Literal["relu", "unit", "logits"]
+"""What follows a linear map: BatchNorm and ReLU; BatchNorm and a clip to [-1, 127/128]; or a bias alone."""
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """A kernel [rows, columns, channels in, channels out] as the step uses it, and what follows it."""
+
+    kernel: tuple[int, ...]
+    output: Output
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases after folding."""
+        return int(np.prod(self.kernel)) + self.kernel[-1]
+
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution: its last `kernel_frames - stride_frames` input frames are its state."""
+    """One convolution; its state is the last `kernel_frames - stride_frames` frames of its input."""
 
     name: str
     channels_in: int
@@ -42,18 +62,18 @@ class Convolution:
 
     @property
     def state_frames(self) -> int:
-        """Input frames that the next step needs again."""
+        """Number of input frames that the next step needs again."""
         return self.kernel_frames - self.stride_frames
 
     @property
     def bands(self) -> int:
-        """Bands that come out: those at the edges are not padded."""
+        """Number of output bands; the edges are not padded."""
         return (self.bands_in - self.kernel_bands) // self.stride_bands + 1
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of every layer, from the settings, the number of bands and the number of classes."""
+    """The sizes of all layers, and the real value of one unit of an int8 feature."""
 
     convolutions: tuple[Convolution, ...]
     projection_inputs: int
@@ -64,14 +84,18 @@ class Shape:
     classes: int
     bands: int
     frames_per_step: int
+    feature_scale: float
 
     @classmethod
-    def of(cls, settings: NetworkSettings, bands: int, classes: int) -> "Shape":
-        """Raise ConfigError where the bands run out before the convolutions do."""
+    def of(cls, settings: NetworkSettings, frontend: FrontendConfig, classes: int) -> "Shape":
+        """Return the shape of a network for these features and so many classes.
+
+        Raises ConfigError when a convolution spans more bands than are left.
+        """
         layers: list[Convolution] = []
         channels_in = 1
         rows = zip(
-            settings.bands_into(bands),
+            settings.bands_into(frontend.n_bands),
             settings.conv_channels,
             settings.conv_kernel_frames,
             settings.conv_stride_frames,
@@ -90,29 +114,32 @@ class Shape:
             score_kernel_steps=settings.score_kernel_steps,
             score_dilation_steps=settings.score_dilation_steps,
             classes=classes,
-            bands=bands,
+            bands=frontend.n_bands,
             frames_per_step=settings.frames_per_step,
+            feature_scale=frontend.feature_scale,
         )
 
     @property
-    def kernels(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every kernel by the name of its linear map, as the step uses it: [rows, columns, in, out]."""
-        kernels: dict[str, tuple[int, ...]] = {
-            layer.name: (layer.kernel_frames, layer.kernel_bands, layer.channels_in, layer.channels)
+    def linear_maps(self) -> dict[str, LinearMap]:
+        """Every linear map of the network by its name, in the order of the graph."""
+        maps = {
+            layer.name: LinearMap(
+                (layer.kernel_frames, layer.kernel_bands, layer.channels_in, layer.channels), output="relu"
+            )
             for layer in self.convolutions
         }
         last = self.convolutions[-1]
         both = self.projection_units + self.gru_units
-        return kernels | {
-            "projection": (1, last.bands, last.channels, self.projection_units),
-            "gates": (1, 1, both, 2 * self.gru_units),
-            "candidate": (1, 1, both, self.gru_units),
-            "scores": (self.score_kernel_steps, 1, self.gru_units, self.classes),
+        return maps | {
+            "projection": LinearMap((1, last.bands, last.channels, self.projection_units), output="unit"),
+            "gates": LinearMap((1, 1, both, 2 * self.gru_units), output="logits"),
+            "candidate": LinearMap((1, 1, both, self.gru_units), output="logits"),
+            "scores": LinearMap((self.score_kernel_steps, 1, self.gru_units, self.classes), output="logits"),
         }
 
     @property
     def states(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every state of one stream."""
+        """The shape of every state of one stream by its name."""
         shapes: dict[str, tuple[int, ...]] = {
             f"state_{layer.name}": (1, layer.state_frames, layer.bands_in, layer.channels_in)
             for layer in self.convolutions
@@ -122,44 +149,45 @@ class Shape:
 
     @property
     def score_reach_steps(self) -> int:
-        """States of the GRU from the oldest that a score is made of to the newest."""
+        """Number of the GRU's states from the oldest to the newest that a score is made of, both included."""
         return (self.score_kernel_steps - 1) * self.score_dilation_steps + 1
 
     @property
     def macs_per_step(self) -> int:
-        """Multiply-accumulates of one step."""
-        frames, total = self.frames_per_step, 0
+        """Number of multiply-accumulates of one step."""
+        positions, frames = {}, self.frames_per_step
         for layer in self.convolutions:
             frames //= layer.stride_frames
-            total += frames * layer.bands * int(np.prod(self.kernels[layer.name]))
-        return total + sum(int(np.prod(self.kernels[name])) for name in ("projection", "gates", "candidate", "scores"))
+            positions[layer.name] = frames * layer.bands
+        return sum(positions.get(name, 1) * int(np.prod(each.kernel)) for name, each in self.linear_maps.items())
 
     @property
     def parameters(self) -> int:
-        """Weights and biases after folding."""
-        return sum(int(np.prod(kernel)) + kernel[-1] for kernel in self.kernels.values())
+        """Number of weights and biases after folding."""
+        return sum(each.parameters for each in self.linear_maps.values())
 
 
 class Network(tf_keras.layers.Layer):
-    """The graph that both forms share. Tensors of one step have rank 4; over sequences the GRU's have rank 2."""
+    """The graph that both forms share. In `step` all tensors have rank 4; in `sequence` the GRU's have rank 2."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape, self.dropout = shape, dropout
-        self.kernels = {name: self._kernel(name, kernel) for name, kernel in shape.kernels.items()}
+        self.maps = shape.linear_maps
+        self.kernels = {name: self._kernel(name, each.kernel) for name, each in self.maps.items()}
 
-    # What a form decides -------------------------------------------------------------------------------------------
+    # What each form defines ----------------------------------------------------------------------------------------
 
     def kernel(self, name: str, training: bool) -> Tensor:
-        """Return the kernel as it is used."""
+        """Return the kernel of a linear map as this form uses it."""
         raise NotImplementedError
 
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
-        """Return what follows a linear map: bias or BatchNorm, activation, range."""
+        """Return the output of a linear map, given the convolution or matrix product: see `Output`."""
         raise NotImplementedError
 
     def on_grid(self, name: str, value: Tensor) -> Tensor:
-        """Return the value as the named tensor holds it."""
+        """Return the value as the named tensor can represent it."""
         raise NotImplementedError
 
     # The graph -----------------------------------------------------------------------------------------------------
@@ -167,7 +195,11 @@ class Network(tf_keras.layers.Layer):
     def sequence(
         self, features: Tensor, states: States, training: bool = False, seed: Tensor = None
     ) -> tuple[Tensor, States]:
-        """features float[batch, frames, bands], real values q/32 -> logits [batch, steps, classes] and new states."""
+        """Run over whole sequences: features -> logits float[batch, steps, classes], and the new states.
+
+        `features` are float[batch, frames, bands], the frontend's int8 values times `shape.feature_scale`; `seed`
+        (int32) decides which channels dropout drops, and is used in training only.
+        """
         values, new_states = self._convolve(features[..., tf.newaxis], states, training, seed)
         projected = self.finish("projection", self._linear("projection", values, training), training)[:, :, 0, :]
         projected = self._drop(projected, training, seed, 100)
@@ -181,9 +213,10 @@ class Network(tf_keras.layers.Layer):
         return self.finish("scores", tf.linalg.matmul(tf.concat(taps, axis=-1), kernel), training), new_states
 
     def step(self, features: Tensor, states: States) -> tuple[Tensor, States]:
-        """features [1, frames, bands, 1] of one or more steps -> probabilities [1, steps * classes] and new states.
+        """Run one step, or several: features -> probabilities float, and the new states.
 
-        This is the graph that is converted; with several steps the GRU is written out once per step.
+        `features` are float[1, frames, bands, 1]; the probabilities have shape [1, steps, 1, classes]. This is the graph
+        that is converted; for several steps the GRU is unrolled.
         """
         values, new_states = self._convolve(features, states, False, None)
         projected = self.finish("projection", self._linear("projection", values, False), False)
@@ -205,7 +238,7 @@ class Network(tf_keras.layers.Layer):
         return tf.concat(scores, axis=1) if len(scores) > 1 else scores[0], new_states
 
     def start(self, batch: Tensor) -> States:
-        """Return the states of streams that begin: zero, everywhere."""
+        """Return the states of `batch` streams at their beginning: zeros."""
         return {name: tf.zeros([batch, *shape[1:]]) for name, shape in self.shape.states.items()}
 
     def _convolve(self, values: Tensor, states: States, training: bool, seed: Tensor) -> tuple[Tensor, States]:
@@ -224,14 +257,17 @@ class Network(tf_keras.layers.Layer):
 
     @property
     def _before_first_score(self) -> int:
-        """States before those that the next score looks at: the GRU needs its last one even where no score does."""
+        """Number of states that are kept but that the next score does not use.
+
+        The GRU needs its last state even when every score is made of the newest state alone.
+        """
         return self.shape.states["state_gru"][1] + 1 - self.shape.score_reach_steps
 
     def _linear(self, name: str, values: Tensor, training: bool) -> Tensor:
         return tf.nn.conv2d(values, self.kernel(name, training), 1, "VALID")
 
     def _recur(self, projected: Tensor, hidden: Tensor, training: bool) -> Tensor:
-        """projected [batch, steps, units] -> hidden [batch, steps, units]."""
+        """Run the GRU: projected float[batch, steps, projection units] -> its states float[batch, steps, GRU units]."""
         units = self.shape.projection_units
         kernels = {name: self.kernel(name, training)[0, 0] for name in ("gates", "candidate")}
         by_step = tf.transpose(projected, [1, 0, 2])
@@ -260,7 +296,7 @@ class Network(tf_keras.layers.Layer):
         return self.on_grid("hidden", kept + taken)
 
     def _drop(self, values: Tensor, training: bool, seed: Tensor, salt: int) -> Tensor:
-        """Drop channels, the same ones over the whole sequence; `seed` decides which."""
+        """Drop whole channels, the same ones over all of a sequence, chosen by `seed` and `salt`."""
         if not training or not self.dropout:
             return values
         shape = tf.shape(values)
@@ -274,39 +310,44 @@ class Network(tf_keras.layers.Layer):
 
 
 class FloatNetwork(Network):
-    """The network in float with BatchNorm after every convolution and the projection."""
+    """The network in float, with BatchNorm after every linear map that has an activation."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__(shape, dropout)
-        self.normalised = (*(layer.name for layer in shape.convolutions), "projection")
-        self.norms = {name: tf_keras.layers.BatchNormalization(momentum=0.99, name=name) for name in self.normalised}
-        for name, norm in self.norms.items():
-            norm.build([None, None, None, shape.kernels[name][-1]])
-        self.biases = {
-            name: self.add_weight(name=f"{name}_bias", shape=shape.kernels[name][-1:], initializer="zeros")
-            for name in ("gates", "candidate", "scores")
+        self.norms = {
+            name: tf_keras.layers.BatchNormalization(momentum=0.99, name=name)
+            for name, each in self.maps.items()
+            if each.output != "logits"
         }
-        self.norms["projection"].gamma.assign(0.5 * tf.ones_like(self.norms["projection"].gamma))
+        for name, norm in self.norms.items():
+            norm.build([None, None, None, self.maps[name].kernel[-1]])
+            if self.maps[name].output == "unit":  # half of its range, so that little is clipped at first
+                norm.gamma.assign(0.5 * tf.ones_like(norm.gamma))
+        self.biases = {
+            name: self.add_weight(name=f"{name}_bias", shape=each.kernel[-1:], initializer="zeros")
+            for name, each in self.maps.items()
+            if each.output == "logits"
+        }
+        # Update gates that begin open keep the state; scores that begin low match how rare events are.
         self.biases["gates"].assign(tf.concat([tf.ones(shape.gru_units), tf.zeros(shape.gru_units)], axis=0))
         self.biases["scores"].assign(-3.0 * tf.ones(shape.classes))
 
     def kernel(self, name: str, training: bool) -> Tensor:
-        """Return the kernel as it was learned."""
+        """Return the kernel as it was trained."""
         return self.kernels[name]
 
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
-        """BatchNorm and ReLU, BatchNorm and a clip to what int8 holds, or a bias."""
-        if name not in self.norms:
-            return linear + self.biases[name]
-        value = self.norms[name](linear, training=training)
-        return tf.clip_by_value(value, -1.0, UNIT_LIMIT) if name == "projection" else tf.nn.relu(value)
+        """Return the output of a linear map: bias or BatchNorm, and the activation."""
+        normalised = name in self.norms
+        value = self.norms[name](linear, training=training) if normalised else linear + self.biases[name]
+        return activate(value, self.maps[name].output)
 
     def on_grid(self, name: str, value: Tensor) -> Tensor:
-        """Return the value unchanged: no grid in float."""
+        """Return the value unchanged: float has no grid."""
         return value
 
     def folded(self) -> Weights:
-        """Return kernels and biases of the same function without BatchNorm."""
+        """Return kernels and biases that compute the same function without BatchNorm."""
         weights: Weights = {}
         for name, kernel in self.kernels.items():
             if name in self.norms:
@@ -317,3 +358,10 @@ class FloatNetwork(Network):
             else:
                 weights[f"{name}_kernel"], weights[f"{name}_bias"] = kernel.numpy(), self.biases[name].numpy()
         return weights
+
+
+def activate(value: Tensor, output: Output) -> Tensor:
+    """Apply the activation of a linear map; logits have none."""
+    if output == "relu":
+        return tf.nn.relu(value)
+    return tf.clip_by_value(value, -1.0, UNIT_LIMIT) if output == "unit" else value

@@ -1,8 +1,8 @@
-"""The network with every tensor on the int8 grid of its TFLite form, by quantizers of tfmot in own layers.
+"""The network with every tensor on the int8 grid that it has in TFLite, by the quantizers of tfmot.
 
-Ranges that TFLite fixes are fixed here: sigmoid 1/256 with zero point -128, tanh and the GRU's state 1/128 with zero
-point 0; features are 1/32 with zero point 0. Kernels are symmetric per output channel. What a convolution gives out has
-a range that follows training; pre-activations keep the range found by calibration on the float weights.
+`quantize_model` of tfmot refuses a GRU, so the quantizers are called from the network's own graph. The range of a tensor
+is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of kind "relu"), or is found
+once by calibration on the folded float weights ("logits"). Kernels are symmetric with a scale per output channel.
 """
 
 from typing import Any
@@ -12,73 +12,69 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.python.core.quantization.keras import quantizers
 
 from stapes.convert.tensorflow import tf
-from stapes.train.learn.network import UNIT_LIMIT, Network, Shape, Tensor, Weights
+from stapes.train.learn.network import UNIT_LIMIT, LinearMap, Network, Shape, Tensor, Weights, activate
 
-FIXED_RANGES = {
-    "features": (-4.0, 4.0 * UNIT_LIMIT),  # scale 1/32, zero point 0
+UNIT_RANGE = (-1.0, UNIT_LIMIT)  # scale 1/128, zero point 0
+FIXED_RANGES = {  # of tensors that are no output of a linear map; TFLite fixes the outputs of sigmoid and tanh
     "sigmoid": (0.0, 255 / 256),  # scale 1/256, zero point -128
-    "hidden": (-1.0, UNIT_LIMIT),  # scale 1/128, zero point 0
-    "projection": (-1.0, UNIT_LIMIT),
+    "hidden": UNIT_RANGE,
 }
-PRE_ACTIVATIONS = ("gates", "candidate", "scores")
 
 
 class Fixed(quantizers.Quantizer):
-    """A range that is known beforehand."""
+    """A quantizer whose range is known beforehand."""
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """No variables: nothing about the range is learned."""
+        """Return no variables: the range is not learned."""
         return {}
 
     def __call__(self, inputs: Tensor, training: bool, weights: dict[str, Any], **kwargs: Any) -> Tensor:
-        """Return the value on its grid."""
+        """Return the value rounded and saturated to the grid."""
         return tf.quantization.fake_quant_with_min_max_args(inputs, self.low, self.high)
 
     def get_config(self) -> dict[str, float]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {"low": self.low, "high": self.high}
 
 
 class Calibrated(quantizers.Quantizer):
-    """A symmetric range found by calibration: [-limit, limit * 127/128], zero point 0."""
+    """A quantizer whose symmetric range is found by calibration: [-limit, limit * 127/128], zero point 0."""
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """One variable that training leaves alone."""
+        """Return the one variable, `limit`, which is not trained."""
         return {"limit": layer.add_weight(name=f"{name}_limit", shape=(), initializer="ones", trainable=False)}
 
     def __call__(self, inputs: Tensor, training: bool, weights: dict[str, Any], **kwargs: Any) -> Tensor:
-        """Return the value on its grid."""
+        """Return the value rounded and saturated to the grid."""
         limit = weights["limit"]
         return tf.quantization.fake_quant_with_min_max_vars(inputs, -limit, limit * UNIT_LIMIT)
 
     def get_config(self) -> dict[str, float]:
-        """Return what the constructor takes."""
+        """Return the arguments of the constructor."""
         return {}
 
 
 class QuantizedNetwork(Network):
-    """The network as TFLite computes it, up to the rounding of float itself."""
+    """The network as TFLite computes it, up to float's own rounding."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__(shape, dropout)
         self.biases = {
-            name: self.add_weight(name=f"{name}_bias", shape=kernel[-1:], initializer="zeros")
-            for name, kernel in shape.kernels.items()
+            name: self.add_weight(name=f"{name}_bias", shape=each.kernel[-1:], initializer="zeros")
+            for name, each in self.maps.items()
         }
         self.kernel_quantizer = quantizers.LastValueQuantizer(8, per_axis=True, symmetric=True, narrow_range=True)
         self.kernel_ranges = {
-            name: self.kernel_quantizer.build(tf.TensorShape(kernel), f"{name}_kernel", self)
-            for name, kernel in shape.kernels.items()
+            name: self.kernel_quantizer.build(tf.TensorShape(each.kernel), f"{name}_kernel", self)
+            for name, each in self.maps.items()
         }
-        self.quantizers: dict[str, quantizers.Quantizer] = {name: Fixed(*FIXED_RANGES[name]) for name in FIXED_RANGES}
-        for layer in shape.convolutions:
-            self.quantizers[layer.name] = quantizers.MovingAverageQuantizer(
-                8, per_axis=False, symmetric=False, narrow_range=False
-            )
-        self.quantizers |= {name: Calibrated() for name in PRE_ACTIVATIONS}
+        features = Fixed(-128 * shape.feature_scale, 127 * shape.feature_scale)
+        fixed = {name: Fixed(*limits) for name, limits in FIXED_RANGES.items()}
+        outputs = {name: _output_quantizer(each) for name, each in self.maps.items()}
+        self.quantizers: dict[str, quantizers.Quantizer] = {"features": features, **fixed, **outputs}
         self.ranges = {name: one.build(None, f"{name}_range", self) for name, one in self.quantizers.items()}
 
     def kernel(self, name: str, training: bool) -> Tensor:
@@ -86,37 +82,46 @@ class QuantizedNetwork(Network):
         return self.kernel_quantizer(self.kernels[name], training, self.kernel_ranges[name])
 
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
-        """Bias, ReLU after a convolution, and the tensor's own grid."""
+        """Return the output of a linear map on its grid: bias, then ReLU where it has one."""
         value = tf.nn.bias_add(linear, self.biases[name])
-        if name.startswith("conv"):
+        if self.maps[name].output == "relu":  # the grid of a "unit" output clips by itself
             value = tf.nn.relu(value)
         return self.quantizers[name](value, training, self.ranges[name])
 
     def on_grid(self, name: str, value: Tensor) -> Tensor:
-        """Return the value rounded and saturated to the named grid."""
+        """Return the value rounded and saturated to the grid of the named tensor."""
         return self.quantizers[name](value, False, self.ranges[name])
 
     def load_folded(self, weights: Weights, features: NDArray[np.float32]) -> None:
-        """Take the float network's folded weights and find every range on real features [batch, frames, bands]."""
+        """Take over the float network's folded weights and calibrate every range that is not fixed.
+
+        `features` are float32[batch, frames, bands], the frontend's int8 values times `shape.feature_scale`.
+        """
         for name, kernel in self.kernels.items():
             kernel.assign(weights[f"{name}_kernel"])
             self.biases[name].assign(weights[f"{name}_bias"])
         self.refresh_kernel_ranges()
         for name, values in FoldedNetwork(self.shape, weights).observe(features).items():
-            if name in PRE_ACTIVATIONS:
+            if self.maps[name].output == "logits":
                 self.ranges[name]["limit"].assign(max(float(np.quantile(np.abs(values), 0.9999)), 0.1))
             else:
                 self.ranges[name]["min_var"].assign(0.0)
                 self.ranges[name]["max_var"].assign(max(float(np.quantile(values, 0.9999)), 0.1))
 
     def refresh_kernel_ranges(self) -> None:
-        """Set the kernels' scales from the kernels, after these were replaced."""
+        """Compute the kernels' scales from the kernels; call it whenever the kernels were replaced."""
         for name in self.kernels:
             self.kernel(name, training=True)
 
 
+def _output_quantizer(of_map: LinearMap) -> quantizers.Quantizer:
+    if of_map.output == "relu":
+        return quantizers.MovingAverageQuantizer(8, per_axis=False, symmetric=False, narrow_range=False)
+    return Fixed(*UNIT_RANGE) if of_map.output == "unit" else Calibrated()
+
+
 class FoldedNetwork(Network):
-    """The folded network in float, that keeps what passes through it."""
+    """The folded network in float, which records the values of its tensors for calibration."""
 
     def __init__(self, shape: Shape, weights: Weights) -> None:
         super().__init__(shape)
@@ -128,27 +133,24 @@ class FoldedNetwork(Network):
         return tf.constant(self._weights[f"{name}_kernel"])
 
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
-        """Bias and activation; the result is kept."""
-        value = linear + self._weights[f"{name}_bias"]
-        if name == "projection":
-            return tf.clip_by_value(value, -1.0, UNIT_LIMIT)
-        value = tf.nn.relu(value) if name.startswith("conv") else value
-        if tf.executing_eagerly():
+        """Return the output of a linear map, bias and activation, and record it if its range is not fixed."""
+        value = activate(linear + self._weights[f"{name}_bias"], self.maps[name].output)
+        if self.maps[name].output != "unit" and tf.executing_eagerly():
             self._seen.setdefault(name, []).append(value.numpy().ravel())
         return value
 
     def on_grid(self, name: str, value: Tensor) -> Tensor:
-        """Return the value unchanged."""
+        """Return the value unchanged: float has no grid."""
         return value
 
     def observe(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return all values of every tensor whose range is not fixed."""
+        """Return all values of each linear map's output, except where its range is fixed, for these features."""
         self.sequence(tf.constant(features), self.start(len(features)))
         return {name: np.concatenate(values) for name, values in self._seen.items()}
 
 
 class StepModule(tf.Module):
-    """The network as the function that is converted: int8 grids in and out, one or more steps per call."""
+    """The network as the function that is converted; one call runs one or more steps."""
 
     def __init__(self, network: QuantizedNetwork, steps: int = 1) -> None:
         super().__init__()

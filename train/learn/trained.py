@@ -10,7 +10,7 @@ from stapes.train.learn.augment import BatchMaker
 from stapes.train.learn.fit import Schedule, device, seed_everything
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.material import Material, batch_maker
-from stapes.train.learn.network import FEATURE_SCALE, FloatNetwork, Shape
+from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.phase import Phase
 from stapes.train.learn.quantize import QuantizedNetwork, StepModule
 from stapes.train.learn.workspace import Workspace
@@ -31,7 +31,7 @@ class Trained:
 def train_both_forms(material: Material, settings: Settings, workspace: Workspace, log: TrainingLog) -> Trained:
     """Train both forms of the network and convert the second."""
     seed_everything(settings.seed)
-    shape = Shape.of(settings.network, settings.frontend.n_bands, len(material.classes))
+    shape = Shape.of(settings.network, settings.frontend, len(material.classes))
     per_second = material.clock.sample_rate_hz / material.clock.step_samples
     note(
         f"network: {shape.parameters} parameters, {shape.macs_per_step * per_second / 1e6:.2f} M MAC per second, "
@@ -54,5 +54,5 @@ def quantize(network: FloatNetwork, maker: BatchMaker) -> QuantizedNetwork:
     """Return the folded network on int8 grids, with ranges found on training batches."""
     quantized = QuantizedNetwork(network.shape, network.dropout / 2)
     samples = [maker.batch(number)[0] for number in range(CALIBRATION_BATCHES)]
-    quantized.load_folded(network.folded(), np.concatenate(samples).astype(np.float32) * FEATURE_SCALE)
+    quantized.load_folded(network.folded(), np.concatenate(samples).astype(np.float32) * network.shape.feature_scale)
     return quantized
