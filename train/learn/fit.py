@@ -72,12 +72,11 @@ class Trainer:
         return float(self._step(tf.constant(features), tf.constant(targets), seed, tf.constant(decay, tf.float32)))
 
     def _gradient_step(self, features: Tensor, targets: Tensor, seed: Tensor, decay: Tensor) -> Tensor:
-        real = tf.cast(features, tf.float32) * self.network.shape.feature_scale
         smoothing = self.settings.label_smoothing
         targets = targets * (1.0 - smoothing) + 0.5 * smoothing
         with tf.GradientTape() as tape:
             states = self.network.start(tf.shape(features)[0])
-            logits, _ = self.network.sequence(real, states, training=True, seed=seed)
+            logits, _ = self.network.sequence(_real(self.network, features), states, training=True, seed=seed)
             # The first steps stand for what was before the sequence: their targets are 0, nothing is heard there.
             loss = tf.reduce_mean(
                 tf.nn.weighted_cross_entropy_with_logits(targets, logits, self.settings.positive_weight)
@@ -137,15 +136,18 @@ def batches(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Bat
             yield batch
 
 
+def _real(network: Network, features: Tensor) -> Tensor:
+    """Return the frontend's int8 features as the real values that the network takes."""
+    return tf.cast(features, tf.float32) * network.shape.feature_scale
+
+
 class Scorer:
     """Scores of whole recordings by the network in TensorFlow, in pieces with the states carried over."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._sequence = tf.function(
-            lambda features, states: network.sequence(
-                tf.cast(features, tf.float32) * network.shape.feature_scale, states
-            ),
+            lambda features, states: network.sequence(_real(network, features), states),
             autograph=False,
             reduce_retracing=True,
         )

@@ -215,8 +215,8 @@ class Network(tf_keras.layers.Layer):
     def step(self, features: Tensor, states: States) -> tuple[Tensor, States]:
         """Run one step, or several: features -> probabilities float, and the new states.
 
-        `features` are float[1, frames, bands, 1]; the probabilities have shape [1, steps, 1, classes]. This is the graph
-        that is converted; for several steps the GRU is unrolled.
+        `features` are float[1, frames, bands, 1]; the probabilities have shape [1, steps, 1, classes]. This is the
+        graph that is converted; for several steps the GRU is unrolled.
         """
         values, new_states = self._convolve(features, states, False, None)
         projected = self.finish("projection", self._linear("projection", values, False), False)

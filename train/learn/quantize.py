@@ -1,8 +1,8 @@
 """The network with every tensor on the int8 grid that it has in TFLite, by the quantizers of tfmot.
 
-`quantize_model` of tfmot refuses a GRU, so the quantizers are called from the network's own graph. The range of a tensor
-is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of kind "relu"), or is found
-once by calibration on the folded float weights ("logits"). Kernels are symmetric with a scale per output channel.
+`quantize_model` of tfmot refuses a GRU, so the quantizers are called from the network's own graph. The range of a
+tensor is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of kind "relu"), or is
+found once by calibration on the folded float weights ("logits"). Kernels are symmetric, one scale per output channel.
 """
 
 from typing import Any
