@@ -172,7 +172,7 @@ def picture(detector: Detector, heard: Heard) -> Picture:
         true=heard.recording.annotations,
         found=heard.found,
         clock=detector.folder.clock,
-        hop_samples=detector.folder.frontend.hop_samples,
+        frontend=detector.folder.frontend,
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.runtime.labels import Annotation
 
 COLOURS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#a6761d")
@@ -26,7 +27,7 @@ class Picture:
     true: Sequence[Annotation]
     found: Sequence[Annotation]
     clock: StepClock
-    hop_samples: int
+    frontend: FrontendConfig
 
 
 def draw(picture: Picture, path: Path) -> None:
@@ -52,22 +53,18 @@ def draw(picture: Picture, path: Path) -> None:
 
 
 def _spectrogram(axis, picture: Picture) -> None:  # type: ignore[no-untyped-def]
-    rate = picture.clock.sample_rate_hz
-    start = picture.clock.origin_samples / rate
-    end = start + len(picture.features) * picture.hop_samples / rate
+    frames = StepClock.of(picture.frontend)
     low, high = np.quantile(picture.features, [0.02, 0.998])
-    extent = (start, end, 0, picture.features.shape[1])
+    extent = (frames.begin_s(0), frames.begin_s(len(picture.features)), 0, picture.frontend.n_bands)
     axis.imshow(picture.features.T, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap="magma")
     axis.set_ylabel("mel band")
     axis.set_title(f"{picture.name}: int8 features of the device, scores, events")
 
 
 def _scores(axis, picture: Picture, index: int) -> None:  # type: ignore[no-untyped-def]
-    clock, colour = picture.clock, COLOURS[index % len(COLOURS)]
-    middle = np.arange(len(picture.scores)) - clock.target_delay_steps + 0.5
-    time = (clock.origin_samples + middle * clock.step_samples) / clock.sample_rate_hz
     probability = (picture.scores[:, index].astype(float) + 128) / 256
-    axis.fill_between(time, probability, color=colour, alpha=0.5, step="mid", linewidth=0)
+    edges_s = picture.clock.edges_s(len(probability))
+    axis.stairs(probability, edges_s, fill=True, color=COLOURS[index % len(COLOURS)], alpha=0.5, linewidth=0)
     for score, style in zip(picture.thresholds[index], ("-", ":"), strict=True):
         axis.axhline((score + 128) / 256, color="black", linewidth=0.7, linestyle=style)
     axis.set_ylim(0, 1)

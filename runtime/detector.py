@@ -49,7 +49,7 @@ class Detector:
         self._decoder = EventDecoder(folder.classes, folder.events, self._clock)
         self._step_samples = self._clock.step_samples
         # A step needs its last frame whole.
-        self._reach_samples = self._step_samples - folder.frontend.hop_samples + folder.frontend.window_samples
+        self._reach_samples = folder.frontend.samples_of(folder.frames_per_step)
         self._pending: NDArray[np.int16]  # what the next step still needs, at most a window and a step
         self._recent: NDArray[np.int16]  # what a tail is made of
         self._begin(0)

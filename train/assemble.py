@@ -105,13 +105,12 @@ def _describe(
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:
     """Known answers to the self-test sound; `scores` and the first features help to find where a target differs."""
-    clock, frames = folder.clock, VECTOR_STEPS * folder.frames_per_step
-    pcm = selftest_pcm((frames - 1) * folder.frontend.hop_samples + folder.frontend.window_samples)
+    pcm = selftest_pcm(folder.frontend.samples_of(VECTOR_STEPS * folder.frames_per_step))
     features = Frontend(folder.tables).features(pcm)
     scores = LitertEngine(folder).run(features.reshape(VECTOR_STEPS, folder.frames_per_step, -1))
     # Thresholds at the median of these scores, so that there are events whatever the detector listens for.
     configs = [EventConfig(on_score=max(-127, level), off_score=max(-127, level)) for level in _medians(scores)]
-    decoder = EventDecoder(folder.classes, configs, clock)
+    decoder = EventDecoder(folder.classes, configs, folder.clock)
     events = completed(decoder.push(scores) + decoder.flush())
     target.mkdir()
     answers = {

@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ConfigError
 
@@ -211,10 +212,14 @@ class Settings:
                 )
 
     @property
+    def clock(self) -> StepClock:
+        """Which samples each score stands for."""
+        return StepClock.of(self.frontend, self.network.frames_per_step, self.network.target_delay_steps)
+
+    @property
     def sequence_steps(self) -> int:
         """Steps of a training sequence."""
-        step_samples = self.network.frames_per_step * self.frontend.hop_samples
-        return max(1, round(self.training.sequence_s * self.frontend.sample_rate_hz / step_samples))
+        return max(1, round(self.training.sequence_s * self.clock.sample_rate_hz / self.clock.step_samples))
 
 
 def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim._native import ffi, lib
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.errors import ConfigError
 
 _MOST_STEPS = 2**31 - 1
@@ -69,35 +70,6 @@ class Event:
         if self.offset_sample is None:
             raise ValueError(f"the offset of this {self.label} is not known yet: it is announced, not complete")
         return self.offset_sample / self.sample_rate_hz
-
-
-@dataclass(frozen=True)
-class StepClock:
-    """Which samples a step stands for: step k from (k - target_delay_steps) * step_samples + origin_samples on.
-
-    Raises ConfigError for a setting outside its range.
-    """
-
-    sample_rate_hz: int
-    step_samples: int  # frames per step times hop
-    origin_samples: int  # half of what a window is longer than a hop
-    target_delay_steps: int  # how many steps later than the sound the network was trained to answer
-
-    @property
-    def tail_samples(self) -> int:
-        """How many samples behind a recording give each whole step of it its score, and not one score more."""
-        return self.target_delay_steps * self.step_samples + self.origin_samples
-
-    def __post_init__(self) -> None:
-        _require_whole_numbers(self)
-        for name, least in (
-            ("sample_rate_hz", 1),
-            ("step_samples", 1),
-            ("origin_samples", 0),
-            ("target_delay_steps", 0),
-        ):
-            if not least <= getattr(self, name) <= _MOST_STEPS:
-                raise ConfigError(f"{name} is {getattr(self, name)}: need {least} to {_MOST_STEPS}")
 
 
 class EventDecoder:

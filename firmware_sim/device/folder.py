@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stapes.firmware_sim.device.events import EventConfig, StepClock
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, OutputError
 
@@ -69,12 +70,7 @@ class DetectorFolder:
     @property
     def clock(self) -> StepClock:
         """Where a step's score stands on the recording's time axis."""
-        return StepClock(
-            sample_rate_hz=self.frontend.sample_rate_hz,
-            step_samples=self.frames_per_step * self.frontend.hop_samples,
-            origin_samples=(self.frontend.window_samples - self.frontend.hop_samples) // 2,
-            target_delay_steps=self.target_delay_steps,
-        )
+        return StepClock.of(self.frontend, self.frames_per_step, self.target_delay_steps)
 
     def write(self) -> None:
         """Write detector.json, in place of an older one only once it is whole; the other files stand beside it.

@@ -81,6 +81,10 @@ class FrontendConfig:
         """
         return self.int8_step_db / FEATURE_UNIT_DB
 
+    def samples_of(self, n_frames: int) -> int:
+        """Return how many samples this many successive frames cover, at least one; windows overlap."""
+        return (n_frames - 1) * self.hop_samples + self.window_samples
+
 
 def _require_types(config: FrontendConfig) -> None:
     wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}

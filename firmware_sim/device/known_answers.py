@@ -37,8 +37,7 @@ class StoredAnswers:
 
 def sound_samples(folder: DetectorFolder) -> int:
     """Samples that make SOUND_STEPS whole steps and not one frame more."""
-    frames = SOUND_STEPS * folder.frames_per_step
-    return folder.frontend.window_samples + (frames - 1) * folder.frontend.hop_samples
+    return folder.frontend.samples_of(SOUND_STEPS * folder.frames_per_step)
 
 
 def made_up_scores(classes: int) -> NDArray[np.int8]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim._native import ffi, lib
-from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.clock import StepClock
 
 Samples = NDArray[np.int16]
 

@@ -13,7 +13,8 @@ from cffi import FFI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stapes.firmware_sim.device.events import EventConfig, EventDecoder, StepClock
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 INCLUDES = [f"-I{folder}" for folder in INCLUDE_DIRS]

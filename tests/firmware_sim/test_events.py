@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim._native import ffi, lib
-from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, StepClock
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder
 from stapes.firmware_sim.errors import ConfigError
 
 CLOCK = StepClock(sample_rate_hz=1000, step_samples=10, origin_samples=0, target_delay_steps=0)

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, StepClock, completed
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, completed
 
 
 @dataclass(frozen=True)

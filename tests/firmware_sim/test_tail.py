@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.tail import tail, with_tail
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.train.data.corpus import Corpus, event_free
-from stapes.train.learn.augment import BatchMaker, Clock, Remixer, augment_features
+from stapes.train.learn.augment import BatchMaker, Remixer, augment_features
 from stapes.train.settings import AugmentationSettings
 
 RATE = 16_000
@@ -78,12 +79,12 @@ def test_events_of_one_class_never_overlap(corpus: Corpus) -> None:
 
 def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
     settings = AugmentationSettings()
-    clock = Clock(steps=60, step_samples=512, origin_samples=128, target_delay_steps=4)
     frontend = Frontend(make_tables(FrontendConfig()))
+    clock = StepClock.of(FrontendConfig(), frames_per_step=2, target_delay_steps=4)
 
     def maker() -> BatchMaker:
         remixer = Remixer(corpus, 2, 119 * 256 + 512, settings)
-        return BatchMaker(remixer, frontend, clock, 2, settings, seed=5, sequences=2)
+        return BatchMaker(remixer, frontend, clock, 60, 2, settings, seed=5, sequences=2)
 
     one, two = maker(), maker()
     one.batch(1)
@@ -93,20 +94,6 @@ def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
     assert features.shape == (2, 120, 40)
     assert targets.shape == (2, 60, 2)
     assert not np.array_equal(features, one.batch(3)[0])
-
-
-def test_targets_are_the_share_of_each_step_that_the_event_covers_delayed() -> None:
-    clock = Clock(steps=8, step_samples=100, origin_samples=50, target_delay_steps=2)
-    targets = clock.targets(np.array([[150, 275, 0], [400, 410, 1]]), classes=2)
-    # Step k stands for the samples from 50 + 100 (k - 2) on: 150..275 is all of step 3 and a quarter of step 4.
-    np.testing.assert_allclose(targets[:, 0], [0, 0, 0, 1, 0.25, 0, 0, 0])
-    # An event shorter than half a step still has one step of its own.
-    np.testing.assert_allclose(targets[:, 1], [0, 0, 0, 0, 0, 0.5, 0, 0])
-
-
-def test_a_recording_shorter_than_the_delay_has_targets_of_nothing() -> None:
-    clock = Clock(steps=2, step_samples=100, origin_samples=50, target_delay_steps=4)
-    np.testing.assert_array_equal(clock.targets(np.array([[60, 200, 0]]), classes=1), np.zeros((2, 1)))
 
 
 def test_gain_and_filter_move_features_as_decibels() -> None:

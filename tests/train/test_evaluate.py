@@ -16,7 +16,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
-from stapes.train.judge.evaluate import evaluate, step_edges_s
+from stapes.train.judge.evaluate import evaluate
 from stapes.train.judge.heard_before import identities
 from stapes.train.judge.judging import judge
 from stapes.train.judge.metrics import event_scores
@@ -83,7 +83,7 @@ def test_the_figures_are_those_of_these_events(tiny_detector: Path, bursts: Path
 
 def test_scores_stand_where_their_events_stand(tiny_detector: Path) -> None:
     """Step k of a detector that answers one step late stands for samples (k - 1) * 512 + 128 on."""
-    edges = step_edges_s(Detector.load(tiny_detector), 3)
+    edges = read_folder(tiny_detector).clock.edges_s(3)
     np.testing.assert_allclose(edges, np.array([0, 128, 640, 1152]) / 16_000)
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stapes.firmware_sim.device.events import EventConfig, StepClock
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, count_matches

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from stapes.firmware_sim.device.events import EventConfig, EventDecoder, StepClock, completed
+from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, EventLists, Times, match_times
 from stapes.train.settings import OperatingPointSettings
@@ -42,8 +43,7 @@ class Judged:
     @property
     def hours(self) -> NDArray[np.float64]:
         """How long each recording is; the network's delay makes the scores that much longer."""
-        steps = np.array([max(0, len(each) - self.clock.target_delay_steps) for each in self.scores], np.float64)
-        return steps * self.clock.step_samples / self.clock.sample_rate_hz / 3600
+        return np.array([self.clock.recorded_s(len(each)) for each in self.scores]) / 3600
 
     def events(self, configs: Sequence[EventConfig]) -> dict[str, list[Annotation]]:
         """Return what the decoder of the device makes of the scores, per recording."""

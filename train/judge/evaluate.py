@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from stapes.runtime.detector import Detector
@@ -125,12 +124,5 @@ def scored_recording(detector: Detector, judged: Judged) -> ScoredRecording:
         ],
         axis=1,
     )
-    edges_s = step_edges_s(detector, len(smoothed))
+    edges_s = detector.folder.clock.edges_s(len(smoothed))
     return ScoredRecording(smoothed, edges_s, judged.recording.annotations, judged.recording.duration_s)
-
-
-def step_edges_s(detector: Detector, n_steps: int) -> NDArray[np.float64]:
-    """Return float64 [n_steps + 1]: the seconds between which each score stands, its delay subtracted."""
-    clock = detector.folder.clock
-    edges = (np.arange(n_steps + 1) - clock.target_delay_steps) * clock.step_samples + clock.origin_samples
-    return np.maximum(edges, 0) / clock.sample_rate_hz

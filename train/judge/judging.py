@@ -77,11 +77,12 @@ def _announced_s(detector: Detector, scores: NDArray[np.int8]) -> dict[tuple[str
     announced: dict[tuple[str, int], float] = {}
     folder = detector.folder
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
-    heard_samples = folder.frontend.window_samples - folder.frontend.hop_samples
-    for step in scores:
-        heard_samples += folder.clock.step_samples
-        for event in decoder.push(step[None]):
-            announced.setdefault((event.label, event.onset_sample), heard_samples / detector.sample_rate_hz)
+    heard_s = 0.0
+    for step, of_classes in enumerate(scores):
+        heard_samples = folder.frontend.samples_of((step + 1) * folder.frames_per_step)
+        heard_s = heard_samples / detector.sample_rate_hz
+        for event in decoder.push(of_classes[None]):
+            announced.setdefault((event.label, event.onset_sample), heard_s)
     for event in decoder.flush():
-        announced.setdefault((event.label, event.onset_sample), heard_samples / detector.sample_rate_hz)
+        announced.setdefault((event.label, event.onset_sample), heard_s)
     return announced

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from stapes.runtime.audio import AudioFile, Converter
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.evaluate import step_edges_s
 from stapes.train.judge.judging import Judged
 from stapes.train.judge.metrics import labelled_pairs, without
 
@@ -56,7 +55,7 @@ def mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind) -> list[M
 def _highest(detector: Detector, judged: Judged, event: Annotation) -> float:
     """Return the highest probability of the event's class in the steps that the event overlaps."""
     scores = judged.scores[:, detector.classes.index(event.label)]
-    edges = step_edges_s(detector, len(scores))
+    edges = detector.folder.clock.edges_s(len(scores))
     inside = scores[(edges[1:] > event.onset) & (edges[:-1] < max(event.offset, event.onset + 1e-6))]
     return (int(inside.max(initial=-128)) + 128) / 256
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.outputs import new_folder, require_new
 from stapes.runtime.audio import read_audio
@@ -84,17 +85,17 @@ def _overlaps(proposal: Proposal, events: Sequence[Annotation]) -> bool:
 def proposals(frontend: Frontend, pcm: NDArray[np.int16]) -> list[Proposal]:
     """Return what stands out of int16[samples], in time order."""
     config = frontend.config
-    frame_s = config.hop_samples / config.sample_rate_hz
+    clock = StepClock.of(config)  # of frames
+    frame_s = clock.step_s
     level_db = frontend.features(pcm) * np.float32(config.int8_step_db)  # [frames, bands]
     usual_db, spread_db = _usual(level_db, round(USUAL_S / frame_s))
     unusual = np.clip((level_db - usual_db) / spread_db, FROM, UP_TO) - np.float32(FROM)
     begins = _beginnings(unusual, frame_s)
     loudness, held = unusual.mean(axis=1), max(1, round(HELD_S / frame_s))
-    center_s = (config.window_samples - config.hop_samples) / 2 / config.sample_rate_hz
     found = []
     for begin, following in pairwise([*begins, len(unusual)]):
         end = _end(loudness, begin, following, held)
-        onset, offset = begin * frame_s + center_s, end * frame_s + center_s
+        onset, offset = clock.begin_s(begin), clock.begin_s(end)
         excess_db = np.maximum(level_db[begin:end] - usual_db[begin:end], np.float32(0))
         found.append(Proposal(onset, offset, float(excess_db.mean()), _timbre(excess_db, offset - onset)))
     return found

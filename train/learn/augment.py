@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, istft, sosfilt, sosfreqz, stft
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
+from stapes.train.learn.targets import step_targets
 from stapes.train.settings import AugmentationSettings
 
 Floats = NDArray[np.float32]
@@ -35,29 +37,6 @@ class Sequence:
 
     pcm: NDArray[np.int16]
     events: Events
-
-
-@dataclass(frozen=True)
-class Clock:
-    """How steps lie in samples, and how many there are in a training sequence."""
-
-    steps: int
-    step_samples: int
-    origin_samples: int
-    target_delay_steps: int
-
-    def targets(self, events: Events, classes: int) -> Floats:
-        """Return [steps, classes]: the share of each step that an event of the class covers, at least 1/2 once."""
-        values = np.zeros((self.steps + self.target_delay_steps, classes), np.float32)
-        edges = self.origin_samples + self.step_samples * np.arange(len(values) + 1)
-        for onset, offset, label in events:
-            cover = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], onset)
-            cover = np.clip(cover / self.step_samples, 0.0, 1.0)
-            if cover.max() > 0.0:
-                cover[cover.argmax()] = max(cover.max(), 0.5)
-            values[:, label] = np.maximum(values[:, label], cover)
-        before = np.zeros((self.target_delay_steps, classes), np.float32)
-        return np.concatenate([before, values])[: self.steps]
 
 
 class Remixer:
@@ -237,7 +216,8 @@ class BatchMaker:
 
     remixer: Remixer
     frontend: Frontend
-    clock: Clock
+    clock: StepClock
+    steps: int  # of a sequence
     classes: int
     settings: AugmentationSettings
     seed: int
@@ -251,7 +231,7 @@ class BatchMaker:
             sequence = self.remixer.sequence(rng)
             clean = self.frontend.features(sequence.pcm)
             features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
-            targets.append(self.clock.targets(sequence.events, self.classes))
+            targets.append(step_targets(self.clock, self.steps, sequence.events, self.classes))
         return np.stack(features), np.stack(targets)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import StepClock
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.firmware_sim.device.tail import with_tail
 from stapes.runtime.console import note
 from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
-from stapes.train.learn.augment import BatchMaker, Clock, Remixer
+from stapes.train.learn.augment import BatchMaker, Remixer
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
 
@@ -41,12 +41,7 @@ def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Materi
         for part in ("train", "val")
     }
     val = dataset.splits["val"]
-    clock = StepClock(
-        sample_rate_hz=rate,
-        step_samples=settings.network.frames_per_step * settings.frontend.hop_samples,
-        origin_samples=(settings.frontend.window_samples - settings.frontend.hop_samples) // 2,
-        target_delay_steps=settings.network.target_delay_steps,
-    )
+    clock = settings.clock
     return Material(
         classes=dataset.classes,
         frontend=frontend,
@@ -62,10 +57,7 @@ def gather(dataset: Dataset, settings: Settings, workspace: Workspace) -> Materi
 
 def batch_maker(material: Material, settings: Settings) -> BatchMaker:
     """Return what makes training batches of these recordings."""
-    clock = material.clock
-    steps = settings.sequence_steps
-    frames = steps * settings.network.frames_per_step
-    samples = (frames - 1) * settings.frontend.hop_samples + settings.frontend.window_samples
+    samples = settings.frontend.samples_of(settings.sequence_steps * settings.network.frames_per_step)
     remixer = Remixer(material.train, len(material.classes), samples, settings.augmentation)
     for label, runs in zip(material.classes, remixer.runs, strict=True):
         if not runs:
@@ -75,7 +67,8 @@ def batch_maker(material: Material, settings: Settings) -> BatchMaker:
     return BatchMaker(
         remixer,
         material.frontend,
-        Clock(steps, clock.step_samples, clock.origin_samples, clock.target_delay_steps),
+        material.clock,
+        settings.sequence_steps,
         len(material.classes),
         settings.augmentation,
         settings.seed,

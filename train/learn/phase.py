@@ -10,11 +10,11 @@ from sklearn.metrics import average_precision_score
 
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import Progress
-from stapes.train.learn.augment import Clock
 from stapes.train.learn.fit import Batch, Schedule, Scorer, Trainer, batches
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.material import Material
 from stapes.train.learn.network import Network
+from stapes.train.learn.targets import step_targets
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
 
@@ -116,11 +116,8 @@ class _Best:
 
 def frame_precision(material: Material, scores: list[NDArray[np.float32]]) -> float:
     """Return the mean over classes of the average precision of steps; classes without events in val are left out."""
-    clock = material.clock
     truth = [
-        Clock(len(each), clock.step_samples, clock.origin_samples, clock.target_delay_steps).targets(
-            events, len(material.classes)
-        )
+        step_targets(material.clock, len(each), events, len(material.classes))
         for each, events in zip(scores, material.val.events, strict=True)
     ]
     active, given = np.concatenate(truth) >= 0.5, np.concatenate(scores)

@@ -32,7 +32,7 @@ def train_both_forms(material: Material, settings: Settings, workspace: Workspac
     """Train both forms of the network and convert the second."""
     seed_everything(settings.seed)
     shape = Shape.of(settings.network, settings.frontend, len(material.classes))
-    per_second = material.clock.sample_rate_hz / material.clock.step_samples
+    per_second = 1 / material.clock.step_s
     note(
         f"network: {shape.parameters} parameters, {shape.macs_per_step * per_second / 1e6:.2f} M MAC per second, "
         f"a score every {1000 / per_second:.0f} ms; trained on {device()}"

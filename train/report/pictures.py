@@ -14,12 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, band_edges_hz
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import ThresholdCurve
-from stapes.train.judge.evaluate import step_edges_s
 from stapes.train.judge.judging import Judged
 from stapes.train.judge.metrics import labelled_pairs
 from stapes.train.label.mistakes import Excerpt, Mistake, verdicts, within
@@ -223,9 +223,8 @@ def mistake_picture(detector: Detector, mistake: Mistake, part: Excerpt) -> str:
 def _draw_spectrogram(axes: Axes, detector: Detector, part: Excerpt) -> None:
     frontend = detector.folder.frontend
     features = Frontend(detector.folder.tables).features(part.pcm)
-    hop_s = frontend.hop_samples / frontend.sample_rate_hz
-    center_s = (frontend.window_samples - frontend.hop_samples) / 2 / frontend.sample_rate_hz
-    extent = (center_s, center_s + len(features) * hop_s, 0, frontend.n_bands)
+    frames = StepClock.of(frontend)
+    extent = (frames.begin_s(0), frames.begin_s(len(features)), 0, frontend.n_bands)
     low, high = np.percentile(features, [2, 99.8])
     axes.imshow(
         features.T,
@@ -255,7 +254,7 @@ def _band_ticks(frontend: FrontendConfig) -> dict[float, str]:
 def _draw_score(axes: Axes, detector: Detector, mistake: Mistake, part: Excerpt) -> None:
     column = detector.classes.index(mistake.event.label)
     scores = (mistake.judged.scores[:, column].astype(int) + 128) / 256
-    edges = step_edges_s(detector, len(scores)) - part.begin_s
+    edges = detector.folder.clock.edges_s(len(scores)) - part.begin_s
     axes.stairs(scores, edges, color=COLORS[column % len(COLORS)], baseline=None, lw=1.4)
     axes.axhline((detector.folder.events[column].on_score + 128) / 256, color=INK, linestyle=":", lw=0.8)
     axes.set(ylim=(0, 1.03), yticks=[0, 1], ylabel="score")
@@ -284,7 +283,7 @@ def _false(judged: Judged) -> list[Annotation]:
 
 def _inside(detector: Detector, judged: Judged, label: str) -> NDArray[np.bool_]:
     """Return bool [steps]: whether a step overlaps an annotated event of the class."""
-    edges = step_edges_s(detector, len(judged.scores))
+    edges = detector.folder.clock.edges_s(len(judged.scores))
     inside = np.zeros(len(judged.scores), np.bool_)
     for each in judged.recording.annotations:
         if each.label == label:

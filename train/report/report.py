@@ -268,7 +268,7 @@ def _mistake(detector: Detector, mistake: Mistake) -> str:
 
 
 def _step_ms(folder: DetectorFolder) -> float:
-    return 1e3 * folder.clock.step_samples / folder.clock.sample_rate_hz
+    return 1e3 * folder.clock.step_s
 
 
 def _flac(pcm: NDArray[np.int16], rate_hz: int) -> str:

@@ -82,14 +82,12 @@ class Feed:
 
     def _flush(self, sample: int) -> None:
         frames = np.concatenate(self._frames)
-        # A step's scores stand for the time that lies the network's delay before its frames.
-        delay = self._clock.target_delay_steps * self._clock.step_samples - self._clock.origin_samples
         message = {
             "sample": sample,
             "frames": base64.b64encode(frames.tobytes()).decode(),
             "frames_at": self._next_frame,
             "scores": self._scores,
-            "scores_at": self._next_frame - delay,
+            "scores_at": self._next_frame + self._clock.begin_sample(0),
             "level": self._level,
             "lag_s": self._source.lag_s,
             "dropped_s": self._source.dropped_s,
