@@ -103,8 +103,8 @@ def _move(module: Module, names: Names, pointers: _Pointers, step: Move, moves: 
         starts = [(i * from_steps[0], i * to_steps[0]) for i in range(shape[0])]
         shape, from_steps, to_steps = shape[1:], from_steps[1:], to_steps[1:]
     name = names.make(f"{step.name}_move", "move")
-    fields = {"shape": pad_axes(shape, MOVE_AXES, 1), "in_step": pad_axes(from_steps, MOVE_AXES, 0)}
-    fields["out_step"] = pad_axes(to_steps, MOVE_AXES, 0)
+    fields = {"shape": pad_axes(shape, MOVE_AXES, 1), "in_stride": pad_axes(from_steps, MOVE_AXES, 0)}
+    fields["out_stride"] = pad_axes(to_steps, MOVE_AXES, 0)
     moves[name] = f"{{{', '.join(f'.{key} = {braces(value)}' for key, value in fields.items())}, .run = {run}}}"
     return "\n    ".join(f"stapes_nn_move(&{name}, {given}, {made});" for given, made in (places(*at) for at in starts))
 

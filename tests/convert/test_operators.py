@@ -245,7 +245,7 @@ def test_sums_with_and_without_a_linear_form_vs_litert_reference(tmp_path: Path)
         grid.builder.operator(kind, inputs, [grid.output((1, 90), out)], options)
     grid.check(tmp_path, steps=40)
     made = (tmp_path / "grid.c").read_text()
-    assert made.count("    stapes_nn_add(") > made.count("    stapes_nn_add_thrice(") > 5
+    assert made.count("    stapes_nn_add(") > made.count("    stapes_nn_add_requantized(") > 5
 
 
 def test_addition_of_a_tensor_to_itself_vs_litert_reference(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def lower(node: Node) -> list[Step]:
         "shift_out": shift_out,
         "out_zero": zero_out,
     }
-    return [broadcast.call(node, "stapes_nn_add_thrice", factors)]
+    return [broadcast.call(node, "stapes_nn_add_requantized", factors)]
 
 
 def _linear_form(

@@ -25,7 +25,7 @@ def lower(node: Node) -> list[Step]:
     multiplier, shift = (multiplier << spare) // count, shift - spare
     if count * 256 << max(shift, 0) >= 1 << 30:
         node.refuse(f"scales {scale_in} into {scale_out}", "results within int32")
-    (kept_shape, [kept_step]), (reduced_shape, [reduced_step]) = (
+    (kept_shape, [kept_stride]), (reduced_shape, [reduced_stride]) = (
         merge_axes(part, dense_steps(shape)) for part in (kept, reduced)
     )
     if max(len(kept_shape), len(reduced_shape)) > 4:
@@ -40,9 +40,9 @@ def lower(node: Node) -> list[Step]:
             struct="stapes_nn_mean_layer",
             fields={
                 "kept": pad_axes(kept_shape, 4, 1),
-                "kept_step": pad_axes(kept_step, 4, 0),
+                "kept_stride": pad_axes(kept_stride, 4, 0),
                 "reduced": pad_axes(reduced_shape, 4, 1),
-                "reduced_step": pad_axes(reduced_step, 4, 0),
+                "reduced_stride": pad_axes(reduced_stride, 4, 0),
                 "bias": -zero_in * count,
                 "multiplier": multiplier,
                 "shift": shift,

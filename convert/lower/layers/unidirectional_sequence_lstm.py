@@ -50,9 +50,9 @@ def lower(node: Node) -> list[Step]:
             struct="stapes_nn_lstm_layer",
             fields={
                 "batches": sizes.batches,
-                "steps": sizes.steps,
-                "batch_rows": 1 if node.option("time_major") else sizes.steps,
-                "step_rows": sizes.batches if node.option("time_major") else 1,
+                "time_steps": sizes.steps,
+                "batch_stride": 1 if node.option("time_major") else sizes.steps,
+                "time_stride": sizes.batches if node.option("time_major") else 1,
                 "in_size": sizes.in_size,
                 "units": sizes.units,
                 "in_multiplier": tuple(gate.multiplier for gate in from_input),

@@ -67,19 +67,19 @@
 
 /* What runs seldom or for few values: small rather than fast, but not on a laptop. */
 #if !defined(__GNUC__)
-#define STAPES_NN_SPARE
-#define STAPES_NN_ALONE
+#define STAPES_NN_MAYBE_UNUSED
+#define STAPES_NN_NOINLINE
 #define STAPES_NN_HOT
 #define STAPES_NN_COLD
 #elif STAPES_NN_LAYOUT == STAPES_NN_HOST
-#define STAPES_NN_SPARE __attribute__((unused))
-#define STAPES_NN_ALONE
+#define STAPES_NN_MAYBE_UNUSED __attribute__((unused))
+#define STAPES_NN_NOINLINE
 #define STAPES_NN_HOT
 #define STAPES_NN_COLD __attribute__((unused))
 #else
-#define STAPES_NN_SPARE __attribute__((unused))      /* not every layer calls it */
-#define STAPES_NN_ALONE __attribute__((noinline))    /* one copy for several callers */
-#define STAPES_NN_HOT __attribute__((hot, noinline)) /* for speed also where only what is cold calls it */
+#define STAPES_NN_MAYBE_UNUSED __attribute__((unused)) /* not every layer calls it */
+#define STAPES_NN_NOINLINE __attribute__((noinline))   /* one copy for several callers */
+#define STAPES_NN_HOT __attribute__((hot, noinline))   /* for speed also where only what is cold calls it */
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif
 
@@ -87,7 +87,7 @@
 #if defined(__GNUC__) && defined(__ELF__) && STAPES_NN_LAYOUT != STAPES_NN_HOST && !STAPES_NN_STATIC
 #define STAPES_NN_SHARED __attribute__((weak, noinline))
 #else
-#define STAPES_NN_SHARED static STAPES_NN_ALONE STAPES_NN_SPARE
+#define STAPES_NN_SHARED static STAPES_NN_NOINLINE STAPES_NN_MAYBE_UNUSED
 #endif
 
 #ifdef __cplusplus
@@ -150,7 +150,7 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
  * every a and b. 128 * (|factor_a| + |factor_b|) + |offset| < 2^31;  1 <= shift <= 30. */
 typedef struct {
     int32_t shape[4];
-    int32_t step_a[4], step_b[4];
+    int32_t stride_a[4], stride_b[4];
     int32_t factor_a, factor_b, offset;
     int8_t shift;
     int8_t out_min, out_max;
@@ -161,20 +161,20 @@ STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t 
 /* The same where there are no such numbers. `multiplier_b` < 0 subtracts. Rounds twice, three times. */
 typedef struct {
     int32_t shape[4];
-    int32_t step_a[4], step_b[4];
+    int32_t stride_a[4], stride_b[4];
     int32_t multiplier_a, multiplier_b, multiplier_out;
     int8_t shift_a, shift_b, shift_out;
     int8_t zero_a, zero_b;
     int8_t out_zero, out_min, out_max;
-} stapes_nn_add_thrice_layer;
+} stapes_nn_add_requantized_layer;
 
-STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
-                                        int8_t *out);
+STAPES_NN_API void stapes_nn_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
+                                             const int8_t *b, int8_t *out);
 
 /* MUL with broadcasting. Rounds twice. */
 typedef struct {
     int32_t shape[4];
-    int32_t step_a[4], step_b[4];
+    int32_t stride_a[4], stride_b[4];
     int32_t multiplier;
     int8_t shift;
     int8_t zero_a, zero_b;
@@ -202,8 +202,8 @@ STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const i
 
 /* MEAN over any axes: kept axes outside, reduced axes inside. Rounds twice. */
 typedef struct {
-    int32_t kept[4], kept_step[4];
-    int32_t reduced[4], reduced_step[4];
+    int32_t kept[4], kept_stride[4];
+    int32_t reduced[4], reduced_stride[4];
     int32_t bias; /* -zero_point * elements in a mean */
     int32_t multiplier, shift;
     int32_t out_zero;
@@ -223,8 +223,8 @@ STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const
 /* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. Rounds twice. |sum << shift| < 2^30, proved when
  * the model is compiled. */
 typedef struct {
-    int32_t batches, steps;
-    int32_t batch_rows, step_rows; /* rows of in and out from a batch, a time step to the next */
+    int32_t batches, time_steps;
+    int32_t batch_stride, time_stride; /* rows of in and out from a batch, a time step to the next */
     int32_t in_size, units;
     int32_t in_multiplier[4], hidden_multiplier[4]; /* to Q3.12 */
     int8_t in_shift[4], hidden_shift[4];
@@ -244,7 +244,7 @@ STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_
  * overlap. */
 typedef struct {
     int32_t shape[5];
-    int32_t in_step[5], out_step[5];
+    int32_t in_stride[5], out_stride[5];
     int32_t run;
 } stapes_nn_move_layer;
 

@@ -52,7 +52,7 @@ static inline int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32
 
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
  * |x| < 2^30 and |x * 2^shift| < 2^31;  0 <= multiplier < 2^31;  -31 <= shift <= 30. */
-static inline int32_t STAPES_NN_SPARE stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
+static inline int32_t STAPES_NN_MAYBE_UNUSED stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
     return shift >= 0 ? stapes_nn_round_left(x, multiplier, shift) : stapes_nn_round_right(x, multiplier, -shift);
 }
@@ -84,7 +84,7 @@ static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 #define STAPES_NN_NARROWS 0
 #endif
 
-static inline int8_t STAPES_NN_SPARE stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
+static inline int8_t STAPES_NN_MAYBE_UNUSED stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
 {
 #if STAPES_NN_NARROWS
     (void)low, (void)high;
@@ -102,22 +102,22 @@ STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t
     }
 }
 
-static inline void STAPES_NN_SPARE stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     if (STAPES_NN_NARROWS) {
         stapes_nn_clamp_all(values, count, low, high);
     }
 }
 
-/* Requantize the sums of a channel that scales up; its pixels are `step` bytes apart. */
+/* Requantize the sums of a channel that scales up; its pixels are `stride` bytes apart. */
 STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
                                                            const int32_t *end, int32_t multiplier, int32_t shift,
-                                                           int8_t *out, int32_t step)
+                                                           int8_t *out, int32_t stride)
 {
     for (; sum != end; sum++) {
         *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min,
                                layer->out_max);
-        out += step;
+        out += stride;
     }
 }
 

@@ -1,4 +1,4 @@
-"""ADD, SUB and MUL: loops over at most four axes, with a step of 0 where an input repeats."""
+"""ADD, SUB and MUL: loops over at most four axes, with a stride of 0 where an input repeats."""
 
 from collections.abc import Mapping
 from math import prod
@@ -29,7 +29,7 @@ def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
 
 
 def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
-    """Return the fields shape, step_a, step_b, and per input the overlap: one that repeats must stay apart."""
+    """Return the fields shape, stride_a, stride_b, and per input the overlap: one that repeats must stay apart."""
     a, b = node.tensor(0).shape, node.tensor(1).shape
     rank = max(len(a), len(b))
     shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)
@@ -40,14 +40,14 @@ def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
     steps = [
         tuple(step if size > 1 else 0 for step, size in zip(dense_steps(shape), shape, strict=True)) for shape in shapes
     ]
-    shape, (step_a, step_b) = merge_axes(out, *steps)
+    shape, (stride_a, stride_b) = merge_axes(out, *steps)
     if len(shape) > 4:
         node.refuse(
             f"shapes {list(a)} and {list(b)} alternate between repeated and full axes {len(shape)} times", "up to 4"
         )
     fields: dict[str, Field] = {
         "shape": pad_axes(shape, 4, 1),
-        "step_a": pad_axes(step_a, 4, 0),
-        "step_b": pad_axes(step_b, 4, 0),
+        "stride_a": pad_axes(stride_a, 4, 0),
+        "stride_b": pad_axes(stride_b, 4, 0),
     }
     return fields, tuple(IN_PLACE if prod(given) == prod(out) else None for given in (a, b))

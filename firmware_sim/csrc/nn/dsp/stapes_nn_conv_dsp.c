@@ -50,7 +50,7 @@ typedef struct {
     "smlad r11, r12, r3, r11\n\t"
 
 /* Some groups of four channels of one tile, which is left at the group after them. */
-static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) STAPES_NN_BY_HAND;
+static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) STAPES_NN_ASM_FUNCTION;
 static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 {
     const int8_t *weights = tile->weights;
@@ -209,8 +209,8 @@ static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, uint32_t *pat
 }
 
 /* Copy `rows` runs of `run` bytes, `pitch` bytes apart. */
-static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows,
-                                                int32_t pitch)
+static void STAPES_NN_NOINLINE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows,
+                                                   int32_t pitch)
 {
     for (; rows > 0; rows--, from += pitch) {
         const int8_t *next = from;
@@ -230,8 +230,8 @@ static void STAPES_NN_ALONE stapes_nn_conv_copy(int8_t *to, const int8_t *from, 
 }
 
 /* Gather the taps of a pixel whose first one is at (top, left), some of them outside of the input. */
-static void STAPES_NN_ALONE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
-                                                  int32_t left, int8_t *gathered)
+static void STAPES_NN_NOINLINE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
+                                                     int32_t left, int8_t *gathered)
 {
     const int32_t channels = layer->in_channels, wide = layer->kernel_width, bottom = top + layer->kernel_height;
     const int32_t first = left < 0 ? -left : 0; /* of a row's taps, first .. last - 1 lie inside */

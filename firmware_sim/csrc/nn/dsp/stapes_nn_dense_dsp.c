@@ -14,7 +14,7 @@
 
 #define STAPES_NN_DENSE_GROUP 4
 
-#define STAPES_NN_DENSE_PART 256 /* words of 512 inputs: 512 * 128 * 128 = 2^23 */
+#define STAPES_NN_DENSE_BLOCK 256 /* words of 512 inputs: 512 * 128 * 128 = 2^23 */
 
 /* Where some groups of channels begin. */
 typedef struct {
@@ -49,7 +49,7 @@ typedef struct {
 
 /* Some groups of four channels. */
 static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job,
-                                   int32_t groups) STAPES_NN_BY_HAND;
+                                   int32_t groups) STAPES_NN_ASM_FUNCTION;
 static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups)
 {
     const int8_t *const weights = job->weights;
@@ -106,16 +106,16 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
 }
 
 /* Sum up one group of a layer with many inputs but for the last part of them, which is left. */
-static void STAPES_NN_COLD stapes_nn_dense_parts(const stapes_nn_dense_layer *layer, stapes_nn_dense_job *job,
-                                                 int32_t *sums)
+static void STAPES_NN_COLD stapes_nn_dense_blocks_before_last(const stapes_nn_dense_layer *layer,
+                                                              stapes_nn_dense_job *job, int32_t *sums)
 {
     const uint32_t *const end = job->pairs_end;
     job->sums = sums;
-    for (; end - job->pairs > STAPES_NN_DENSE_PART; job->pairs = job->pairs_end) {
-        job->pairs_end = job->pairs + STAPES_NN_DENSE_PART;
+    for (; end - job->pairs > STAPES_NN_DENSE_BLOCK; job->pairs = job->pairs_end) {
+        job->pairs_end = job->pairs + STAPES_NN_DENSE_BLOCK;
         stapes_nn_dense_groups(layer, job, 1);
         job->bias = sums;
-        job->weights += 8 * STAPES_NN_DENSE_PART;
+        job->weights += 8 * STAPES_NN_DENSE_BLOCK;
     }
     job->pairs_end = end;
     job->sums = NULL;
@@ -139,9 +139,9 @@ static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint3
                                    whole > 0 ? out + done : few,
                                    NULL};
         groups = whole > 0 ? whole : 1;
-        if (words > STAPES_NN_DENSE_PART) {
+        if (words > STAPES_NN_DENSE_BLOCK) {
             groups = 1;
-            stapes_nn_dense_parts(layer, &job, sums);
+            stapes_nn_dense_blocks_before_last(layer, &job, sums);
         }
         stapes_nn_dense_groups(layer, &job, groups);
         for (i = done; whole == 0 && i < size; i++) {

@@ -136,11 +136,11 @@ static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int
  * column `final`, may hold four. A run of the assembly goes down the rows of a block or, where there is one row,
  * through its blocks but the last. */
 typedef struct {
-    int32_t final, x_step;    /* columns */
-    int32_t runs, final_runs; /* blocks of a run */
-    int32_t pitch, back,
-        out_step; /* bytes from row to row, from behind a block's rows back to the next block, and of their outputs */
-    int32_t channels, tall;   /* of the layer */
+    int32_t final, x_step;           /* columns */
+    int32_t runs, final_runs;        /* blocks of a run */
+    int32_t pitch, back, out_stride; /* bytes from row to row, from behind a block's rows back to the next block, and
+                                        of their outputs */
+    int32_t channels, tall;          /* of the layer */
     int32_t last, final_last; /* bytes from a block's first output to its last, which is stored before the fourth and
                                  may lie there */
 } stapes_nn_depthwise_blocks;
@@ -165,7 +165,7 @@ static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t p
     blocks->final_runs = layer->out_height;
     blocks->pitch = pitch;
     blocks->back = layer->kernel_height * pitch - (one_row ? 8 : layer->stride_height * pitch);
-    blocks->out_step = (one_row ? 4 : width) * channels;
+    blocks->out_stride = (one_row ? 4 : width) * channels;
     blocks->last = 4 * channels;
     blocks->final_last = (width & 1 ? 4 : 3) * channels;
     return layer->kernel_height <= 3 && layer->kernel_width <= 3 && layer->stride_width == 1 &&
@@ -173,9 +173,9 @@ static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t p
 }
 
 /* One channel. The assembly takes the members of `blocks` from the stack: it leaves no register to point elsewhere. */
-static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer,
-                                                             const stapes_nn_depthwise_blocks *blocks, int32_t channel,
-                                                             const int16_t *plane, int8_t *to)
+static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer,
+                                                                 const stapes_nn_depthwise_blocks *blocks,
+                                                                 int32_t channel, const int16_t *plane, int8_t *to)
 {
     const int32_t final = blocks->final;
     int32_t constants[10], x = 0;
@@ -205,7 +205,7 @@ static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_con
                     STAPES_NN_DEPTHWISE_FINISH("r8") "ldr r12, %[out]\n\t"
                                                      "ldr r11, %[channels]\n\t"
                                                      "ldr r10, %[last]\n\t"
-                                                     "ldr r9, %[out_step]\n\t"
+                                                     "ldr r9, %[out_stride]\n\t"
                                                      "strb r4, [r12]\n\t"
                                                      "strb r5, [r12, r11]\n\t"
                                                      "strb r6, [r12, r11, lsl #1]\n\t"
@@ -222,7 +222,7 @@ static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_con
                                                      "bne 1b"
             : [out] "+m"(out), [runs] "+m"(runs)
             : [values] "m"(values), [pitch] "m"(blocks->pitch), [tall] "m"(blocks->tall), [constants] "m"(first),
-              [channels] "m"(blocks->channels), [last] "m"(last), [out_step] "m"(blocks->out_step),
+              [channels] "m"(blocks->channels), [last] "m"(last), [out_stride] "m"(blocks->out_stride),
               [back] "m"(blocks->back)
             : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
         if (x == final) {
@@ -235,8 +235,8 @@ static inline void STAPES_NN_WITHIN stapes_nn_depthwise_fast(const stapes_nn_con
 #endif
 
 /* scratch: two planes, one where there is one channel. */
-STAPES_NN_API void STAPES_NN_BY_HAND stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
-                                                         int8_t *out, int8_t *scratch)
+STAPES_NN_API void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
+                                                              int8_t *out, int8_t *scratch)
 {
     const stapes_nn_dsp_plane plane = stapes_nn_depthwise_planes(layer, scratch);
     const int32_t copies = layer->out_channels / layer->in_channels;

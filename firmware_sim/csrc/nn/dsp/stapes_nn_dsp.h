@@ -17,10 +17,10 @@
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
 /* A function that is assembly has no frame pointer, whatever the flags say: its register is needed. */
-#define STAPES_NN_BY_HAND __attribute__((noinline, optimize("omit-frame-pointer")))
-#define STAPES_NN_WITHIN __attribute__((always_inline)) /* part of such a function */
+#define STAPES_NN_ASM_FUNCTION __attribute__((noinline, optimize("omit-frame-pointer")))
+#define STAPES_NN_ASM_INLINE __attribute__((always_inline)) /* part of such a function */
 #else
-#define STAPES_NN_BY_HAND
+#define STAPES_NN_ASM_FUNCTION
 #define STAPES_NN_ASM 0
 #endif
 

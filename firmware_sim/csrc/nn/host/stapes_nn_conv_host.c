@@ -15,8 +15,8 @@
 #if STAPES_NN_VECTORS
 
 /* Round `count` channels from `channel` on, eight or fewer, of every pixel of a tile. */
-STAPES_NN_ALWAYS void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count,
-                                           int pixels, int block, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count,
+                                                  int pixels, int block, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     const stapes_nn_v8si bias = stapes_nn_load_words(layer->bias + channel, count);
     const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count),
@@ -27,8 +27,8 @@ STAPES_NN_ALWAYS void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, in
     }
 }
 
-STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
-                                            int32_t channel, int pixels, int blocks, int8_t *out)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
+                                                   int32_t channel, int pixels, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
     stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];
@@ -55,8 +55,8 @@ STAPES_NN_ALWAYS void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, s
 }
 
 /* Up to six blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
-STAPES_NN_ALWAYS void stapes_nn_conv_some(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps, int32_t channel,
-                                          int pixels, int8_t *out)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_dispatch(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
+                                                     int32_t channel, int pixels, int8_t *out)
 {
     switch ((layer->out_channels - channel + 7) / 8) {
     case 1:
@@ -85,9 +85,9 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
     int32_t channel;
     for (channel = 0; channel < layer->out_channels; channel += 8 * STAPES_NN_BLOCKS) {
         if (pixels == 2) {
-            stapes_nn_conv_some(layer, taps, channel, 2, out);
+            stapes_nn_conv_dispatch(layer, taps, channel, 2, out);
         } else {
-            stapes_nn_conv_some(layer, taps, channel, 1, out);
+            stapes_nn_conv_dispatch(layer, taps, channel, 1, out);
         }
     }
 }
@@ -105,7 +105,7 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
             const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
             *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }
-        taps.first += taps.pixel_step;
+        taps.first += taps.pixel_stride;
     }
 }
 
@@ -127,15 +127,15 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     if (layer->dilation_width == 1 && top >= 0 && left >= 0 && bottom < layer->in_height &&
         last + layer->kernel_width <= width && end <= layer->in_height * width * channels) {
         taps.first = in + (top * width + left) * channels;
-        taps.pixel_step = layer->stride_width * channels;
-        taps.row_step = layer->dilation_height * width * channels;
+        taps.pixel_stride = layer->stride_width * channels;
+        taps.row_stride = layer->dilation_height * width * channels;
         return taps;
     }
     taps.first = scratch;
-    taps.pixel_step = taps.rows * taps.run;
-    taps.row_step = taps.run;
+    taps.pixel_stride = taps.rows * taps.run;
+    taps.row_stride = taps.run;
     for (pixel = 0; pixel < pixels; pixel++) {
-        stapes_nn_gather(layer, in, y, x + pixel, taps.run, scratch + pixel * taps.pixel_step);
+        stapes_nn_gather(layer, in, y, x + pixel, taps.run, scratch + pixel * taps.pixel_stride);
     }
     return taps;
 }

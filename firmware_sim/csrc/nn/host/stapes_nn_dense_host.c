@@ -11,8 +11,8 @@
 
 /* Round `count` channels from `channel` on, eight or fewer; lanes past the last one have shift 0, which is 1 here so
  * that it stays in range. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel,
-                                                      int32_t count, stapes_nn_v8si sums)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel,
+                                                             int32_t count, stapes_nn_v8si sums)
 {
     const stapes_nn_v8si shift = stapes_nn_load_bytes(layer->shift + channel, count);
     sums += stapes_nn_load_words(layer->bias + channel, count);
@@ -20,8 +20,8 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_laye
                                       shift - (shift == 0));
 }
 
-STAPES_NN_ALWAYS void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row,
-                                             int32_t channel, int blocks, int8_t *out)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row,
+                                                    int32_t channel, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_size - last;
     stapes_nn_v8si sums[2][STAPES_NN_BLOCKS];

@@ -13,8 +13,9 @@
 
 /* `count` channels from `channel` on, eight or fewer. |sum| < 2^30 at every step of the way: proved when the model was
  * compiled. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
-                                                          int32_t channel, int32_t count)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer,
+                                                                 stapes_nn_tap_grid taps, int32_t channel,
+                                                                 int32_t count)
 {
     const stapes_nn_scales scales = stapes_nn_make_scales(stapes_nn_load_words(layer->multiplier + channel, count),
                                                           stapes_nn_load_bytes(layer->shift + channel, count));
@@ -25,17 +26,17 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_l
         const int8_t *value = row;
         for (kx = layer->kernel_width; kx > 0; kx--) {
             sums += stapes_nn_load_bytes(value, count) * stapes_nn_load_bytes(weight, count);
-            value += taps.tap_step;
+            value += taps.tap_stride;
             weight += layer->out_channels;
         }
-        row += taps.row_step;
+        row += taps.row_stride;
     }
     return stapes_nn_round_lanes(sums, &scales);
 }
 
 /* `blocks` blocks of eight channels, the last of which may be part of one; a constant where this is inlined. */
-STAPES_NN_ALWAYS void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
-                                                 int32_t channel, int blocks, int8_t *out)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
+                                                        int32_t channel, int blocks, int8_t *out)
 {
     const int32_t last = channel + 8 * (blocks - 1), left = layer->out_channels - last;
     stapes_nn_v8si sums[4];
@@ -58,10 +59,10 @@ static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn
     int32_t sum = layer->bias[channel], scaled, ky, kx;
     for (ky = 0; ky < layer->kernel_height; ky++) {
         for (kx = 0; kx < layer->kernel_width; kx++) {
-            sum += row[kx * taps.tap_step] * *weight;
+            sum += row[kx * taps.tap_stride] * *weight;
             weight += layer->out_channels;
         }
-        row += taps.row_step;
+        row += taps.row_stride;
     }
     scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
     out[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);

@@ -7,7 +7,7 @@
 #include "stapes_nn.h"
 
 /* memcpy of a few bytes without a call: a word at a time, then the rest. */
-static inline void STAPES_NN_SPARE stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
+static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
         memcpy(to, from, sizeof(size_t));
@@ -31,8 +31,8 @@ static inline void STAPES_NN_SPARE stapes_nn_copy(int8_t *to, const int8_t *from
 
 /* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels;
  * taps outside of the input read as its zero point. */
-static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
-                                                    int32_t x, int32_t pitch, int8_t *patch)
+static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in,
+                                                           int32_t y, int32_t x, int32_t pitch, int8_t *patch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top;
@@ -62,13 +62,13 @@ static inline void STAPES_NN_SPARE stapes_nn_gather(const stapes_nn_conv_layer *
  * next. */
 typedef struct {
     const int8_t *first;
-    int32_t tap_step, row_step;
+    int32_t tap_stride, row_stride;
 } stapes_nn_tap_grid;
 
 /* Those of output pixel (y, x): in the input when all are inside, else gathered at `patch`. */
-static inline stapes_nn_tap_grid STAPES_NN_SPARE stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer,
-                                                                       const int8_t *in, int32_t y, int32_t x,
-                                                                       int8_t *patch)
+static inline stapes_nn_tap_grid STAPES_NN_MAYBE_UNUSED stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer,
+                                                                              const int8_t *in, int32_t y, int32_t x,
+                                                                              int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->in_width;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
@@ -77,13 +77,13 @@ static inline stapes_nn_tap_grid STAPES_NN_SPARE stapes_nn_tap_grid_at(const sta
     stapes_nn_tap_grid taps;
     if (top >= 0 && left >= 0 && bottom < layer->in_height && right < width) {
         taps.first = in + (top * width + left) * channels;
-        taps.tap_step = layer->dilation_width * channels;
-        taps.row_step = layer->dilation_height * width * channels;
+        taps.tap_stride = layer->dilation_width * channels;
+        taps.row_stride = layer->dilation_height * width * channels;
     } else {
         taps.first = patch;
-        taps.tap_step = channels;
-        taps.row_step = layer->kernel_width * channels;
-        stapes_nn_gather(layer, in, y, x, taps.row_step, patch);
+        taps.tap_stride = channels;
+        taps.row_stride = layer->kernel_width * channels;
+        stapes_nn_gather(layer, in, y, x, taps.row_stride, patch);
     }
     return taps;
 }

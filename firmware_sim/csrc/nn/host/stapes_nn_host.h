@@ -16,16 +16,16 @@
 #define STAPES_NN_VECTORS 0
 #endif
 
-/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_step` bytes apart;
- * `pixel_step` bytes on those of the next pixel. Weights are filled up with zeros to whole runs. */
+/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_stride` bytes apart;
+ * `pixel_stride` bytes on those of the next pixel. Weights are filled up with zeros to whole runs. */
 typedef struct {
     const int8_t *first;
-    int32_t pixel_step, row_step, rows, run;
+    int32_t pixel_stride, row_stride, rows, run;
 } stapes_nn_host_taps;
 
 #if STAPES_NN_VECTORS
 
-#define STAPES_NN_ALWAYS static inline __attribute__((always_inline))
+#define STAPES_NN_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #if defined(__AVX2__) && !defined(__clang__)
 #define STAPES_NN_GCC_AVX2 1
@@ -69,20 +69,20 @@ typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 #define STAPES_NN_IN_REGISTER(vector) (void)(vector)
 #endif
 
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_splat(int32_t x)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_splat(int32_t x)
 {
     return (stapes_nn_v8si){x, x, x, x, x, x, x, x};
 }
 
 /* Lanes `from` to `from` + count - 1 of an array, 0 in the others. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_words(const int32_t *from, int32_t count)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_words(const int32_t *from, int32_t count)
 {
     stapes_nn_v8si lanes = {0, 0, 0, 0, 0, 0, 0, 0};
     memcpy(&lanes, from, count == 8 ? sizeof lanes : (size_t)count * sizeof *from);
     return lanes;
 }
 
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, int32_t count)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, int32_t count)
 {
 #if STAPES_NN_GCC_AVX2 /* GCC 12 converts vectors of bytes one by one */
     stapes_nn_v2di lanes = {0, 0};
@@ -95,10 +95,10 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, int32_t
 #endif
 }
 
-/* Eight elements of an array, or one eight times: `step` is 1 or 0. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int32_t step)
+/* Eight elements of an array, or one eight times: `stride` is 1 or 0. */
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int32_t stride)
 {
-    return step ? stapes_nn_load_bytes(from, 8) : stapes_nn_splat(*from);
+    return stride ? stapes_nn_load_bytes(from, 8) : stapes_nn_splat(*from);
 }
 
 #if STAPES_NN_VNNI
@@ -110,7 +110,8 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int3
 /* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of
  * `quad` ^ STAPES_NN_OFFSET. With VNNI the values count as unsigned, 128 too high: the sums begin 128 times the sum of
  * the weights too low. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_nn_v8si weights, stapes_nn_v8si quad)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_nn_v8si weights,
+                                                          stapes_nn_v8si quad)
 {
 #if STAPES_NN_VNNI
     return STAPES_NN_DPBUSD(sums, quad, weights);
@@ -133,7 +134,7 @@ typedef struct {
     stapes_nn_v8si half;                    /* 2^(right - 1), 0 where right is 0 */
 } stapes_nn_scales;
 
-STAPES_NN_ALWAYS stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplier, stapes_nn_v8si shift)
+STAPES_NN_ALWAYS_INLINE stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplier, stapes_nn_v8si shift)
 {
     stapes_nn_scales scales;
     scales.multiplier = multiplier;
@@ -146,7 +147,7 @@ STAPES_NN_ALWAYS stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplie
 }
 
 /* stapes_nn_round_twice on eight lanes. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const stapes_nn_scales *scales)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const stapes_nn_scales *scales)
 {
     const stapes_nn_v8si shifted = (stapes_nn_v8si)((stapes_nn_v8su)x << (stapes_nn_v8su)scales->left);
     stapes_nn_v8si high; /* bits 31 to 62 of each product, rounded */
@@ -166,8 +167,8 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const st
 }
 
 /* stapes_nn_round_once on eight lanes; the compiler proved that results fit int32. */
-STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier,
-                                                           stapes_nn_v8si shift)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier,
+                                                                  stapes_nn_v8si shift)
 {
     const stapes_nn_v8di wide = __builtin_convertvector(shift, stapes_nn_v8di);
     const stapes_nn_v8di one = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -177,8 +178,8 @@ STAPES_NN_ALWAYS stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, sta
 }
 
 /* Add the zero point to `vectors` vectors, 1 to 4, clamp to low .. high, store the first `count` lanes. */
-STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low,
-                                            int32_t high, int8_t *out, int32_t count)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low,
+                                                   int32_t high, int8_t *out, int32_t count)
 {
     stapes_nn_v32qi bytes, outside;
     int i;
@@ -222,15 +223,15 @@ STAPES_NN_ALWAYS void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vec
 
 /* Four taps of a tile: `taps` and `weights` are those of the first pixel and of the first block, `next` bytes before
  * those of the second. */
-STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, const int8_t *taps, int32_t pixel_step,
-                                         int pixels, int blocks, stapes_nn_v8si offset,
-                                         stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_quads(const int8_t *weights, int32_t next, const int8_t *taps,
+                                                 int32_t pixel_stride, int pixels, int blocks, stapes_nn_v8si offset,
+                                                 stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     stapes_nn_v8si quads[2];
     int p, b;
     for (p = 0; p < pixels; p++) {
         int32_t quad;
-        memcpy(&quad, taps + p * pixel_step, sizeof quad);
+        memcpy(&quad, taps + p * pixel_stride, sizeof quad);
         quads[p] = stapes_nn_splat(quad) ^ offset;
     }
     for (b = 0; b < blocks; b++) {
@@ -246,8 +247,8 @@ STAPES_NN_ALWAYS void stapes_nn_dot_step(const int8_t *weights, int32_t next, co
 /* A tile: dot products of `pixels` pixels, 1 or 2, with `blocks` blocks of channels. Behind each block of weights lie
  * eight words: -128 times the channel's sum. A product waits for the sum before it: where there are few sums, each is
  * formed in `parts` parts, 1, 2 or 4. All three are constants where this is inlined. */
-STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels, int blocks,
-                                         int parts, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
+STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels,
+                                                int blocks, int parts, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
     const int32_t next = 8 * (taps.rows * taps.run + 4);
     stapes_nn_v8si offset = stapes_nn_splat(STAPES_NN_OFFSET), part[4][2][STAPES_NN_BLOCKS];
@@ -266,16 +267,16 @@ STAPES_NN_ALWAYS void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_t
             }
         }
     }
-    for (row = 0; row < taps.rows; row++, taps.first += taps.row_step, weights += 8 * taps.run) {
+    for (row = 0; row < taps.rows; row++, taps.first += taps.row_stride, weights += 8 * taps.run) {
         for (k = 0; k + 4 * parts <= taps.run; k += 4 * parts) {
             for (i = 0; i < parts; i++) {
-                stapes_nn_dot_step(weights + 8 * k + 32 * i, next, taps.first + k + 4 * i, taps.pixel_step, pixels,
-                                   blocks, offset, part[i]);
+                stapes_nn_dot_quads(weights + 8 * k + 32 * i, next, taps.first + k + 4 * i, taps.pixel_stride, pixels,
+                                    blocks, offset, part[i]);
             }
         }
         for (; k < taps.run; k += 4) {
-            stapes_nn_dot_step(weights + 8 * k, next, taps.first + k, taps.pixel_step, pixels, blocks, offset,
-                               part[0]);
+            stapes_nn_dot_quads(weights + 8 * k, next, taps.first + k, taps.pixel_stride, pixels, blocks, offset,
+                                part[0]);
         }
     }
     for (b = 0; b < blocks; b++) {
@@ -306,7 +307,7 @@ static inline int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_
         for (k = 0; k < taps.run; k++) {
             sum += taps.first[k] * weights[(k / 4) * 32 + k % 4];
         }
-        taps.first += taps.row_step;
+        taps.first += taps.row_stride;
         weights += taps.run * 8;
     }
     return sum;

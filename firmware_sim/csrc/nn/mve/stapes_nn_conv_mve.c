@@ -26,7 +26,8 @@
     }
 
 /* One group of four channels. */
-static inline void stapes_nn_conv_end(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums, int8_t *out)
+static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums,
+                                         int8_t *out)
 {
     if (channel + 4 <= layer->out_channels) {
         stapes_nn_mve_round_twice(vaddq_s32(sums, vldrwq_s32(layer->bias + channel)),
@@ -53,7 +54,7 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
             STAPES_NN_CONV_SIXTEEN(x)
             from += 16;
         }
-        stapes_nn_conv_end(layer, channel, stapes_nn_mve_four(sum0, sum1, sum2, sum3), out);
+        stapes_nn_conv_finish(layer, channel, stapes_nn_mve_four(sum0, sum1, sum2, sum3), out);
     }
     stapes_nn_mve_limit(out, layer->out_channels, layer->out_min, layer->out_max);
 }
@@ -137,7 +138,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     const int32_t vectors = (taps + 15) / 16;
     int32_t batch, y, x;
 #if STAPES_NN_ASM
-    const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_usual(layer);
+    const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_no_left_shifts(layer);
 #endif
     memset(scratch + taps, 0, (size_t)(16 * vectors - taps)); /* which zeros multiply */
     for (batch = 0; batch < layer->batches; batch++) {

@@ -19,7 +19,7 @@ static int8_t stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t
 #if STAPES_NN_ASM
 
 /* Whether stapes_nn_dense_round serves: 1 <= shift - 32 <= 22. */
-static int stapes_nn_dense_usual(const stapes_nn_dense_layer *layer)
+static int stapes_nn_dense_round_applies(const stapes_nn_dense_layer *layer)
 {
     int32_t i;
     for (i = 0; i < layer->out_size; i++) {
@@ -48,7 +48,7 @@ static void stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t ch
 static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights;
-    const int usual = stapes_nn_dense_usual(layer);
+    const int fast = stapes_nn_dense_round_applies(layer);
     int32_t channel, left, i;
     for (channel = 0; channel < layer->out_size; channel += 4) {
         const int8_t *from = in;
@@ -62,7 +62,7 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t
             weights += 64;
             from += 16;
         }
-        if (usual) {
+        if (fast) {
             stapes_nn_dense_round(layer, channel, stapes_nn_mve_four(sum0, sum1, sum2, sum3), out);
         } else {
             const int32_t sums[4] = {sum0, sum1, sum2, sum3};

@@ -120,9 +120,9 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t 
                                      int32_t pitch, int8_t *out)
 {
     const int8_t *const weights = (const int8_t *)layer->weights + group * layer->kernel_height * layer->kernel_width;
-    const int32_t step = layer->dilation_width * 4, row_step = layer->dilation_height * pitch,
+    const int32_t tap_stride = layer->dilation_width * 4, row_stride = layer->dilation_height * pitch,
                   width = layer->kernel_width;
-    const int32_t stride = 4 * layer->stride_width, channels = layer->out_channels;
+    const int32_t pixel_stride = 4 * layer->stride_width, channels = layer->out_channels;
     stapes_nn_mve_channels own;
     int32_t y, x, ky, kx;
     int fast;
@@ -133,7 +133,7 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t 
     for (y = 0; y < layer->out_height; y++) {
         const int8_t *taps = plane + y * layer->stride_height * pitch;
         if (fast) {
-            stapes_nn_depthwise_row(&own, layer, weights, taps, row_step, out);
+            stapes_nn_depthwise_row(&own, layer, weights, taps, row_stride, out);
             out += layer->out_width * channels;
             continue;
         }
@@ -142,15 +142,15 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t 
             int32x4_t sum = vldrwq_s32(own.bias);
             for (ky = layer->kernel_height; ky > 0; ky--) {
                 for (kx = 0; kx < width; kx++) {
-                    sum = stapes_nn_mve_add(sum, vldrbq_s32(row + kx * step), vldrbq_s32(weight));
+                    sum = stapes_nn_mve_add(sum, vldrbq_s32(row + kx * tap_stride), vldrbq_s32(weight));
                     weight += 4;
                 }
-                row += row_step;
+                row += row_stride;
             }
             stapes_nn_mve_round_twice(sum, vldrwq_s32(own.multiplier), vldrwq_s32(own.shift), layer->out_zero, out,
                                       own.count);
             out += channels;
-            taps += stride;
+            taps += pixel_stride;
         }
     }
 }

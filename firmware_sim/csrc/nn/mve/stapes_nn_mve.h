@@ -19,7 +19,7 @@
 #include <arm_mve.h>
 
 /* Whether stapes_nn_round_twice shifts all channels to the right or not at all, as the assembly takes them. */
-static inline int stapes_nn_mve_usual(const stapes_nn_conv_layer *layer)
+static inline int stapes_nn_mve_no_left_shifts(const stapes_nn_conv_layer *layer)
 {
     int32_t i;
     for (i = 0; i < layer->out_channels; i++) {

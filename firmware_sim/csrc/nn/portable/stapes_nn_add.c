@@ -12,12 +12,12 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
 {
     const int32_t shift = layer->shift, low = layer->out_min, high = layer->out_max, count = layer->shape[3];
     int32_t factor_a = layer->factor_a, factor_b = layer->factor_b, offset = layer->offset, i = 0;
-    if (layer->step_a[3] == 0) {
+    if (layer->stride_a[3] == 0) {
         offset += *a * factor_a;
         factor_a = 0;
         a = b;
     }
-    if (layer->step_b[3] == 0) {
+    if (layer->stride_b[3] == 0) {
         offset += *b * factor_b;
         factor_b = 0;
         b = a;
@@ -55,8 +55,8 @@ STAPES_NN_API void STAPES_NN_COLD stapes_nn_add(const stapes_nn_add_layer *layer
     for (i = 0; i < layer->shape[0]; i++) {
         for (j = 0; j < layer->shape[1]; j++) {
             for (k = 0; k < layer->shape[2]; k++) {
-                stapes_nn_add_row(layer, a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2],
-                                  b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
+                stapes_nn_add_row(layer, a + i * layer->stride_a[0] + j * layer->stride_a[1] + k * layer->stride_a[2],
+                                  b + i * layer->stride_b[0] + j * layer->stride_b[1] + k * layer->stride_b[2], out);
                 out += layer->shape[3];
             }
         }

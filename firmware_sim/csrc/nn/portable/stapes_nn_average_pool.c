@@ -4,7 +4,7 @@
 #include "stapes_nn_window.h"
 
 /* The compiler refuses windows that lie wholly outside, so count >= 1; |sum| <= 128 * count < 2^31. */
-static int8_t STAPES_NN_COLD stapes_nn_average_end(const stapes_nn_pool_layer *layer, int32_t sum, int32_t count)
+static int8_t STAPES_NN_COLD stapes_nn_average_finish(const stapes_nn_pool_layer *layer, int32_t sum, int32_t count)
 {
     const int32_t average = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
     return stapes_nn_clamp(average, layer->out_min, layer->out_max);
@@ -22,7 +22,7 @@ static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *lay
             value += layer->channels;
         }
     }
-    *out = stapes_nn_average_end(layer, sum, (w->bottom - w->top) * (w->right - w->left));
+    *out = stapes_nn_average_finish(layer, sum, (w->bottom - w->top) * (w->right - w->left));
 }
 
 static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w,
@@ -41,7 +41,7 @@ static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8
         }
     }
     for (n = 0; n < 4; n++) { /* one call, which takes them in turn */
-        out[n] = stapes_nn_average_end(layer, sum0, count);
+        out[n] = stapes_nn_average_finish(layer, sum0, count);
         sum0 = sum1;
         sum1 = sum2;
         sum2 = sum3;

@@ -1,7 +1,7 @@
 /* stapes_nn_conv.c -- CONV_2D, weights in rows. Apache-2.0.
  *
  * A word holds a tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both. Two taps fit
- * before the halves have to part: a w is within [-127 * 128, 128 * 128], the sum of two, moved up by 2 * 127 * 128 =
+ * before the halves have to part: a w is within [-127 * 128, 128 * 128], the sum of two, offset up by 2 * 127 * 128 =
  * 0x7F00, within [0, 0xFF00]. */
 #include "stapes_nn.h"
 
@@ -10,7 +10,7 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_taps.h"
 
-#define STAPES_NN_CONV_MOVED 0x7F00u
+#define STAPES_NN_CONV_OFFSET 0x7F00u
 
 /* As many channels and words of two pixels at a time as the registers of the core hold the sums of. */
 #if STAPES_NN_SMALL_CORE
@@ -33,9 +33,9 @@
 
 /* Form a value here: GCC would load the next taps early and add up late, for which there are no registers. */
 #if defined(__GNUC__)
-#define STAPES_NN_CONV_NOW(x) __asm__ volatile("" : "+r"(x) : : "memory")
+#define STAPES_NN_CONV_BARRIER(x) __asm__ volatile("" : "+r"(x) : : "memory")
 #else
-#define STAPES_NN_CONV_NOW(x) (void)(x)
+#define STAPES_NN_CONV_BARRIER(x) (void)(x)
 #endif
 
 /* Neighbouring pixels: per tap their words, and where their channels go. */
@@ -71,24 +71,24 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
 
 /* What follows is for each channel n of the group and each word w of two pixels. The sums are modulo 2^32: `upper` of
  * the second pixel, `both` of the first plus 2^16 times `upper`. */
-#define STAPES_NN_CONV_DECLARE(n) const int8_t *weights##n = weights + (n) * step * taps;
+#define STAPES_NN_CONV_DECLARE(n) const int8_t *weights##n = weights + (n) * channel_stride * taps;
 
 /* The sums begin with the bias, less what all taps move them up. */
-#define STAPES_NN_CONV_BEGIN(n, w)                                 \
-    uint32_t upper##n##w = (uint32_t)bias[(n) * step] - moved_sum; \
+#define STAPES_NN_CONV_BEGIN(n, w)                                            \
+    uint32_t upper##n##w = (uint32_t)bias[(n) * channel_stride] - offset_sum; \
     uint32_t both##n##w = upper##n##w + (upper##n##w << 16);
 #define STAPES_NN_CONV_BEGIN_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_BEGIN, n)
 
-#define STAPES_NN_CONV_ADD(n, w)                \
-    {                                           \
-        uint32_t x = moved + first##w * weight; \
-        STAPES_NN_CONV_NOW(x);                  \
-        x += second##w * weight2;               \
-        STAPES_NN_CONV_NOW(x);                  \
-        upper##n##w += x >> 16;                 \
-        both##n##w += x;                        \
-        STAPES_NN_CONV_NOW(upper##n##w);        \
-        STAPES_NN_CONV_NOW(both##n##w);         \
+#define STAPES_NN_CONV_ADD(n, w)                 \
+    {                                            \
+        uint32_t x = offset + first##w * weight; \
+        STAPES_NN_CONV_BARRIER(x);               \
+        x += second##w * weight2;                \
+        STAPES_NN_CONV_BARRIER(x);               \
+        upper##n##w += x >> 16;                  \
+        both##n##w += x;                         \
+        STAPES_NN_CONV_BARRIER(upper##n##w);     \
+        STAPES_NN_CONV_BARRIER(both##n##w);      \
     }
 
 #define STAPES_NN_CONV_TWO_TAPS(n)                                                          \
@@ -97,21 +97,21 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
         STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD, n)                                     \
         weights##n += 2;                                                                    \
     }
-#define STAPES_NN_CONV_TAKE(n, w) const uint32_t first##w = words[w], second##w = words[STAPES_NN_CONV_WORDS + (w)];
+#define STAPES_NN_CONV_LOAD(n, w) const uint32_t first##w = words[w], second##w = words[STAPES_NN_CONV_WORDS + (w)];
 #define STAPES_NN_CONV_NEXT_TAPS                         \
     {                                                    \
-        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_TAKE, 0) \
+        STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_LOAD, 0) \
         STAPES_NN_CONV_EACH(STAPES_NN_CONV_TWO_TAPS)     \
         words += 2 * STAPES_NN_CONV_WORDS;               \
     }
 
 /* A tap alone, for what is left of eights. */
-#define STAPES_NN_CONV_ADD_ONE(n, w)            \
-    {                                           \
-        uint32_t x = moved + words[w] * weight; \
-        STAPES_NN_CONV_NOW(x);                  \
-        upper##n##w += x >> 16;                 \
-        both##n##w += x;                        \
+#define STAPES_NN_CONV_ADD_ONE(n, w)             \
+    {                                            \
+        uint32_t x = offset + words[w] * weight; \
+        STAPES_NN_CONV_BARRIER(x);               \
+        upper##n##w += x >> 16;                  \
+        both##n##w += x;                         \
     }
 #define STAPES_NN_CONV_ONE_TAP(n)                           \
     {                                                       \
@@ -119,15 +119,15 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
         STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_ADD_ONE, n) \
     }
 
-#define STAPES_NN_CONV_KEEP(n, w)                                   \
+#define STAPES_NN_CONV_STORE(n, w)                                  \
     sums[n][2 * (w)] = (int32_t)(both##n##w - (upper##n##w << 16)); \
     sums[n][2 * (w) + 1] = (int32_t)upper##n##w;
-#define STAPES_NN_CONV_KEEP_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_KEEP, n)
+#define STAPES_NN_CONV_STORE_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_STORE, n)
 
-/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `step` is 0. `moved_sum` is what all taps move a
- * sum up. */
+/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `channel_stride` is 0. `offset_sum` is what all
+ * taps move a sum up. */
 static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
-                                    int32_t channel, int32_t step, uint32_t moved_sum)
+                                    int32_t channel, int32_t channel_stride, uint32_t offset_sum)
 {
     const int32_t taps = tile->taps;
     const int8_t *const weights = (const int8_t *)layer->weights + channel * taps;
@@ -135,11 +135,11 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     const uint32_t *words = tile->words;
     const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7), *const end =
                                                                                    words + STAPES_NN_CONV_WORDS * taps;
-    uint32_t moved = STAPES_NN_CONV_MOVED * 0x10001u;
+    uint32_t offset = STAPES_NN_CONV_OFFSET * 0x10001u;
     int32_t sums[STAPES_NN_CONV_CHANNELS][STAPES_NN_CONV_PIXELS];
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_DECLARE)
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_BEGIN_ALL)
-    STAPES_NN_CONV_NOW(moved);
+    STAPES_NN_CONV_BARRIER(offset);
     while (words != eights) {
         STAPES_NN_CONV_NEXT_TAPS
         STAPES_NN_CONV_NEXT_TAPS
@@ -149,14 +149,14 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     for (; words != end; words += STAPES_NN_CONV_WORDS) {
         STAPES_NN_CONV_EACH(STAPES_NN_CONV_ONE_TAP)
     }
-    STAPES_NN_CONV_EACH(STAPES_NN_CONV_KEEP_ALL)
-    stapes_nn_conv_finish(layer, tile, channel, step ? STAPES_NN_CONV_CHANNELS : 1, sums);
+    STAPES_NN_CONV_EACH(STAPES_NN_CONV_STORE_ALL)
+    stapes_nn_conv_finish(layer, tile, channel, channel_stride ? STAPES_NN_CONV_CHANNELS : 1, sums);
 }
 
 /* Find the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on and put them into words. Returns how many pixels;
  * (y, x) is then the one after them. */
-static int32_t stapes_nn_conv_take(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x,
-                                   uint32_t *words)
+static int32_t stapes_nn_conv_load_pixels(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x,
+                                          uint32_t *words)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
     int8_t *const gathered = (int8_t *)(void *)(words + STAPES_NN_CONV_WORDS * taps);
@@ -190,8 +190,8 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels,
                   channels = layer->out_channels;
     const int32_t group = channels < STAPES_NN_CONV_CHANNELS ? 1 : STAPES_NN_CONV_CHANNELS;
-    const uint32_t moved_sum =
-        STAPES_NN_CONV_MOVED *
+    const uint32_t offset_sum =
+        STAPES_NN_CONV_OFFSET *
         (uint32_t)(taps / 8 * 4 + taps % 8); /* once for two taps of eights, and for each other */
     uint32_t *const words = (uint32_t *)(void *)scratch;
     stapes_nn_conv_tile tile;
@@ -200,11 +200,11 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     tile.taps = taps;
     for (batch = 0; batch < layer->batches; batch++) {
         for (y = 0, x = 0; y < layer->out_height;) {
-            tile.pixels = stapes_nn_conv_take(layer, in, &y, &x, words);
+            tile.pixels = stapes_nn_conv_load_pixels(layer, in, &y, &x, words);
             tile.out = out;
             for (channel = 0; channel < channels; channel += group) { /* the last ones may be formed twice */
                 const int32_t first = channel + group <= channels ? channel : channels - group;
-                stapes_nn_conv_channels(layer, &tile, first, group > 1, moved_sum);
+                stapes_nn_conv_channels(layer, &tile, first, group > 1, offset_sum);
             }
             out += tile.pixels * channels;
         }

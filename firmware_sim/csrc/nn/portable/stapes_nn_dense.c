@@ -28,8 +28,8 @@ static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t
 
 /* Two channels at a time. |sum| < 2^31 at every step of the way: proved when the model was compiled. */
 #define STAPES_NN_DENSE_CHANNELS 2
-static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
-                                 int32_t channel, int8_t *out)
+static void stapes_nn_dense_group(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
+                                  int32_t channel, int8_t *out)
 {
     const int8_t *row2 = row + layer->in_size;
     int32_t sum = 0, sum2 = 0, k;
@@ -54,8 +54,8 @@ static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_
         sum2 += x * row2[k];     \
         sum3 += x * row3[k];     \
     }
-static void stapes_nn_dense_some(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
-                                 int32_t channel, int8_t *out)
+static void stapes_nn_dense_group(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
+                                  int32_t channel, int8_t *out)
 {
     const int8_t *row1 = row + layer->in_size, *row2 = row1 + layer->in_size, *row3 = row2 + layer->in_size;
     int32_t sum0 = layer->bias[channel], sum1 = layer->bias[channel + 1];
@@ -95,7 +95,7 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
     for (i = 0; i < layer->rows; i++) {
         const int8_t *row = (const int8_t *)layer->weights;
         for (channel = 0; channel + STAPES_NN_DENSE_CHANNELS <= layer->out_size; channel += STAPES_NN_DENSE_CHANNELS) {
-            stapes_nn_dense_some(layer, in, row, channel, out);
+            stapes_nn_dense_group(layer, in, row, channel, out);
             row += STAPES_NN_DENSE_CHANNELS * layer->in_size;
         }
         for (; channel < layer->out_size; channel++) {

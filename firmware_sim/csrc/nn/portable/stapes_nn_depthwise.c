@@ -11,18 +11,18 @@
 
 /* What the values of the plane are too high: small cores load bytes as unsigned ones. */
 #if STAPES_NN_SMALL_CORE
-#define STAPES_NN_DEPTHWISE_RAISED 128
+#define STAPES_NN_DEPTHWISE_OFFSET 128
 typedef uint8_t stapes_nn_depthwise_value;
 #else
-#define STAPES_NN_DEPTHWISE_RAISED 0
+#define STAPES_NN_DEPTHWISE_OFFSET 0
 typedef int8_t stapes_nn_depthwise_value;
 #endif
 
 /* One of the two axes: its positions, and the bytes from one to the next in input, output and weights. */
 typedef struct {
-    int32_t in, in_step, pad;
-    int32_t out, out_step, stride;
-    int32_t kernel, weight_step, dilation;
+    int32_t in, in_stride, pad;
+    int32_t out, out_stride, stride;
+    int32_t kernel, weight_stride, dilation;
 } stapes_nn_depthwise_axis;
 
 /* The plane, in rows along the longer axis of the output. Where pixels are next to each other in the input, taps are
@@ -32,12 +32,12 @@ typedef struct {
     const stapes_nn_depthwise_axis *across, *along;
     stapes_nn_depthwise_value *values;
     int32_t copies, rows, pitch;
-    int32_t tap_step; /* from a tap to the next one along */
-    int in_fours;     /* whether stapes_nn_depthwise_row suits */
+    int32_t tap_stride; /* from a tap to the next one along */
+    int four_channels;  /* whether stapes_nn_depthwise_row suits */
 } stapes_nn_depthwise_plane;
 
-static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *layer, int8_t *scratch,
-                                                   stapes_nn_depthwise_plane *plane)
+static void STAPES_NN_COLD stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int8_t *scratch,
+                                                    stapes_nn_depthwise_plane *plane)
 {
     const int32_t in_channels = layer->in_channels, out_channels = layer->out_channels;
     const stapes_nn_depthwise_axis tall = {
@@ -57,55 +57,55 @@ static void STAPES_NN_COLD stapes_nn_depthwise_lay(const stapes_nn_conv_layer *l
     plane->values = (stapes_nn_depthwise_value *)scratch;
     plane->rows = (across->out - 1) * across->stride + (across->kernel - 1) * across->dilation + 1;
     columns = (along->out - 1) * along->stride + (along->kernel - 1) * along->dilation + 1;
-    plane->in_fours = across->pad + along->pad == 0 && plane->rows <= across->in && columns <= along->in &&
-                      across->out == 1 && in_channels == out_channels && in_channels % 4 == 0;
+    plane->four_channels = across->pad + along->pad == 0 && plane->rows <= across->in && columns <= along->in &&
+                           across->out == 1 && in_channels == out_channels && in_channels % 4 == 0;
     plane->copies = 1;
     plane->pitch = columns;
-    plane->tap_step = along->dilation;
+    plane->tap_stride = along->dilation;
     if (along->stride > 1) {
         plane->copies = along->kernel;
         plane->pitch = along->out;
-        plane->tap_step = plane->rows * plane->pitch;
+        plane->tap_stride = plane->rows * plane->pitch;
     }
 }
 
 /* Copy one channel to the plane; what lies outside of the input reads as its zero point. */
-static void STAPES_NN_ALONE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in,
-                                                       int8_t zero)
+static void STAPES_NN_NOINLINE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in,
+                                                          int8_t zero)
 {
     const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
-    const int32_t step = along->stride * along->in_step;
+    const int32_t stride = along->stride * along->in_stride;
     stapes_nn_depthwise_value *to = plane->values;
     int32_t copy, row;
     for (copy = 0; copy < plane->copies; copy++) {
         for (row = 0; row < plane->rows; row++) {
             const int32_t from = row - across->pad;
-            const uint32_t limit = from >= 0 && from < across->in ? (uint32_t)(along->in * along->in_step) : 0;
+            const uint32_t limit = from >= 0 && from < across->in ? (uint32_t)(along->in * along->in_stride) : 0;
             stapes_nn_depthwise_value *const end = to + plane->pitch;
-            int32_t offset = (copy * along->dilation - along->pad) * along->in_step, base = from * across->in_step;
+            int32_t offset = (copy * along->dilation - along->pad) * along->in_stride, base = from * across->in_stride;
             do {
                 *to = (stapes_nn_depthwise_value)(((uint32_t)offset < limit ? in[base + offset] : zero) +
-                                                  STAPES_NN_DEPTHWISE_RAISED);
-                offset += step;
+                                                  STAPES_NN_DEPTHWISE_OFFSET);
+                offset += stride;
             } while (++to != end);
         }
     }
 }
 
-/* Requantize `count` > 0 pixels of a channel, `step` bytes apart. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
+/* Requantize `count` > 0 pixels of a channel, `stride` bytes apart. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
 static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel,
-                                                     const int32_t *sum, int32_t count, int8_t *out, int32_t step)
+                                                     const int32_t *sum, int32_t count, int8_t *out, int32_t stride)
 {
     const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
     const int32_t multiplier = layer->multiplier[channel], right = -layer->shift[channel];
     const int32_t *const end = sum + count;
     if (right <= 0) {
-        stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, step);
+        stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, stride);
         return;
     }
     do {
         *out = stapes_nn_clamp(stapes_nn_round_right(*sum, multiplier, right) + zero, low, high);
-        out += step;
+        out += stride;
     } while (++sum != end);
 }
 
@@ -114,11 +114,11 @@ static inline uint32_t stapes_nn_depthwise_begin(const stapes_nn_conv_layer *lay
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel;
     int32_t sum = 0, tap;
-    for (tap = STAPES_NN_DEPTHWISE_RAISED ? layer->kernel_height * layer->kernel_width : 0; tap > 0; tap--) {
+    for (tap = STAPES_NN_DEPTHWISE_OFFSET ? layer->kernel_height * layer->kernel_width : 0; tap > 0; tap--) {
         sum += *weight;
         weight += layer->out_channels;
     }
-    return (uint32_t)layer->bias[channel] - (uint32_t)(STAPES_NN_DEPTHWISE_RAISED * sum);
+    return (uint32_t)layer->bias[channel] - (uint32_t)(STAPES_NN_DEPTHWISE_OFFSET * sum);
 }
 
 /* Four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, what lies behind it is read
@@ -127,23 +127,23 @@ static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *pla
                                             const stapes_nn_depthwise_value *row, const int8_t *weights,
                                             uint32_t start, int32_t *sums)
 {
-    const int32_t tap_step = plane->tap_step, weight_step = plane->along->weight_step;
+    const int32_t tap_stride = plane->tap_stride, weight_stride = plane->along->weight_stride;
     uint32_t sum0 = start, sum1 = start, sum2 = start, sum3 = start;
     int32_t k = plane->across->kernel;
     do {
         const stapes_nn_depthwise_value *value = row;
-        const int8_t *weight = weights, *const end = weights + plane->along->kernel * weight_step;
+        const int8_t *weight = weights, *const end = weights + plane->along->kernel * weight_stride;
         do {
             const uint32_t factor = (uint32_t)*weight;
             sum0 += (uint32_t)value[0] * factor;
             sum1 += (uint32_t)value[1] * factor;
             sum2 += (uint32_t)value[2] * factor;
             sum3 += (uint32_t)value[3] * factor;
-            value += tap_step;
-            weight += weight_step;
+            value += tap_stride;
+            weight += weight_stride;
         } while (weight != end);
         row += plane->across->dilation * plane->pitch;
-        weights += plane->across->weight_step;
+        weights += plane->across->weight_stride;
     } while (--k > 0);
     sums[0] = (int32_t)sum0; /* |sum| < 2^30: proved when the model was compiled */
     sums[1] = (int32_t)sum1;
@@ -157,7 +157,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer
                                                       int8_t *out)
 {
     const int8_t *const weights = (const int8_t *)layer->weights + channel;
-    const int32_t step = plane->along->out_step;
+    const int32_t stride = plane->along->out_stride;
     const uint32_t start = stapes_nn_depthwise_begin(layer, channel);
     int32_t row, left, count, n, sums[16];
     out += channel;
@@ -170,10 +170,10 @@ static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer
                 stapes_nn_depthwise_four(plane, value, weights, start, sums + n);
                 value += 4;
             }
-            stapes_nn_depthwise_finish(layer, channel, sums, count, at, step);
-            at += count * step;
+            stapes_nn_depthwise_finish(layer, channel, sums, count, at, stride);
+            at += count * stride;
         }
-        out += plane->across->out_step;
+        out += plane->across->out_stride;
     }
 }
 
@@ -185,7 +185,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *la
                                                   const int8_t *in, int8_t *out)
 {
     const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
-    const int32_t tap_step = along->dilation * along->in_step, weight_step = along->weight_step;
+    const int32_t tap_stride = along->dilation * along->in_stride, weight_stride = along->weight_stride;
     const int32_t *const bias = layer->bias + channel;
     int32_t left, pixels, n, sums[16]; /* four pixels of a channel, of the next one, ... */
     for (left = along->out, pixels = 0; left > 0; left--) {
@@ -193,28 +193,28 @@ static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *la
         int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3], k = across->kernel;
         int32_t *const sum = sums + pixels++;
         do {
-            const int8_t *value = row, *weight = weights, *const end = weights + along->kernel * weight_step;
+            const int8_t *value = row, *weight = weights, *const end = weights + along->kernel * weight_stride;
             do {
                 sum0 += value[0] * weight[0];
                 sum1 += value[1] * weight[1];
                 sum2 += value[2] * weight[2];
                 sum3 += value[3] * weight[3];
-                value += tap_step;
-                weight += weight_step;
+                value += tap_stride;
+                weight += weight_stride;
             } while (weight != end);
-            row += across->dilation * across->in_step;
-            weights += across->weight_step;
+            row += across->dilation * across->in_stride;
+            weights += across->weight_stride;
         } while (--k > 0);
         sum[0] = sum0;
         sum[4] = sum1;
         sum[8] = sum2;
         sum[12] = sum3;
-        in += along->stride * along->in_step;
+        in += along->stride * along->in_stride;
         if (pixels == 4 || left == 1) {
             for (n = 0; n < 4; n++) {
-                stapes_nn_depthwise_finish(layer, channel + n, sums + 4 * n, pixels, out + n, along->out_step);
+                stapes_nn_depthwise_finish(layer, channel + n, sums + 4 * n, pixels, out + n, along->out_stride);
             }
-            out += pixels * along->out_step;
+            out += pixels * along->out_stride;
             pixels = 0;
         }
     }
@@ -226,9 +226,9 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
     const int32_t in_channels = layer->in_channels, multiple = layer->out_channels / in_channels;
     stapes_nn_depthwise_plane plane;
     int32_t batch, channel, n;
-    stapes_nn_depthwise_lay(layer, scratch, &plane);
+    stapes_nn_depthwise_plan(layer, scratch, &plane);
     for (batch = 0; batch < layer->batches; batch++) {
-        for (channel = 0; plane.in_fours && channel < in_channels; channel += 4) {
+        for (channel = 0; plane.four_channels && channel < in_channels; channel += 4) {
             stapes_nn_depthwise_row(layer, &plane, channel, in + channel, out + channel);
         }
         for (; channel < in_channels; channel++) {
@@ -237,8 +237,8 @@ STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const 
                 stapes_nn_depthwise_channel(layer, &plane, channel * multiple + n, out);
             }
         }
-        in += plane.axes->in * plane.axes->in_step;
-        out += plane.axes->out * plane.axes->out_step;
+        in += plane.axes->in * plane.axes->in_stride;
+        out += plane.axes->out * plane.axes->out_stride;
     }
 }
 

@@ -8,7 +8,7 @@
 #if STAPES_NN_SHUFFLES
 
 /* 32 values at once: each shuffle reads 64 entries of the table, by the lower six bits of a value. */
-STAPES_NN_ALWAYS stapes_nn_v32qi stapes_nn_lookup_lanes(const int8_t table[256], stapes_nn_v32qi values)
+STAPES_NN_ALWAYS_INLINE stapes_nn_v32qi stapes_nn_lookup_lanes(const int8_t table[256], stapes_nn_v32qi values)
 {
     const stapes_nn_v32qi negative = (stapes_nn_v32qi)(values < 0), odd = (stapes_nn_v32qi)((values & 64) != 0);
     stapes_nn_v32qi part[8], quarter[4];

@@ -25,7 +25,7 @@ static inline int32_t stapes_nn_lstm_divide(int32_t x, int32_t bits)
     return (x + ((int32_t)1 << (bits - 1)) + (x >> 31)) >> bits; /* the sum < 2^30 + 2^20 */
 }
 
-static inline int32_t stapes_nn_lstm_limit(int32_t x, int32_t low, int32_t high)
+static inline int32_t stapes_nn_lstm_clamp(int32_t x, int32_t low, int32_t high)
 {
     x = x < low ? low : x;
     return x > high ? high : x;
@@ -69,7 +69,7 @@ static inline int32_t stapes_nn_lstm_newton(int32_t guess, int32_t half)
 
 /* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3
  * [2^13, 2^14 - 6]. Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
-static int32_t STAPES_NN_ALONE stapes_nn_lstm_share(int32_t x, int32_t bits)
+static int32_t STAPES_NN_NOINLINE stapes_nn_lstm_twice_sigmoid(int32_t x, int32_t bits)
 {
     const int32_t half = (stapes_nn_lstm_exp(x < 0 ? x : -x, bits) + (1 << 15)) >> 1; /* d in Q0.15: [2^14, 2^15) */
     const int32_t guess = 23130 + stapes_nn_lstm_multiply_q15(half, -15420);          /* [7710, 15420] */
@@ -79,24 +79,24 @@ static int32_t STAPES_NN_ALONE stapes_nn_lstm_share(int32_t x, int32_t bits)
 /* 1 / (1 + exp(-x)) in Q0.15 of x in Q3.12: [11, 32756]. */
 static int32_t stapes_nn_lstm_sigmoid(int32_t x)
 {
-    int32_t share;
+    int32_t twice;
     if (x == 0) {
         return 1 << 14;
     }
-    share = 2 * stapes_nn_lstm_share(x, 3); /* [2^14, 2^15 - 12] */
-    return x > 0 ? share : 32767 - share;
+    twice = 2 * stapes_nn_lstm_twice_sigmoid(x, 3); /* [2^14, 2^15 - 12] */
+    return x > 0 ? twice : 32767 - twice;
 }
 
 /* tanh(x) in Q0.15 of x in Q(bits).(15 - bits), 0 <= bits <= 6: [-32767, 32767]. tanh(x) = 2 / (1 + exp(-2 x)) - 1. */
 static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
 {
-    int32_t share;
+    int32_t twice;
     if (x == 0) {
         return 0;
     }
-    share = stapes_nn_lstm_share(x, bits + 1) - (1 << 13); /* [-2, 2^13] */
-    share = share > 8191 ? 32767 : 4 * share;
-    return x < 0 ? -share : share;
+    twice = stapes_nn_lstm_twice_sigmoid(x, bits + 1) - (1 << 13); /* [-2, 2^13] */
+    twice = twice > 8191 ? 32767 : 4 * twice;
+    return x < 0 ? -twice : twice;
 }
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -132,8 +132,8 @@ static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int
 
 /* Add the products of `in` with the weights of a unit's gates; returns where these end. The compiler proved |sum| <
  * 2^30 at every step of the way. */
-static const int8_t *STAPES_NN_ALONE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights,
-                                                             int32_t sums[STAPES_NN_LSTM_GATES])
+static const int8_t *STAPES_NN_NOINLINE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights,
+                                                                int32_t sums[STAPES_NN_LSTM_GATES])
 {
     int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], k;
     for (; count >= 4; count -= 4, in += 4, weights += 16) {
@@ -168,36 +168,36 @@ static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     const int32_t in_fours = (layer->in_size + 3) >> 2, hidden_fours = (layer->units + 3) >> 2;
     const int8_t *weights = layer->weights + unit * 16 * (in_fours + hidden_fours);
     int32_t from_in[STAPES_NN_LSTM_GATES], from_hidden[STAPES_NN_LSTM_GATES], gates[STAPES_NN_LSTM_GATES];
-    int32_t candidate, state, shown, bits = layer->cell_bits, i;
+    int32_t candidate, state, output, bits = layer->cell_bits, i;
     memcpy(from_in, layer->bias + unit * 8, sizeof from_in);
     memcpy(from_hidden, layer->bias + unit * 8 + 4, sizeof from_hidden);
     weights = stapes_nn_lstm_products(in, layer->in_size, weights, from_in);
     stapes_nn_lstm_products(hidden, layer->units, weights, from_hidden);
     for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* Q3.12; both roundings < 2^30 */
-        gates[i] = stapes_nn_lstm_limit(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]),
+        gates[i] = stapes_nn_lstm_clamp(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]),
                                         -32768, 32767);
         gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);
-        gates[i] = stapes_nn_lstm_limit(gates[i], -32768, 32767);
+        gates[i] = stapes_nn_lstm_clamp(gates[i], -32768, 32767);
     }
     candidate = stapes_nn_lstm_sigmoid(gates[0]) * stapes_nn_lstm_tanh(gates[2], 3); /* |candidate| < 2^30 */
     state = stapes_nn_lstm_divide(stapes_nn_lstm_sigmoid(gates[1]) * *cell, 15);     /* |state| < 2^15 */
     state += stapes_nn_lstm_divide(candidate, 15 + bits);                            /* |state| < 2^16 */
-    state = stapes_nn_lstm_limit(state, layer->cell_min, layer->cell_max);
+    state = stapes_nn_lstm_clamp(state, layer->cell_min, layer->cell_max);
     *cell = (int16_t)state;
-    shown = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(state, bits); /* |shown| < 2^30 */
-    shown = stapes_nn_round_twice(shown, layer->out_multiplier, layer->out_shift);
-    return stapes_nn_clamp(shown + layer->out_zero, -128, 127);
+    output = stapes_nn_lstm_sigmoid(gates[3]) * stapes_nn_lstm_tanh(state, bits); /* |output| < 2^30 */
+    output = stapes_nn_round_twice(output, layer->out_multiplier, layer->out_shift);
+    return stapes_nn_clamp(output + layer->out_zero, -128, 127);
 }
 
 STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                                   int8_t *out)
 {
     const int32_t units = layer->units;
-    int32_t batch, step, unit;
+    int32_t batch, time, unit;
     for (batch = 0; batch < layer->batches; batch++, hidden += units, cell += units) {
         const int8_t *before = hidden;
-        for (step = 0; step < layer->steps; step++) {
-            const int32_t row = batch * layer->batch_rows + step * layer->step_rows;
+        for (time = 0; time < layer->time_steps; time++) {
+            const int32_t row = batch * layer->batch_stride + time * layer->time_stride;
             for (unit = 0; unit < units; unit++) {
                 out[row * units + unit] =
                     stapes_nn_lstm_unit(layer, unit, in + row * layer->in_size, before, cell + unit);

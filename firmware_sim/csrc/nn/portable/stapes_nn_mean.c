@@ -11,10 +11,10 @@ static int32_t stapes_nn_mean_sum(const stapes_nn_mean_layer *layer, const int8_
         for (j = 0; j < layer->reduced[1]; j++) {
             for (k = 0; k < layer->reduced[2]; k++) {
                 const int8_t *value =
-                    in + i * layer->reduced_step[0] + j * layer->reduced_step[1] + k * layer->reduced_step[2];
+                    in + i * layer->reduced_stride[0] + j * layer->reduced_stride[1] + k * layer->reduced_stride[2];
                 for (l = 0; l < layer->reduced[3]; l++) {
                     sum += *value;
-                    value += layer->reduced_step[3];
+                    value += layer->reduced_stride[3];
                 }
             }
         }
@@ -29,8 +29,8 @@ STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_
         for (j = 0; j < layer->kept[1]; j++) {
             for (k = 0; k < layer->kept[2]; k++) {
                 for (l = 0; l < layer->kept[3]; l++) {
-                    const int8_t *first = in + i * layer->kept_step[0] + j * layer->kept_step[1] +
-                                          k * layer->kept_step[2] + l * layer->kept_step[3];
+                    const int8_t *first = in + i * layer->kept_stride[0] + j * layer->kept_stride[1] +
+                                          k * layer->kept_stride[2] + l * layer->kept_stride[3];
                     const int32_t scaled =
                         stapes_nn_round_twice(stapes_nn_mean_sum(layer, first), layer->multiplier, layer->shift);
                     *out++ = stapes_nn_clamp(scaled + layer->out_zero, -128, 127);

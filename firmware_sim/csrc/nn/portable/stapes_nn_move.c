@@ -5,7 +5,7 @@
 
 STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out)
 {
-    const int32_t *n = layer->shape, *from = layer->in_step, *to = layer->out_step;
+    const int32_t *n = layer->shape, *from = layer->in_stride, *to = layer->out_stride;
     int32_t i, j, k, l, m;
     for (i = 0; i < n[0]; i++) {
         for (j = 0; j < n[1]; j++) {

@@ -9,17 +9,17 @@
 #if STAPES_NN_VECTORS
 
 /* As many elements as `vectors` vectors hold, 4 at most, as stapes_nn_mul_row forms one. */
-STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
-                                          int8_t *out, int vectors)
+STAPES_NN_ALWAYS_INLINE void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
+                                                 int8_t *out, int vectors)
 {
-    const int32_t step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const int32_t stride_a = layer->stride_a[3], stride_b = layer->stride_b[3];
     const stapes_nn_scales scales =
         stapes_nn_make_scales(stapes_nn_splat(layer->multiplier), stapes_nn_splat(layer->shift));
     stapes_nn_v8si products[4];
     int i;
     for (i = 0; i < vectors; i++) {
-        const stapes_nn_v8si x = stapes_nn_load_elements(a + 8 * i * step_a, step_a) - layer->zero_a;
-        const stapes_nn_v8si y = stapes_nn_load_elements(b + 8 * i * step_b, step_b) - layer->zero_b;
+        const stapes_nn_v8si x = stapes_nn_load_elements(a + 8 * i * stride_a, stride_a) - layer->zero_a;
+        const stapes_nn_v8si y = stapes_nn_load_elements(b + 8 * i * stride_b, stride_b) - layer->zero_b;
         products[i] = stapes_nn_round_lanes(x * y, &scales);
     }
     stapes_nn_store_lanes(products, vectors, layer->out_zero, layer->out_min, layer->out_max, out, 8 * vectors);
@@ -32,7 +32,7 @@ STAPES_NN_ALWAYS void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, cons
 static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
                                              int8_t *out, const int8_t *end)
 {
-    for (; out < end; a += layer->step_a[3], b += layer->step_b[3]) {
+    for (; out < end; a += layer->stride_a[3], b += layer->stride_b[3]) {
         const int32_t product = (*a - layer->zero_a) * (*b - layer->zero_b); /* |product| <= 255 * 255 < 2^16 */
         const int32_t scaled = stapes_nn_round_twice(product, layer->multiplier, layer->shift);
         *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
@@ -44,15 +44,16 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
 {
     const int32_t multiplier = layer->multiplier, right = -layer->shift, zero_a = layer->zero_a,
                   zero_b = layer->zero_b;
-    const int32_t low = layer->out_min, high = layer->out_max, step_a = layer->step_a[3], step_b = layer->step_b[3];
+    const int32_t low = layer->out_min, high = layer->out_max, stride_a = layer->stride_a[3],
+                  stride_b = layer->stride_b[3];
     const int8_t *const end = out + layer->shape[3];
     int32_t rounding;
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
-    for (; end - out >= 32; out += 32, a += 32 * step_a, b += 32 * step_b) {
+    for (; end - out >= 32; out += 32, a += 32 * stride_a, b += 32 * stride_b) {
         stapes_nn_mul_lanes(layer, a, b, out, 4);
     }
-    for (; end - out >= 8; out += 8, a += 8 * step_a, b += 8 * step_b) {
+    for (; end - out >= 8; out += 8, a += 8 * stride_a, b += 8 * stride_b) {
         stapes_nn_mul_lanes(layer, a, b, out, 1);
     }
 #endif
@@ -62,8 +63,8 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
         return;
     }
     rounding = (2 * layer->out_zero + 1) *
-               ((int32_t)1 << (right - 1));       /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
-    for (; out < end; a += step_a, b += step_b) { /* stapes_nn_round_twice with the zero point within */
+               ((int32_t)1 << (right - 1));           /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+    for (; out < end; a += stride_a, b += stride_b) { /* stapes_nn_round_twice with the zero point within */
         const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
         *out++ = stapes_nn_narrow((scaled + (scaled >> 31) + rounding) >> right, low, high);
     }
@@ -77,8 +78,8 @@ STAPES_NN_API void STAPES_NN_COLD stapes_nn_mul(const stapes_nn_mul_layer *layer
     for (i = 0; i < layer->shape[0]; i++) {
         for (j = 0; j < layer->shape[1]; j++) {
             for (k = 0; k < layer->shape[2]; k++) {
-                stapes_nn_mul_row(layer, a + i * layer->step_a[0] + j * layer->step_a[1] + k * layer->step_a[2],
-                                  b + i * layer->step_b[0] + j * layer->step_b[1] + k * layer->step_b[2], out);
+                stapes_nn_mul_row(layer, a + i * layer->stride_a[0] + j * layer->stride_a[1] + k * layer->stride_a[2],
+                                  b + i * layer->stride_b[0] + j * layer->stride_b[1] + k * layer->stride_b[2], out);
                 out += layer->shape[3];
             }
         }
