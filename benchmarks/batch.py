@@ -23,7 +23,7 @@ import soundfile
 from benchmarks.rows import read_rows, write_rows
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.events import EventDecoder
-from stapes.firmware_sim.device.folder import folder_in_place, read_folder
+from stapes.firmware_sim.device.folder import new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.runtime.audio import AudioFile, read_audio
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as name:
         scratch = Path(name)
         detector, recording = scratch / "pops.stapes", scratch / "recording.flac"
-        with folder_in_place(detector) as draft:
+        with new_detector_folder(detector) as draft:
             for part in ("detector.json", "frontend.bin", "model.tflite"):
                 (draft / part).write_bytes((given.path / part).read_bytes())
             compile_model(given.model, draft / "c", "pops")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import tempfile
+import shutil
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from stapes.convert.plan.coalesce import settle
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.read.graph import Tensor, read_model
 from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
+from stapes.firmware_sim.outputs import Mark, new_folder
 
 
 @dataclass(frozen=True)
@@ -85,33 +86,32 @@ def compile_model(
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:
-    """Put the files in place of those that an earlier run wrote there, once all of them are on the disk."""
-    fresh = not out.exists()
+    """Write the folder anew: these files, and those of an older one that no earlier run generated."""
     try:
-        before = [] if fresh else _written_before(out)
-        out.mkdir(parents=True, exist_ok=True)
-        try:
-            with tempfile.TemporaryDirectory(prefix=".stapes-", dir=out) as draft:
-                for name, text in texts.items():
-                    (Path(draft) / name).write_text(text, encoding="utf-8")
-                for name in texts:
-                    (Path(draft) / name).replace(out / name)
-        except OSError:
-            if fresh:
-                out.rmdir()
-            raise
-        for name in set(before) - set(texts):
-            (out / name).unlink(missing_ok=True)
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
     except OSError as error:
-        raise OutputError(
-            f"{out}: the model cannot be written there: {error.strerror}; choose another --out, or make room"
-        ) from error
+        raise OutputError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
+    others = _files_of_others(out)
+    with new_folder(out, force=True, mark=Mark("model.json")) as draft:
+        for path in others:
+            copy = shutil.copytree if path.is_dir() and not path.is_symlink() else shutil.copy2
+            copy(path, draft / path.name)
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8")
+
+
+def _files_of_others(out: Path) -> list[Path]:
+    """Return what lies in a folder beside a generated model. Raises OutputError when no generated model lies there."""
+    if not out.exists():
+        return []
+    written = _written_before(out)
+    return [path for path in out.iterdir() if path.name not in written]
 
 
 def _written_before(out: Path) -> list[str]:
-    """Names of the files that an earlier run wrote into a folder. OutputError where somebody else's lie there."""
-    if out.is_dir() and not any(out.iterdir()):
-        return []
+    """Return the names of the files that an earlier run wrote into a folder."""
     try:
         description = json.loads((out / "model.json").read_text(encoding="utf-8"))
         return [Path(name).name for name in description["files"] if description["sha256"]]

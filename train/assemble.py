@@ -13,7 +13,7 @@ import numpy as np
 from stapes.convert.compile import compile_model
 from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
-from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.console import note
@@ -44,7 +44,7 @@ def assemble(
     force: bool,
 ) -> DetectorFolder:
     """Choose the operating point on the int8 step's own scores and write the folder, once, last."""
-    with folder_in_place(out, force=force) as draft:
+    with new_detector_folder(out, force=force) as draft:
         val = dataset.splits["val"]
         (draft / "frontend.bin").write_bytes(material.tables)
         (draft / "model.tflite").write_bytes(trained.step.model)

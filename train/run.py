@@ -3,8 +3,9 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from stapes.firmware_sim.device.folder import DetectorFolder, check_output
+from stapes.firmware_sim.device.folder import MARK, DetectorFolder
 from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.outputs import require_new_folder
 from stapes.runtime.console import note
 from stapes.train.assemble import assemble
 from stapes.train.data.dataset import Dataset, require_trainable
@@ -24,7 +25,7 @@ def train_detector(
     `tensorboard` is a folder for curves that TensorBoard shows.
     Raises OutputError where `out` exists and `force` is not set, DatasetError where nothing can be learned.
     """
-    check_output(out, force)
+    require_new_folder(out, force, MARK)
     require_trainable(dataset)
     settings.operating_point.require_classes(dataset.classes)
     key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings)])

@@ -8,11 +8,8 @@ pops.stapes/
 """
 
 import dataclasses
-import errno
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,11 +19,12 @@ from typing import Any
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
-from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, OutputError
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+from stapes.firmware_sim.outputs import Mark, interrupted, new_folder, write_whole
 
 SCHEMA = 1
 REQUIRED = ("detector.json", "frontend.bin", "model.tflite")
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MARK = Mark("detector.json")  # --force replaces only folders that hold it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +71,9 @@ class DetectorFolder:
         return StepClock.of(self.frontend, self.frames_per_step, self.target_delay_steps)
 
     def write(self) -> None:
-        """Write detector.json, in place of an older one only once it is whole; the other files stand beside it.
+        """Write detector.json and no other file of the folder. An older one is kept until the new one is whole.
 
-        Raises OutputError where it cannot be written; the older one is kept.
+        Raises OutputError when it cannot be written.
         """
         content = {"schema": SCHEMA} | {
             name: value for name, value in dataclasses.asdict(self).items() if name not in ("path", "events")
@@ -83,13 +81,7 @@ class DetectorFolder:
         content["events"] = {
             label: dataclasses.asdict(events) for label, events in zip(self.classes, self.events, strict=True)
         }
-        draft = self.path / "detector.json.new"
-        try:
-            draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            os.replace(draft, self.path / "detector.json")
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise OutputError(f"{self.path / 'detector.json'}: cannot be written: {error.strerror}") from error
+        write_whole(self.path / "detector.json", json.dumps(content, indent=2) + "\n")
 
 
 def read_folder(path: Path | str) -> DetectorFolder:
@@ -99,6 +91,8 @@ def read_folder(path: Path | str) -> DetectorFolder:
     that detector.json names; the message says which part differs.
     """
     path = Path(path)
+    if aside := interrupted(path):
+        raise DetectorFolderError(f"{path}: a command that replaced it was killed; move {aside} back to this name")
     if not path.is_dir():
         raise DetectorFolderError(f"{path}: no such detector folder; `stapes train DATASET --out {path}` makes one")
     missing = [name for name in REQUIRED if not (path / name).is_file()]
@@ -174,49 +168,13 @@ def _check_frontend(folder: DetectorFolder) -> None:
         )
 
 
-def check_output(path: Path, force: bool) -> None:
-    """Refuse an output that stands already, before any work is done. Raises OutputError."""
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists already; choose another name, or replace it with --force")
-    if path.exists() and not (path / "detector.json").is_file():
-        raise OutputError(f"{path} is no detector folder, and --force replaces detectors only; choose another name")
-    parent = path.absolute().parent
-    if not parent.is_dir():
-        raise OutputError(f"{parent} does not exist, so {path.name} cannot be written there; make it first")
-
-
 @contextmanager
-def folder_in_place(path: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yield a draft folder beside `path`; on success check it and move it into place, the old one kept until then.
+def new_detector_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yield a draft folder; after the block it is read and checked, and then takes the place of `path`.
 
-    Raises OutputError where `path` exists and `force` is not set, or where the disk is full. After any exception
-    nothing is left but the old one.
+    Raises OutputError as `new_folder` does, DetectorFolderError when the draft is no whole detector. After any
+    exception `path` is as before.
     """
-    check_output(path, force)
-    draft = path.absolute().with_name(f".{path.name}.new")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
+    with new_folder(path, force=force, mark=MARK) as draft:
         yield draft
         read_folder(draft)
-        _move_into_place(draft, path)
-    except OSError as error:
-        if error.errno not in DISK_IS_FULL:
-            raise
-        raise OutputError(f"{path}: cannot be written: {error.strerror}; make room and run again") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _move_into_place(draft: Path, path: Path) -> None:
-    old = path.absolute().with_name(f".{path.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        os.replace(path, old)
-    try:
-        os.replace(draft, path)
-    except OSError:
-        if old.exists():
-            os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.device.events import Event
-from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.firmware_sim.outputs import require_new_file
+from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.outputs import new_file, require_new_file
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
@@ -60,14 +60,7 @@ def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
         yield sys.stdout.write
         return
     require_new_file(table.out, table.force)
-    draft = table.out.with_name(f".{table.out.name}.new")
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())  # a batch removes its journal after this
-        draft.replace(table.out)
-    except OSError as error:
-        raise OutputError(f"{table.out}: cannot be written ({error.strerror})") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with new_file(table.out) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        yield file.write
+        file.flush()
+        os.fsync(file.fileno())  # a batch removes its journal after this

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.outputs import new_file
 from stapes.runtime.console import note
 from stapes.runtime.live.listen import Update
 from stapes.runtime.live.sinks.record import Record
@@ -67,15 +67,12 @@ class ClipRecorder:
             self._write(self._waiting.popleft())
 
     def _write(self, record: Record) -> None:
-        draft = self.folder / f".{clip_name(record)}.new"
         try:
             if shutil.disk_usage(self.folder).free < KEPT_FREE_BYTES:
                 raise OSError(f"less than {KEPT_FREE_BYTES >> 20} MB free in {self.folder}")
-            soundfile.write(draft, self._cut(record), self._rate_hz, format="FLAC", subtype="PCM_16")
-            draft.replace(self.folder / clip_name(record))
-        except (OSError, soundfile.SoundFileError) as error:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
+            with new_file(self.folder / clip_name(record)) as draft:
+                soundfile.write(draft, self._cut(record), self._rate_hz, format="FLAC", subtype="PCM_16")
+        except (OSError, OutputError, soundfile.SoundFileError) as error:
             self.dropped += 1
             if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
                 self._complained_s = time.monotonic()

@@ -297,7 +297,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
     try:
         for folder in ("old", "new"):
-            with pytest.raises(OutputError, match=f"{folder}: the model cannot be written there: .*or make room"):
+            with pytest.raises(OutputError, match=f"{folder}: cannot be written: .*; make room and run again"):
                 compile_model(every_operator(), tmp_path / folder, "every")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -308,8 +308,16 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 def test_compiling_again_replaces_what_was_generated_and_nothing_else(tmp_path: Path) -> None:
     compile_model(every_operator(), tmp_path, "every")
     (tmp_path / "Makefile").write_text("all:")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "main.c").write_text("int main(void) { return 0; }")
     compile_model(tiny_step(), tmp_path, "tiny", single_file=True)
-    assert {path.name for path in tmp_path.iterdir()} == {"tiny.c", "tiny.h", "model.json", "Makefile"}
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.c", "tiny.h", "model.json", "Makefile", "tests"}
+    assert (tmp_path / "tests" / "main.c").read_text() == "int main(void) { return 0; }"
+
+
+def test_compiling_into_an_empty_folder_is_allowed(tmp_path: Path) -> None:
+    compile_model(tiny_step(), tmp_path, "tiny", single_file=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.c", "tiny.h", "model.json"}
 
 
 def test_a_wrong_name_or_target_is_refused(tmp_path: Path) -> None:

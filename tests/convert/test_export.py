@@ -204,7 +204,8 @@ def test_export_refuses_and_replaces(
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("")
-    with pytest.raises(OutputError, match="is no exported library"):
+    (mine / "README.md").write_text("# My project")
+    with pytest.raises(OutputError, match=r"holds no README\.md that this command wrote"):
         export(compiled_detector, "cmake", mine, force=True)
     assert (mine / "thesis.txt").exists()
 

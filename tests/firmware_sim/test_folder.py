@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, folder_in_place, read_folder
+from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import DetectorFolderError, OutputError
 
@@ -44,7 +44,7 @@ def write_detector(path: Path, frontend: FrontendConfig | None = None) -> Detect
 @pytest.fixture
 def detector(tmp_path: Path) -> DetectorFolder:
     path = tmp_path / "pops.stapes"
-    with folder_in_place(path) as draft:
+    with new_detector_folder(path) as draft:
         folder = write_detector(draft)
     return dataclasses.replace(folder, path=path)
 
@@ -138,21 +138,21 @@ def test_text_that_is_not_json_is_one_line_with_the_file(detector: DetectorFolde
 
 
 def test_an_existing_output_stands_unless_forced(detector: DetectorFolder) -> None:
-    with pytest.raises(OutputError, match="--force"), folder_in_place(detector.path):
+    with pytest.raises(OutputError, match="--force"), new_detector_folder(detector.path):
         pass
-    with folder_in_place(detector.path, force=True) as draft:
+    with new_detector_folder(detector.path, force=True) as draft:
         write_detector(draft, FrontendConfig(f_min_hz=100.0))
     assert read_folder(detector.path).frontend.f_min_hz == 100.0
 
 
 def test_force_replaces_detectors_only(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
-    with pytest.raises(OutputError, match="no detector folder"), folder_in_place(tmp_path / "thesis", force=True):
+    with pytest.raises(OutputError, match=r"holds no detector\.json"), new_detector_folder(tmp_path / "thesis", force=True):
         pass
 
 
 def test_a_failure_leaves_the_old_detector_and_nothing_else(detector: DetectorFolder) -> None:
-    with pytest.raises(RuntimeError), folder_in_place(detector.path, force=True) as draft:
+    with pytest.raises(RuntimeError), new_detector_folder(detector.path, force=True) as draft:
         write_detector(draft, FrontendConfig(f_min_hz=100.0))
         raise RuntimeError("killed in training")
     assert read_folder(detector.path) == detector
@@ -160,7 +160,7 @@ def test_a_failure_leaves_the_old_detector_and_nothing_else(detector: DetectorFo
 
 
 def test_a_draft_that_is_not_whole_is_not_moved_into_place(detector: DetectorFolder) -> None:
-    with pytest.raises(DetectorFolderError), folder_in_place(detector.path, force=True) as draft:
+    with pytest.raises(DetectorFolderError), new_detector_folder(detector.path, force=True) as draft:
         write_detector(draft)
         (draft / "frontend.bin").unlink()
     assert read_folder(detector.path) == detector
@@ -170,7 +170,7 @@ def test_a_full_disk_leaves_the_older_detector(detector: DetectorFolder) -> None
     with (
         pytest.raises(OutputError, match=r"pops\.stapes: cannot be written: .*; make room"),
         room_for(1000),
-        folder_in_place(detector.path, force=True) as draft,
+        new_detector_folder(detector.path, force=True) as draft,
     ):
         (draft / "frontend.bin").write_bytes(bytes(2000))
     with pytest.raises(OutputError, match=r"detector\.json: cannot be written: "), room_for(1000):

@@ -86,7 +86,7 @@ def test_review_replaces_only_what_it_wrote(
     assert main([*words, str(precious)]) == 1
     assert "exists already" in capsys.readouterr().err
     assert main([*words, str(precious), "--force"]) == 1
-    assert "holds no review.tsv, so it was not written by this command" in capsys.readouterr().err
+    assert "holds no review.tsv that this command wrote, so it is not replaced" in capsys.readouterr().err
     out = tmp_path / "out"
     assert main([*words, str(out), "--clips", "0"]) == 0
     assert not (out / "clips").exists()

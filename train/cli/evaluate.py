@@ -32,13 +32,16 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _run(arguments: argparse.Namespace) -> None:
 
-    from stapes.firmware_sim.outputs import require_new
+    from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
     from stapes.train.judge.evaluate import evaluate
     from stapes.train.report.evaluation_table import evaluation_lines
+    from stapes.train.report.export_scores import MARK, export_scores
 
-    for output in filter(None, (arguments.report, arguments.scores)):
-        require_new(output, arguments.force)
+    if arguments.report:
+        require_new_file(arguments.report, arguments.force)
+    if arguments.scores:
+        require_new_folder(arguments.scores, arguments.force, MARK)
     evaluation, judged = evaluate(
         arguments.detector, arguments.dataset, arguments.split, arguments.float, arguments.group_pattern
     )
@@ -49,8 +52,6 @@ def _run(arguments: argparse.Namespace) -> None:
         detector = Detector.load(arguments.detector)
         write_report(arguments.report, detector, evaluation, judged, device_costs(detector.folder))
     if arguments.scores:
-        from stapes.train.report.export_scores import export_scores
-
         export_scores(arguments.scores, Detector.load(arguments.detector), judged, arguments.force)
     for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
         print(line)

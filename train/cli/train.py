@@ -49,11 +49,12 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs a DATASET and --out NAME.stapes; `stapes train --help` shows an example")
-    from stapes.firmware_sim.device.folder import check_output
+    from stapes.firmware_sim.device.folder import MARK
+    from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import say
 
-    check_output(arguments.out, arguments.force)
+    require_new_folder(arguments.out, arguments.force, MARK)
     dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
     say(dataset.notes)
     from stapes.train.run import train_detector  # loads TensorFlow

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.outputs import new_folder, require_new
+from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
@@ -20,6 +20,7 @@ from stapes.train.data.dataset import audio_files
 from stapes.train.text import table
 
 AROUND_S = 2.0  # of sound before and after each false alarm; stretches that overlap become one
+MARK = Mark("mined.tsv")  # --force replaces only folders that hold it
 
 
 def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
@@ -27,13 +28,13 @@ def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
 
     Raises DatasetError where there is no recording, AudioError for one that cannot be read.
     """
-    require_new(out, force)
+    require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path)
     files = audio_files(folder)
     progress = Progress("mining", len(files))
     rows = ["filename\tsource\tbegin\tend\tevent_labels"]
     counts, seconds = dict.fromkeys(detector.classes, 0), 0.0
-    with new_folder(out, force, "mined.tsv") as draft:
+    with new_folder(out, force=force, mark=MARK) as draft:
         for number, path in enumerate(files):
             pcm = read_audio(path, detector.sample_rate_hz).pcm
             seconds += len(pcm) / detector.sample_rate_hz
@@ -47,7 +48,7 @@ def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
                 labels = sorted({each.label for each in alarms if each.onset < end and each.offset > begin})
                 rows.append(f"{name}\t{path.relative_to(folder)}\t{begin:.3f}\t{end:.3f}\t{','.join(labels)}")
             progress.advance(path.name)
-        (draft / "mined.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
     progress.close(f"{seconds / 3600:.2f} h")
     per_hour = [[label, str(count), f"{count / seconds * 3600:.1f}"] for label, count in counts.items()]
     for line in table(["class", "false alarms", "per hour"], per_hour):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import soundfile
 
-from stapes.firmware_sim.outputs import new_folder, require_new
+from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
@@ -19,22 +19,23 @@ from stapes.train.judge.evaluate import evaluate
 from stapes.train.judge.judging import Judged
 from stapes.train.label.mistakes import Mistake, excerpt, mistakes, verdicts
 
+MARK = Mark("review.tsv")  # --force replaces only folders that hold it
 AROUND_S = 1.0  # of sound before and after the event in a clip
 
 
 def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path, n_clips: int, force: bool) -> None:
     """Judge a detector and write what it got wrong. Raises OutputError before any work when `out` is in the way."""
-    require_new(out, force)
+    require_new_folder(out, force, MARK)
     evaluation, judged = evaluate(detector_path, dataset_path, split)
     detector = Detector.load(detector_path)
     worst = sorted(
         mistakes(detector, judged, "missed") + mistakes(detector, judged, "false"), key=lambda each: -each.badness
     )
-    with new_folder(out, force, "review.tsv") as draft:
+    with new_folder(out, force=force, mark=MARK) as draft:
         for each in judged:
             _write_tracks(draft, each)
         clips = {id(each): _write_clip(draft, detector, each) for each in worst[:n_clips]}
-        (draft / "review.tsv").write_text(_table(worst, clips), encoding="utf-8")
+        (draft / MARK.file).write_text(_table(worst, clips), encoding="utf-8")
     missed = sum(each.kind == "missed" for each in worst)
     note(f"{missed} missed, {len(worst) - missed} false in {len(judged)} recordings of {evaluation.split}: {out}")
 

@@ -19,7 +19,7 @@ from scipy.ndimage import maximum_filter1d
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.firmware_sim.outputs import new_folder, require_new
+from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, note
 from stapes.runtime.detector import Detector
@@ -36,6 +36,8 @@ END_SHARE, HELD_S = 0.3, 0.064  # it ends where less than this share of its rise
 MOST_GROUPS = 8
 CLEAR = 0.1  # silhouette below which the sounds are of one kind
 
+MARK = Mark("suggestions.tsv")  # --force replaces only folders that hold it
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -49,7 +51,7 @@ class Proposal:
 
 def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) -> None:
     """Write label tracks for every recording below `folder`. Raises AudioError, DatasetError, OutputError."""
-    require_new(out, force)
+    require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path) if detector_path else None
     frontend = Frontend(make_tables(FrontendConfig() if detector is None else detector.folder.frontend))
     files = audio_files(folder)
@@ -64,7 +66,7 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
         progress.advance(path.name)
     groups = iter(group_alike([each for one in found for each in one]))
     rows = ["filename\tonset\toffset\tevent_label\texcess_db"]
-    with new_folder(out, force, "suggestions.tsv") as draft:
+    with new_folder(out, force=force, mark=MARK) as draft:
         for path, new, old in zip(files, found, known, strict=True):
             named = [(Annotation(each.onset, each.offset, next(groups)), f"{each.excess_db:.1f}") for each in new]
             both = sorted([*named, *((each, "") for each in old)], key=lambda each: each[0].onset)
@@ -73,7 +75,7 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
             track.parent.mkdir(parents=True, exist_ok=True)
             track.write_text(write_audacity(each for each, _ in both), encoding="utf-8")
             rows += [f"{name}\t{e.onset:.3f}\t{e.offset:.3f}\t{e.label}\t{excess}" for e, excess in both]
-        (draft / "suggestions.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
     progress.close(f"{len(rows) - 1} proposals in {len(files)} recordings")
     note(f"open a recording in Audacity, import its track from {out}, correct it and export it beside the recording")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.firmware_sim.outputs import write_whole
+from stapes.firmware_sim.outputs import new_file, write_whole
 from stapes.runtime.console import note
 
 
@@ -34,13 +34,8 @@ class Workspace:
 
     def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write named arrays; a kill in between leaves the older file. Raises OutputError on a full disk."""
-        target, draft = self.path / f"{name}.npz", self.path / f"{name}.new.npz"
-        try:
-            np.savez(draft, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
-            draft.replace(target)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot be written: {error.strerror}; make room and run again") from error
+        with new_file(self.path / f"{name}.npz") as draft, draft.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:
         """Return what `save` wrote under this name, or None."""

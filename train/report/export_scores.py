@@ -15,16 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.firmware_sim.outputs import new_folder
+from stapes.firmware_sim.outputs import Mark, new_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_dcase
 from stapes.train.judge.evaluate import scored_recording
 from stapes.train.judge.judging import Judged
 
+MARK = Mark("durations.tsv")  # --force replaces only folders that hold it
+
 
 def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force: bool) -> None:
     """Write the folder, whole or not at all. Raises OutputError where `out` is in the way."""
-    with new_folder(out, force, "durations.tsv") as draft:
+    with new_folder(out, force=force, mark=MARK) as draft:
         (draft / "scores").mkdir()
         for each in judged:
             (draft / "scores" / f"{recording_id(each)}.tsv").write_text(_scores(detector, each), encoding="utf-8")
@@ -34,7 +36,7 @@ def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force
         found = {name: each.detected for name, each in files.items()}
         (draft / "detected.tsv").write_text(write_dcase(found), encoding="utf-8")
         rows = [f"{name}\t{each.recording.duration_s:.6f}\n" for name, each in files.items()]
-        (draft / "durations.tsv").write_text("filename\tduration\n" + "".join(rows), encoding="utf-8")
+        (draft / MARK.file).write_text("filename\tduration\n" + "".join(rows), encoding="utf-8")
 
 
 def recording_id(judged: Judged) -> str:
