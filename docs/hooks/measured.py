@@ -1,0 +1,150 @@
+"""The page of measured figures, made from benchmarks/results/*.csv; its first table is that of the README."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from benchmarks.batch import day_table, hours_table, read_csv
+from benchmarks.readme_table import table
+from benchmarks.rows import read_rows
+
+Row = Mapping[str, str]
+Column = tuple[str, Callable[[Row], str]]
+
+INTRODUCTION = """# What is measured
+
+Every figure on this page comes from a file in `benchmarks/results/`, which the command in the same section or row writes.
+Instructions are exact counts under QEMU. They are not cycles: multiply them by the cycles per instruction of your core and
+its flash.
+"""
+
+
+def measured_page() -> str:
+    """Return the page in Markdown."""
+    return "\n\n".join([INTRODUCTION + "\n" + table(), *_sections(), ""])
+
+
+def _sections() -> Iterable[str]:
+    yield _section("A whole detector on each board", "make demo bench-firmware", _FIRMWARE_TEXT, _firmware())
+    yield _section("Compiled models on each board", "make bench-compiler", _COMPILER_TEXT, _compiler())
+    yield _section("One step on a laptop", "make bench-compiler", _LAPTOP_TEXT, _laptop())
+    yield _section("The frontend on each board", "make bench-frontend", _FRONTEND_TEXT, _frontend_boards())
+    yield _section("Error of the frontend", "make bench-frontend", _ERROR_TEXT, _frontend_error())
+    yield _section("Accuracy on real recordings", "make bench-accuracy", _ACCURACY_TEXT, _accuracy())
+    yield _section("What int8 costs", "make bench-quantization", _QUANTIZATION_TEXT, _quantization())
+    yield _section("Months of recordings", "make demo bench-batch", _BATCH_TEXT, day_table(read_csv()))
+    yield hours_table(read_csv())
+
+
+_FIRMWARE_TEXT = (
+    "The demo's detector with its frontend, model, event decoder and loop, built with `gcc -O2`. RAM includes the ring for "
+    "audio and the stack."
+)
+_COMPILER_TEXT = "Instructions, code and activations of one step. Weights, which depend only on the model, are not in the table."
+_LAPTOP_TEXT = (
+    "Microseconds of one step, and their ratio to LiteRT with its default kernels, called from Python. `run` is one call per "
+    "step, `run_steps` is one call for 50 steps."
+)
+_FRONTEND_TEXT = "Instructions per frame with 40 bands."
+_ERROR_TEXT = "Difference from a float64 computation, in dB, over all bands and frames of each signal."
+_ACCURACY_TEXT = (
+    "One row per seed; the text in parentheses is a 95 % interval over recordings. In *held-out sources* the event settings were "
+    "chosen on other sources. In *budget* they were chosen there for at most 10 false alarms per hour and class."
+)
+_QUANTIZATION_TEXT = (
+    "The same network in float, quantized after training (PTQ) and trained with quantization (QAT), after equally many steps."
+)
+_BATCH_TEXT = "FLAC files at 16 kHz, from the start of the processes to the last table; 16 and 256 cores are computed, not measured."
+
+
+def _section(title: str, command: str, text: str, rows: str) -> str:
+    return f"## {title}\n\n{text} Command: `{command}`.\n\n{rows}"
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    lines = ["| " + " | ".join(name for name, _ in columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(show(row) for _, show in columns) + " |" for row in rows])
+
+
+def _text(name: str) -> Callable[[Row], str]:
+    return lambda row: row[name]
+
+
+def _whole(name: str) -> Callable[[Row], str]:
+    return lambda row: f"{round(float(row[name])):,}"
+
+
+def _number(name: str, digits: int) -> Callable[[Row], str]:
+    return lambda row: f"{float(row[name]):.{digits}f}"
+
+
+def _firmware() -> str:
+    columns = [
+        ("core", _text("core")),
+        ("instructions per hop", _whole("instructions")),
+        ("worst hop", _whole("worst_hop_instructions")),
+        ("million instructions/s", lambda row: f"{float(row['instructions_per_second']) / 1e6:.2f}"),
+        ("flash, bytes", _whole("flash_bytes")),
+        ("RAM, bytes", _whole("ram_bytes")),
+        ("stack, bytes", _whole("stack_bytes")),
+    ]
+    return _table(read_rows("firmware"), columns)
+
+
+def _compiler() -> str:
+    columns = [
+        ("model", _text("model")),
+        ("board", _text("board")),
+        ("MACs", _whole("macs")),
+        ("instructions", _whole("instructions")),
+        ("code, bytes", _whole("code_bytes")),
+        ("activations, bytes", _whole("activation_bytes")),
+        ("stack, bytes", _whole("stack_bytes")),
+    ]
+    return _table([row for row in read_rows("compiler") if row["layer"] == "step"], columns)
+
+
+def _laptop() -> str:
+    columns = [
+        ("model", _text("model")),
+        ("way", _text("way")),
+        ("µs", _number("us", 2)),
+        ("ratio to LiteRT", _number("of_litert", 2)),
+    ]
+    return _table(read_rows("laptop"), columns)
+
+
+def _frontend_boards() -> str:
+    columns = [("board", _text("subject")), ("figure", _text("figure")), ("value", _whole("value"))]
+    return _table([row for row in read_rows("frontend") if row["group"] == "on a board"], columns)
+
+
+def _frontend_error() -> str:
+    rows = [row for row in read_rows("frontend") if row["group"] == "error, dB"]
+    return _table(rows, [("signal", _text("subject")), ("figure", _text("figure")), ("dB", _number("value", 4))])
+
+
+def _accuracy() -> str:
+    def interval(name: str) -> Callable[[Row], str]:
+        return lambda row: f"{float(row[name]):.3f} ({float(row[name + '_low']):.3f} to {float(row[name + '_high']):.3f})"
+
+    columns = [
+        ("seed", _text("seed")),
+        ("F1 by onset", interval("f1_onset")),
+        ("F1 by onset and offset", _number("f1_onset_offset", 3)),
+        ("false alarms per hour", _whole("false_alarms_per_hour")),
+        ("held-out sources, F1 by onset", interval("folds_f1_onset")),
+        ("budget, recall", _number("budget_folds_recall", 2)),
+        ("int8 minus float", interval("int8_minus_float")),
+    ]
+    return _table(read_rows("accuracy"), columns)
+
+
+def _quantization() -> str:
+    columns = [
+        ("seed", _text("seed")),
+        ("form", _text("form")),
+        ("F1 by onset", _number("f1_onset", 3)),
+        ("F1 by onset and offset", _number("f1_onset_offset", 3)),
+        ("held-out sources, F1 by onset", _number("folds_f1_onset", 3)),
+        ("change from float", _number("change", 3)),
+    ]
+    return _table(read_rows("quantization"), columns)
