@@ -59,6 +59,9 @@ bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM
 readme: setup-dev ## the README's table from the results of the benchmarks
 	$(BIN)/python -m benchmarks.readme_table
 
+docs: setup-dev ## the documentation site in build/site; a warning or a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	scripts/lock --upgrade
 
@@ -66,4 +69,4 @@ clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization bench-suggest \
-	readme lock clean
+	readme docs lock clean

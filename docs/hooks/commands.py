@@ -42,7 +42,16 @@ def _section(name: str, parser: argparse.ArgumentParser) -> str:
     usage = argparse.HelpFormatter(parser.prog, width=100)
     usage.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups, prefix="")
     lines = [f"## stapes {name} {{ #stapes-{name} }}", "", _escaped(" ".join((parser.description or "").split()))]
-    lines += ["", "```text", usage.format_help().strip(), "```", "", *_options(parser), "", *_epilog(parser.epilog or "")]
+    lines += [
+        "",
+        "```text",
+        usage.format_help().strip(),
+        "```",
+        "",
+        *_options(parser),
+        "",
+        *_epilog(parser.epilog or ""),
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -66,7 +75,9 @@ def _invocation(action: argparse.Action) -> str:
     name = ", ".join(action.option_strings)
     if action.nargs == 0:
         return name
-    return f"{name} [{value or action.dest.upper()}]" if action.nargs == "?" else f"{name} {value or action.dest.upper()}"
+    return (
+        f"{name} [{value or action.dest.upper()}]" if action.nargs == "?" else f"{name} {value or action.dest.upper()}"
+    )
 
 
 def _epilog(epilog: str) -> Iterator[str]:

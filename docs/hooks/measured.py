@@ -38,7 +38,9 @@ _FIRMWARE_TEXT = (
     "The demo's detector with its frontend, model, event decoder and loop, built with `gcc -O2`. RAM includes the ring for "
     "audio and the stack."
 )
-_COMPILER_TEXT = "Instructions, code and activations of one step. Weights, which depend only on the model, are not in the table."
+_COMPILER_TEXT = (
+    "Instructions, code and activations of one step. Weights, which depend only on the model, are not in the table."
+)
 _LAPTOP_TEXT = (
     "Microseconds of one step, and their ratio to LiteRT with its default kernels, called from Python. `run` is one call per "
     "step, `run_steps` is one call for 50 steps."
@@ -49,9 +51,7 @@ _ACCURACY_TEXT = (
     "One row per seed; the text in parentheses is a 95 % interval over recordings. In *held-out sources* the event settings were "
     "chosen on other sources. In *budget* they were chosen there for at most 10 false alarms per hour and class."
 )
-_QUANTIZATION_TEXT = (
-    "The same network in float, quantized after training (PTQ) and trained with quantization (QAT), after equally many steps."
-)
+_QUANTIZATION_TEXT = "The same network in float, quantized after training (PTQ) and trained with quantization (QAT), after equally many steps."
 _BATCH_TEXT = "FLAC files at 16 kHz, from the start of the processes to the last table; 16 and 256 cores are computed, not measured."
 
 
@@ -124,7 +124,9 @@ def _frontend_error() -> str:
 
 def _accuracy() -> str:
     def interval(name: str) -> Callable[[Row], str]:
-        return lambda row: f"{float(row[name]):.3f} ({float(row[name + '_low']):.3f} to {float(row[name + '_high']):.3f})"
+        return lambda row: (
+            f"{float(row[name]):.3f} ({float(row[name + '_low']):.3f} to {float(row[name + '_high']):.3f})"
+        )
 
     columns = [
         ("seed", _text("seed")),
