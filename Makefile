@@ -56,6 +56,12 @@ bench-compiler: setup-dev ## what compiled models cost: instructions, flash, RAM
 	$(BIN)/python -m benchmarks.compiler
 	$(BIN)/python -m benchmarks.compiler_laptop
 
+bench-install: setup-dev ## how large an installation without training is; writes benchmarks/results/install.csv (needs the package index)
+	$(BIN)/python -m benchmarks.light_install
+
+dist: setup-dev ## the source distribution and the wheel, in dist/ (needs the package index)
+	$(BIN)/pyproject-build
+
 readme: setup-dev ## the README's table from the results of the benchmarks
 	$(BIN)/python -m benchmarks.readme_table
 
@@ -69,4 +75,4 @@ clean: ## remove what builds left behind
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization bench-suggest \
-	readme docs lock clean
+	bench-install dist readme docs lock clean

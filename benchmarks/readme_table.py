@@ -110,6 +110,14 @@ def _batch() -> Iterator[Row]:
     )
 
 
+def _install() -> Iterator[Row]:
+    megabytes = {row["package"]: float(row["megabytes"]) for row in read_rows("install")}
+    yield (
+        "an installation that detects, compiles and exports, without training: all packages / NumPy and LiteRT alone",
+        f"{sum(megabytes.values()):.0f} MB / {megabytes['numpy'] + megabytes['ai-edge-litert']:.0f} MB",
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "accuracy": ("make bench-accuracy", _accuracy),
     "frontend": ("make bench-frontend", _frontend),
@@ -117,6 +125,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "laptop": ("make bench-compiler", _laptop),
     "firmware": ("make demo bench-firmware", _firmware),
     "batch": ("make demo bench-batch", _batch),
+    "install": ("make bench-install", _install),
 }
 
 

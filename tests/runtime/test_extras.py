@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stapes.runtime.extras import EXTRA_OF, missing_extra
+from stapes.runtime.extras import EXTRA_OF, TRAINING_ENDS_AT, missing_extra
 from stapes.runtime.main import main
 
 
@@ -51,3 +51,15 @@ def test_every_package_of_an_extra_is_known() -> None:
     }
     known = {module: extra for module, extra in modules.items() if module in EXTRA_OF}
     assert known == EXTRA_OF
+
+
+def test_a_python_that_tensorflow_does_not_serve_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    said = str(missing_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")))
+    assert "TensorFlow, which has no release for Python 3.14: make an environment with Python 3.11 to 3.13" in said
+
+
+def test_the_limit_on_python_is_that_of_the_extra() -> None:
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    (need,) = (n for n in settings["project"]["optional-dependencies"]["train"] if n.startswith("tensorflow=="))
+    assert need.endswith(f"; python_version < '{TRAINING_ENDS_AT[0]}.{TRAINING_ENDS_AT[1]}'")
