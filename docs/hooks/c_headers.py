@@ -12,14 +12,14 @@ ORDER = ("detector", "events", "tail", "selftest", "frontend", "recording")
 INTRODUCTION = """# C headers
 
 These are the headers as they stand in the source. Each `*_api.h` holds the declarations of one part and no preprocessor
-line, so that a C compiler and Python's cffi read the same text; include the header of the same name without `_api`, where
-there is one. [Using the C](c.md) shows how they are called.
+line, so that a C compiler and Python's cffi read the same text. Include the header of the same name without `_api`,
+where there is one. [Using the C](c.md) shows how they are called.
 """
 GENERATED = """
 ## A generated header { #generated-header }
 
-`stapes compile kws.tflite --out kws_c` wrote this `kws.h` for a keyword-spotting network when this page was made. The names
-follow the model's name.
+`stapes compile kws.tflite --out kws_c` wrote this `kws.h` for a keyword-spotting network when this page was made. The
+names follow the model's name.
 """
 
 
@@ -30,7 +30,7 @@ def headers_page() -> str:
 
 
 def api_headers() -> list[Path]:
-    """Return the headers that users of the C include, in the order of the page; those of the kernels are not among them."""
+    """Return the headers that users of the C include, in the order of the page; not those of the kernels."""
     found = [path for part in ("detector", "frontend") for path in (CSRC / part).glob("*_api.h")]
     return sorted(found, key=lambda path: (_place(path), path.name))
 

@@ -10,7 +10,8 @@ from stapes.runtime.main import build_parser
 INTRODUCTION = """# Commands
 
 Results are printed to stdout, progress and notes to stderr. An error is one line that begins with `error:`, and the
-exit code is 1; `stapes --debug COMMAND …` shows the traceback as well. `stapes COMMAND --help` prints what this page says.
+exit code is 1; `stapes --debug COMMAND …` shows the traceback as well. `stapes COMMAND --help` prints what this page
+says.
 """
 
 

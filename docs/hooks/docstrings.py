@@ -22,7 +22,7 @@ class Docstrings(griffe.Extension):
     def on_attribute(self, *, attr: griffe.Attribute, **_: Any) -> None:
         """Take a field's trailing comment as its docstring, where it has none."""
         if attr.docstring is None and attr.lines and isinstance(attr.parent, griffe.Class):
-            _, found, comment = attr.lines[-1].partition("  # ")
+            _before, found, comment = attr.lines[-1].partition("  # ")
             if found:
                 attr.docstring = griffe.Docstring(comment[:1].upper() + comment[1:], parent=attr)
 

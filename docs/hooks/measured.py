@@ -11,9 +11,9 @@ Column = tuple[str, Callable[[Row], str]]
 
 INTRODUCTION = """# What is measured
 
-Every figure on this page comes from a file in `benchmarks/results/`, which the command in the same section or row writes.
-Instructions are exact counts under QEMU. They are not cycles: multiply them by the cycles per instruction of your core and
-its flash.
+Every figure on this page comes from a file in `benchmarks/results/`, which the command in the same section or row
+writes. Instructions are exact counts under QEMU. They are not cycles: multiply them by the cycles per instruction of your
+core and its flash.
 """
 
 
@@ -35,24 +35,31 @@ def _sections() -> Iterable[str]:
 
 
 _FIRMWARE_TEXT = (
-    "The demo's detector with its frontend, model, event decoder and loop, built with `gcc -O2`. RAM includes the ring for "
-    "audio and the stack."
+    "The demo's detector with its frontend, model, event decoder and loop, built with `gcc -O2`. RAM includes the"
+    " ring for audio and the stack."
 )
 _COMPILER_TEXT = (
     "Instructions, code and activations of one step. Weights, which depend only on the model, are not in the table."
 )
 _LAPTOP_TEXT = (
-    "Microseconds of one step, and their ratio to LiteRT with its default kernels, called from Python. `run` is one call per "
-    "step, `run_steps` is one call for 50 steps."
+    "Microseconds of one step, and their ratio to LiteRT with its default kernels, called from Python. `run` is "
+    "one call per step, `run_steps` is one call for 50 steps."
 )
-_FRONTEND_TEXT = "Instructions per frame with 40 bands."
+_FRONTEND_TEXT = "Instructions per frame with 40 bands, and bytes of code and stack."
 _ERROR_TEXT = "Difference from a float64 computation, in dB, over all bands and frames of each signal."
 _ACCURACY_TEXT = (
-    "One row per seed; the text in parentheses is a 95 % interval over recordings. In *held-out sources* the event settings were "
-    "chosen on other sources. In *budget* they were chosen there for at most 10 false alarms per hour and class."
+    "One row per seed; the text in parentheses is a 95 % interval over recordings. In *held-out sources* the "
+    "event settings were chosen on other sources. In *budget* they were chosen there for at most 10 false alarms "
+    "per hour and class."
 )
-_QUANTIZATION_TEXT = "The same network in float, quantized after training (PTQ) and trained with quantization (QAT), after equally many steps."
-_BATCH_TEXT = "FLAC files at 16 kHz, from the start of the processes to the last table; 16 and 256 cores are computed, not measured."
+_QUANTIZATION_TEXT = (
+    "The same network in float, quantized after training (PTQ) and trained with quantization (QAT), after equally"
+    " many steps."
+)
+_BATCH_TEXT = (
+    "FLAC files at 16 kHz, from the start of the processes to the last table. Figures for 16 and 256 cores are "
+    "computed, not measured."
+)
 
 
 def _section(title: str, command: str, text: str, rows: str) -> str:
@@ -113,13 +120,20 @@ def _laptop() -> str:
 
 
 def _frontend_boards() -> str:
-    columns = [("board", _text("subject")), ("figure", _text("figure")), ("value", _whole("value"))]
-    return _table([row for row in read_rows("frontend") if row["group"] == "on a board"], columns)
+    return _by_subject("on a board", "board", ",.0f")
 
 
 def _frontend_error() -> str:
-    rows = [row for row in read_rows("frontend") if row["group"] == "error, dB"]
-    return _table(rows, [("signal", _text("subject")), ("figure", _text("figure")), ("dB", _number("value", 4))])
+    return _by_subject("error, dB", "signal", ".4f")
+
+
+def _by_subject(group: str, subject: str, form: str) -> str:
+    """One group of the frontend's figures: a row per subject, a column per figure."""
+    rows = [row for row in read_rows("frontend") if row["group"] == group]
+    values = {(row["subject"], row["figure"]): format(float(row["value"]), form) for row in rows}
+    subjects, figures = (list(dict.fromkeys(row[name] for row in rows)) for name in ("subject", "figure"))
+    table = [{subject: one} | {figure: values.get((one, figure), "") for figure in figures} for one in subjects]
+    return _table(table, [(name, _text(name)) for name in (subject, *figures)])
 
 
 def _accuracy() -> str:
