@@ -26,6 +26,7 @@ from stapes.train.judge.evaluate import evaluate
 from stapes.train.judge.judging import judge
 from stapes.train.judge.metrics import Estimate
 from stapes.train.report.device_cost import device_costs
+from stapes.train.report.figures import COUNTS_AND_TIMES, EVENTS, OVERALL
 from stapes.train.report.pictures import recall_bars
 from stapes.train.report.report import write_report
 
@@ -103,6 +104,17 @@ def test_the_page_is_well_formed_and_says_what_was_judged(page: str) -> None:
     ):
         assert heading in parsed.text
     assert "16 kHz, windows of 32 ms every 16 ms, 40 slaney bands from 60 to 7500 Hz" in parsed.text
+
+
+def test_every_figure_that_is_listed_stands_in_the_page_and_in_the_text(
+    page: str, tiny_detector: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tiny_detector), str(data)]) == 0
+    printed = capsys.readouterr().out
+    shown = _Page(page).text
+    for name in [*(each.name for each in OVERALL), *(each.heading for each in (*EVENTS, *COUNTS_AND_TIMES))]:
+        assert name in printed
+        assert name in shown
 
 
 def test_the_page_asks_no_other_host_and_reads_on_a_phone_in_light_and_dark(page: str) -> None:

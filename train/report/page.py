@@ -28,7 +28,7 @@ p { margin: .4rem 0; } header p { color: var(--faint); }
                  background: var(--of-class); margin-right: .45em; }
 .panel { background: var(--panel); border: 1px solid var(--line); border-radius: .7rem; margin: 0;
          padding: 1rem 1.1rem; }
-.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: .9rem; margin: 1.4rem 0; }
+.cards { display: grid; grid-template-columns: repeat(5, 1fr); gap: .9rem; margin: 1.4rem 0; }
 .card span { color: var(--faint); font-size: .82rem; display: block; }
 .card b { font-size: 1.75rem; line-height: 1.25; letter-spacing: -.02em; font-weight: 650; }
 .range { position: relative; display: block; height: .3rem; margin-top: .5rem; border-radius: 1rem;
@@ -136,8 +136,10 @@ def facts(rows: Mapping[str, str]) -> str:
     return f'<dl class="panel">{listed}</dl>'
 
 
-def estimate(value: Estimate, spec: str) -> str:
-    """Return a figure with its interval as HTML; a dash where it is not defined."""
+def cell(value: Estimate | float, spec: str) -> str:
+    """Return a number, with its interval if it has one, as HTML; a dash where it is not defined (nan)."""
+    if not isinstance(value, Estimate):
+        return "&ndash;" if isnan(value) else f"{value:{spec}}"
     if isnan(value.value):
         return "&ndash;"
     return f"{value.value:{spec}} <small>{value.low:{spec}}&hellip;{value.high:{spec}}</small>"

@@ -16,12 +16,19 @@ from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import Cost
 from stapes.train.judge.curves import threshold_curve
-from stapes.train.judge.evaluate import Evaluation
+from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.judging import Judged
 from stapes.train.label.mistakes import Kind, Mistake, excerpt, mistakes
 from stapes.train.report import pictures
-from stapes.train.report.page import card, class_name, document, estimate, facts, figure, legend, table
-from stapes.train.text import number
+from stapes.train.report.figures import (
+    COUNTS_AND_TIMES,
+    COUNTS_AND_TIMES_NOTE,
+    EVENTS,
+    EVENTS_NOTE,
+    OVERALL,
+    ClassFigure,
+)
+from stapes.train.report.page import card, cell, class_name, document, facts, figure, legend, table
 
 MISTAKES_SHOWN = 8  # of each kind
 AROUND_S = 1.0
@@ -43,12 +50,10 @@ def _body(
     detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, Cost]
 ) -> Iterator[str]:
     yield from _head(detector, evaluation)
-    yield "<h2>Events</h2>" + _event_table(detector, evaluation)
-    yield '<p class="note">Hit: onset within 200 ms; onset+offset: offset within max(200 ms, 20 % of the event), too. '
-    yield "Small figures: 95 % over recordings.</p>"
-    yield "<h2>Counts and times</h2>" + _application_table(detector, evaluation)
-    yield '<p class="note">Rate error: how far off the count of a recording is. '
-    yield "Latency: from the annotated onset to the announcement.</p>"
+    yield "<h2>Events</h2>" + _class_table(detector, evaluation.figures, EVENTS)
+    yield f'<p class="note">{escape(EVENTS_NOTE)}</p>'
+    yield "<h2>Counts and times</h2>" + _class_table(detector, evaluation.figures, COUNTS_AND_TIMES)
+    yield f'<p class="note">{escape(COUNTS_AND_TIMES_NOTE)}</p>'
     yield '<h2>In pictures</h2><div class="grid">'
     yield from _pictures(detector, evaluation, judged)
     yield "</div>"
@@ -62,65 +67,28 @@ def _body(
 
 def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
     figures = evaluation.figures
-    events, segments = figures.events, figures.segments
     part = f"{evaluation.split} of {Path(evaluation.dataset).name}"
     yield f"<header><h1>{escape(Path(evaluation.detector).name)}</h1>"
-    yield f"<p>judged on {escape(part)}: {events.n_recordings} recordings, {60 * events.hours:.1f} minutes</p>"
+    yield f"<p>judged on {escape(part)}: {figures.events.n_recordings} recordings, "
+    yield f"{60 * figures.events.hours:.1f} minutes</p>"
     yield legend(pictures.class_colors(detector.classes)) + "</header>"
     if evaluation.warning:
         yield f'<p class="warn">{escape(evaluation.warning)}</p>'
-    onset, both = events.macro_f1_onset, events.macro_f1_onset_offset
     yield '<div class="cards">'
-    yield card("macro F1 by onset", estimate(onset, ".3f"), onset)
-    yield card("macro F1 by onset and offset", estimate(both, ".3f"), both)
-    yield card("false alarms per hour", estimate(events.false_alarms_per_hour, ".1f"))
-    yield card("error rate by onset", estimate(figures.error_rate_onset, ".2f"))
-    yield card("macro F1 of 1 s segments", estimate(segments.macro_f1, ".3f"), segments.macro_f1)
-    yield card("PSDS scenario 1", estimate(figures.psds_1, ".3f"), figures.psds_1)
-    yield card("PSDS scenario 2", estimate(figures.psds_2, ".3f"), figures.psds_2)
+    for each in OVERALL:
+        value = each.value(figures)
+        yield card(each.name, cell(value, each.spec), value if each.is_share else None)
     yield card("a score every", f"{_step_ms(detector.folder):g} <small>ms</small>")
     yield "</div>"
 
 
-def _event_table(detector: Detector, evaluation: Evaluation) -> str:
-    header = ["class", "annotated", "detected", "precision", "recall", "F1 onset", "F1 onset+offset"]
+def _class_table(detector: Detector, figures: Figures, columns: Sequence[ClassFigure]) -> str:
     colors = pictures.class_colors(detector.classes)
     rows = [
-        [
-            class_name(label, colors[label]),
-            str(each.n_reference),
-            str(each.n_detected),
-            number(each.precision),
-            number(each.recall),
-            estimate(each.f1_onset, ".2f"),
-            estimate(each.f1_onset_offset, ".2f"),
-            estimate(evaluation.figures.segments.f1[label], ".2f"),
-            estimate(each.false_alarms_per_hour, ".1f"),
-        ]
-        for label, each in evaluation.figures.events.classes.items()
+        [class_name(label, colors[label]), *(cell(each.value(figures, label), each.spec) for each in columns)]
+        for label in figures.events.classes
     ]
-    return table([*header, "F1 segments", "false alarms/h"], rows)
-
-
-def _application_table(detector: Detector, evaluation: Evaluation) -> str:
-    figures, colors = evaluation.figures, pictures.class_colors(detector.classes)
-    header = ["class", "count error", "annotated/min", "detected/min", "rate error/min"]
-    header += ["onset bias ms", "jitter ms", "latency ms", "95 % below"]
-    rows = [
-        [
-            class_name(label, colors[label]),
-            estimate(figures.counting[label].count_error, "+.0%"),
-            f"{figures.counting[label].annotated_per_min:.2f}",
-            f"{figures.counting[label].detected_per_min:.2f}",
-            estimate(figures.counting[label].rate_error_per_min, ".2f"),
-            estimate(each.onset_bias_ms, "+.0f"),
-            estimate(each.onset_jitter_ms, ".0f"),
-            estimate(each.latency_ms, ".0f"),
-            f"{each.latency_p95_ms:.0f}" if each.n_hits else "&ndash;",
-        ]
-        for label, each in figures.timing.items()
-    ]
-    return table(header, rows)
+    return table(["class", *(each.heading for each in columns)], rows)
 
 
 def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) -> Iterator[str]:
@@ -196,8 +164,8 @@ def _beside_float(evaluation: Evaluation) -> Iterator[str]:
         of_float = beside.events.macro_f1_onset, beside.events.macro_f1_onset_offset
         change = beside.f1_onset_change, beside.f1_onset_offset_change
         rows = [
-            ["float", *(estimate(each, ".3f") for each in of_float)],
-            ["deployed &minus; float", *(estimate(each, "+.3f") for each in change)],
+            ["float", *(cell(each, ".3f") for each in of_float)],
+            ["deployed &minus; float", *(cell(each, "+.3f") for each in change)],
         ]
         yield "<h2>Beside float, same thresholds</h2>"
         yield table(["on these recordings", "macro F1 onset", "macro F1 onset+offset"], rows)
