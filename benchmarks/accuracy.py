@@ -6,6 +6,7 @@ Seeds whose detector stands in the output folder are not trained again.
 """
 
 import argparse
+import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
-from stapes.runtime.console import note
+from stapes.runtime.console import show
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.metrics import EventScores
 from stapes.train.judge.operating_point import OperatingPoint, features_of, judge
 from stapes.train.settings import OperatingPointSettings, Settings
+
+logger = logging.getLogger("stapes.benchmarks.accuracy")
 
 BUDGET_PER_HOUR = 10.0  # false alarms of each class
 
@@ -45,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 def _detector(dataset: Dataset, out: Path, seed: int) -> DetectorFolder:
     path = out / f"seed_{seed}.stapes"
     if path.exists():
-        note(f"seed {seed}: {path} stands")
+        logger.info(f"seed {seed}: {path} stands")
         return read_folder(path)
     from stapes.train.run import train_detector  # loads TensorFlow
 
@@ -94,4 +97,5 @@ def _rounded(value: float) -> float:
 
 
 if __name__ == "__main__":
+    show()
     raise SystemExit(main())

@@ -7,6 +7,7 @@ are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
 """
 
 import argparse
+import logging
 import re
 import sys
 import tempfile
@@ -25,7 +26,9 @@ from stapes.convert.emit.module import Names, measure
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, RunResult, build_firmware, run
-from stapes.runtime.console import note
+from stapes.runtime.console import show
+
+logger = logging.getLogger("stapes.benchmarks.compiler")
 
 MODELS: dict[str, Callable[[], bytes]] = {
     "ds_cnn": tflite_models.ds_cnn,
@@ -208,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for model in chosen.model or MODELS:
             bench = Bench(model, MODELS[model]())
             for board in boards:
-                note(f"{model} on {board}")
+                logger.info(f"{model} on {board}")
                 costs += bench.measure(board, (chosen.keep or Path(scratch)) / model / board)
     print_tables(costs, boards)
     if not (chosen.model or chosen.board):
@@ -216,4 +219,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    show()
     main(sys.argv[1:])

@@ -5,6 +5,7 @@ with the int8 step in the folder that a device would get.
 """
 
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -18,13 +19,15 @@ from numpy.typing import NDArray
 from benchmarks.picture import Picture, draw
 from stapes.firmware_sim.errors import OutputError, StapesError
 from stapes.runtime.batch.detect import as_annotation
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress, show
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.soundscapes import standard_parts, synthesize
 from stapes.train.judge.metrics import ONSET, EventScores, event_scores, match_events
 from stapes.train.settings import AugmentationSettings, NetworkSettings, Settings, TrainingSettings
+
+logger = logging.getLogger("stapes.benchmarks.demo")
 
 TRAIN_MINUTES = 20.0
 SETTINGS = Settings(  # a smaller network than the default trains within the demo's minutes
@@ -64,18 +67,18 @@ def demo(out: Path) -> None:
     started = time.monotonic()
     sounds, folder = out / "sounds", out / "pops.stapes"
     _clear(out)
-    note(f"1/4 making {TRAIN_MINUTES * 1.4:.0f} minutes of labelled sounds in {sounds}")
+    logger.info(f"1/4 making {TRAIN_MINUTES * 1.4:.0f} minutes of labelled sounds in {sounds}")
     synthesize(sounds, standard_parts(TRAIN_MINUTES), seed=1)
-    note("2/4 training: float, then quantization-aware; converting")
+    logger.info("2/4 training: float, then quantization-aware; converting")
     dataset = open_dataset(sounds)
     from stapes.train.run import train_detector  # loads TensorFlow
 
     trained = train_detector(dataset, folder, SETTINGS)
-    note("3/4 listening to recordings whose sources were never trained on")
+    logger.info("3/4 listening to recordings whose sources were never trained on")
     detector = Detector.load(folder)
     heard = listen(detector, dataset)
     scores = _scores(heard, dataset)
-    note("4/4 drawing")
+    logger.info("4/4 drawing")
     shown = max(heard, key=lambda each: len({event.label for event in each.recording.annotations}))
     draw(picture(detector, shown), out / "demo.png")
     print_events(shown)
@@ -190,4 +193,5 @@ def hop_ms(detector: Detector, pcm: NDArray[np.int16]) -> float:
 
 
 if __name__ == "__main__":
+    show()
     raise SystemExit(main())

@@ -6,6 +6,7 @@ events than LiteRT's reference kernels ends the benchmark.
 """
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -21,9 +22,11 @@ from stapes.firmware_sim.errors import ModelError, StapesError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard, build_detector
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import note
+from stapes.runtime.console import show
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import Cost, cost_of
+
+logger = logging.getLogger("stapes.benchmarks.firmware")
 
 DETECTOR = Path("build/demo/pops.stapes")
 RECORDING = Path("build/demo/sounds/val/val_000.flac")
@@ -77,7 +80,7 @@ def measure(detector: Path, recording: Path) -> list[Row]:
         folder = read_folder(copy)
         compile_model(folder.model, copy / "c", "detector")
         for board in BOARDS.values():
-            note(f"{detector.name} on {board.name}")
+            logger.info(f"{detector.name} on {board.name}")
             built = build_detector(folder, board, Path(scratch))
             heard = built.hear(pcm)
             if completed(heard.events) != expected:
@@ -120,4 +123,5 @@ def markdown(rows: Sequence[Row]) -> list[str]:
 
 
 if __name__ == "__main__":
+    show()
     sys.exit(main())

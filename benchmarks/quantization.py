@@ -8,6 +8,7 @@ pairs.
 
 import argparse
 import hashlib
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +19,15 @@ from typing import Any
 from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import StapesError
-from stapes.runtime.console import note
+from stapes.runtime.console import show
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.candidates import Judged
 from stapes.train.judge.metrics import count_matches, f1_difference
 from stapes.train.judge.operating_point import OperatingPoint, judge, reached
 from stapes.train.judge.parity import as_int8
 from stapes.train.settings import Settings, read_settings
+
+logger = logging.getLogger("stapes.benchmarks.quantization")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +56,7 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
     forms = _forms(dataset, folder, settings)
     counts = {}
     for form, judged in forms.items():
-        note(f"seed {settings.seed}: {form}")
+        logger.info(f"seed {settings.seed}: {form}")
         point = OperatingPoint(judged, settings.operating_point)
         configs = point.configs
         scores, folds = reached(judged, recordings, configs), point.elsewhere()
@@ -115,4 +118,5 @@ def _with_model(folder: DetectorFolder, model: bytes, path: Path) -> DetectorFol
 
 
 if __name__ == "__main__":
+    show()
     raise SystemExit(main())

@@ -17,7 +17,7 @@ from benchmarks.rows import read_rows, write_rows
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import Progress
+from stapes.runtime.console import Progress, show
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.judge.metrics import ONSET, match_events
@@ -105,4 +105,5 @@ def read_csv() -> Suggested:
 
 
 if __name__ == "__main__":
+    show()
     raise SystemExit(main())

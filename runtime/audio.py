@@ -5,6 +5,7 @@ saturated to int16. Streaming soxr in float32 gives the same bits for any block 
 whole recording, so a file read at once, a file read block by block and a live stream of it make the same samples.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import soxr
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.console import note
+
+logger = logging.getLogger(__name__)
 
 FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 BLOCK_FRAMES = 1 << 16
@@ -204,4 +206,4 @@ def _say_conversion(path: Path, source_rate_hz: int, channels: int, sample_rate_
     conversion = ", ".join(steps)
     if conversion and conversion not in _conversions_said:
         _conversions_said.add(conversion)
-        note(f"note: {conversion} (first in {path.name})")
+        logger.info(f"{conversion} (first in {path.name})")

@@ -1,18 +1,86 @@
-"""What a person sees while a command works: notes and progress on stderr, so that stdout holds results only."""
+"""What a person sees on stderr while a command works; stdout holds results only.
 
+Library code reports through the loggers below `stapes` and never prints. The command line calls `show`, which prints
+those records and lets `Progress` draw. A program that imports stapes and calls nothing here sees no progress and no
+information, and warnings as Python's default handler prints them.
+"""
+
+import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-def note(text: str) -> None:
-    """Say one thing, once."""
-    print(text, file=sys.stderr, flush=True)
+class Console(logging.Handler):
+    """Prints log records to stderr, a warning as `note: TEXT`, and keeps one line up to date for a running task.
+
+    Where stderr is not a terminal, every change of that line is printed as a line of its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._line_is_open = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record above the line of the running task."""
+        text = self.format(record)
+        self._print(f"note: {text}" if record.levelno >= logging.WARNING else text, end="\n")
+
+    def draw(self, text: str, *, last: bool) -> None:
+        """Replace the line of the running task; `last` leaves it standing."""
+        with self.lock:  # type: ignore[union-attr]  # None only for a handler that was made without locks
+            self._print(text, end="" if sys.stderr.isatty() and not last else "\n")
+
+    def _print(self, text: str, end: str) -> None:
+        print("\r\033[K" * self._line_is_open + text, end=end, file=sys.stderr, flush=True)
+        self._line_is_open = not end
+
+
+_console: Console | None = None  # None: nothing is shown
+
+
+def show() -> None:
+    """Show the log of stapes, from INFO upward, and the progress of its tasks on stderr of this process."""
+    global _console
+    if _console is None:
+        _console = Console()
+        logger = logging.getLogger("stapes")
+        logger.addHandler(_console)
+        logger.setLevel(logging.INFO)
+
+
+def is_shown() -> bool:
+    """Whether `show` was called in this process."""
+    return _console is not None
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Do as `show` while the block runs, unless that is done already."""
+    if is_shown():
+        yield
+        return
+    level = logging.getLogger("stapes").level
+    show()
+    try:
+        yield
+    finally:
+        _hide(level)
+
+
+def _hide(level: int) -> None:
+    global _console
+    if _console is not None:
+        logging.getLogger("stapes").removeHandler(_console)
+        logging.getLogger("stapes").setLevel(level)
+        _console = None
 
 
 class Progress:
-    """One line that says how far a task is and how long it still takes.
+    """One line that says how much of a task is done and how long the rest takes; nothing unless the console is shown.
 
-    Where stderr is no terminal, a new line every few seconds instead.
+    Where stderr is not a terminal, a new line is printed every few seconds instead.
 
     >>> progress = Progress("features", total=3)
     >>> for _ in range(3):
@@ -21,31 +89,27 @@ class Progress:
     """
 
     def __init__(self, task: str, total: int, weight: float | None = None) -> None:
-        """`weight`: of all units together, where they differ in how long they take."""
+        """`weight` is the sum of the weights of all units, where units differ in how long they take."""
         self._task, self._total, self._done = task, total, 0
         self._weight, self._weight_done = weight or float(total), 0.0
-        self._started = self._shown = time.monotonic()
-        self._terminal = sys.stderr.isatty()
+        self._started = self._drawn = time.monotonic()
+        self._interval_s = 0.2 if sys.stderr.isatty() else 5.0
 
     def advance(self, detail: str = "", weight: float = 1.0) -> None:
-        """Count one more unit of work, of that weight; `detail` stands behind the figures."""
+        """Count one more unit of the given weight; `detail` is appended to the figures."""
         self._done += 1
         self._weight_done += weight
         now = time.monotonic()
-        if self._done < self._total and now - self._shown < (0.2 if self._terminal else 5.0):
+        if self._done < self._total and now - self._drawn < self._interval_s:
             return
-        self._shown = now
+        self._drawn = now
         left = (now - self._started) / max(self._weight_done, 1e-9) * (self._weight - self._weight_done)
-        self._show(f"{self._task} {self._done}/{self._total}, {left:.0f} s left{'  ' + detail if detail else ''}")
+        self._draw(f"{self._task} {self._done}/{self._total}, {left:.0f} s left{'  ' + detail if detail else ''}")
 
     def close(self, summary: str = "") -> None:
-        """End the line with what was done and how long it took."""
-        self._show(f"{self._task}: {summary or 'done'} in {time.monotonic() - self._started:.1f} s")
-        if self._terminal:
-            print(file=sys.stderr, flush=True)
+        """Replace the line by what was done and how long it took."""
+        self._draw(f"{self._task}: {summary or 'done'} in {time.monotonic() - self._started:.1f} s", last=True)
 
-    def _show(self, text: str) -> None:
-        if self._terminal:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
+    def _draw(self, text: str, *, last: bool = False) -> None:
+        if _console is not None:
+            _console.draw(text, last=last)

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 from stapes.firmware_sim.errors import StapesError
+from stapes.runtime.console import shown
 from stapes.runtime.extras import missing_extra
 
 
@@ -25,6 +26,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; return the process's exit code (1 on an error, 130 on Ctrl-C)."""
     arguments = build_parser().parse_args(argv)
+    with shown():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         result: int | None = arguments.run(arguments)
         sys.stdout.flush()

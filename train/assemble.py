@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import platform
 import zlib
 from dataclasses import asdict, replace
@@ -16,7 +17,6 @@ from stapes.firmware_sim.device.events import EventConfig, EventDecoder, complet
 from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
-from stapes.runtime.console import note
 from stapes.runtime.engine import LitertEngine
 from stapes.train.data.dataset import Dataset
 from stapes.train.judge.heard_before import identities
@@ -28,6 +28,8 @@ from stapes.train.learn.material import Material
 from stapes.train.learn.trained import Trained
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings, write_settings
+
+logger = logging.getLogger(__name__)
 
 VECTOR_STEPS = 128
 PACKAGES = ("stapes", "numpy", "tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "soxr")
@@ -72,7 +74,7 @@ def assemble(
         _write_training(trained, settings, workspace, draft / "training")
     _say(scores, parity)
     for line in point.silenced():
-        note(f"note: {line}")
+        logger.warning(line)
     return read_folder(out)
 
 
@@ -143,9 +145,9 @@ def _write_training(trained: Trained, settings: Settings, workspace: Workspace, 
 
 
 def _say(scores: EventScores, parity: Parity) -> None:
-    note(
+    logger.info(
         f"val: macro event F1 {scores.macro_f1_onset:.3f} by onset, {scores.macro_f1_onset_offset:.3f} by onset and "
         f"offset, {scores.false_alarms_per_hour:.0f} false alarms per hour (thresholds were chosen on val)"
     )
     for line in parity.lines():
-        note(line)
+        logger.info(line)

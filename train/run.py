@@ -1,12 +1,12 @@
 """A training run from a dataset to a detector folder: float, fold, quantization-aware, convert, thresholds, parity."""
 
+import logging
 from importlib.metadata import version
 from pathlib import Path
 
 from stapes.firmware_sim.device.folder import MARK, DetectorFolder
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.outputs import require_new_folder
-from stapes.runtime.console import note
 from stapes.train.assemble import assemble
 from stapes.train.data.dataset import Dataset, require_trainable
 from stapes.train.learn.logs import TrainingLog
@@ -14,6 +14,8 @@ from stapes.train.learn.material import gather
 from stapes.train.learn.trained import train_both_forms
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings, write_settings
+
+logger = logging.getLogger(__name__)
 
 
 def train_detector(
@@ -35,7 +37,7 @@ def train_detector(
         trained = train_both_forms(material, settings, workspace, TrainingLog(workspace, tensorboard))
         folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
     except KeyboardInterrupt:
-        note(f"\nstopped; the same command goes on from here (the state lies in {workspace.path.name})")
+        logger.info(f"stopped; the same command goes on from here (the state lies in {workspace.path.name})")
         raise
     except StapesError:
         workspace.remove_without_state()

@@ -1,5 +1,6 @@
 """The workers of a Dask cluster; needs the extra `cluster` here and on them."""
 
+import logging
 import time
 from concurrent.futures import Executor
 
@@ -7,7 +8,8 @@ from distributed import Client, KilledWorker, Worker, WorkerPlugin
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, install
-from stapes.runtime.console import note
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 20
 COUNT_EVERY_S = 5.0
@@ -40,7 +42,7 @@ class Cluster:
         except (OSError, ValueError, TimeoutError) as error:
             raise ToolchainError(f"no Dask scheduler answers at {scheduler} ({error})") from error
         if not self._client.nthreads():
-            note(f"{scheduler} has no workers; waiting for the first (dask worker {scheduler} on each machine)")
+            logger.info(f"{scheduler} has no workers; waiting for the first (dask worker {scheduler} on each machine)")
         self._client.register_plugin(Bring(job))
         self._executor = self._client.get_executor(pure=False)
         self._counted_at, self._count = 0.0, 1

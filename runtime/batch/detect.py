@@ -1,5 +1,6 @@
 """Events of recordings, written as one table."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,11 @@ from stapes.firmware_sim.device.events import Event
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import new_file, require_new_file
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTab
             for event in detector.detect(file):
                 write(layout.row(file.path.name if table.format == "dcase" else str(file.path), as_annotation(event)))
             if file.clipped:
-                note(f"note: {file.path}: {file.clipped} samples were louder than full scale and were clipped")
+                logger.warning(f"{file.path}: {file.clipped} samples were louder than full scale and were clipped")
             progress.advance(file.path.name)
     progress.close(f"{len(files)} recordings, {sum(file.duration_s for file in files) / 60:.1f} minutes")
 

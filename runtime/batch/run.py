@@ -1,5 +1,6 @@
 """A run over a folder: what is left to do, who does it, and what comes out."""
 
+import logging
 import os
 import time
 from collections.abc import Iterable
@@ -17,7 +18,9 @@ from stapes.runtime.batch.recording_times import StartClock, zone
 from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
+
+logger = logging.getLogger(__name__)
 
 LISTED = 20  # unreadable recordings that are named on the console; OUT.files has all of them
 
@@ -121,11 +124,11 @@ def _processors() -> int:
 def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[Found]) -> None:
     left = [found for found in recordings if not journal.holds(found)]
     if len(left) < len(recordings):
-        note(f"going on: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
+        logger.info(f"going on: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
     if not left:
         return
     workers = _workers(settings, job)
-    note(f"hearing {len(left)} recordings, {workers.count} at a time")
+    logger.info(f"hearing {len(left)} recordings, {workers.count} at a time")
     try:
         _record(hear_all(job, in_groups(left, workers.count), workers), journal, left)
     finally:
@@ -150,19 +153,20 @@ def _weight(found: Found) -> int:
 
 
 def _say(settings: BatchSettings, totals: Totals) -> None:
-    note(f"{settings.out}: {totals.events} events in {totals.recordings} recordings, {totals.seconds / 3600:.2f} h")
+    logger.info(
+        f"{settings.out}: {totals.events} events in {totals.recordings} recordings, {totals.seconds / 3600:.2f} h"
+    )
     if totals.clipped:
-        note(f"note: {totals.clipped} recordings were louder than full scale in places and were clipped")
+        logger.warning(f"{totals.clipped} recordings were louder than full scale in places and were clipped")
     if totals.without_start:
-        note(f"note: {totals.without_start} recordings do not say when they began (--start-pattern); no UTC for them")
+        logger.warning(
+            f"{totals.without_start} recordings do not say when they began (--start-pattern); no UTC for them"
+        )
     _list(totals.doubts, "start times are in doubt")
     _list(totals.unreadable, "could not be read; mend them and run the same command again, or leave it at that")
 
 
 def _list(lines: list[str], what: str) -> None:
     if lines:
-        note(f"note: {len(lines)} {what}:")
-        for line in lines[:LISTED]:
-            note(f"  {line}")
-        if len(lines) > LISTED:
-            note(f"  and {len(lines) - LISTED} more")
+        more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+        logger.warning("\n  ".join([f"{len(lines)} {what}:", *lines[:LISTED], *more]))

@@ -17,6 +17,7 @@ from typing import Protocol
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
 from stapes.runtime.batch.listing import Found
+from stapes.runtime.console import is_shown, show
 
 Group = Sequence[Found]
 GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work: far more than handing it over costs
@@ -63,7 +64,7 @@ class LocalProcesses:
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin_process,
-                initargs=(self._job,),
+                initargs=(self._job, is_shown()),
             )
         return self._pool
 
@@ -81,7 +82,9 @@ class LocalProcesses:
             self._pool.shutdown(cancel_futures=True)
 
 
-def _begin_process(job: Job) -> None:
+def _begin_process(job: Job, shows_log: bool) -> None:
+    if shows_log:
+        show()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     install(job)

@@ -1,11 +1,13 @@
 """`stapes listen`: events from a microphone, as they happen."""
 
 import argparse
+import logging
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_output
-from stapes.runtime.console import note
+
+logger = logging.getLogger(__name__)
 
 TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
 
@@ -51,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> None:
             default = "  (default)" if device.is_default else ""
             print(f"{device.index:3d}  {device.name}: {device.channels} channels, {device.default_rate_hz} Hz{default}")
         if not devices:
-            note("note: no microphone found; plug one in")
+            logger.warning("no microphone found; plug one in")
         return
     if arguments.detector is None:
         raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")

@@ -1,6 +1,7 @@
 """A recording on emulated boards: events as they leave the UART, then what it cost and whether that fits."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,9 +16,10 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import note
 from stapes.runtime.device.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts
 from stapes.runtime.device.verify import build_where_it_fits, every_board
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ def simulate_command(settings: SimulateSettings) -> int:
         for board in boards:
             built = build_where_it_fits(folder, board, Path(out))
             if built.machine != board.name:
-                note(f"{board.name}: {board.machine} is too small, so its code runs on {BOARDS[built.machine].machine}")
+                logger.info(
+                    f"{board.name}: {board.machine} is too small, so its code runs on {BOARDS[built.machine].machine}"
+                )
             seen = _simulate(built, pcm, settings, _print_event if first is None else None)
             if first is None:
                 first = seen.free.events

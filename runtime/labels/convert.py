@@ -1,5 +1,6 @@
 """`stapes labels`: label files of one format as another."""
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from pathlib import Path
 from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, StapesError
 from stapes.firmware_sim.outputs import require_new, write_whole
 from stapes.runtime.audio import FILE_SUFFIXES
-from stapes.runtime.console import note
 from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, overlapping
 from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, Reader, recognize
 from stapes.runtime.labels.raven import read_raven
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def convert_labels(conversion: Conversion) -> None:
         for name, events in _read(path, conversion, bad).items():
             recordings.setdefault(name, []).extend(events)
     if bad:
-        note(f"note: {len(bad)} bad rows or names left out, the first: {bad[0]}")
+        logger.warning(f"{len(bad)} bad rows or names left out, the first: {bad[0]}")
     _note_alike(recordings, conversion.skip_bad)
     if conversion.update:
         _update(recordings, conversion)
@@ -53,14 +55,14 @@ def convert_labels(conversion: Conversion) -> None:
     for target, text in texts:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, text)
-    note(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings in {conversion.out}")
+    logger.info(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings in {conversion.out}")
 
 
 def _update(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> None:
     if conversion.out is None or conversion.target != "dcase" or not conversion.out.is_file():
         raise ConfigError("--update changes a table that exists: name it with --out, and no other --to than dcase")
     write_whole(conversion.out, replace_rows(conversion.out, recordings))
-    note(f"rows of {len(recordings)} recordings replaced in {conversion.out}")
+    logger.info(f"rows of {len(recordings)} recordings replaced in {conversion.out}")
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -116,9 +118,9 @@ def _note_alike(recordings: Mapping[str, list[Annotation]], skip: bool) -> None:
         if skip:
             recordings[name][:] = _others(events, again)
     if repeated:
-        note(f"note: rows that repeat another: {_places(repeated)}{'' if skip else '; --skip-bad leaves them out'}")
+        logger.warning(f"rows that repeat another: {_places(repeated)}{'' if skip else '; --skip-bad leaves them out'}")
     if overlaps:
-        note(f"note: events that begin before another of their class ends: {_places(overlaps)}")
+        logger.warning(f"events that begin before another of their class ends: {_places(overlaps)}")
 
 
 def _others(events: Sequence[Annotation], left_out: Sequence[Annotation]) -> list[Annotation]:

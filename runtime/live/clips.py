@@ -1,5 +1,6 @@
 """`--record DIR`: the sound of each event, with what came before and after it."""
 
+import logging
 import re
 import shutil
 import time
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import new_file
-from stapes.runtime.console import note
 from stapes.runtime.live.listen import Update
 from stapes.runtime.live.sinks.record import Record
+
+logger = logging.getLogger(__name__)
 
 LONGEST_S = 60.0  # of an event that goes on for longer, the end is kept
 KEPT_FREE_BYTES = 64 << 20  # clips give way before the disk is full: events need little, and more urgently
@@ -76,7 +78,7 @@ class ClipRecorder:
             self.dropped += 1
             if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
                 self._complained_s = time.monotonic()
-                note(f"note: a clip was not kept ({error}); events are still logged")
+                logger.warning(f"a clip was not kept ({error}); events are still logged")
 
     def _cut(self, record: Record) -> NDArray[np.int16]:
         last = record.offset_sample + self._after

@@ -1,5 +1,6 @@
 """A microphone through PyAudio (PortAudio). The callback only queues."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.console import note
 from stapes.runtime.live.source import Block, BlockQueue, Gap
+
+logger = logging.getLogger(__name__)
 
 QUEUE_S = 10.0
 BLOCK_S = 0.02
@@ -79,7 +81,7 @@ class Microphone:
     def close(self) -> None:
         """Stop and give the device back."""
         if self.overflows:
-            note(f"note: the sound system reported {self.overflows} overflows of {self.name!r}")
+            logger.warning(f"the sound system reported {self.overflows} overflows of {self.name!r}")
         try:
             self._stream.close()
         finally:

@@ -1,5 +1,6 @@
 """Audio from another program through a pipe: raw PCM, or WAV as ffmpeg and arecord write it into one."""
 
+import logging
 import os
 import select
 import struct
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError, ConfigError
-from stapes.runtime.console import note
 from stapes.runtime.live.source import Block, Gap
+
+logger = logging.getLogger(__name__)
 
 BLOCK_S = 0.1
 HEADER_WAIT_S = 0.2  # how soon a request to stop is seen while nothing comes
@@ -50,7 +52,7 @@ class Pipe:
             self._bytes += self._read_samples(max(frame, int(self.rate_hz * BLOCK_S) * frame))
         whole = len(self._bytes) // frame * frame
         if self._ended and not whole:
-            note(f"stdin ended after {self._frames / self.rate_hz:.1f} s")
+            logger.info(f"stdin ended after {self._frames / self.rate_hz:.1f} s")
             return None
         samples = np.frombuffer(self._bytes[:whole], self._sample).reshape(-1, self.channels)
         self._bytes = self._bytes[whole:]

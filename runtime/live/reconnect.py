@@ -1,5 +1,6 @@
 """A microphone that comes back: watched, closed when it is dead, opened again with growing pauses."""
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,10 +8,11 @@ from contextlib import suppress
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.console import note
 from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.live.pulse import recording_source
 from stapes.runtime.live.source import Block, Gap
+
+logger = logging.getLogger(__name__)
 
 NO_DATA_S = 2.0
 IDENTITY_S, NEW_IDENTITY_S, NEW_ASKED = 5.0, 0.5, 5
@@ -83,12 +85,12 @@ class Reconnecting:
         before, self._records_from = self._records_from, self._identity() or self._records_from
         if before is None or self._records_from == before:
             return None
-        note(f"note: the sound server moved the recording from {before!r} to {self._records_from!r}")
+        logger.warning(f"the sound server moved the recording from {before!r} to {self._records_from!r}")
         lost = item.lost_frames if isinstance(item, Gap) else len(item)
         return Gap(lost, self.rate_hz, f"moved from {before} to {self._records_from}")
 
     def _lose(self, microphone: Microphone, reason: str) -> Gap:
-        note(f"note: microphone {self.name!r} lost ({reason}); trying to get it back")
+        logger.warning(f"microphone {self.name!r} lost ({reason}); trying to get it back")
         self._dropped_before_s += microphone.dropped_s
         with suppress(OSError):
             microphone.close()
@@ -111,5 +113,5 @@ class Reconnecting:
         self.reconnections += 1
         self.name, self.rate_hz = self._microphone.name, self._microphone.rate_hz
         self._records_from, self._asked = self._identity(), 0
-        note(f"note: microphone {self.name!r} is back after {away_s:.1f} s")
+        logger.warning(f"microphone {self.name!r} is back after {away_s:.1f} s")
         return Gap(round(away_s * self.rate_hz), self.rate_hz, "microphone away")

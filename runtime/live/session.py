@@ -1,5 +1,6 @@
 """`stapes listen`: a source, a detector, and where its events go, until somebody stops it."""
 
+import logging
 import signal
 import sys
 import threading
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import Tuning
-from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
@@ -32,6 +32,8 @@ from stapes.runtime.live.source import Source
 
 if TYPE_CHECKING:
     from stapes.runtime.live.display import Display
+
+logger = logging.getLogger(__name__)
 
 LONGEST_RATE_S, LONGEST_ROLL_S, MOST_GAIN_DB = 86_400, 600, 120
 
@@ -141,7 +143,7 @@ def listen_command(settings: ListenSettings) -> None:
         if display:
             watchers.append(display(detector, source))
         else:
-            note(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
+            logger.info(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
         rates = None if settings.rate_window_s is None else RateMeter(detector.folder, settings.rate_window_s)
         run(detector, source, Outputs(sinks, watchers, rates), stop, settings.tuning)
 
@@ -205,7 +207,7 @@ def _display_class() -> "type[Display] | None":
     try:
         from stapes.runtime.live.display import Display
     except ImportError:
-        note("note: pip install 'stapes[mic]' shows level and scores here (it needs rich)")
+        logger.warning("pip install 'stapes[mic]' shows level and scores here (it needs rich)")
         return None
     return Display
 
@@ -221,7 +223,7 @@ class Dashboard:
         self._server = PageServer(address, self._feed.hello, clips)
         self._feed.send = self._server.send
         self.url = self._server.url
-        note(f"the live page is at {self.url}")
+        logger.info(f"the live page is at {self.url}")
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
         """Take one block."""

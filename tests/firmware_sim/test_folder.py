@@ -147,7 +147,10 @@ def test_an_existing_output_stands_unless_forced(detector: DetectorFolder) -> No
 
 def test_force_replaces_detectors_only(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
-    with pytest.raises(OutputError, match=r"holds no detector\.json"), new_detector_folder(tmp_path / "thesis", force=True):
+    with (
+        pytest.raises(OutputError, match=r"holds no detector\.json"),
+        new_detector_folder(tmp_path / "thesis", force=True),
+    ):
         pass
 
 

@@ -1,5 +1,6 @@
 """The one way in: any file becomes int16 at the detector's rate, the same bits for any block size."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +53,14 @@ def test_a_file_read_in_blocks_equals_the_file_read_at_once(tmp_path: Path, fram
 
 
 def test_a_conversion_is_said_once_for_files_of_a_kind(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    caplog.set_level(logging.INFO, logger="stapes")
     monkeypatch.setattr(audio, "_conversions_said", set())
     for name in ("first.wav", "second.wav"):
         soundfile.write(tmp_path / name, _noise(0.1, 48_000, channels=2), 48_000)
         read_audio(tmp_path / name, 16_000)
-    said = capsys.readouterr().err.splitlines()
-    assert said == ["note: 2 channels averaged, 48000 Hz resampled to 16000 Hz (first in first.wav)"]
+    assert caplog.messages == ["2 channels averaged, 48000 Hz resampled to 16000 Hz (first in first.wav)"]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])

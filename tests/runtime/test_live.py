@@ -126,7 +126,7 @@ def test_a_clip_over_a_gap_is_silent_there(detector: Detector, tmp_path: Path) -
 
 
 def test_a_full_disk_costs_clips_before_events(
-    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1000, 1000)
     monkeypatch.setattr(clips.shutil, "disk_usage", lambda _: usage)
@@ -135,7 +135,7 @@ def test_a_full_disk_costs_clips_before_events(
     assert len(_live(detector, blocks(pcm, 320), recorder)) == 2
     assert recorder.dropped == 2
     assert list(tmp_path.iterdir()) == []
-    assert capsys.readouterr().err.count("a clip was not kept (less than 64 MB free") == 1
+    assert caplog.text.count("a clip was not kept (less than 64 MB free") == 1
 
 
 def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:

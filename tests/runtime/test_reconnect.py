@@ -59,7 +59,7 @@ def _failing(microphone: FakeMicrophone, clock: Clock) -> None:
     [(_deaf, "no audio for 2 s"), (_inactive, "stopped"), (_failing, "Unanticipated host error")],
 )
 def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_away(
-    fail: Callable[[FakeMicrophone, Clock], None], reason: str, capsys: pytest.CaptureFixture[str]
+    fail: Callable[[FakeMicrophone, Clock], None], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, microphones, gone = Clock(), [FakeMicrophone()], []
 
@@ -95,8 +95,8 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     assert back == Gap(round((clock.now_s - heard_last_s) * 16_000), 16_000, "microphone away")
     assert len(source.read(0)) == 320
     assert source.reconnections == 1
-    said = capsys.readouterr().err
-    assert "note: microphone 'fake' lost" in said
+    said = caplog.text
+    assert "microphone 'fake' lost" in said
     assert "is back after" in said
 
 

@@ -63,7 +63,7 @@ def _until(reached: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = Receiver()
     receiver.up = False
@@ -76,13 +76,13 @@ def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
     _until(lambda: sink.waiting() == 0)
     sink.close()
     assert receiver.keys == keys(20)
-    said = capsys.readouterr().err
+    said = caplog.text
     assert said.count("receiver cannot be reached (down)") == 1, "said once, not at every try"
     assert "receiver is back" in said
 
 
 def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "LAST_TRY_S", 0.3)
     receiver = Receiver()
@@ -91,7 +91,7 @@ def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
     for number in range(3):
         first.write(record(number))
     first.close()
-    assert "3 records for receiver wait" in capsys.readouterr().err
+    assert "3 records for receiver wait" in caplog.text
     receiver.up = True
     second = Outbox(tmp_path / "queue.sqlite", receiver)
     second.write(record(3))
@@ -99,7 +99,7 @@ def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
     assert receiver.keys == keys(4)
 
 
-def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     receiver = Receiver()
     deliver = receiver.deliver
 
@@ -114,7 +114,7 @@ def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, caps
         sink.write(record(number))
     sink.close()
     assert receiver.keys == ["session-0", "session-2"]
-    assert "refused a record for good (HTTP 400 Bad Request)" in capsys.readouterr().err
+    assert "refused a record for good (HTTP 400 Bad Request)" in caplog.text
     kept = sqlite3.connect(tmp_path / "queue.sqlite").execute("SELECT key FROM outbox").fetchall()
     assert kept == [("session-1",)]
 
@@ -126,14 +126,15 @@ def test_a_queue_belongs_to_one_process(tmp_path: Path) -> None:
     first.close()
 
 
-def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "log.sqlite"
     for attempt in range(2):
         path.write_bytes(b"no database at all " * 500)
         sink = SqliteSink(path)
         sink.write(record(attempt))
         sink.close()
-        assert "log.sqlite is damaged" in capsys.readouterr().err
+        assert "log.sqlite is damaged" in caplog.messages[-1]
+        caplog.clear()
     assert {entry.name for entry in tmp_path.iterdir()} >= {"log.sqlite.damaged", "log.sqlite.damaged.1"}
     assert sqlite3.connect(path).execute("SELECT key FROM records").fetchall() == [("session-1",)]
 
@@ -153,13 +154,13 @@ class Full:
 
 
 def test_a_sink_that_fails_is_said_and_gets_what_it_missed_in_order_while_the_others_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     full, sqlite = Full(), SqliteSink(tmp_path / "log.sqlite")
     sinks = FanOut([full, sqlite])
     for number in range(5):
         sinks.write(record(number))
-    said = capsys.readouterr().err
+    said = caplog.text
     assert said.count("No space left on device") == 1
     assert "listening goes on" in said
     assert sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT count(*) FROM records").fetchone() == (5,)
@@ -169,14 +170,14 @@ def test_a_sink_that_fails_is_said_and_gets_what_it_missed_in_order_while_the_ot
 
 
 def test_what_could_never_be_written_is_counted_at_the_end(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fan_out, "HELD_RECORDS", 10)
     sinks = FanOut([Full()])
     for number in range(15):
         sinks.write(record(number))
     sinks.close()
-    assert "could not be written and are lost: 15" in capsys.readouterr().err
+    assert "could not be written and are lost: 15" in caplog.text
 
 
 def test_a_file_on_a_full_disk_holds_whole_lines_only(tmp_path: Path) -> None:
@@ -209,14 +210,14 @@ def test_a_line_that_a_power_cut_tore_does_not_spoil_the_next(tmp_path: Path) ->
     assert json.loads(whole)["key"] == "session-0"
 
 
-def test_a_record_whose_deletion_fails_is_not_sent_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_whose_deletion_fails_is_not_sent_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     receiver = Receiver()
     sink = Outbox(tmp_path / "queue.sqlite", receiver)
     sink._database.execute(
         "CREATE TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
     )
     sink.write(record(0))
-    _until(lambda: "disk is full" in capsys.readouterr().err)
+    _until(lambda: "disk is full" in caplog.text)
     sink.write(record(1))
     sink._database.execute("DROP TRIGGER full")
     sink.close()

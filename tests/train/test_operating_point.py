@@ -164,7 +164,7 @@ def test_a_budget_that_only_silence_meets_says_what_an_event_costs(judged: Judge
     assert not OperatingPoint(judged, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).silenced()
 
 
-def test_a_class_without_events_keeps_its_threshold_at_one_half(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_class_without_events_keeps_its_threshold_at_one_half(caplog: pytest.LogCaptureFixture) -> None:
     noise = np.random.default_rng(0).integers(-128, 127, (50, 1)).astype(np.int8)
     assert choose(Judged(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS) == (EventConfig(on_score=0, off_score=0),)
-    assert "'a' has no events to choose thresholds on" in capsys.readouterr().err
+    assert "'a' has no events to choose thresholds on" in caplog.text

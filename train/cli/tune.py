@@ -1,6 +1,7 @@
 """`stapes tune`: another operating point for a detector that stands."""
 
 import argparse
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
-from stapes.runtime.console import note
 from stapes.train.cli.options import add_group_pattern
 from stapes.train.text import table
 
 if TYPE_CHECKING:
     from stapes.train.judge.metrics import EventScores
     from stapes.train.settings import OperatingPointSettings
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = """example:
   stapes tune dogs.stapes recordings/                              best event F1
@@ -82,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     _print_here(arguments.split, here)
     _print_expected(folder.classes, to_expect)
     for line in point.silenced():
-        note(f"note: {line}")
+        logger.warning(line)
     _say_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
 
 
@@ -175,8 +177,8 @@ def _print(title: str, rows: list[list[str]]) -> None:
 def _say_what_hours_can_show(settings: "OperatingPointSettings", classes: Sequence[str], hours: float) -> None:
     budgets = [settings.budget(label) for label in classes if settings.budget(label)]
     if budgets and min(budgets) * hours < CERTAIN_ALARMS:
-        note(
-            f"note: {hours:.1f} h without a false alarm would show no more than that there are fewer than "
+        logger.warning(
+            f"{hours:.1f} h without a false alarm would show no more than that there are fewer than "
             f"{CERTAIN_ALARMS / hours:.1f} per hour; {min(budgets):g} per hour need "
             f"{CERTAIN_ALARMS / min(budgets):.1f} h to show"
         )

@@ -1,5 +1,6 @@
 """The recordings of a training run as one array of samples on disk, and the times of their events in samples."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import DatasetError, OutputError
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
 from stapes.train.data.dataset import Recording
+
+logger = logging.getLogger(__name__)
 
 Events = NDArray[np.int64]  # [events, 3]: onset and offset sample, index of the class; sorted by onset
 POINT_S = 0.05  # a label without extent stands for an event this long
@@ -57,7 +60,7 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
         )
     progress.close(f"{len(recordings)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
     if silent:
-        note(f"note: {silent[0]}: all samples are zero ({len(silent)} such in {part})")
+        logger.warning(f"{silent[0]}: all samples are zero ({len(silent)} such in {part})")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
     return Corpus(pcm, starts, tuple(_events(each, classes, rate_hz) for each in recordings), rate_hz)

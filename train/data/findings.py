@@ -1,10 +1,12 @@
 """What is met while a dataset is read: errors that stop it, and notes that a person should know."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stapes.firmware_sim.errors import StapesError
-from stapes.runtime.console import note
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Findings:
 def say(notes: Iterable[Note]) -> None:
     """Tell a person what was met, a line per kind."""
     for line in summary(notes):
-        note(f"note: {line}")
+        logger.warning(line)
 
 
 def summary(notes: Iterable[Note], places_shown: int = 2) -> list[str]:

@@ -6,6 +6,7 @@ be there in another recording. With a budget of false alarms it is recall by ons
 docs/training-notes.md has what each rule reaches on sources that it was not chosen on.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,12 +19,14 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.tail import with_tail
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
 from stapes.runtime.engine import LitertEngine
 from stapes.train.data.dataset import Recording
 from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, FOLDS, HITS, Candidates, Judged
 from stapes.train.judge.metrics import EventScores, event_scores, resample_weights, scores_of_counts
 from stapes.train.settings import OperatingPointSettings
+
+logger = logging.getLogger(__name__)
 
 NEIGHBOURS = 0.5  # standard deviation, in places of the grid, over which figures are averaged
 SOURCES_TO_JUDGE = 2
@@ -65,7 +68,7 @@ class OperatingPoint:
             configs.append(_best(candidates, range(FOLDS)))
             progress.advance(candidates.label)
             if not candidates.annotated:
-                note(f"note: {candidates.label!r} has no events to choose thresholds on; they stay at 1/2")
+                logger.warning(f"{candidates.label!r} has no events to choose thresholds on; they stay at 1/2")
         progress.close()
         self.configs = tuple(configs)
 

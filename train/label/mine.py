@@ -5,6 +5,7 @@ OUT/
   mined.tsv     where each is from
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.train.data.dataset import audio_files
 from stapes.train.text import table
+
+logger = logging.getLogger(__name__)
 
 AROUND_S = 2.0  # of sound before and after each false alarm; stretches that overlap become one
 MARK = Mark("mined.tsv")  # --force replaces only folders that hold it
@@ -53,7 +56,7 @@ def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
     per_hour = [[label, str(count), f"{count / seconds * 3600:.1f}"] for label, count in counts.items()]
     for line in table(["class", "false alarms", "per hour"], per_hour):
         print(line)
-    note(f"{len(rows) - 1} stretches in {out}: move it into the train part of a dataset")
+    logger.info(f"{len(rows) - 1} stretches in {out}: move it into the train part of a dataset")
 
 
 def stretches(events: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:

@@ -6,18 +6,20 @@ OUT/
   review.tsv                            every mistake, the worst first
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import soundfile
 
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
-from stapes.runtime.console import note
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
 from stapes.train.judge.evaluate import evaluate
 from stapes.train.judge.judging import Judged
 from stapes.train.label.mistakes import Mistake, excerpt, mistakes, verdicts
+
+logger = logging.getLogger(__name__)
 
 MARK = Mark("review.tsv")  # --force replaces only folders that hold it
 AROUND_S = 1.0  # of sound before and after the event in a clip
@@ -37,7 +39,9 @@ def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path
         clips = {id(each): _write_clip(draft, detector, each) for each in worst[:n_clips]}
         (draft / MARK.file).write_text(_table(worst, clips), encoding="utf-8")
     missed = sum(each.kind == "missed" for each in worst)
-    note(f"{missed} missed, {len(worst) - missed} false in {len(judged)} recordings of {evaluation.split}: {out}")
+    logger.info(
+        f"{missed} missed, {len(worst) - missed} false in {len(judged)} recordings of {evaluation.split}: {out}"
+    )
 
 
 def _write_tracks(folder: Path, judged: Judged) -> None:

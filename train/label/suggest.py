@@ -8,6 +8,7 @@ OUT/
   suggestions.tsv   every proposal with how far it stands out
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,10 +22,12 @@ from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
-from stapes.runtime.console import Progress, note
+from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
 from stapes.train.data.dataset import audio_files
+
+logger = logging.getLogger(__name__)
 
 USUAL_S = 30.0  # what is usual is the median over so much sound around
 LEAST_SPREAD_DB = 3.0  # and how far a band falls below it: the median less the 16 % quantile, at least this
@@ -77,7 +80,9 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
             rows += [f"{name}\t{e.onset:.3f}\t{e.offset:.3f}\t{e.label}\t{excess}" for e, excess in both]
         (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
     progress.close(f"{len(rows) - 1} proposals in {len(files)} recordings")
-    note(f"open a recording in Audacity, import its track from {out}, correct it and export it beside the recording")
+    logger.info(
+        f"open a recording in Audacity, import its track from {out}, correct it and export it beside the recording"
+    )
 
 
 def _overlaps(proposal: Proposal, events: Sequence[Annotation]) -> bool:

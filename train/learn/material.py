@@ -1,5 +1,6 @@
 """What a training run works on: sounds, features of the validation part, and batches made of them."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +9,13 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.firmware_sim.device.tail import with_tail
-from stapes.runtime.console import note
 from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
 from stapes.train.learn.augment import BatchMaker, Remixer
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def batch_maker(material: Material, settings: Settings) -> BatchMaker:
     remixer = Remixer(material.train, len(material.classes), samples, settings.augmentation)
     for label, runs in zip(material.classes, remixer.runs, strict=True):
         if not runs:
-            note(
-                f"note: no event of {label!r} is clear enough to be cut out and mixed anew; it is used where it stands"
+            logger.warning(
+                f"no event of {label!r} is clear enough to be cut out and mixed anew; it is used where it stands"
             )
     return BatchMaker(
         remixer,

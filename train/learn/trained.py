@@ -1,11 +1,11 @@
 """Both forms of the network: trained in float, folded, trained on int8 grids, converted to an int8 step."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
-from stapes.runtime.console import note
 from stapes.train.learn.augment import BatchMaker
 from stapes.train.learn.fit import Schedule, device, seed_everything
 from stapes.train.learn.logs import TrainingLog
@@ -15,6 +15,8 @@ from stapes.train.learn.phase import Phase
 from stapes.train.learn.quantize import QuantizedNetwork, StepModule
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 CALIBRATION_BATCHES = 2
 
@@ -33,7 +35,7 @@ def train_both_forms(material: Material, settings: Settings, workspace: Workspac
     seed_everything(settings.seed)
     shape = Shape.of(settings.network, settings.frontend, len(material.classes))
     per_second = 1 / material.clock.step_s
-    note(
+    logger.info(
         f"network: {shape.parameters} parameters, {shape.macs_per_step * per_second / 1e6:.2f} M MAC per second, "
         f"a score every {1000 / per_second:.0f} ms; trained on {device()}"
     )
@@ -46,7 +48,7 @@ def train_both_forms(material: Material, settings: Settings, workspace: Workspac
     quantized = quantize(float_network, maker)
     schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
     Phase("quantized", quantized, schedule, material, settings, workspace, log).run(maker.batch)
-    note("converting to an int8 step")
+    logger.info("converting to an int8 step")
     return Trained(float_network, quantized, convert_step(StepModule(quantized)))
 
 

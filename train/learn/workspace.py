@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import new_file, write_whole
-from stapes.runtime.console import note
+
+logger = logging.getLogger(__name__)
 
 
 class Workspace:
@@ -23,10 +25,10 @@ class Workspace:
         try:
             known = (self.path / "key").read_text() if (self.path / "key").exists() else ""
             if self.path.exists() and known != digest:
-                note("note: an unfinished run with other settings or data lies beside the output; it is discarded")
+                logger.warning("an unfinished run with other settings or data lies beside the output; it is discarded")
                 shutil.rmtree(self.path)
             elif known:
-                note("going on with the unfinished run beside the output")
+                logger.info("going on with the unfinished run beside the output")
             self.path.mkdir(exist_ok=True)
             (self.path / "key").write_text(digest)
         except OSError as error:

@@ -1,5 +1,6 @@
 """What a detector takes on emulated boards, for its report: exact instructions, flash and RAM."""
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,9 +11,10 @@ from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ModelError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
-from stapes.runtime.console import note
 from stapes.runtime.device.firmware_cost import Cost, cost_of
 from stapes.runtime.device.verify import build_where_it_fits
+
+logger = logging.getLogger(__name__)
 
 SHOWN = ("cortex-m4", "cortex-m55")
 
@@ -32,5 +34,5 @@ def device_costs(folder: DetectorFolder) -> dict[str, Cost]:
                 built = build_where_it_fits(read_folder(copy), BOARDS[name], Path(scratch))
                 costs[name] = cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
         except (ModelError, ToolchainError) as error:
-            note(f"note: what it takes on boards is not measured: {error}")
+            logger.warning(f"what it takes on boards is not measured: {error}")
     return costs

@@ -28,8 +28,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 # Rubbish from outside is answered with 400; aiohttp would print a traceback as well.
-_LOGGER = logging.getLogger(__name__)
-_LOGGER.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+logger = logging.getLogger(__name__)
+logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 
 class PageServer:
@@ -81,7 +81,7 @@ class PageServer:
         app.add_routes(
             [web.get("/", self._page), web.get("/stream", self._stream), web.get("/clips/{name}", self._clip)]
         )
-        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, logger=logger, shutdown_timeout=1.0)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self._address.host, self._address.port)

@@ -1,11 +1,13 @@
 """Every record to every sink, whatever happens to one of them."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
 
-from stapes.runtime.console import note
 from stapes.runtime.live.sinks.record import Record, Sink
+
+logger = logging.getLogger(__name__)
 
 COMPLAINT_EVERY_S = 60.0
 HELD_RECORDS = 10_000  # for a sink that cannot write; some 10 MB
@@ -44,7 +46,7 @@ class _Holding:
     def close(self) -> None:
         self._hand_over()
         if lost := self._lost + len(self._held):
-            note(f"note: records that could not be written and are lost: {lost}")
+            logger.warning(f"records that could not be written and are lost: {lost}")
 
     def _hand_over(self) -> None:
         try:
@@ -56,4 +58,4 @@ class _Holding:
         except OSError as error:
             if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
                 self._complained_s = time.monotonic()
-                note(f"note: a record could not be written ({error}); it is kept to try again, listening goes on")
+                logger.warning(f"a record could not be written ({error}); it is kept to try again, listening goes on")

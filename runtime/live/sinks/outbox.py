@@ -1,6 +1,7 @@
 """Records on their way to a receiver elsewhere: on disk first, then sent in order, with retry and back-off."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -11,9 +12,10 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.runtime.console import note
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.sinks.sqlite import open_database
+
+logger = logging.getLogger(__name__)
 
 QUEUE = """CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, payload TEXT NOT NULL, refused TEXT)"""
@@ -81,7 +83,7 @@ class Outbox:
         with suppress(sqlite3.Error):
             if left := self.waiting():
                 where = f"{self._path} and are sent at the next start"
-                note(f"note: {left} records for {self._receiver.name} wait in {where}")
+                logger.warning(f"{left} records for {self._receiver.name} wait in {where}")
         if not self._thread.is_alive():
             self._receiver.close()
             self._database.close()
@@ -96,13 +98,13 @@ class Outbox:
             except (UnreachableError, sqlite3.Error) as error:
                 if not down:
                     whose = self._path if isinstance(error, sqlite3.Error) else self._receiver.name
-                    note(f"note: {whose} cannot be reached ({error}); records wait in {self._path}")
+                    logger.warning(f"{whose} cannot be reached ({error}); records wait in {self._path}")
                 down = True
                 self._pause(wait_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
             if down:
-                note(f"note: {self._receiver.name} is back; what waited is on its way")
+                logger.warning(f"{self._receiver.name} is back; what waited is on its way")
             wait_s, down = FIRST_WAIT_S, False
             if not sent:
                 if self._closing.is_set():
@@ -126,7 +128,7 @@ class Outbox:
                 self._receiver.deliver(key, payload)
                 self._delivered = number
         except RefusedError as error:
-            note(f"note: {self._receiver.name} refused a record for good ({error}); it stays in {self._path}")
+            logger.warning(f"{self._receiver.name} refused a record for good ({error}); it stays in {self._path}")
             self._database.execute("UPDATE outbox SET refused = ? WHERE number = ?", (str(error), number))
         else:
             self._database.execute("DELETE FROM outbox WHERE number = ?", (number,))

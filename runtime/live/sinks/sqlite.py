@@ -1,12 +1,14 @@
 """Records in an SQLite database: a table for people and programs, and the queue in front of the network."""
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.runtime.console import note
 from stapes.runtime.live.sinks.record import Record
+
+logger = logging.getLogger(__name__)
 
 RECORDS = """CREATE TABLE IF NOT EXISTS records (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, onset REAL NOT NULL,
@@ -28,7 +30,7 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         os.replace(path, aside)
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        note(f"note: {path} is damaged ({error}); moved to {aside.name}, a new one is begun")
+        logger.warning(f"{path} is damaged ({error}); moved to {aside.name}, a new one is begun")
         return _open(path, schema)
 
 
