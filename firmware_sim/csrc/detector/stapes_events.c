@@ -8,27 +8,28 @@
 
 #include "stapes_events_api.h"
 
-enum { SILENCE = -128 };
-enum { IDLE = 0, OPEN = 1, SPENT = 2 };
+enum { STAPES_EVENTS_SILENCE = -128 };
+enum { STAPES_EVENTS_IDLE = 0, STAPES_EVENTS_OPEN = 1, STAPES_EVENTS_SPENT = 2 };
 
-static int32_t smoothing_delay(const stapes_event_config *config)
+static int32_t stapes_events_smoothing_delay(const stapes_event_config *config)
 {
     return (config->smoothing_steps - 1) / 2; /* 0..7 */
 }
 
 /* Samples from the start of the decoder's step to the same step as a class's median sees it; in (-2^31 * 7, 0]. */
-static int64_t median_delay_samples(const stapes_events *self, const stapes_event_config *config)
+static int64_t stapes_events_median_delay_samples(const stapes_events *self, const stapes_event_config *config)
 {
-    return -(int64_t)smoothing_delay(config) * self->setup->step_samples;
+    return -(int64_t)stapes_events_smoothing_delay(config) * self->setup->step_samples;
 }
 
-static int64_t not_before(int64_t sample, int64_t first)
+static int64_t stapes_events_not_before(int64_t sample, int64_t first)
 {
     return sample < first ? first : sample;
 }
 
 /* Replace the oldest score by the newest in both views of the window; return the middle one. */
-static int8_t median_push(const stapes_event_config *config, stapes_event_class *class_state, int8_t score)
+static int8_t stapes_events_median_push(const stapes_event_config *config, stapes_event_class *class_state,
+                                        int8_t score)
 {
     int32_t n = config->smoothing_steps;
     int8_t leaving = class_state->recent[class_state->oldest];
@@ -52,8 +53,8 @@ static int8_t median_push(const stapes_event_config *config, stapes_event_class 
     return ordered[n / 2];
 }
 
-static void report(const stapes_event_class *class_state, int32_t class_index, int64_t offset_sample,
-                   stapes_event *out)
+static void stapes_events_report(const stapes_event_class *class_state, int32_t class_index, int64_t offset_sample,
+                                 stapes_event *out)
 {
     out->onset_sample = class_state->onset_sample;
     out->offset_sample = offset_sample;
@@ -63,40 +64,41 @@ static void report(const stapes_event_class *class_state, int32_t class_index, i
 }
 
 /* The open event ended `gap` steps ago, seen from the end of the current step. */
-static int32_t finish(const stapes_event_config *config, stapes_event_class *class_state, int32_t class_index,
-                      int64_t offset_sample, stapes_event *out)
+static int32_t stapes_events_finish(const stapes_event_config *config, stapes_event_class *class_state,
+                                    int32_t class_index, int64_t offset_sample, stapes_event *out)
 {
     if (!class_state->announced) {
         return 0;
     }
     class_state->blocked =
         config->refractory_steps > class_state->gap ? config->refractory_steps - class_state->gap : 0;
-    report(class_state, class_index, offset_sample, out);
+    stapes_events_report(class_state, class_index, offset_sample, out);
     return 1;
 }
 
-static int32_t step_class(const stapes_events *self, int32_t class_index, int8_t score, stapes_event *out)
+static int32_t stapes_events_step_class(const stapes_events *self, int32_t class_index, int8_t score,
+                                        stapes_event *out)
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
-    int8_t smoothed = median_push(config, state, score);
-    int64_t begin = self->step_sample + median_delay_samples(self, config);
+    int8_t smoothed = stapes_events_median_push(config, state, score);
+    int64_t begin = self->step_sample + stapes_events_median_delay_samples(self, config);
     int64_t end = begin + self->setup->step_samples;
     uint8_t may_begin = state->blocked == 0;
     int32_t written = 0;
 
     state->blocked -= may_begin ? 0 : 1;
-    if (state->phase == SPENT && smoothed < config->off_score) {
-        state->phase = IDLE; /* off_score <= on_score: no event begins in this step */
+    if (state->phase == STAPES_EVENTS_SPENT && smoothed < config->off_score) {
+        state->phase = STAPES_EVENTS_IDLE; /* off_score <= on_score: no event begins in this step */
     }
-    if (state->phase == IDLE && may_begin && smoothed >= config->on_score) {
-        state->phase = OPEN;
-        state->onset_sample = not_before(begin, self->first_sample);
+    if (state->phase == STAPES_EVENTS_IDLE && may_begin && smoothed >= config->on_score) {
+        state->phase = STAPES_EVENTS_OPEN;
+        state->onset_sample = stapes_events_not_before(begin, self->first_sample);
         state->age = state->gap = 0;
         state->peak = smoothed;
         state->announced = 0;
     }
-    if (state->phase != OPEN) {
+    if (state->phase != STAPES_EVENTS_OPEN) {
         return 0;
     }
     state->age += state->age < UINT32_MAX ? 1 : 0;
@@ -107,32 +109,33 @@ static int32_t step_class(const stapes_events *self, int32_t class_index, int8_t
         /* What lies before the first sample alone is an echo of the delays, no event. */
         if (!state->announced && state->age >= config->min_duration_steps && end > state->onset_sample) {
             state->announced = 1;
-            report(state, class_index, -1, &out[written++]);
+            stapes_events_report(state, class_index, -1, &out[written++]);
         }
         if (spent) {
-            written += finish(config, state, class_index, end, &out[written]);
-            state->phase = SPENT;
+            written += stapes_events_finish(config, state, class_index, end, &out[written]);
+            state->phase = STAPES_EVENTS_SPENT;
         }
     } else if (++state->gap > config->merge_gap_steps || spent) { /* gap <= merge_gap_steps + 1: cannot wrap */
         end -= (int64_t)state->gap * self->setup->step_samples;
-        written += finish(config, state, class_index, end, &out[written]);
-        state->phase = IDLE;
+        written += stapes_events_finish(config, state, class_index, end, &out[written]);
+        state->phase = STAPES_EVENTS_IDLE;
     }
     return written;
 }
 
 /* Complete what is open, the current step being the last one that was taken. */
-static int32_t close_class(const stapes_events *self, int32_t class_index, stapes_event *out)
+static int32_t stapes_events_close_class(const stapes_events *self, int32_t class_index, stapes_event *out)
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
-    int64_t last_end = self->step_sample + median_delay_samples(self, config);
+    int64_t last_end = self->step_sample + stapes_events_median_delay_samples(self, config);
 
-    if (state->phase != OPEN) {
+    if (state->phase != STAPES_EVENTS_OPEN) {
         return 0;
     }
-    state->phase = IDLE;
-    return finish(config, state, class_index, last_end - (int64_t)state->gap * self->setup->step_samples, out);
+    state->phase = STAPES_EVENTS_IDLE;
+    return stapes_events_finish(config, state, class_index, last_end - (int64_t)state->gap * self->setup->step_samples,
+                                out);
 }
 
 void stapes_events_init(stapes_events *self, const stapes_event_setup *setup, stapes_event_class *classes)
@@ -155,11 +158,11 @@ void stapes_events_restart(stapes_events *self, int64_t first_sample)
         stapes_event_class *state = &self->classes[i];
         state->onset_sample = first_sample;
         state->age = state->gap = state->blocked = 0;
-        state->peak = SILENCE;
-        state->phase = IDLE;
+        state->peak = STAPES_EVENTS_SILENCE;
+        state->phase = STAPES_EVENTS_IDLE;
         state->announced = state->oldest = 0;
         for (int32_t k = 0; k < STAPES_MAX_SMOOTHING_STEPS; k++) {
-            state->recent[k] = state->ordered[k] = SILENCE;
+            state->recent[k] = state->ordered[k] = STAPES_EVENTS_SILENCE;
         }
     }
 }
@@ -170,7 +173,7 @@ int32_t stapes_events_push(stapes_events *self, const int8_t *scores, int32_t st
 
     for (int32_t step = 0; step < steps; step++) {
         for (int32_t i = 0; i < self->setup->n_classes; i++) {
-            written += step_class(self, i, *scores++, &out[written]);
+            written += stapes_events_step_class(self, i, *scores++, &out[written]);
         }
         self->step_sample += self->setup->step_samples;
     }
@@ -184,11 +187,11 @@ int32_t stapes_events_flush(stapes_events *self, stapes_event *out)
     /* A class is closed after as many steps of silence as its median lags behind. */
     while (written == 0 && self->flushed_steps <= STAPES_MAX_SMOOTHING_STEPS / 2) {
         for (int32_t i = 0; i < self->setup->n_classes; i++) {
-            int32_t delay = smoothing_delay(&self->setup->configs[i]);
+            int32_t delay = stapes_events_smoothing_delay(&self->setup->configs[i]);
             if (self->flushed_steps < delay) {
-                written += step_class(self, i, SILENCE, &out[written]);
+                written += stapes_events_step_class(self, i, STAPES_EVENTS_SILENCE, &out[written]);
             } else if (self->flushed_steps == delay) {
-                written += close_class(self, i, &out[written]);
+                written += stapes_events_close_class(self, i, &out[written]);
             }
         }
         self->step_sample += self->setup->step_samples;

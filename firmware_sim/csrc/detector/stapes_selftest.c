@@ -1,9 +1,9 @@
 /* stapes.firmware_sim.device.selftest and .known_answers make the same sound and the same scores in Python. */
 #include "stapes_selftest.h"
 
-enum { SCORE_STAYS_LOG2 = 2, SQUARE_WAVE = 4096 };
+enum { STAPES_SELFTEST_SCORE_HOLD_LOG2 = 2, STAPES_SELFTEST_SQUARE_WAVE = 4096 };
 
-static uint32_t next_random(uint32_t *state)
+static uint32_t stapes_selftest_next_random(uint32_t *state)
 {
     *state = *state * 1664525U + 1013904223U;
     return *state;
@@ -15,12 +15,12 @@ int16_t stapes_sound_next(stapes_sound *self)
     static const uint8_t periods[4] = {32, 10, 50, 18};
     uint32_t index = self->made++;
     uint32_t quieter = loudness[index >> 11 & 7U];
-    int32_t value = ((int32_t)(next_random(&self->noise) >> 16) - 32768) >> quieter; /* +-2^11 */
+    int32_t value = ((int32_t)(stapes_selftest_next_random(&self->noise) >> 16) - 32768) >> quieter; /* +-2^11 */
 
     if (index >> 11 & 1U) {
         uint32_t period = periods[index >> 12 & 3U];
-        value +=
-            (index % period < period / 2 ? SQUARE_WAVE : -SQUARE_WAVE) >> quieter; /* +-(2^11 + 2^8): no saturation */
+        value += (index % period < period / 2 ? STAPES_SELFTEST_SQUARE_WAVE : -STAPES_SELFTEST_SQUARE_WAVE) >>
+                 quieter; /* +-(2^11 + 2^8): no saturation */
     }
     return (int16_t)value;
 }
@@ -39,7 +39,7 @@ uint32_t stapes_crc32(uint32_t crc, const void *bytes, uint32_t n)
     return ~crc;
 }
 
-static uint32_t crc_of_number(uint32_t crc, uint64_t number)
+static uint32_t stapes_selftest_crc_of_number(uint32_t crc, uint64_t number)
 {
     uint8_t bytes[8];
 
@@ -49,18 +49,19 @@ static uint32_t crc_of_number(uint32_t crc, uint64_t number)
     return stapes_crc32(crc, bytes, sizeof bytes);
 }
 
-static uint32_t crc_of_events(uint32_t crc, const stapes_event *events, int32_t n)
+static uint32_t stapes_selftest_crc_of_events(uint32_t crc, const stapes_event *events, int32_t n)
 {
     for (const stapes_event *event = events; event < events + n; event++) {
-        crc = crc_of_number(crc, (uint64_t)event->onset_sample);
-        crc = crc_of_number(crc, (uint64_t)event->offset_sample);
-        crc = crc_of_number(crc, (uint64_t)event->class_index);
-        crc = crc_of_number(crc, (uint64_t)(int64_t)event->confidence);
+        crc = stapes_selftest_crc_of_number(crc, (uint64_t)event->onset_sample);
+        crc = stapes_selftest_crc_of_number(crc, (uint64_t)event->offset_sample);
+        crc = stapes_selftest_crc_of_number(crc, (uint64_t)event->class_index);
+        crc = stapes_selftest_crc_of_number(crc, (uint64_t)(int64_t)event->confidence);
     }
     return crc;
 }
 
-static void hear_sound(stapes_detector *self, stapes_event *out, uint32_t samples, stapes_answers *answers)
+static void stapes_selftest_hear_sound(stapes_detector *self, stapes_event *out, uint32_t samples,
+                                       stapes_answers *answers)
 {
     stapes_sound sound = {1, 0};
     uint32_t bands = self->setup->tables->n_bands;
@@ -84,21 +85,23 @@ static void hear_sound(stapes_detector *self, stapes_event *out, uint32_t sample
 }
 
 /* Scores that stay for four steps, so that events of all lengths come about. */
-static void decode_scores(stapes_detector *self, stapes_event *out, uint32_t steps, stapes_answers *answers)
+static void stapes_selftest_decode_scores(stapes_detector *self, stapes_event *out, uint32_t steps,
+                                          stapes_answers *answers)
 {
     uint32_t state = 2;
     int32_t n;
 
     stapes_events_restart(&self->events, 0);
     for (uint32_t step = 0; step < steps; step++) {
-        for (int32_t i = 0; i < self->setup->events->n_classes && (step & ((1U << SCORE_STAYS_LOG2) - 1U)) == 0; i++) {
-            self->memory.scores[i] = (int8_t)((int32_t)(next_random(&state) >> 24) - 128);
+        for (int32_t i = 0;
+             i < self->setup->events->n_classes && (step & ((1U << STAPES_SELFTEST_SCORE_HOLD_LOG2) - 1U)) == 0; i++) {
+            self->memory.scores[i] = (int8_t)((int32_t)(stapes_selftest_next_random(&state) >> 24) - 128);
         }
         n = stapes_events_push(&self->events, self->memory.scores, 1, out);
-        answers->events_crc32 = crc_of_events(answers->events_crc32, out, n);
+        answers->events_crc32 = stapes_selftest_crc_of_events(answers->events_crc32, out, n);
     }
     while ((n = stapes_events_flush(&self->events, out)) > 0) {
-        answers->events_crc32 = crc_of_events(answers->events_crc32, out, n);
+        answers->events_crc32 = stapes_selftest_crc_of_events(answers->events_crc32, out, n);
     }
 }
 
@@ -107,8 +110,8 @@ void stapes_answer(stapes_detector *self, stapes_event *out, uint32_t samples, u
     const stapes_answers none = {0, 0, 0};
 
     *answers = none;
-    hear_sound(self, out, samples, answers);
-    decode_scores(self, out, steps, answers);
+    stapes_selftest_hear_sound(self, out, samples, answers);
+    stapes_selftest_decode_scores(self, out, steps, answers);
 }
 
 int32_t stapes_compare_answers(const stapes_answers *found, const stapes_answers *expected)

@@ -4,7 +4,7 @@
 #include "stapes_tail_api.h"
 
 /* n^2 times the variance: an offset of the microphone is not loudness. */
-static uint64_t loudness(const int16_t *samples, uint32_t n)
+static uint64_t stapes_tail_loudness(const int16_t *samples, uint32_t n)
 {
     int64_t sum = 0;      /* |.| <= 2^31 */
     uint64_t squares = 0; /* <= 2^46 */
@@ -21,11 +21,11 @@ void stapes_tail(const int16_t *recent, uint32_t n, uint32_t step, int16_t *out,
     uint32_t length = n < step ? n : step;
     const int16_t *last = recent + (n - length);
     const int16_t *quietest = last;
-    uint64_t least = loudness(last, length);
+    uint64_t least = stapes_tail_loudness(last, length);
 
     for (uint32_t steps = n / length; steps > 1; steps--) {
         last -= length;
-        uint64_t found = loudness(last, length);
+        uint64_t found = stapes_tail_loudness(last, length);
         if (found < least) {
             least = found;
             quietest = last;
