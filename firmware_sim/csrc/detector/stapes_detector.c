@@ -1,16 +1,23 @@
-/* The ring has one producer and one consumer. A word that both see is written by one of them only, and goes through
- * two macros; what it guards is written before the release and read behind the acquire.
+/* stapes_detector.c -- the loop of a detector: ring buffer, frontend, model, event decoder. Apache-2.0.
  *
- *   written  samples below it are in the ring          producer -> consumer
- *   read     samples below it may be overwritten       consumer -> producer
- *   gaps     nothing more is stored until ...          producer -> consumer
- *   closed   ... this has caught up with it            consumer -> producer
+ * Names that are private to this file begin with stapes_detector_ or STAPES_DETECTOR_.
  *
- * So one gap at most is open, it lies behind all that is in the ring, and `lost` is still when the consumer reads it:
- * it is written between the closing of a gap and the release of the first sample behind it.
+ * THE RING has one producer (stapes_push) and one consumer (stapes_poll). Each word that both of them access is
+ * written by only one of them, and always through the two macros below: the data that the word guards is written
+ * before the release and read after the acquire.
  *
- * Indices go round twice the ring: a full ring and an empty one differ, and any length is as good as a power of two.
- */
+ *   written  all samples below this index are in the ring             producer -> consumer
+ *   read     all samples below this index may be overwritten          consumer -> producer
+ *   gaps     the number of gaps that have begun; the producer
+ *            stores nothing more until ...                            producer -> consumer
+ *   closed   ... this number has caught up with `gaps`                consumer -> producer
+ *
+ * Hence at most one gap is open at any time, and it lies behind everything that is in the ring. `lost` does not change
+ * while the consumer reads it: the producer writes it after the consumer has closed a gap and before it releases the
+ * first sample behind that gap.
+ *
+ * Indices run over twice the length of the ring, so that a full ring differs from an empty one, and so that the length
+ * need not be a power of two. */
 #include "stapes_detector.h"
 
 #include <string.h>
@@ -18,12 +25,12 @@
 #if defined __GNUC__ || defined __clang__
 #define STAPES_DETECTOR_LOAD_ACQUIRE(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
 #define STAPES_DETECTOR_STORE_RELEASE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELEASE)
-#else /* one core, and a compiler that keeps volatile accesses in order with calls: enough for an interrupt */
+#else /* one core, and a compiler that does not reorder volatile accesses and calls: sufficient for an interrupt */
 #define STAPES_DETECTOR_LOAD_ACQUIRE(word) (*(volatile uint32_t *)&(word))
 #define STAPES_DETECTOR_STORE_RELEASE(word, value) (*(volatile uint32_t *)&(word) = (value))
 #endif
 
-#ifdef STAPES_BOARD /* in emulation, instructions are counted by stage */
+#ifdef STAPES_BOARD /* in emulation, instructions are counted per stage */
 #include "stapes_board.h"
 STAPES_REGION(frontend)
 STAPES_REGION(model)
@@ -33,18 +40,19 @@ STAPES_REGION(events)
 #define STAPES_END(stage) ((void)0)
 #endif
 
-/* Samples from index `read` to index `written`, 0..size. */
+/* Return the number of samples from index `read` to index `written`: 0..size. */
 static uint32_t stapes_detector_samples_between(uint32_t read, uint32_t written, uint32_t size)
 {
     return written >= read ? written - read : written + 2 * size - read;
 }
 
-/* The index n <= size samples on: below 2 * size again; the sum is below 3 * size, and that below 2^32. */
+/* Return the index n <= size samples further on, below 2 * size. The sum is below 3 * size <= 3 * 2^30 < 2^32. */
 static uint32_t stapes_detector_advanced(uint32_t index, uint32_t n, uint32_t size)
 {
     return index + n < 2 * size ? index + n : index + n - 2 * size;
 }
 
+/* Return where in the ring the sample with this index lies. */
 static uint32_t stapes_detector_ring_position(uint32_t index, uint32_t size)
 {
     return index < size ? index : index - size;
@@ -67,7 +75,7 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
     uint32_t place = stapes_detector_ring_position(written, size);
 
     if (n == 0) {
-        return 0; /* a gap ends with a sample */
+        return 0; /* only a sample that is stored ends a gap */
     }
     if (self->in_gap) {
         if (STAPES_DETECTOR_LOAD_ACQUIRE(self->closed) != self->gaps) {
@@ -77,7 +85,8 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
         self->in_gap = 0;
         self->lost = self->losing;
     }
-    /* Behind a gap the ring is empty, so a sample is stored: the gap before is passed before another one can open. */
+    /* After a gap the ring is empty, so at least one sample is stored here: the consumer accounts for the previous
+     * gap before another one can open. */
     uint32_t room = size - stapes_detector_samples_between(STAPES_DETECTOR_LOAD_ACQUIRE(self->read), written, size);
     uint32_t stored = n < room ? n : room;
     uint32_t before_wrap = stored < size - place ? stored : size - place;
@@ -92,14 +101,14 @@ uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
     return stored;
 }
 
-/* Samples in the ring that the consumer may read. */
+/* Return the number of samples in the ring that the consumer may read. */
 static uint32_t stapes_detector_available(const stapes_detector *self)
 {
     return stapes_detector_samples_between(self->read, STAPES_DETECTOR_LOAD_ACQUIRE(self->written),
                                            self->setup->ring_samples);
 }
 
-/* Samples [read, read + window), in one piece. */
+/* Return samples [read, read + window) as one array; they are copied to memory.frame where they wrap around. */
 static const int16_t *stapes_detector_frame_samples(const stapes_detector *self)
 {
     uint32_t window = self->setup->tables->window;
@@ -116,13 +125,14 @@ static const int16_t *stapes_detector_frame_samples(const stapes_detector *self)
     return self->memory.frame;
 }
 
-/* Let the producer have n samples of the ring; the clock goes with them. */
+/* Give the room of n samples back to the producer and advance the clock by as many. */
 static void stapes_detector_consume(stapes_detector *self, uint32_t n)
 {
     self->sample += n;
     STAPES_DETECTOR_STORE_RELEASE(self->read, stapes_detector_advanced(self->read, n, self->setup->ring_samples));
 }
 
+/* Begin a segment without a gap at the current sample: reset the model and the event decoder. */
 static void stapes_detector_begin_segment(stapes_detector *self)
 {
     self->fresh = 0;
@@ -131,6 +141,7 @@ static void stapes_detector_begin_segment(stapes_detector *self)
     self->setup->model_reset(self->memory.model);
 }
 
+/* Process one frame, and the model and the event decoder if it completes a step. Returns the number of events. */
 static int32_t stapes_detector_process_frame(stapes_detector *self, stapes_event *out)
 {
     const stapes_detector_setup *setup = self->setup;
@@ -156,7 +167,8 @@ static int32_t stapes_detector_process_frame(stapes_detector *self, stapes_event
     return written;
 }
 
-/* What the gap that ended has lost; called before the first sample behind it is heard. */
+/* Add the samples that were lost in the gap that has ended to the clock and the counters. This is called before the
+ * first sample behind the gap is processed. */
 static void stapes_detector_account_for_gap(stapes_detector *self)
 {
     if (self->overruns != self->closed) {
@@ -169,7 +181,7 @@ static void stapes_detector_account_for_gap(stapes_detector *self)
 int32_t stapes_poll(stapes_detector *self, stapes_event *out)
 {
     uint32_t gaps =
-        STAPES_DETECTOR_LOAD_ACQUIRE(self->gaps); /* first: where a gap is open, all before it is in the ring */
+        STAPES_DETECTOR_LOAD_ACQUIRE(self->gaps); /* read first: all samples before an open gap are in the ring */
     uint32_t available = stapes_detector_available(self);
 
     if (!self->closing) {

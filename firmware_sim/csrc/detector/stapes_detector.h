@@ -1,4 +1,4 @@
-/* Everything that firmware needs of a detector. */
+/* stapes_detector.h -- everything that firmware needs to run a detector. Apache-2.0. */
 #ifndef STAPES_DETECTOR_H
 #define STAPES_DETECTOR_H
 

@@ -1,26 +1,32 @@
-/* The loop of a detector: samples in from an interrupt, events out in the main loop. All memory is the caller's.
+/* stapes_detector_api.h -- the loop of a detector: samples go in from an interrupt, events come out in the main loop.
+ * Apache-2.0. The caller owns all memory.
  *
- *   interrupt     stapes_push(&detector, samples, n);          copies, never waits
- *   main loop     n = stapes_poll(&detector, events);          one frame of work at most
+ *   interrupt     stapes_push(&detector, samples, n);          copies the samples and never waits
+ *   main loop     n = stapes_poll(&detector, events);          does the work of at most one frame
  *                 if (n == STAPES_IDLE) sleep until the next interrupt
  *
- * Where the main loop is too slow and the ring is full, the newest samples are dropped and counted. What lies before
- * the gap is heard to its end, open events are completed, and hearing starts afresh behind it; times stay true. */
+ * If the main loop is too slow and the ring is full, the newest samples are dropped and counted: there is a gap. All
+ * samples before the gap are still processed and open events are completed; after the gap the model and the event
+ * decoder start afresh. Reported times remain correct.
+ *
+ * This file has no preprocessor lines, because the C compiler and Python's cffi read the same declarations. Include
+ * stapes_detector.h, which includes this file with the headers that it needs. */
 
+/* stapes_poll returns this when it has nothing to do. */
 enum { STAPES_IDLE = -1 };
 
-/* All that is constant: it may lie in flash. */
+/* Everything that is constant; it may lie in flash. */
 typedef struct stapes_detector_setup {
     const stapes_frontend_tables *tables;
-    const stapes_event_setup *events; /* its step_samples is frames_per_step * hop */
+    const stapes_event_setup *events; /* with step_samples = frames_per_step * hop */
     uint32_t ring_samples;            /* any number from window + hop to 2^30 */
     uint32_t frames_per_step;
-    void (*model_reset)(void *model); /* forget all */
+    void (*model_reset)(void *model); /* sets all states of the model to their initial values */
     void (*model_step)(void *model, const int8_t *features,
                        int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
 } stapes_detector_setup;
 
-/* What changes; sizes follow from the setup. */
+/* Everything that changes. The sizes follow from the setup. */
 typedef struct stapes_detector_memory {
     int16_t *ring;               /* [ring_samples] */
     int16_t *frame;              /* [window] */
@@ -28,48 +34,49 @@ typedef struct stapes_detector_memory {
     int8_t *features;            /* [frames_per_step][n_bands] */
     int8_t *scores;              /* [n_classes] */
     stapes_event_class *classes; /* [n_classes] */
-    void *model;                 /* what model_step keeps and works in */
+    void *model;                 /* states and working memory of the model */
 } stapes_detector_memory;
 
 typedef struct stapes_detector {
     const stapes_detector_setup *setup;
     stapes_detector_memory memory;
 
-    /* Written by the producer (stapes_push) alone. */
-    uint32_t written; /* index behind the newest sample, 0..2 * ring_samples - 1 */
-    uint32_t gaps;    /* overruns that ever began; wraps */
-    int64_t losing;   /* samples lost in the gap that is open */
-    int64_t lost;     /* in the gap before; the consumer reads it between two closings of gaps */
-    uint32_t in_gap;
+    /* Only the producer (stapes_push) writes these. */
+    uint32_t written; /* index after the newest sample, 0..2 * ring_samples - 1 */
+    uint32_t gaps;    /* number of gaps that have begun; wraps around */
+    int64_t losing;   /* samples lost so far in the gap that is open */
+    int64_t lost;     /* samples lost in the gap before; the consumer reads it after that gap was closed */
+    uint32_t in_gap;  /* 1 while a gap is open */
 
-    /* Written by the consumer (stapes_poll) alone. */
-    uint32_t read;   /* index of the oldest sample, as `written` */
-    uint32_t closed; /* gaps up to which everything was heard */
+    /* Only the consumer (stapes_poll) writes these. */
+    uint32_t read;   /* index of the oldest sample, in the same range as `written` */
+    uint32_t closed; /* number of gaps before which everything was processed; wraps around */
 
-    /* Of the consumer's own. */
-    int64_t sample;       /* of the stream, at `read`: the clock. Below 2^61 for ever */
+    /* Only the consumer accesses these. */
+    int64_t sample;       /* the clock: number, in the stream, of the sample at `read`; always below 2^61 */
     int64_t samples_lost; /* in all gaps that were closed */
-    uint32_t overruns;    /* gaps that were closed */
-    uint32_t fresh;       /* the next sample begins a stretch without a gap */
-    uint32_t closing;     /* the events of such a stretch are being completed */
-    uint32_t frames;      /* that were ever made; wraps */
-    uint32_t steps;       /* that the model ever took; wraps */
-    uint32_t step_frames; /* frames of the step to come */
+    uint32_t overruns;    /* number of gaps that were closed and accounted for; wraps around */
+    uint32_t fresh;       /* 1: the next sample begins a segment without a gap */
+    uint32_t closing;     /* 1: the events of the segment before a gap are being completed */
+    uint32_t frames;      /* frames processed so far; wraps around */
+    uint32_t steps;       /* steps that the model took so far; wraps around */
+    uint32_t step_frames; /* frames that the coming step has already */
     stapes_events events;
 } stapes_detector;
 
-/* Begin at sample 0 with an empty ring. What setup and memory point to must outlive the detector. */
+/* Begin at sample 0 with an empty ring. Everything that setup and memory point to must outlive the detector. */
 void stapes_detector_init(stapes_detector *self, const stapes_detector_setup *setup,
                           const stapes_detector_memory *memory);
 
-/* Take samples, from one interrupt or thread; returns how many were stored. Never waits. */
+/* Take n samples, always from the same interrupt or thread. Returns how many were stored. Never waits. */
 uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n);
 
-/* Do the work of one frame, if it is all there. Writes up to 2 * n_classes events to `out` and returns how many;
- * STAPES_IDLE: nothing to do before more samples come. */
+/* Process one frame if all its samples are there. Writes up to 2 * n_classes events to `out` and returns how many.
+ * Returns STAPES_IDLE when there is nothing to do until more samples arrive. */
 int32_t stapes_poll(stapes_detector *self, stapes_event *out);
 
-/* End of the stream: the producer has stopped and stapes_poll is idle. Writes up to 2 * n_classes events to `out` and
- * returns how many; call it until it returns 0. More samples begin afresh, on the same clock. What the model would
- * have answered later is not heard: a recording gets its tail (stapes_tail_api.h) before. */
+/* End the stream, after the producer has stopped and stapes_poll has returned STAPES_IDLE. Writes up to 2 * n_classes
+ * events to `out` and returns how many; call it until it returns 0. If more samples follow, they begin a new segment
+ * on the same clock. Answers that the model would have given later, because of its target delay, are lost: for a
+ * recording, push its tail (stapes_tail_api.h) first. */
 int32_t stapes_finish(stapes_detector *self, stapes_event *out);

@@ -1,33 +1,38 @@
-/* One class at a time, one step at a time:
+/* stapes_events.c -- the event decoder: scores to events, one class and one step at a time. Apache-2.0.
  *
  *   score -> trailing median -> hysteresis -> merge gaps -> minimum, maximum duration, refractory time -> events
  *
- * Reported times have the delay of the median and of the network's target subtracted. */
+ * The delays of the median and of the network's target are subtracted from reported times. Names that are private to
+ * this file begin with stapes_events_ or STAPES_EVENTS_. */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "stapes_events_api.h"
 
-enum { STAPES_EVENTS_SILENCE = -128 };
+enum { STAPES_EVENTS_SILENCE = -128 }; /* the score of probability 0 */
+
+/* Phases of a class. SPENT: the event ended by its maximum duration, but the score has not yet fallen. */
 enum { STAPES_EVENTS_IDLE = 0, STAPES_EVENTS_OPEN = 1, STAPES_EVENTS_SPENT = 2 };
 
+/* Return the delay of the median in steps: 0..7. */
 static int32_t stapes_events_smoothing_delay(const stapes_event_config *config)
 {
-    return (config->smoothing_steps - 1) / 2; /* 0..7 */
+    return (config->smoothing_steps - 1) / 2;
 }
 
-/* Samples from the start of the decoder's step to the same step as a class's median sees it; in (-2^31 * 7, 0]. */
+/* Return minus the delay of the median in samples: in (-2^31 * 7, 0]. */
 static int64_t stapes_events_median_delay_samples(const stapes_events *self, const stapes_event_config *config)
 {
     return -(int64_t)stapes_events_smoothing_delay(config) * self->setup->step_samples;
 }
 
+/* Return `sample`, but at least `first`. */
 static int64_t stapes_events_not_before(int64_t sample, int64_t first)
 {
     return sample < first ? first : sample;
 }
 
-/* Replace the oldest score by the newest in both views of the window; return the middle one. */
+/* Replace the oldest score of the window by the newest one, in recent[] and in ordered[]. Returns the median. */
 static int8_t stapes_events_median_push(const stapes_event_config *config, stapes_event_class *class_state,
                                         int8_t score)
 {
@@ -39,7 +44,7 @@ static int8_t stapes_events_median_push(const stapes_event_config *config, stape
     class_state->recent[class_state->oldest] = score;
     class_state->oldest = (uint8_t)(class_state->oldest + 1 == n ? 0 : class_state->oldest + 1);
     while (ordered[place] != leaving) {
-        place++; /* < n: every score of recent[] is in ordered[] */
+        place++; /* stays below n: every score of recent[] is in ordered[], too */
     }
     while (place > 0 && ordered[place - 1] > score) {
         ordered[place] = ordered[place - 1];
@@ -53,6 +58,7 @@ static int8_t stapes_events_median_push(const stapes_event_config *config, stape
     return ordered[n / 2];
 }
 
+/* Write the open event to `out`; offset_sample < 0 announces it, else it is complete. */
 static void stapes_events_report(const stapes_event_class *class_state, int32_t class_index, int64_t offset_sample,
                                  stapes_event *out)
 {
@@ -63,7 +69,8 @@ static void stapes_events_report(const stapes_event_class *class_state, int32_t 
     out->kind = offset_sample < 0 ? STAPES_EVENT_ANNOUNCED : STAPES_EVENT_COMPLETED;
 }
 
-/* The open event ended `gap` steps ago, seen from the end of the current step. */
+/* End the open event, whose last active step lies `gap` steps before the end of the current one. Writes the completed
+ * event to `out` if it was announced, and returns the number of events written: 0 or 1. */
 static int32_t stapes_events_finish(const stapes_event_config *config, stapes_event_class *class_state,
                                     int32_t class_index, int64_t offset_sample, stapes_event *out)
 {
@@ -76,6 +83,7 @@ static int32_t stapes_events_finish(const stapes_event_config *config, stapes_ev
     return 1;
 }
 
+/* Take the next score of a class. Writes up to 2 events to `out` and returns how many. */
 static int32_t stapes_events_step_class(const stapes_events *self, int32_t class_index, int8_t score,
                                         stapes_event *out)
 {
@@ -106,7 +114,7 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
     if (smoothed >= (state->gap == 0 ? config->off_score : config->on_score)) {
         state->gap = 0;
         state->peak = smoothed > state->peak ? smoothed : state->peak;
-        /* What lies before the first sample alone is an echo of the delays, no event. */
+        /* An event that ends before the first sample only exists because delays are subtracted: it is not reported. */
         if (!state->announced && state->age >= config->min_duration_steps && end > state->onset_sample) {
             state->announced = 1;
             stapes_events_report(state, class_index, -1, &out[written++]);
@@ -115,7 +123,7 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
             written += stapes_events_finish(config, state, class_index, end, &out[written]);
             state->phase = STAPES_EVENTS_SPENT;
         }
-    } else if (++state->gap > config->merge_gap_steps || spent) { /* gap <= merge_gap_steps + 1: cannot wrap */
+    } else if (++state->gap > config->merge_gap_steps || spent) { /* gap <= merge_gap_steps + 1: it does not wrap */
         end -= (int64_t)state->gap * self->setup->step_samples;
         written += stapes_events_finish(config, state, class_index, end, &out[written]);
         state->phase = STAPES_EVENTS_IDLE;
@@ -123,7 +131,7 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
     return written;
 }
 
-/* Complete what is open, the current step being the last one that was taken. */
+/* Complete the open event of a class, if there is one, after the last step. Returns the number of events written. */
 static int32_t stapes_events_close_class(const stapes_events *self, int32_t class_index, stapes_event *out)
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
@@ -150,7 +158,7 @@ void stapes_events_restart(stapes_events *self, int64_t first_sample)
     const stapes_event_setup *setup = self->setup;
 
     self->first_sample = first_sample;
-    /* |origin| and |delay| < 2^31 and < 2^62 in samples, so the sum stays below 2^63 */
+    /* first_sample < 2^61, |origin| < 2^31, |delay| < 2^31 steps of < 2^31 samples, i.e. < 2^62: |sum| < 2^63. */
     self->step_sample =
         first_sample + setup->origin_samples - (int64_t)setup->target_delay_steps * setup->step_samples;
     self->flushed_steps = 0;
@@ -184,7 +192,7 @@ int32_t stapes_events_flush(stapes_events *self, stapes_event *out)
 {
     int32_t written = 0;
 
-    /* A class is closed after as many steps of silence as its median lags behind. */
+    /* A class is closed after as many steps of silence as its median is late. */
     while (written == 0 && self->flushed_steps <= STAPES_MAX_SMOOTHING_STEPS / 2) {
         for (int32_t i = 0; i < self->setup->n_classes; i++) {
             int32_t delay = stapes_events_smoothing_delay(&self->setup->configs[i]);

@@ -1,8 +1,13 @@
-/* stapes.firmware_sim.device.selftest and .known_answers make the same sound and the same scores in Python. */
+/* stapes_selftest.c -- a sound, scores and checksums, by which a device shows that it computes the same bits as the
+ * computer on which its detector was trained. Apache-2.0.
+ *
+ * stapes.firmware_sim.device.selftest and .known_answers make the same sound and the same scores in Python. Names that
+ * are private to this file begin with stapes_selftest_ or STAPES_SELFTEST_. */
 #include "stapes_selftest.h"
 
 enum { STAPES_SELFTEST_SCORE_HOLD_LOG2 = 2, STAPES_SELFTEST_SQUARE_WAVE = 4096 };
 
+/* Advance a linear congruential generator and return its state. */
 static uint32_t stapes_selftest_next_random(uint32_t *state)
 {
     *state = *state * 1664525U + 1013904223U;
@@ -11,16 +16,16 @@ static uint32_t stapes_selftest_next_random(uint32_t *state)
 
 int16_t stapes_sound_next(stapes_sound *self)
 {
-    static const uint8_t loudness[8] = {10, 9, 7, 9, 4, 10, 6, 8}; /* bits that the noise is shifted down */
-    static const uint8_t periods[4] = {32, 10, 50, 18};
+    static const uint8_t shifts[8] = {10, 9, 7, 9, 4, 10, 6, 8}; /* bits by which a section's samples are shifted */
+    static const uint8_t periods[4] = {32, 10, 50, 18};          /* of the square wave, in samples */
     uint32_t index = self->made++;
-    uint32_t quieter = loudness[index >> 11 & 7U];
-    int32_t value = ((int32_t)(stapes_selftest_next_random(&self->noise) >> 16) - 32768) >> quieter; /* +-2^11 */
+    uint32_t shift = shifts[index >> 11 & 7U];
+    int32_t value = ((int32_t)(stapes_selftest_next_random(&self->noise) >> 16) - 32768) >> shift; /* +-2^11 */
 
     if (index >> 11 & 1U) {
         uint32_t period = periods[index >> 12 & 3U];
-        value += (index % period < period / 2 ? STAPES_SELFTEST_SQUARE_WAVE : -STAPES_SELFTEST_SQUARE_WAVE) >>
-                 quieter; /* +-(2^11 + 2^8): no saturation */
+        int32_t wave = index % period < period / 2 ? STAPES_SELFTEST_SQUARE_WAVE : -STAPES_SELFTEST_SQUARE_WAVE;
+        value += wave >> shift; /* +-(2^11 + 2^8): it fits 16 bits */
     }
     return (int16_t)value;
 }
@@ -39,6 +44,7 @@ uint32_t stapes_crc32(uint32_t crc, const void *bytes, uint32_t n)
     return ~crc;
 }
 
+/* Continue a CRC-32 with a number of 64 bits, lowest byte first. */
 static uint32_t stapes_selftest_crc_of_number(uint32_t crc, uint64_t number)
 {
     uint8_t bytes[8];
@@ -60,6 +66,7 @@ static uint32_t stapes_selftest_crc_of_events(uint32_t crc, const stapes_event *
     return crc;
 }
 
+/* Let the detector hear `samples` samples of the sound; add the checksums of its features and scores to `answers`. */
 static void stapes_selftest_hear_sound(stapes_detector *self, stapes_event *out, uint32_t samples,
                                        stapes_answers *answers)
 {
@@ -84,7 +91,8 @@ static void stapes_selftest_hear_sound(stapes_detector *self, stapes_event *out,
     }
 }
 
-/* Scores that stay for four steps, so that events of all lengths come about. */
+/* Decode `steps` steps of random scores, each held for four steps so that there are events of all durations; add the
+ * checksum of the events to `answers`. */
 static void stapes_selftest_decode_scores(stapes_detector *self, stapes_event *out, uint32_t steps,
                                           stapes_answers *answers)
 {

@@ -1,4 +1,4 @@
-/* The self-test beside the detector. */
+/* stapes_selftest.h -- the self-test of a detector, with all headers that it needs. Apache-2.0. */
 #ifndef STAPES_SELFTEST_H
 #define STAPES_SELFTEST_H
 

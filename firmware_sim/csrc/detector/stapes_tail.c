@@ -1,19 +1,20 @@
+/* stapes_tail.c -- the tail that continues a recording which has ended; see stapes_tail_api.h. Apache-2.0. */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "stapes_tail_api.h"
 
-/* n^2 times the variance: an offset of the microphone is not loudness. */
+/* Return n^2 times the variance of n < 2^16 samples. The variance ignores a constant offset of the microphone. */
 static uint64_t stapes_tail_loudness(const int16_t *samples, uint32_t n)
 {
-    int64_t sum = 0;      /* |.| <= 2^31 */
+    int64_t sum = 0;      /* |sum| <= 2^31 */
     uint64_t squares = 0; /* <= 2^46 */
 
     for (uint32_t i = 0; i < n; i++) {
         sum += samples[i];
         squares += (uint64_t)((int32_t)samples[i] * samples[i]);
     }
-    return n * squares - (uint64_t)(sum * sum); /* n * squares <= 2^62, and never the smaller one */
+    return n * squares - (uint64_t)(sum * sum); /* sum^2 <= n * squares <= 2^62 */
 }
 
 void stapes_tail(const int16_t *recent, uint32_t n, uint32_t step, int16_t *out, uint32_t samples)
@@ -32,7 +33,7 @@ void stapes_tail(const int16_t *recent, uint32_t n, uint32_t step, int16_t *out,
         }
     }
     for (uint32_t i = 0; i < samples; i++) {
-        uint32_t place = i % (2 * length); /* backward first: it ends where a recording that is one step long ends */
+        uint32_t place = i % (2 * length); /* backward first: it continues a recording of one step without a jump */
         out[i] = quietest[place < length ? length - 1 - place : place - length];
     }
 }
