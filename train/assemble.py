@@ -1,4 +1,4 @@
-"""The end of a run: thresholds, scores, parity and known answers, written as one detector folder."""
+"""The end of a training run: event settings, scores, parity and known answers, written as one detector folder."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ def assemble(
     *,
     force: bool,
 ) -> DetectorFolder:
-    """Choose the operating point on the int8 step's own scores and write the folder, once, last."""
+    """Choose the operating point on the scores of the int8 model, and write the detector folder in one go."""
     with new_detector_folder(out, force=force) as draft:
         val = dataset.splits["val"]
         (draft / "frontend.bin").write_bytes(material.tables)
@@ -106,11 +106,14 @@ def _describe(
 
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:
-    """Known answers to the self-test sound; `scores` and the first features help to find where a target differs."""
+    """Write the known answers to the self-test's sound.
+
+    Checksums are enough to compare; the scores and the features of the first step help to find where a target differs.
+    """
     pcm = selftest_pcm(folder.frontend.samples_of(VECTOR_STEPS * folder.frames_per_step))
     features = Frontend(folder.tables).features(pcm)
     scores = LitertEngine(folder).run(features.reshape(VECTOR_STEPS, folder.frames_per_step, -1))
-    # Thresholds at the median of these scores, so that there are events whatever the detector listens for.
+    # With the median of these scores as thresholds there are events, whatever the classes of the detector are.
     configs = [EventConfig(on_score=max(-127, level), off_score=max(-127, level)) for level in _medians(scores)]
     decoder = EventDecoder(folder.classes, configs, folder.clock)
     events = completed(decoder.push(scores) + decoder.flush())

@@ -1,4 +1,4 @@
-"""A training run from a dataset to a detector folder: float, fold, quantization-aware, convert, thresholds, parity."""
+"""A training run, from a dataset to a detector folder."""
 
 import logging
 from importlib.metadata import version
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 def train_detector(
     dataset: Dataset, out: Path, settings: Settings, *, force: bool = False, tensorboard: Path | None = None
 ) -> DetectorFolder:
-    """Train on the part `train`, choose thresholds on `val`, and write the detector folder `out`.
+    """Train on the split `train`, choose the event settings on `val`, and write the detector folder `out`.
 
-    The same dataset, settings and machine give the same weights. A run that was stopped goes on when run again.
-    `tensorboard` is a folder for curves that TensorBoard shows.
-    Raises OutputError where `out` exists and `force` is not set, DatasetError where nothing can be learned.
+    The same dataset, settings and machine give the same weights. A run that was stopped continues when it is started
+    again with the same arguments. TensorBoard can show the curves that are written to the folder `tensorboard`.
+    Raises OutputError when `out` exists and `force` is not set, and DatasetError when the dataset cannot be trained on.
     """
     require_new_folder(out, force, MARK)
     require_trainable(dataset)
@@ -37,7 +37,7 @@ def train_detector(
         trained = train_both_forms(material, settings, workspace, TrainingLog(workspace, tensorboard))
         folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
     except KeyboardInterrupt:
-        logger.info(f"stopped; the same command goes on from here (the state lies in {workspace.path.name})")
+        logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise
     except StapesError:
         workspace.remove_without_state()

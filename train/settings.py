@@ -1,4 +1,4 @@
-"""Every setting of a training run, as read from one TOML file; units stand in the names."""
+"""All settings of a training run, read from one TOML file. Units are part of the names."""
 
 import dataclasses
 import math
@@ -21,18 +21,18 @@ UNITS_MAX = 4096  # far beyond any device
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
-    """Causal convolutions over (frame, band), one projection, one GRU, a sigmoid per class."""
+    """Causal convolutions over (frame, band), a projection, a GRU and a sigmoid per class."""
 
     conv_channels: tuple[int, ...] = (16, 28, 44)
     conv_kernel_frames: tuple[int, ...] = (4, 3, 3)
-    conv_stride_frames: tuple[int, ...] = (2, 1, 1)  # their product is the number of frames per step
+    conv_stride_frames: tuple[int, ...] = (2, 1, 1)  # their product is the number of frames that one step takes
     conv_kernel_bands: tuple[int, ...] = (5, 3, 3)
     conv_stride_bands: tuple[int, ...] = (2, 2, 2)
     projection_units: int = 48
     gru_units: int = 48
-    score_kernel_steps: int = 9  # states of the GRU that a score is made of, the newest included
-    score_dilation_steps: int = 3  # from one of these states to the next
-    target_delay_steps: int = 16  # the score of step k is for step k - delay: look-ahead bought with latency
+    score_kernel_steps: int = 9  # number of GRU states that a score is made of, the newest included
+    score_dilation_steps: int = 3  # distance between two of these states
+    target_delay_steps: int = 16  # the score of step k is for step k - delay: later, but with more context
 
     def __post_init__(self) -> None:
         lists = {name: values for name, values in vars(self).items() if name.startswith("conv_")}
@@ -43,17 +43,21 @@ class NetworkSettings:
             )
         for name, values in lists.items():
             if min(values) < 1 or max(values) > UNITS_MAX:
-                raise ConfigError(f"network: {name} is {list(values)}: need 1 to {UNITS_MAX}, each")
+                raise ConfigError(f"network: {name} is {list(values)}: each entry must be from 1 to {UNITS_MAX}")
         if any(
             kernel < stride for kernel, stride in zip(self.conv_kernel_frames, self.conv_stride_frames, strict=True)
         ):
-            raise ConfigError("network: a conv_kernel_frames is smaller than its stride; frames would be skipped")
+            raise ConfigError(
+                f"network: conv_kernel_frames is {list(self.conv_kernel_frames)} and conv_stride_frames "
+                f"{list(self.conv_stride_frames)}: a kernel smaller than its stride would skip frames; "
+                "raise the kernel or lower the stride"
+            )
         names = ("projection_units", "gru_units", "score_kernel_steps", "score_dilation_steps")
         _require_between(self, "network", **dict.fromkeys(names, (1, UNITS_MAX)), target_delay_steps=(0, UNITS_MAX))
 
     @property
     def frames_per_step(self) -> int:
-        """Frames that one step takes: the product of the strides in time."""
+        """Number of frames that one step takes: the product of the strides in time."""
         product = 1
         for stride in self.conv_stride_frames:
             product *= stride
@@ -61,11 +65,14 @@ class NetworkSettings:
 
     @property
     def memory_steps(self) -> int:
-        """Steps before the newest that a score is made of at once."""
+        """How many steps back the oldest GRU state lies that a score is made of."""
         return (self.score_kernel_steps - 1) * self.score_dilation_steps
 
     def bands_into(self, n_bands: int) -> list[int]:
-        """Return how many bands each convolution takes. ConfigError where they run out: edges are not padded."""
+        """Return the number of input bands of each convolution, whose edges are not padded.
+
+        Raises ConfigError for a convolution that spans more bands than are left.
+        """
         taken = []
         for index, (kernel, stride) in enumerate(zip(self.conv_kernel_bands, self.conv_stride_bands, strict=True)):
             if n_bands < kernel:
@@ -80,25 +87,30 @@ class NetworkSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSettings:
-    """How training sequences are made from the recordings: events are cut out by their labels and mixed anew."""
+    """How training sequences are made from recordings: labelled events are cut out and mixed in new ways.
 
-    stitched_background_share: float = 0.4  # of sequences: event-free stretches in place of recordings as they are
-    added_runs_per_minute: float = 20.0  # runs of events of one source, laid over the sequence
+    A run is a series of successive events from one source.
+    """
+
+    stitched_background_share: float = 0.4  # of sequences: made of event-free stretches, not of a recording as it is
+    added_runs_per_minute: float = 20.0  # runs that are mixed into the sequence, on average
     run_snr_db: tuple[float, float] = (-6.0, 20.0)
-    run_speed: tuple[float, float] = (0.8, 1.25)  # pitch and duration together: other animals, other clocks
-    run_filter_db: float = 6.0  # standard deviation of a smooth random curve over frequency
-    source_snr_min_db: float = 6.0  # events less clear than this are not cut out
+    run_speed: tuple[float, float] = (0.8, 1.25)  # changes pitch and duration together
+    run_filter_db: float = 6.0  # standard deviation of the gain of a random filter, per run
+    source_snr_min_db: float = 6.0  # events with a lower signal-to-noise ratio are not cut out
     gain_db: tuple[float, float] = (-10.0, 10.0)  # of the whole sequence
-    microphone_filter_db: float = 3.0  # standard deviation of a smooth random curve over frequency
-    masked_bands_max: int = 6  # one mask per sequence, of 0..max bands
-    masked_frames_max: int = 12  # four masks per sequence, of 0..max frames each
+    microphone_filter_db: float = 3.0  # standard deviation of the gain of a random filter, per sequence
+    masked_bands_max: int = 6  # width of the one mask of each sequence: random, 0 to this
+    masked_frames_max: int = 12  # width of each of the four masks of a sequence: random, 0 to this
 
     def __post_init__(self) -> None:
         _require_between(self, "augmentation", stitched_background_share=(0, 1))
         for name in ("run_snr_db", "run_speed", "gain_db"):
             low, high = getattr(self, name)
             if low > high or (name == "run_speed" and low <= 0):
-                raise ConfigError(f"augmentation: {name} is {(low, high)}: need the smaller first, speeds above 0")
+                raise ConfigError(
+                    f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds above 0"
+                )
         names = ("added_runs_per_minute", "run_filter_db", "microphone_filter_db")
         _require_between(
             self, "augmentation", **dict.fromkeys((*names, "masked_bands_max", "masked_frames_max"), (0, 1e4))
@@ -107,7 +119,10 @@ class AugmentationSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """The two phases: float with BatchNorm, then quantization-aware on the folded weights."""
+    """The two phases of training: float with BatchNorm, then quantization-aware on the folded weights.
+
+    In these names a step is one gradient step.
+    """
 
     sequence_s: float = 8.0
     batch_sequences: int = 16
@@ -117,11 +132,11 @@ class TrainingSettings:
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2
     dropout: float = 0.2
-    average_decay: float = 0.998  # of the running average of the weights; the average is what is kept
+    average_decay: float = 0.998  # of the running average of the weights; the averaged weights are the result
     label_smoothing: float = 0.0
-    positive_weight: float = 1.0  # of steps within events against steps without, in the loss
-    patience_steps: int = 1000  # without a better score on the validation part, until a phase ends with its best state
-    check_every_steps: int = 400  # scores on the validation part, and the state for going on, are written
+    positive_weight: float = 1.0  # weight in the loss of time within events, against time without
+    patience_steps: int = 1000  # a phase ends after so many without a better score on the val split
+    check_every_steps: int = 400  # how often the val split is scored
 
     def __post_init__(self) -> None:
         counts = ("batch_sequences", "float_steps", "quantized_steps", "patience_steps", "check_every_steps")
@@ -130,7 +145,7 @@ class TrainingSettings:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 1 or more")
         for name in ("dropout", "average_decay", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 to below 1")
+                raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
         _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
         _require_between(
             self, "training", positive_weight=(0.01, 100), learning_rate=(1e-9, 1), quantized_learning_rate=(1e-9, 1)
@@ -139,28 +154,31 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPointSettings:
-    """How scores become events is chosen per class on the validation part; every combination of the lists is tried."""
+    """Which event settings are tried for each class on the val split: every combination of the lists."""
 
-    false_alarms_per_hour: float = 0.0  # of each class, at most; 0: no budget, best event F1
-    false_alarms_per_hour_of_class: dict[str, float] = field(default_factory=dict)  # where it differs, by class
-    on_logit_step: float = 0.333  # between on thresholds, from a probability of .02 to one of .99
+    false_alarms_per_hour: float = 0.0  # at most, of each class; 0: no limit, the best event F1 is chosen
+    false_alarms_per_hour_of_class: dict[str, float] = field(default_factory=dict)  # classes with their own limit
+    on_logit_step: float = 0.333  # distance of on thresholds, from a probability of 0.02 to 0.99
     smoothing_steps: tuple[int, ...] = (1, 3, 5, 9, 15)
-    off_ratio: tuple[float, ...] = (0.15, 0.3, 0.5, 0.7, 1.0)  # off threshold as a share of the on threshold
+    off_ratio: tuple[float, ...] = (0.15, 0.3, 0.5, 0.7, 1.0)  # off threshold divided by on threshold, as probabilities
     min_duration_steps: tuple[int, ...] = (1, 2, 4, 8, 16, 24, 32, 48)
     merge_gap_steps: tuple[int, ...] = (0, 2, 5, 10, 20)
 
     def __post_init__(self) -> None:
         for name, budget in {"false_alarms_per_hour": self.false_alarms_per_hour, **self._named_budgets}.items():
             if not 0 <= budget < math.inf:
-                raise ConfigError(f"operating_point: {name} is {budget}: need 0 (no budget) or more")
+                raise ConfigError(f"operating_point: {name} is {budget}: need 0 (no limit) or more")
         limits = {"smoothing_steps": (1, 15), "off_ratio": (0.01, 1), "min_duration_steps": (1, 10_000)}
         for name, (least, most) in (limits | {"merge_gap_steps": (0, 200)}).items():
             values = getattr(self, name)
             if not values or min(values) < least or max(values) > most or list(values) != sorted(set(values)):
-                raise ConfigError(f"operating_point: {name} is {list(values)}: need {least:g} to {most:g}, rising")
+                raise ConfigError(
+                    f"operating_point: {name} is {list(values)}: need values from {least:g} to {most:g} in rising order"
+                )
         if even := [steps for steps in self.smoothing_steps if steps % 2 == 0]:
             raise ConfigError(
-                f"operating_point: smoothing_steps has {even[0]}: a median is over an odd number of steps"
+                f"operating_point: smoothing_steps has {even[0]}: need odd numbers, as the scores are smoothed by a "
+                "median"
             )
         _require_between(self, "operating_point", on_logit_step=(0.05, 3))
 
@@ -171,24 +189,30 @@ class OperatingPointSettings:
         }
 
     def budget(self, label: str) -> float:
-        """Return the most false alarms per hour of a class; 0: no budget."""
+        """Return the most false alarms per hour that a class may have; 0 stands for no limit."""
         return self.false_alarms_per_hour_of_class.get(label, self.false_alarms_per_hour)
 
     def require_classes(self, classes: Collection[str]) -> None:
-        """Raise ConfigError for a budget of a class that there is not."""
+        """Raise ConfigError when a budget is set for a class that is not among these."""
         if strange := sorted(set(self.false_alarms_per_hour_of_class) - set(classes)):
-            raise ConfigError(f"a budget is set for {strange[0]!r}, which is no class; there are {', '.join(classes)}")
+            raise ConfigError(
+                f"a budget of false alarms is set for {strange[0]!r}, which is no class; the classes are "
+                f"{', '.join(classes)}"
+            )
 
     @property
     def on_scores(self) -> tuple[int, ...]:
-        """On thresholds as scores, in even steps of the logit: rare classes of unknown sources score low."""
+        """The on thresholds to try, as int8 scores, at equal distances of the logit.
+
+        There are many at low probabilities, because rare classes and unknown sources have low scores.
+        """
         logits = np.arange(-4, 4.7, self.on_logit_step)
         return tuple(int(score) for score in np.minimum(np.round(256 / (1 + np.exp(-logits))) - 128, 127))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All of a training run but the recordings."""
+    """Everything that determines a training run, apart from the recordings."""
 
     seed: int = 1
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
@@ -218,7 +242,7 @@ class Settings:
 
     @property
     def sequence_steps(self) -> int:
-        """Steps of a training sequence."""
+        """Number of steps of a training sequence."""
         return max(1, round(self.training.sequence_s * self.clock.sample_rate_hz / self.clock.step_samples))
 
 
@@ -229,19 +253,22 @@ def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -
 
 
 def read_settings(path: Path) -> Settings:
-    """Read a TOML file; what it leaves out keeps its default. ConfigError names the line of what is wrong."""
+    """Read settings from a TOML file; settings that it leaves out keep their defaults.
+
+    Raises ConfigError for a file that cannot be read, and with the line of a setting that is unknown or out of range.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-    return _build(Settings, values, _Source(path, text))
+        raise ConfigError(f"{path}: is not a TOML file: {error}") from error
+    return _build(Settings, values, _TomlFile(path, text))
 
 
 def write_settings(settings: Settings) -> str:
-    """Return the settings as TOML that `read_settings` reads back to an equal value."""
+    """Return the settings as the text of a TOML file; `read_settings` reads it back to equal settings."""
     top = [f"{name} = {_toml(value)}" for name, value in vars(settings).items() if not dataclasses.is_dataclass(value)]
     tables = [
         "\n".join([f"[{name}]", *(f"{key} = {_toml(entry)}" for key, entry in vars(value).items())])
@@ -252,23 +279,26 @@ def write_settings(settings: Settings) -> str:
 
 
 @dataclass(frozen=True)
-class _Source:
+class _TomlFile:
     path: Path
     text: str
 
     def where(self, key: str) -> str:
+        """Return path:line of a setting, or the path alone when no line begins with it."""
         for number, line in enumerate(self.text.splitlines(), start=1):
             if re.match(rf"\s*\[?\s*{re.escape(key)}\b", line):
                 return f"{self.path}:{number}"
         return str(self.path)
 
 
-def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
+def _build(kind: Any, values: dict[str, Any], source: _TomlFile) -> Any:
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         allowed = ", ".join(hints)
-        raise ConfigError(f"{source.where(unknown[0])}: unknown setting {unknown[0]!r}; allowed here: {allowed}")
+        raise ConfigError(
+            f"{source.where(unknown[0])}: unknown setting {unknown[0]!r}; the settings here are: {allowed}"
+        )
     converted = {key: _convert(key, value, hints[key], source) for key, value in values.items()}
     try:
         return kind(**converted)
@@ -276,11 +306,11 @@ def _build(kind: Any, values: dict[str, Any], source: _Source) -> Any:
         tables = [name for name in values if dataclasses.is_dataclass(converted[name])]
         keys = [*(key for name in tables for key in values[name]), *values]
         named = [(key in tables, match.start(), key) for key in keys if (match := re.search(rf"\b{key}\b", str(error)))]
-        first = min(named)[2] if named else next(iter(values), "")  # the setting that the message begins with
+        first = min(named)[2] if named else next(iter(values), "")  # the setting that the message names first
         raise ConfigError(f"{source.where(first)}: {error}") from error
 
 
-def _convert(key: str, value: Any, hint: Any, source: _Source) -> Any:
+def _convert(key: str, value: Any, hint: Any, source: _TomlFile) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _build(hint, value, source)
     converted = _match(value, hint)
@@ -290,7 +320,7 @@ def _convert(key: str, value: Any, hint: Any, source: _Source) -> Any:
 
 
 def _match(value: Any, hint: Any) -> Any:
-    """Return the value as the type says, or None where it does not fit."""
+    """Return the value converted to this type, or None when it does not fit."""
     if get_origin(hint) in (Union, UnionType):
         return next((match for choice in get_args(hint) if (match := _match(value, choice)) is not None), None)
     if get_origin(hint) is dict and isinstance(value, dict):
@@ -309,7 +339,7 @@ def _match(value: Any, hint: Any) -> Any:
 
 
 def _describe(hint: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    names = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     if get_origin(hint) is dict:
         return f"a table, each entry {_describe(get_args(hint)[1])}"
     if get_origin(hint) is tuple:

@@ -41,14 +41,14 @@ def test_only_detector_json_changes(detector: Path, dataset: Path, capsys: pytes
     assert point["chosen_on"] == "val"
     assert len(set(point["recordings"])) == 3
     out = capsys.readouterr().out
-    assert "expected elsewhere" in out
+    assert "on other recordings (95 %)" in out
     lines = [line.split() for line in out.splitlines()]
     assert next(line for line in lines if line[:1] == ["hiss"])[1:3] == ["1.00", "1.000"]
 
 
 def test_a_part_that_is_missing_is_named(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", str(detector), str(dataset), "--split", "test"]) == 1
-    assert "no part 'test'; there is val" in capsys.readouterr().err
+    assert "has no split 'test'; its splits are val" in capsys.readouterr().err
 
 
 def test_nothing_is_chosen_where_no_event_is(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_a_class_that_the_detector_does_not_know_is_named(
     labels = dataset / "val" / "labels.tsv"
     labels.write_text(labels.read_text().replace("\thiss", "\tyodel"))
     assert main(["tune", str(detector), str(dataset)]) == 1
-    assert "knows no class 'yodel'" in capsys.readouterr().err
+    assert "has no class 'yodel'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,12 @@ def test_a_class_that_the_detector_does_not_know_is_named(
         (["--false-alarms-per-day=-1"], "--false-alarms-per-day -1: need a number above 0"),
         (
             ["--false-alarms-per-hour", "yodel=2"],
-            "a budget is set for 'yodel', which is no class; there are rumble, hiss",
+            "a budget of false alarms is set for 'yodel', which is no class; the classes are rumble, hiss",
         ),
-        (["--false-alarms-per-hour", "2", "--false-alarms-per-day", "9"], "per-day 9: there already is one for all"),
+        (
+            ["--false-alarms-per-hour", "2", "--false-alarms-per-day", "9"],
+            "per-day 9: a limit for all classes was already given",
+        ),
     ],
 )
 def test_a_budget_that_says_nothing_is_refused(
@@ -95,4 +98,7 @@ def test_budgets_of_a_day_and_of_one_class(detector: Path, dataset: Path, capsys
 
 def test_what_few_hours_cannot_show_is_said(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", str(detector), str(dataset), "--false-alarms-per-hour", "hiss=2"]) == 0
-    assert "0.0 h without a false alarm would show no more than that there are fewer than 9" in capsys.readouterr().err
+    assert (
+        "0.0 h without a false alarm show, with 95 % confidence, only that there are fewer than 9"
+        in capsys.readouterr().err
+    )

@@ -1,4 +1,4 @@
-"""Sub-commands of `stapes`, a file each; heavy imports happen only when a command runs."""
+"""Sub-commands of `stapes`, one file each. Slow modules are imported only when a command runs."""
 
 import argparse
 
@@ -13,7 +13,7 @@ from stapes.train.cli.tune import add_tune
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add this folder's sub-commands."""
+    """Add the sub-commands of this folder."""
     add_check(commands)
     add_evaluate(commands)
     add_review(commands)

@@ -1,4 +1,4 @@
-"""`stapes check`: what is in a dataset, and what is wrong with it."""
+"""`stapes check`: what a dataset contains, and what is wrong with it."""
 
 import argparse
 from pathlib import Path
@@ -7,12 +7,12 @@ from stapes.train.cli.options import add_group_pattern
 
 
 def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `check`."""
     parser = commands.add_parser(
         "check",
-        help="what is in a dataset, and what is wrong with it",
-        description="Count recordings and events, list every problem by file and line, and say how many events a "
-        "detector can tell apart.",
+        help="show what a dataset contains, and what is wrong with it",
+        description="Count recordings and events, list every problem with its file and line, and show how many events "
+        "a detector can tell apart.",
         epilog="example:\n  stapes check recordings/ --step-ms 32",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

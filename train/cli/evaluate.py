@@ -1,4 +1,4 @@
-"""`stapes evaluate`: how well a detector finds the events of recordings."""
+"""`stapes evaluate`: how well a detector finds the events in recordings."""
 
 import argparse
 import json
@@ -8,12 +8,13 @@ from stapes.train.cli.options import add_group_pattern
 
 
 def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `evaluate`."""
     parser = commands.add_parser(
         "evaluate",
-        help="how well a detector finds the events of recordings",
-        description="Run the deployed path (fixed-point features, int8 model, C events) over recordings and compare "
-        "its events with the labels.",
+        help="measure how well a detector finds the events in recordings",
+        description="Run what the device runs (fixed-point features, int8 model, event decoder in C) over recordings "
+        "and "
+        "compare its events with the labels.",
         epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
         "  stapes evaluate dogs.stapes recordings/ --report dogs.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -23,15 +24,14 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
     add_group_pattern(parser, "as in training")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument("--float", action="store_true", help="judge the float network, too (needs TensorFlow)")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures and sounds, too")
-    parser.add_argument("--scores", type=Path, metavar="DIR", help="write scores and events for other libraries, too")
-    parser.add_argument("--force", action="store_true", help="replace an existing report or folder of scores")
+    parser.add_argument("--float", action="store_true", help="evaluate the float network as well (needs TensorFlow)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with pictures and sounds")
+    parser.add_argument("--scores", type=Path, metavar="DIR", help="also write scores and events for other libraries")
+    parser.add_argument("--force", action="store_true", help="replace an existing report or scores folder")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-
     from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
     from stapes.train.judge.evaluate import evaluate

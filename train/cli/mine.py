@@ -1,4 +1,4 @@
-"""`stapes mine`: false alarms in recordings without events, for the next training."""
+"""`stapes mine`: cut out the false alarms in recordings without events, for the next training."""
 
 import argparse
 from pathlib import Path
@@ -7,10 +7,10 @@ from stapes.train.cli.options import add_out
 
 
 def add_mine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `mine`."""
     parser = commands.add_parser(
         "mine",
-        help="false alarms in recordings without events, for the next training",
+        help="cut out false alarms in recordings without events, for the next training",
         description="Find false alarms in recordings that are known to hold no events, and cut them out as hard "
         "negatives: audio with empty label tracks.",
         epilog="example:\n  stapes mine dogs.stapes a-quiet-night/ --out recordings/train/mined",

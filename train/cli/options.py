@@ -1,20 +1,20 @@
-"""What several commands ask in the same words."""
+"""Options that several commands share."""
 
 import argparse
 from pathlib import Path
 
 
 def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the option by which recordings are grouped where no column of the labels does it."""
+    """Add the option that groups recordings by their names; `default` is for the help text."""
     parser.add_argument(
         "--group-pattern",
         metavar="REGEX",
-        help="recordings in whose names this finds the same text are of one source and never split; "
-        f"'^[^_]+' takes what stands before the first _ (default: {default})",
+        help="recordings in whose names this regular expression matches the same text belong to one source and stay in "
+        f"one split; '^[^_]+' matches the text before the first _ (default: {default})",
     )
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the folder to write."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--force", action="store_true", help="replace what an earlier run wrote there")
+    """Add the options for the folder that the command writes."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    parser.add_argument("--force", action="store_true", help="replace the output of an earlier run")

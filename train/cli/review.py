@@ -1,4 +1,4 @@
-"""`stapes review`: a detector's mistakes as label tracks and clips."""
+"""`stapes review`: write a detector's mistakes as label tracks and sound clips."""
 
 import argparse
 from pathlib import Path
@@ -7,12 +7,12 @@ from stapes.train.cli.options import add_out
 
 
 def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `review`."""
     parser = commands.add_parser(
         "review",
-        help="a detector's mistakes as label tracks and clips",
-        description="Write Audacity label tracks (reference, detected, missed, false) and clips of the worst mistakes. "
-        "Corrected reference tracks become labels again with `stapes labels`.",
+        help="write a detector's mistakes as label tracks and sound clips",
+        description="Write Audacity label tracks (reference, detected, missed, false) and sound clips of the worst "
+        "mistakes. `stapes labels` turns corrected reference tracks into labels again.",
         epilog="example:\n  stapes review dogs.stapes recordings/ --out mistakes/\n"
         "  stapes labels mistakes/reference/val/*.txt --audio recordings/val --out recordings/val/labels.tsv --update",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -20,7 +20,9 @@ def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
-    parser.add_argument("--clips", type=int, default=50, metavar="N", help="how many of the worst (default 50)")
+    parser.add_argument(
+        "--clips", type=int, default=50, metavar="N", help="how many clips of the worst mistakes to write (default 50)"
+    )
     add_out(parser)
     parser.set_defaults(run=_run)
 

@@ -1,4 +1,4 @@
-"""`stapes suggest`: proposals of labels for recordings that have none."""
+"""`stapes suggest`: propose labels for recordings that have none."""
 
 import argparse
 from pathlib import Path
@@ -7,17 +7,17 @@ from stapes.train.cli.options import add_out
 
 
 def add_suggest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `suggest`."""
     parser = commands.add_parser(
         "suggest",
-        help="proposals of labels for recordings that have none",
-        description="Propose label tracks: what stands out of the background, grouped by how it sounds, and what a "
-        "trained detector finds. A person corrects them in Audacity.",
+        help="propose labels for recordings that have none",
+        description="Propose label tracks with what stands out from the background, grouped by similar sound, and with "
+        "the events of a trained detector. Correct them in Audacity.",
         epilog="example:\n  stapes suggest new-recordings/ --out tracks/ --detector dogs.stapes",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings")
-    parser.add_argument("--detector", type=Path, metavar="DETECTOR", help="a detector whose events are proposed, too")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of recordings")
+    parser.add_argument("--detector", type=Path, metavar="DETECTOR", help="also propose the events of this detector")
     add_out(parser)
     parser.set_defaults(run=_run)
 

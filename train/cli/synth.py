@@ -1,4 +1,4 @@
-"""`stapes synth`: a made-up dataset with exact labels."""
+"""`stapes synth`: write a synthetic dataset with exact labels."""
 
 import argparse
 from pathlib import Path
@@ -12,30 +12,35 @@ EXAMPLE = """example:
 
 
 def add_synth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `synth`."""
     parser = commands.add_parser(
         "synth",
-        help="make up labelled sounds to try things on",
-        description="Write a dataset of pops, beeps and cracks over noise, in train/, val/ and test/. No download.",
+        help="synthesize labelled sounds to try things on",
+        description="Write a synthetic dataset of pops, beeps and cracks over noise, in train/, val/ and test/. "
+        "Nothing is "
+        "downloaded.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     parser.add_argument(
-        "--minutes", type=float, default=20.0, help="of training recordings (default 20); val and test get a fifth"
+        "--minutes",
+        type=float,
+        default=20.0,
+        help="length of the training recordings (default 20); val and test get a fifth each",
     )
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other sounds (default 1)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make the sounds."""
+    """Write the dataset."""
     from stapes.train.data.soundscapes import CLASSES, standard_parts, synthesize
 
     if not 0.5 <= arguments.minutes <= 10_000:
-        raise ConfigError(f"--minutes {arguments.minutes:g}: give 0.5 to 10000")
+        raise ConfigError(f"--minutes {arguments.minutes:g}: need 0.5 to 10000")
     if arguments.folder.exists():
-        raise OutputError(f"{arguments.folder} exists already; name a new folder")
+        raise OutputError(f"{arguments.folder} exists already; give the name of a new folder")
     parts = standard_parts(arguments.minutes)
     synthesize(arguments.folder, parts, arguments.seed)
     print(f"{arguments.folder}: {sum(part.recordings for part in parts)} recordings of {', '.join(CLASSES)}")

@@ -1,4 +1,4 @@
-"""`stapes train`: labelled recordings to a detector folder."""
+"""`stapes train`: train a detector on labelled recordings."""
 
 import argparse
 from dataclasses import replace
@@ -11,27 +11,27 @@ EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train --print-config > settings.toml       every setting with its default
   stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
-A run that was stopped goes on when the same command is given again.
+To continue a run that was stopped, give the same command again.
 """
 
 
 def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `train`."""
     parser = commands.add_parser(
         "train",
         help="train a detector on labelled recordings",
-        description="Train in float, then quantization-aware; write the whole detector folder.",
+        description="Train in float, then quantization-aware, and write the detector folder.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", type=Path, nargs="?", metavar="DATASET", help="folder of recordings and labels")
     parser.add_argument("--out", type=Path, metavar="NAME.stapes", help="the detector folder to write")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.toml", help="settings; what it leaves out keeps its default"
+        "--config", type=Path, metavar="FILE.toml", help="settings; those it leaves out keep their defaults"
     )
     add_group_pattern(parser, "none")
-    parser.add_argument("--seed", type=int, help="in place of the settings' seed")
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write curves that TensorBoard shows, too")
+    parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
     parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
     parser.add_argument("--force", action="store_true", help="replace an existing detector")
     parser.set_defaults(run=run)
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(write_settings(settings), end="")
         return
     if arguments.dataset is None or arguments.out is None:
-        raise ConfigError("train needs a DATASET and --out NAME.stapes; `stapes train --help` shows an example")
+        raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
     from stapes.firmware_sim.device.folder import MARK
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.dataset import open_dataset

@@ -1,4 +1,4 @@
-"""`stapes tune`: another operating point for a detector that stands."""
+"""`stapes tune`: choose another operating point for an existing detector."""
 
 import argparse
 import logging
@@ -22,38 +22,38 @@ EXAMPLE = """example:
   stapes tune dogs.stapes recordings/                              best event F1
   stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2
   stapes tune dogs.stapes recordings/ --false-alarms-per-day 10 --false-alarms-per-day siren=0.5
-Thresholds that were chosen on recordings look better on them
-than elsewhere: what is expected elsewhere comes from sources that were held out.
+Thresholds look better on the recordings that they were chosen on than on others. The scores to
+expect on other recordings are therefore computed on sources that were held out.
 """
-CERTAIN_ALARMS = 3.0  # none in N hours says with 95 % that there are fewer than 3 / N per hour
+ALARMS_RULED_OUT = 3.0  # rule of three: no alarm in N hours means, with 95 % confidence, fewer than 3 / N per hour
 
 
 def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the sub-command."""
+    """Add the sub-command `tune`."""
     parser = commands.add_parser(
         "tune",
-        help="choose thresholds for a budget of false alarms, or for best event F1",
-        description="Choose thresholds, hysteresis, smoothing and durations per class on labelled recordings.",
+        help="choose thresholds for a limit of false alarms, or for the best event F1",
+        description="Choose thresholds, hysteresis, smoothing and durations for each class on labelled recordings.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, metavar="NAME.stapes")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder of recordings and labels")
-    parser.add_argument("--split", default="val", help="part of the dataset to choose on (default val)")
+    parser.add_argument("--split", default="val", help="the split to choose on (default val)")
     for unit in ("hour", "day"):
         parser.add_argument(
             f"--false-alarms-per-{unit}",
             action="append",
             default=[],
             metavar="N|CLASS=N",
-            help="at most, of each class or of one; may be given several times (none: best F1)",
+            help="limit for each class, or for one class; can be given several times (default: no limit, best F1)",
         )
     add_group_pattern(parser, "as in training")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Choose and write; only detector.json changes."""
+    """Choose the event settings and write them; only detector.json changes."""
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.dataset import open_dataset, require_events
     from stapes.train.data.findings import say
@@ -68,11 +68,13 @@ def run(arguments: argparse.Namespace) -> None:
     require_events(dataset)
     recordings = dataset.splits.get(arguments.split)
     if not recordings:
-        raise DatasetError(f"{dataset.path}: no part {arguments.split!r}; there is {', '.join(dataset.splits)}")
+        raise DatasetError(
+            f"{dataset.path}: has no split {arguments.split!r}; its splits are {', '.join(dataset.splits)}"
+        )
     if strange := sorted(set(dataset.classes) - set(folder.classes)):
         raise DatasetError(
-            f"{dataset.path}: {folder.path} knows no class {strange[0]!r}, it hears {', '.join(folder.classes)}; "
-            f"ignore it by an empty class in {dataset.path / 'label_map.tsv'}"
+            f"{dataset.path}: {folder.path} has no class {strange[0]!r}, only {', '.join(folder.classes)}; "
+            f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
     judged = judge(folder, recordings, features_of(folder, recordings))
     point = OperatingPoint(judged, settings)
@@ -85,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     _print_expected(folder.classes, to_expect)
     for line in point.silenced():
         logger.warning(line)
-    _say_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
+    _note_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
 
 
 def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
@@ -103,9 +105,14 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
             except ValueError:
                 budget = math.nan
             if not 0 < budget < math.inf:
-                raise ConfigError(f"--false-alarms-per-{unit} {text}: need a number above 0, or CLASS=N")
+                raise ConfigError(
+                    f"--false-alarms-per-{unit} {text}: need a number above 0, or CLASS=N with such a number"
+                )
             if label in budgets:
-                raise ConfigError(f"--false-alarms-per-{unit} {text}: there already is one for {label or 'all'}")
+                raise ConfigError(
+                    f"--false-alarms-per-{unit} {text}: a limit for {label or 'all classes'} was "
+                    "already given; give one"
+                )
             budgets[label] = budget / hours
     for_all = budgets.pop("", 0.0)
     settings = OperatingPointSettings(false_alarms_per_hour=for_all, false_alarms_per_hour_of_class=budgets)
@@ -118,8 +125,8 @@ def _require_met(here: "EventScores", settings: "OperatingPointSettings", part: 
         budget, reached = settings.budget(label), one.false_alarms_per_hour.value
         if budget and reached > budget:
             raise ConfigError(
-                f"{label}: {budget:g} false alarms per hour cannot be met on {part}, the best reached is "
-                f"{reached:.1f}; allow more, or train on more recordings without {label}"
+                f"{label}: {budget:g} false alarms per hour cannot be met on {part}, where the fewest are "
+                f"{reached:.1f}; raise the limit, or train on more recordings without {label}"
             )
 
 
@@ -135,7 +142,7 @@ def _print_here(part: str, here: "EventScores") -> None:
         for label, one in here.classes.items()
     ]
     rows.append(["macro", "", *_macro(here)])
-    _print(f"on {part}, where they were chosen", rows)
+    _print(f"on {part}, used for choosing", rows)
 
 
 def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> None:
@@ -152,11 +159,11 @@ def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> N
             for label, one in expected.classes.items()
         ]
         rows.append(["macro", "", *_macro(expected)])
-        _print("expected elsewhere (95 %)", rows)
+        _print("on other recordings (95 %)", rows)
     if unknown:
         print(
-            f"\nwhat to expect of {', '.join(unknown)} elsewhere cannot be said: its events come from fewer than two "
-            "sources, or all recordings are of one group"
+            f"\nno estimate for {', '.join(unknown)} on other recordings: its events come from fewer than two sources, "
+            "or all recordings belong to one group"
         )
 
 
@@ -174,11 +181,11 @@ def _print(title: str, rows: list[list[str]]) -> None:
         print(line)
 
 
-def _say_what_hours_can_show(settings: "OperatingPointSettings", classes: Sequence[str], hours: float) -> None:
+def _note_what_hours_can_show(settings: "OperatingPointSettings", classes: Sequence[str], hours: float) -> None:
     budgets = [settings.budget(label) for label in classes if settings.budget(label)]
-    if budgets and min(budgets) * hours < CERTAIN_ALARMS:
+    if budgets and min(budgets) * hours < ALARMS_RULED_OUT:
         logger.warning(
-            f"{hours:.1f} h without a false alarm would show no more than that there are fewer than "
-            f"{CERTAIN_ALARMS / hours:.1f} per hour; {min(budgets):g} per hour need "
-            f"{CERTAIN_ALARMS / min(budgets):.1f} h to show"
+            f"{hours:.1f} h without a false alarm show, with 95 % confidence, only that there are fewer than "
+            f"{ALARMS_RULED_OUT / hours:.1f} per hour; to show fewer than {min(budgets):g} per hour takes "
+            f"{ALARMS_RULED_OUT / min(budgets):.1f} h"
         )
