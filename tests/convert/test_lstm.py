@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lstm_models import GATES, Lstm
+from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.compiler import Bench
 from benchmarks.tflite_models import Builder, Scale
@@ -53,10 +54,13 @@ def _grid(seed: int, count: int) -> bytes:
 
 
 @SEEDS
-@pytest.mark.parametrize("target", ["portable", "cortex-m"])
+@pytest.mark.parametrize("target", ["portable", "cortex-m", "reference"])
 def test_lstm_over_several_steps_vs_litert_reference(tmp_path: Path, target: str, seed: int) -> None:
     tflite = _grid(seed, 30)
-    compile_model(tflite, tmp_path, "grid", target)
+    if target == "reference":
+        compile_with_reference_kernels(tflite, tmp_path, "grid")
+    else:
+        compile_model(tflite, tmp_path, "grid", target)
     found = differences(tflite, tmp_path, steps=20)
     assert len(found) == 30
     assert {name: count for name, count in found.items() if count} == {}
@@ -98,10 +102,13 @@ def _sweep(gate: int, cell_bits: int) -> tuple[bytes, np.ndarray]:
     return b.finish([out]), x
 
 
+@pytest.mark.parametrize("compile_sweep", [compile_model, compile_with_reference_kernels])
 @pytest.mark.parametrize(("gate", "cell_bits"), [*((0, bits) for bits in range(7)), (2, 0), (2, 5)])
-def test_every_value_of_a_gate_vs_litert_reference(tmp_path: Path, gate: int, cell_bits: int) -> None:
+def test_every_value_of_a_gate_vs_litert_reference(
+    tmp_path: Path, gate: int, cell_bits: int, compile_sweep: Callable[[bytes, Path, str], object]
+) -> None:
     tflite, x = _sweep(gate, cell_bits)
-    compile_model(tflite, tmp_path, "sweep")
+    compile_sweep(tflite, tmp_path, "sweep")
     model, reference = CompiledModel(tmp_path), Reference(tflite)
     kept = np.frombuffer(ffi.buffer(model._memory), np.int16)[SWEPT * 8 : SWEPT * 24].reshape(SWEPT, 16)
     cell = next(detail["index"] for detail in reference._interpreter.get_tensor_details() if detail["name"] == "cell")

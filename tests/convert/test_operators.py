@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from compiler_models import every_shift
+from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.compiler import Bench
 from benchmarks.tflite_models import Builder, Scale
@@ -19,7 +20,7 @@ from stapes.convert.verify import Reference, differences
 from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.machines.boards import BOARDS
 
-# Each packing by its plain C on this machine; its assembly or intrinsics on a board.
+# Each packing by its plain C on this machine; its assembly or intrinsics on a board; the kernels' plain specification.
 LAYOUTS = pytest.mark.parametrize(
     "layout",
     [
@@ -27,6 +28,7 @@ LAYOUTS = pytest.mark.parametrize(
         "cortex-m",
         "helium",
         "host",
+        "reference",
         *(
             pytest.param(layout, marks=pytest.mark.slow)
             for layout in ("host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
@@ -75,9 +77,12 @@ class Grid:
         self.builder.operator(kind, inputs, [out], **fields)
 
     def check(self, folder: Path, steps: int = 12, target: str = "any") -> None:
-        """Compile, run, compare all cases."""
+        """Compile, run, compare all cases; with the fast kernels of this machine the specification is held, too."""
         assert len(self.outputs) >= 8
-        check(self.builder.finish(self.outputs), folder, steps, target)
+        tflite = self.builder.finish(self.outputs)
+        check(tflite, folder, steps, target)
+        if target == "any":
+            check(tflite, folder / "reference", steps, "reference")
 
 
 def check(tflite: bytes, folder: Path, steps: int, target: str) -> None:
@@ -86,7 +91,10 @@ def check(tflite: bytes, folder: Path, steps: int, target: str) -> None:
         Bench("grid", tflite).run_step(target, folder)
         return
     layout, *defines = target.split(" -D")
-    compile_model(tflite, folder, "grid", layout)
+    if layout == "reference":
+        compile_with_reference_kernels(tflite, folder, "grid")
+    else:
+        compile_model(tflite, folder, "grid", layout)
     found = differences(tflite, folder, steps, defines=tuple(defines))
     assert {name: count for name, count in found.items() if count} == {}
 

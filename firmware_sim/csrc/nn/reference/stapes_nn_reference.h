@@ -1,0 +1,62 @@
+/* stapes_nn_reference.h -- what every kernel computes, written as plainly as possible. Apache-2.0.
+ *
+ * These functions are the readable specification of the kernels of stapes_nn.h. They take the same layer structs, with
+ * the weights as the layout STAPES_NN_ROWS holds them, and give the same bits, without packed words, blocks of
+ * channels or processor instructions. Inputs and outputs must not overlap. They are slow, they are never part of
+ * generated or exported C, and tests/convert/test_reference_kernels.py holds all layouts of the fast kernels against
+ * them.
+ */
+#ifndef STAPES_NN_REFERENCE_H
+#define STAPES_NN_REFERENCE_H
+
+#include "stapes_nn.h"
+
+void stapes_nn_reference_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+void stapes_nn_reference_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
+                                    int8_t *out);
+void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
+void stapes_nn_reference_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_max_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
+                              int8_t *out);
+void stapes_nn_reference_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
+
+/* The roundings that LiteRT's reference kernels are made of, under the names that they have there (gemmlowp). */
+
+/* a * b * 2 / 2^32, rounded to the nearest, halves up; |a|, |b| < 2^31, so that nothing saturates. */
+static inline int32_t reference_saturating_rounding_doubling_high_mul(int32_t a, int32_t b)
+{
+    const int64_t product = (int64_t)a * b;                           /* |product| < 2^62 */
+    const int64_t nudge = product >= 0 ? 1LL << 30 : 1 - (1LL << 30); /* half of 2^31, for truncation */
+    return (int32_t)((product + nudge) / (1LL << 31));                /* |result| < 2^31 */
+}
+
+/* x / 2^exponent, rounded to the nearest, halves away from zero; 0 <= exponent <= 31. */
+static inline int32_t reference_rounding_divide_by_power_of_two(int32_t x, int32_t exponent)
+{
+    const int64_t half = exponent > 0 ? 1LL << (exponent - 1) : 0;                     /* <= 2^30 */
+    const int64_t magnitude = ((x < 0 ? -(int64_t)x : (int64_t)x) + half) >> exponent; /* <= 2^31 + 2^30 before */
+    return (int32_t)(x < 0 ? -magnitude : magnitude);
+}
+
+/* x * multiplier * 2^(shift - 31), rounded twice: |x * 2^shift| < 2^31 where shift > 0. */
+static inline int32_t reference_multiply_by_quantized_multiplier(int32_t x, int32_t multiplier, int32_t shift)
+{
+    const int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
+    const int32_t shifted = (int32_t)(x * (1LL << left)); /* |shifted| < 2^31: proved when the model was compiled */
+    return reference_rounding_divide_by_power_of_two(
+        reference_saturating_rounding_doubling_high_mul(shifted, multiplier), right);
+}
+
+static inline int8_t reference_clamp_to_int8(int64_t x, int32_t low, int32_t high)
+{
+    return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+#endif

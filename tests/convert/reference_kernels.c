@@ -1,0 +1,92 @@
+/* The kernels of a generated model, answered by their plain specification in csrc/nn/reference.
+ *
+ * The memory plan lets the output of a convolution overlap its input, which the fast kernels are written for; the
+ * specification is not, so it writes elsewhere first. */
+#include <string.h>
+
+#include "stapes_nn_reference.h"
+
+static int8_t apart[1 << 20];
+
+static void move_to(int8_t *out, int32_t count)
+{
+    memcpy(out, apart, (size_t)count);
+}
+
+static int32_t conv_outputs(const stapes_nn_conv_layer *layer)
+{
+    return layer->batches * layer->out_height * layer->out_width * layer->out_channels;
+}
+
+STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+{
+    (void)scratch;
+    stapes_nn_reference_conv(layer, in, apart);
+    move_to(out, conv_outputs(layer));
+}
+
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch)
+{
+    (void)scratch;
+    stapes_nn_reference_depthwise(layer, in, apart);
+    move_to(out, conv_outputs(layer));
+}
+
+STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
+{
+    (void)scratch;
+    stapes_nn_reference_dense(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    stapes_nn_reference_add(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
+                                        int8_t *out)
+{
+    stapes_nn_reference_add_thrice(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    stapes_nn_reference_mul(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
+{
+    stapes_nn_reference_lookup(table, in, out, count);
+}
+
+STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_average_pool(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_max_pool(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_mean(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_softmax(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
+                                  int8_t *out)
+{
+    stapes_nn_reference_lstm(layer, in, hidden, cell, out);
+}
+
+STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_move(layer, in, out);
+}

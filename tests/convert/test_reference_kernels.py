@@ -1,0 +1,70 @@
+"""The fast kernels against their plain specification, csrc/nn/reference, without LiteRT in between."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiler_models import every_operator, every_shift
+from reference_kernels import KERNELS, REFERENCE, compile_with_reference_kernels
+
+from benchmarks.tflite_models import cnn_gru_step, ds_cnn
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import random_inputs
+from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.sources import source
+
+MODELS = {"every_operator": every_operator, "every_shift": every_shift, "cnn_gru": cnn_gru_step, "ds_cnn": ds_cnn}
+STEPS = 12
+
+
+def outputs_of(folder: Path, seed: int = 0) -> list[tuple[np.ndarray, ...]]:
+    """What a compiled model answers to random inputs, extremes first."""
+    model, rng = CompiledModel(folder), np.random.default_rng(seed)
+    return [model.run(*random_inputs(model, rng, step)) for step in range(STEPS)]
+
+
+@pytest.mark.parametrize("layout", ["portable", "cortex-m", "helium", "host"])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_layout_of_the_kernels_equals_the_specification(name: str, layout: str, tmp_path: Path) -> None:
+    tflite = MODELS[name]()
+    compile_with_reference_kernels(tflite, tmp_path / "plain", name)
+    compile_model(tflite, tmp_path / "fast", name, layout)
+    for plain, fast in zip(outputs_of(tmp_path / "plain"), outputs_of(tmp_path / "fast"), strict=True):
+        for expected, found in zip(plain, fast, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_every_kernel_has_a_specification() -> None:
+    """A kernel that stapes_nn.h declares has a plain form, and the tests link it in the kernel's place."""
+    kernels = set(re.findall(r"^STAPES_NN_API void stapes_nn_(\w+)\(", source("stapes_nn.h").read_text(), re.MULTILINE))
+    declared = set(
+        re.findall(
+            r"^void stapes_nn_reference_(\w+)\(", (REFERENCE / "stapes_nn_reference.h").read_text(), re.MULTILINE
+        )
+    )
+    linked = set(re.findall(r"^STAPES_NN_API void stapes_nn_(\w+)\(", KERNELS.read_text(), re.MULTILINE))
+    assert len(kernels) >= 13
+    assert declared == kernels
+    assert linked == kernels
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_specification_has_no_undefined_behaviour(name: str, tmp_path: Path) -> None:
+    """Compiled so that an overflow, a bad shift or an index out of bounds ends the process."""
+    compile_with_reference_kernels(MODELS[name](), tmp_path / "plain", name)
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\nexec gcc -fsanitize=undefined,bounds -fsanitize-undefined-trap-on-error "$@"\n')
+    compiler.chmod(0o755)
+    code = (
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom stapes.convert.verify import random_inputs\n"
+        "from stapes.firmware_sim.device.host import CompiledModel\n"
+        "model, rng = CompiledModel(Path(sys.argv[1])), np.random.default_rng(1)\n"
+        f"for step in range({STEPS}): model.run(*random_inputs(model, rng, step))"
+    )
+    environment = os.environ | {"CC": str(compiler), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "plain")], env=environment, check=False)
+    assert done.returncode == 0
