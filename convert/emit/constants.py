@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stapes.convert.emit.lines import assignment, rows
 from stapes.convert.emit.module import Module, Names, constant_tensors, equal_tables, uniform
-from stapes.convert.emit.statements import braces
+from stapes.convert.emit.statements import Moves, initializer
 from stapes.convert.lower.steps import Call, Constant
 
-VALUES_PER_LINE = 16
 
-
-def constants(module: Module, names: Names, moves: dict[str, str]) -> tuple[str, str]:
+def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
     """Return forward declarations and definitions of everything in flash."""
     declarations, definitions = [], []
     twins = equal_tables(module)
@@ -33,12 +32,14 @@ def constants(module: Module, names: Names, moves: dict[str, str]) -> tuple[str,
                 name = f"{step.name}_{constant.suffix}"
                 declaration = _declaration(step, constant, next(iter(constant.arrays.values())))
                 declarations.append(
-                    f"static const int8_t *const {name} = {twins[name]};" if name in twins else f"{declaration};"
+                    assignment(f"static const int8_t *const {name}", twins[name])
+                    if name in twins
+                    else f"{declaration};"
                 )
             definitions += _layer(module, step, twins)
-    for name, initializer in moves.items():
+    for name, fields in moves.items():
         declarations.append(f"static const stapes_nn_move_layer {name};")
-        definitions.append(f"static const stapes_nn_move_layer {name} = {initializer};\n")
+        definitions.append(_struct("stapes_nn_move_layer", name, fields))
     return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
 
 
@@ -50,17 +51,16 @@ def _layer(module: Module, step: Call, twins: dict[str, str]) -> Iterator[str]:
         yield _guarded(step, constant)
     if not step.struct:
         return
-    lines = []
-    for key, value in step.fields.items():
-        text = (
-            f"{step.name}_{value.suffix}"
-            if isinstance(value, Constant)
-            else braces(value)
-            if isinstance(value, tuple)
-            else f"{value}"
-        )
-        lines.append(f"    .{key} = {text},")
-    yield f"static const {step.struct} {step.name} = {{\n" + "\n".join(lines) + "\n};\n"
+    fields = {
+        key: f"{step.name}_{value.suffix}" if isinstance(value, Constant) else initializer(value)
+        for key, value in step.fields.items()
+    }
+    yield _struct(step.struct, step.name, fields)
+
+
+def _struct(kind: str, name: str, fields: dict[str, str]) -> str:
+    lines = "\n".join(f"    .{key} = {text}," for key, text in fields.items())
+    return f"static const {kind} {name} = {{\n{lines}\n}};\n"
 
 
 def _declaration(step: Call, constant: Constant, array: np.ndarray) -> str:
@@ -84,9 +84,8 @@ def _guarded(step: Call, constant: Constant) -> str:
 
 def _array(declaration: str, array: np.ndarray) -> str:
     values = [_literal(value) for value in array.reshape(-1).tolist()]
-    rows = [", ".join(values[i : i + VALUES_PER_LINE]) for i in range(0, len(values), VALUES_PER_LINE)]
     shape = f" /* {'x'.join(map(str, array.shape))} */" if array.ndim > 1 else ""
-    return f"{declaration} = {{{shape}\n    " + ",\n    ".join(rows) + "\n};\n"
+    return f"{declaration} = {{{shape}\n{rows(values)}\n}};\n"
 
 
 def _literal(value: int) -> str:

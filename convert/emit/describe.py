@@ -2,23 +2,40 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from stapes.convert.emit.lines import comment
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.steps import Call
 from stapes.convert.read.graph import Tensor
 
 
-def argument_rows(module: Module, names: Names) -> str:
-    """Lines of inputs, outputs and states: side, name, shape, type, what a value means."""
+def banner(module: Module, file: str) -> str:
+    """Return the first lines of a generated file: where it comes from, and whose it is. The comment stays open."""
+    return f"""/* {file} -- written by stapes {module.version} from a .tflite with sha256 {module.digest[:16]}.
+ * Regenerate, do not edit. This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0."""
+
+
+def argument_rows(module: Module, names: Names) -> list[tuple[str, ...]]:
+    """Inputs, outputs and states: which of them, name, shape, type, what a value q means, the range of real values."""
     graph = module.graph
+    sides = (
+        ("in", graph.inputs, names.inputs),
+        ("out", graph.outputs, names.outputs),
+        ("state", [state.current for state in graph.states], names.states),
+    )
     rows = []
-    for side, numbers, labels in (("in", graph.inputs, names.inputs), ("out", graph.outputs, names.outputs)):
+    for side, numbers, labels in sides:
         for number, label in zip(numbers, labels, strict=True):
             tensor = graph.tensors[number]
-            rows.append((side, label, shape_text(tensor.shape), tensor.dtype, real_text(tensor)))
-    for state, label in zip(graph.states, names.states, strict=True):
-        tensor = graph.tensors[state.current]
-        rows.append(("state", label, shape_text(tensor.shape), tensor.dtype, real_text(tensor)))
-    return "\n".join(" *   " + line for line in table(rows))
+            meaning = real_text(tensor), range_text(tensor)
+            rows.append((side, label, shape_text(tensor.shape), tensor.dtype, *meaning))
+    return rows
+
+
+def comment_table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return aligned columns as lines of a C comment."""
+    return "\n".join(comment(line) for line in table(rows))
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -28,7 +45,7 @@ def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """49x10x1; a batch of one is not said."""
+    """Return a shape such as 49x10x1. A batch size of 1 is omitted."""
     sizes = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
     return "x".join(map(str, sizes)) or "1"
 
@@ -42,6 +59,22 @@ def real_text(tensor: Tensor) -> str:
     return f"real = {scale:.6g} * {offset}"
 
 
+def real_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
+    """Return the lowest and the highest real value of a quantized int8, uint8 or int16 tensor."""
+    assert tensor.quantization is not None
+    limits, zero = np.iinfo(tensor.dtype), int(tensor.quantization.zero_points[0])
+    low, high = (float(tensor.quantization.scales[0]) * (q - zero) for q in (limits.min, limits.max))
+    return np.float32(low), np.float32(high)
+
+
+def range_text(tensor: Tensor) -> str:
+    """Return the range of real values, for people."""
+    if tensor.quantization is None:
+        return ""
+    low, high = real_range(tensor)
+    return f"{low:.6g} to {high:.6g}"
+
+
 def layer_rows(module: Module) -> list[tuple[str, ...]]:
     """The table of layers: name, kernel, shapes, weights, MACs, output scale."""
     rows: list[tuple[str, ...]] = [("layer", "kernel", "in", "out", "weights", "MACs", "output")]
@@ -53,7 +86,7 @@ def layer_rows(module: Module) -> list[tuple[str, ...]]:
             )
             kernel = f"{step.kernel.removeprefix('stapes_nn_')} {step.note}".strip()
             shapes = (
-                " ".join(shape_text(tensors[number].shape) for number in step.inputs),
+                ", ".join(shape_text(tensors[number].shape) for number in step.inputs),
                 shape_text(tensors[step.output].shape),
             )
             rows.append(

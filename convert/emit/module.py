@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stapes.convert.lower.lower import argument_names
-from stapes.convert.lower.names import NameMaker, c_name, module_globals
+from stapes.convert.lower.names import NameMaker, layer_part, module_globals
 from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.steps import Call, Constant
 from stapes.convert.plan.coalesce import Homes, reads
@@ -57,16 +57,14 @@ class Names:
         self.states = [self.make(state.name.split(":")[0].replace("/", "_"), "state") for state in graph.states]
         self.tensors: dict[int, str] = {}
 
-    def make(self, wish: str, otherwise: str) -> str:
+    def make(self, wish: str, otherwise: str, operator: str = "") -> str:
         """Return a name that nothing else in the module has."""
-        return self._maker.make(wish, otherwise)
+        return self._maker.make(wish, otherwise, operator)
 
     def tensor(self, graph: Graph, number: int) -> str:
         """Name of a constant tensor."""
         if number not in self.tensors:
-            self.tensors[number] = self.make(
-                c_name(graph.tensors[number].name.split(";")[0].split("/")[-1]), "constant"
-            )
+            self.tensors[number] = self.make(layer_part(graph.tensors[number].name), "constant", "constant")
         return self.tensors[number]
 
 

@@ -3,6 +3,16 @@
 import re
 from collections.abc import Sequence
 
+LONGEST = 40  # letters of a C name that a model's author chose; suffixes come on top of it
+
+# Last parts of tensor names that say which operation was done rather than which layer it belongs to. TensorFlow gives
+# them, with a number behind them where a name is used again: conv0/Relu, dense/BiasAdd/ReadVariableOp1, lstm/mul_3.
+_OPERATION = re.compile(
+    r"(?i)(add(v2)?|bias_?add|const|conv2d|depthwise|fused_?batch_?norm(v3)?|kernel|logistic|mat_?mul|mul|read_?variable_?op"
+    r"|relu6?|resource|sigmoid|softmax|sub|tanh|tensordot|value|x|y)(_?\d+)?"
+)
+_CALL_WRAPPER = re.compile(r"(?i)stateful_?partitioned_?call(_?\d+)?")
+
 # Words of C and C++, what <string.h> and POSIX declare beside them, macros of GNU compilers, and what the generated
 # function uses itself.
 _WORDS = """
@@ -33,10 +43,20 @@ def is_reserved(name: str) -> bool:
 
 
 def c_name(text: str) -> str:
-    """Letters, digits and single underscores, beginning with a letter, at most 40; '' when nothing is left."""
-    return (
-        re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", text)).strip("_")[:40].rstrip("_").lstrip("0123456789_").lower()
-    )
+    """Letters, digits and single underscores, beginning with a letter, at most LONGEST; '' when nothing is left."""
+    words = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", text)).strip("_")
+    return words[:LONGEST].rstrip("_").lstrip("0123456789_").lower()
+
+
+def layer_part(tensor_name: str) -> str:
+    """Return the part of a tensor's name that tells its layer: model/conv0/Relu;conv0/Conv2D gives conv0.
+
+    '' where the name consists of TensorFlow's call wrapper only.
+    """
+    parts = [part for part in re.split(r"[/:]", tensor_name.split(";")[0]) if part]
+    while len(parts) > 1 and (_OPERATION.fullmatch(parts[-1]) or parts[-1].isdigit()):
+        parts.pop()
+    return "" if not parts or _CALL_WRAPPER.fullmatch(parts[-1]) else parts[-1]
 
 
 def module_name(text: str, otherwise: str = "model") -> str:
@@ -60,14 +80,20 @@ class NameMaker:
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self._taken = {name.lower() + suffix for name in taken for suffix in _SUFFIXES}
 
-    def make(self, wish: str, otherwise: str) -> str:
-        """Return the wish as a C name with a number behind it when it is taken."""
-        base = c_name(wish) or otherwise
+    def make(self, wish: str, otherwise: str, operator: str = "") -> str:
+        """Return the wish as a C name; where it is taken, the operator's name or else a number is appended."""
+        name = base = c_name(wish) or otherwise
         if base.startswith("stapes_"):
-            base = f"layer_{base}"
-        name, count = base, 1
-        while is_reserved(name) or any(name.lower() + suffix in self._taken for suffix in _SUFFIXES):
+            name = base = f"layer_{base}"
+        if operator and not self._is_free(name):
+            kind = "layer" if base == operator else operator
+            name = base = f"{base[: LONGEST - len(kind)].rstrip('_')}_{kind}"
+        count = 1
+        while not self._is_free(name):
             count += 1
             name = f"{base}_{count}"
         self._taken |= {name.lower() + suffix for suffix in _SUFFIXES}
         return name
+
+    def _is_free(self, name: str) -> bool:
+        return not is_reserved(name) and all(name.lower() + suffix not in self._taken for suffix in _SUFFIXES)

@@ -188,4 +188,10 @@ def hold_own(graph: Graph) -> Graph:
             )
         zero = int(tensor.quantization.zero_points[0]) if tensor.dtype == "int8" and tensor.quantization else 0
         states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.count * tensor.width))
-    return replace(graph, states=tuple(states))
+    return replace(graph, states=_in_order_of_use(states, graph.operators))
+
+
+def _in_order_of_use(states: list[State], operators: tuple[Operator, ...]) -> tuple[State, ...]:
+    """Order the states as the operators first read them, which is the order in which a person would declare them."""
+    first = {number: position for position, op in reversed(list(enumerate(operators))) for number in op.inputs}
+    return tuple(sorted(states, key=lambda state: first.get(state.current, len(operators))))

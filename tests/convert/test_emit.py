@@ -4,6 +4,7 @@ import re
 import resource
 import shutil
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -213,6 +214,49 @@ def test_constants_in_the_header_are_those_of_the_object_file(tmp_path: Path, co
     assert min(found.values()) > 0
 
 
+@pytest.mark.parametrize("make", [tiny_step, every_operator])
+def test_arguments_are_described_by_macros(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    """The referee is the C compiler, which prints what the macros say."""
+    compile_model(make(), tmp_path, "model")
+    model = CompiledModel(tmp_path)
+    wanted, lines = [], []
+    for argument in (*model.inputs, *model.outputs):
+        macros = f"MODEL_{argument['name'].upper()}"
+        parts = ", ".join(
+            f"(double){macros}_{part}" for part in ("COUNT", "SCALE", "ZERO_POINT", "REAL_MIN", "REAL_MAX")
+        )
+        lines.append(f'    printf("%.9g %.9g %.9g %.9g %.9g\\n", {parts});')
+        scale, zero = np.float32(argument["scale"]), argument["zero_point"]
+        low, high = (np.float32(float(scale) * (q - zero)) for q in (-128, 127))
+        wanted.append([np.prod(argument["shape"], dtype=int), scale, zero, low, high])
+    program = '#include <stdio.h>\n#include "model.h"\nint main(void)\n{\n' + "\n".join(lines) + "\n}\n"
+    (tmp_path / "main.c").write_text(program)
+    subprocess.run(["gcc", "-std=c99", "-Wall", "-Werror", "main.c", "-o", "main"], cwd=tmp_path, check=True)
+    said = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    assert [[np.float32(word) for word in line.split()] for line in said.splitlines()] == wanted
+
+
+@pytest.mark.parametrize("letters", [1, 60])
+def test_no_line_of_generated_c_has_120_columns(tmp_path: Path, letters: int) -> None:
+    """Long names break lines after commas; a word of them alone is never longer than a line."""
+    b = Builder()
+    names = [letter * letters for letter in "abcdefghijkl"]
+    given = [b.input(name, (1, 9, 9, 4), (0.1, 0)) for name in names]
+    joined = b.tensor(f"{'j' * letters}/concat", (1, 9, 9, 48), (0.1, 0))
+    b.operator("CONCATENATION", given, [joined], "ConcatenationOptions", axis=3)
+    made = [joined]
+    for kind in ("LOGISTIC", "LOGISTIC", "TANH"):
+        scale = (1 / 256, -128) if kind == "LOGISTIC" else (1 / 128, 0)
+        made.append(b.operator(kind, [joined], [b.tensor("m" * letters, (1, 9, 9, 48), scale)]))
+    made.append(b.operator("ADD", [made[1], made[3]], [b.tensor("s" * letters, (1, 9, 9, 48), (0.1, 0))], "AddOptions"))
+    compile_model(b.finish(made), tmp_path / "long", "n" * min(letters, 40))
+    compile_model(every_operator(), tmp_path / "every", "every")
+    own = [path for path in tmp_path.glob("*/*.[ch]") if not path.name.startswith("stapes_nn")]
+    assert [line for path in own for line in path.read_text().splitlines() if len(line) >= 120] == []
+    command = ["gcc", *WARNINGS, *map(str, tmp_path.glob("long/*.c"))]
+    assert subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stderr == ""
+
+
 def test_equal_lookup_tables_lie_in_flash_once(tmp_path: Path) -> None:
     b = Builder()
     x = b.input("x", (1, 4), (0.1, 0))
@@ -343,7 +387,7 @@ def test_an_operator_outside_of_the_set_is_named(tmp_path: Path) -> None:
     tflite = b.finish([b.operator("ELU", [x], [b.tensor("bent", (1, 4), (0.1, 0))])])
     with pytest.raises(
         ModelError,
-        match=r"operator 0 \(ELU, bent_layer\) is not supported; supported: ADD, .*TRANSPOSE",
+        match=r"operator 0 \(ELU, bent_elu\) is not supported; supported: ADD, .*TRANSPOSE",
     ):
         compile_model(tflite, tmp_path / "c", "model")
     assert not (tmp_path / "c").exists()

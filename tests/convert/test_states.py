@@ -182,7 +182,7 @@ def test_a_shape_that_is_worked_out_at_run_time_is_not_needed_vs_litert_referenc
     flat = b.operator("RESHAPE", [x, _shape_at_run_time(b, x)], [b.tensor("flat", (1, 12), SCALE)], "ReshapeOptions")
     b.operator("TANH", [flat], [b.tensor("nobody reads this", (1, 12), SCALE)])
     tflite = b.finish([b.operator("TANH", [flat], [b.tensor("y", (1, 12), (1 / 128, 0))])])
-    assert compile_model(tflite, tmp_path, "model").steps == ("y_layer",)
+    assert compile_model(tflite, tmp_path, "model").steps == ("y_tanh",)
     assert differences(tflite, tmp_path) == {"y": 0}
 
 
@@ -190,7 +190,7 @@ def test_refusals_count_operators_as_the_file_does() -> None:
     b = Builder()
     x = b.input("x", SHAPE, SCALE)
     b.operator("TANH", [x], [b.tensor("unread", SHAPE, SCALE)])
-    with pytest.raises(ModelError, match=r"operator 1 \(ELU, y_layer\)"):
+    with pytest.raises(ModelError, match=r"operator 1 \(ELU, y_elu\)"):
         plan_model(b.finish([b.operator("ELU", [x], [b.tensor("y", SHAPE, SCALE)])]), "model")
 
 
@@ -199,9 +199,9 @@ def test_refusals_count_operators_as_the_file_does() -> None:
     [
         (
             "float32",
-            r"operator 0 \(QUANTIZE, y_layer\): tensor x is float32; supported: int8 or uint8, also at the borders",
+            r"operator 0 \(QUANTIZE, y_quantize\): tensor x is float32; supported: int8 or uint8, also at the borders",
         ),
-        ("int16", r"operator 0 \(QUANTIZE, y_layer\): tensor x is int16; supported: int8 or uint8"),
+        ("int16", r"operator 0 \(QUANTIZE, y_quantize\): tensor x is int16; supported: int8 or uint8"),
     ],
 )
 def test_types_that_are_not_supported_are_refused_by_name(dtype: str, said: str) -> None:
@@ -221,5 +221,5 @@ def test_tensors_of_other_types_that_nothing_reads_do_not_matter() -> None:
 def test_an_operator_that_is_not_ours_is_refused_by_the_name_that_litert_gives_it() -> None:
     b = Builder()
     y = b.operator("BATCH_MATMUL", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])
-    with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_layer\) is not supported; supported: ADD, "):
+    with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_batch_matmul\) is not supported"):
         plan_model(b.finish([y]), "model")

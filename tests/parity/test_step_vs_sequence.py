@@ -10,6 +10,8 @@ pytest.importorskip("tensorflow")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from stapes.convert.compile import plan_model
+from stapes.convert.lower.steps import Call
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.convert.tflite import Step, convert_step
 from stapes.firmware_sim.device.frontend import FrontendConfig
@@ -47,6 +49,15 @@ def network(features: np.ndarray) -> QuantizedNetwork:
 @pytest.fixture(scope="module")
 def step(network: QuantizedNetwork) -> Step:
     return convert_step(StepModule(network))
+
+
+def test_layers_are_named_after_the_parts_of_the_network(step: Step) -> None:
+    module = plan_model(step.model, "model")
+    assert [one.name for one in module.homes.steps if isinstance(one, Call)] == [
+        *("conv0", "conv1", "conv2", "projection", "gru_gates", "gru_gates_logistic", "gru_one_minus_keep", "gru_kept"),
+        *("gru_reset", "gru_candidate", "gru_candidate_tanh", "gru_taken", "gru_blend", "logits", "scores_logistic"),
+    ]
+    assert [state.name for state in module.graph.states] == ["state_conv0", "state_conv1", "state_conv2", "state_gru"]
 
 
 class Runner:

@@ -219,20 +219,25 @@ class Network(tf_keras.layers.Layer):
         graph that is converted; for several steps the GRU is unrolled.
         """
         values, new_states = self._convolve(features, states, False, None)
-        projected = self.finish("projection", self._linear("projection", values, False), False)
+        with tf.name_scope("projection"):
+            projected = self.finish("projection", self._linear("projection", values, False), False)
         history, scores = self.on_grid("hidden", states["state_gru"]), []
         every = self.shape.score_dilation_steps
         for index in range(projected.shape[1]):
             now = projected[:, index : index + 1] if projected.shape[1] > 1 else projected
 
             def linear(name: str, state: Tensor, now: Tensor = now) -> Tensor:
-                return self._linear(name, tf.concat([now, state], axis=-1), False)
+                joined = tf.concat([now, state], axis=-1, name=f"gru_{name}_input")
+                return self._linear(name, joined, False)
 
-            history = tf.concat([history, self._cell(linear, history[:, -1:])], axis=1)
+            state = self._cell(linear, history[:, -1:])
+            history = tf.concat([history, state], axis=1, name="gru_history")
             seen = history[:, self._before_first_score :]
-            logits = tf.nn.conv2d(seen, self.kernel("scores", False), 1, "VALID", dilations=[every, 1])
-            logits = self.finish("scores", logits, False)
-            scores.append(self.on_grid("sigmoid", tf.sigmoid(logits)))
+            with tf.name_scope("logits"):
+                logits = tf.nn.conv2d(seen, self.kernel("scores", False), 1, "VALID", dilations=[every, 1])
+                logits = self.finish("scores", logits, False)
+            with tf.name_scope("scores"):
+                scores.append(self.on_grid("sigmoid", tf.sigmoid(logits)))
             history = history[:, 1:]
         new_states["state_gru"] = history
         return tf.concat(scores, axis=1) if len(scores) > 1 else scores[0], new_states
@@ -247,11 +252,12 @@ class Network(tf_keras.layers.Layer):
         for index, layer in enumerate(self.shape.convolutions):
             if layer.state_frames:
                 name = f"state_{layer.name}"
-                values = tf.concat([self.on_grid(producer, states[name]), values], axis=1)
+                values = tf.concat([self.on_grid(producer, states[name]), values], axis=1, name=f"{layer.name}_input")
                 new_states[name] = values[:, -layer.state_frames :]
             stride = [layer.stride_frames, layer.stride_bands]
-            linear = tf.nn.conv2d(values, self.kernel(layer.name, training), stride, "VALID")
-            values, producer = self.finish(layer.name, linear, training), layer.name
+            with tf.name_scope(layer.name):
+                linear = tf.nn.conv2d(values, self.kernel(layer.name, training), stride, "VALID")
+                values, producer = self.finish(layer.name, linear, training), layer.name
             values = self._drop(values, training, seed, index)
         return values, new_states
 
@@ -287,13 +293,23 @@ class Network(tf_keras.layers.Layer):
         return tf.transpose(outputs.stack(), [1, 0, 2])
 
     def _cell(self, linear: Callable[[str, Tensor], Tensor], hidden: Tensor) -> Tensor:
-        gates = self.finish("gates", linear("gates", hidden), False)
-        keep, reset = tf.split(self.on_grid("sigmoid", tf.sigmoid(gates)), 2, axis=-1)
-        candidate = self.finish("candidate", linear("candidate", self.on_grid("hidden", reset * hidden)), False)
-        candidate = self.on_grid("hidden", tf.tanh(candidate))
-        kept = self.on_grid("hidden", keep * hidden)
-        taken = self.on_grid("hidden", self.on_grid("sigmoid", 1.0 - keep) * candidate)
-        return self.on_grid("hidden", kept + taken)
+        """Return the next state. The scopes are what the layers are called in the generated C."""
+        with tf.name_scope("gru_gates"):
+            gates = self.finish("gates", linear("gates", hidden), False)
+            keep, reset = tf.split(self.on_grid("sigmoid", tf.sigmoid(gates)), 2, axis=-1)
+        with tf.name_scope("gru_reset"):
+            remembered = self.on_grid("hidden", reset * hidden)
+        with tf.name_scope("gru_candidate"):
+            candidate = self.finish("candidate", linear("candidate", remembered), False)
+            candidate = self.on_grid("hidden", tf.tanh(candidate))
+        with tf.name_scope("gru_kept"):
+            kept = self.on_grid("hidden", keep * hidden)
+        with tf.name_scope("gru_one_minus_keep"):
+            take = self.on_grid("sigmoid", tf.constant(1.0, name="one") - keep)
+        with tf.name_scope("gru_taken"):
+            taken = self.on_grid("hidden", take * candidate)
+        with tf.name_scope("gru_blend"):
+            return self.on_grid("hidden", kept + taken)
 
     def _drop(self, values: Tensor, training: bool, seed: Tensor, salt: int) -> Tensor:
         """Drop whole channels, the same ones over all of a sequence, chosen by `seed` and `salt`."""

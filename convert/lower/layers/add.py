@@ -41,14 +41,14 @@ def lower(node: Node) -> list[Step]:
     if found:
         return [broadcast.call(node, "stapes_nn_add", found)]
     factors = {
+        "multiplier_a": multiplier_a,
+        "multiplier_b": sign * multiplier_b,
+        "multiplier_out": multiplier_out,
+        "shift_a": shift_a,
+        "shift_b": shift_b,
+        "shift_out": shift_out,
         "zero_a": zero_a,
         "zero_b": zero_b,
-        "multiplier_a": multiplier_a,
-        "shift_a": shift_a,
-        "multiplier_b": sign * multiplier_b,
-        "shift_b": shift_b,
-        "multiplier_out": multiplier_out,
-        "shift_out": shift_out,
         "out_zero": zero_out,
     }
     return [broadcast.call(node, "stapes_nn_add_requantized", factors)]

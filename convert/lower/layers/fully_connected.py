@@ -29,6 +29,7 @@ def lower(node: Node) -> list[Step]:
     node.expect_shape((*given.shape[:-1], out_size) if node.option("keep_num_dims") else (rows, out_size))
     _, zero_out = node.scale(node.output())
     low, high = node.clamp_range()
+    constants = _channel_constants(node, weights.astype(np.int64), low - zero_out, high - zero_out)
     return [
         Call(
             name=node.name,
@@ -44,8 +45,9 @@ def lower(node: Node) -> list[Step]:
                 "out_zero": zero_out,
                 "out_min": low,
                 "out_max": high,
+                "common_shift": constants.pop("common_shift"),
                 "weights": Constant("weights", {layout.macro: layout.dense(weights) for layout in node.layouts}),
-                **_channel_constants(node, weights.astype(np.int64), low - zero_out, high - zero_out),
+                **constants,
             },
             scratch=max(layout.dense_scratch(in_size, out_size) for layout in node.layouts),
             overlap=(None,),

@@ -1,10 +1,10 @@
-/* tiny.c -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524. Regenerate, do not edit.
- * This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
+/* tiny.c -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524.
+ * Regenerate, do not edit. This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
  *
- *   layer         kernel    in     out    weights  MACs  output
- *   filters       conv 2x3  2x4x1  1x2x2  12       24    real = 0.05 * (q + 128)
- *   logits        dense     1x2x2  2      8        8     real = 0.05 * q
- *   scores_layer  lookup    2      2                     real = 0.00390625 * (q + 128)
+ *   layer            kernel    in     out    weights  MACs  output
+ *   filters          conv 2x3  2x4x1  1x2x2  12       24    real = 0.05 * (q + 128)
+ *   logits           dense     1x2x2  2      8        8     real = 0.05 * q
+ *   scores_logistic  lookup    2      2                     real = 0.00390625 * (q + 128)
  */
 #include "tiny.h"
 
@@ -16,12 +16,12 @@
 #error "tiny.c was written for stapes_nn version 1: run `stapes compile` again"
 #endif
 #if STAPES_NN_LAYOUT != STAPES_NN_ROWS
-#error "tiny.c holds weights for STAPES_NN_ROWS: run `stapes compile` with another --target"
+#error "tiny.c holds weights for STAPES_NN_ROWS only; compile with another --target"
 #endif
 
 static const stapes_nn_conv_layer filters;
 static const stapes_nn_dense_layer logits;
-static const int8_t scores_layer_table[256];
+static const int8_t scores_logistic_table[256];
 
 void tiny_reset(tiny_t *self)
 {
@@ -35,7 +35,7 @@ void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2])
     memcpy(self->state_past + 4, features, 4); /* joined */
     stapes_nn_conv(&filters, self->state_past, arena + 60, arena); /* 2x4x1 -> 1x2x2 */
     stapes_nn_dense(&logits, arena + 60, arena, NULL); /* 1x2x2 -> 2 */
-    stapes_nn_lookup(scores_layer_table, arena, scores, 2); /* 2 -> 2 */
+    stapes_nn_lookup(scores_logistic_table, arena, scores, 2); /* 2 -> 2 */
     memmove(self->state_past, self->state_past + 4, 4); /* state_past */
 }
 
@@ -106,15 +106,15 @@ static const stapes_nn_dense_layer logits = {
     .out_zero = 0,
     .out_min = -128,
     .out_max = 127,
+    .common_shift = 0,
     .weights = logits_weights,
     .bias = logits_bias,
     .multiplier = logits_multiplier,
     .shift = logits_shift,
-    .common_shift = 0,
 };
 
-/* scores_layer */
-static const int8_t scores_layer_table[256] = {
+/* scores_logistic */
+static const int8_t scores_logistic_table[256] = {
     -128, -128, -128, -128, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127,
     -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -126, -126, -126, -126, -126, -126,
     -126, -126, -126, -126, -125, -125, -125, -125, -125, -125, -125, -124, -124, -124, -124, -124,

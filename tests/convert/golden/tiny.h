@@ -1,9 +1,9 @@
-/* tiny.h -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524. Regenerate, do not edit.
- * This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
+/* tiny.h -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524.
+ * Regenerate, do not edit. This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
  *
- *   in     features    1x4x1  int8  real = 0.03125 * q
- *   out    scores      2      int8  real = 0.00390625 * (q + 128)
- *   state  state_past  1x4x1  int8  real = 0.03125 * q
+ *   in     features    1x4x1  int8  real = 0.03125 * q             -4 to 3.96875
+ *   out    scores      2      int8  real = 0.00390625 * (q + 128)  0 to 0.996094
+ *   state  state_past  1x4x1  int8  real = 0.03125 * q             -4 to 3.96875
  */
 #ifndef TINY_H
 #define TINY_H
@@ -16,6 +16,18 @@
 #define TINY_MACS 32 /* per step */
 #define TINY_WEIGHT_BYTES 20
 
+/* Arguments: real = SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */
+#define TINY_FEATURES_COUNT 4
+#define TINY_FEATURES_SCALE 0.03125f
+#define TINY_FEATURES_ZERO_POINT 0
+#define TINY_FEATURES_REAL_MIN (-4.0f)
+#define TINY_FEATURES_REAL_MAX 3.96875f
+#define TINY_SCORES_COUNT 2
+#define TINY_SCORES_SCALE 0.00390625f
+#define TINY_SCORES_ZERO_POINT (-128)
+#define TINY_SCORES_REAL_MIN 0.0f
+#define TINY_SCORES_REAL_MAX 0.99609375f
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -26,7 +38,7 @@ typedef struct {
     int8_t state_past[8];
 } tiny_t;
 
-/* Before the first step, and to start afresh. */
+/* Call it before the first step, and to start afresh. */
 void tiny_reset(tiny_t *self);
 
 /* One inference. The arrays must not overlap each other or *self. */
