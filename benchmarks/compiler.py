@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks import tflite_models
 from benchmarks.rows import write_rows
 from stapes.convert.compile import CompileReport, compile_model, plan_model
-from stapes.convert.emit import source
 from stapes.convert.emit.describe import table
+from stapes.convert.emit.header import step_prototype
 from stapes.convert.emit.module import Names, measure
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
@@ -98,7 +98,7 @@ class Bench:
         plain = plan_model(tflite, name, "portable")
         sizes = measure(plain)
         self.constant_bytes = sizes.weights + sizes.channels
-        self.parameters = source.signature(plain, Names(plain))
+        self.step_prototype = step_prototype(plain, Names(plain))
         graph = plain.graph
         inputs, outputs = ([graph.tensors[number] for number in side] for side in (graph.inputs, graph.outputs))
         self.main = _main(name, [tensor.count for tensor in inputs], [tensor.count for tensor in outputs])
@@ -119,7 +119,7 @@ class Bench:
         (folder / "marked.c").write_text(marked := _marked(source.read_text()))
         (folder / "empty.c").write_text(
             f'#include "{self.name}.h"\n\nvoid {self.name}_reset({self.name}_t *self) {{ (void)self; }}\n'
-            f"void {self.name}_step({self.parameters}) {{ (void)self; }}\n"
+            f"{self.step_prototype}\n{{\n    (void)self;\n}}\n"
         )
         empty = _build(board, folder, "nothing", [folder / "empty.c"])
         step = Cost(

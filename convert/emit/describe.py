@@ -24,7 +24,7 @@ def argument_rows(module: Module, names: Names) -> list[tuple[str, ...]]:
         ("out", graph.outputs, names.outputs),
         ("state", [state.current for state in graph.states], names.states),
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for side, numbers, labels in sides:
         for number, label in zip(numbers, labels, strict=True):
             tensor = graph.tensors[number]
