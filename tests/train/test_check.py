@@ -11,7 +11,7 @@ from stapes.runtime.labels import Annotation
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
 from stapes.train.data.label_checks import label_runs
-from stapes.train.data.listening import RunCounter, Runs, listen
+from stapes.train.data.listening import StretchCounter, Stretches, listen
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 
@@ -68,7 +68,7 @@ def test_counts_durations_and_capacity_are_printed(
     text = "\n".join(" ".join(line) for line in lines)
     assert "1 recordings without a label track: not annotated, left out" in text
     assert "point labels" in text
-    assert "1 classes without events in a part: nothing can be said about them there\nval: bang" in text
+    assert "1 classes without events in a split: they cannot be evaluated there\nval: bang" in text
     assert "c.txt:1" in text
 
 
@@ -86,7 +86,7 @@ def test_every_problem_is_listed_and_the_exit_code_says_so(
     for place in ("a.txt:1: ", "a.txt:2: ", "a.txt:3: ", "b.wav: ", "c.flac: "):
         assert f"{folder}/{place}" in printed.out
     assert "5 problems" in printed.out
-    assert printed.err.splitlines()[-1] == f"error: {folder}: 5 problems, listed above; mend first"
+    assert printed.err.splitlines()[-1] == f"error: {folder}: 5 problems, listed above; correct them first"
 
 
 def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.Ca
     assert main(["check", str(folder)]) == 1
     printed = capsys.readouterr()
     assert "\n1 problem\n" in printed.out
-    assert printed.err.splitlines()[-1] == f"error: {folder}: 1 problem, listed above; mend first"
+    assert printed.err.splitlines()[-1] == f"error: {folder}: 1 problem, listed above; correct them first"
 
 
 def _lines_below(text: str, kind: str) -> list[str]:
@@ -120,15 +120,15 @@ def test_what_is_wrong_with_the_sound_is_noted(make_dataset: MakeDataset, capsys
     (folder / "other.txt").write_text("")
     assert main(["check", str(folder), "--group-pattern", "."]) == 0
     text = capsys.readouterr().out
-    assert _lines_below(text, "digital silence throughout") == [f"{folder}/silent.wav"]
+    assert _lines_below(text, "digital silence from beginning to end") == [f"{folder}/silent.wav"]
     (clipped,) = _lines_below(text, "flat tops")
     assert clipped.startswith(f"{folder}/clipped.wav: ")
-    (gap_line,) = _lines_below(text, "hold digital silence")
-    assert gap_line == f"{folder}/gap.wav: 1 x, the first at 0.50 s, 250.0 ms in all"
+    (gap_line,) = _lines_below(text, "contain digital silence")
+    assert gap_line == f"{folder}/gap.wav: 1 x, the first at 0.50 s, 250.0 ms in total"
     (offset,) = _lines_below(text, "DC offset")
     assert offset == f"{folder}/offset.wav: +5.0 % of full scale"
     assert _lines_below(text, "not at 16000 Hz") == [f"{folder}/other.wav: 8000 Hz"]
-    assert f"{folder}/copy.txt:2: see {folder}/copy.txt:1" in _lines_below(text, "begin before another one ends")
+    assert f"{folder}/copy.txt:2: see {folder}/copy.txt:1" in _lines_below(text, "begin before another event ends")
 
 
 def test_copies_are_noted_and_told_from_copies_in_another_split(
@@ -140,8 +140,8 @@ def test_copies_are_noted_and_told_from_copies_in_another_split(
         soundfile.write((folder / name).with_suffix(".wav"), _noise(1, seed), 16_000)
     assert main(["check", str(folder)]) == 0
     text = capsys.readouterr().out
-    assert _lines_below(text, "the same audio under other names") == ["train/a.wav: train/b.wav"]
-    assert _lines_below(text, "more than one split under other names") == ["train/c.wav: val/d.wav"]
+    assert _lines_below(text, "the same audio under different names") == ["train/a.wav: train/b.wav"]
+    assert _lines_below(text, "more than one split under different names") == ["train/c.wav: val/d.wav"]
 
 
 def test_labels_too_short_or_touching_are_noted(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,10 +189,10 @@ def test_snr_vs_what_the_soundscapes_were_mixed_with(soundscapes: Path) -> None:
 def test_runs_vs_counting_by_hand_for_any_block_size(blocks: list[int]) -> None:
     true = np.zeros(100, bool)
     true[[0, 1, 2, 10, 30, 31, 32, 33, 34, 98, 99]] = True
-    counter = RunCounter(rate_hz=10, least=2)
+    counter = StretchCounter(rate_hz=10, least=2)
     for block in np.split(true, np.cumsum(blocks)[:-1]):
         counter.push(block)
-    assert counter.runs() == Runs(count=3, first_s=0.0, total_s=1.0)
+    assert counter.stretches() == Stretches(count=3, first_s=0.0, total_s=1.0)
 
 
 def test_a_step_of_no_use_is_refused(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,10 +192,10 @@ def test_the_fingerprint_follows_the_data(make_dataset: MakeDataset) -> None:
 
 BAD: dict[str, tuple[dict[str, float | str | bytes], type[StapesError], str]] = {
     "no folder": ({}, DatasetError, "no such folder"),
-    "empty folder": ({"train/readme.md": "x"}, DatasetError, "train: no audio in it (WAV, FLAC or OGG)"),
+    "empty folder": ({"train/readme.md": "x"}, DatasetError, "train: contains no audio (WAV, FLAC or OGG)"),
     "no labels": ({"a.wav": 1.0}, DatasetError, "no recording has labels; add labels.tsv"),
     "not audio": ({"a.wav": b"no", "a.txt": "0\t1\tpop\n"}, AudioError, "a.wav: cannot be read as audio"),
-    "no samples": ({"a.wav": 0.0, "a.txt": "0\t1\tpop\n"}, AudioError, "a.wav: holds no samples"),
+    "no samples": ({"a.wav": 0.0, "a.txt": "0\t1\tpop\n"}, AudioError, "a.wav: contains no samples"),
     "outside": ({"a.wav": 1.0, "a.txt": "0\t1.2\tpop\n"}, DatasetError, "a.txt:1: 'pop' from 0 s to 1.2 s lies out"),
     "at the end": ({"a.wav": 1.0, "a.txt": "1\t1\tx\n"}, DatasetError, "a.txt:1: 'x' from 1 s to 1 s lies outside"),
     "swapped": ({"a.wav": 1.0, "a.txt": "\n0.5\t0.2\tx"}, LabelError, "a.txt:2: onset 0.5 s is after offset 0.2 s"),
@@ -214,17 +214,17 @@ BAD: dict[str, tuple[dict[str, float | str | bytes], type[StapesError], str]] = 
     "ambiguous track": (
         {"x/a.wav": 1.0, "y/a.wav": 1.0, "z/a.txt": "0\t1\tp\n"},
         DatasetError,
-        "which label track is its own is not clear",
+        "it is not clear which label track belongs to it",
     ),
     "two groups": (
         {"a.wav": 3.0, "labels.tsv": HEADER.replace("\n", "\tgroup\n") + "a.wav\t0\t1\tp\tx\na.wav\t1\t2\tp\ty\n"},
         LabelError,
-        "labels.tsv:3: a.wav is in group 'y', before in 'x'",
+        "labels.tsv:3: a.wav is in group 'y' here and in 'x' above",
     ),
     "two classes": (
         {"a.wav": 1.0, "a.txt": "0\t1\tp\n", "label_map.tsv": "label\tclass\np\tx\np\ty\n"},
         LabelError,
-        "label_map.tsv:3: 'p' already goes to 'x'",
+        "label_map.tsv:3: 'p' is already mapped to 'x'",
     ),
 }
 
@@ -255,7 +255,7 @@ def test_a_class_without_events_in_train_cannot_be_trained(make_dataset: MakeDat
 
 def test_a_dataset_without_val_cannot_be_trained(make_dataset: MakeDataset) -> None:
     dataset = open_dataset(make_dataset({"a.wav": 2.0, "a.txt": "0\t1\tpop\n"}))
-    with pytest.raises(DatasetError, match=r"nothing in the val part \(split by recording\)"):
+    with pytest.raises(DatasetError, match=r"the split val has no recordings \(split by recording\)"):
         require_trainable(dataset)
 
 
@@ -295,7 +295,9 @@ def test_sources_of_events_meta_and_of_rows_without_times_count(make_dataset: Ma
 def test_recordings_that_all_share_sources_cannot_be_split_and_that_is_said(make_dataset: MakeDataset) -> None:
     rows = "".join(f"{i}.wav\t0\t0.5\tbark\tdog{j}\n" for i in range(4) for j in (i, i + 1))
     files = {f"{i}.wav": 1.0 for i in range(4)} | {"labels.tsv": SOURCED + rows}
-    with pytest.raises(DatasetError, match=r"sources tie the 4 recordings into 1 set that cannot be split\); training"):
+    with pytest.raises(
+        DatasetError, match=r"sources tie the 4 recordings into 1 set that cannot be split\), but training"
+    ):
         require_trainable(open_dataset(make_dataset(files)))
 
 
@@ -330,14 +332,14 @@ def test_names_that_the_pattern_does_not_match_are_noted(make_dataset: MakeDatas
 
 
 def test_a_pattern_that_is_no_regular_expression_is_refused(make_dataset: MakeDataset) -> None:
-    with pytest.raises(ConfigError, match=r"group pattern '\(' is no regular expression: .* position 0"):
+    with pytest.raises(ConfigError, match=r"group pattern '\(' is not a regular expression: .* position 0"):
         open_dataset(make_dataset(_tracks("a", "b")), "(")
 
 
 def test_without_any_grouping_a_split_warns_of_shared_sources(make_dataset: MakeDataset) -> None:
     dataset = open_dataset(make_dataset(_tracks("a", "b", "c")))
     (line,) = summary(dataset.notes)
-    assert line.startswith("3 recordings have neither group nor source: clips of one source may be on both sides")
+    assert line.startswith("3 recordings have neither group nor source: clips of one source may be in different splits")
     assert "column `source`" in line
     assert "--group-pattern" in line
     assert open_dataset(dataset.path, ".").notes == ()

@@ -8,13 +8,13 @@ import soundfile
 
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset, require_trainable
-from stapes.train.data.soundscapes import CLASSES, LOOK_ALIKES, RATE_HZ, Part, synthesize
+from stapes.train.data.soundscapes import CLASSES, DISTRACTORS, RATE_HZ, SyntheticSplit, synthesize
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "sounds"
-    synthesize(path, [Part("train", 4), Part("val", 2)], seed=1)
+    synthesize(path, [SyntheticSplit("train", 4), SyntheticSplit("val", 2)], seed=1)
     return path
 
 
@@ -26,16 +26,16 @@ def test_the_reader_takes_it(folder: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_files(folder: Path, tmp_path: Path) -> None:
-    synthesize(tmp_path / "again", [Part("train", 4), Part("val", 2)], seed=1)
+    synthesize(tmp_path / "again", [SyntheticSplit("train", 4), SyntheticSplit("val", 2)], seed=1)
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
 
 
-@pytest.mark.parametrize("name", [*CLASSES, *LOOK_ALIKES])
+@pytest.mark.parametrize("name", [*CLASSES, *DISTRACTORS])
 def test_every_voice_sounds_for_every_source(name: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        event = (CLASSES | LOOK_ALIKES)[name](rng).voice(rng)
+        event = (CLASSES | DISTRACTORS)[name](rng).voice(rng)
         assert np.all(np.isfinite(event))
         assert 0.01 * RATE_HZ < len(event) < 1.5 * RATE_HZ
         assert 0.1 < np.abs(event).max() < 20

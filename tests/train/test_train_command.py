@@ -13,7 +13,7 @@ from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
-from stapes.train.data.soundscapes import Part, synthesize
+from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.fit import Trainer
 from stapes.train.settings import read_settings
 
@@ -43,7 +43,7 @@ merge_gap_steps = [0]
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("train") / "sounds"
-    synthesize(path, [Part("train", 3), Part("val", 2)], seed=1)
+    synthesize(path, [SyntheticSplit("train", 3), SyntheticSplit("val", 2)], seed=1)
     (path.parent / "small.toml").write_text(SMALL)
     return path
 

@@ -52,11 +52,11 @@ def run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import MARK
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.dataset import open_dataset
-    from stapes.train.data.findings import say
+    from stapes.train.data.findings import log_notes
 
     require_new_folder(arguments.out, arguments.force, MARK)
     dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
-    say(dataset.notes)
+    log_notes(dataset.notes)
     from stapes.train.run import train_detector  # loads TensorFlow
 
     folder = train_detector(dataset, arguments.out, settings, force=arguments.force, tensorboard=arguments.tensorboard)

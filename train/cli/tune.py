@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.dataset import open_dataset, require_events
-    from stapes.train.data.findings import say
+    from stapes.train.data.findings import log_notes
     from stapes.train.data.split import inherited_pattern
     from stapes.train.judge.heard_before import identities
     from stapes.train.judge.operating_point import OperatingPoint, features_of, judge, reached
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
     dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
-    say(dataset.notes)
+    log_notes(dataset.notes)
     require_events(dataset)
     recordings = dataset.splits.get(arguments.split)
     if not recordings:

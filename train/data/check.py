@@ -1,4 +1,4 @@
-"""`stapes check DATASET`: what is in a dataset and what is wrong with it, before any training."""
+"""`stapes check`: report what a dataset contains and what is wrong with it, before any training."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,93 +11,101 @@ from stapes.runtime.console import Progress
 from stapes.train.data.dataset import Dataset, Recording, inspect_dataset
 from stapes.train.data.findings import Findings, Note
 from stapes.train.data.label_checks import events_of, label_runs, note_labels, sources_of
-from stapes.train.data.listening import SNR_FLOOR_DB, Heard, Runs, listen
+from stapes.train.data.listening import SNR_FLOOR_DB, AudioSummary, Stretches, listen
 from stapes.train.text import table
 
-PLACES_SHOWN = 20  # of one kind of note
+PLACES_SHOWN = 20  # for each kind of note
 DC_SHARE = 0.01  # of full scale
 
 
 def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
-    """Print the report; raise DatasetError when there are problems that stop training or evaluation."""
+    """Print the report of the dataset in `folder` for a detector with a score every `step_s` seconds.
+
+    Raises DatasetError when problems prevent training or evaluation, ConfigError for an impossible step.
+    """
     if not 1e-3 <= step_s <= 1:
-        raise ConfigError(f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; scores come every 16 to 64 ms")
+        raise ConfigError(
+            f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; detectors usually have one score per 16 to "
+            "64 ms"
+        )
     dataset, errors = inspect_dataset(folder, group_pattern)
     found = Findings(list(errors), list(dataset.notes))
-    heard = hear(dataset.recordings, found)
-    _note_sound(dataset, heard, found)
+    audio = listen_to_all(dataset.recordings, found)
+    _note_sound(dataset, audio, found)
     note_labels(dataset, step_s, found)
-    for line in [*report(dataset, heard, step_s), *_problems(found.errors), *_notes(found.notes)]:
+    for line in [*report(dataset, audio, step_s), *_problems(found.errors), *_notes(found.notes)]:
         print(line)
     if found.errors:
-        raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; mend first")
+        raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; correct them first")
 
 
-def hear(recordings: Sequence[Recording], found: Findings) -> dict[str, Heard]:
-    """Listen to every recording; return what each is like, by name. What cannot be decoded is an error."""
-    heard: dict[str, Heard] = {}
+def listen_to_all(recordings: Sequence[Recording], found: Findings) -> dict[str, AudioSummary]:
+    """Return a summary of the sound of each recording by its name; those that cannot be decoded are kept as errors."""
+    audio: dict[str, AudioSummary] = {}
     progress = Progress("listening", len(recordings))
     for each in recordings:
         try:
-            heard[each.name] = listen(each)
+            audio[each.name] = listen(each)
         except AudioError as error:
             found.error(error)
         progress.advance(each.name)
     progress.close(f"{len(recordings)} recordings")
-    return heard
+    return audio
 
 
-def _note_sound(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
-    rates = Counter(each.rate_hz for each in heard.values())
+def _note_sound(dataset: Dataset, audio: dict[str, AudioSummary], found: Findings) -> None:
+    rates = Counter(each.rate_hz for each in audio.values())
     usual = max(rates, key=lambda rate: (rates[rate], rate), default=0)
-    for name, each in heard.items():
+    for name, each in audio.items():
         place = dataset.path / name
         if each.peak == 0:
-            found.note("recordings are digital silence throughout", place)
+            found.note("recordings are digital silence from beginning to end", place)
             continue
-        if each.zeros.count:
+        if each.silent.count:
             found.note(
-                "recordings hold digital silence: gaps, or the work of a noise gate", place, _stretches(each.zeros)
+                "recordings contain digital silence: gaps, or the effect of a noise gate",
+                place,
+                _described(each.silent),
             )
         if each.clipped.count:
-            found.note("recordings are clipped: their loudest sounds have flat tops", place, _stretches(each.clipped))
+            found.note("recordings are clipped: their loudest sounds have flat tops", place, _described(each.clipped))
         if abs(each.dc) > DC_SHARE:
             found.note(
-                "recordings have a DC offset: mend the recorder, or set dc_blocker in [frontend]",
+                "recordings have a DC offset: correct it in the recorder, or set dc_blocker in [frontend]",
                 place,
                 f"{100 * each.dc:+.1f} % of full scale",
             )
         if each.rate_hz != usual:
             found.note(
-                f"recordings are not at {usual} Hz as most are: a detector may learn the rate in place of the sound",
+                f"recordings are not at {usual} Hz like most: the detector may learn the rate instead of the sound",
                 place,
                 f"{each.rate_hz} Hz",
             )
-    _note_copies(dataset, heard, found)
+    _note_copies(dataset, audio, found)
 
 
-def _stretches(runs: Runs) -> str:
-    return f"{runs.count} x, the first at {runs.first_s:.2f} s, {1e3 * runs.total_s:.1f} ms in all"
+def _described(stretches: Stretches) -> str:
+    return f"{stretches.count} x, the first at {stretches.first_s:.2f} s, {1e3 * stretches.total_s:.1f} ms in total"
 
 
-def _note_copies(dataset: Dataset, heard: dict[str, Heard], found: Findings) -> None:
+def _note_copies(dataset: Dataset, audio: dict[str, AudioSummary], found: Findings) -> None:
     copies: dict[str, list[str]] = defaultdict(list)
     split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
-    for name, each in heard.items():
-        if each.peak:  # all silence is alike, and no copy
+    for name, each in audio.items():
+        if each.peak:  # silent recordings are equal without being copies
             copies[each.content].append(name)
     for names in copies.values():
         if len({split_of[name] for name in names}) > 1:
-            kind = "recordings are in more than one split under other names: scores will be too good"
+            kind = "recordings are in more than one split under different names: scores will be too good"
             found.note(kind, names[0], ", ".join(names[1:]))
         elif len(names) > 1:
-            found.note("recordings hold the same audio under other names", names[0], ", ".join(names[1:]))
+            found.note("recordings contain the same audio under different names", names[0], ", ".join(names[1:]))
 
 
-def report(dataset: Dataset, heard: dict[str, Heard], step_s: float) -> Iterator[str]:
-    """Yield the lines of the tables: splits, classes, sources, loudness, label capacity."""
+def report(dataset: Dataset, audio: dict[str, AudioSummary], step_s: float) -> Iterator[str]:
+    """Yield the lines of all tables: splits, classes, sources, signal-to-noise ratios, label capacity."""
     yield f"{dataset.path}: {dataset.split_by}"
-    kinds = Counter(f"{each.rate_hz} Hz {_channels(each.channels)}" for each in heard.values())
+    kinds = Counter(f"{each.rate_hz} Hz {_channels(each.channels)}" for each in audio.values())
     yield "audio: " + ", ".join(f"{count} x {kind}" for kind, count in sorted(kinds.items()))
     yield ""
     rows = [
@@ -113,17 +121,17 @@ def report(dataset: Dataset, heard: dict[str, Heard], step_s: float) -> Iterator
     ]
     yield from table(["split", "recordings", "groups", "minutes", "event-free", "events"], rows)
     yield ""
-    header = ["class", *dataset.splits, "of all", "shortest s", "median s", "longest s"]
+    header = ["class", *dataset.splits, "share", "shortest s", "median s", "longest s"]
     yield from table(header, list(_class_rows(dataset)))
     yield ""
-    yield "independent sources, and how much of a class the largest one is"
+    yield "independent sources, and the share of the events of a class that its largest source has"
     yield from table(["class", *dataset.splits, "largest"], list(_source_rows(dataset)))
     yield ""
-    yield "signal-to-noise ratio: power that an event adds to the second around it, above 150 Hz"
-    yield from table(["class", "median dB", "lowest", "highest", "below 0 dB", "measured"], _snr_rows(dataset, heard))
+    yield "signal-to-noise ratio: power of an event relative to the second before and after it, above 150 Hz"
+    yield from table(["class", "median dB", "lowest", "highest", "below 0 dB", "measured"], _snr_rows(dataset, audio))
     yield ""
     steps = [step_s, 2 * step_s, 4 * step_s]
-    yield "label capacity: events that stay apart when a detector has one score every"
+    yield "label capacity: share of events that stay separate if the detector has one score per"
     yield from table(["class", *(f"{1e3 * each:g} ms" for each in steps)], list(_capacity_rows(dataset, steps)))
 
 
@@ -139,10 +147,10 @@ def _source_rows(dataset: Dataset) -> Iterator[list[str]]:
         yield [label, *(str(len(sources.get(label, ()))) for sources in parts), f"{largest:.0%}"]
 
 
-def _snr_rows(dataset: Dataset, heard: dict[str, Heard]) -> list[list[str]]:
+def _snr_rows(dataset: Dataset, audio: dict[str, AudioSummary]) -> list[list[str]]:
     measured: dict[str, list[float]] = {label: [] for label in dataset.classes}
     for each in dataset.recordings:
-        ratios = heard[each.name].snr_db if each.name in heard else ()
+        ratios = audio[each.name].snr_db if each.name in audio else ()
         for event, ratio in zip(each.annotations, ratios, strict=False):
             if not np.isnan(ratio):
                 measured[event.label].append(ratio)

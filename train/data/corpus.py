@@ -1,4 +1,4 @@
-"""The recordings of a training run as one array of samples on disk, and the times of their events in samples."""
+"""The recordings of a split as one array of samples on disk, with the times of their events in samples."""
 
 import logging
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from stapes.train.data.dataset import Recording
 
 logger = logging.getLogger(__name__)
 
-Events = NDArray[np.int64]  # [events, 3]: onset and offset sample, index of the class; sorted by onset
-POINT_S = 0.05  # a label without extent stands for an event this long
+Events = NDArray[np.int64]  # [events, 3]: onset sample, offset sample, index of the class; sorted by onset
+POINT_S = 0.05  # length that is assumed for a point label
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Samples of all recordings, one after another; recording i is pcm[starts[i]:starts[i + 1]]."""
+    """The samples of all recordings, one after another: recording i is pcm[starts[i]:starts[i + 1]]."""
 
     pcm: NDArray[np.int16]
     starts: NDArray[np.int64]
@@ -33,14 +33,15 @@ class Corpus:
         return len(self.events)
 
     def recording(self, index: int) -> NDArray[np.int16]:
-        """Return the samples of one recording."""
+        """Return the samples of a recording."""
         return self.pcm[self.starts[index] : self.starts[index + 1]]
 
 
 def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[str], rate_hz: int, file: Path) -> Corpus:
-    """Convert the recordings into `file`, which is then mapped: a dataset may be larger than memory.
+    """Convert the recordings of the split `part` to `rate_hz`, write them to `file` and map that file into memory.
 
-    Raises AudioError for what cannot be read, DatasetError where all of it is digital silence.
+    The file is mapped because a dataset may be larger than memory. Raises AudioError for a recording that cannot be
+    read, DatasetError when all recordings are digital silence, and OutputError when `file` cannot be written.
     """
     progress = Progress(f"reading {part}", len(recordings))
     lengths, silent = [], []
@@ -56,7 +57,7 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
     if len(silent) == len(recordings):
         raise DatasetError(
             f"{silent[0]}: all samples are zero, as in every recording of {part}; "
-            "nothing can be learned from digital silence: record again, or look at how the files were exported"
+            "nothing can be learned from digital silence: record again, or check how the files were exported"
         )
     progress.close(f"{len(recordings)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
     if silent:
@@ -67,7 +68,7 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
 
 
 def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
-    """Append the samples of a recording at the detector's rate; return how many, and the largest magnitude."""
+    """Append the samples of a recording, converted to `rate_hz`; return their number and their largest magnitude."""
     length, loudest = 0, 0
     for block in AudioFile(path, rate_hz).blocks():
         stream.write(block.tobytes())
@@ -86,7 +87,10 @@ def _events(recording: Recording, classes: Sequence[str], rate_hz: int) -> Event
 
 
 def event_free(events: Events, length: int, margin: int) -> list[tuple[int, int]]:
-    """Return the stretches [from, to) of a recording of `length` samples that stay `margin` samples clear of events."""
+    """Return the stretches [first, after last) in samples that keep a distance of `margin` samples from all events.
+
+    `length` is that of the recording in samples.
+    """
     stretches, free_from = [], 0
     for onset, offset, _ in events:
         if onset - margin > free_from:

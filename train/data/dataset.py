@@ -1,14 +1,14 @@
-"""A folder of labelled recordings, read as it is found: splits, labels, groups, and what is wrong with them.
+"""Read a folder of labelled recordings: splits, labels and groups, and everything that is wrong with them.
 
-DATASET/                  train/, val/, test/ inside it are the splits; else recordings are split by group
-  **/*.wav .flac .ogg …   audio, at any depth, any rate, any number of channels
-  labels.tsv              filename, onset, offset, event_label [, group, source]; in the split or in DATASET; audio it
-                          does not name is free of events. Recordings of one group, and recordings that hold events of
-                          one source (the animal, the machine, the original clip), are never split
+DATASET/                  the splits are the folders train/, val/ and test/; without them, recordings are split by group
+  **/*.wav .flac .ogg …   audio, at any depth, with any sample rate and number of channels
+  labels.tsv              filename, onset, offset, event_label [, group, source]; in each split or in DATASET.
+                          Recordings that it does not name are free of events. Recordings of one group, and recordings
+                          with events of one source (the animal, the machine, the original clip), stay in one split
   events_meta.tsv         optional, beside labels.tsv: the same rows with further columns, such as snr_db and source
-  **/*.txt                without labels.tsv: an Audacity label track per recording, same stem; audio without one is
-                          not annotated and left out
-  label_map.tsv           optional: label, class; an empty class means that the label is ignored
+  **/*.txt                if there is no labels.tsv: an Audacity label track with the name of each recording; recordings
+                          without one are not annotated and are left out
+  label_map.tsv           optional: label, class; labels with an empty class are ignored
 """
 
 import hashlib
@@ -22,53 +22,53 @@ from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, St
 from stapes.runtime.audio import FILE_SUFFIXES, AudioFile
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.train.data.findings import Findings, Note
-from stapes.train.data.label_sources import Labelled, TableOfLabels, audacity_labels, hidden, read_label_map
-from stapes.train.data.split import FRACTIONS, HELD_OUT, split_groups, tied
+from stapes.train.data.label_sources import LabelTable, RecordingLabels, audacity_labels, hidden, read_label_map
+from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
 
 SPLITS = ("train", "val", "test")
-PAST_END_S = 0.1  # an offset up to this far past the end is clipped: editors round, and codecs pad
+PAST_END_S = 0.1  # offsets up to this far past the end are clipped, as editors round times and codecs pad
 GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
 UNGROUPED = (
-    "recordings have neither group nor source: clips of one source may be on both sides of a split, and scores too "
-    "good; name sources in a column `source` or `group` of labels.tsv, or by --group-pattern"
+    "recordings have neither group nor source: clips of one source may be in different splits, so that scores are too "
+    "good; give sources in a column `source` or `group` of labels.tsv, or by --group-pattern"
 )
-UNNAMED_CLASS = "event"  # where no label in the dataset has text
+UNNAMED_CLASS = "event"  # the class if no label in the dataset has text
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One annotated recording. A point label keeps onset == offset."""
+    """One annotated recording. Point labels have onset == offset."""
 
     path: Path
     name: str  # path relative to the dataset, with slashes
-    group: str  # recordings of one group belong to one split
+    group: str  # recordings of one group stay in one split
     duration_s: float
-    annotations: tuple[Annotation, ...]  # in time order, inside the recording
-    ignored: tuple[Annotation, ...] = ()  # those that label_map.tsv leaves out
+    annotations: tuple[Annotation, ...]  # sorted by time, within the recording
+    ignored: tuple[Annotation, ...] = ()  # annotations that label_map.tsv ignores
 
     def source(self, event: Annotation) -> str:
-        """Return what an event comes from: the column `source` of its row, else the group of the recording."""
+        """Return the source of an event: the column `source` of its row, or else the group of the recording."""
         return event.columns.get("source") or self.group
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What can be used of a folder, and what was met in it."""
+    """The usable recordings of a folder, and notes about it."""
 
     path: Path
-    splits: dict[str, list[Recording]]  # those that exist, in the order train, val, test
-    classes: tuple[str, ...]  # every class of the annotations, sorted
-    split_by: str  # how the splits came about, for people
+    splits: dict[str, list[Recording]]  # the splits that have recordings, in the order train, val, test
+    classes: tuple[str, ...]  # all classes of the annotations, sorted
+    split_by: str  # how the recordings were split, as text
     group_pattern: str = ""  # as given
     notes: tuple[Note, ...] = ()
 
     @property
     def recordings(self) -> list[Recording]:
-        """Every recording of every split."""
+        """All recordings of all splits."""
         return [each for split in self.splits.values() for each in split]
 
     def fingerprint(self) -> str:
-        """Return a sha256 (hex) over names, sizes in bytes, splits and annotations: the same for the same data."""
+        """Return a sha256 in hexadecimal over splits, file names, file sizes and annotations."""
         digest = hashlib.sha256()
         for split, recordings in self.splits.items():
             for each in recordings:
@@ -79,12 +79,14 @@ class Dataset:
 
 
 def open_dataset(path: Path | str, group_pattern: str = "") -> Dataset:
-    """Read a dataset; raise the first error that it holds, and say how many more there are.
+    """Read a dataset; raise the first error that is found in it, with the number of further errors.
 
-    `group_pattern` is a regular expression that is searched in every recording's name (its path below the dataset):
-    what it matches, or what its brackets match, is the group. A column `group` goes before it, folders after it.
-    Raises DatasetError (no audio, no labels, names that do not match), LabelError (file and line), AudioError,
-    ConfigError (the pattern is no regular expression).
+    `group_pattern` is a regular expression that is searched in the name of every recording (its path below `path`). The
+    text that it matches, or that its parentheses match, is the recording's group. A column `group` takes precedence
+    over the pattern, and the pattern over the parent folder.
+
+    Raises DatasetError (no audio, no labels, names that do
+    not match), LabelError (with file and line), AudioError, and ConfigError (the pattern is not a regular expression).
     """
     dataset, errors = inspect_dataset(path, group_pattern)
     if errors:
@@ -94,10 +96,10 @@ def open_dataset(path: Path | str, group_pattern: str = "") -> Dataset:
 
 
 def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset, list[StapesError]]:
-    """Return what can be used of a dataset and every error in it. Raises DatasetError when there is no audio at all."""
+    """Return the usable part of a dataset, and all errors in it. Raises DatasetError when there is nothing to read."""
     folder, pattern = Path(path), _compiled(group_pattern)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; name the folder that holds the recordings and their labels")
+        raise DatasetError(f"{folder}: no such folder; give the folder with the recordings and their labels")
     found = Findings()
     fixed = [split for split in SPLITS if (folder / split).is_dir()]
     audio = {part: audio_files(folder / part) for part in fixed or [""]}
@@ -108,11 +110,11 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
     if not entries and not found.errors:
         raise DatasetError(
             f"{folder}: no recording has labels; add labels.tsv, or an Audacity track per recording "
-            "(a labels.tsv of its header alone says that there is no event in any of them)"
+            "(a labels.tsv with nothing but its header means that none of them has an event)"
         )
     _name_classes(folder, entries, found)
     for entry in entries:
-        _fit(entry, found)
+        _clip(entry, found)
     split_by = _split(entries, fixed) if entries else "nothing to split"
     _note_leaks(entries, found)
     splits = {
@@ -129,13 +131,13 @@ def _compiled(group_pattern: str) -> "re.Pattern[str] | None":
         return re.compile(group_pattern) if group_pattern else None
     except re.error as error:
         raise ConfigError(
-            f"group pattern {group_pattern!r} is no regular expression: {error}; "
-            "'^[^_]+' for instance groups recordings by what stands before the first _ of their names"
+            f"group pattern {group_pattern!r} is not a regular expression: {error}; "
+            "for example, '^[^_]+' groups recordings by the text before the first _ of their names"
         ) from error
 
 
 def require_events(dataset: Dataset) -> None:
-    """Raise DatasetError where no recording has an event: false alarms can be counted there, and nothing be learned."""
+    """Raise DatasetError when no recording has an event: nothing can be learned then, only false alarms be counted."""
     if not dataset.classes:
         raise DatasetError(
             f"{dataset.path}: no event is labelled in {len(dataset.recordings)} recordings; label some events"
@@ -143,30 +145,31 @@ def require_events(dataset: Dataset) -> None:
 
 
 def require_trainable(dataset: Dataset) -> None:
-    """Raise DatasetError unless there are train and val parts, and every class has events in train."""
+    """Raise DatasetError unless there are recordings in train and val, and every class has events in train."""
     require_events(dataset)
     for split in ("train", "val"):
         if not dataset.splits.get(split):
             raise DatasetError(
-                f"{dataset.path}: there is nothing in the {split} part ({dataset.split_by}); training needs train and "
-                "val: add recordings, or name their groups in a column `group` of labels.tsv"
+                f"{dataset.path}: the split {split} has no recordings ({dataset.split_by}), but training needs train "
+                "and val: add recordings, or give their groups in a column `group` of labels.tsv"
             )
     in_train = {event.label for each in dataset.splits["train"] for event in each.annotations}
     for label in dataset.classes:
         if label not in in_train:
             first = next(e for each in dataset.recordings for e in each.annotations if e.label == label)
             raise DatasetError(
-                f"{first.place}: class {label!r} has no events in train, only in other parts ({dataset.split_by}); add "
-                f"recordings of it to train, or ignore it: give it an empty class in {dataset.path / 'label_map.tsv'}"
+                f"{first.place}: class {label!r} has no events in train, only in other splits ({dataset.split_by}); "
+                "add recordings with it to train, or ignore it by giving it an empty class in "
+                f"{dataset.path / 'label_map.tsv'}"
             )
 
 
 @dataclass
 class _Entry:
-    """A recording on its way through the steps of reading."""
+    """A recording while the dataset is being read."""
 
     path: Path
-    split: str  # "" until it is chosen
+    split: str  # "" until the recordings are split
     group: str
     group_by: str
     sources: set[str]
@@ -176,61 +179,61 @@ class _Entry:
 
     @property
     def marks(self) -> set[str]:
-        """What ties it to other recordings."""
+        """Its group and sources; recordings that share one must stay in the same split."""
         return {f"group {self.group}", *(f"source {each}" for each in self.sources)}
 
     def finished(self, folder: Path) -> Recording:
-        """Return the recording as it is handed out."""
+        """Return the finished recording."""
         events = tuple(sorted(self.annotations, key=lambda each: (each.onset, each.offset, each.label)))
         name = self.path.relative_to(folder).as_posix()
         return Recording(self.path, name, self.group, self.duration_s, events, tuple(self.ignored))
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Return the recordings below a folder, hidden ones left out. Raises DatasetError where there are none."""
+    """Return the audio files below a folder, without hidden ones. Raises DatasetError when there are none."""
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder; name one that holds recordings")
+        raise DatasetError(f"{folder}: no such folder; give a folder with recordings")
     files = (each for each in folder.rglob("*") if each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder))
     audio = sorted(each for each in files if each.is_file())
     if not audio:
-        raise DatasetError(f"{folder}: no audio in it (WAV, FLAC or OGG); put recordings there or remove the folder")
+        raise DatasetError(f"{folder}: contains no audio (WAV, FLAC or OGG); put recordings there or remove the folder")
     return audio
 
 
-def _label_sources(folder: Path, audio: dict[str, list[Path]], found: Findings) -> dict[str, Labelled]:
-    """Return what labels say per split: from its own labels.tsv, else DATASET's, else label tracks."""
+def _label_sources(folder: Path, audio: dict[str, list[Path]], found: Findings) -> dict[str, RecordingLabels]:
+    """Return the labels of each split: from its own labels.tsv, or else the dataset's, or else from label tracks."""
     sources = {}
     without = [split for split in audio if not (folder / split / "labels.tsv").is_file()]
     shared = folder / "labels.tsv"
     if without and shared.is_file():
-        all_of_them = TableOfLabels(shared, [file for split in without for file in audio[split]], found).read()
+        all_of_them = LabelTable(shared, [file for split in without for file in audio[split]], found).read()
         for split in without:
             sources[split] = replace(all_of_them, labels={file: all_of_them.labels[file] for file in audio[split]})
     elif without:
         for split in without:
-            sources[split] = Labelled(audacity_labels(folder / split, audio[split], found))
+            sources[split] = RecordingLabels(audacity_labels(folder / split, audio[split], found))
     for split in set(audio) - set(without):
-        sources[split] = TableOfLabels(folder / split / "labels.tsv", audio[split], found).read()
+        sources[split] = LabelTable(folder / split / "labels.tsv", audio[split], found).read()
     return {split: sources[split] for split in audio}
 
 
 def _entries(
-    folder: Path, split: str, said: Labelled, pattern: "re.Pattern[str] | None", found: Findings
+    folder: Path, split: str, labels: RecordingLabels, pattern: "re.Pattern[str] | None", found: Findings
 ) -> Iterator[_Entry]:
-    explicit = bool(pattern or said.groups or any(said.sources.values()))
-    by_folder = len({each.parent for each in said.labels}) > 1 and not explicit
-    for path in sorted(said.labels):
+    explicit = bool(pattern or labels.groups or any(labels.sources.values()))
+    by_folder = len({each.parent for each in labels.labels}) > 1 and not explicit
+    for path in sorted(labels.labels):
         name = path.relative_to(folder).as_posix()
         try:
-            duration_s = AudioFile(path, 1).duration_s  # whatever the rate
+            duration_s = AudioFile(path, 1).duration_s  # the rate does not matter here
             if duration_s == 0:
-                raise AudioError(f"{path}: holds no samples; replace the file or remove it")
+                raise AudioError(f"{path}: contains no samples; replace or remove the file")
         except AudioError as error:
             found.error(error)
             continue
         match = pattern.search(name) if pattern else None
-        if path in said.groups:
-            group, group_by = said.groups[path], GROUP_COLUMN
+        if path in labels.groups:
+            group, group_by = labels.groups[path], GROUP_COLUMN
         elif match:
             group, group_by = " ".join(filter(None, match.groups())) or match.group(), PATTERN
         elif by_folder:
@@ -238,12 +241,14 @@ def _entries(
         else:
             group, group_by = name, "recording"
             if pattern:
-                found.note("recordings have names that the group pattern does not match: each is a group", path)
-        yield _Entry(path, split, group, group_by, said.sources.get(path, set()), duration_s, said.labels[path])
+                found.note(
+                    "recordings have names that the group pattern does not match: each is a group of its own", path
+                )
+        yield _Entry(path, split, group, group_by, labels.sources.get(path, set()), duration_s, labels.labels[path])
 
 
 def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
-    """Apply the label map, and settle what a label without text means."""
+    """Apply the label map, and decide what labels without text mean."""
     named = any(event.label for entry in entries for event in entry.annotations)
     mapping = read_label_map(folder / "label_map.tsv", found) if (folder / "label_map.tsv").is_file() else {}
     for entry in entries:
@@ -251,20 +256,20 @@ def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
         for event in entry.annotations:
             label = mapping.get(event.label, event.label)
             if event.label in mapping and not label:
-                found.note(f"labels {event.label!r}: ignored as label_map.tsv says", event.place)
+                found.note(f"labels {event.label!r}: ignored because of label_map.tsv", event.place)
                 entry.ignored.append(event)
             elif label:
                 kept.append(replace(event, label=label))
             elif named:
                 found.note("labels without text among labels with text: left out", event.place)
             else:
-                found.note(f"labels without text, as are all: taken as class {UNNAMED_CLASS!r}", event.place)
+                found.note(f"labels without text, like all labels here: taken as class {UNNAMED_CLASS!r}", event.place)
                 kept.append(replace(event, label=UNNAMED_CLASS))
         entry.annotations = kept
 
 
-def _fit(entry: _Entry, found: Findings) -> None:
-    """Drop repeated annotations and hold the others inside the recording."""
+def _clip(entry: _Entry, found: Findings) -> None:
+    """Remove repeated annotations, and clip or refuse those that end after the recording."""
     repeated = {id(each) for each in duplicates(entry.annotations)}
     kept = []
     for event in entry.annotations:
@@ -279,7 +284,7 @@ def _fit(entry: _Entry, found: Findings) -> None:
                 )
             )
         elif past > 0:
-            if past > 1e-3:  # less is how the label file rounds
+            if past > 1e-3:  # less is due to rounding in the label file
                 found.note("offsets less than 100 ms past the end: clipped", event.place, f"{past:.3f} s")
             kept.append(replace(event, offset=entry.duration_s))
         else:
@@ -288,7 +293,7 @@ def _fit(entry: _Entry, found: Findings) -> None:
 
 
 def _split(entries: list[_Entry], fixed: list[str]) -> str:
-    """Choose the split of every entry that has none yet; return how, for people."""
+    """Choose the split of every entry that has none yet; return a description of how this was done."""
     by = {each.group_by for each in entries} | {SOURCE_COLUMN for each in entries if each.sources}
     if not fixed:
         return f"split by {', '.join(sorted(by))}{_assign(entries, FRACTIONS)}"
@@ -300,9 +305,12 @@ def _split(entries: list[_Entry], fixed: list[str]) -> str:
 
 
 def _assign(entries: list[_Entry], fractions: dict[str, float]) -> str:
-    """Split what is not tied together; return a remark where less can be told apart than there are splits."""
+    """Assign entries to splits, keeping together those that share a group or source.
+
+    Returns a remark if there are fewer independent sets of recordings than splits, otherwise "".
+    """
     together: dict[int, list[_Entry]] = defaultdict(list)
-    for number, entry in zip(tied([each.marks for each in entries]), entries, strict=True):
+    for number, entry in zip(connected([each.marks for each in entries]), entries, strict=True):
         together[number].append(entry)
     groups = {
         min(each.path for each in tie).as_posix(): (sum(e.duration_s for e in tie), _events(tie))

@@ -1,4 +1,4 @@
-"""What is met while a dataset is read: errors that stop it, and notes that a person should know."""
+"""What is found while a dataset is read: errors, which prevent its use, and notes, which do not."""
 
 import logging
 from collections.abc import Iterable
@@ -11,22 +11,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Note:
-    """One thing met in the data that does not stop it from being used."""
+    """Something in the data that the user should know but that does not prevent its use."""
 
-    kind: str  # equal for notes that say the same, in the plural, such as "labels without text: left out"
+    kind: str  # the same for all notes about the same thing; in the plural, such as "labels without text: left out"
     place: str  # file:line, or the file
-    text: str = ""  # what is particular to this place
+    text: str = ""  # details of this place
 
 
 @dataclass
 class Findings:
-    """Errors and notes in the order they are met."""
+    """Errors and notes in the order in which they were found."""
 
     errors: list[StapesError] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
     def error(self, error: StapesError) -> None:
-        """Keep an error, so that a person sees all of them and not only the first."""
+        """Keep an error, so that the user sees all errors and not only the first."""
         self.errors.append(error)
 
     def note(self, kind: str, place: object, text: str = "") -> None:
@@ -34,14 +34,14 @@ class Findings:
         self.notes.append(Note(kind, str(place), text))
 
 
-def say(notes: Iterable[Note]) -> None:
-    """Tell a person what was met, a line per kind."""
+def log_notes(notes: Iterable[Note]) -> None:
+    """Log the notes as warnings, one line per kind."""
     for line in summary(notes):
         logger.warning(line)
 
 
 def summary(notes: Iterable[Note], places_shown: int = 2) -> list[str]:
-    """Return one line per kind of note: how many, what, and the first places."""
+    """Return one line per kind of note: their number, the kind, and the first places."""
     kinds: dict[str, list[str]] = {}
     for each in notes:
         kinds.setdefault(each.kind, []).append(each.place)

@@ -1,4 +1,4 @@
-"""What labels say about themselves: how many sources, how even, how near to each other, how short."""
+"""Checks of the labels alone: independent sources, balance of classes, overlaps, and events that are too short."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,44 +11,42 @@ from stapes.runtime.labels import Annotation, overlapping
 from stapes.train.data.dataset import Dataset, Recording, require_trainable
 from stapes.train.data.findings import Findings
 
-TOUCHING_S = 0.01  # nearer than anybody clicks on purpose
-RARE = 0.1  # of the events of the largest class
-SOURCES_TO_JUDGE = 2  # one to learn from and another one to judge on
+TOUCHING_S = 0.01  # a shorter gap between two labels is hardly intended
+RARE = 0.1  # share of the number of events of the largest class
+SOURCES_TO_JUDGE = 2  # one to train on, and another one to evaluate on
 
 
 def note_labels(dataset: Dataset, step_s: float, found: Findings) -> None:
-    """Note everything in the labels that a person should look at before training."""
+    """Add a note for everything in the labels that the user should look at before training."""
     for recording in dataset.recordings:
         _note_events(recording, step_s, found)
     for split, part in dataset.splits.items():
-        there = {event.label for each in part for event in each.annotations}
+        labels = {event.label for each in part for event in each.annotations}
         for label in dataset.classes:
-            if split != "train" and label not in there:
-                found.note("classes without events in a part: nothing can be said about them there", split, label)
+            if split != "train" and label not in labels:
+                found.note("classes without events in a split: they cannot be evaluated there", split, label)
     _note_classes(dataset, found)
     try:
         require_trainable(dataset)
     except DatasetError as error:
-        found.note("reasons why it can be evaluated but not trained", str(error))
+        found.note("reasons why this dataset can be evaluated on but not trained on", str(error))
 
 
 def _note_events(recording: Recording, step_s: float, found: Findings) -> None:
     for event in recording.annotations:
         if event.onset == event.offset:
-            found.note("point labels: their extent is not known, so offsets are not learned from them", event.place)
+            found.note("point labels: their end is unknown, so offsets are not learned from them", event.place)
         elif event.offset - event.onset < step_s / 2:
             length = f"{event.label!r}, {1e3 * (event.offset - event.onset):.1f} ms"
-            found.note(
-                "labels are shorter than half a step: slips of the hand, or marks of onsets", event.place, length
-            )
+            found.note("labels are shorter than half a step: mistakes, or marks of onsets", event.place, length)
     for earlier, later in overlapping(recording.annotations):
-        found.note(f"events of {later.label!r} begin before another one ends", later.place, f"see {earlier.place}")
+        found.note(f"events of {later.label!r} begin before another event ends", later.place, f"see {earlier.place}")
     for label in sorted({event.label for event in recording.annotations}):
         same = [event for event in recording.annotations if event.label == label and event.offset > event.onset]
         for earlier, later in pairwise(same):
             if 0 <= later.onset - earlier.offset < TOUCHING_S:
                 found.note(
-                    f"events of {label!r} touch the one before: a detector hears one event",
+                    f"events of {label!r} touch the one before: a detector finds a single event",
                     later.place,
                     f"see {earlier.place}",
                 )
@@ -60,26 +58,28 @@ def _note_classes(dataset: Dataset, found: Findings) -> None:
         if len(sources[label]) < SOURCES_TO_JUDGE:
             (name,) = sources[label]
             found.note(
-                "classes have fewer than two independent sources: how a detector does on others cannot be judged",
+                "classes have fewer than two independent sources: how well a detector works on others cannot be "
+                "measured",
                 label,
                 f"all of its {events[label]} events come from {name}",
             )
         if events[label] < RARE * max(events.values()):
             largest = max(events, key=lambda each: events[each])
             found.note(
-                "classes have less than a tenth of the events of the largest: they are learned and judged less well",
+                "classes have less than a tenth of the events of the largest class: they are learned and measured "
+                "less well",
                 label,
                 f"{events[label]}, {largest} has {events[largest]}",
             )
 
 
 def events_of(recordings: Sequence[Recording]) -> Counter[str]:
-    """Return how many events each class has."""
+    """Return the number of events of each class."""
     return Counter(event.label for each in recordings for event in each.annotations)
 
 
 def sources_of(recordings: Sequence[Recording]) -> dict[str, Counter[str]]:
-    """Return class -> source -> how many events of it."""
+    """Return class -> source -> number of events."""
     sources: dict[str, Counter[str]] = defaultdict(Counter)
     for each in recordings:
         for event in each.annotations:
@@ -88,9 +88,10 @@ def sources_of(recordings: Sequence[Recording]) -> dict[str, Counter[str]]:
 
 
 def label_runs(events: Iterable[Annotation], step_s: float) -> int:
-    """Return how many runs of active steps the events of one class leave: events in touching steps become one.
+    """Return how many events of one class stay separate when time is divided into steps.
 
-    An event is active in every step that it overlaps, a point label in the one that holds it.
+    An event is active in every step that it overlaps, a point label in the step that contains it. Events in the same or
+    in neighbouring steps become one.
     """
     runs, reached = 0, -1
     for each in sorted(events, key=lambda event: event.onset):

@@ -1,4 +1,4 @@
-"""Which labels belong to which recording: one table for many recordings, or one Audacity track for each."""
+"""Find the labels of each recording: in a table for many recordings, or in an Audacity label track for each one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,22 @@ from stapes.runtime.labels.annotation import Problems
 from stapes.runtime.labels.dcase import read_table
 from stapes.train.data.findings import Findings
 
-Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; a file without labels is not in it
+Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; files that are not annotated are missing
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """What label files say of some recordings."""
+class RecordingLabels:
+    """The contents of the label files of some recordings."""
 
     labels: Labels
-    groups: dict[Path, str] = field(default_factory=dict)  # of recordings, by the column `group`
-    sources: dict[Path, set[str]] = field(default_factory=dict)  # of what is in them, by the column `source`
+    groups: dict[Path, str] = field(default_factory=dict)  # of each recording that has one, from the column `group`
+    sources: dict[Path, set[str]] = field(
+        default_factory=dict
+    )  # of the events in each recording, from the column `source`
 
 
-class TableOfLabels:
-    """A labels.tsv: recordings that it does not name are free of events."""
+class LabelTable:
+    """A labels.tsv; recordings that it does not name are free of events."""
 
     def __init__(self, path: Path, audio: Sequence[Path], found: Findings) -> None:
         self.path = path
@@ -34,16 +36,16 @@ class TableOfLabels:
             self._by_name[file.name].append(file)
         self._found = found
 
-    def read(self) -> Labelled:
-        """Return all that the table says; what is wrong in it is kept as errors."""
+    def read(self) -> RecordingLabels:
+        """Return the contents of the table; faulty rows are kept as errors."""
         labels = self._labels()
         groups, sources = self._groups_and_sources()
         for file, events in labels.items():
             sources[file] |= {event.columns["source"] for event in events if event.columns.get("source")}
-        return Labelled(labels, groups, sources)
+        return RecordingLabels(labels, groups, sources)
 
     def _labels(self) -> Labels:
-        """Return the annotations of every recording; rows that name no recording are errors."""
+        """Return the annotations of every recording; rows that name no recording are kept as errors."""
         labels: Labels = {file: [] for file in self._audio}
         further = self._further_columns()
         for name, events in read_dcase(self.path, self._found.errors).items():
@@ -56,7 +58,7 @@ class TableOfLabels:
         return labels
 
     def _further_columns(self) -> dict[tuple[Path, int, int, str], dict[str, str]]:
-        """Return what an events_meta.tsv beside the table says of each of its rows, such as snr_db and source."""
+        """Return the columns of an events_meta.tsv beside the table, such as snr_db and source, for each event."""
         path = self.path.with_name("events_meta.tsv")
         further: dict[tuple[Path, int, int, str], dict[str, str]] = {}
         for name, events in (read_dcase(path, self._found.errors) if path.is_file() else {}).items():
@@ -66,9 +68,9 @@ class TableOfLabels:
         return further
 
     def _groups_and_sources(self) -> tuple[dict[Path, str], dict[Path, set[str]]]:
-        """Return what the columns `group` and `source` say, in rows without times, too.
+        """Return the values of the columns `group` and `source` for each recording, also from rows without times.
 
-        A recording in two groups is an error; what is heard in it may come from many sources.
+        A recording in two groups is an error; its events may come from several sources.
         """
         groups: dict[Path, str] = {}
         sources: dict[Path, set[str]] = defaultdict(set)
@@ -76,7 +78,10 @@ class TableOfLabels:
             file, group, source = self._match(row["filename"]), row.get("group", ""), row.get("source", "")
             if file is not None and group and groups.setdefault(file, group) != group:
                 self._found.error(
-                    LabelError(f"{place}: {file.name} is in group {group!r}, before in {groups[file]!r}; keep one")
+                    LabelError(
+                        f"{place}: {file.name} is in group {group!r} here and in {groups[file]!r} above; keep one of "
+                        "them"
+                    )
                 )
             if file is not None and source:
                 sources[file].add(source)
@@ -95,7 +100,7 @@ class TableOfLabels:
             how = f"write the path relative to {self.path.parent}"
             return f"is the name of {len(same)} recordings ({_listed(same)}); {how}"
         alike = [each.name for each in sorted(self._audio) if each.stem == relative.stem]
-        hint = f"is {alike[0]} meant?" if alike else "add the recording or delete its rows"
+        hint = f"is {alike[0]} meant?" if alike else "add the recording or delete these rows"
         return f"is no recording below {self.path.parent}; {hint}"
 
 
@@ -104,7 +109,10 @@ def _key(file: Path, event: Annotation) -> tuple[Path, int, int, str]:
 
 
 def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Labels:
-    """Return the annotations of each recording with a label track: same stem, `.txt`, beside it or below `folder`."""
+    """Return the annotations of each recording that has a label track.
+
+    The track is a .txt file with the name of the recording, beside it or anywhere below `folder`.
+    """
     tracks = {file for file in folder.rglob("*.txt") if not hidden(file, folder)}
     elsewhere: dict[str, list[Path]] = defaultdict(list)
     for file in sorted(tracks):
@@ -117,8 +125,10 @@ def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Lab
         if not choices:
             found.note("recordings without a label track: not annotated, left out", file)
         elif len(choices) > 1 or choices[0] in owner:
-            rivals = _listed(choices if len(choices) > 1 else [owner[choices[0]], file])
-            found.error(DatasetError(f"{file}: which label track is its own is not clear ({rivals}); rename one"))
+            candidates = _listed(choices if len(choices) > 1 else [owner[choices[0]], file])
+            found.error(
+                DatasetError(f"{file}: it is not clear which label track belongs to it ({candidates}); rename one")
+            )
         else:
             owner[choices[0]] = file
             labels[file] = read_audacity(choices[0], found.errors)
@@ -128,17 +138,17 @@ def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Lab
 
 
 def hidden(file: Path, folder: Path) -> bool:
-    """Return whether a file, or a folder on the way to it, begins with a dot (such as macOS's `._x.wav`)."""
+    """Return whether the name of a file, or of a folder between it and `folder`, begins with a dot (as `._x.wav`)."""
     return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def read_label_map(path: Path, found: Findings) -> dict[str, str]:
-    """Return label -> class of a label_map.tsv (columns label, class); an empty class means: ignore that label."""
+    """Return label -> class from a label_map.tsv (columns label, class); an empty class means to ignore the label."""
     mapping: dict[str, str] = {}
     for place, row in read_table(path, ["label", "class"], Problems(found.errors)):
         label, name = row["label"], row["class"]
         if mapping.setdefault(label, name) != name:
-            found.error(LabelError(f"{place}: {label!r} already goes to {mapping[label]!r}; keep one row"))
+            found.error(LabelError(f"{place}: {label!r} is already mapped to {mapping[label]!r}; keep one row"))
     return mapping
 
 

@@ -1,4 +1,4 @@
-"""One recording heard from its beginning to its end: what a person would notice in it, block by block."""
+"""Read a recording from beginning to end, block by block, and summarise its sound: levels, clipping, silence, SNR."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Recording
 
 FULL_SCALE = 32767
-CLIPPED_RUN = 3  # successive samples at full scale: one may be a peak, a few in a row are a flat top
-SILENCE_S = 0.1  # of samples that are exactly zero: a microphone's own noise never is for long
-CELL_S = 0.005  # of the power curve that signal-to-noise ratios come from
-AROUND_S = 1.0  # before and after an event: its background, where no other event is
+CLIPPED_RUN = 3  # successive samples at full scale: a single one may be a peak, several are a flat top
+SILENCE_S = 0.1  # of samples that are exactly zero: the noise of a microphone is not zero for so long
+CELL_S = 0.005  # resolution of the power curve for the signal-to-noise ratios
+AROUND_S = 1.0  # the background of an event is this long before and after it, without other events
 BACKGROUND_MIN_S = 0.1
-POINT_S = 0.05  # a label without extent stands for an event this long
-HIGH_PASS_HZ = 150.0  # below it wind, handling and mains hide how loud a thing sounds
-SNR_FLOOR_DB = -10.0  # an event that adds less power to its background cannot be told from its fluctuations
+POINT_S = 0.05  # length that is assumed for a point label
+HIGH_PASS_HZ = 150.0  # below it wind, handling noise and mains hum dominate
+SNR_FLOOR_DB = -10.0  # less added power cannot be told from fluctuations of the background
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Stretches of successive samples that have something in common."""
+class Stretches:
+    """How often, when first, and for how long in total successive samples have some property."""
 
     count: int = 0
     first_s: float = 0.0
@@ -32,25 +32,25 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What one recording is like. Levels are shares of full scale."""
+class AudioSummary:
+    """A summary of the sound of a recording. Levels are shares of full scale."""
 
     rate_hz: int
     channels: int
-    content: str  # a hash of the samples: equal for the same audio in another file
+    content: str  # sha256 of the samples: the same for the same audio in another file
     peak: float
     dc: float
-    clipped: Runs  # of CLIPPED_RUN samples or more
-    zeros: Runs  # of SILENCE_S or more
-    snr_db: tuple[float, ...]  # of each annotation, against 1 s around it, both above 150 Hz; nan: not to be measured
+    clipped: Stretches  # at full scale for CLIPPED_RUN samples or more
+    silent: Stretches  # exactly zero for SILENCE_S or more
+    snr_db: tuple[float, ...]  # of each annotation, as by `snr_db`
 
 
-def listen(recording: Recording) -> Heard:
-    """Hear all of a recording at its own rate. Raises AudioError for what is cut off or cannot be decoded."""
+def listen(recording: Recording) -> AudioSummary:
+    """Summarise a recording at its own rate. Raises AudioError for a file that is cut off or cannot be decoded."""
     rate_hz = AudioFile(recording.path, 1).source_rate_hz
     file = AudioFile(recording.path, rate_hz)
     digest, peak, total, samples = hashlib.sha256(), 0, 0, 0
-    clipped, zeros = RunCounter(rate_hz, CLIPPED_RUN), RunCounter(rate_hz, round(SILENCE_S * rate_hz))
+    clipped, silent = StretchCounter(rate_hz, CLIPPED_RUN), StretchCounter(rate_hz, round(SILENCE_S * rate_hz))
     power = _PowerCurve(rate_hz)
     for block in file.blocks():
         digest.update(block.tobytes())
@@ -59,22 +59,22 @@ def listen(recording: Recording) -> Heard:
         total += int(block.sum(dtype=np.int64))
         samples += len(block)
         clipped.push(loud >= FULL_SCALE)
-        zeros.push(loud == 0)
+        silent.push(loud == 0)
         power.push(block)
-    return Heard(
+    return AudioSummary(
         rate_hz,
         file.channels,
         digest.hexdigest(),
         peak / FULL_SCALE,
         total / max(samples, 1) / FULL_SCALE,
-        clipped.runs(),
-        zeros.runs(),
+        clipped.stretches(),
+        silent.stretches(),
         snr_db(power.cells(), recording.annotations),
     )
 
 
-class RunCounter:
-    """Runs of true values over blocks of any size."""
+class StretchCounter:
+    """Counts stretches of at least `least` true values in a signal that comes in blocks of any size."""
 
     def __init__(self, rate_hz: int, least: int) -> None:
         self._rate_hz, self._least, self._at, self._open = rate_hz, least, 0, 0
@@ -82,11 +82,11 @@ class RunCounter:
         self._lengths: list[NDArray[np.int64]] = []
 
     def push(self, true: NDArray[np.bool_]) -> None:
-        """Hear the next block."""
+        """Take the next block."""
         if not len(true):
             return
         edges = np.flatnonzero(np.diff(np.concatenate([[self._open > 0], true, [False]]).astype(np.int8)))
-        # a run that was open at the block's start has only its end among the edges
+        # a stretch that was open at the beginning of the block has only its end among the edges
         starts = edges[1::2] if self._open else edges[::2]
         ends = edges[::2] if self._open else edges[1::2]
         starts = np.concatenate([[-self._open] if self._open else [], starts]).astype(np.int64)
@@ -102,16 +102,16 @@ class RunCounter:
         self._starts.append(starts[long])
         self._lengths.append(lengths[long])
 
-    def runs(self) -> Runs:
-        """Return what was met; the last run ends with the recording."""
+    def stretches(self) -> Stretches:
+        """Return the count at the end of the recording, which ends an open stretch."""
         if self._open:
             self._close(np.array([self._at - self._open]), np.array([self._open]))
             self._open = 0
         lengths = np.concatenate([np.zeros(0, np.int64), *self._lengths])
         if not len(lengths):
-            return Runs()
+            return Stretches()
         first = next(each[0] for each in self._starts if len(each))
-        return Runs(len(lengths), float(first) / self._rate_hz, float(lengths.sum()) / self._rate_hz)
+        return Stretches(len(lengths), float(first) / self._rate_hz, float(lengths.sum()) / self._rate_hz)
 
 
 class _PowerCurve:
@@ -139,10 +139,11 @@ class _PowerCurve:
 
 
 def snr_db(power: NDArray[np.float64], annotations: tuple[Annotation, ...]) -> tuple[float, ...]:
-    """Return for each annotation 10 log10(power it adds / power within 1 s around it, outside of all annotations).
+    """Return the signal-to-noise ratio of each annotation in dB: 10 log10(power it adds / power of its background).
 
-    `power`: mean power per cell of CELL_S. nan where less than 0.1 s of background is free, or it is digital silence;
-    an event that adds less than a tenth of the background counts as SNR_FLOOR_DB.
+    `power` is the mean power in each cell of CELL_S. The background is what lies within 1 s of the event and outside of
+    all annotations. The ratio is nan where there is less than 0.1 s of background, or where it is digital silence, and
+    at least SNR_FLOOR_DB.
     """
     spans = [_cells(each, len(power)) for each in annotations]
     free = np.ones(len(power), bool)

@@ -1,7 +1,7 @@
-"""Made-up sounds with exact labels: pops, beeps and cracks among look-alikes, over noise that differs by recording.
+"""Synthetic recordings with exact labels: pops, beeps, cracks and distractors, over noise that differs by recording.
 
-A *source* is one pop, beeper or crackling thing with its own pitch, length and rhythm; sources are drawn anew for every
-part, so that what is judged on was never trained on.
+A *source* is one thing that makes pops, beeps or cracks with its own pitch, length and rhythm. Every split has sources
+of its own, so that a detector is never evaluated on sources that it was trained on.
 """
 
 from collections.abc import Callable
@@ -16,31 +16,31 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation, write_dcase
 
 RATE_HZ = 16_000
-SOURCES_PER_PART = 40  # of every class and every kind of look-alike
+SOURCES_PER_PART = 40  # of every class and every kind of distractor
 RECORDING_S = 20.0
 FULL_SCALE = 32_000
 Floats = NDArray[np.float64]
-Voice = Callable[[np.random.Generator], Floats]  # one event, peak about 1
+Voice = Callable[[np.random.Generator], Floats]  # returns the samples of one event, with a peak of about 1
 
 
 @dataclass(frozen=True)
-class Part:
-    """One split of the made-up dataset."""
+class SyntheticSplit:
+    """One split of the synthetic dataset: its name and its number of recordings."""
 
     name: str
     recordings: int
 
 
 @dataclass(frozen=True)
-class Source:
-    """One thing that makes a sound again and again."""
+class SoundSource:
+    """Something that makes a sound repeatedly."""
 
     voice: Voice
-    spacing_s: float  # from the end of one event to the next one's onset, about
+    spacing_s: float  # from the end of an event to the onset of the next, about
     repeats: int
 
 
-def pop(rng: np.random.Generator) -> Source:
+def pop(rng: np.random.Generator) -> SoundSource:
     """A bubble: a damped tone whose pitch rises."""
     pitch_hz, rise, decay_s = rng.uniform(350, 1400), rng.uniform(0.2, 1.2), rng.uniform(0.012, 0.04)
 
@@ -50,10 +50,10 @@ def pop(rng: np.random.Generator) -> Source:
         phase = 2 * np.pi * start_hz * (time + 0.5 * rise * time**2 / decay_s / 5)
         return np.sin(phase) * np.exp(-time / decay_s) * np.minimum(1.0, time / 0.002)
 
-    return Source(voice, rng.uniform(0.15, 1.2), int(rng.integers(1, 6)))
+    return SoundSource(voice, rng.uniform(0.15, 1.2), int(rng.integers(1, 6)))
 
 
-def beep(rng: np.random.Generator) -> Source:
+def beep(rng: np.random.Generator) -> SoundSource:
     """An alarm: a steady tone with harmonics, switched on and off."""
     pitch_hz, length_s = rng.uniform(700, 3000), rng.uniform(0.08, 0.5)
     harmonics = rng.uniform(0.0, 0.5, 3) * [1.0, 0.6, 0.4]
@@ -66,11 +66,11 @@ def beep(rng: np.random.Generator) -> Source:
                 tone += level * np.sin(2 * np.pi * order * pitch_hz * time)
         return tone * _edges(len(time), 0.004)
 
-    return Source(voice, rng.uniform(0.08, 0.6), int(rng.integers(1, 6)))
+    return SoundSource(voice, rng.uniform(0.08, 0.6), int(rng.integers(1, 6)))
 
 
-def crack(rng: np.random.Generator) -> Source:
-    """Breaking: some sharp clicks within a few hundredths of a second."""
+def crack(rng: np.random.Generator) -> SoundSource:
+    """Something breaks: several sharp clicks within a few hundredths of a second."""
     length_s, brightness = rng.uniform(0.02, 0.08), rng.uniform(-0.3, 0.6)
 
     def voice(rng: np.random.Generator) -> Floats:
@@ -82,22 +82,22 @@ def crack(rng: np.random.Generator) -> Source:
         clicks[: int(0.001 * RATE_HZ)] += rng.normal(size=int(0.001 * RATE_HZ))
         return clicks[1:] - brightness * clicks[:-1]
 
-    return Source(voice, rng.uniform(0.1, 0.9), int(rng.integers(1, 8)))
+    return SoundSource(voice, rng.uniform(0.1, 0.9), int(rng.integers(1, 8)))
 
 
-def sweep(rng: np.random.Generator) -> Source:
-    """Not a beep: a tone that glides."""
+def sweep(rng: np.random.Generator) -> SoundSource:
+    """A distractor for beeps: a tone that glides."""
     low, high, length_s = rng.uniform(400, 1200), rng.uniform(1800, 4000), rng.uniform(0.15, 0.7)
 
     def voice(rng: np.random.Generator) -> Floats:
         time = _time(length_s)
         return np.sin(2 * np.pi * (low * time + (high - low) * time**2 / (2 * length_s))) * _edges(len(time), 0.01)
 
-    return Source(voice, rng.uniform(0.3, 1.0), int(rng.integers(1, 4)))
+    return SoundSource(voice, rng.uniform(0.3, 1.0), int(rng.integers(1, 4)))
 
 
-def thud(rng: np.random.Generator) -> Source:
-    """Not a pop: something heavy, low and noisy."""
+def thud(rng: np.random.Generator) -> SoundSource:
+    """A distractor for pops: low and noisy, as of something heavy."""
     pitch_hz, decay_s = rng.uniform(60, 160), rng.uniform(0.04, 0.12)
 
     def voice(rng: np.random.Generator) -> Floats:
@@ -105,11 +105,11 @@ def thud(rng: np.random.Generator) -> Source:
         noise = np.convolve(rng.normal(size=len(time)), np.ones(24) / 24, "same")
         return (np.sin(2 * np.pi * pitch_hz * time) + noise) * np.exp(-time / decay_s)
 
-    return Source(voice, rng.uniform(0.3, 1.5), int(rng.integers(1, 4)))
+    return SoundSource(voice, rng.uniform(0.3, 1.5), int(rng.integers(1, 4)))
 
 
-def babble(rng: np.random.Generator) -> Source:
-    """Not a class at all: syllables of a buzzing voice."""
+def babble(rng: np.random.Generator) -> SoundSource:
+    """A distractor for all classes: syllables of a buzzing voice."""
     pitch_hz, length_s = rng.uniform(90, 260), rng.uniform(0.12, 0.3)
     formants_hz = rng.uniform([300, 900, 2200], [800, 2000, 3200])
 
@@ -122,30 +122,33 @@ def babble(rng: np.random.Generator) -> Source:
         )
         return buzz * np.sqrt(np.abs(np.sin(np.pi * time / time[-1])))
 
-    return Source(voice, rng.uniform(0.03, 0.2), int(rng.integers(3, 12)))
+    return SoundSource(voice, rng.uniform(0.03, 0.2), int(rng.integers(3, 12)))
 
 
 CLASSES = {"beep": beep, "crack": crack, "pop": pop}
-LOOK_ALIKES = {"sweep": sweep, "thud": thud, "babble": babble}
+DISTRACTORS = {"sweep": sweep, "thud": thud, "babble": babble}
 
 
-def standard_parts(train_minutes: float) -> list[Part]:
-    """Return train of about this length, and val and test of a fifth of it."""
+def standard_parts(train_minutes: float) -> list[SyntheticSplit]:
+    """Return a split train of about this length, and val and test of a fifth of it each."""
     recordings = max(2, round(train_minutes * 60 / RECORDING_S))
-    return [Part("train", recordings), *(Part(name, max(2, round(recordings / 5))) for name in ("val", "test"))]
+    return [
+        SyntheticSplit("train", recordings),
+        *(SyntheticSplit(name, max(2, round(recordings / 5))) for name in ("val", "test")),
+    ]
 
 
-def synthesize(folder: Path, parts: list[Part], seed: int) -> None:
-    """Write a dataset: each part's recordings as FLAC, labels.tsv, and events_meta.tsv with the source of each event.
+def synthesize(folder: Path, parts: list[SyntheticSplit], seed: int) -> None:
+    """Write each split's recordings as FLAC, with labels.tsv, and events_meta.tsv with the source of each event.
 
-    The same seed writes the same sounds.
+    The same seed gives the same sounds.
     """
     progress = Progress("sounds", sum(part.recordings for part in parts))
     for number, part in enumerate(parts):
         rng = np.random.default_rng([seed, number])
-        kinds = CLASSES | LOOK_ALIKES
+        kinds = CLASSES | DISTRACTORS
         sources = {name: [make(rng) for _ in range(SOURCES_PER_PART)] for name, make in kinds.items()}
-        made: dict[str, list[Heard]] = {}
+        made: dict[str, list[SourcedEvent]] = {}
         (folder / part.name).mkdir(parents=True)
         for index in range(part.recordings):
             name = f"{part.name}_{index:03}.flac"
@@ -159,14 +162,14 @@ def synthesize(folder: Path, parts: list[Part], seed: int) -> None:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One event of a soundscape, and the number of the source that made it."""
+class SourcedEvent:
+    """One event of a soundscape, with the number of its source."""
 
     annotation: Annotation
     source: int
 
 
-def _with_sources(made: dict[str, list[Heard]], part: str) -> str:
+def _with_sources(made: dict[str, list[SourcedEvent]], part: str) -> str:
     rows = ["filename\tonset\toffset\tevent_label\tsource"]
     for name, events in made.items():
         for each in events:
@@ -177,30 +180,30 @@ def _with_sources(made: dict[str, list[Heard]], part: str) -> str:
 
 
 def soundscape(
-    sources: dict[str, list[Source]], seconds: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int16], list[Heard]]:
-    """Return int16 samples and its events; every tenth has none, and look-alikes all the same."""
+    sources: dict[str, list[SoundSource]], seconds: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int16], list[SourcedEvent]]:
+    """Return the samples of one recording and its events; one recording in ten has distractors but no events."""
     samples = int(seconds * RATE_HZ)
     sound = background(samples, rng)
-    events: list[Heard] = []
-    quiet = rng.random() < 0.1
+    events: list[SourcedEvent] = []
+    event_free = rng.random() < 0.1
     for name, of_name in sources.items():
-        rows = 0 if quiet and name in CLASSES else rng.poisson(seconds / (12 if name in CLASSES else 15))
-        for _ in range(rows):
+        count = 0 if event_free and name in CLASSES else rng.poisson(seconds / (12 if name in CLASSES else 15))
+        for _ in range(count):
             source = int(rng.integers(len(of_name)))
-            row = _row(of_name[source], name, sound, rng)
-            if name in CLASSES and not _overlap(row.annotations, [each.annotation for each in events]):
-                events += [Heard(each, source) for each in row.annotations]
-                sound += row.sound
+            series = _series(of_name[source], name, sound, rng)
+            if name in CLASSES and not _overlap(series.annotations, [each.annotation for each in events]):
+                events += [SourcedEvent(each, source) for each in series.annotations]
+                sound += series.sound
             elif name not in CLASSES:
-                sound += row.sound
+                sound += series.sound
     level = 10 ** (rng.uniform(-45, -25) / 20) * FULL_SCALE
     sound *= min(level / np.sqrt(np.mean(sound**2)), 0.9 * FULL_SCALE / np.abs(sound).max())
     return np.rint(sound).astype(np.int16), sorted(events, key=lambda each: each.annotation.onset)
 
 
 def background(samples: int, rng: np.random.Generator) -> Floats:
-    """Noise of a random slope over frequency, swelling slowly, at times with mains hum; rms about 1."""
+    """Return noise of random spectral slope and slowly changing level, sometimes with mains hum; its rms is about 1."""
     spectrum = np.fft.rfft(rng.normal(size=samples))
     frequency = np.fft.rfftfreq(samples, 1 / RATE_HZ)
     noise = np.fft.irfft(spectrum * np.maximum(frequency, 40.0) ** -rng.uniform(0.0, 1.0), samples)
@@ -213,13 +216,15 @@ def background(samples: int, rng: np.random.Generator) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Series:
+    """Successive events of one source."""
+
     sound: Floats
     annotations: list[Annotation]
 
 
-def _row(source: Source, label: str, base: Floats, rng: np.random.Generator) -> _Row:
-    """Some events of one source, at one distance from the microphone, over its own stretch of the recording."""
+def _series(source: SoundSource, label: str, base: Floats, rng: np.random.Generator) -> _Series:
+    """Return a series of events at one distance from the microphone, from a random time of the recording on."""
     sound, annotations = np.zeros(len(base)), []
     at = int(rng.uniform(0.1 * RATE_HZ, len(base) - RATE_HZ))
     gain = 10 ** (rng.uniform(0, 20) / 20)
@@ -231,11 +236,11 @@ def _row(source: Source, label: str, base: Floats, rng: np.random.Generator) -> 
         sound[at : at + len(event)] += gain * event * np.sqrt(np.mean(near**2) / np.mean(event**2))
         annotations.append(Annotation(at / RATE_HZ, (at + _audible(event)) / RATE_HZ, label))
         at += len(event) + int(source.spacing_s * rng.uniform(0.8, 1.2) * RATE_HZ)
-    return _Row(sound, annotations)
+    return _Series(sound, annotations)
 
 
 def _audible(event: Floats) -> int:
-    """Samples until the event has fallen 20 dB below its peak for good."""
+    """Return the number of samples until the event stays 20 dB below its peak."""
     return int(np.flatnonzero(np.abs(event) > 0.1 * np.abs(event).max())[-1]) + 1
 
 

@@ -1,4 +1,4 @@
-"""Recordings to train, val and test by group: what was recorded together, or comes from one source, stays together."""
+"""Split recordings into train, val and test by group: recordings of one group or source stay together."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,11 +16,11 @@ HELD_OUT = {"train": 0.85, "val": 0.15}
 def split_groups(
     groups: Mapping[str, tuple[float, Sequence[Annotation]]], fractions: Mapping[str, float] = FRACTIONS
 ) -> dict[str, str]:
-    """Return group -> split, so that each split has about its fraction of the time and of every class's events.
+    """Return group -> split, so that each split gets about its fraction of the time and of the events of every class.
 
-    `groups` gives seconds and annotations per group. The largest groups are placed first, each where the squared
-    distance from the fractions grows least; every split gets a group while there are enough. No chance is involved: the
-    same data gives the same split.
+    `groups` gives the seconds and the annotations of each group. The largest groups are placed first, each in the split
+    where the squared distance from the fractions grows least; every split gets a group if there are enough groups. The
+    result is deterministic: the same data gives the same split.
     """
     names = sorted(groups)
     labels = sorted({each.label for _, events in groups.values() for each in events})
@@ -40,10 +40,10 @@ def split_groups(
     return chosen
 
 
-def tied(marks: Sequence[Collection[str]]) -> list[int]:
-    """Return a number for each set of marks: equal for sets that share a mark, directly or through others.
+def connected(marks: Sequence[Collection[str]]) -> list[int]:
+    """Return a number for each set of marks; sets that share a mark, directly or through other sets, get the same.
 
-    >>> tied([{"dog 1", "cat"}, {"dog 2"}, {"cat", "owl"}, {"owl"}])
+    >>> connected([{"dog 1", "cat"}, {"dog 2"}, {"cat", "owl"}, {"owl"}])
     [0, 1, 0, 0]
     """
     columns = {mark: column for column, mark in enumerate(sorted({mark for each in marks for mark in each}))}
@@ -59,5 +59,5 @@ def _counts(events: Sequence[Annotation], labels: Sequence[str]) -> list[int]:
 
 
 def inherited_pattern(given: str | None, folder: DetectorFolder) -> str:
-    """Return the pattern that was given, else the one of training: the parts of a dataset must stay what they were."""
+    """Return the pattern that was given, or else that of training, so that the dataset is split as it was then."""
     return str(folder.provenance.get("group_pattern", "")) if given is None else given

@@ -10,7 +10,7 @@ from scipy.ndimage import median_filter
 
 from stapes.runtime.detector import Detector
 from stapes.train.data.dataset import Recording, open_dataset
-from stapes.train.data.findings import say
+from stapes.train.data.findings import log_notes
 from stapes.train.data.split import inherited_pattern
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
 from stapes.train.judge.float_reference import BesideFloat, beside_float
@@ -70,7 +70,7 @@ def evaluate(
     """
     detector = Detector.load(detector_path)
     dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
-    say(dataset.notes)
+    log_notes(dataset.notes)
     part = choose_split(dataset, split)
     recordings = dataset.splits[part]
     require_known_classes(detector, recordings, dataset)
