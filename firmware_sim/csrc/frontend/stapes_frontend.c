@@ -15,34 +15,34 @@
 #include <string.h>
 
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
-#define ONLY_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
+#define STAPES_FRONTEND_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
 #endif
 #if defined(__riscv)
-#define MANY_REGISTERS 1 /* room for four points and their turns */
+#define STAPES_FRONTEND_MANY_REGISTERS 1 /* room for four points and their turns */
 #endif
 
 #if defined(__GNUC__)
-#define ALIGNED(pointer, bytes) __builtin_assume_aligned(pointer, bytes)
-#define STAGE __attribute__((noinline)) static /* its loops then have the registers to themselves */
+#define STAPES_FRONTEND_ALIGNED(pointer, bytes) __builtin_assume_aligned(pointer, bytes)
+#define STAPES_FRONTEND_STAGE __attribute__((noinline)) static /* its loops then have the registers to themselves */
 #else
-#define ALIGNED(pointer, bytes) (pointer)
-#define STAGE static
+#define STAPES_FRONTEND_ALIGNED(pointer, bytes) (pointer)
+#define STAPES_FRONTEND_STAGE static
 #endif
 
 typedef struct {
     int32_t re, im;
-} point;
+} stapes_frontend_point;
 
 /* Power between two neighbouring band centres, and the same weighted with bins - 1, ..., 1, 0. */
 typedef struct {
     uint64_t plain, weighted;
-} sums;
+} stapes_frontend_sums;
 
 #include "stapes_frontend_thumb.h"
 
-#if !defined(BY_HAND_TURNS)
+#if !defined(STAPES_FRONTEND_ASM_DSP)
 /* floor(x * y / 2^32) */
-static inline int32_t high_product(int32_t x, int32_t y)
+static inline int32_t stapes_frontend_multiply_high(int32_t x, int32_t y)
 {
     return (int32_t)(((int64_t)x * y) >> 32);
 }
@@ -51,10 +51,10 @@ static inline int32_t high_product(int32_t x, int32_t y)
 /* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long
  * product can make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is
  * half a unit low twice: DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
-#if !defined(BY_HAND_SHORT) && !defined(BY_HAND_TURNS)
-static inline point half_rotated(point z, point w)
+#if !defined(STAPES_FRONTEND_ASM_THUMB1) && !defined(STAPES_FRONTEND_ASM_DSP)
+static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend_point z, stapes_frontend_point w)
 {
-#if defined(ONLY_SHORT_PRODUCTS)
+#if defined(STAPES_FRONTEND_SHORT_PRODUCTS)
     /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow.
      */
     const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
@@ -62,18 +62,19 @@ static inline point half_rotated(point z, point w)
     const int32_t c = w.re >> 13, s = w.im >> 13;
     const int32_t re_c = (re_high * c + ((re_low * c) >> 14)) >> 5, im_s = (im_high * s + ((im_low * s) >> 14)) >> 5;
     const int32_t im_c = (im_high * c + ((im_low * c) >> 14)) >> 5, re_s = (re_high * s + ((re_low * s) >> 14)) >> 5;
-    return (point){re_c - im_s, im_c + re_s};
+    return (stapes_frontend_point){re_c - im_s, im_c + re_s};
 #else
-    return (point){high_product(z.re, w.re) - high_product(z.im, w.im),
-                   high_product(z.im, w.re) + high_product(z.re, w.im)};
+    return (stapes_frontend_point){
+        stapes_frontend_multiply_high(z.re, w.re) - stapes_frontend_multiply_high(z.im, w.im),
+        stapes_frontend_multiply_high(z.im, w.re) + stapes_frontend_multiply_high(z.re, w.im)};
 #endif
 }
 #endif
 
 /* re^2 + im^2 for |re|, |im| < 2^28. */
-static inline uint64_t squared(int32_t re, int32_t im)
+static inline uint64_t stapes_frontend_squared_magnitude(int32_t re, int32_t im)
 {
-#if defined(ONLY_SHORT_PRODUCTS) /* x = high * 2^14 + low: the three sums are below 2^30 */
+#if defined(STAPES_FRONTEND_SHORT_PRODUCTS) /* x = high * 2^14 + low: the three sums are below 2^30 */
     const int32_t re_high = re >> 14, re_low = re & 0x3FFF, im_high = im >> 14, im_low = im & 0x3FFF;
     const uint32_t high = (uint32_t)(re_high * re_high + im_high * im_high);
     const int32_t middle = re_high * re_low + im_high * im_low;
@@ -88,7 +89,7 @@ static inline uint64_t squared(int32_t re, int32_t im)
 /* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the
  * highest such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one
  * word. */
-static int32_t headroom(const int16_t *pcm, int32_t samples)
+static int32_t stapes_frontend_headroom(const int16_t *pcm, int32_t samples)
 {
     uint32_t used = 2, two;
     if (((uintptr_t)pcm & 2) != 0) { /* the first and the last alone, the others in aligned words */
@@ -98,23 +99,23 @@ static int32_t headroom(const int16_t *pcm, int32_t samples)
     }
     const int16_t *end = pcm + samples;
     if (samples % 4 != 0) {
-        memcpy(&two, ALIGNED(pcm, 4), sizeof two);
+        memcpy(&two, STAPES_FRONTEND_ALIGNED(pcm, 4), sizeof two);
         used |= two ^ (two << 1);
         pcm += 2;
     }
     for (; pcm < end; pcm += 4) {
         uint32_t next;
-        memcpy(&two, ALIGNED(pcm, 4), sizeof two);
-        memcpy(&next, ALIGNED(pcm + 2, 4), sizeof next);
+        memcpy(&two, STAPES_FRONTEND_ALIGNED(pcm, 4), sizeof two);
+        memcpy(&next, STAPES_FRONTEND_ALIGNED(pcm + 2, 4), sizeof next);
         used |= (two ^ (two << 1)) | (next ^ (next << 1));
     }
     return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
 }
 
 /* Words x * 2^(16 + headroom). */
-static void use_samples(stapes_frontend_input *in)
+static void stapes_frontend_use_samples(stapes_frontend_input *in)
 {
-    in->exponent = headroom(in->pcm, in->length);
+    in->exponent = stapes_frontend_headroom(in->pcm, in->length);
     in->factor = (uint32_t)1 << (16 + in->exponent);
     in->offset = 0;
 }
@@ -136,143 +137,153 @@ void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
     in->offset = 0u - ((uint32_t)sum << in->exponent);
 }
 
-static inline int32_t smaller(int32_t a, int32_t b)
+static inline int32_t stapes_frontend_min(int32_t a, int32_t b)
 {
     return a < b ? a : b;
 }
 
-static inline point *at_bytes(point *z, uint16_t bytes)
+static inline stapes_frontend_point *stapes_frontend_point_at(stapes_frontend_point *z, uint16_t bytes)
 {
-    return (point *)(void *)((uint8_t *)z + bytes);
+    return (stapes_frontend_point *)(void *)((uint8_t *)z + bytes);
 }
 
-/* Pairs of samples times their weights of the window, weight[0] and weight[step], 2^(b + 1) at its centre: y within
- * 2^b, to z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding puts its
- * bias at half the sample rate, where no band is. */
-#if !defined(BY_HAND_LOADS)
+/* Pairs of samples times their weights of the window, weight[0] and weight[direction], 2^(b + 1) at its centre: y
+ * within 2^b, to z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding
+ * puts its bias at half the sample rate, where no band is. */
+#if !defined(STAPES_FRONTEND_ASM_THUMB2)
 /* floor(weight * (sample * factor + offset) / 2^32); without an offset, the factor has 16 low zeros. */
-static inline int32_t weighted(int32_t weight, int16_t sample, uint32_t factor, uint32_t offset)
+static inline int32_t stapes_frontend_windowed_sample(int32_t weight, int16_t sample, uint32_t factor, uint32_t offset)
 {
     const int32_t word = (int32_t)((uint32_t)sample * factor + offset);
-#if defined(ONLY_SHORT_PRODUCTS)
+#if defined(STAPES_FRONTEND_SHORT_PRODUCTS)
     if (offset == 0) /* weight < 2^26 */
         return (weight >> 16) * (word >> 16) + (((weight & 0xFFFF) * (word >> 16)) >> 16);
 #endif
-    return high_product(weight, word);
+    return stapes_frontend_multiply_high(weight, word);
 }
 
-static inline void windowed_by(const int16_t *pcm, uint32_t factor, uint32_t offset, const int32_t *weight,
-                               int32_t step, const uint16_t *order, const uint16_t *stop, point *z)
+static inline void stapes_frontend_window_scaled_pairs(const int16_t *pcm, uint32_t factor, uint32_t offset,
+                                                       const int32_t *weight, int32_t direction, const uint16_t *order,
+                                                       const uint16_t *stop, stapes_frontend_point *z)
 {
-    for (; order < stop; pcm += 2, weight += 2 * step) {
-        point *y = at_bytes(z, *order++);
-        y->re = weighted(weight[0], pcm[0], factor, offset);
-        y->im = weighted(weight[step], pcm[1], factor, offset);
+    for (; order < stop; pcm += 2, weight += 2 * direction) {
+        stapes_frontend_point *y = stapes_frontend_point_at(z, *order++);
+        y->re = stapes_frontend_windowed_sample(weight[0], pcm[0], factor, offset);
+        y->im = stapes_frontend_windowed_sample(weight[direction], pcm[1], factor, offset);
     }
 }
 
-static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
-                            const uint16_t *order, const uint16_t *stop, point *z)
+static inline void stapes_frontend_window_pairs(const stapes_frontend_input *in, const int16_t *pcm,
+                                                const int32_t *weight, int32_t direction, const uint16_t *order,
+                                                const uint16_t *stop, stapes_frontend_point *z)
 {
     if ((in->offset | (in->factor & 0xFFFF)) != 0)
-        windowed_by(pcm, in->factor, in->offset, weight, step, order, stop, z);
-    else if (step > 0)
-        windowed_by(pcm, in->factor, 0, weight, 1, order, stop, z);
+        stapes_frontend_window_scaled_pairs(pcm, in->factor, in->offset, weight, direction, order, stop, z);
+    else if (direction > 0)
+        stapes_frontend_window_scaled_pairs(pcm, in->factor, 0, weight, 1, order, stop, z);
     else
-        windowed_by(pcm, in->factor, 0, weight, -1, order, stop, z);
+        stapes_frontend_window_scaled_pairs(pcm, in->factor, 0, weight, -1, order, stop, z);
 }
 #endif
 
 /* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The
  * window's table is read up to its centre and back; past its end are zeros. */
-STAGE void windowed_in_order(const stapes_frontend_tables *tables, const stapes_frontend_input *in, point *z)
+STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend_tables *tables,
+                                                           const stapes_frontend_input *in, stapes_frontend_point *z)
 {
     const int16_t *pcm = in->pcm;
     const int32_t *weight = stapes_frontend_table(tables, tables->window_at);
     const int32_t rising = (in->length + 2) / 4, falling = in->length / 2 - rising;
-    int32_t step = 1, left = rising; /* pairs until the centre, then the end */
-    for (const point *after = z + tables->first_radix; z < after; z++) {
+    int32_t direction = 1, left = rising; /* pairs until the centre, then the end */
+    for (const stapes_frontend_point *after = z + tables->first_radix; z < after; z++) {
         const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
         const uint16_t *const end = order + tables->n_fft / 2 / tables->first_radix;
         for (;;) {
-            const int32_t count = smaller(left, (int32_t)(end - order));
-            windowed(in, pcm, weight, step, order, order + count, z);
+            const int32_t count = stapes_frontend_min(left, (int32_t)(end - order));
+            stapes_frontend_window_pairs(in, pcm, weight, direction, order, order + count, z);
             pcm += 2 * count;
-            weight += 2 * count * step;
+            weight += 2 * count * direction;
             order += count;
             left -= count;
-            if (order == end || step < 0)
+            if (order == end || direction < 0)
                 break;
-            step = -1;
+            direction = -1;
             weight -= 2 * (rising - falling);
             left = falling;
         }
         while (order < end)
-            *at_bytes(z, *order++) = (point){0, 0};
+            *stapes_frontend_point_at(z, *order++) = (stapes_frontend_point){0, 0};
     }
 }
 
-static inline point halved(point z)
+static inline stapes_frontend_point stapes_frontend_halved(stapes_frontend_point z)
 {
-    return (point){z.re >> 1, z.im >> 1};
+    return (stapes_frontend_point){z.re >> 1, z.im >> 1};
 }
 
 /* Four-point DFT, exact. */
-static inline void combine(point *z, int32_t step, point a, point b, point c, point d)
+static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride, stapes_frontend_point a,
+                                        stapes_frontend_point b, stapes_frontend_point c, stapes_frontend_point d)
 {
-    const point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
-    const point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-    z[0] = (point){even.re + sum.re, even.im + sum.im};
-    z[step] = (point){odd.re + difference.im, odd.im - difference.re};
-    z[2 * step] = (point){even.re - sum.re, even.im - sum.im};
-    z[3 * step] = (point){odd.re - difference.im, odd.im + difference.re};
+    const stapes_frontend_point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const stapes_frontend_point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0] = (stapes_frontend_point){even.re + sum.re, even.im + sum.im};
+    z[stride] = (stapes_frontend_point){odd.re + difference.im, odd.im - difference.re};
+    z[2 * stride] = (stapes_frontend_point){even.re - sum.re, even.im - sum.im};
+    z[3 * stride] = (stapes_frontend_point){odd.re - difference.im, odd.im + difference.re};
 }
 
 /* The first stage: points beside each other. */
-#if !defined(BY_HAND_LOADS)
-static inline void first_butterflies(point *z, const point *end)
+#if !defined(STAPES_FRONTEND_ASM_THUMB2)
+static inline void stapes_frontend_first_stage(stapes_frontend_point *z, const stapes_frontend_point *end)
 {
     for (; z < end; z += 4)
-        combine(z, 1, z[0], z[1], z[2], z[3]);
+        stapes_frontend_dft4(z, 1, z[0], z[1], z[2], z[3]);
 }
 #endif
 
 /* Butterflies of groups of 4 * quarter points whose last three are turned first, all but the first of each group. */
-#if !defined(BY_HAND_TURNS)
-static inline void turned_butterflies(point *z, const point *end, int32_t quarter, const point *turns, int32_t stride)
+#if !defined(STAPES_FRONTEND_ASM_DSP)
+static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z, const stapes_frontend_point *end,
+                                                       int32_t quarter, const stapes_frontend_point *turns,
+                                                       int32_t stride)
 {
-#if defined(MANY_REGISTERS)
+#if defined(STAPES_FRONTEND_MANY_REGISTERS)
     if (end - z > 4 * quarter) { /* the turns stay in registers over the groups */
-        for (const point *last = z + quarter; ++z < last; turns += stride) {
-            const point first = turns[0], second = turns[1], third = turns[2];
-            for (point *a = z; a < end; a += 4 * quarter)
-                combine(a, quarter, halved(a[0]), half_rotated(a[quarter], first),
-                        half_rotated(a[2 * quarter], second), half_rotated(a[3 * quarter], third));
+        for (const stapes_frontend_point *last = z + quarter; ++z < last; turns += stride) {
+            const stapes_frontend_point first = turns[0], second = turns[1], third = turns[2];
+            for (stapes_frontend_point *a = z; a < end; a += 4 * quarter)
+                stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]),
+                                     stapes_frontend_half_rotated(a[quarter], first),
+                                     stapes_frontend_half_rotated(a[2 * quarter], second),
+                                     stapes_frontend_half_rotated(a[3 * quarter], third));
         }
         return;
     }
 #endif
     for (; z < end; z += 4 * quarter) {
-        const point *w = turns;
-        for (point *a = z + 1; a < z + quarter; a++, w += stride)
-            combine(a, quarter, halved(a[0]), half_rotated(a[quarter], w[0]), half_rotated(a[2 * quarter], w[1]),
-                    half_rotated(a[3 * quarter], w[2]));
+        const stapes_frontend_point *w = turns;
+        for (stapes_frontend_point *a = z + 1; a < z + quarter; a++, w += stride)
+            stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]),
+                                 stapes_frontend_half_rotated(a[quarter], w[0]),
+                                 stapes_frontend_half_rotated(a[2 * quarter], w[1]),
+                                 stapes_frontend_half_rotated(a[3 * quarter], w[2]));
     }
 }
 #endif
 
 /* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
-STAGE void transform(const stapes_frontend_tables *tables, point *z)
+STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tables, stapes_frontend_point *z)
 {
-    const point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
-    point *const end = z + tables->n_fft / 2;
+    const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
+    stapes_frontend_point *const end = z + tables->n_fft / 2;
     int32_t quarter = 4, stride = 3 * tables->n_fft / 32; /* of the twiddles, for 4 * quarter points */
     if (tables->first_radix == 4) {
-        first_butterflies(z, end);
+        stapes_frontend_first_stage(z, end);
     } else {
-        for (point *a = z; a < end; a += 2) {
-            const point sum = {a[0].re + a[1].re, a[0].im + a[1].im};
-            const point difference = {a[0].re - a[1].re, a[0].im - a[1].im};
+        for (stapes_frontend_point *a = z; a < end; a += 2) {
+            const stapes_frontend_point sum = {a[0].re + a[1].re, a[0].im + a[1].im};
+            const stapes_frontend_point difference = {a[0].re - a[1].re, a[0].im - a[1].im};
             a[0] = sum;
             a[1] = difference;
         }
@@ -280,30 +291,34 @@ STAGE void transform(const stapes_frontend_tables *tables, point *z)
         stride *= 2;
     }
     for (; stride > 0; quarter *= 4, stride /= 4) {
-        for (point *a = z; a < end; a += 4 * quarter)
-            combine(a, quarter, halved(a[0]), halved(a[quarter]), halved(a[2 * quarter]), halved(a[3 * quarter]));
-        turned_butterflies(z, end, quarter, twiddles + stride - 3, stride); /* the table begins at one turn */
+        for (stapes_frontend_point *a = z; a < end; a += 4 * quarter)
+            stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]), stapes_frontend_halved(a[quarter]),
+                                 stapes_frontend_halved(a[2 * quarter]), stapes_frontend_halved(a[3 * quarter]));
+        stapes_frontend_rotated_butterflies(z, end, quarter, twiddles + stride - 3,
+                                            stride); /* the table begins at one turn */
     }
 }
 
 /* |x|^2, stored over the point it came from, low word first. */
-static inline void store_power(point *at, int32_t re, int32_t im)
+static inline void stapes_frontend_store_power(stapes_frontend_point *at, int32_t re, int32_t im)
 {
-    const uint64_t power = squared(re, im);
+    const uint64_t power = stapes_frontend_squared_magnitude(re, im);
     at->re = (int32_t)(uint32_t)power;
     at->im = (int32_t)(uint32_t)(power >> 32);
 }
 
 /* Pairs of points to pairs of powers, in place, every second pair from the outside in. */
-#if !defined(BY_HAND_TURNS)
-static inline void split_pairs(point *low, point *high, const point *turn, int32_t stride)
+#if !defined(STAPES_FRONTEND_ASM_DSP)
+static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *high,
+                                               const stapes_frontend_point *turn, int32_t stride)
 {
     for (; low < high; low += 2, high -= 2, turn += stride) {
-        const point a = *low, b = *high;
-        const point even = {a.re + b.re, a.im - b.im};
-        const point turned = half_rotated((point){a.im + b.im, b.re - a.re}, *turn);
-        store_power(low, even.re - 2 * turned.re, even.im - 2 * turned.im);
-        store_power(high, even.re + 2 * turned.re, even.im + 2 * turned.im);
+        const stapes_frontend_point a = *low, b = *high;
+        const stapes_frontend_point even = {a.re + b.re, a.im - b.im};
+        const stapes_frontend_point turned =
+            stapes_frontend_half_rotated((stapes_frontend_point){a.im + b.im, b.re - a.re}, *turn);
+        stapes_frontend_store_power(low, even.re - 2 * turned.re, even.im - 2 * turned.im);
+        stapes_frontend_store_power(high, even.re + 2 * turned.re, even.im + 2 * turned.im);
     }
 }
 #endif
@@ -311,21 +326,23 @@ static inline void split_pairs(point *low, point *high, const point *turn, int32
 /* With E and O the DFTs of the even and the odd y, and Z = E - i O for the odd y are there with their signs changed:
  * 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, -2 O = -i (Z_k - conj Z_M-k). The
  * power of both in place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
-STAGE void split_and_square(const stapes_frontend_tables *tables, point *z)
+STAPES_FRONTEND_STAGE void stapes_frontend_split_and_square(const stapes_frontend_tables *tables,
+                                                            stapes_frontend_point *z)
 {
     const int32_t half = tables->n_fft / 2;
-    split_pairs(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 1);
-    split_pairs(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 3);
-    store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
+    stapes_frontend_split_pairs(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 1);
+    stapes_frontend_split_pairs(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 3);
+    stapes_frontend_store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
 }
 
 /* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below
  * 255 * 2^56 or 1023 * 2^54. */
-#if !defined(BY_HAND_LOADS) && !defined(BY_HAND_SHORT)
+#if !defined(STAPES_FRONTEND_ASM_THUMB2) && !defined(STAPES_FRONTEND_ASM_THUMB1)
 #if UINTPTR_MAX > 0xFFFFFFFFu
-static inline sums summed(const point *power, const point *end)
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *power,
+                                                              const stapes_frontend_point *end)
 {
-    sums sum = {0, 0};
+    stapes_frontend_sums sum = {0, 0};
     for (; power < end; power++) {
         sum.weighted += sum.plain;
         sum.plain += ((uint64_t)(uint32_t)power->im << 32) | (uint32_t)power->re;
@@ -335,9 +352,9 @@ static inline sums summed(const point *power, const point *end)
 #else /* word by word, and two bins a turn: compilers copy pairs of words about, and sums that they still compare */
 typedef struct {
     uint32_t plain, plain_upper, weighted, weighted_upper;
-} sums_in_words;
+} stapes_frontend_sums_in_words;
 
-static inline void add_power(sums_in_words *sum, const point *power)
+static inline void stapes_frontend_add_power(stapes_frontend_sums_in_words *sum, const stapes_frontend_point *power)
 {
     const uint32_t low = (uint32_t)power->re;
     sum->weighted += sum->plain;
@@ -346,35 +363,40 @@ static inline void add_power(sums_in_words *sum, const point *power)
     sum->plain_upper += (uint32_t)power->im + (sum->plain < low);
 }
 
-static inline sums summed(const point *power, const point *end)
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *power,
+                                                              const stapes_frontend_point *end)
 {
-    sums_in_words sum = {0, 0, 0, 0};
+    stapes_frontend_sums_in_words sum = {0, 0, 0, 0};
     if (((end - power) & 1) != 0)
-        add_power(&sum, power++);
+        stapes_frontend_add_power(&sum, power++);
     for (; power < end; power += 2) {
-        add_power(&sum, power);
-        add_power(&sum, power + 1);
+        stapes_frontend_add_power(&sum, power);
+        stapes_frontend_add_power(&sum, power + 1);
     }
-    return (sums){((uint64_t)sum.plain_upper << 32) | sum.plain, ((uint64_t)sum.weighted_upper << 32) | sum.weighted};
+    return (stapes_frontend_sums){((uint64_t)sum.plain_upper << 32) | sum.plain,
+                                  ((uint64_t)sum.weighted_upper << 32) | sum.weighted};
 }
 #endif
 #endif
 
 /* floor(x * y / 2^32) */
-static inline uint64_t scaled(uint64_t x, uint32_t y)
+static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
 {
     return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
 }
 
 /* The part of the power that lies under a falling slope, at most all. */
-static inline uint64_t under_slope(sums sum, const stapes_frontend_segment *segment)
+static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
 {
-    return scaled(sum.plain, segment->last) + scaled(sum.weighted, segment->slope);
+    return stapes_frontend_multiply_q32(sum.plain, segment->last) +
+           stapes_frontend_multiply_q32(sum.weighted, segment->slope);
 }
 
 /* log2 of each band: what lies under its rising slope, all that is not under the falling one of the band below, and
  * under its falling slope. The values may lie over bins that are done with: band j has needed j / 2 of them. */
-STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32_t offset, uint8_t *log2_bands)
+STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *tables,
+                                                 const stapes_frontend_point *power, int32_t offset,
+                                                 uint8_t *log2_bands)
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
@@ -382,11 +404,11 @@ STAGE void bands(const stapes_frontend_tables *tables, const point *power, int32
     uint64_t rising = 0;
     power += tables->first_bin;
     for (int32_t band = -1; band < n_bands; band++, segment++) { /* the first slope only rises */
-        const sums sum = summed(power, power + segment->bins);
-        const uint64_t falling = under_slope(sum, segment);
+        const stapes_frontend_sums sum = stapes_frontend_sum_powers(power, power + segment->bins);
+        const uint64_t falling = stapes_frontend_under_slope(sum, segment);
         if (band >= 0) {
             const int16_t value = stapes_frontend_log2_q10(log2_table, rising + falling, offset); /* < 2^56 */
-            memcpy(ALIGNED(log2_bands + 2 * band, 2), &value, sizeof value);
+            memcpy(STAPES_FRONTEND_ALIGNED(log2_bands + 2 * band, 2), &value, sizeof value);
         }
         rising = sum.plain - falling;
         power += segment->bins;
@@ -401,7 +423,7 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
     const uint8_t *bytes = log2_bands;
     for (const int8_t *end = features + tables->n_bands; features < end; bytes += 2) {
         int16_t value;
-        memcpy(&value, ALIGNED(bytes, 2), sizeof value);
+        memcpy(&value, STAPES_FRONTEND_ALIGNED(bytes, 2), sizeof value);
         *features++ =
             (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
@@ -411,17 +433,17 @@ void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *
                            int16_t *log2_bands)
 {
     stapes_frontend_input in = {.pcm = pcm, .length = tables->window};
-    point *z = (point *)work;
+    stapes_frontend_point *z = (stapes_frontend_point *)work;
     if (tables->dc_blocker)
         stapes_frontend_use_samples_without_mean(&in);
     else
-        use_samples(&in);
-    windowed_in_order(tables, &in, z);
-    transform(tables, z);
-    split_and_square(tables, z);
+        stapes_frontend_use_samples(&in);
+    stapes_frontend_window_in_order(tables, &in, z);
+    stapes_frontend_fft(tables, z);
+    stapes_frontend_split_and_square(tables, z);
     /* The power is 2^(2 exponent) times too large. */
     uint8_t *values = log2_bands ? (uint8_t *)log2_bands : (uint8_t *)work;
-    bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, values);
+    stapes_frontend_bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, values);
     if (features)
         stapes_frontend_quantized(tables, values, features);
 }

@@ -63,7 +63,7 @@ static inline int32_t stapes_frontend_leading_zeros(uint32_t x)
 #endif
 }
 
-enum { SEGMENT_BITS = 6 }; /* of the log2 table */
+enum { STAPES_FRONTEND_LOG2_SEGMENT_BITS = 6 }; /* of the log2 table */
 
 /* log2 in Q15 of power > 0: 0..64 * 2^15. */
 static inline int32_t stapes_frontend_log2_q15(const uint16_t *table, uint64_t power)
@@ -72,8 +72,9 @@ static inline int32_t stapes_frontend_log2_q15(const uint16_t *table, uint64_t p
     const int32_t zeros =
         upper ? stapes_frontend_leading_zeros(upper) : 32 + stapes_frontend_leading_zeros((uint32_t)power);
     const uint32_t mantissa = (uint32_t)((power << zeros) >> 32); /* 2^31 .. 2^32 */
-    const uint16_t *segment = table + ((mantissa >> (31 - SEGMENT_BITS)) & ((1u << SEGMENT_BITS) - 1));
-    const uint32_t part = (mantissa >> (31 - SEGMENT_BITS - 16)) & 0xFFFFu;
+    const uint16_t *segment = table + ((mantissa >> (31 - STAPES_FRONTEND_LOG2_SEGMENT_BITS)) &
+                                       ((1u << STAPES_FRONTEND_LOG2_SEGMENT_BITS) - 1));
+    const uint32_t part = (mantissa >> (31 - STAPES_FRONTEND_LOG2_SEGMENT_BITS - 16)) & 0xFFFFu;
     const uint32_t rise = (uint32_t)(segment[1] - segment[0]); /* <= 733 */
     return ((63 - zeros) << 15) + segment[0] + (int32_t)((rise * part) >> 16);
 }

@@ -6,18 +6,18 @@
  */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #if defined(__thumb2__)
-#define BY_HAND_LOADS 1
+#define STAPES_FRONTEND_ASM_THUMB2 1
 #if defined(STAPES_FRONTEND_DSP) && !defined(__clang__)
-#define BY_HAND_TURNS 1
+#define STAPES_FRONTEND_ASM_DSP 1
 #endif
-#elif defined(ONLY_SHORT_PRODUCTS) && !defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
-#define BY_HAND_SHORT 1
+#elif defined(STAPES_FRONTEND_SHORT_PRODUCTS) && !defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
+#define STAPES_FRONTEND_ASM_THUMB1 1
 #endif
 #endif
 
-#if defined(BY_HAND_LOADS)
+#if defined(STAPES_FRONTEND_ASM_THUMB2)
 /* `weights`: loads the weights of the even and of the odd sample and moves on to the next pair. */
-#define WINDOWED_PAIRS(weights)                                                                          \
+#define STAPES_FRONTEND_ASM_WINDOW_PAIRS(weights)                                                        \
     __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"                               \
                      "ldrsh %[odd], [%[pcm]], #2                       \n"                               \
                      "ldrh  %[at], [%[order]], #2                      \n"                               \
@@ -32,23 +32,24 @@
                      : [factor] "r"(in->factor), [offset] "r"(in->offset), [z] "r"(z)                    \
                      : "memory")
 
-static inline void windowed(const stapes_frontend_input *in, const int16_t *pcm, const int32_t *weight, int32_t step,
-                            const uint16_t *order, const uint16_t *stop, point *z)
+static inline void stapes_frontend_window_pairs(const stapes_frontend_input *in, const int16_t *pcm,
+                                                const int32_t *weight, int32_t direction, const uint16_t *order,
+                                                const uint16_t *stop, stapes_frontend_point *z)
 {
     int32_t even, odd, w, v, at;
-    if (step > 0) {
+    if (direction > 0) {
         while (order < stop)
-            WINDOWED_PAIRS("ldrd %[w], %[v], [%[weight]], #8 \n");
+            STAPES_FRONTEND_ASM_WINDOW_PAIRS("ldrd %[w], %[v], [%[weight]], #8 \n");
     } else {
         weight--;
         while (order < stop)
-            WINDOWED_PAIRS("ldrd %[v], %[w], [%[weight]], #-8 \n");
+            STAPES_FRONTEND_ASM_WINDOW_PAIRS("ldrd %[v], %[w], [%[weight]], #-8 \n");
     }
 }
-#undef WINDOWED_PAIRS
+#undef STAPES_FRONTEND_ASM_WINDOW_PAIRS
 
 /* x - y as (x + y) - 2 y, so that no register is needed beside the points'. */
-static inline void first_butterflies(point *z, const point *end)
+static inline void stapes_frontend_first_stage(stapes_frontend_point *z, const stapes_frontend_point *end)
 {
     while (z < end) {
         int32_t a, b, c, d, e, f, g, h;
@@ -83,9 +84,10 @@ static inline void first_butterflies(point *z, const point *end)
     }
 }
 
-static inline sums summed(const point *power, const point *end)
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *power,
+                                                              const stapes_frontend_point *end)
 {
-    sums sum = {0, 0};
+    stapes_frontend_sums sum = {0, 0};
     while (power < end) {
         uint32_t low, high;
         __asm__ volatile("ldrd  %[low], %[high], [%[power]], #8   \n"
@@ -102,19 +104,23 @@ static inline sums summed(const point *power, const point *end)
 }
 #endif
 
-#if defined(BY_HAND_TURNS)
-static inline void turned_butterflies(point *z, const point *end, int32_t quarter, const point *turns, int32_t stride)
+#if defined(STAPES_FRONTEND_ASM_DSP)
+static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z, const stapes_frontend_point *end,
+                                                       int32_t quarter, const stapes_frontend_point *turns,
+                                                       int32_t stride)
 {
-    const int32_t step = quarter * (int32_t)sizeof *z, turn_step = stride * (int32_t)sizeof *turns;
+    const int32_t quarter_bytes = quarter * (int32_t)sizeof *z, twiddle_bytes = stride * (int32_t)sizeof *turns;
     for (; z < end; z += 4 * quarter) {
-        const point *w = turns, *const last =
-                                    z + quarter;    /* read from the stack in the loop: the registers are full */
-        point *next = z + 1, *at = z + 1 + quarter; /* at: the second, the last, the third of four points, and back */
+        const stapes_frontend_point *w = turns,
+                                    *const last =
+                                        z + quarter; /* read from the stack in the loop: the registers are full */
+        stapes_frontend_point *next = z + 1,
+                              *at = z + 1 + quarter; /* at: the second, the last, the third of four points, and back */
         int32_t a, b, c, d, e, f, g, h, i;
         __asm__ volatile("1:                                     \n"
                          "ldrd  %[a], %[b], [%[at]]              \n"
                          "ldrd  %[c], %[d], [%[w]]               \n"
-                         "add   %[at], %[at], %[step], lsl #1    \n"
+                         "add   %[at], %[at], %[quarter_bytes], lsl #1    \n"
                          "smmul %[e], %[a], %[c]                 \n" /* re */
                          "smmul %[c], %[b], %[c]                 \n"
                          "smmul %[b], %[b], %[d]                 \n"
@@ -122,7 +128,7 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
                          "sub   %[e], %[e], %[b]                 \n"
                          "ldrd  %[a], %[b], [%[at]]              \n"
                          "ldrd  %[d], %[f], [%[w], #16]          \n"
-                         "sub   %[at], %[at], %[step]            \n"
+                         "sub   %[at], %[at], %[quarter_bytes]            \n"
                          "smmul %[g], %[a], %[d]                 \n" /* re */
                          "smmul %[d], %[b], %[d]                 \n"
                          "smmul %[b], %[b], %[f]                 \n"
@@ -140,7 +146,7 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
                          "smmla %[g], %[d], %[h], %[g]           \n" /* im */
                          "sub   %[i], %[i], %[f]                 \n"
                          "ldrd  %[d], %[f], [%[next]]            \n"
-                         "ldr   %[h], %[turn_step]               \n"
+                         "ldr   %[h], %[twiddle_bytes]               \n"
                          "add   %[d], %[i], %[d], asr #1         \n" /* even */
                          "add   %[f], %[g], %[f], asr #1         \n"
                          "add   %[w], %[w], %[h]                 \n"
@@ -152,27 +158,28 @@ static inline void turned_butterflies(point *z, const point *end, int32_t quarte
                          "sub   %[b], %[f], %[b], lsl #1         \n"
                          "strd  %[d], %[f], [%[next]], #8        \n"
                          "strd  %[a], %[b], [%[at]]              \n"
-                         "add   %[at], %[at], %[step]            \n"
+                         "add   %[at], %[at], %[quarter_bytes]            \n"
                          "sub   %[i], %[i], %[c]                 \n" /* odd + i difference */
                          "add   %[g], %[g], %[e]                 \n"
                          "ldr   %[h], %[last]                    \n"
                          "add   %[c], %[i], %[c], lsl #1         \n" /* odd - i difference */
                          "sub   %[e], %[g], %[e], lsl #1         \n"
                          "strd  %[i], %[g], [%[at]]              \n"
-                         "sub   %[at], %[at], %[step], lsl #1    \n"
+                         "sub   %[at], %[at], %[quarter_bytes], lsl #1    \n"
                          "strd  %[c], %[e], [%[at]], #8          \n"
                          "cmp   %[next], %[h]                    \n"
                          "blo   1b                               \n"
                          : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
                            [g] "=&r"(g), [h] "=&r"(h), [i] "=&r"(i), [next] "+r"(next), [at] "+r"(at), [w] "+r"(w)
-                         : [step] "r"(step), [turn_step] "m"(turn_step), [last] "m"(last)
+                         : [quarter_bytes] "r"(quarter_bytes), [twiddle_bytes] "m"(twiddle_bytes), [last] "m"(last)
                          : "cc", "memory");
     }
 }
 
 __attribute__((always_inline)) /* for `stride` must be a constant */
 static inline void
-split_pairs(point *low, point *high, const point *turn, int32_t stride)
+stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *high, const stapes_frontend_point *turn,
+                            int32_t stride)
 {
     while (low < high) {
         int32_t a, b, c, d, e, f, g;
@@ -206,8 +213,8 @@ split_pairs(point *low, point *high, const point *turn, int32_t stride)
 }
 #endif
 
-#if defined(BY_HAND_SHORT)
-static inline point half_rotated(point z, point w)
+#if defined(STAPES_FRONTEND_ASM_THUMB1)
+static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend_point z, stapes_frontend_point w)
 {
     int32_t w_part = w.re, re_high, im_high, t, u, re_c, im_c;
     __asm__(".syntax unified                        \n"
@@ -258,12 +265,13 @@ static inline point half_rotated(point z, point w)
               [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
             : [s] "h"(w.im)
             : "cc");
-    return (point){t, u};
+    return (stapes_frontend_point){t, u};
 }
 
-static inline sums summed(const point *power, const point *end)
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *power,
+                                                              const stapes_frontend_point *end)
 {
-    sums sum = {0, 0};
+    stapes_frontend_sums sum = {0, 0};
     while (power < end) {
         uint32_t low, high;
         __asm__ volatile(".syntax unified                   \n"

@@ -7,15 +7,15 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define VECTORS 1
+#define REC_VECTORS 1
 #elif defined(__AARCH64EL__) && defined(__GNUC__)
 #include <arm_neon.h>
-#define VECTORS 1
+#define REC_VECTORS 1
 #endif
 
-#if defined(VECTORS)
+#if defined(REC_VECTORS)
 /* 0 past the end. */
-static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_t sample)
+static inline int32_t stapes_recording_window_weight(const stapes_frontend_tables *tables, int32_t sample)
 {
     const int32_t *rising = stapes_frontend_table(tables, tables->window_at), window = tables->window;
     return sample >= window ? 0 : rising[sample <= window / 2 ? sample : window - sample];
@@ -27,17 +27,17 @@ static inline int32_t window_weight(const stapes_frontend_tables *tables, int32_
 typedef struct {
     __attribute__((aligned(16))) int16_t low[8]; /* of the even sample four times, then of the odd one */
     int16_t even[8], odd[8];                     /* upper and one, four times */
-} pair_weights;
+} stapes_recording_pair_weights;
 #else
 typedef struct {
     int32_t weight[2];
-} pair_weights;
+} stapes_recording_pair_weights;
 #endif
 
-enum { MOST_PAIRS = 1024 };
+enum { REC_MAX_PAIRS = 1024 };
 
 /* Four values, or as many as there are. */
-static inline void copied_4(void *to, const void *from, size_t value_bytes, size_t count)
+static inline void stapes_recording_copy_4(void *to, const void *from, size_t value_bytes, size_t count)
 {
     if (count >= 4)
         memcpy(to, from, 4 * value_bytes);
@@ -46,15 +46,17 @@ static inline void copied_4(void *to, const void *from, size_t value_bytes, size
 }
 
 /* As many frames from pcm on as there are lanes; either output may be NULL. */
-typedef void frames_function(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
-                             int32_t *work, int8_t *features, int16_t *log2_bands);
+typedef void stapes_recording_frames_function(const stapes_frontend_tables *tables,
+                                              const stapes_recording_pair_weights *weights, const int16_t *pcm,
+                                              int32_t *work, int8_t *features, int16_t *log2_bands);
 
 /* Past the end there are zeros, for four pairs are used at a time. */
-static void split_weights(const stapes_frontend_tables *tables, pair_weights *weights)
+static void stapes_recording_split_weights(const stapes_frontend_tables *tables,
+                                           stapes_recording_pair_weights *weights)
 {
     for (int32_t sample = 0; sample < (tables->window + 7) / 8 * 8; sample++) {
-        const int32_t weight = window_weight(tables, sample);
-        pair_weights *pair = weights + sample / 2;
+        const int32_t weight = stapes_recording_window_weight(tables, sample);
+        stapes_recording_pair_weights *pair = weights + sample / 2;
 #if defined(__x86_64__)
         const int32_t upper = (weight + 32768) >> 16;
         int16_t *lows = pair->low + 4 * (sample % 2), *uppers = sample % 2 ? pair->odd : pair->even;
@@ -70,83 +72,85 @@ static void split_weights(const stapes_frontend_tables *tables, pair_weights *we
 }
 
 #if defined(__x86_64__)
-/* What all widths have in common. TIMES reads the even words of its operands. */
-#define TIMES(x, y) ((LONGS)MM(mul_epi32)((REGISTER)(x), (REGISTER)(y)))
-#define LOW_TIMES(x, y) ((LONGS)MM(mul_epu32)((REGISTER)(x), (REGISTER)(y)))
-#define OTHERS(x) ((WORDS)((LONGS)(x) >> 32))
-#define UPPER(some, others) ((WORDS)MM(shuffle_ps)((FLOATS)(some), (FLOATS)(others), 0xDD))
-#define REORDERED(x) ((WORDS)MM(shuffle_epi32)((REGISTER)(x), 0xD8))
-#define ORDERED(lane) ((lane) / 4 * 4 + (lane) % 2 * 2 + (lane) / 2 % 2)
-#define ZIPPED_LOW(x, y) ((HALVES)MM(unpacklo_epi16)((REGISTER)(x), (REGISTER)(y)))
-#define ZIPPED_HIGH(x, y) ((HALVES)MM(unpackhi_epi16)((REGISTER)(x), (REGISTER)(y)))
-#define HIGH16(x, y) ((HALVES)MM(mulhi_epi16)((REGISTER)(x), (REGISTER)(y)))
-#define PAIR_SUMS(x, y) ((WORDS)MM(madd_epi16)((REGISTER)(x), (REGISTER)(y)))
-#define LEAST(x, y) ((WORDS)MM(min_epi32)((REGISTER)(x), (REGISTER)(y)))
-#define MOST(x, y) ((WORDS)MM(max_epi32)((REGISTER)(x), (REGISTER)(y)))
-#define EIGHT(at) _mm_loadu_si128((const __m128i *)(const void *)(at))
+/* What all widths have in common. REC_MULTIPLY reads the even words of its operands. */
+#define REC_MULTIPLY(x, y) ((REC_LONGS)REC_MM(mul_epi32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_MULTIPLY_UNSIGNED(x, y) ((REC_LONGS)REC_MM(mul_epu32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_OTHER_HALF(x) ((REC_WORDS)((REC_LONGS)(x) >> 32))
+#define REC_UPPER_WORDS(some, others) ((REC_WORDS)REC_MM(shuffle_ps)((REC_FLOATS)(some), (REC_FLOATS)(others), 0xDD))
+#define REC_REORDER(x) ((REC_WORDS)REC_MM(shuffle_epi32)((REC_REGISTER)(x), 0xD8))
+#define REC_LANE_AT(lane) ((lane) / 4 * 4 + (lane) % 2 * 2 + (lane) / 2 % 2)
+#define REC_ZIP_LOW(x, y) ((REC_HALVES)REC_MM(unpacklo_epi16)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_ZIP_HIGH(x, y) ((REC_HALVES)REC_MM(unpackhi_epi16)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_MULTIPLY_HIGH16(x, y) ((REC_HALVES)REC_MM(mulhi_epi16)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_DOT_PAIRS(x, y) ((REC_WORDS)REC_MM(madd_epi16)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_MIN(x, y) ((REC_WORDS)REC_MM(min_epi32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_MAX(x, y) ((REC_WORDS)REC_MM(max_epi32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
+#define REC_LOAD8(at) _mm_loadu_si128((const __m128i *)(const void *)(at))
 
-#define LANES 4
-#define TARGET __attribute__((target("sse4.1")))
-#define NAME(x) x##_4
-#define REGISTER __m128i
-#define FLOATS __m128
-#define MM(x) _mm_##x
-#define EIGHT_AT(at) ((HALVES)_mm_load_si128((const __m128i *)(const void *)(at)))
-#define ROW(starts, at) ((HALVES)EIGHT((starts)[0] + (at)))
+#define REC_LANES 4
+#define REC_TARGET __attribute__((target("sse4.1")))
+#define REC_NAME(x) stapes_recording_##x##_4
+#define REC_REGISTER __m128i
+#define REC_FLOATS __m128
+#define REC_MM(x) _mm_##x
+#define REC_LOAD8_REPEATED(at) ((REC_HALVES)_mm_load_si128((const __m128i *)(const void *)(at)))
+#define REC_LOAD_ROW(starts, at) ((REC_HALVES)REC_LOAD8((starts)[0] + (at)))
 #include "stapes_recording_lanes.h"
 
-#define LANES 8
-#define TARGET __attribute__((target("avx2")))
-#define NAME(x) x##_8
-#define REGISTER __m256i
-#define FLOATS __m256
-#define MM(x) _mm256_##x
-#define EIGHT_AT(at) ((HALVES)_mm256_broadcastsi128_si256(EIGHT(at)))
-#define ROW(starts, at) \
-    ((HALVES)_mm256_inserti128_si256(_mm256_castsi128_si256(EIGHT((starts)[0] + (at))), EIGHT((starts)[4] + (at)), 1))
+#define REC_LANES 8
+#define REC_TARGET __attribute__((target("avx2")))
+#define REC_NAME(x) stapes_recording_##x##_8
+#define REC_REGISTER __m256i
+#define REC_FLOATS __m256
+#define REC_MM(x) _mm256_##x
+#define REC_LOAD8_REPEATED(at) ((REC_HALVES)_mm256_broadcastsi128_si256(REC_LOAD8(at)))
+#define REC_LOAD_ROW(starts, at)                                                                \
+    ((REC_HALVES)_mm256_inserti128_si256(_mm256_castsi128_si256(REC_LOAD8((starts)[0] + (at))), \
+                                         REC_LOAD8((starts)[4] + (at)), 1))
 #include "stapes_recording_lanes.h"
 
-#define LANES 16
-#define TARGET __attribute__((target("avx512bw")))
-#define NAME(x) x##_16
-#define REGISTER __m512i
-#define FLOATS __m512
-#define MM(x) _mm512_##x
-#define EIGHT_AT(at) ((HALVES)_mm512_broadcast_i32x4(EIGHT(at)))
-#define BESIDE(row, starts, at, n) _mm512_inserti32x4(row, EIGHT((starts)[4 * (n)] + (at)), n)
-#define ROW(starts, at)                                                                                              \
-    ((HALVES)BESIDE(BESIDE(BESIDE(_mm512_castsi128_si512(EIGHT((starts)[0] + (at))), starts, at, 1), starts, at, 2), \
-                    starts, at, 3))
+#define REC_LANES 16
+#define REC_TARGET __attribute__((target("avx512bw")))
+#define REC_NAME(x) stapes_recording_##x##_16
+#define REC_REGISTER __m512i
+#define REC_FLOATS __m512
+#define REC_MM(x) _mm512_##x
+#define REC_LOAD8_REPEATED(at) ((REC_HALVES)_mm512_broadcast_i32x4(REC_LOAD8(at)))
+#define REC_INSERT(row, starts, at, n) _mm512_inserti32x4(row, REC_LOAD8((starts)[4 * (n)] + (at)), n)
+#define REC_LOAD_ROW(starts, at)                                                                                     \
+    ((REC_HALVES)REC_INSERT(                                                                                         \
+        REC_INSERT(REC_INSERT(_mm512_castsi128_si512(REC_LOAD8((starts)[0] + (at))), starts, at, 1), starts, at, 2), \
+        starts, at, 3))
 #include "stapes_recording_lanes.h"
 #else
 
-#define LANES 4
-#define TARGET
-#define NAME(x) x##_4
-#define TIMES(x, y) ((LONGS)vmull_s32(vget_low_s32((int32x4_t)(x)), vget_low_s32((int32x4_t)(y))))
-#define LOW_TIMES(x, y) ((LONGS)vmull_u32(vmovn_u64((uint64x2_t)(x)), vmovn_u64((uint64x2_t)(y))))
-#define OTHERS(x) ((WORDS)vextq_u32((uint32x4_t)(x), (uint32x4_t)(x), 2))
-#define UPPER(some, others) ((WORDS)vuzp2q_u32((uint32x4_t)(some), (uint32x4_t)(others)))
-#define REORDERED(x) (x)
-#define ORDERED(lane) (lane)
-#define DOUBLED_HIGH(x, y, n) ((WORDS)vqdmulhq_laneq_s32((int32x4_t)(x), (int32x4_t)(y), n))
-#define ZIPPED_LOW(x, y) ((HALVES)vzip1q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
-#define ZIPPED_HIGH(x, y) ((HALVES)vzip2q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
-#define LEAST(x, y) ((WORDS)vminq_s32((int32x4_t)(x), (int32x4_t)(y)))
-#define MOST(x, y) ((WORDS)vmaxq_s32((int32x4_t)(x), (int32x4_t)(y)))
-#define ROW(starts, at) ((HALVES)vld1q_s16((starts)[0] + (at)))
+#define REC_LANES 4
+#define REC_TARGET
+#define REC_NAME(x) stapes_recording_##x##_4
+#define REC_MULTIPLY(x, y) ((REC_LONGS)vmull_s32(vget_low_s32((int32x4_t)(x)), vget_low_s32((int32x4_t)(y))))
+#define REC_MULTIPLY_UNSIGNED(x, y) ((REC_LONGS)vmull_u32(vmovn_u64((uint64x2_t)(x)), vmovn_u64((uint64x2_t)(y))))
+#define REC_OTHER_HALF(x) ((REC_WORDS)vextq_u32((uint32x4_t)(x), (uint32x4_t)(x), 2))
+#define REC_UPPER_WORDS(some, others) ((REC_WORDS)vuzp2q_u32((uint32x4_t)(some), (uint32x4_t)(others)))
+#define REC_REORDER(x) (x)
+#define REC_LANE_AT(lane) (lane)
+#define REC_MULTIPLY_HIGH_DOUBLED(x, y, n) ((REC_WORDS)vqdmulhq_laneq_s32((int32x4_t)(x), (int32x4_t)(y), n))
+#define REC_ZIP_LOW(x, y) ((REC_HALVES)vzip1q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
+#define REC_ZIP_HIGH(x, y) ((REC_HALVES)vzip2q_u16((uint16x8_t)(x), (uint16x8_t)(y)))
+#define REC_MIN(x, y) ((REC_WORDS)vminq_s32((int32x4_t)(x), (int32x4_t)(y)))
+#define REC_MAX(x, y) ((REC_WORDS)vmaxq_s32((int32x4_t)(x), (int32x4_t)(y)))
+#define REC_LOAD_ROW(starts, at) ((REC_HALVES)vld1q_s16((starts)[0] + (at)))
 #include "stapes_recording_lanes.h"
 #endif
 #endif
 
 int32_t stapes_recording_lanes(void)
 {
-#if defined(__x86_64__) && defined(VECTORS)
+#if defined(__x86_64__) && defined(REC_VECTORS)
     return __builtin_cpu_supports("avx512bw") ? 16
            : __builtin_cpu_supports("avx2")   ? 8
            : __builtin_cpu_supports("sse4.1") ? 4
                                               : 1;
-#elif defined(VECTORS)
+#elif defined(REC_VECTORS)
     return 4;
 #else
     return 1;
@@ -164,13 +168,15 @@ void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, 
         stapes_frontend_file(tables, pcm, samples, work, features, log2_bands);
         return;
     }
-#if defined(VECTORS)
-    pair_weights weights[MOST_PAIRS];
-    split_weights(tables, weights);
+#if defined(REC_VECTORS)
+    stapes_recording_pair_weights weights[REC_MAX_PAIRS];
+    stapes_recording_split_weights(tables, weights);
 #if defined(__x86_64__)
-    frames_function *const at_once = width == 16 ? frames_16 : width == 8 ? frames_8 : frames_4;
+    stapes_recording_frames_function *const at_once = width == 16  ? stapes_recording_frames_16
+                                                      : width == 8 ? stapes_recording_frames_8
+                                                                   : stapes_recording_frames_4;
 #else
-    frames_function *const at_once = frames_4;
+    stapes_recording_frames_function *const at_once = stapes_recording_frames_4;
 #endif
     for (size_t done = 0; done < frames; done += width) {
         const size_t t = done + width <= frames ? done : frames - width; /* the last frames a second time */

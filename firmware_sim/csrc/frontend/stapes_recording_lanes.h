@@ -12,111 +12,117 @@
  *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it: then no EIGHT_AT,
  * HIGH16, PAIR_SUMS
  */
-#define INLINE static inline __attribute__((always_inline)) TARGET
-#define STAGE static __attribute__((noinline)) TARGET
-#define WORDS NAME(words)
-#define SIGNED NAME(signed_words)
-#define LONGS NAME(longs)
-#define HALVES NAME(halves)
-#define DOUBLES NAME(doubles)
-#define EACH(x) ((WORDS){0} + (uint32_t)(x))
+#define REC_INLINE static inline __attribute__((always_inline)) REC_TARGET
+#define REC_STAGE static __attribute__((noinline)) REC_TARGET
+#define REC_WORDS REC_NAME(words)
+#define REC_SIGNED_WORDS REC_NAME(signed_words)
+#define REC_LONGS REC_NAME(longs)
+#define REC_HALVES REC_NAME(halves)
+#define REC_DOUBLES REC_NAME(doubles)
+#define REC_SPLAT(x) ((REC_WORDS){0} + (uint32_t)(x))
 
-typedef uint32_t WORDS __attribute__((vector_size(4 * LANES), may_alias));
-typedef int32_t SIGNED __attribute__((vector_size(4 * LANES), may_alias));
-typedef uint64_t LONGS __attribute__((vector_size(4 * LANES), may_alias));
-typedef uint16_t HALVES __attribute__((vector_size(4 * LANES), may_alias));
-typedef double DOUBLES __attribute__((vector_size(4 * LANES), may_alias));
-
-typedef struct {
-    WORDS re, im;
-} NAME(point);
+typedef uint32_t REC_WORDS __attribute__((vector_size(4 * REC_LANES), may_alias));
+typedef int32_t REC_SIGNED_WORDS __attribute__((vector_size(4 * REC_LANES), may_alias));
+typedef uint64_t REC_LONGS __attribute__((vector_size(4 * REC_LANES), may_alias));
+typedef uint16_t REC_HALVES __attribute__((vector_size(4 * REC_LANES), may_alias));
+typedef double REC_DOUBLES __attribute__((vector_size(4 * REC_LANES), may_alias));
 
 typedef struct {
-    LONGS some, others; /* lanes */
-} NAME(power);
+    REC_WORDS re, im;
+} REC_NAME(point);
 
-/* The word at an address where TIMES and LOW_TIMES read, in one load; of four lanes the second is the next word. */
-INLINE WORDS NAME(factor_at)(const void *at)
+typedef struct {
+    REC_LONGS some, others; /* lanes */
+} REC_NAME(power);
+
+/* The word at an address where REC_MULTIPLY and REC_MULTIPLY_UNSIGNED read, in one load; of four lanes the second is
+ * the next word. */
+REC_INLINE REC_WORDS REC_NAME(factor_at)(const void *at)
 {
-#if LANES > 4
+#if REC_LANES > 4
     uint32_t one;
     memcpy(&one, at, sizeof one);
-    return EACH(one);
+    return REC_SPLAT(one);
 #else
     uint64_t two;
     memcpy(&two, at, sizeof two);
-    return (WORDS)((LONGS){0} + two);
+    return (REC_WORDS)((REC_LONGS){0} + two);
 #endif
 }
 
-INLINE NAME(point) NAME(half_rotated)(NAME(point) z, const int32_t *w)
+REC_INLINE REC_NAME(point) REC_NAME(half_rotated)(REC_NAME(point) z, const int32_t *w)
 {
-#if defined(DOUBLED_HIGH)
-    const WORDS turn = (WORDS)((SIGNED)NAME(factor_at)(w) >> 1); /* exact: of 18 significant bits */
-    return (NAME(point)){DOUBLED_HIGH(z.re, turn, 0) - DOUBLED_HIGH(z.im, turn, 1),
-                         DOUBLED_HIGH(z.im, turn, 0) + DOUBLED_HIGH(z.re, turn, 1)};
+#if defined(REC_MULTIPLY_HIGH_DOUBLED)
+    const REC_WORDS turn =
+        (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1); /* exact: of 18 significant bits */
+    return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(z.re, turn, 0) - REC_MULTIPLY_HIGH_DOUBLED(z.im, turn, 1),
+                             REC_MULTIPLY_HIGH_DOUBLED(z.im, turn, 0) + REC_MULTIPLY_HIGH_DOUBLED(z.re, turn, 1)};
 #else
-    const WORDS c = NAME(factor_at)(w), s = NAME(factor_at)(w + 1);
-    const WORDS re = OTHERS(z.re), im = OTHERS(z.im);
-    return (NAME(point)){
-        UPPER((WORDS)TIMES(z.re, c) - (WORDS)TIMES(z.im, s), (WORDS)TIMES(re, c) - (WORDS)TIMES(im, s)),
-        UPPER((WORDS)TIMES(z.im, c) + (WORDS)TIMES(z.re, s), (WORDS)TIMES(im, c) + (WORDS)TIMES(re, s)),
+    const REC_WORDS c = REC_NAME(factor_at)(w), s = REC_NAME(factor_at)(w + 1);
+    const REC_WORDS re = REC_OTHER_HALF(z.re), im = REC_OTHER_HALF(z.im);
+    return (REC_NAME(point)){
+        REC_UPPER_WORDS((REC_WORDS)REC_MULTIPLY(z.re, c) - (REC_WORDS)REC_MULTIPLY(z.im, s),
+                        (REC_WORDS)REC_MULTIPLY(re, c) - (REC_WORDS)REC_MULTIPLY(im, s)),
+        REC_UPPER_WORDS((REC_WORDS)REC_MULTIPLY(z.im, c) + (REC_WORDS)REC_MULTIPLY(z.re, s),
+                        (REC_WORDS)REC_MULTIPLY(im, c) + (REC_WORDS)REC_MULTIPLY(re, s)),
     };
 #endif
 }
 
 /* Beside points that were turned. */
-INLINE NAME(point) NAME(halved)(NAME(point) z)
+REC_INLINE REC_NAME(point) REC_NAME(halved)(REC_NAME(point) z)
 {
-    return (NAME(point)){REORDERED((WORDS)((SIGNED)z.re >> 1)), REORDERED((WORDS)((SIGNED)z.im >> 1))};
+    return (REC_NAME(point)){REC_REORDER((REC_WORDS)((REC_SIGNED_WORDS)z.re >> 1)),
+                             REC_REORDER((REC_WORDS)((REC_SIGNED_WORDS)z.im >> 1))};
 }
 
-INLINE void NAME(combine)(NAME(point) * z, int32_t step, NAME(point) a, NAME(point) b, NAME(point) c, NAME(point) d)
+REC_INLINE void REC_NAME(dft4)(REC_NAME(point) * z, int32_t stride, REC_NAME(point) a, REC_NAME(point) b,
+                               REC_NAME(point) c, REC_NAME(point) d)
 {
-    const NAME(point) even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
-    const NAME(point) sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-    z[0] = (NAME(point)){even.re + sum.re, even.im + sum.im};
-    z[step] = (NAME(point)){odd.re + difference.im, odd.im - difference.re};
-    z[2 * step] = (NAME(point)){even.re - sum.re, even.im - sum.im};
-    z[3 * step] = (NAME(point)){odd.re - difference.im, odd.im + difference.re};
+    const REC_NAME(point) even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const REC_NAME(point) sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0] = (REC_NAME(point)){even.re + sum.re, even.im + sum.im};
+    z[stride] = (REC_NAME(point)){odd.re + difference.im, odd.im - difference.re};
+    z[2 * stride] = (REC_NAME(point)){even.re - sum.re, even.im - sum.im};
+    z[3 * stride] = (REC_NAME(point)){odd.re - difference.im, odd.im + difference.re};
 }
 
 /* The frames, and how their samples become whole words. */
 typedef struct {
-    const int16_t *starts[LANES];
-    int32_t exponents[LANES];
-    HALVES gain; /* 2^exponent */
-    WORDS factor, offset;
-} NAME(input);
+    const int16_t *starts[REC_LANES];
+    int32_t exponents[REC_LANES];
+    REC_HALVES gain; /* 2^exponent */
+    REC_WORDS factor, offset;
+} REC_NAME(input);
 
 /* Headroom 0..14 of all samples, as `headroom` there has it. */
-INLINE int32_t NAME(headroom)(const int16_t *pcm, int32_t samples)
+REC_INLINE int32_t REC_NAME(headroom)(const int16_t *pcm, int32_t samples)
 {
-    enum { AT_ONCE = 2 * LANES };
-    HALVES used = {0}, some = {0};
+    enum { REC_BLOCK = 2 * REC_LANES };
+    REC_HALVES used = {0}, some = {0};
     int32_t n = 0;
-    for (; n + AT_ONCE <= samples; n += AT_ONCE) {
+    for (; n + REC_BLOCK <= samples; n += REC_BLOCK) {
         memcpy(&some, pcm + n, sizeof some);
         used |= some ^ (some + some);
     }
-    if (samples < AT_ONCE)
+    if (samples < REC_BLOCK)
         memcpy(&some, pcm, sizeof *pcm * (size_t)samples);
     else
-        memcpy(&some, pcm + samples - AT_ONCE, sizeof some); /* the rest, and some again */
+        memcpy(&some, pcm + samples - REC_BLOCK, sizeof some); /* the rest, and some again */
     used |= some ^ (some + some);
-    uint64_t parts[LANES / 2];
+    uint64_t parts[REC_LANES / 2];
     memcpy(parts, &used, sizeof parts);
-    for (n = 1; n < LANES / 2; n++)
+    for (n = 1; n < REC_LANES / 2; n++)
         parts[0] |= parts[n];
     parts[0] |= parts[0] >> 32;
     return stapes_frontend_leading_zeros(((uint32_t)(parts[0] | parts[0] >> 16) & 0xFFFEu) | 2u) - 16;
 }
 
-STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) * in)
+REC_STAGE void REC_NAME(measure)(const stapes_frontend_tables *tables, REC_NAME(input) * in)
 {
-    uint32_t factors[LANES], offsets[LANES];
-    uint16_t gains[2 * LANES];
-    for (int32_t lane = 0; lane < LANES; lane++) {
+    uint32_t factors[REC_LANES], offsets[REC_LANES];
+    uint16_t gains[2 * REC_LANES];
+    for (int32_t lane = 0; lane < REC_LANES; lane++) {
         if (tables->dc_blocker) {
             stapes_frontend_input one = {.pcm = in->starts[lane], .length = tables->window};
             stapes_frontend_use_samples_without_mean(&one);
@@ -124,7 +130,7 @@ STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) * in
             factors[lane] = one.factor;
             offsets[lane] = one.offset;
         } else {
-            in->exponents[lane] = NAME(headroom)(in->starts[lane], tables->window);
+            in->exponents[lane] = REC_NAME(headroom)(in->starts[lane], tables->window);
             uint16_t *gain = gains + lane / 4 * 8 + lane % 4;
             gain[0] = gain[4] = (uint16_t)(1u << in->exponents[lane]);
         }
@@ -138,256 +144,270 @@ STAGE void NAME(measured)(const stapes_frontend_tables *tables, NAME(input) * in
 }
 
 /* floor(weight * word / 2^32) */
-INLINE WORDS NAME(weighted)(int32_t weight, WORDS word)
+REC_INLINE REC_WORDS REC_NAME(windowed_sample)(int32_t weight, REC_WORDS word)
 {
-    const WORDS w = EACH(weight);
-    return REORDERED(UPPER((WORDS)TIMES(word, w), (WORDS)TIMES(OTHERS(word), w)));
+    const REC_WORDS w = REC_SPLAT(weight);
+    return REC_REORDER(
+        REC_UPPER_WORDS((REC_WORDS)REC_MULTIPLY(word, w), (REC_WORDS)REC_MULTIPLY(REC_OTHER_HALF(word), w)));
 }
 
 /* floor(weight * sample / 2^16); of half words, the sample times the weight's upper half, and what the lower half
  * adds. */
-INLINE NAME(point) NAME(windowed)(const pair_weights *weights, HALVES samples)
+REC_INLINE REC_NAME(point) REC_NAME(windowed)(const stapes_recording_pair_weights *weights, REC_HALVES samples)
 {
-#if defined(DOUBLED_HIGH)
-    const HALVES zeros = {0};
-    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(zeros, samples) >> 1),
-                odd = (WORDS)((SIGNED)ZIPPED_HIGH(zeros, samples) >> 1);
-    const WORDS two = NAME(factor_at)(weights);
-    return (NAME(point)){DOUBLED_HIGH(even, two, 0), DOUBLED_HIGH(odd, two, 1)};
+#if defined(REC_MULTIPLY_HIGH_DOUBLED)
+    const REC_HALVES zeros = {0};
+    const REC_WORDS even = (REC_WORDS)((REC_SIGNED_WORDS)REC_ZIP_LOW(zeros, samples) >> 1),
+                    odd = (REC_WORDS)((REC_SIGNED_WORDS)REC_ZIP_HIGH(zeros, samples) >> 1);
+    const REC_WORDS two = REC_NAME(factor_at)(weights);
+    return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(even, two, 0), REC_MULTIPLY_HIGH_DOUBLED(odd, two, 1)};
 #else
-    const HALVES low = HIGH16(samples, EIGHT_AT(weights->low));
-    return (NAME(point)){PAIR_SUMS(ZIPPED_LOW(samples, low), EIGHT_AT(weights->even)),
-                         PAIR_SUMS(ZIPPED_HIGH(samples, low), EIGHT_AT(weights->odd))};
+    const REC_HALVES low = REC_MULTIPLY_HIGH16(samples, REC_LOAD8_REPEATED(weights->low));
+    return (REC_NAME(point)){REC_DOT_PAIRS(REC_ZIP_LOW(samples, low), REC_LOAD8_REPEATED(weights->even)),
+                             REC_DOT_PAIRS(REC_ZIP_HIGH(samples, low), REC_LOAD8_REPEATED(weights->odd))};
 #endif
 }
 
 /* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four
  * frames. */
-INLINE void NAME(loaded)(const int16_t *const *frames, int32_t at, int32_t window, HALVES *pairs)
+REC_INLINE void REC_NAME(load_pairs)(const int16_t *const *frames, int32_t at, int32_t window, REC_HALVES *pairs)
 {
-    int16_t rest[LANES][8];
-    const int16_t *starts[LANES];
+    int16_t rest[REC_LANES][8];
+    const int16_t *starts[REC_LANES];
     if (at + 8 > window) {
         memset(rest, 0, sizeof rest);
-        for (int32_t lane = 0; lane < LANES; lane++) {
+        for (int32_t lane = 0; lane < REC_LANES; lane++) {
             memcpy(rest[lane], frames[lane] + at, sizeof(int16_t) * (size_t)(window - at));
             starts[lane] = rest[lane];
         }
         frames = starts;
         at = 0;
     }
-    const HALVES a = ROW(frames, at), b = ROW(frames + 1, at), c = ROW(frames + 2, at), d = ROW(frames + 3, at);
-    const HALVES low = ZIPPED_LOW(a, c), next_low = ZIPPED_LOW(b, d), high = ZIPPED_HIGH(a, c),
-                 next_high = ZIPPED_HIGH(b, d);
-    pairs[0] = ZIPPED_LOW(low, next_low);
-    pairs[1] = ZIPPED_HIGH(low, next_low);
-    pairs[2] = ZIPPED_LOW(high, next_high);
-    pairs[3] = ZIPPED_HIGH(high, next_high);
+    const REC_HALVES a = REC_LOAD_ROW(frames, at), b = REC_LOAD_ROW(frames + 1, at), c = REC_LOAD_ROW(frames + 2, at),
+                     d = REC_LOAD_ROW(frames + 3, at);
+    const REC_HALVES low = REC_ZIP_LOW(a, c), next_low = REC_ZIP_LOW(b, d), high = REC_ZIP_HIGH(a, c),
+                     next_high = REC_ZIP_HIGH(b, d);
+    pairs[0] = REC_ZIP_LOW(low, next_low);
+    pairs[1] = REC_ZIP_HIGH(low, next_low);
+    pairs[2] = REC_ZIP_LOW(high, next_high);
+    pairs[3] = REC_ZIP_HIGH(high, next_high);
 }
 
-INLINE NAME(point)
-    NAME(windowed_whole)(const stapes_frontend_tables *tables, const NAME(input) * in, int32_t pair, HALVES two)
+REC_INLINE REC_NAME(point) REC_NAME(windowed_whole)(const stapes_frontend_tables *tables, const REC_NAME(input) * in,
+                                                    int32_t pair, REC_HALVES two)
 {
-    const WORDS even = (WORDS)((SIGNED)ZIPPED_LOW(two, two) >> 16), odd = (WORDS)((SIGNED)ZIPPED_HIGH(two, two) >> 16);
-    return (NAME(point)){NAME(weighted)(window_weight(tables, 2 * pair), even * in->factor + in->offset),
-                         NAME(weighted)(window_weight(tables, 2 * pair + 1), odd * in->factor + in->offset)};
+    const REC_WORDS even = (REC_WORDS)((REC_SIGNED_WORDS)REC_ZIP_LOW(two, two) >> 16),
+                    odd = (REC_WORDS)((REC_SIGNED_WORDS)REC_ZIP_HIGH(two, two) >> 16);
+    return (REC_NAME(point)){
+        REC_NAME(windowed_sample)(stapes_recording_window_weight(tables, 2 * pair), even * in->factor + in->offset),
+        REC_NAME(windowed_sample)(stapes_recording_window_weight(tables, 2 * pair + 1),
+                                  odd * in->factor + in->offset)};
 }
 
 /* The first stage of the transform takes the points as they are made. `radix` and `whole` are constants. */
-INLINE void NAME(begun)(const stapes_frontend_tables *tables, const pair_weights *weights, const NAME(input) * in,
-                        NAME(point) * z, int32_t radix, int32_t whole)
+REC_INLINE void REC_NAME(first_stage)(const stapes_frontend_tables *tables,
+                                      const stapes_recording_pair_weights *weights, const REC_NAME(input) * in,
+                                      REC_NAME(point) * z, int32_t radix, int32_t whole)
 {
     const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
     const int32_t window = tables->window, block = tables->n_fft / 2 / radix;
     for (int32_t n = 0; n < block; n += 4) {
-        HALVES samples[4][4];
+        REC_HALVES samples[4][4];
         for (int32_t place = 0; place < radix; place++)
             if (2 * (place * block + n) < window)
-                NAME(loaded)(in->starts, 2 * (place * block + n), window, samples[place]);
+                REC_NAME(load_pairs)(in->starts, 2 * (place * block + n), window, samples[place]);
         const int32_t sounding = (window / 2 - n + block - 1) / block; /* places */
         for (int32_t m = n; m < n + 4; m++) {
-            NAME(point) y[4], *group = z + order[m] / 8;
+            REC_NAME(point) y[4], *group = z + order[m] / 8;
             for (int32_t place = 0; place < radix; place++) {
                 const int32_t pair = place * block + m;
                 if (place >= sounding)
-                    y[place] = (NAME(point)){EACH(0), EACH(0)};
+                    y[place] = (REC_NAME(point)){REC_SPLAT(0), REC_SPLAT(0)};
                 else if (whole)
-                    y[place] = NAME(windowed_whole)(tables, in, pair, samples[place][m - n]);
+                    y[place] = REC_NAME(windowed_whole)(tables, in, pair, samples[place][m - n]);
                 else
-                    y[place] = NAME(windowed)(&weights[pair], samples[place][m - n] * in->gain);
+                    y[place] = REC_NAME(windowed)(&weights[pair], samples[place][m - n] * in->gain);
             }
             if (radix == 4) {
-                NAME(combine)(group, 1, y[0], y[1], y[2], y[3]);
+                REC_NAME(dft4)(group, 1, y[0], y[1], y[2], y[3]);
             } else {
-                group[0] = (NAME(point)){y[0].re + y[1].re, y[0].im + y[1].im};
-                group[1] = (NAME(point)){y[0].re - y[1].re, y[0].im - y[1].im};
+                group[0] = (REC_NAME(point)){y[0].re + y[1].re, y[0].im + y[1].im};
+                group[1] = (REC_NAME(point)){y[0].re - y[1].re, y[0].im - y[1].im};
             }
         }
     }
 }
 
-STAGE void NAME(windowed_and_combined)(const stapes_frontend_tables *tables, const pair_weights *weights,
-                                       const NAME(input) * in, NAME(point) * z)
+REC_STAGE void REC_NAME(window_and_first_stage)(const stapes_frontend_tables *tables,
+                                                const stapes_recording_pair_weights *weights,
+                                                const REC_NAME(input) * in, REC_NAME(point) * z)
 {
     if (tables->dc_blocker)
-        NAME(begun)(tables, weights, in, z, tables->first_radix, 1);
+        REC_NAME(first_stage)(tables, weights, in, z, tables->first_radix, 1);
     else if (tables->first_radix == 4)
-        NAME(begun)(tables, weights, in, z, 4, 0);
+        REC_NAME(first_stage)(tables, weights, in, z, 4, 0);
     else
-        NAME(begun)(tables, weights, in, z, 2, 0);
+        REC_NAME(first_stage)(tables, weights, in, z, 2, 0);
 }
 
 /* All stages but the first. Each changes the order of the lanes. */
-STAGE void NAME(transform)(const stapes_frontend_tables *tables, NAME(point) * z)
+REC_STAGE void REC_NAME(fft)(const stapes_frontend_tables *tables, REC_NAME(point) * z)
 {
     const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     const int32_t half = tables->n_fft / 2;
     for (int32_t quarter = tables->first_radix; quarter < half; quarter *= 4)
         for (int32_t group = 0; group < half; group += 4 * quarter) {
-            NAME(point) *a = z + group;
-            NAME(combine)(a, quarter, NAME(halved)(a[0]), NAME(halved)(a[quarter]), NAME(halved)(a[2 * quarter]),
-                          NAME(halved)(a[3 * quarter]));
+            REC_NAME(point) *a = z + group;
+            REC_NAME(dft4)(a, quarter, REC_NAME(halved)(a[0]), REC_NAME(halved)(a[quarter]),
+                           REC_NAME(halved)(a[2 * quarter]), REC_NAME(halved)(a[3 * quarter]));
             for (int32_t j = 1; j < quarter; j++) {
                 const int32_t *w = twiddles + 6 * (j * (half / 4 / quarter) - 1);
                 a++;
-                NAME(combine)(a, quarter, NAME(halved)(a[0]), NAME(half_rotated)(a[quarter], w),
-                              NAME(half_rotated)(a[2 * quarter], w + 2), NAME(half_rotated)(a[3 * quarter], w + 4));
+                REC_NAME(dft4)(a, quarter, REC_NAME(halved)(a[0]), REC_NAME(half_rotated)(a[quarter], w),
+                               REC_NAME(half_rotated)(a[2 * quarter], w + 2),
+                               REC_NAME(half_rotated)(a[3 * quarter], w + 4));
             }
         }
 }
 
-INLINE void NAME(store_power)(NAME(point) * at, WORDS re, WORDS im)
+REC_INLINE void REC_NAME(store_power)(REC_NAME(point) * at, REC_WORDS re, REC_WORDS im)
 {
-    const WORDS other_re = OTHERS(re), other_im = OTHERS(im);
-    *(NAME(power) *)at =
-        (NAME(power)){TIMES(re, re) + TIMES(im, im), TIMES(other_re, other_re) + TIMES(other_im, other_im)};
+    const REC_WORDS other_re = REC_OTHER_HALF(re), other_im = REC_OTHER_HALF(im);
+    *(REC_NAME(power) *)at = (REC_NAME(power)){REC_MULTIPLY(re, re) + REC_MULTIPLY(im, im),
+                                               REC_MULTIPLY(other_re, other_re) + REC_MULTIPLY(other_im, other_im)};
 }
 
 /* Every second pair from the outside in. */
-INLINE void NAME(split_pairs)(NAME(point) * low, NAME(point) * high, const int32_t *turn, int32_t stride)
+REC_INLINE void REC_NAME(split_pairs)(REC_NAME(point) * low, REC_NAME(point) * high, const int32_t *turn,
+                                      int32_t stride)
 {
     for (; low < high; low += 2, high -= 2, turn += stride) {
-        const NAME(point) even = {REORDERED(low->re + high->re), REORDERED(low->im - high->im)};
-        const NAME(point) odd = {low->im + high->im, high->re - low->re};
-        const NAME(point) half = NAME(half_rotated)(odd, turn), turned = {half.re + half.re, half.im + half.im};
-        NAME(store_power)(low, even.re - turned.re, even.im - turned.im);
-        NAME(store_power)(high, even.re + turned.re, even.im + turned.im);
+        const REC_NAME(point) even = {REC_REORDER(low->re + high->re), REC_REORDER(low->im - high->im)};
+        const REC_NAME(point) odd = {low->im + high->im, high->re - low->re};
+        const REC_NAME(point) half = REC_NAME(half_rotated)(odd, turn),
+                              turned = {half.re + half.re, half.im + half.im};
+        REC_NAME(store_power)(low, even.re - turned.re, even.im - turned.im);
+        REC_NAME(store_power)(high, even.re + turned.re, even.im + turned.im);
     }
 }
 
-STAGE void NAME(split_and_square)(const stapes_frontend_tables *tables, NAME(point) * z)
+REC_STAGE void REC_NAME(split_and_square)(const stapes_frontend_tables *tables, REC_NAME(point) * z)
 {
     const int32_t half = tables->n_fft / 2;
-    NAME(point) *const middle = z + half / 2;
-    NAME(split_pairs)(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 2);
-    NAME(split_pairs)(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 6);
-    NAME(store_power)(middle, REORDERED(middle->re + middle->re), REORDERED(middle->im + middle->im));
+    REC_NAME(point) *const middle = z + half / 2;
+    REC_NAME(split_pairs)(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 2);
+    REC_NAME(split_pairs)(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 6);
+    REC_NAME(store_power)(middle, REC_REORDER(middle->re + middle->re), REC_REORDER(middle->im + middle->im));
 }
 
-INLINE LONGS NAME(scaled)(LONGS x, WORDS y)
+REC_INLINE REC_LONGS REC_NAME(multiply_q32)(REC_LONGS x, REC_WORDS y)
 {
-    return LOW_TIMES(x >> 32, y) + (LOW_TIMES(x, y) >> 32);
+    return REC_MULTIPLY_UNSIGNED(x >> 32, y) + (REC_MULTIPLY_UNSIGNED(x, y) >> 32);
 }
 
 typedef struct {
-    NAME(power) plain, falling;
-} NAME(slopes);
+    REC_NAME(power) plain, falling;
+} REC_NAME(slopes);
 
-INLINE NAME(slopes) NAME(summed)(const NAME(power) * power, const stapes_frontend_segment *segment)
+REC_INLINE REC_NAME(slopes) REC_NAME(sum_powers)(const REC_NAME(power) * power, const stapes_frontend_segment *segment)
 {
-    NAME(power) plain = {(LONGS){0}, (LONGS){0}}, sums = {(LONGS){0}, (LONGS){0}};
-    for (const NAME(power) *end = power + segment->bins; power < end; power++) {
+    REC_NAME(power) plain = {(REC_LONGS){0}, (REC_LONGS){0}}, sums = {(REC_LONGS){0}, (REC_LONGS){0}};
+    for (const REC_NAME(power) *end = power + segment->bins; power < end; power++) {
         sums.some += plain.some;
         sums.others += plain.others;
         plain.some += power->some;
         plain.others += power->others;
     }
-    const WORDS last = NAME(factor_at)(&segment->last), slope = NAME(factor_at)(&segment->slope);
-    return (NAME(slopes)){plain,
-                          {NAME(scaled)(plain.some, last) + NAME(scaled)(sums.some, slope),
-                           NAME(scaled)(plain.others, last) + NAME(scaled)(sums.others, slope)}};
+    const REC_WORDS last = REC_NAME(factor_at)(&segment->last), slope = REC_NAME(factor_at)(&segment->slope);
+    return (REC_NAME(slopes)){
+        plain,
+        {REC_NAME(multiply_q32)(plain.some, last) + REC_NAME(multiply_q32)(sums.some, slope),
+         REC_NAME(multiply_q32)(plain.others, last) + REC_NAME(multiply_q32)(sums.others, slope)}};
 }
 
 /* Of 64-bit lanes below 2^56: the upper word is floor(log2) + 1 in its upper ten bits and what follows the leading one
  * in the others; zero for zero. As the float64 of four times the number has it. No rounding reaches those bits, for a
  * bit that follows 24 places after a set one is cleared: among them the one after them. The words' magic: 2^54 + 4 x
  * has x in its low bits. */
-INLINE WORDS NAME(leading)(LONGS x)
+REC_INLINE REC_WORDS REC_NAME(leading)(REC_LONGS x)
 {
-    const DOUBLES magic = (DOUBLES){0} + 0x1p54, upper_magic = (DOUBLES){0} + 0x1p86;
-    const LONGS sparse = x & ~(x >> 24);
-    const DOUBLES lower = (DOUBLES)((sparse & 0xFFFFFFFFu) | (LONGS)magic),
-                  upper = (DOUBLES)((sparse >> 32) | (LONGS)upper_magic);
-    return (WORDS)((LONGS)(upper - (upper_magic + magic) + lower) << 2);
+    const REC_DOUBLES magic = (REC_DOUBLES){0} + 0x1p54, upper_magic = (REC_DOUBLES){0} + 0x1p86;
+    const REC_LONGS sparse = x & ~(x >> 24);
+    const REC_DOUBLES lower = (REC_DOUBLES)((sparse & 0xFFFFFFFFu) | (REC_LONGS)magic),
+                      upper = (REC_DOUBLES)((sparse >> 32) | (REC_LONGS)upper_magic);
+    return (REC_WORDS)((REC_LONGS)(upper - (upper_magic + magic) + lower) << 2);
 }
 
 /* The leading bits of the power in each band, and zeros up to a multiple of four bands. */
-STAGE void NAME(bands)(const stapes_frontend_tables *tables, const NAME(power) * power, WORDS *leading)
+REC_STAGE void REC_NAME(bands)(const stapes_frontend_tables *tables, const REC_NAME(power) * power, REC_WORDS *leading)
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const int32_t n_bands = tables->n_bands;
     power += tables->first_bin;
-    NAME(slopes) last = NAME(summed)(power, segment);
+    REC_NAME(slopes) last = REC_NAME(sum_powers)(power, segment);
     for (int32_t band = 0; band < n_bands; band++) {
         power += segment++->bins;
-        const NAME(slopes) next = NAME(summed)(power, segment);
-        leading[band] = UPPER(NAME(leading)(last.plain.some - last.falling.some + next.falling.some),
-                              NAME(leading)(last.plain.others - last.falling.others + next.falling.others));
+        const REC_NAME(slopes) next = REC_NAME(sum_powers)(power, segment);
+        leading[band] =
+            REC_UPPER_WORDS(REC_NAME(leading)(last.plain.some - last.falling.some + next.falling.some),
+                            REC_NAME(leading)(last.plain.others - last.falling.others + next.falling.others));
         last = next;
     }
     for (int32_t band = n_bands; band % 4 != 0; band++)
-        leading[band] = EACH(0);
+        leading[band] = REC_SPLAT(0);
 }
 
 /* log2 (Q10) of a power by its leading bits, as stapes_frontend_log2_q10 has it. */
-INLINE WORDS NAME(log2_q10)(const uint16_t *table, const WORDS *leading, WORDS offset)
+REC_INLINE REC_WORDS REC_NAME(log2_q10)(const uint16_t *table, const REC_WORDS *leading, REC_WORDS offset)
 {
-    uint32_t pairs[LANES];
-    for (int32_t lane = 0; lane < LANES; lane++)
-        memcpy(pairs + lane, table + (((const uint32_t *)leading)[lane] >> 16 & ((1 << SEGMENT_BITS) - 1)),
+    uint32_t pairs[REC_LANES];
+    for (int32_t lane = 0; lane < REC_LANES; lane++)
+        memcpy(pairs + lane,
+               table + (((const uint32_t *)leading)[lane] >> 16 & ((1 << STAPES_FRONTEND_LOG2_SEGMENT_BITS) - 1)),
                sizeof *pairs);
-    WORDS two;
+    REC_WORDS two;
     memcpy(&two, pairs, sizeof two);
-    const WORDS low = two & 0xFFFF, rise = ((two >> 16) - low) * (*leading & 0xFFFF) >> 16;
-    const WORDS log2_q15 = ((*leading >> 7) & 0x01FF8000) + low + rise; /* of twice the power */
-    const WORDS none = (WORDS)(*leading == 0) << 22;                    /* less than any value */
-    const WORDS value = (WORDS)((SIGNED)(log2_q15 + offset) >> 5) + none;
-    return LEAST(MOST(value, EACH(INT16_MIN)), EACH(INT16_MAX));
+    const REC_WORDS low = two & 0xFFFF, rise = ((two >> 16) - low) * (*leading & 0xFFFF) >> 16;
+    const REC_WORDS log2_q15 = ((*leading >> 7) & 0x01FF8000) + low + rise; /* of twice the power */
+    const REC_WORDS none = (REC_WORDS)(*leading == 0) << 22;                /* less than any value */
+    const REC_WORDS value = (REC_WORDS)((REC_SIGNED_WORDS)(log2_q15 + offset) >> 5) + none;
+    return REC_MIN(REC_MAX(value, REC_SPLAT(INT16_MIN)), REC_SPLAT(INT16_MAX));
 }
 
 /* int8 of log2 values, as stapes_frontend_quantized has it. */
-INLINE WORDS NAME(quantized)(const stapes_frontend_tables *tables, WORDS value)
+REC_INLINE REC_WORDS REC_NAME(quantized)(const stapes_frontend_tables *tables, REC_WORDS value)
 {
-    const WORDS multiplier = EACH(tables->int8_multiplier);
-    const LONGS offset = (LONGS){0} + (uint64_t)((int64_t)tables->int8_offset * 65536);
-    const WORDS affine =
-        REORDERED(UPPER(TIMES(value, multiplier) + offset, TIMES(OTHERS(value), multiplier) + offset));
-    return LEAST(MOST((WORDS)((SIGNED)affine >> (tables->int8_shift - 32)), EACH(INT8_MIN)), EACH(INT8_MAX));
+    const REC_WORDS multiplier = REC_SPLAT(tables->int8_multiplier);
+    const REC_LONGS offset = (REC_LONGS){0} + (uint64_t)((int64_t)tables->int8_offset * 65536);
+    const REC_WORDS affine = REC_REORDER(REC_UPPER_WORDS(REC_MULTIPLY(value, multiplier) + offset,
+                                                         REC_MULTIPLY(REC_OTHER_HALF(value), multiplier) + offset));
+    return REC_MIN(REC_MAX((REC_WORDS)((REC_SIGNED_WORDS)affine >> (tables->int8_shift - 32)), REC_SPLAT(INT8_MIN)),
+                   REC_SPLAT(INT8_MAX));
 }
 
 /* log2_bands[LANES][n_bands] and features[LANES][n_bands] of the leading bits of bands; either may be NULL. */
-STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leading, const int32_t *exponents,
-                        int8_t *features, int16_t *log2_bands)
+REC_STAGE void REC_NAME(values)(const stapes_frontend_tables *tables, const REC_WORDS *leading,
+                                const int32_t *exponents, int8_t *features, int16_t *log2_bands)
 {
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
     const int32_t n_bands = tables->n_bands;
-    WORDS offset;
+    REC_WORDS offset;
     memcpy(&offset, exponents, sizeof offset);
-    offset = EACH(tables->log2_offset + 16 - 32768) - (offset << 16);
+    offset = REC_SPLAT(tables->log2_offset + 16 - 32768) - (offset << 16);
     for (int32_t band = 0; band < n_bands; band += 4) {
-        WORDS log2s[4], four = EACH(0); /* features */
+        REC_WORDS log2s[4], four = REC_SPLAT(0); /* features */
         for (int32_t n = 0; n < 4; n++) {
-            log2s[n] = NAME(log2_q10)(log2_table, leading + band + n, offset);
-            four |= (NAME(quantized)(tables, log2s[n]) & 0xFF) << (8 * n);
+            log2s[n] = REC_NAME(log2_q10)(log2_table, leading + band + n, offset);
+            four |= (REC_NAME(quantized)(tables, log2s[n]) & 0xFF) << (8 * n);
         }
-        const WORDS two[2] = {(log2s[0] & 0xFFFF) | log2s[1] << 16, (log2s[2] & 0xFFFF) | log2s[3] << 16};
+        const REC_WORDS two[2] = {(log2s[0] & 0xFFFF) | log2s[1] << 16, (log2s[2] & 0xFFFF) | log2s[3] << 16};
         const size_t count = (size_t)(n_bands - band);
-        for (int32_t lane = 0; lane < LANES; lane++) {
+        for (int32_t lane = 0; lane < REC_LANES; lane++) {
             if (features)
-                copied_4(features + lane * n_bands + band, (const uint32_t *)&four + lane, 1, count);
+                stapes_recording_copy_4(features + lane * n_bands + band, (const uint32_t *)&four + lane, 1, count);
             if (log2_bands) {
                 const uint32_t values[2] = {((const uint32_t *)two)[lane], ((const uint32_t *)(two + 1))[lane]};
-                copied_4(log2_bands + lane * n_bands + band, values, sizeof *log2_bands, count);
+                stapes_recording_copy_4(log2_bands + lane * n_bands + band, values, sizeof *log2_bands, count);
             }
         }
     }
@@ -395,40 +415,41 @@ STAGE void NAME(values)(const stapes_frontend_tables *tables, const WORDS *leadi
 
 /* LANES frames from pcm on. They start in the order that ends with the first frame in the first lane: it changes in
  * each stage but the first, when powers are made and when logarithms are. */
-static TARGET void NAME(frames)(const stapes_frontend_tables *tables, const pair_weights *weights, const int16_t *pcm,
-                                int32_t *work, int8_t *features, int16_t *log2_bands)
+static REC_TARGET void REC_NAME(frames)(const stapes_frontend_tables *tables,
+                                        const stapes_recording_pair_weights *weights, const int16_t *pcm,
+                                        int32_t *work, int8_t *features, int16_t *log2_bands)
 {
-    NAME(point) *z = (NAME(point) *)(void *)work;
-    NAME(input) in;
-    int32_t exponents[LANES], reordered = 0;
+    REC_NAME(point) *z = (REC_NAME(point) *)(void *)work;
+    REC_NAME(input) in;
+    int32_t exponents[REC_LANES], reordered = 0;
     for (int32_t points = tables->first_radix; points < tables->n_fft / 2; points *= 4)
         reordered ^= 1;
-    for (int32_t lane = 0; lane < LANES; lane++)
-        in.starts[lane] = pcm + (reordered ? ORDERED(lane) : lane) * tables->hop;
-    NAME(measured)(tables, &in);
-    for (int32_t lane = 0; lane < LANES; lane++)
-        exponents[lane] = in.exponents[reordered ? ORDERED(lane) : lane];
-    NAME(windowed_and_combined)(tables, weights, &in, z);
-    NAME(transform)(tables, z);
-    NAME(split_and_square)(tables, z);
-    WORDS leading[128];
-    NAME(bands)(tables, (const NAME(power) *)z, leading);
-    NAME(values)(tables, leading, exponents, features, log2_bands);
+    for (int32_t lane = 0; lane < REC_LANES; lane++)
+        in.starts[lane] = pcm + (reordered ? REC_LANE_AT(lane) : lane) * tables->hop;
+    REC_NAME(measure)(tables, &in);
+    for (int32_t lane = 0; lane < REC_LANES; lane++)
+        exponents[lane] = in.exponents[reordered ? REC_LANE_AT(lane) : lane];
+    REC_NAME(window_and_first_stage)(tables, weights, &in, z);
+    REC_NAME(fft)(tables, z);
+    REC_NAME(split_and_square)(tables, z);
+    REC_WORDS leading[128];
+    REC_NAME(bands)(tables, (const REC_NAME(power) *)z, leading);
+    REC_NAME(values)(tables, leading, exponents, features, log2_bands);
 }
 
-#undef INLINE
-#undef STAGE
-#undef WORDS
-#undef SIGNED
-#undef LONGS
-#undef HALVES
-#undef DOUBLES
-#undef EACH
-#undef LANES
-#undef TARGET
-#undef NAME
-#undef REGISTER
-#undef FLOATS
-#undef MM
-#undef EIGHT_AT
-#undef ROW
+#undef REC_INLINE
+#undef REC_STAGE
+#undef REC_WORDS
+#undef REC_SIGNED_WORDS
+#undef REC_LONGS
+#undef REC_HALVES
+#undef REC_DOUBLES
+#undef REC_SPLAT
+#undef REC_LANES
+#undef REC_TARGET
+#undef REC_NAME
+#undef REC_REGISTER
+#undef REC_FLOATS
+#undef REC_MM
+#undef REC_LOAD8_REPEATED
+#undef REC_LOAD_ROW
