@@ -1,15 +1,14 @@
 """read -> passes -> lower -> places -> memory plan -> emit: a .tflite to a C library."""
 
 import hashlib
-import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from stapes.convert.emit import source
 from stapes.convert.emit.describe import layer_rows
-from stapes.convert.emit.module import Module, Sizes, measure
+from stapes.convert.emit.module import Module, measure
 from stapes.convert.emit.show import plan_svg
 from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
@@ -19,7 +18,14 @@ from stapes.convert.passes.prune import keep_needed
 from stapes.convert.plan.coalesce import settle
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.read.graph import Tensor, read_model
-from stapes.firmware_sim.errors import ConfigError, ModelError, OutputError
+from stapes.firmware_sim.device.model_description import (
+    MODEL_JSON,
+    ModelDescription,
+    Sizes,
+    TensorSpec,
+    read_model_description,
+)
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError, OutputError
 from stapes.firmware_sim.outputs import Mark, new_folder
 
 
@@ -80,7 +86,7 @@ def compile_model(
     if picture:
         texts["plan.svg"] = plan_svg(module.plan, steps)
     sizes = measure(module)
-    texts["model.json"] = json.dumps(_description(module, sizes, target, [*texts, "model.json"]), indent=2) + "\n"
+    texts[MODEL_JSON] = _describe(module, sizes, target, [*texts, MODEL_JSON]).to_json()
     _write(out, texts)
     return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, steps)
 
@@ -94,7 +100,7 @@ def _write(out: Path, texts: dict[str, str]) -> None:
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
     others = _files_of_others(out)
-    with new_folder(out, force=True, mark=Mark("model.json")) as draft:
+    with new_folder(out, force=True, mark=Mark(MODEL_JSON)) as draft:
         for path in others:
             copy = shutil.copytree if path.is_dir() and not path.is_symlink() else shutil.copy2
             copy(path, draft / path.name)
@@ -110,36 +116,34 @@ def _files_of_others(out: Path) -> list[Path]:
     return [path for path in out.iterdir() if path.name not in written]
 
 
-def _written_before(out: Path) -> list[str]:
+def _written_before(out: Path) -> tuple[str, ...]:
     """Return the names of the files that an earlier run wrote into a folder."""
     try:
-        description = json.loads((out / "model.json").read_text(encoding="utf-8"))
-        return [Path(name).name for name in description["files"] if description["sha256"]]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError) as error:
+        return read_model_description(out).files
+    except DetectorFolderError as error:
         raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it") from error
 
 
-def _description(module: Module, sizes: Sizes, target: str, files: list[str]) -> dict[str, object]:
-    """What a caller who does not read C needs to know."""
+def _describe(module: Module, sizes: Sizes, target: str, files: list[str]) -> ModelDescription:
     graph = module.graph
-    return {
-        "name": module.name,
-        "sha256": module.digest,
-        "target": target,
-        "inputs": [_argument(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)],
-        "outputs": [_argument(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)],
-        "states": [state.name for state in graph.states],
-        "sizes": asdict(sizes),
-        "files": files,
-    }
+    return ModelDescription(
+        name=module.name,
+        sha256=module.digest,
+        target=target,
+        inputs=tuple(_tensor(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)),
+        outputs=tuple(_tensor(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)),
+        states=tuple(state.name for state in graph.states),
+        sizes=sizes,
+        files=tuple(files),
+    )
 
 
-def _argument(name: str, tensor: Tensor) -> dict[str, object]:
+def _tensor(name: str, tensor: Tensor) -> TensorSpec:
     quantization = tensor.quantization
-    return {
-        "name": name,
-        "shape": list(tensor.shape),
-        "dtype": tensor.dtype,
-        "scale": None if quantization is None else float(quantization.scales[0]),
-        "zero_point": None if quantization is None else int(quantization.zero_points[0]),
-    }
+    return TensorSpec(
+        name=name,
+        shape=tuple(tensor.shape),
+        dtype=tensor.dtype,
+        scale=None if quantization is None else float(quantization.scales[0]),
+        zero_point=None if quantization is None else int(quantization.zero_points[0]),
+    )

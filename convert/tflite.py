@@ -13,6 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from stapes.convert.tensorflow import quiet_stderr, tf
+from stapes.firmware_sim.device.model_description import TensorSpec
 from stapes.firmware_sim.errors import ModelError
 
 SIGNATURE = "step"
@@ -20,22 +21,12 @@ INT8_OPERATORS_ONLY = ("QUANTIZE", "DEQUANTIZE")  # any of these inside means a 
 
 
 @dataclass(frozen=True)
-class Port:
-    """An input or output of the step in the order of the .tflite: real value = scale * (q - zero_point)."""
-
-    name: str
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
-
-
-@dataclass(frozen=True)
 class Step:
     """A converted step that passed `check_step`."""
 
     model: bytes
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 def convert_step(module: tf.Module) -> Step:
@@ -70,16 +61,16 @@ def convert_saved_model(folder: Path) -> Step:
 
 
 def check_step(model: bytes) -> Step:
-    """Return the step's ports. ModelError where a tensor is float, or a state goes out other than it came in."""
+    """Return the step with its inputs and outputs. Raises ModelError where a tensor is float, or a state goes out other than it came in."""
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     if SIGNATURE not in interpreter.get_signature_list():
         raise ModelError(
             f"the .tflite has no signature {SIGNATURE!r}; convert it with stapes, or name its signature so"
         )
-    for tensor in interpreter.get_tensor_details():
-        if tensor["dtype"] not in (np.int8, np.int32):
+    for detail in interpreter.get_tensor_details():
+        if detail["dtype"] not in (np.int8, np.int32):
             raise ModelError(
-                f"tensor {tensor['name']} is {np.dtype(tensor['dtype'])}: the device computes in int8 only"
+                f"tensor {detail['name']} is {np.dtype(detail['dtype'])}: the device computes in int8 only"
             )
     for operator in interpreter._get_ops_details():
         if operator["op_name"] in INT8_OPERATORS_ONLY:
@@ -87,21 +78,25 @@ def check_step(model: bytes) -> Step:
                 f"operator {operator['index']} is {operator['op_name']}: two tensors that should share a scale do not"
             )
     runner = interpreter.get_signature_runner(SIGNATURE)
-    inputs = _ports(runner.get_input_details(), interpreter.get_input_details())
-    outputs = _ports(runner.get_output_details(), interpreter.get_output_details())
-    after = {port.name: port for port in outputs}
-    for port in inputs:
-        if port.name.startswith("state_") and after.get(port.name) != port:
+    inputs = _tensors(runner.get_input_details(), interpreter.get_input_details())
+    outputs = _tensors(runner.get_output_details(), interpreter.get_output_details())
+    after = {tensor.name: tensor for tensor in outputs}
+    for tensor in inputs:
+        if tensor.name.startswith("state_") and after.get(tensor.name) != tensor:
             raise ModelError(
-                f"{port.name} goes in as {port} and comes out as {after.get(port.name)}: they must be equal"
+                f"{tensor.name} goes in as {tensor} and comes out as {after.get(tensor.name)}: they must be equal"
             )
     return Step(model, inputs, outputs)
 
 
-def _ports(named: dict[str, Any], ordered: list[dict[str, Any]]) -> tuple[Port, ...]:
+def _tensors(named: dict[str, Any], ordered: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    """Return the inputs or outputs of the signature in the order of the .tflite."""
     names = {detail["index"]: name for name, detail in named.items()}
-    ports = []
-    for detail in ordered:
-        scale, zero_point = detail["quantization"]
-        ports.append(Port(names[detail["index"]], tuple(map(int, detail["shape"])), float(scale), int(zero_point)))
-    return tuple(ports)
+    return tuple(_tensor(names[detail["index"]], detail) for detail in ordered)
+
+
+def _tensor(name: str, detail: dict[str, Any]) -> TensorSpec:
+    if detail["dtype"] != np.int8:
+        raise ModelError(f"{name} is {np.dtype(detail['dtype'])}: inputs and outputs of the step must be int8")
+    scale, zero_point = detail["quantization"]
+    return TensorSpec(name=name, shape=tuple(map(int, detail["shape"])), scale=float(scale), zero_point=int(zero_point))

@@ -52,14 +52,14 @@ def random_inputs(model: CompiledModel, rng: np.random.Generator, step: int) -> 
     range.
     """
     arrays = []
-    for argument in model.inputs:
-        limits = np.iinfo(argument["dtype"])
+    for tensor in model.inputs:
+        limits = np.iinfo(tensor.dtype)
         low, high = limits.min, limits.max
         if step < 2:
             low = high = (limits.min, limits.max)[step]
         elif step % 2:
             low, high = sorted(rng.integers(limits.min, limits.max + 1, 2).tolist())
-        arrays.append(rng.integers(low, high + 1, argument["shape"]).astype(argument["dtype"]))
+        arrays.append(rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype))
     return arrays
 
 
@@ -70,11 +70,11 @@ def differences(
     steps.
     """
     model, reference, rng = CompiledModel(folder, defines), Reference(tflite), np.random.default_rng(seed)
-    counts = {output["name"]: 0 for output in model.outputs}
+    counts = {output.name: 0 for output in model.outputs}
     for step in range(steps):
         inputs = random_inputs(model, rng, step)
         for output, made, wanted in zip(model.outputs, model.run(*inputs), reference.step(*inputs), strict=True):
-            counts[output["name"]] += int((made != wanted).sum())
+            counts[output.name] += int((made != wanted).sum())
     return counts
 
 

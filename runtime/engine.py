@@ -36,10 +36,9 @@ def choose_engine(folder: DetectorFolder, name: str) -> Engine:
 
 def _built_here(folder: DetectorFolder) -> bool:
     from stapes.firmware_sim.device.host import is_built
-    from stapes.firmware_sim.machines.detector_c import read_model_description
 
     try:
-        read_model_description(folder)
+        folder.model_description()
         return is_built(folder.path / "c")
     except (ToolchainError, DetectorFolderError):
         return False
@@ -53,11 +52,10 @@ class CompiledEngine:
 
     def __init__(self, folder: DetectorFolder) -> None:
         from stapes.firmware_sim.device.host import CompiledModel
-        from stapes.firmware_sim.machines.detector_c import read_model_description
 
-        read_model_description(folder)
+        folder.model_description()
         self._model = CompiledModel(folder.path / "c")
-        self._features_shape = tuple(self._model.inputs[0]["shape"])
+        self._features_shape = self._model.inputs[0].shape
         self._n_classes = len(folder.classes)
 
     def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -5,7 +5,7 @@ import json
 import logging
 import platform
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from stapes.convert.compile import compile_model
 from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
-from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, new_detector_folder, read_folder
+from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.engine import LitertEngine
@@ -82,7 +82,6 @@ def _describe(
     dataset: Dataset, material: Material, trained: Trained, settings: Settings, draft: Path
 ) -> DetectorFolder:
     step = trained.step
-    ports = [tuple(TensorSpec(**asdict(port)) for port in ports) for ports in (step.inputs, step.outputs)]
     return DetectorFolder(
         path=draft,
         classes=material.classes,
@@ -91,8 +90,8 @@ def _describe(
         frames_per_step=settings.network.frames_per_step,
         target_delay_steps=settings.network.target_delay_steps,
         model_sha256=hashlib.sha256(step.model).hexdigest(),
-        model_inputs=ports[0],
-        model_outputs=ports[1],
+        model_inputs=step.inputs,
+        model_outputs=step.outputs,
         events=tuple(EventConfig() for _ in material.classes),
         provenance={
             "dataset": dataset.fingerprint(),

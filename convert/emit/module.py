@@ -9,6 +9,7 @@ from stapes.convert.lower.steps import Call, Constant
 from stapes.convert.plan.coalesce import Homes, reads
 from stapes.convert.plan.memory import Plan
 from stapes.convert.read.graph import Graph
+from stapes.firmware_sim.device.model_description import Sizes
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,6 @@ class Names:
         return self.tensors[number]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Exact bytes, as the header's #defines say them; weights of the largest layout, where the header has each."""
-
-    ram: int
-    arena: int
-    states: int
-    weights: int
-    channels: int  # biases, multipliers, shifts
-    tables: int
-    macs: int
-
-
 def measure(module: Module) -> Sizes:
     """Add up a module."""
     channels = tables = macs = 0
@@ -97,7 +85,15 @@ def measure(module: Module) -> Sizes:
     tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
     weights = max(weight_bytes(module, layout) for layout in module.layouts)
-    return Sizes(module.ram_bytes(), module.arena_bytes(), sum(module.state_sizes()), weights, channels, tables, macs)
+    return Sizes(
+        ram=module.ram_bytes(),
+        arena=module.arena_bytes(),
+        states=sum(module.state_sizes()),
+        weights=weights,
+        channels=channels,
+        tables=tables,
+        macs=macs,
+    )
 
 
 def weight_bytes(module: Module, layout: Layout) -> int:

@@ -19,22 +19,20 @@ from typing import Any
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
+from stapes.firmware_sim.device.model_description import (
+    MODEL_JSON,
+    ModelDescription,
+    TensorSpec,
+    compile_command,
+    read_model_description,
+    tensor_from,
+)
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.firmware_sim.outputs import Mark, interrupted, new_folder, write_whole
 
 SCHEMA = 1
 REQUIRED = ("detector.json", "frontend.bin", "model.tflite")
 MARK = Mark("detector.json")  # --force replaces only folders that hold it
-
-
-@dataclass(frozen=True, kw_only=True)
-class TensorSpec:
-    """One int8 input or output of the step: real = scale * (q - zero_point)."""
-
-    name: str
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +63,20 @@ class DetectorFolder:
         """The int8 step as a TFLite flatbuffer."""
         return (self.path / "model.tflite").read_bytes()
 
+    def model_description(self) -> ModelDescription:
+        """Read what `stapes compile` wrote about the C in the folder.
+
+        Raises DetectorFolderError when there is no generated C, or it was generated from another model.tflite.
+        """
+        generated, tflite = self.path / "c", self.path / "model.tflite"
+        description = read_model_description(generated, tflite)
+        if description.sha256 != self.model_sha256:
+            raise DetectorFolderError(
+                f"{generated / MODEL_JSON}: generated from another model.tflite; write it again: "
+                f"{compile_command(tflite, generated)}"
+            )
+        return description
+
     @property
     def clock(self) -> StepClock:
         """Where a step's score stands on the recording's time axis."""
@@ -81,6 +93,8 @@ class DetectorFolder:
         content["events"] = {
             label: dataclasses.asdict(events) for label, events in zip(self.classes, self.events, strict=True)
         }
+        for tensor in content["model_inputs"] + content["model_outputs"]:
+            del tensor["dtype"]  # always int8; versions up to 0.1 know no such field
         write_whole(self.path / "detector.json", json.dumps(content, indent=2) + "\n")
 
 
@@ -113,7 +127,7 @@ def _parse(path: Path) -> DetectorFolder:
     source = path / "detector.json"
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: of JSON, of UTF-8, of numbers with too many digits
         raise DetectorFolderError(f"{source}: not JSON ({error}); train or copy the detector again") from error
     schema = content.pop("schema", None) if isinstance(content, dict) else None
     if not isinstance(schema, int) or schema < 1:
@@ -139,14 +153,10 @@ def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
         classes=classes,
         frontend=FrontendConfig(**content.pop("frontend")),
         events=tuple(EventConfig(**events[label]) for label in classes),
-        model_inputs=tuple(_tensor(item) for item in content.pop("model_inputs")),
-        model_outputs=tuple(_tensor(item) for item in content.pop("model_outputs")),
+        model_inputs=tuple(map(tensor_from, content.pop("model_inputs"))),
+        model_outputs=tuple(map(tensor_from, content.pop("model_outputs"))),
         **content,
     )
-
-
-def _tensor(item: dict[str, Any]) -> TensorSpec:
-    return TensorSpec(**(item | {"shape": tuple(item["shape"])}))
 
 
 def _check_frontend(folder: DetectorFolder) -> None:

@@ -1,21 +1,21 @@
 """A generated model on this machine: its C is built once, kept in a cache, and stepped through cffi."""
 
 import hashlib
-import json
 import os
 import platform
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import cffi
 import numpy as np
 
 from stapes.firmware_sim._native import ffi, lib
-from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
+from stapes.firmware_sim.device.model_description import MODEL_JSON, TensorSpec, read_model_description
+from stapes.firmware_sim.errors import ConfigError, ToolchainError
 
 FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
 FLAGS += ("-fno-semantic-interposition",)  # a step is inlined into the loop over steps
@@ -49,19 +49,19 @@ class CompiledModel:
     >>> model = CompiledModel(Path("pops.stapes/c"))     # doctest: +SKIP
     >>> (scores,) = model.run(features)                  # doctest: +SKIP
 
-    `inputs`, `outputs`: lists of dicts with name, shape, dtype, scale, zero_point, in the model's order. `sizes`: bytes
-    of ram, arena, states, weights, channels, tables, and macs. Raises ToolchainError without a working C compiler,
-    DetectorFolderError when the folder holds no generated model. Building runs the C that lies in the folder: only do
-    it with folders that you trust.
+    `inputs` and `outputs` describe the arrays that `run` takes and returns, in the model's order; `sizes` holds the
+    bytes of ram, arena, states, weights, channels and tables, and the macs (multiply-accumulates per step).
+
+    Raises ToolchainError without a working C compiler, DetectorFolderError when the folder holds no generated model.
+    The C in the folder is built and run, so only name folders that you trust.
     """
 
     def __init__(self, folder: Path, defines: tuple[str, ...] = ()) -> None:
         self.folder = Path(folder)
-        description = _read_description(self.folder)
-        self.name: str = description["name"]
-        self.inputs: list[dict[str, Any]] = description["inputs"]
-        self.outputs: list[dict[str, Any]] = description["outputs"]
-        self.sizes: dict[str, int] = description["sizes"]
+        description = read_model_description(self.folder)
+        self.name = description.name
+        self.inputs, self.outputs = description.inputs, description.outputs
+        self.sizes: dict[str, int] = asdict(description.sizes)
         self._library = cffi.FFI()
         self._library.cdef(f"void {self.name}_reset(void *); void {self.name}_steps(void *, int32_t, char *, char *);")
         functions = self._library.dlopen(str(build_shared(self.folder, defines)))
@@ -71,14 +71,14 @@ class CompiledModel:
         address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
         self._model.function = ffi.cast("stapes_host_steps", address)
         self._model.self = self._memory
-        self._model.made_bytes = sum(map(_bytes, self.outputs))
-        self._wanted = [(np.dtype(one["dtype"]), _bytes(one)) for one in self.inputs]
+        self._model.made_bytes = sum(tensor.count for tensor in self.outputs)
+        self._wanted = [(np.dtype(tensor.dtype), tensor.count) for tensor in self.inputs]
         # What the input of a model of one is like: a loop over inputs would be a sixth of a step's time.
         self._dtype: np.dtype = self._wanted[0][0]
         self._bytes = self._wanted[0][1] if len(self._wanted) == 1 else -1
         self._parts = [
-            (slice(start, start + _bytes(one)), np.dtype(one["dtype"]), tuple(one["shape"]))
-            for start, one in zip(_starts(self.outputs), self.outputs, strict=True)
+            (slice(start, start + tensor.count), np.dtype(tensor.dtype), tensor.shape)
+            for start, tensor in zip(_starts(self.outputs), self.outputs, strict=True)
         ]
         self._made: Iterator[tuple[np.ndarray, ...]] = iter(())
         self.reset()
@@ -106,7 +106,7 @@ class CompiledModel:
         given = b""
         for values, (dtype, size) in zip(inputs, self._wanted):  # noqa: B905 -- as long, and `strict` costs time
             if values.dtype != dtype or values.nbytes != size:
-                wanted = ", ".join(f"{one['dtype']} {one['shape']}" for one in self.inputs)
+                wanted = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
             given += values.tobytes()
         return given
@@ -114,9 +114,9 @@ class CompiledModel:
     def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""
         steps = len(inputs[0])
-        for array, argument in zip(inputs, self.inputs, strict=True):
-            if array.dtype != argument["dtype"] or array.shape != (steps, *argument["shape"]):
-                wanted = f"{argument['dtype']} {[steps, *argument['shape']]}"
+        for array, tensor in zip(inputs, self.inputs, strict=True):
+            if array.dtype != tensor.dtype or array.shape != (steps, *tensor.shape):
+                wanted = f"{tensor.dtype} {[steps, *tensor.shape]}"
                 raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
         parts = [np.ascontiguousarray(array).reshape(steps, -1).view(np.int8) for array in inputs]
         given = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
@@ -134,19 +134,6 @@ class CompiledModel:
     def reset(self) -> None:
         """Start afresh: states as before the first step."""
         self._reset(self._library.cast("void *", self._memory))
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / "model.json"
-    try:
-        description = json.loads(path.read_text())
-        if not str(description["name"]).isidentifier():
-            raise ValueError(f"name {description['name']!r}")
-        return dict(description)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DetectorFolderError(
-            f"{path}: no generated model here ({error}); write one with `stapes compile`"
-        ) from error
 
 
 def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
@@ -168,7 +155,7 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
 
 def is_built(folder: Path) -> bool:
     """Whether exactly these sources were built on this machine before: then somebody here trusted them already."""
-    return (folder / "model.json").is_file() and _plan_build(folder, ())[-1].exists()
+    return (folder / MODEL_JSON).is_file() and _plan_build(folder, ())[-1].exists()
 
 
 def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple[str, ...], Path]:
@@ -184,8 +171,8 @@ def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple
 
 def _unit(folder: Path) -> str:
     """All C of a folder as one translation unit, and a loop over steps."""
-    description = _read_description(folder)
-    name, given, made = description["name"], description["inputs"], description["outputs"]
+    description = read_model_description(folder)
+    name, given, made = description.name, description.inputs, description.outputs
     arguments = [f"(const void *)(given + {start})" for start in _starts(given)]
     arguments += [f"(void *)(made + {start})" for start in _starts(made)]
     sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
@@ -193,18 +180,14 @@ def _unit(folder: Path) -> str:
         name=name,
         includes="\n".join(f'#include "{path.name}"' for path in sources),
         arguments=", ".join(arguments),
-        given=sum(map(_bytes, given)),
-        made=sum(map(_bytes, made)),
+        given=sum(tensor.count for tensor in given),
+        made=sum(tensor.count for tensor in made),
     )
 
 
-def _starts(arguments: list[dict[str, Any]]) -> list[int]:
-    """Where each of them begins when they lie one after the other."""
-    return [sum(map(_bytes, arguments[:number])) for number in range(len(arguments))]
-
-
-def _bytes(argument: dict[str, Any]) -> int:
-    return int(np.prod(argument["shape"], dtype=int)) * np.dtype(argument["dtype"]).itemsize
+def _starts(tensors: Sequence[TensorSpec]) -> list[int]:
+    """Return the byte at which each tensor begins when they lie one after the other."""
+    return [sum(tensor.count for tensor in tensors[:number]) for number in range(len(tensors))]
 
 
 def _cache() -> Path:

@@ -4,17 +4,14 @@ NAME_detector.h holds one struct with everything that changes and NAME_start; NA
 is the C of csrc/ and of the folder's c/ as they are.
 """
 
-import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
 
 LOOP_SOURCES = (
@@ -41,36 +38,15 @@ def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
 
     Raises DetectorFolderError when the folder has no generated model, or that of another model.tflite.
     """
-    description = read_model_description(folder)
-    name: str = description["name"]
+    description = folder.model_description()
+    name = description.name
     model = folder.path / "c"
     out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
         (out / f"{name}_detector.{suffix}").write_text(text)
     own = [*sorted((CSRC / "frontend").glob("stapes_frontend*.c")), *map(source, LOOP_SOURCES)]
     sources = (*own, *sorted(model.glob("*.c")), out / f"{name}_detector.c")
-    return DetectorC(name, description["sizes"]["ram"], sources, (*INCLUDE_DIRS, model, out))
-
-
-def read_model_description(folder: DetectorFolder) -> dict[str, Any]:
-    """What `stapes compile` wrote about the generated model: name, sha256, sizes, …
-
-    Raises DetectorFolderError when there is none, or it was generated from another model.tflite.
-    """
-    path = folder.path / "c" / "model.json"
-    try:
-        description = json.loads(path.read_text())
-        name, digest = str(description["name"]), description["sha256"]
-        int(description["sizes"]["ram"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DetectorFolderError(f"{path}: no generated model ({error}); write one: {_how_to(folder)}") from error
-    if digest != folder.model_sha256 or not name.isidentifier():
-        raise DetectorFolderError(f"{path}: generated from another model.tflite; write it again: {_how_to(folder)}")
-    return dict(description)
-
-
-def _how_to(folder: DetectorFolder) -> str:
-    return f"stapes compile {folder.path}/model.tflite --out {folder.path}/c"
+    return DetectorC(name, description.sizes.ram, sources, (*INCLUDE_DIRS, model, out))
 
 
 def ring_samples(folder: DetectorFolder) -> int:

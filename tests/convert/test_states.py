@@ -160,7 +160,7 @@ def test_signed_inputs_and_outputs_called_state_are_held(tmp_path: Path) -> None
     b.sign({"x": x, "state_past": past}, {"y": y, "state_past": x})
     compile_model(b.finish([y, x]), tmp_path, "model")
     model = CompiledModel(tmp_path)
-    assert [argument["name"] for argument in (*model.inputs, *model.outputs)] == ["x", "y"]
+    assert [tensor.name for tensor in (*model.inputs, *model.outputs)] == ["x", "y"]
     first, second = np.full(SHAPE, 13, np.int8), np.full(SHAPE, 23, np.int8)
     made = [int(model.run(values)[0][0, 0]) for values in (first, second)]
     assert made == [13, 33]  # (13 - 3) + (3 - 3) + 3, then (23 - 3) + (13 - 3) + 3

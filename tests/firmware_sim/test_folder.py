@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec, new_detector_folder, read_folder
+from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.model_description import TensorSpec
 from stapes.firmware_sim.errors import DetectorFolderError, OutputError
 
 MODEL = b"any bytes: the folder knows a model by its hash only"

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from tiny_model import BEFORE_FRAMES, FEATURE_SCALE, tiny_step_model
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.firmware_sim.device.folder import DetectorFolder, TensorSpec
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
+from stapes.firmware_sim.device.model_description import TensorSpec
 
 CLASSES = ("rumble", "hiss")  # the lower and the upper half of the bands
 FRAMES_PER_STEP = 2

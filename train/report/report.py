@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.model_description import MODEL_JSON, read_model_description
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import Cost
@@ -115,20 +115,21 @@ def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judge
 
 def _device(detector: Detector, costs: Mapping[str, Cost]) -> Iterator[str]:
     """What it takes on boards, where that was measured, and what the generated C says of the model."""
-    description = detector.folder.path / "c" / "model.json"
-    if costs or description.is_file():
+    generated = detector.folder.path / "c"
+    is_generated = (generated / MODEL_JSON).is_file()
+    if costs or is_generated:
         yield "<h2>On the device</h2>"
     if costs:
         header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "costliest hop"]
         yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
         yield '<p class="note">Exact counts of an emulated core, not cycles; per hop: mean. '
         yield "RAM holds the audio ring and the stack, flash the weights.</p>"
-    if description.is_file():
-        sizes = json.loads(description.read_text(encoding="utf-8"))["sizes"]
-        constants = sum(sizes[name] for name in ("weights", "channels", "tables"))
-        per_second = 1e3 / _step_ms(detector.folder) * sizes["macs"]
-        yield f"<p>The model alone: {constants / 1024:.1f} KiB of constants, {sizes['ram'] / 1024:.1f} KiB of RAM, "
-        yield f"{sizes['macs']:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
+    if is_generated:
+        sizes = read_model_description(generated).sizes
+        constants = sizes.weights + sizes.channels + sizes.tables
+        per_second = 1e3 / _step_ms(detector.folder) * sizes.macs
+        yield f"<p>The model alone: {constants / 1024:.1f} KiB of constants, {sizes.ram / 1024:.1f} KiB of RAM, "
+        yield f"{sizes.macs:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
 
 
 def _cost_row(board: str, cost: Cost) -> list[str]:

@@ -1,0 +1,189 @@
+"""model.json: what `stapes compile` says about a generated model to those who do not read its C.
+
+`ModelDescription` is written by the compiler and read by everything that builds or runs the C. A description that does
+not hold together is refused, because its sizes become memory and its names become C.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+
+MODEL_JSON = "model.json"
+LARGEST = 2**31 - 1  # of every size and count: the C counts with int32
+T = TypeVar("T")
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """An 8-bit input or output of a step: real value = scale * (q - zero_point).
+
+    The fields can also be read as in model.json, by name: `spec["shape"]`. Raises ConfigError for a wrong type, a dtype
+    that is neither int8 nor uint8, a shape without values or of too many, and a quantization that means nothing.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "int8"
+    scale: float | None  # None, with zero_point: the model does not say
+    zero_point: int | None
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.name, str) and self.name != "", "name", self.name, "a text")
+        _require(isinstance(self.dtype, str) and self.dtype in _LIMITS, "dtype", self.dtype, "int8 or uint8")
+        _require(all(map(_is_size, self.shape)) and all(self.shape), "shape", self.shape, "whole numbers from 1 on")
+        _require(self.count <= LARGEST, "shape", self.shape, f"at most {LARGEST} values")
+        if self.scale is None and self.zero_point is None:
+            return
+        is_number = type(self.scale) in (int, float) and math.isfinite(self.scale or 0)
+        _require(is_number and (self.scale or 0) > 0, "scale", self.scale, "a number above 0")
+        low, high = _LIMITS[self.dtype]
+        inside = type(self.zero_point) is int and low <= self.zero_point <= high
+        _require(inside, "zero_point", self.zero_point, f"a whole number from {low} to {high}")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field of this name. Raises KeyError when there is none."""
+        if name not in self.__dataclass_fields__:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    @property
+    def count(self) -> int:
+        """Return how many values the tensor holds, which is also its size in bytes."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Exact bytes, as the #defines in the header say them, and multiply-accumulates per step."""
+
+    ram: int  # sizeof(NAME_t): arena and states
+    arena: int
+    states: int
+    weights: int  # of the largest packing, where the C holds several
+    channels: int  # biases, multipliers, shifts
+    tables: int
+    macs: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            size = getattr(self, field.name)
+            most = 2**63 - 1 if field.name == "macs" else LARGEST
+            _require(_is_size(size, most), field.name, size, f"a whole number from 0 to {most}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """A generated model. Raises ConfigError for a name that C does not know, and for what TensorSpec and Sizes refuse.
+
+    Inputs and outputs stand in the order of the arguments of NAME_step.
+    """
+
+    name: str  # what all names in the C begin with
+    sha256: str  # of the .tflite that the C was generated from, hexadecimal
+    target: str  # kind of processor that the weights are packed for
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    states: tuple[str, ...]  # names
+    sizes: Sizes
+    files: tuple[str, ...]  # all files that were generated, without folders
+
+    def __post_init__(self) -> None:
+        _require(_matches(r"[A-Za-z_]\w*", self.name), "name", self.name, "a name in C")
+        _require(_matches(r"[0-9a-f]{64}", self.sha256), "sha256", self.sha256, "64 hexadecimal digits")
+        _require(isinstance(self.target, str), "target", self.target, "a text")
+        _require(len(self.inputs) > 0, "inputs", self.inputs, "at least one")
+        _require(len(self.outputs) > 0, "outputs", self.outputs, "at least one")
+        _require(all(isinstance(name, str) for name in self.states), "states", self.states, "names")
+        for name in self.files:
+            _require(_matches(r"\w[\w.-]*", name), "files", name, "names of files without folders")
+
+    def to_json(self) -> str:
+        """Return the text of model.json."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_model_description(folder: Path, tflite: Path = Path("MODEL.tflite")) -> ModelDescription:
+    """Read the model.json of a folder of generated C.
+
+    Raises DetectorFolderError when it is missing or damaged, with the command that generates the C from `tflite`.
+    """
+    path = folder / MODEL_JSON
+    try:
+        return _description(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DetectorFolderError(
+            f"{path}: no generated model here ({_reason(error)}); write one: {compile_command(tflite, folder)}"
+        ) from error
+
+
+def compile_command(tflite: Path, folder: Path) -> str:
+    """Return the command that writes the generated C of a model into a folder."""
+    return f"stapes compile {tflite} --out {folder}"
+
+
+def tensor_from(content: object) -> TensorSpec:
+    """Return the tensor that an object of JSON describes. Raises ConfigError for what is missing, unknown or wrong."""
+    return _object(TensorSpec, content, shape=_list_of(lambda size: size))
+
+
+def _description(content: object) -> ModelDescription:
+    tensors, names = _list_of(tensor_from), _list_of(lambda name: name)
+    return _object(
+        ModelDescription,
+        content,
+        inputs=tensors,
+        outputs=tensors,
+        states=names,
+        files=names,
+        sizes=lambda sizes: _object(Sizes, sizes),
+    )
+
+
+def _object(kind: type[T], content: object, **read: Callable[[object], object]) -> T:
+    """Make a dataclass of an object of JSON; `read` converts the fields that are neither texts nor numbers."""
+    if not isinstance(content, dict):
+        raise ConfigError(f"{kind.__name__} is {_short(content)}: need an object")
+    known = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    if unknown := sorted(set(content) - set(known)):
+        raise ConfigError(f"{', '.join(map(_short, unknown))} in {kind.__name__} is unknown to this stapes")
+    if missing := [name for name, required in known.items() if required and name not in content]:
+        raise ConfigError(f"{', '.join(missing)} missing in {kind.__name__}")
+    return kind(**{name: read[name](value) if name in read else value for name, value in content.items()})
+
+
+def _list_of(read: Callable[[object], object]) -> Callable[[object], tuple[object, ...]]:
+    def read_all(content: object) -> tuple[object, ...]:
+        if not isinstance(content, list):
+            raise ConfigError(f"{_short(content)} stands where a list is needed")
+        return tuple(map(read, content))
+
+    return read_all
+
+
+def _is_size(value: object, most: int = LARGEST) -> bool:
+    return type(value) is int and 0 <= value <= most
+
+
+def _matches(pattern: str, value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
+
+
+def _require(holds: bool, name: str, value: object, needed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} is {_short(value)}: need {needed}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
