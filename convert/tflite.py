@@ -61,7 +61,10 @@ def convert_saved_model(folder: Path) -> Step:
 
 
 def check_step(model: bytes) -> Step:
-    """Return the step with its inputs and outputs. Raises ModelError where a tensor is float, or a state goes out other than it came in."""
+    """Return the step with its inputs and outputs.
+
+    Raises ModelError when a tensor is float, or when a state's output differs from its input in shape or quantization.
+    """
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     if SIGNATURE not in interpreter.get_signature_list():
         raise ModelError(
