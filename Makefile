@@ -73,7 +73,7 @@ lock: ## pin the newest versions that pyproject.toml allows in requirements/ (ne
 	scripts/lock --upgrade
 
 clean: ## remove what builds left behind; the next target that needs it builds it again
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info firmware_sim/_native.c firmware_sim/_native.*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-quantization bench-suggest \
 	bench-install dist readme docs lock clean
