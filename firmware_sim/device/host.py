@@ -56,7 +56,7 @@ class CompiledModel:
     The C in the folder is built and run, so only name folders that you trust.
     """
 
-    def __init__(self, folder: Path, defines: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path | str, defines: tuple[str, ...] = ()) -> None:
         self.folder = Path(folder)
         description = read_model_description(self.folder)
         self.name = description.name
