@@ -28,11 +28,11 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.runtime.audio import AudioFile, read_audio
 from stapes.runtime.batch.run import BatchSettings, run_batch
-from stapes.runtime.engine import choose_engine
+from stapes.runtime.engine import ENGINES, choose_engine
 
 DEMO = Path("build/demo")
 RECORDING_S = 600
-ENGINES = {"c": "compiled C", "litert": "LiteRT BUILTIN_REF"}
+TITLES = {name: ENGINES[name].title for name in ("c", "litert")}
 HOURS = {"c": (1.0, 3.0, 10.0), "litert": (0.5, 1.0, 2.0)}
 REPEATS = 3
 
@@ -69,7 +69,7 @@ def stages(detector: Path, recording: Path) -> Iterator[Cost]:
     features = frontend.features(pcm)
     steps = len(features) // folder.frames_per_step
     frames = features[: steps * folder.frames_per_step].reshape(steps, folder.frames_per_step, -1)
-    engines = {name: choose_engine(folder, name) for name in ENGINES}
+    engines = {name: choose_engine(folder, name) for name in TITLES}
     scores = engines["c"].run(frames)
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
     yield _stage("", "decoding FLAC", hours, lambda: sum(map(len, AudioFile(recording, rate).blocks())))
@@ -134,7 +134,7 @@ def print_tables(costs: Sequence[Cost]) -> None:
     print(f"{'stage, one core':34} {'x real time':>12} {'us per second':>14}")
     for cost in costs:
         if not cost.processes:
-            name = f"{cost.what}{', ' + ENGINES[cost.engine] if cost.engine else ''}"
+            name = f"{cost.what}{', ' + TITLES[cost.engine] if cost.engine else ''}"
             print(f"{name:34} {cost.per_core:12,.0f} {1e6 / cost.per_core:14,.1f}")
     heads = ("hours", "wall s", "processor s", "x real time", "per core")
     print(f"\n{'run':20} {'processes':>9} " + " ".join(f"{head:>12}" for head in heads))
@@ -142,10 +142,10 @@ def print_tables(costs: Sequence[Cost]) -> None:
         if cost.processes:
             figures = (cost.hours, cost.wall_s, cost.processor_s, cost.per_wall, cost.per_core)
             print(
-                f"{ENGINES[cost.engine]:20} {cost.processes:9} "
+                f"{TITLES[cost.engine]:20} {cost.processes:9} "
                 + " ".join(f"{figure:12,.{digits}f}" for figure, digits in zip(figures, (1, 2, 2, 0, 0), strict=True))
             )
-    for engine, name in ENGINES.items():
+    for engine, name in TITLES.items():
         alone = [cost for cost in costs if cost.engine == engine and cost.processes == 1]
         if len(alone) > 1:
             slope, start = np.polyfit([cost.hours for cost in alone], [cost.processor_s for cost in alone], 1)
@@ -155,7 +155,7 @@ def print_tables(costs: Sequence[Cost]) -> None:
 def day_table(costs: Sequence[Cost]) -> str:
     """What cores hear in a day, from the longest run of one process: the table in docs/months-of-recordings.md."""
     rows = ["| engine | x real time, one core | hours a day, 1 core | 16 cores | 256 cores |", "|---|---|---|---|---|"]
-    for engine, name in ENGINES.items():
+    for engine, name in TITLES.items():
         longest = [cost for cost in costs if cost.engine == engine and cost.processes == 1][-1]
         per_day = [f"{longest.per_core * 24 * cores:,.0f}" for cores in (1, 16, 256)]
         rows.append(f"| {name} | {longest.per_core:,.0f} | {' | '.join(per_day)} |")
@@ -168,7 +168,7 @@ def hours_table(costs: Sequence[Cost]) -> str:
     for cost in costs:
         if cost.processes:
             figures = f"{cost.hours:g} | {cost.processor_s:.1f} | {cost.processor_s / cost.hours:.2f}"
-            rows.append(f"| {ENGINES[cost.engine]} | {cost.processes} | {figures} |")
+            rows.append(f"| {TITLES[cost.engine]} | {cost.processes} | {figures} |")
     return "\n".join(rows)
 
 

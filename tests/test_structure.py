@@ -44,6 +44,7 @@ ROOMS = {
         ("live", "batch", "device"),
         ("detector", "labels"),
         ("engine", "audio"),
+        ("litert_engine", "compiled_engine"),
         ("console", "extras"),
     ),
     "firmware_sim": (

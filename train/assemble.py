@@ -17,7 +17,7 @@ from stapes.firmware_sim.device.events import EventConfig, EventDecoder, complet
 from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
-from stapes.runtime.engine import LitertEngine
+from stapes.runtime.litert_engine import LitertEngine
 from stapes.train.data.dataset import Dataset
 from stapes.train.judge.heard_before import identities
 from stapes.train.judge.metrics import EventScores

@@ -38,18 +38,19 @@ def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTab
 
     AudioError names the recording that cannot be read; then nothing is written to `table.out`.
     """
-    if table.format == "audacity" and len(recordings) > 1:
+    layout = EVENT_FORMATS[table.format]
+    if layout.one_recording and len(recordings) > 1:
         raise ConfigError(
-            f"an Audacity label track holds one recording, got {len(recordings)}; use --format csv, or one call each"
+            f"a file in the format {table.format} holds the events of one recording, got {len(recordings)}; "
+            "use --format csv, or run the command once for each recording"
         )
     files = [AudioFile(path, detector.sample_rate_hz) for path in recordings]
-    layout = EVENT_FORMATS[table.format]
     progress = Progress("detect", len(files))
     with open_table(table) as write:
         write(layout.header)
         for file in files:
             for event in detector.detect(file):
-                write(layout.row(file.path.name if table.format == "dcase" else str(file.path), as_annotation(event)))
+                write(layout.row(file.path.name if layout.base_names else str(file.path), as_annotation(event)))
             if file.clipped:
                 logger.warning(f"{file.path}: {file.clipped} samples were louder than full scale and were clipped")
             progress.advance(file.path.name)

@@ -36,7 +36,7 @@ class BatchSettings:
     jobs: int | None = None  # processes; None: one per processor that this process may use
     scheduler: str | None = None  # address of a Dask scheduler, which then takes the place of local processes
     clock: StartClock = field(default_factory=StartClock)
-    tracks: str | None = None  # one of tracks.FORMATS
+    tracks: str | None = None  # one of tracks.TRACK_FORMATS
     check: int | None = None  # events of each class that a person should hear: so many surest, so many doubtful ones
     plot: Path | None = None
     force: bool = False

@@ -1,7 +1,7 @@
 """Label tracks beside the tables, for a person who checks what was found."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,36 @@ from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.labels import Annotation, write_audacity, write_raven
 
-FORMATS = ("audacity", "raven")
-Row = list[str]  # of the table of events
-_Ranked = tuple[float, int, Row, Annotation]  # rank, minus its number among all
+EventRow = list[str]  # a row of the table of events
+_Ranked = tuple[float, int, EventRow, Annotation]  # rank, minus its number among all
+
+
+@dataclass(frozen=True)
+class TrackFormat:
+    """One format of label tracks."""
+
+    ending: str  # follows the name of the recording
+    write: Callable[[Sequence[Annotation], int], str]  # (events, upper edge in Hz of boxes) -> text of the track
+
+
+def _audacity(events: Sequence[Annotation], _high_hz: int) -> str:
+    """Write the confidence behind the label, where a person looks for doubtful events."""
+    return write_audacity(
+        Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
+    )
+
+
+def _raven(events: Sequence[Annotation], high_hz: int) -> str:
+    """Write Raven's own columns and one more, Confidence, by which Raven can sort."""
+    confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
+    lines = write_raven(events, high_hz).splitlines()
+    return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))
+
+
+TRACK_FORMATS = {
+    "audacity": TrackFormat(".txt", _audacity),
+    "raven": TrackFormat(".Table.1.selections.txt", _raven),
+}
 
 
 @dataclass(frozen=True)
@@ -19,33 +46,20 @@ class Tracks:
     """Label tracks of recordings in a folder, each under the recording's own name."""
 
     folder: Path
-    format: str  # one of FORMATS
+    format: str  # one of TRACK_FORMATS
     high_hz: int  # of Raven's boxes
 
     def write(self, recording: str, events: Sequence[Annotation]) -> None:
         """Write a track, unless one is there: a person may have corrected it. OutputError where that is impossible."""
-        ending, text = (".txt", _audacity) if self.format == "audacity" else (".Table.1.selections.txt", self._raven)
-        path = self.folder / f"{recording}{ending}"
+        form = TRACK_FORMATS[self.format]
+        path = self.folder / f"{recording}{form.ending}"
         if path.exists():
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{path.parent}: cannot be made ({error.strerror})") from error
-        write_whole(path, text(events))
-
-    def _raven(self, events: Sequence[Annotation]) -> str:
-        """Raven's own columns and one more, Confidence, by which it can sort."""
-        confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
-        lines = write_raven(events, self.high_hz).splitlines()
-        return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))
-
-
-def _audacity(events: Sequence[Annotation]) -> str:
-    """The confidence stands behind the label, where a person looks for the doubtful ones."""
-    return write_audacity(
-        Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
-    )
+        write_whole(path, form.write(events, self.high_hz))
 
 
 class Check:
@@ -57,7 +71,7 @@ class Check:
         self._doubtful: dict[str, list[_Ranked]] = {}
         self._seen = 0
 
-    def add(self, events: Iterable[tuple[Row, Annotation]]) -> None:
+    def add(self, events: Iterable[tuple[EventRow, Annotation]]) -> None:
         """Look at events with their rows of the table; of equally sure ones the first stay."""
         for row, event in events:
             self._seen += 1
@@ -68,7 +82,7 @@ class Check:
                 if len(best) > self.count:
                     heapq.heappop(best)
 
-    def chosen(self) -> Iterator[tuple[str, Row, Annotation]]:
+    def chosen(self) -> Iterator[tuple[str, EventRow, Annotation]]:
         """`surest` or `doubtful`, row, event: class by class, the surest first, then the most doubtful first.
 
         An event that is both, since its class has so few, is among the surest alone.

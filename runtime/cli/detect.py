@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.batch.tracks import TRACK_FORMATS
 from stapes.runtime.cli.options import add_output
 
 
@@ -33,7 +34,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         "--start-pattern", metavar="PATTERN", help="start time in file names, such as %%Y%%m%%d_%%H%%M%%S"
     )
     group.add_argument("--time-zone", default="UTC", metavar="NAME", help="of the recorders' clocks; default: UTC")
-    group.add_argument("--tracks", choices=("audacity", "raven"), help="and a label track per recording")
+    group.add_argument("--tracks", choices=TRACK_FORMATS, help="also write a label track for each recording")
     group.add_argument(
         "--check",
         type=int,

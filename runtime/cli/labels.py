@@ -3,22 +3,24 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.labels.formats import LABEL_FORMATS
+
 
 def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the sub-command."""
+    *titles, last = [form.title for form in LABEL_FORMATS.values()]
     parser = commands.add_parser(
         "labels",
         help="label files of one format as another",
-        description="Convert labels between Audacity, DCASE, CSV, Raven, Label Studio, ELAN and JAMS.",
+        description=f"Convert labels between {', '.join(titles)} and {last}.",
         epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
         "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    formats = ("audacity", "dcase", "csv", "raven", "labelstudio", "elan", "jams")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
-    parser.add_argument("--from", dest="source", choices=formats, help="default: as each file looks")
-    parser.add_argument("--to", dest="target", choices=formats, default="dcase", help="default: %(default)s")
+    parser.add_argument("--from", dest="source", choices=LABEL_FORMATS, help="default: as each file looks")
+    parser.add_argument("--to", dest="target", choices=LABEL_FORMATS, default="dcase", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="OUT", help="file, or folder for one file per recording; or stdout")
     parser.add_argument("--audio", type=Path, metavar="DIR", help="where the recordings lie: names are relative to it")
     parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what a table's columns are called")

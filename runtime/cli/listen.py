@@ -6,10 +6,9 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_output
+from stapes.runtime.live.sinks.targets import target_forms
 
 logger = logging.getLogger(__name__)
-
-TARGETS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST/TOPIC, https://HOST/PATH"
 
 
 def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,7 +29,13 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--raw-rate", type=int, metavar="HZ", help="raw PCM on stdin: rate; default: the detector's")
     parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
     add_output(parser, default_format="jsonl")
-    parser.add_argument("--to", action="append", default=[], metavar="TARGET", help=f"and here: {TARGETS}; repeatable")
+    parser.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="TARGET",
+        help=f"also write or send events there; may be repeated: {target_forms()}",
+    )
     parser.add_argument(
         "--web", nargs="?", const="", metavar="[HOST:]PORT", help="serve the live page; default: 127.0.0.1:8765"
     )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stapes.runtime.cli.options import add_boards, add_budget, budget_of
+from stapes.runtime.cli.options import add_boards, add_budget, board_names, budget_of
 
 
 def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
         SimulateSettings(
             detector=arguments.detector,
             recording=arguments.recording,
-            boards=tuple(arguments.board or ["cortex-m4"]),
+            boards=board_names(arguments),
             paced=arguments.paced,
             as_json=arguments.json,
             budget=budget_of(arguments),

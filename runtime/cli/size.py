@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stapes.runtime.cli.options import add_boards, add_budget, budget_of
+from stapes.runtime.cli.options import add_boards, add_budget, board_names, budget_of
 
 
 def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,4 +25,4 @@ def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _run(arguments: argparse.Namespace) -> int:
     from stapes.runtime.device.size import size_command
 
-    return size_command(arguments.detector, tuple(arguments.board or ["cortex-m4"]), budget_of(arguments))
+    return size_command(arguments.detector, board_names(arguments), budget_of(arguments))

@@ -14,10 +14,9 @@ from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.errors import DetectorFolderError, ToolchainError
 from stapes.runtime.detector import Detector
-from stapes.runtime.engine import choose_engine
+from stapes.runtime.engine import ENGINES, choose_engine
 
 SIGNAL_S = 20
-ENGINES = {"litert": "LiteRT BUILTIN_REF", "c": "compiled C"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,13 @@ def noise(samples: int) -> NDArray[np.int16]:
 
 
 def usable_engines(folder: DetectorFolder) -> Iterator[str]:
-    """LiteRT, and the compiled C where the detector has it and a compiler is here: benching it asks for it to run."""
-    yield "litert"
-    try:
-        choose_engine(folder, "c")
-    except (DetectorFolderError, ToolchainError):
-        return
-    yield "c"
+    """Yield every engine that this detector can use here: the compiled C needs the folder's sources and a compiler."""
+    for name in ENGINES:
+        try:
+            choose_engine(folder, name)
+        except (DetectorFolderError, ToolchainError):
+            continue
+        yield name
 
 
 def timings(path: Path) -> Iterator[Timing]:
@@ -65,14 +64,14 @@ def timings(path: Path) -> Iterator[Timing]:
     steps = features.reshape(-1, 1, folder.frames_per_step, folder.frontend.n_bands)
     engines = list(usable_engines(folder))
     for name in engines:
-        yield _timed(f"model, one step, {ENGINES[name]}", choose_engine(folder, name).run, steps, step_us)
+        yield _timed(f"model, one step, {ENGINES[name].title}", choose_engine(folder, name).run, steps, step_us)
     scores = choose_engine(folder, engines[-1]).run(steps[:, 0])
     decoder = EventDecoder(folder.classes, folder.events, clock)
     yield _timed("events, one step", decoder.push, scores[:, None], step_us)
     for name in engines:
         detector = Detector.load(path, name)
         blocks = [pcm[at : at + step] for at in range(0, len(pcm), step)]
-        yield _timed(f"the whole loop, one step, {ENGINES[name]}", detector.push, blocks, step_us)
+        yield _timed(f"the whole loop, one step, {ENGINES[name].title}", detector.push, blocks, step_us)
 
 
 def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> Timing:

@@ -25,7 +25,7 @@ from stapes.firmware_sim.machines.tools import find_tool
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
-from stapes.runtime.engine import LitertEngine
+from stapes.runtime.litert_engine import LitertEngine
 
 LARGE_INSTEAD = {"cortex-m0": "cortex-m0-large"}  # where the board is too small for a detector
 COLUMNS = ("machine", "known features", "known scores", "known events", "features", "scores", "events")

@@ -7,7 +7,7 @@ from stapes.runtime.labels.annotation import MAX_LABEL_BYTES, Annotation, duplic
 from stapes.runtime.labels.audacity import read_audacity, write_audacity
 from stapes.runtime.labels.dcase import read_dcase, write_csv, write_dcase
 from stapes.runtime.labels.elan import read_elan, write_elan
-from stapes.runtime.labels.events import EVENT_FORMATS, EventFormat
+from stapes.runtime.labels.event_formats import EVENT_FORMATS, EventFormat
 from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
 from stapes.runtime.labels.raven import read_raven, write_raven

@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from glob import escape
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, Sta
 from stapes.firmware_sim.outputs import require_new, write_whole
 from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, overlapping
-from stapes.runtime.labels.dcase import COLUMNS, read_dcase, replace_rows
+from stapes.runtime.labels.dcase import COLUMNS, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, Reader, recognize
-from stapes.runtime.labels.raven import read_raven
 
 logger = logging.getLogger(__name__)
 
@@ -98,14 +96,16 @@ def _read(path: Path, conversion: Conversion, bad: list[StapesError]) -> dict[st
 
 def _reader(path: Path, conversion: Conversion) -> Reader:
     source, columns = conversion.source or recognize(path), conversion.columns
+    form = LABEL_FORMATS[source]
     if not columns:
-        return LABEL_FORMATS[source].read
-    if source in ("csv", "dcase"):
-        return partial(read_dcase, names=columns)
-    if source == "raven" and set(columns) == {"event_label"}:
-        return partial(read_raven, label_column=columns["event_label"])
-    own = ", of which only event_label has no fixed name" if source == "raven" else ""
-    raise ConfigError(f"--columns names the columns of a table, and {path} is read as {source}{own}; leave it out")
+        return form.read
+    if form.read_renamed is not None and set(columns) <= set(form.renamable):
+        return form.read_renamed(columns)
+    instead = f"name only {' and '.join(form.renamable)}" if form.renamable else "leave it out"
+    raise ConfigError(
+        f"--columns names the columns of a table, but {path} is read as {form.title}, where "
+        f"{'other' if form.renamable else 'all'} columns have fixed names; {instead}"
+    )
 
 
 def _note_alike(recordings: Mapping[str, list[Annotation]], skip: bool) -> None:

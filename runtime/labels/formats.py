@@ -1,53 +1,83 @@
-"""The table of label formats: how each is read and written, and how a file is recognized."""
+"""The table of label formats: what each is called, how it is read and written, and how a file is recognized."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stapes.firmware_sim.errors import LabelError, StapesError
 from stapes.runtime.labels.annotation import Annotation, read_lines
 from stapes.runtime.labels.audacity import read_audacity, write_audacity
-from stapes.runtime.labels.dcase import read_dcase, write_csv, write_dcase
+from stapes.runtime.labels.dcase import COLUMNS, read_dcase, write_csv, write_dcase
 from stapes.runtime.labels.elan import read_elan, write_elan
 from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
 from stapes.runtime.labels.raven import BEGIN, read_raven, write_raven
 
-Recordings = Mapping[str, Sequence[Annotation]]  # recording name -> its annotations, [] when it holds none
+Recordings = Mapping[str, Sequence[Annotation]]  # name of a recording -> its annotations, [] when it has none
 Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
 
 
 @dataclass(frozen=True)
 class LabelFormat:
-    """How the labels of recordings lie in files of one kind."""
+    """One format of label files. Either `write_all` or `write_one` is given.
 
+    The file of a recording that `write_one` makes is called like the recording, with `suffix`. A file is recognized by
+    the last part of `suffix`; where formats share it, by `begins`, and the one without `begins` is the default.
+    """
+
+    title: str  # as help texts name it
     suffix: str
     read: Reader
-    write_all: Callable[[Recordings], str] | None  # one file for many recordings
-    write_one: Callable[[Sequence[Annotation]], str] | None  # else one file for each
+    write_all: Callable[[Recordings], str] | None = None  # one file for many recordings
+    write_one: Callable[[Sequence[Annotation]], str] | None = None  # one file for each recording
+    begins: Callable[[str], bool] | None = None  # whether a file of this format can begin with this line
+    renamable: Sequence[str] = ()  # the columns whose names `--columns` may give
+    read_renamed: Callable[[Mapping[str, str]], Reader] | None = None  # the reader that uses these names
 
 
 def _read_audacity(path: Path, collected: list[StapesError] | None) -> dict[str, list[Annotation]]:
     return {path.stem: read_audacity(path, collected)}
 
 
+def _read_dcase_renamed(columns: Mapping[str, str]) -> Reader:
+    return partial(read_dcase, names=columns)
+
+
+def _read_raven_renamed(columns: Mapping[str, str]) -> Reader:
+    return partial(read_raven, label_column=columns["event_label"])
+
+
 LABEL_FORMATS = {
-    "audacity": LabelFormat(".txt", _read_audacity, None, write_audacity),
-    "dcase": LabelFormat(".tsv", read_dcase, write_dcase, None),
-    "csv": LabelFormat(".csv", read_dcase, write_csv, None),
-    "raven": LabelFormat(".selections.txt", read_raven, None, write_raven),
-    "labelstudio": LabelFormat(".json", read_labelstudio, write_labelstudio, None),
-    "elan": LabelFormat(".eaf", read_elan, None, write_elan),
-    "jams": LabelFormat(".jams", read_jams, None, write_jams),
+    "audacity": LabelFormat("Audacity", ".txt", _read_audacity, write_one=write_audacity),
+    "dcase": LabelFormat("DCASE", ".tsv", read_dcase, write_dcase, renamable=COLUMNS, read_renamed=_read_dcase_renamed),
+    "csv": LabelFormat("CSV", ".csv", read_dcase, write_csv, renamable=COLUMNS, read_renamed=_read_dcase_renamed),
+    "raven": LabelFormat(
+        "Raven",
+        ".selections.txt",
+        read_raven,
+        write_one=write_raven,
+        begins=lambda line: BEGIN in line.split("\t"),
+        renamable=("event_label",),
+        read_renamed=_read_raven_renamed,
+    ),
+    "labelstudio": LabelFormat("Label Studio", ".json", read_labelstudio, write_labelstudio),
+    "elan": LabelFormat("ELAN", ".eaf", read_elan, write_one=write_elan),
+    "jams": LabelFormat("JAMS", ".jams", read_jams, write_one=write_jams),
 }
 
 
 def recognize(path: Path) -> str:
-    """Return the name of the format that a label file has, by its ending and its first line."""
+    """Return the name of the format that a label file has, judged by its suffix and its first line.
+
+    Raises LabelError when no format has this suffix.
+    """
     suffix = path.suffix.lower()
-    by_ending = {".json": "labelstudio", ".tsv": "dcase", ".csv": "csv", ".eaf": "elan", ".jams": "jams"}
-    if suffix in by_ending:
-        return by_ending[suffix]
-    if suffix == ".txt":
-        return "raven" if BEGIN in read_lines(path)[0].split("\t") else "audacity"
-    raise LabelError(f"{path}: the ending says no format of {', '.join(LABEL_FORMATS)}; name one with --from")
+    alike = {name: form for name, form in LABEL_FORMATS.items() if Path("x" + form.suffix).suffix == suffix}
+    if not alike:
+        raise LabelError(
+            f"{path}: files of no format end like this; name one of {', '.join(LABEL_FORMATS)} with --from"
+        )
+    default, *others = sorted(alike, key=lambda name: alike[name].begins is not None)
+    first_line = read_lines(path)[0] if others else ""
+    return next((name for name in others if alike[name].begins(first_line)), default)  # type: ignore[misc]

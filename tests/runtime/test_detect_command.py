@@ -83,7 +83,7 @@ def test_an_unreadable_recording_is_one_line_and_nothing_is_half_written(
     ("words", "complaint"),
     [
         (["nowhere.wav"], "nowhere.wav: no such recording"),
-        (["{a}", "{b}", "--format", "audacity"], "holds one recording, got 2"),
+        (["{a}", "{b}", "--format", "audacity"], "holds the events of one recording, got 2"),
         (["{a}", "--out", "no/such/folder.tsv"], "does not exist"),
     ],
 )

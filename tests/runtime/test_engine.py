@@ -11,8 +11,10 @@ from tiny_detector import noise_bursts
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import DetectorFolderError
+from stapes.runtime.compiled_engine import CompiledEngine
 from stapes.runtime.detector import Detector
-from stapes.runtime.engine import CompiledEngine, LitertEngine, choose_engine
+from stapes.runtime.engine import choose_engine
+from stapes.runtime.litert_engine import LitertEngine
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_the_label_column_of_a_selection_table_can_be_named(tmp_path: Path, caps
     assert main(["labels", str(table), "--columns", "event_label=Bird"]) == 1
     assert f"{table}:1: no column Bird in the header" in capsys.readouterr().err
     assert main(["labels", str(table), "--columns", "onset=Notes,event_label=Call"]) == 1
-    assert "read as raven, of which only event_label has no fixed name" in capsys.readouterr().err
+    assert "is read as Raven, where other columns have fixed names; name only event_label" in capsys.readouterr().err
 
 
 def _task(audio: str, *annotations: dict[str, object]) -> dict[str, object]:
@@ -299,7 +299,7 @@ def test_labels_never_replaces_a_file_unasked(tmp_path: Path, capsys: pytest.Cap
     [
         (["a.txt", "--columns", "onset=x"], "--columns names the columns of a table"),
         (["a.txt", "--columns", "start=x"], "write NAME=COLUMN with NAME one of filename"),
-        (["a.doc"], "the ending says no format"),
+        (["a.doc"], "files of no format end like this"),
     ],
 )
 def test_a_conversion_that_makes_no_sense_says_what_to_do(

@@ -287,7 +287,7 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
     [
         ([], "name a detector folder"),
         (["{detector}", "--device", "no such thing"], "is not a microphone of this machine"),
-        (["{detector}", "-", "--to", "fax:123"], "not a kind of target; use one of"),
+        (["{detector}", "-", "--to", "fax:123"], "no such kind of target; use one of"),
         (["{detector}", "-", "--to", "http:///path"], "no host"),
         (["{detector}", "-", "--to", "mqtt://broker"], "need mqtt://HOST"),
         (["{detector}", "-", "--to", "mqtt://broker:99999/x"], "Port out of range"),

@@ -20,7 +20,7 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.tail import with_tail
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
-from stapes.runtime.engine import LitertEngine
+from stapes.runtime.litert_engine import LitertEngine
 from stapes.train.data.dataset import Recording
 from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, FOLDS, HITS, Candidates, Judged
 from stapes.train.judge.metrics import EventScores, event_scores, resample_weights, scores_of_counts

@@ -7,36 +7,37 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
+from stapes.runtime.labels.event_formats import JSON_LINES
 from stapes.runtime.live.sinks.record import Record
 
 STDOUT = 1  # the descriptor itself: sys.stdout may be something that has none
 
 
 class TextSink:
-    """One line per record in a label format, or as JSON lines.
+    """Writes one line per record, in one of EVENT_FORMATS, to a file or (`path` None) to stdout.
 
-    JSON lines hold every record; the label formats hold events, and gaps as rows labelled `gap: <reason>` where a
-    person reads them (audacity, csv). `path` None is stdout. An existing file is continued, so that a
-    restart loses nothing, unless it is to be replaced. It holds whole lines only, also after the disk was full.
+    JSON lines hold every record; the other formats hold events, and gaps where the format says so. An existing file is
+    continued, so that a restart loses nothing, unless `replace` is set. The file holds whole lines only, even after the
+    disk was full. Raises OutputError when the file cannot be opened.
     """
 
-    def __init__(self, path: Path | None, layout: str, replace: bool = False) -> None:
-        self._layout = layout
+    def __init__(self, path: Path | None, format: str, replace: bool = False) -> None:
+        self._format = format
         if path is None:
             self._file = FileIO(STDOUT, "w", closefd=False)
         else:
             self._file = _opened(path, replace)
-        if layout != "jsonl" and (path is None or not _size(self._file)):
-            self._append(EVENT_FORMATS[layout].header)
+        if path is None or not _size(self._file):
+            self._append(EVENT_FORMATS[format].header)
 
     def write(self, record: Record) -> None:
         """Append the record's line, at once. OSError, and not a part of it, where it does not fit."""
-        if self._layout == "jsonl":
+        layout = EVENT_FORMATS[self._format]
+        if self._format == JSON_LINES:
             self._append(record.as_json() + "\n")
-        elif record.kind == "event" or (record.kind == "gap" and self._layout in ("audacity", "csv")):
+        elif record.kind == "event" or (record.kind == "gap" and layout.shows_gaps):
             label = record.label if record.kind == "event" else f"gap: {record.label}"
-            annotation = Annotation(record.onset, record.offset, label, record.confidence)
-            self._append(EVENT_FORMATS[self._layout].row(record.source, annotation))
+            self._append(layout.row(record.source, Annotation(record.onset, record.offset, label, record.confidence)))
 
     def close(self) -> None:
         """Close the file; stdout stays open."""

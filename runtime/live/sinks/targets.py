@@ -1,63 +1,113 @@
-"""`--to TARGET`: from its text to a sink."""
+"""The table of what `--to TARGET` may name, and how each kind of target becomes a sink.
 
-import hashlib
+The sinks themselves are loaded only when they are opened: some need an extra of the package, and help texts are made
+from this table.
+"""
+
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.runtime.live.sinks.files import TextSink
-from stapes.runtime.live.sinks.outbox import Outbox, Receiver
+from stapes.runtime.labels import EVENT_FORMATS
 from stapes.runtime.live.sinks.record import Sink
-from stapes.runtime.live.sinks.sqlite import SqliteSink
 
-KINDS = "jsonl:FILE, csv:FILE, audacity:FILE, sqlite:FILE, mqtt://HOST[:PORT]/TOPIC, http://… or https://…"
+if TYPE_CHECKING:
+    from stapes.runtime.live.sinks.outbox import Receiver
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What sinks that send over the network share."""
+    """What all sinks that send over the network share."""
 
-    queue_dir: Path  # their queues lie here until they are sent
+    queue_dir: Path  # holds the records that have not been sent yet
     template: str | None = None  # body of a webhook; None: the record as JSON
 
 
+@dataclass(frozen=True)
+class TargetKind:
+    """One kind of target; TARGETS names it by what stands before the colon."""
+
+    form: str  # how a person writes such a target
+    open: Callable[[str, Delivery], Sink]  # takes the whole text of the target
+
+
 def default_queue_dir() -> Path:
-    """Where queues survive a reboot: $XDG_STATE_HOME/stapes, else ~/.local/state/stapes."""
+    """Return the folder where queues survive a restart: $XDG_STATE_HOME/stapes, else ~/.local/state/stapes."""
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "stapes"
+
+
+def target_forms() -> str:
+    """Return how each kind of target is written, for help texts and messages."""
+    return ", ".join(dict.fromkeys(kind.form for kind in TARGETS.values()))
 
 
 def open_sink(target: str, delivery: Delivery) -> Sink:
     """Return the sink that `target` names.
 
-    ConfigError for a target of no known kind; OutputError when its file cannot be written. A receiver that cannot be
-    reached is no error: its records are queued.
+    Raises ConfigError for a target of no known kind, and OutputError when its file cannot be written. A receiver that
+    cannot be reached is no error: its records are queued.
     """
-    kind, colon, rest = target.partition(":")
-    if colon and rest and kind in ("jsonl", "csv", "audacity"):
-        return TextSink(Path(rest), kind)
-    if colon and rest and kind == "sqlite":
-        return SqliteSink(Path(rest))
-    if kind in ("mqtt", "mqtts", "http", "https"):
-        return Outbox(_queue(target, delivery.queue_dir), _receiver(kind, target, delivery))
-    raise ConfigError(f"--to {target}: not a kind of target; use one of {KINDS}")
+    name, _, place = target.partition(":")
+    if not place or name not in TARGETS:
+        raise ConfigError(f"--to {target}: no such kind of target; use one of {target_forms()}")
+    return TARGETS[name].open(target, delivery)
 
 
-def _receiver(kind: str, target: str, delivery: Delivery) -> Receiver:
-    if kind in ("mqtt", "mqtts"):
-        from stapes.runtime.live.sinks.mqtt import MqttReceiver
+def _open_text(target: str, _delivery: Delivery) -> Sink:
+    from stapes.runtime.live.sinks.files import TextSink
 
-        return MqttReceiver(target)
+    format, _, path = target.partition(":")
+    return TextSink(Path(path), format)
+
+
+def _open_sqlite(target: str, _delivery: Delivery) -> Sink:
+    from stapes.runtime.live.sinks.sqlite import SqliteSink
+
+    return SqliteSink(Path(target.partition(":")[2]))
+
+
+def _open_mqtt(target: str, delivery: Delivery) -> Sink:
+    from stapes.runtime.live.sinks.mqtt import MqttReceiver
+
+    return _queued(target, delivery, MqttReceiver(target))
+
+
+def _open_webhook(target: str, delivery: Delivery) -> Sink:
     from stapes.runtime.live.sinks.webhook import Webhook
 
-    return Webhook(target, delivery.template)
+    return _queued(target, delivery, Webhook(target, delivery.template))
 
 
-def _queue(target: str, folder: Path) -> Path:
-    """One queue per receiver, named by a hash: a target may hold a password."""
+def _queued(target: str, delivery: Delivery, receiver: "Receiver") -> Sink:
+    """Return a sink that keeps records on disk until the receiver has them: one queue per receiver.
+
+    The queue is named by a hash because a target may contain a password.
+    """
+    import hashlib  # loaded here because it is slow to load
+
+    from stapes.runtime.live.sinks.outbox import Outbox
+
+    folder = delivery.queue_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: the queue cannot be kept there ({error.strerror}); see --queue") from error
-    return folder / f"outbox-{hashlib.sha256(target.encode()).hexdigest()[:12]}.sqlite"
+        raise OutputError(
+            f"{folder}: queues cannot be kept there ({error.strerror}); name another folder with --queue"
+        ) from error
+    return Outbox(folder / f"outbox-{hashlib.sha256(target.encode()).hexdigest()[:12]}.sqlite", receiver)
+
+
+_MQTT = TargetKind("mqtt[s]://HOST[:PORT]/TOPIC", _open_mqtt)
+_WEBHOOK = TargetKind("http[s]://HOST[:PORT]/PATH", _open_webhook)
+TARGETS = {
+    **{name: TargetKind(f"{name}:FILE", _open_text) for name in EVENT_FORMATS},
+    "sqlite": TargetKind("sqlite:FILE", _open_sqlite),
+    "mqtt": _MQTT,
+    "mqtts": _MQTT,
+    "http": _WEBHOOK,
+    "https": _WEBHOOK,
+}

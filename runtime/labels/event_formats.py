@@ -1,4 +1,4 @@
-"""Detected events as lines of text, one at a time, so that a live log and a finished file look the same."""
+"""The table of formats in which detected events are printed, row by row: a live log and a finished file look alike."""
 
 import csv
 import io
@@ -11,17 +11,20 @@ from stapes.runtime.labels.annotation import Annotation, plain
 
 @dataclass(frozen=True)
 class EventFormat:
-    """How events are printed: a header (may be empty), then one row per event, each with its line end."""
+    """How events are printed: a header, which may be empty, and one row per event, each with its line end."""
 
     header: str
-    row: Callable[[str, Annotation], str]  # (file name, event) -> line
+    row: Callable[[str, Annotation], str]  # (name of the recording, event) -> line
+    one_recording: bool = False  # rows do not name their recording, so a file holds the events of one only
+    base_names: bool = False  # recordings are named without their folders
+    shows_gaps: bool = False  # a live log holds gaps in the audio too, as rows labelled `gap: REASON`
 
 
 def _dcase(name: str, event: Annotation) -> str:
     return _quoted("\t", [plain(name), f"{event.onset:.3f}", f"{event.offset:.3f}", plain(event.label)])
 
 
-def _audacity(name: str, event: Annotation) -> str:
+def _audacity(_name: str, event: Annotation) -> str:
     return f"{event.onset:.6f}\t{event.offset:.6f}\t{plain(event.label)}\n"
 
 
@@ -36,7 +39,7 @@ def _quoted(delimiter: str, fields: list[str]) -> str:
     return line.getvalue()
 
 
-def _jsonl(name: str, event: Annotation) -> str:
+def _json_lines(name: str, event: Annotation) -> str:
     fields = {
         "filename": name,
         "onset": round(event.onset, 6),
@@ -47,9 +50,10 @@ def _jsonl(name: str, event: Annotation) -> str:
     return json.dumps(fields, ensure_ascii=False) + "\n"
 
 
+JSON_LINES = "jsonl"  # a live log in this format holds every record with all its fields, not only events
 EVENT_FORMATS = {
-    "dcase": EventFormat("filename\tonset\toffset\tevent_label\n", _dcase),
-    "audacity": EventFormat("", _audacity),
-    "csv": EventFormat("filename,onset,offset,event_label,confidence\n", _csv),
-    "jsonl": EventFormat("", _jsonl),
+    "dcase": EventFormat("filename\tonset\toffset\tevent_label\n", _dcase, base_names=True),
+    "audacity": EventFormat("", _audacity, one_recording=True, shows_gaps=True),
+    "csv": EventFormat("filename,onset,offset,event_label,confidence\n", _csv, shows_gaps=True),
+    JSON_LINES: EventFormat("", _json_lines),
 }

@@ -1,0 +1,50 @@
+"""The engine that runs the detector's .tflite with LiteRT's reference kernels."""
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+from stapes.firmware_sim.device.folder import DetectorFolder
+
+
+class LitertEngine:
+    """LiteRT with its `BUILTIN_REF` kernels, whose results the compiled model must equal bit for bit."""
+
+    def __init__(self, folder: DetectorFolder) -> None:
+        self._interpreter = Interpreter(
+            model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+        )
+        self._interpreter.allocate_tensors()
+        # The folder lists the tensors in the subgraph's order, which is LiteRT's.
+        details = self._interpreter.get_input_details()
+        inputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_inputs, details, strict=True)}
+        details = self._interpreter.get_output_details()
+        outputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_outputs, details, strict=True)}
+        self._features, self._scores = inputs.pop("features"), outputs.pop("scores")
+        self._states = [(inputs[name], outputs[name]) for name in inputs]
+        shapes = {spec.name: spec.shape for spec in folder.model_inputs}
+        self._features_shape = shapes["features"]
+        self._start = [
+            (inputs[spec.name], np.full(spec.shape, spec.zero_point, np.int8))
+            for spec in folder.model_inputs
+            if spec.name in inputs
+        ]
+        self._n_classes = len(folder.classes)
+        self.reset()
+
+    def run(self, features: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return scores int8[steps, classes] for features int8[steps, frames_per_step, bands]."""
+        model = self._interpreter
+        scores = np.empty((len(features), self._n_classes), np.int8)
+        for step, frames in enumerate(features):
+            model.set_tensor(self._features, frames.reshape(self._features_shape))
+            model.invoke()
+            scores[step] = model.get_tensor(self._scores).reshape(-1)
+            for state, new_state in self._states:
+                model.set_tensor(state, model.get_tensor(new_state))
+        return scores
+
+    def reset(self) -> None:
+        """Set every state to its zero point."""
+        for state, start in self._start:
+            self._interpreter.set_tensor(state, start)
