@@ -22,7 +22,7 @@ from benchmarks.rows import write_rows
 from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.emit.describe import table
 from stapes.convert.emit.header import step_prototype
-from stapes.convert.emit.module import Names, measure
+from stapes.convert.emit.module import Names, sizes_of
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, RunResult, build_firmware, run
@@ -96,7 +96,7 @@ class Bench:
     def __init__(self, name: str, tflite: bytes) -> None:
         self.name, self.tflite = name, tflite
         plain = plan_model(tflite, name, "portable")
-        sizes = measure(plain)
+        sizes = sizes_of(plain)
         self.constant_bytes = sizes.weights + sizes.channels
         self.step_prototype = step_prototype(plain, Names(plain))
         graph = plain.graph

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from stapes.convert.emit import source
 from stapes.convert.emit.describe import layer_rows
-from stapes.convert.emit.module import Module, measure
+from stapes.convert.emit.module import Module, sizes_of
 from stapes.convert.emit.show import plan_svg
 from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
 from stapes.convert.lower.packing import TARGETS
-from stapes.convert.passes.lift_states import hold_own, hold_states
-from stapes.convert.passes.prune import keep_needed
-from stapes.convert.plan.coalesce import settle
+from stapes.convert.passes.lift_states import lift_states, lift_variable_tensors
+from stapes.convert.passes.prune import prune
+from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.read.graph import Tensor, read_model
 from stapes.firmware_sim.device.model_description import (
@@ -39,7 +39,7 @@ class CompileReport:
     sizes: Sizes
     layers: tuple[tuple[str, ...], ...]  # the first row names the columns
     plan: Plan
-    steps: tuple[str, ...]  # names, in the order in which they run
+    operations: tuple[str, ...]  # names, in the order in which they run
 
 
 def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
@@ -52,13 +52,13 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ConfigError(
             f"name {name!r} is no C name in small letters, or C has a use for it; try {module_name(name)!r}"
         )
-    graph = hold_own(keep_needed(hold_states(read_model(tflite))))
+    graph = lift_variable_tensors(prune(lift_states(read_model(tflite))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"
         )
     layouts = TARGETS[target]
-    steps = lower(graph, name, layouts)
+    operations = lower(graph, name, layouts)
     for number in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[number]
         if tensor.dtype not in ("int8", "uint8") or not tensor.count:
@@ -66,9 +66,9 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
                 f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; "
                 "supported: inputs and outputs of int8 or uint8, not empty"
             )
-    homes = settle(graph, steps)
+    placement = coalesce(graph, operations)
     digest = hashlib.sha256(tflite).hexdigest()
-    return Module(name, digest, version("stapes"), homes, plan_memory(homes), layouts, target == "any")
+    return Module(name, digest, version("stapes"), placement, plan_memory(placement), layouts, target == "any")
 
 
 def compile_model(
@@ -82,13 +82,13 @@ def compile_model(
     """
     module = plan_model(tflite, name, target)
     texts = source.files(module, single_file)
-    steps = tuple(step.name for step in module.homes.steps)
+    operations = tuple(operation.name for operation in module.placement.operations)
     if picture:
-        texts["plan.svg"] = plan_svg(module.plan, steps)
-    sizes = measure(module)
+        texts["plan.svg"] = plan_svg(module.plan, operations)
+    sizes = sizes_of(module)
     texts[MODEL_JSON] = _describe(module, sizes, target, [*texts, MODEL_JSON]).to_json()
     _write(out, texts)
-    return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, steps)
+    return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, operations)
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.convert.passes.lift_states import hold_states
+from stapes.convert.passes.lift_states import lift_states
 from stapes.convert.read.graph import read_model
 from stapes.firmware_sim.device.host import CompiledModel
 
@@ -20,7 +20,7 @@ class Reference:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         model = read_model(tflite)
-        self._graph = hold_states(model)
+        self._graph = lift_states(model)
         self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         self._interpreter.allocate_tensors()
         carried = {detail["index"] for detail in self._interpreter.get_input_details()}

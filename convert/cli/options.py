@@ -46,6 +46,6 @@ def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
         f"biases and multipliers {sizes.channels}, tables {sizes.tables}"
     )
     if arguments.show_plan:
-        print("\n" + plan_text(report.plan, report.steps))
+        print("\n" + plan_text(report.plan, report.operations))
     print(f"\nwrote {', '.join(report.files)} to {arguments.out}")
     return name

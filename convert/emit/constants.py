@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from stapes.convert.emit.lines import assignment, rows
-from stapes.convert.emit.module import Module, Names, constant_tensors, equal_tables, uniform
+from stapes.convert.emit.module import Module, Names, constant_tensors, duplicate_tables, uniform
 from stapes.convert.emit.statements import Moves, initializer
-from stapes.convert.lower.steps import Call, Constant
+from stapes.convert.lower.operations import Call, Constant
 
 
 def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
     """Return forward declarations and definitions of everything in flash."""
     declarations, definitions = [], []
-    twins = equal_tables(module)
+    duplicates = duplicate_tables(module)
     for number in constant_tensors(module):
         tensor = module.graph.tensors[number]
         declaration = f"static const int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
@@ -24,38 +24,40 @@ def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
             declaration = f"static const int8_t {name}_start[{len(state.initial)}]"
             declarations.append(declaration + ";")
             definitions.append(_array(declaration, np.frombuffer(state.initial, np.int8)))
-    for step in module.homes.steps:
-        if isinstance(step, Call):
-            if step.struct:
-                declarations.append(f"static const {step.struct} {step.name};")
-            for constant in step.constants:
-                name = f"{step.name}_{constant.suffix}"
-                declaration = _declaration(step, constant, next(iter(constant.arrays.values())))
+    for operation in module.placement.operations:
+        if isinstance(operation, Call):
+            if operation.struct:
+                declarations.append(f"static const {operation.struct} {operation.name};")
+            for constant in operation.constants:
+                name = f"{operation.name}_{constant.suffix}"
+                declaration = _declaration(operation, constant, next(iter(constant.arrays.values())))
                 declarations.append(
-                    assignment(f"static const int8_t *const {name}", twins[name])
-                    if name in twins
+                    assignment(f"static const int8_t *const {name}", duplicates[name])
+                    if name in duplicates
                     else f"{declaration};"
                 )
-            definitions += _layer(module, step, twins)
+            definitions += _layer(module, operation, duplicates)
     for name, fields in moves.items():
         declarations.append(f"static const stapes_nn_move_layer {name};")
         definitions.append(_struct("stapes_nn_move_layer", name, fields))
     return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
 
 
-def _layer(module: Module, step: Call, twins: dict[str, str]) -> Iterator[str]:
-    own = [constant for constant in step.all_constants() if f"{step.name}_{constant.suffix}" not in twins]
-    if own or step.struct:
-        yield f"/* {step.name} */"
+def _layer(module: Module, operation: Call, duplicates: dict[str, str]) -> Iterator[str]:
+    own = [
+        constant for constant in operation.all_constants() if f"{operation.name}_{constant.suffix}" not in duplicates
+    ]
+    if own or operation.struct:
+        yield f"/* {operation.name} */"
     for constant in own:
-        yield _guarded(step, constant)
-    if not step.struct:
+        yield _guarded(operation, constant)
+    if not operation.struct:
         return
     fields = {
-        key: f"{step.name}_{value.suffix}" if isinstance(value, Constant) else initializer(value)
-        for key, value in step.fields.items()
+        key: f"{operation.name}_{value.suffix}" if isinstance(value, Constant) else initializer(value)
+        for key, value in operation.fields.items()
     }
-    yield _struct(step.struct, step.name, fields)
+    yield _struct(operation.struct, operation.name, fields)
 
 
 def _struct(kind: str, name: str, fields: dict[str, str]) -> str:
@@ -63,21 +65,21 @@ def _struct(kind: str, name: str, fields: dict[str, str]) -> str:
     return f"static const {kind} {name} = {{\n{lines}\n}};\n"
 
 
-def _declaration(step: Call, constant: Constant, array: np.ndarray) -> str:
-    return f"static const {array.dtype.name}_t {step.name}_{constant.suffix}[{array.size}]"
+def _declaration(operation: Call, constant: Constant, array: np.ndarray) -> str:
+    return f"static const {array.dtype.name}_t {operation.name}_{constant.suffix}[{array.size}]"
 
 
-def _guarded(step: Call, constant: Constant) -> str:
+def _guarded(operation: Call, constant: Constant) -> str:
     """One array, or one per layout under #if where they differ."""
     arrays = list(constant.arrays.items())
     first = arrays[0][1]
     if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):
-        return _array(_declaration(step, constant, first), first)
+        return _array(_declaration(operation, constant, first), first)
     parts = []
     for position, (macro, array) in enumerate(arrays):
         parts.append(
             f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {macro}\n"
-            + _array(_declaration(step, constant, array), array)
+            + _array(_declaration(operation, constant, array), array)
         )
     return "".join(parts) + "#endif\n"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from stapes.convert.emit.lines import comment
 from stapes.convert.emit.module import Module, Names
-from stapes.convert.lower.steps import Call
+from stapes.convert.lower.operations import Call
 from stapes.convert.read.graph import Tensor
 
 
@@ -79,17 +79,24 @@ def layer_rows(module: Module) -> list[tuple[str, ...]]:
     """The table of layers: name, kernel, shapes, weights, MACs, output scale."""
     rows: list[tuple[str, ...]] = [("layer", "kernel", "in", "out", "weights", "MACs", "output")]
     tensors = module.graph.tensors
-    for step in module.homes.steps:
-        if isinstance(step, Call):
+    for operation in module.placement.operations:
+        if isinstance(operation, Call):
             weights = sum(
-                max(a.nbytes for a in c.arrays.values()) for c in step.all_constants() if c.suffix == "weights"
+                max(a.nbytes for a in c.arrays.values()) for c in operation.all_constants() if c.suffix == "weights"
             )
-            kernel = f"{step.kernel.removeprefix('stapes_nn_')} {step.note}".strip()
+            kernel = f"{operation.kernel.removeprefix('stapes_nn_')} {operation.note}".strip()
             shapes = (
-                ", ".join(shape_text(tensors[number].shape) for number in step.inputs),
-                shape_text(tensors[step.output].shape),
+                ", ".join(shape_text(tensors[number].shape) for number in operation.inputs),
+                shape_text(tensors[operation.output].shape),
             )
             rows.append(
-                (step.name, kernel, *shapes, str(weights or ""), str(step.macs or ""), real_text(tensors[step.output]))
+                (
+                    operation.name,
+                    kernel,
+                    *shapes,
+                    str(weights or ""),
+                    str(operation.macs or ""),
+                    real_text(tensors[operation.output]),
+                )
             )
     return rows

@@ -5,13 +5,13 @@ import numpy as np
 from stapes.convert.emit.amalgamate import choice_of_layout
 from stapes.convert.emit.describe import argument_rows, banner, comment_table, real_range
 from stapes.convert.emit.lines import function
-from stapes.convert.emit.module import Module, Names, measure, weight_bytes
+from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
 from stapes.convert.read.graph import Tensor
 
 
 def header(module: Module, single_file: bool) -> str:
     """Return the text of NAME.h."""
-    names, sizes, name = Names(module), measure(module), module.name
+    names, sizes, name = Names(module), sizes_of(module), module.name
     upper = name.upper()
     members = [f"    int32_t arena[{max(1, sizes.arena // 4)}];" if sizes.arena or not module.graph.states else ""]
     for state, label, size in zip(module.graph.states, names.states, module.state_sizes(), strict=True):

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from stapes.convert.lower.lower import argument_names
 from stapes.convert.lower.names import NameMaker, layer_part, module_globals
+from stapes.convert.lower.operations import Call, Constant
 from stapes.convert.lower.packing import Layout
-from stapes.convert.lower.steps import Call, Constant
-from stapes.convert.plan.coalesce import Homes, reads
+from stapes.convert.plan.coalesce import Placement
 from stapes.convert.plan.memory import Plan
 from stapes.convert.read.graph import Graph
 from stapes.firmware_sim.device.model_description import Sizes
@@ -19,7 +19,7 @@ class Module:
     name: str
     digest: str  # sha256 of the .tflite
     version: str
-    homes: Homes
+    placement: Placement
     plan: Plan
     layouts: tuple[Layout, ...]
     every_layout: bool
@@ -27,12 +27,12 @@ class Module:
     @property
     def graph(self) -> Graph:
         """The graph with the tensors that the passes added."""
-        return self.homes.graph
+        return self.placement.graph
 
     def state_sizes(self) -> list[int]:
         """Bytes of each state's memory, which may be longer than the state."""
         sizes = [0] * len(self.graph.states)
-        for root, number in self.homes.state_of.items():
+        for root, number in self.placement.state_of.items():
             tensor = self.graph.tensors[root]
             sizes[number] = -(-tensor.count * tensor.width // 4) * 4
         return sizes
@@ -53,7 +53,7 @@ class Names:
         graph = module.graph
         arguments = argument_names(graph)
         self.inputs, self.outputs = arguments[: len(graph.inputs)], arguments[len(graph.inputs) :]
-        layers = [step.name for step in module.homes.steps if isinstance(step, Call)]
+        layers = [operation.name for operation in module.placement.operations if isinstance(operation, Call)]
         self._maker = NameMaker([*arguments, *module_globals(module.name), *layers])
         self.states = [self.make(state.name.split(":")[0].replace("/", "_"), "state") for state in graph.states]
         self.tensors: dict[int, str] = {}
@@ -69,18 +69,18 @@ class Names:
         return self.tensors[number]
 
 
-def measure(module: Module) -> Sizes:
+def sizes_of(module: Module) -> Sizes:
     """Add up a module."""
     channels = tables = macs = 0
-    twins = equal_tables(module)
-    for step in module.homes.steps:
-        if isinstance(step, Call):
-            macs += step.macs
-            for constant in step.all_constants():
+    duplicates = duplicate_tables(module)
+    for operation in module.placement.operations:
+        if isinstance(operation, Call):
+            macs += operation.macs
+            for constant in operation.all_constants():
                 size = max(array.nbytes for array in constant.arrays.values())
                 if constant.suffix in ("bias", "multiplier", "shift"):
                     channels += size
-                elif constant.suffix != "weights" and f"{step.name}_{constant.suffix}" not in twins:
+                elif constant.suffix != "weights" and f"{operation.name}_{constant.suffix}" not in duplicates:
                     tables += size
     tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
@@ -98,15 +98,20 @@ def measure(module: Module) -> Sizes:
 
 def weight_bytes(module: Module, layout: Layout) -> int:
     """Bytes of the weights in the packing of one layout."""
-    constants = [one for step in module.homes.steps if isinstance(step, Call) for one in step.all_constants()]
+    constants = [
+        one
+        for operation in module.placement.operations
+        if isinstance(operation, Call)
+        for one in operation.all_constants()
+    ]
     weights = [one.arrays for one in constants if one.suffix == "weights"]
     return sum((arrays[layout.macro] if layout.macro in arrays else arrays[""]).nbytes for arrays in weights)
 
 
 def constant_tensors(module: Module) -> list[int]:
-    """Roots that are constants and read by some step."""
+    """Roots that are constants and read by some operation."""
     tensors = module.graph.tensors
-    roots = {module.homes.spot(t).root for step in module.homes.steps for t in reads(step)}
+    roots = {module.placement.location(t).root for operation in module.placement.operations for t in operation.reads}
     return sorted(root for root in roots if tensors[root].data is not None)
 
 
@@ -115,17 +120,17 @@ def uniform(values: bytes) -> bool:
     return len(set(values)) == 1
 
 
-def equal_tables(module: Module) -> dict[str, str]:
+def duplicate_tables(module: Module) -> dict[str, str]:
     """Name of a lookup table -> name of an earlier one with the same values."""
     first: dict[bytes, str] = {}
-    twins: dict[str, str] = {}
-    for step in module.homes.steps:
-        for constant in step.constants if isinstance(step, Call) else ():
-            name = f"{step.name}_{constant.suffix}"
+    duplicates: dict[str, str] = {}
+    for operation in module.placement.operations:
+        for constant in operation.constants if isinstance(operation, Call) else ():
+            name = f"{operation.name}_{constant.suffix}"
             earlier = first.setdefault(_table_values(constant), name) if constant.suffix == "table" else name
             if earlier != name:
-                twins[name] = earlier
-    return twins
+                duplicates[name] = earlier
+    return duplicates
 
 
 def _table_values(table: Constant) -> bytes:

@@ -3,37 +3,37 @@
 from collections.abc import Sequence
 from html import escape
 
-from stapes.convert.plan.memory import Item, Plan
+from stapes.convert.plan.memory import Buffer, Plan
 
 BAR = 48  # characters of the widest bar
 COLUMN, HEIGHT, LEFT, TOP, FOOT = 24, 320, 64, 44, 170  # pixels
 TENSOR, SCRATCH = "#8fb8de", "#c9c9c9"
 
 
-def plan_text(plan: Plan, steps: Sequence[str]) -> str:
-    """One line per tensor or scratch, in order of time: bytes, addresses, steps, and a bar of the addresses."""
-    rows = sorted(zip(plan.items, plan.offsets, strict=True), key=lambda row: (row[0].first, row[1]))
-    name_width = max((len(item.name[:32]) for item in plan.items), default=4)
-    lines = [f"arena: {plan.size} bytes, {len(plan.items)} buffers, {len(steps)} steps"]
-    for item, offset in rows:
-        start, end = (round(at * BAR / max(plan.size, 1)) for at in (offset, offset + item.size))
+def plan_text(plan: Plan, operations: Sequence[str]) -> str:
+    """Return a line per buffer, ordered by time: name, bytes, addresses, operations during which it lives, a bar."""
+    rows = sorted(zip(plan.buffers, plan.offsets, strict=True), key=lambda row: (row[0].first, row[1]))
+    name_width = max((len(buffer.name[:32]) for buffer in plan.buffers), default=4)
+    lines = [f"arena: {plan.size} bytes, {len(plan.buffers)} buffers, {len(operations)} operations"]
+    for buffer, offset in rows:
+        start, end = (round(at * BAR / max(plan.size, 1)) for at in (offset, offset + buffer.size))
         bar = "." * start + "#" * max(1, end - start)
         lines.append(
-            f"  {item.name[:32]:{name_width}}  {item.size:>7}  {offset:>7}-{offset + item.size:<7}"
-            f"  step {item.first:>3}-{item.last:<3}  |{bar[:BAR].ljust(BAR, '.')}|"
+            f"  {buffer.name[:32]:{name_width}}  {buffer.size:>7}  {offset:>7}-{offset + buffer.size:<7}"
+            f"  live {buffer.first:>3}-{buffer.last:<3}  |{bar[:BAR].ljust(BAR, '.')}|"
         )
     return "\n".join(lines)
 
 
-def plan_svg(plan: Plan, steps: Sequence[str]) -> str:
-    """Steps to the right, addresses upwards; a box per tensor or scratch, with its name and size on hover."""
-    width = COLUMN * max(len(steps), 1)
+def plan_svg(plan: Plan, operations: Sequence[str]) -> str:
+    """Return a picture: operations to the right, addresses upwards, a box per buffer; name and size show on hover."""
+    width = COLUMN * max(len(operations), 1)
     scale = HEIGHT / max(plan.size, 1)
-    boxes = [_box(item, offset, scale) for item, offset in zip(plan.items, plan.offsets, strict=True)]
+    boxes = [_box(buffer, offset, scale) for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)]
     names = [
         f'<text transform="translate({LEFT + COLUMN * i + 16},{TOP + HEIGHT + 10}) rotate(-90)" text-anchor="end">'
         f"{escape(name[:24])}</text>"
-        for i, name in enumerate(steps)
+        for i, name in enumerate(operations)
     ]
     ticks = [
         f'<text x="{LEFT - 6}" y="{TOP + HEIGHT - quarter * HEIGHT / 4 + 4:.0f}" text-anchor="end">'
@@ -52,12 +52,12 @@ def plan_svg(plan: Plan, steps: Sequence[str]) -> str:
     )
 
 
-def _box(item: Item, offset: int, scale: float) -> str:
-    x, width = LEFT + COLUMN * item.first, COLUMN * (item.last - item.first + 1)
-    y, height = TOP + HEIGHT - (offset + item.size) * scale, item.size * scale
-    label = escape(f"{item.name}: {item.size} bytes at {offset}, steps {item.first}-{item.last}")
+def _box(buffer: Buffer, offset: int, scale: float) -> str:
+    x, width = LEFT + COLUMN * buffer.first, COLUMN * (buffer.last - buffer.first + 1)
+    y, height = TOP + HEIGHT - (offset + buffer.size) * scale, buffer.size * scale
+    label = escape(f"{buffer.name}: {buffer.size} bytes at {offset}, operations {buffer.first}-{buffer.last}")
     return (
         f'<rect x="{x}" y="{y:.1f}" width="{width}" height="{height:.1f}" '
-        f'fill="{SCRATCH if item.root is None else TENSOR}" fill-opacity="0.7" stroke="#333">'
+        f'fill="{SCRATCH if buffer.root is None else TENSOR}" fill-opacity="0.7" stroke="#333">'
         f"<title>{label}</title></rect>"
     )

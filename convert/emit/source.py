@@ -6,7 +6,7 @@ from stapes.convert.emit.describe import banner, comment_table, layer_rows
 from stapes.convert.emit.header import header, step_prototype
 from stapes.convert.emit.module import Module, Names, uniform
 from stapes.convert.emit.statements import step_body
-from stapes.convert.lower.steps import Call
+from stapes.convert.lower.operations import Call
 
 KERNELS_VERSION = 1  # STAPES_NN_VERSION in csrc/stapes_nn.h
 
@@ -63,7 +63,10 @@ def _reset(module: Module, names: Names) -> str:
 
 def files(module: Module, single_file: bool) -> dict[str, str]:
     """Name and text of every file of the library."""
-    kernels = sorted({step.kernel for step in module.homes.steps if isinstance(step, Call)} | _move_kernels(module))
+    kernels = sorted(
+        {operation.kernel for operation in module.placement.operations if isinstance(operation, Call)}
+        | _move_kernels(module)
+    )
     own = {f"{module.name}.h": header(module, single_file)}
     if single_file:
         return own | {f"{module.name}.c": amalgamate(source(module), kernels, module.layouts, module.every_layout)}

@@ -4,8 +4,8 @@ from stapes.convert.emit.describe import shape_text
 from stapes.convert.emit.lines import statement
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.names import c_name
-from stapes.convert.lower.steps import Fill, Move, Step, merge_axes, pad_axes
-from stapes.convert.plan.coalesce import Spot
+from stapes.convert.lower.operations import Fill, Move, Operation, merge_axes, pad_axes
+from stapes.convert.plan.coalesce import Location
 from stapes.convert.read.graph import Tensor
 
 MOVE_AXES = 5  # of stapes_nn_move_layer
@@ -20,32 +20,32 @@ class _Pointers:
         self.uses_arena = False
 
     def tensor(self, number: int, extra: int = 0) -> str:
-        spot = self._module.homes.spot(number)
-        return self._at(Spot(spot.root, spot.offset + extra))
+        location = self._module.placement.location(number)
+        return self._at(Location(location.root, location.offset + extra))
 
-    def scratch(self, step: int) -> str:
-        offset = self._module.plan.scratch_of(step)
+    def scratch(self, operation: int) -> str:
+        offset = self._module.plan.scratch_of(operation)
         if offset is None:
             return "NULL"
         self.uses_arena = True
         return _plus("arena", offset)
 
-    def _at(self, spot: Spot) -> str:
-        homes, graph, names = self._module.homes, self._module.graph, self._names
-        if spot.root in homes.state_of:
-            return _plus(f"self->{names.states[homes.state_of[spot.root]]}", spot.offset)
-        if spot.root in homes.output_of:
-            number = homes.output_of[spot.root]
-            return _plus(_as_int8(graph.tensors[graph.outputs[number]], names.outputs[number]), spot.offset)
-        if spot.root in graph.inputs:
-            number = graph.inputs.index(spot.root)
-            return _plus(_as_int8(graph.tensors[spot.root], names.inputs[number], "const "), spot.offset)
-        if graph.tensors[spot.root].data is not None:
-            return _plus(names.tensor(graph, spot.root), spot.offset)
-        base = self._module.plan.offset_of(spot.root)
+    def _at(self, location: Location) -> str:
+        placement, graph, names = self._module.placement, self._module.graph, self._names
+        if location.root in placement.state_of:
+            return _plus(f"self->{names.states[placement.state_of[location.root]]}", location.offset)
+        if location.root in placement.output_of:
+            number = placement.output_of[location.root]
+            return _plus(_as_int8(graph.tensors[graph.outputs[number]], names.outputs[number]), location.offset)
+        if location.root in graph.inputs:
+            number = graph.inputs.index(location.root)
+            return _plus(_as_int8(graph.tensors[location.root], names.inputs[number], "const "), location.offset)
+        if graph.tensors[location.root].data is not None:
+            return _plus(names.tensor(graph, location.root), location.offset)
+        base = self._module.plan.offset_of(location.root)
         assert base is not None
         self.uses_arena = True
-        return _plus("arena", base + spot.offset)
+        return _plus("arena", base + location.offset)
 
 
 def _plus(pointer: str, offset: int) -> str:
@@ -61,55 +61,63 @@ def step_body(module: Module, names: Names) -> tuple[str, Moves]:
     pointers = _Pointers(module, names)
     lines: list[str] = []
     moves: Moves = {}
-    for index, step in enumerate(module.homes.steps):
-        lines.append(_statement(module, names, pointers, index, step, moves))
+    for index, operation in enumerate(module.placement.operations):
+        lines.append(_statement(module, names, pointers, index, operation, moves))
     head = "    int8_t *const arena = (int8_t *)self->arena;\n\n" if pointers.uses_arena else ""
     if "self" not in "\n".join(lines) and not pointers.uses_arena:
         head = "    (void)self;\n"
     return head + "\n".join(lines), moves
 
 
-def _statement(module: Module, names: Names, pointers: _Pointers, index: int, step: Step, moves: Moves) -> str:
-    if isinstance(step, Fill):
-        count = module.graph.tensors[step.target].count
-        return statement(f"memset({pointers.tensor(step.target)}, {step.value}, {count});", step.name)
-    if isinstance(step, Move):
-        return _move(module, names, pointers, step, moves)
-    places = {f"in{i}": pointers.tensor(number) for i, number in enumerate(step.inputs)}
+def _statement(
+    module: Module, names: Names, pointers: _Pointers, index: int, operation: Operation, moves: Moves
+) -> str:
+    if isinstance(operation, Fill):
+        count = module.graph.tensors[operation.target].count
+        return statement(f"memset({pointers.tensor(operation.target)}, {operation.value}, {count});", operation.name)
+    if isinstance(operation, Move):
+        return _move(module, names, pointers, operation, moves)
+    places = {f"in{i}": pointers.tensor(number) for i, number in enumerate(operation.inputs)}
     tensors = module.graph.tensors
-    shapes = (
-        f"{', '.join(shape_text(tensors[n].shape) for n in step.inputs)} -> {shape_text(tensors[step.output].shape)}"
+    given = ", ".join(shape_text(tensors[number].shape) for number in operation.inputs)
+    shapes = f"{given} -> {shape_text(tensors[operation.output].shape)}"
+    line = operation.form.format(
+        name=operation.name, out=pointers.tensor(operation.output), scratch=pointers.scratch(index), **places
     )
-    line = step.form.format(name=step.name, out=pointers.tensor(step.output), scratch=pointers.scratch(index), **places)
     return statement(line, shapes)
 
 
-def _move(module: Module, names: Names, pointers: _Pointers, step: Move, moves: Moves) -> str:
-    shape, (from_steps, to_steps) = merge_axes(step.shape, step.source.steps, step.target.steps)
+def _move(module: Module, names: Names, pointers: _Pointers, operation: Move, moves: Moves) -> str:
+    shape, (from_strides, to_strides) = merge_axes(operation.shape, operation.source.strides, operation.target.strides)
 
     def places(from_extra: int = 0, to_extra: int = 0) -> tuple[str, str]:
-        source, target = step.source, step.target
+        source, target = operation.source, operation.target
         return (
             pointers.tensor(source.tensor, source.offset + from_extra),
             pointers.tensor(target.tensor, target.offset + to_extra),
         )
 
-    if from_steps == to_steps == (1,):
-        same = module.homes.spot(step.source.tensor).root == module.homes.spot(step.target.tensor).root
+    if from_strides == to_strides == (1,):
+        same = (
+            module.placement.location(operation.source.tensor).root
+            == module.placement.location(operation.target.tensor).root
+        )
         given, made = places()
-        return statement(f"{'memmove' if same else 'memcpy'}({made}, {given}, {step.count});", c_name(step.name))
+        return statement(
+            f"{'memmove' if same else 'memcpy'}({made}, {given}, {operation.count});", c_name(operation.name)
+        )
     run, starts = 1, [(0, 0)]
-    if from_steps[-1] == to_steps[-1] == 1:
-        run, shape, from_steps, to_steps = shape[-1], shape[:-1], from_steps[:-1], to_steps[:-1]
+    if from_strides[-1] == to_strides[-1] == 1:
+        run, shape, from_strides, to_strides = shape[-1], shape[:-1], from_strides[:-1], to_strides[:-1]
     if len(shape) > MOVE_AXES:  # a call per index of the outermost axis
-        starts = [(i * from_steps[0], i * to_steps[0]) for i in range(shape[0])]
-        shape, from_steps, to_steps = shape[1:], from_steps[1:], to_steps[1:]
-    name = names.make(f"{step.name}_move", "move")
-    fields = {"shape": pad_axes(shape, MOVE_AXES, 1), "in_stride": pad_axes(from_steps, MOVE_AXES, 0)}
-    fields["out_stride"] = pad_axes(to_steps, MOVE_AXES, 0)
+        starts = [(i * from_strides[0], i * to_strides[0]) for i in range(shape[0])]
+        shape, from_strides, to_strides = shape[1:], from_strides[1:], to_strides[1:]
+    name = names.make(f"{operation.name}_move", "move")
+    fields = {"shape": pad_axes(shape, MOVE_AXES, 1), "in_stride": pad_axes(from_strides, MOVE_AXES, 0)}
+    fields["out_stride"] = pad_axes(to_strides, MOVE_AXES, 0)
     moves[name] = {**{key: initializer(value) for key, value in fields.items()}, "run": str(run)}
     calls = [f"stapes_nn_move(&{name}, {given}, {made});" for given, made in (places(*at) for at in starts)]
-    return "\n".join(statement(call, c_name(step.name)) for call in calls)
+    return "\n".join(statement(call, c_name(operation.name)) for call in calls)
 
 
 def initializer(value: int | tuple[int, ...]) -> str:

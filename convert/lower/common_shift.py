@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Constant, Field
+from stapes.convert.lower.operations import Constant, Field
 
 LARGEST_SHIFT = 22  # (2 * out_zero + 1) * 2^(shift - 1) and what is added to it fit int32
 

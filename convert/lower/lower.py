@@ -1,21 +1,21 @@
-"""Graph to steps: each operator's layer file checks it and says what it becomes."""
+"""Graph to operations: each operator's layer file checks it and says what it becomes."""
 
 from stapes.convert.lower.layers import LAYERS
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals
 from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Operation
 from stapes.convert.lower.packing import Layout
-from stapes.convert.lower.steps import Step
 from stapes.convert.read.graph import Graph, Operator
 from stapes.firmware_sim.errors import ModelError
 
 
-def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Step]:
-    """Return the steps of a graph that becomes a module of that name.
+def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operation]:
+    """Return the operations of a graph that becomes a module of that name.
 
     Raises ModelError naming the first operator, or form of one, outside of the supported set.
     """
     names = NameMaker([*argument_names(graph), *module_globals(module)])
-    steps: list[Step] = []
+    operations: list[Operation] = []
     for operator in graph.operators:
         wish, kind = _layer_part(graph, operator), c_name(operator.kind.removeprefix("UNIDIRECTIONAL_SEQUENCE_"))
         name = names.make(wish, kind, kind)
@@ -27,8 +27,8 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Step]:
             )
         node = Node(graph, operator, name, layouts)
         node.expect_values()
-        steps += lowered(node)
-    return steps
+        operations += lowered(node)
+    return operations
 
 
 def argument_names(graph: Graph) -> list[str]:

@@ -18,9 +18,9 @@ _OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # in
 _RESOURCE_KINDS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
-def hold_states(model: Model) -> Graph:
+def lift_states(model: Model) -> Graph:
     """Return the main graph without resource operators, its states inside."""
-    return _hold_pairs(_hold_variables(model))
+    return _lift_pairs(_lift_resource_variables(model))
 
 
 @dataclass
@@ -33,7 +33,7 @@ class _Variables:
     renamed: dict[int, int] = field(default_factory=dict)  # result of READ_VARIABLE -> tensor
 
 
-def _hold_variables(model: Model) -> Graph:
+def _lift_resource_variables(model: Model) -> Graph:
     graph = model.main
     initial = _initial_values(model)
     seen = _Variables()
@@ -129,7 +129,7 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
     return values
 
 
-def _hold_pairs(graph: Graph) -> Graph:
+def _lift_pairs(graph: Graph) -> Graph:
     """Turn inputs and outputs of one name, shape, type and quantization into states that start at their zero point."""
     states, held_inputs, held_outputs = list(graph.states), set(), set()
     for position, name in enumerate(graph.input_names if graph.signed else ()):
@@ -166,7 +166,7 @@ def _alike(a: Tensor, b: Tensor) -> bool:
     return (a.shape, a.dtype) == (b.shape, b.dtype) and a.dtype == "int8" and same and zero
 
 
-def hold_own(graph: Graph) -> Graph:
+def lift_variable_tensors(graph: Graph) -> Graph:
     """Return the graph with the variable tensors of its operators as states, which start at their zero point (int8) or
     at 0.
 

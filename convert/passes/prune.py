@@ -1,5 +1,7 @@
-"""What neither outputs nor states need goes: operators that nobody reads, and shapes that are worked out for RESHAPE in
-each run (SHAPE, STRIDED_SLICE, PACK), since its output has a fixed shape in the file.
+"""Remove the operators that neither an output nor a state depends on.
+
+The second input of RESHAPE does not count: the file states a fixed shape for its output. So operators that compute that
+shape in each inference (SHAPE, STRIDED_SLICE, PACK) are removed, too.
 """
 
 from dataclasses import replace
@@ -7,8 +9,8 @@ from dataclasses import replace
 from stapes.convert.read.graph import Graph, Operator
 
 
-def keep_needed(graph: Graph) -> Graph:
-    """Return the graph without the operators that nothing needs."""
+def prune(graph: Graph) -> Graph:
+    """Return the graph without the operators that no output and no state depends on."""
     needed = {*graph.outputs, *(state.next for state in graph.states)}
     kept: list[Operator] = []
     for operator in reversed(graph.operators):

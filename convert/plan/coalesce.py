@@ -1,21 +1,28 @@
-"""Where tensors live: most moves vanish when a tensor is made a part of another one's memory from the start.
+"""Decide which tensors share memory, so that most moves vanish: a tensor becomes a part of another one.
 
-view        the whole target is one run of the source (RESHAPE, a slice of whole rows)    target := part of source
-building    the whole source is one run of the target (CONCATENATION of whole rows)       source := part of target
-history     state | new -> joined -> state (a streaming convolution): the joined tensor is the state, longer by the new
-            part; at the end of a step it is moved down within itself
-in place    a state's next value is formed where the state lies, once nothing reads the old one any more
+Four ways to save a copy:
+
+view      The whole target is one run of the source (RESHAPE, a slice of whole rows): the target is a part of the
+          source.
+build     The whole source is one run of the target (CONCATENATION of whole rows): the source is formed inside of the
+          target.
+history   A streaming convolution joins its state and the new frames, and the end of the joined tensor is the next
+          state: the joined tensor is the state's memory, longer by the new frames. At the end of a step its content is
+          moved down within itself.
+in place  A state's next value is formed in the memory of the state, once nothing reads the old value any more.
+
+"Root" is the tensor that owns the memory in which others lie.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from stapes.convert.lower.steps import Block, Call, Move, Overlap, Step, merge_axes
+from stapes.convert.lower.operations import Block, Call, Move, Operation, Overlap, copy, merge_axes
 from stapes.convert.read.graph import Graph, State
 
 
 @dataclass(frozen=True)
-class Spot:
+class Location:
     """Where a tensor lies: `offset` bytes into the memory of tensor `root`."""
 
     root: int
@@ -23,172 +30,178 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Homes:
-    """The steps that remain, where tensors lie, and the roots whose memory is a state's or the caller's. Other roots
-    are the arena's.
+class Placement:
+    """The remaining operations, the location of every tensor, and the roots whose memory is a state's or the caller's.
+
+    All other roots that are neither constants nor inputs lie in the arena.
     """
 
     graph: Graph
-    steps: tuple[Step, ...]
-    spots: dict[int, Spot]
+    operations: tuple[Operation, ...]
+    locations: dict[int, Location]
     state_of: dict[int, int]  # root -> number of the state
     output_of: dict[int, int]  # root -> number of the output
 
-    def spot(self, tensor: int) -> Spot:
-        """Where a tensor lies."""
-        return self.spots.get(tensor, Spot(tensor, 0))
+    def location(self, tensor: int) -> Location:
+        """Return where a tensor lies."""
+        return self.locations.get(tensor, Location(tensor, 0))
 
 
-def reads(step: Step) -> tuple[int, ...]:
-    """Tensors that a step reads."""
-    return step.inputs if isinstance(step, Call) else (step.source.tensor,) if isinstance(step, Move) else ()
+def coalesce(graph: Graph, operations: Sequence[Operation]) -> Placement:
+    """Remove the moves that sharing memory makes superfluous, and add those that a step ends with.
 
-
-def writes(step: Step) -> int:
-    """Tensor that a step writes, in whole or in part."""
-    return step.output if isinstance(step, Call) else step.target.tensor if isinstance(step, Move) else step.target
-
-
-def settle(graph: Graph, steps: Sequence[Step]) -> Homes:
-    """Remove the moves that can be removed; add those that bring states and outputs home at the end of a step."""
-    work = _Settling(graph, list(steps))
-    work.drop_moves(work.view)
-    work.drop_moves(work.build)
+    What is added brings states into the memory where the next step reads them, and outputs to the caller.
+    """
+    work = _Coalescing(graph, list(operations))
+    work.remove_moves(work.make_view)
+    work.remove_moves(work.build_in_target)
     for number, state in enumerate(graph.states):
-        work.claim(number, state)
-    endings = [
-        ending for number, state in enumerate(graph.states) if (ending := work.ending(number, state)) is not None
-    ]
-    copies = [
-        copy for number, output in enumerate(graph.outputs) if (copy := work.bring_out(number, output)) is not None
-    ]
-    final = work.steps + copies + work.in_safe_order(endings)
-    return Homes(work.graph, tuple(final), {t: work.find(t) for t in work.parents}, work.state_of, work.output_of)
+        work.choose_memory_of_state(number, state)
+    write_backs = [work.write_back(number, state) for number, state in enumerate(graph.states)]
+    copies = [work.copy_out(number, output) for number, output in enumerate(graph.outputs)]
+    ending = work.in_safe_order([move for move in write_backs if move is not None])
+    final = [*work.operations, *(move for move in copies if move is not None), *ending]
+    locations = {tensor: work.find(tensor) for tensor in work.parents}
+    return Placement(work.graph, tuple(final), locations, work.state_of, work.output_of)
 
 
-class _Settling:
-    def __init__(self, graph: Graph, steps: list[Step]) -> None:
-        self.graph, self.steps = graph, steps
-        self.parents: dict[int, Spot] = {}
+class _Coalescing:
+    """The union of tensors into roots, as it grows; `parents` is a forest in which a root has no entry."""
+
+    def __init__(self, graph: Graph, operations: list[Operation]) -> None:
+        self.graph, self.operations = graph, operations
+        self.parents: dict[int, Location] = {}
         self.state_of: dict[int, int] = {}
         self.output_of: dict[int, int] = {}
         constants = {number for number, tensor in enumerate(graph.tensors) if tensor.data is not None}
         self.fixed = constants | set(graph.inputs) | {state.current for state in graph.states}
 
-    def find(self, tensor: int) -> Spot:
+    def find(self, tensor: int) -> Location:
+        """Return the root of a tensor, and the tensor's offset in it."""
         offset = 0
         while tensor in self.parents:
             offset += self.parents[tensor].offset
             tensor = self.parents[tensor].root
-        return Spot(tensor, offset)
+        return Location(tensor, offset)
 
     def size(self, tensor: int) -> int:
+        """Return a tensor's bytes; a tensor that is moved has one byte per element."""
         return self.graph.tensors[tensor].count
 
-    def drop_moves(self, removable: Callable[[Move], bool]) -> None:
-        self.steps = [
-            step for step in self.steps if not (isinstance(step, Move) and not step.pinned and removable(step))
+    def remove_moves(self, removable: Callable[[Move], bool]) -> None:
+        """Remove the moves that `removable` makes superfluous by sharing memory."""
+        self.operations = [
+            operation
+            for operation in self.operations
+            if not (isinstance(operation, Move) and not operation.pinned and removable(operation))
         ]
 
-    def view(self, move: Move) -> bool:
-        if move.count != self.size(move.target.tensor) or not (
-            _is_run(move, move.source) and _is_run(move, move.target)
-        ):
+    def make_view(self, move: Move) -> bool:
+        """Make the target a part of the source, where the whole of it is one run there."""
+        whole = move.count == self.size(move.target.tensor)
+        if not whole or not _is_contiguous(move):
             return False
-        self.parents[move.target.tensor] = Spot(move.source.tensor, move.source.offset)
+        self.parents[move.target.tensor] = Location(move.source.tensor, move.source.offset)
         return True
 
-    def build(self, move: Move) -> bool:
-        if not (_is_run(move, move.source) and _is_run(move, move.target)):
+    def build_in_target(self, move: Move) -> bool:
+        """Make the source a part of the target, where the whole of it becomes one run there."""
+        if not _is_contiguous(move):
             return False
         root = self.find(move.source.tensor).root
         whole = self.size(root) == move.count == self.size(move.source.tensor)
         if not whole or root in self.fixed or self.find(move.target.tensor).root == root:
             return False
-        self.parents[root] = Spot(move.target.tensor, move.target.offset)
+        self.parents[root] = Location(move.target.tensor, move.target.offset)
         return True
 
-    def claim(self, number: int, state: State) -> None:
-        """Decide which root's memory the state is."""
+    def choose_memory_of_state(self, number: int, state: State) -> None:
+        """Decide which root's memory the state is: that of its history, of its next value, or its own."""
         root = self._history(state)
         if root is None:
-            root = self._in_place(state)
+            root = self._formed_in_place(state)
         if root is None:
             self.state_of[state.current] = number
         else:
-            self.parents[state.current] = Spot(root, 0)
+            self.parents[state.current] = Location(root, 0)
             self.state_of[root] = number
             self.fixed.add(root)
 
     def _history(self, state: State) -> int | None:
-        following = self.find(state.next)
-        root = following.root
+        """Return the root that begins with a copy of the state and holds its next value; that copy is removed.
+
+        None where there is no such root, or it is more than twice as long as the state.
+        """
+        root = self.find(state.next).root
         if root in self.fixed or self.size(root) > 2 * self.size(state.current):
             return None
-        for step in self.steps:
+        for operation in self.operations:
             if (
-                isinstance(step, Move)
-                and not step.pinned
-                and self.find(step.source.tensor) == Spot(state.current, 0)
-                and step.count == self.size(state.current)
-                and self.find(step.target.tensor) == Spot(root, 0)
-                and step.target.offset == 0
-                and _is_run(step, step.source)
-                and _is_run(step, step.target)
+                isinstance(operation, Move)
+                and not operation.pinned
+                and self.find(operation.source.tensor) == Location(state.current, 0)
+                and operation.count == self.size(state.current)
+                and self.find(operation.target.tensor) == Location(root, 0)
+                and operation.target.offset == 0
+                and _is_contiguous(operation)
             ):
-                self.steps.remove(step)
+                self.operations.remove(operation)
                 return root
         return None
 
-    def _in_place(self, state: State) -> int | None:
-        root = self.find(state.next).root
-        if root in self.fixed or self.find(state.next).offset or self.size(root) != self.size(state.current):
+    def _formed_in_place(self, state: State) -> int | None:
+        """Return the root of the next value, where it may be formed in the state's memory; None otherwise.
+
+        It may when no operation reads the old value from the first write on, except one that works in place.
+        """
+        following = self.find(state.next)
+        root = following.root
+        if root in self.fixed or following.offset or self.size(root) != self.size(state.current):
             return None
         kept = [other.next for other in self.graph.states] + list(self.graph.outputs)
         if any(self.find(tensor).root == state.current for tensor in kept):
             return None
-        first = min(i for i, step in enumerate(self.steps) if self.find(writes(step)).root == root)
-        for index, step in enumerate(self.steps):
-            for position, tensor in enumerate(reads(step)):
-                if self.find(tensor).root != state.current or index < first:
+        first = min(i for i, operation in enumerate(self.operations) if self.find(operation.writes).root == root)
+        for index, operation in enumerate(self.operations[first:], first):
+            for position, tensor in enumerate(operation.reads):
+                if self.find(tensor).root != state.current:
                     continue
-                aligned = index == first and isinstance(step, Call) and _in_place(step.overlap[position])
-                if not (aligned and self.find(tensor).offset == 0 and self.find(writes(step)) == Spot(root, 0)):
+                in_place = index == first and isinstance(operation, Call) and _is_in_place(operation.overlap[position])
+                whole = self.find(tensor).offset == 0 and self.find(operation.writes) == Location(root, 0)
+                if not (in_place and whole):
                     return None
         return root
 
-    def ending(self, number: int, state: State) -> Move | None:
+    def write_back(self, number: int, state: State) -> Move | None:
         """Return the move of the next value to the state's memory; None when it is there already."""
         root = next(root for root, owner in self.state_of.items() if owner == number)
-        if self.find(state.next) == Spot(root, 0):
+        if self.find(state.next) == Location(root, 0):
             return None
-        count = self.size(state.current)
-        return Move(state.name, (count,), Block(state.next, 0, (1,)), Block(root, 0, (1,)))
+        return copy(state.name, state.next, root, self.size(state.current))
 
-    def bring_out(self, number: int, output: int) -> Move | None:
-        """Let the output's memory be the caller's, or return the copy into it."""
-        spot = self.find(output)
+    def copy_out(self, number: int, output: int) -> Move | None:
+        """Form an output in the caller's memory and return None; return the copy to it where that is not possible."""
+        root = self.find(output).root
         taken = self.fixed | set(self.output_of) | set(self.state_of)
-        if spot.root not in taken and self.size(spot.root) == self.size(output):
-            self.output_of[spot.root] = number
+        if root not in taken and self.size(root) == self.size(output):
+            self.output_of[root] = number
             return None
-        self.graph, copy = self.graph.with_tensor(replace(self.graph.tensors[output], data=None))
-        self.output_of[copy] = number
-        count = self.size(output)
-        return Move(self.graph.output_names[number], (count,), Block(output, 0, (1,)), Block(copy, 0, (1,)))
+        target = self._add_tensor_like(output)
+        self.output_of[target] = number
+        return copy(self.graph.output_names[number], output, target, self.size(output))
 
-    def in_safe_order(self, endings: list[Move]) -> list[Step]:
-        """Order the final moves so that none overwrites what a later one reads; states that exchange their values do so
-        by way of the arena.
+    def in_safe_order(self, moves: list[Move]) -> list[Move]:
+        """Order moves so that none overwrites what a later one reads.
+
+        States that exchange their values form a circle; the first of them is copied aside, into the arena.
         """
-        ordered: list[Step] = []
-        waiting = list(endings)
+        ordered: list[Move] = []
+        waiting = list(moves)
         while waiting:
-            free = next((move for move in waiting if not self._read_later(move, waiting)), None)
+            free = next((move for move in waiting if not self._overwrites_source(move, waiting)), None)
             if free is None:
                 aside = waiting.pop(0)
-                self.graph, copy = self.graph.with_tensor(replace(self.graph.tensors[aside.source.tensor], data=None))
-                block = Block(copy, 0, (1,))
+                block = Block(self._add_tensor_like(aside.source.tensor), 0, (1,))
                 ordered.append(replace(aside, target=block))
                 waiting.append(replace(aside, source=block))
             else:
@@ -196,16 +209,19 @@ class _Settling:
                 waiting.remove(free)
         return ordered
 
-    def _read_later(self, move: Move, waiting: list[Move]) -> bool:
+    def _overwrites_source(self, move: Move, waiting: list[Move]) -> bool:
         target = self.find(move.target.tensor).root
         return any(self.find(other.source.tensor).root == target for other in waiting if other is not move)
 
+    def _add_tensor_like(self, tensor: int) -> int:
+        self.graph, number = self.graph.with_tensor(replace(self.graph.tensors[tensor], data=None))
+        return number
 
-def _in_place(overlap: Overlap | None) -> bool:
+
+def _is_in_place(overlap: Overlap | None) -> bool:
     return overlap is not None and overlap.gap <= 0
 
 
-def _is_run(move: Move, block: Block) -> bool:
-    """Whether a box is one run of bytes."""
-    _, [steps] = merge_axes(move.shape, block.steps)
-    return steps == (1,)
+def _is_contiguous(move: Move) -> bool:
+    """Whether a move copies one run of bytes to one run of bytes."""
+    return all(merge_axes(move.shape, block.strides)[1] == [(1,)] for block in (move.source, move.target))

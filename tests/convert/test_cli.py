@@ -38,7 +38,7 @@ def test_compile_shows_the_plan_as_text_and_picture(
 ) -> None:
     command = ["compile", str(model), "--out", str(tmp_path / "c"), "--target", "portable", "--name", "stack"]
     assert main([*command, "--show-plan"]) == 0
-    assert "arena: 96 bytes, 3 buffers, 4 steps" in capsys.readouterr().out
+    assert "arena: 96 bytes, 3 buffers, 4 operations" in capsys.readouterr().out
     assert (tmp_path / "c" / "plan.svg").read_text().count("<rect") == 4
     assert (tmp_path / "c" / "stack.c").exists()
     assert main(command) == 0

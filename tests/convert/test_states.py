@@ -182,7 +182,7 @@ def test_a_shape_that_is_worked_out_at_run_time_is_not_needed_vs_litert_referenc
     flat = b.operator("RESHAPE", [x, _shape_at_run_time(b, x)], [b.tensor("flat", (1, 12), SCALE)], "ReshapeOptions")
     b.operator("TANH", [flat], [b.tensor("nobody reads this", (1, 12), SCALE)])
     tflite = b.finish([b.operator("TANH", [flat], [b.tensor("y", (1, 12), (1 / 128, 0))])])
-    assert compile_model(tflite, tmp_path, "model").steps == ("y_tanh",)
+    assert compile_model(tflite, tmp_path, "model").operations == ("y_tanh",)
     assert differences(tflite, tmp_path) == {"y": 0}
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow")
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from stapes.convert.compile import plan_model
-from stapes.convert.lower.steps import Call
+from stapes.convert.lower.operations import Call
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.convert.tflite import Step, convert_step
 from stapes.firmware_sim.device.frontend import FrontendConfig
@@ -53,7 +53,7 @@ def step(network: QuantizedNetwork) -> Step:
 
 def test_layers_are_named_after_the_parts_of_the_network(step: Step) -> None:
     module = plan_model(step.model, "model")
-    assert [one.name for one in module.homes.steps if isinstance(one, Call)] == [
+    assert [one.name for one in module.placement.operations if isinstance(one, Call)] == [
         *("conv0", "conv1", "conv2", "projection", "gru_gates", "gru_gates_logistic", "gru_one_minus_keep", "gru_kept"),
         *("gru_reset", "gru_candidate", "gru_candidate_tanh", "gru_taken", "gru_blend", "logits", "scores_logistic"),
     ]

@@ -67,9 +67,9 @@ from stapes.convert.lower.layers import (
     unidirectional_sequence_lstm,
 )
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
-LAYERS: dict[str, Callable[[Node], list[Step]]] = {
+LAYERS: dict[str, Callable[[Node], list[Operation]]] = {
     "ADD": add.lower,
     "AVERAGE_POOL_2D": average_pool_2d.lower,
     "CONCATENATION": concatenation.lower,

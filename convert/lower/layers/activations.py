@@ -8,10 +8,10 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def _float_function(node: Node, function: Callable[[np.float32], np.float32]) -> list[Step]:
+def _float_function(node: Node, function: Callable[[np.float32], np.float32]) -> list[Operation]:
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     inverse = np.float32(1) / scale_out
@@ -23,7 +23,7 @@ def _float_function(node: Node, function: Callable[[np.float32], np.float32]) ->
     return lower_lookup(node, value)
 
 
-def logistic(node: Node) -> list[Step]:
+def logistic(node: Node) -> list[Operation]:
     """1 / (1 + exp(-x)); the output scale is 1/256."""
     if node.scale(node.output())[0] != np.float32(1 / 256):
         node.refuse(f"output scale {node.scale(node.output())[0]}", "1/256")
@@ -34,22 +34,22 @@ def _exp(x: np.float32) -> np.float32:
     return np.float32(math.exp(float(x))) if x < 88.7 else np.float32(np.inf)
 
 
-def tanh(node: Node) -> list[Step]:
+def tanh(node: Node) -> list[Operation]:
     """Hyperbolic tangent."""
     return _float_function(node, lambda x: np.float32(math.tanh(float(x))))
 
 
-def relu(node: Node) -> list[Step]:
+def relu(node: Node) -> list[Operation]:
     """max(x, 0)."""
     return _relu(node, math.inf)
 
 
-def relu6(node: Node) -> list[Step]:
+def relu6(node: Node) -> list[Operation]:
     """min(max(x, 0), 6)."""
     return _relu(node, 6.0)
 
 
-def _relu(node: Node, most: float) -> list[Step]:
+def _relu(node: Node, most: float) -> list[Operation]:
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     high = 127 if math.isinf(most) else min(127, zero_out + math.floor(float(np.float32(most) / scale_out) + 0.5))
@@ -59,7 +59,7 @@ def _relu(node: Node, most: float) -> list[Step]:
     )
 
 
-def leaky_relu(node: Node) -> list[Step]:
+def leaky_relu(node: Node) -> list[Operation]:
     """x, or alpha * x below zero."""
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())

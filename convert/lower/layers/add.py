@@ -8,13 +8,13 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice_array
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 _CODES = np.arange(-128, 128, dtype=np.int64)
 _NEAR = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one ADD or SUB and return its kernel call: a linear form where there is one with the reference's bits."""
     node.expect((2,))
     scale_a, scale_b, scale_out = (node.scale(t)[0] for t in (node.tensor(0), node.tensor(1), node.output()))

@@ -2,13 +2,13 @@
 
 from stapes.convert.lower.layers._shared.convolution import overlap, sixteen_bits, window
 from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Call, Operation
 from stapes.convert.lower.packing import Tile
-from stapes.convert.lower.steps import Call, Step
 
 KERNELS = {"AVERAGE_POOL_2D": "stapes_nn_average_pool", "MAX_POOL_2D": "stapes_nn_max_pool"}
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one pooling operator and return its kernel call."""
     node.expect((1,))
     shape = node.tensor(0).shape

@@ -2,10 +2,10 @@
 
 from stapes.convert.lower.layers._shared.box import expect_bytes, paste
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one CONCATENATION and return a move per input."""
     inputs, outputs = node.operator.inputs, node.operator.outputs
     if not inputs or len(outputs) != 1 or min(inputs) < 0:

@@ -4,10 +4,10 @@ import numpy as np
 
 from stapes.convert.lower.layers._shared import convolution
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one CONV_2D and return its kernel call."""
     node.expect((2, 3))
     weights = convolution.checked_weights(node, axis=0)

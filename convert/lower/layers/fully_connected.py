@@ -8,10 +8,10 @@ from stapes.convert.lower import common_shift
 from stapes.convert.lower.arithmetic import round_once_array, single_rounding
 from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Call, Constant, Field, Step
+from stapes.convert.lower.operations import Call, Constant, Field, Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one FULLY_CONNECTED and return its kernel call."""
     node.expect((2, 3))
     weights = checked_weights(node, axis=0)

@@ -5,7 +5,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import clamp, divide_by_power, quantize_multiplier
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
 def _q15(multiplier: int) -> int:
@@ -27,7 +27,7 @@ def _saturate(x: int) -> int:
     return clamp(x, -32768, 32767)
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one HARD_SWISH and return its lookup."""
     node.expect((1,))
     scale_in, zero_in = node.scale(node.tensor(0))

@@ -4,10 +4,10 @@ from math import prod
 
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Call, Step, dense_steps, merge_axes, pad_axes
+from stapes.convert.lower.operations import Call, Operation, merge_axes, pad_axes, row_major_strides
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one MEAN and return its kernel call."""
     node.expect((2,))
     shape = node.tensor(0).shape
@@ -26,7 +26,7 @@ def lower(node: Node) -> list[Step]:
     if count * 256 << max(shift, 0) >= 1 << 30:
         node.refuse(f"scales {scale_in} into {scale_out}", "results within int32")
     (kept_shape, [kept_stride]), (reduced_shape, [reduced_stride]) = (
-        merge_axes(part, dense_steps(shape)) for part in (kept, reduced)
+        merge_axes(part, row_major_strides(shape)) for part in (kept, reduced)
     )
     if max(len(kept_shape), len(reduced_shape)) > 4:
         node.refuse(f"axes {sorted(axes)} of {list(shape)}", "up to 4 groups of axes")

@@ -5,10 +5,10 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one MUL and return its kernel call."""
     node.expect((2,))
     scale_a, scale_b, scale_out = (node.scale(t)[0] for t in (node.tensor(0), node.tensor(1), node.output()))

@@ -2,10 +2,10 @@
 
 from stapes.convert.lower.layers._shared.box import expect_bytes, paste
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Fill, Step
+from stapes.convert.lower.operations import Fill, Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one PAD or PADV2: fill the output, then move the input into it."""
     node.expect((2,) if node.operator.kind == "PAD" else (3,))
     shape, borders = node.tensor(0).shape, node.values(1)

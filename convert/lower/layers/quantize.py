@@ -3,10 +3,10 @@
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one QUANTIZE and return its lookup."""
     node.expect((1,))
     scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))

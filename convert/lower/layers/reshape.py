@@ -1,10 +1,10 @@
 """RESHAPE, EXPAND_DIMS, SQUEEZE: the same bytes under another shape."""
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Block, Move, Step
+from stapes.convert.lower.operations import Block, Move, Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one of them; the move vanishes in passes/places.py. The output's own shape counts, a second input is not
     read.
     """

@@ -2,10 +2,10 @@
 
 from stapes.convert.lower.layers._shared.box import cut, expect_bytes
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower_slice(node: Node) -> list[Step]:
+def lower_slice(node: Node) -> list[Operation]:
     """Begin and size per axis; a size of -1 reaches to the end."""
     node.expect((3,))
     shape, begin, sizes = node.tensor(0).shape, node.values(1), node.values(2)
@@ -22,7 +22,7 @@ def lower_slice(node: Node) -> list[Step]:
 Index = slice | int | None  # None: a new axis
 
 
-def lower_strided_slice(node: Node) -> list[Step]:
+def lower_strided_slice(node: Node) -> list[Operation]:
     """Begin, end and stride per axis, as in Python; masks for begin, end, shrunk axes, new axes and an ellipsis."""
     node.expect((4,))
     shape = node.tensor(0).shape
@@ -41,8 +41,8 @@ def lower_strided_slice(node: Node) -> list[Step]:
             out.append(len(taken))
     node.expect_shape(tuple(out))
     expect_bytes(node, node.number(0), node.operator.outputs[0])
-    firsts, steps = tuple(taken[0] for taken in ranges), tuple(taken.step for taken in ranges)
-    return [cut(node, node.number(0), firsts, steps, node.operator.outputs[0], tuple(map(len, ranges)))]
+    firsts, strides = tuple(taken[0] for taken in ranges), tuple(taken.step for taken in ranges)
+    return [cut(node, node.number(0), firsts, strides, node.operator.outputs[0], tuple(map(len, ranges)))]
 
 
 def _indices(node: Node, rank: int) -> list[Index]:

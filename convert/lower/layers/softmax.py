@@ -6,10 +6,10 @@ import numpy as np
 
 from stapes.convert.lower.arithmetic import exponential_table
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Call, Constant, Step
+from stapes.convert.lower.operations import Call, Constant, Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one SOFTMAX and return its kernel call."""
     node.expect((1,))
     shape = node.tensor(0).shape

@@ -2,10 +2,10 @@
 
 from stapes.convert.lower.layers._shared.box import cut, expect_bytes
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Step
+from stapes.convert.lower.operations import Operation
 
 
-def lower_split(node: Node) -> list[Step]:
+def lower_split(node: Node) -> list[Operation]:
     """Equal parts; inputs are the axis and the value."""
     _expect(node, 2)
     parts = len(node.operator.outputs)
@@ -15,7 +15,7 @@ def lower_split(node: Node) -> list[Step]:
     return _parts(node, 1, _axis(node, 0, 1), [size // parts] * parts)
 
 
-def lower_split_v(node: Node) -> list[Step]:
+def lower_split_v(node: Node) -> list[Operation]:
     """Parts of given sizes, one of which may be -1; inputs are the value, the sizes and the axis."""
     _expect(node, 3)
     axis, sizes = _axis(node, 2, 0), node.values(1)
@@ -42,15 +42,15 @@ def _axis(node: Node, position: int, value: int) -> int:
     return node.axis(axes[0], len(node.tensor(value).shape))
 
 
-def _parts(node: Node, position: int, axis: int, sizes: list[int]) -> list[Step]:
+def _parts(node: Node, position: int, axis: int, sizes: list[int]) -> list[Operation]:
     shape = node.tensor(position).shape
     expect_bytes(node, node.number(position), *node.operator.outputs)
-    steps: list[Step] = []
+    operations: list[Operation] = []
     start = 0
     for part, size in enumerate(sizes):
         box = (*shape[:axis], size, *shape[axis + 1 :])
         node.expect_shape(box, part)
         begin = tuple(start if i == axis else 0 for i in range(len(shape)))
-        steps.append(cut(node, node.number(position), begin, (1,) * len(shape), node.operator.outputs[part], box))
+        operations.append(cut(node, node.number(position), begin, (1,) * len(shape), node.operator.outputs[part], box))
         start += size
-    return steps
+    return operations

@@ -4,10 +4,10 @@ Say here which forms are supported (types, ranks, attributes); state the roundin
 """
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import IN_PLACE, Call, Step
+from stapes.convert.lower.operations import IN_PLACE, Call, Operation
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one NEGATE and return its kernel call."""
     # 1. Check everything that comes from the file: number of inputs, types, shapes, attributes. node.refuse names the
     #    operator and says what would be supported; node.expect_shape compares the output's shape with what follows.

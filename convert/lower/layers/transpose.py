@@ -2,10 +2,10 @@
 
 from stapes.convert.lower.layers._shared.box import expect_bytes
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Block, Move, Step, dense_steps
+from stapes.convert.lower.operations import Block, Move, Operation, row_major_strides
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one TRANSPOSE and return its move."""
     node.expect((2,))
     shape = node.tensor(0).shape
@@ -15,6 +15,6 @@ def lower(node: Node) -> list[Step]:
     target = tuple(shape[axis] for axis in order)
     node.expect_shape(target)
     expect_bytes(node, node.number(0), node.operator.outputs[0])
-    steps = dense_steps(shape)
-    source = Block(node.number(0), 0, tuple(steps[axis] for axis in order))
-    return [Move(node.name, target, source, Block(node.operator.outputs[0], 0, dense_steps(target)))]
+    strides = row_major_strides(shape)
+    source = Block(node.number(0), 0, tuple(strides[axis] for axis in order))
+    return [Move(node.name, target, source, Block(node.operator.outputs[0], 0, row_major_strides(target)))]

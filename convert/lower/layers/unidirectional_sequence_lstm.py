@@ -12,7 +12,7 @@ import numpy as np
 
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Call, Constant, Field, Step
+from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.convert.read.graph import Tensor
 
 GATES = 4  # input, forget, cell, output
@@ -26,7 +26,7 @@ HIDDEN_SCALE = 4  # among the intermediate tensors
 LARGEST_SUM = 1 << 30  # see stapes_nn_round_twice
 
 
-def lower(node: Node) -> list[Step]:
+def lower(node: Node) -> list[Operation]:
     """Check one UNIDIRECTIONAL_SEQUENCE_LSTM and return its kernel call."""
     node.expect((20, 24))
     _expect_plain_gates(node)

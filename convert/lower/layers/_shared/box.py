@@ -1,11 +1,11 @@
-"""What operators that only move bytes share."""
+"""What the operators that only move bytes share."""
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import Block, Move, dense_steps
+from stapes.convert.lower.operations import Block, Move, Operation, copy, row_major_strides
 
 
 def expect_bytes(node: Node, *numbers: int) -> None:
-    """Check that tensors hold one byte per element, all of the same type."""
+    """Refuse tensors with more than one byte per element, or of different types."""
     dtypes = {node.graph.tensors[number].dtype for number in numbers}
     if len(dtypes) != 1 or not dtypes <= {"int8", "uint8"}:
         node.refuse(f"types {', '.join(sorted(dtypes))}", "int8 or uint8, the same on both sides")
@@ -14,16 +14,33 @@ def expect_bytes(node: Node, *numbers: int) -> None:
 def cut(
     node: Node, source: int, begin: tuple[int, ...], strides: tuple[int, ...], target: int, shape: tuple[int, ...]
 ) -> Move:
-    """Return the move of a box inside of `source` to the whole of `target`; `shape` has as many axes as the source."""
-    steps = dense_steps(node.graph.tensors[source].shape)
-    offset = sum(first * step for first, step in zip(begin, steps, strict=True))
-    stepped = tuple(stride * step for stride, step in zip(strides, steps, strict=True))
-    return Move(node.name, shape, Block(source, offset, stepped), Block(target, 0, dense_steps(shape)))
+    """Return the move of a box inside of `source` to the whole of `target`.
+
+    begin, strides, shape: first position, distance between positions and their count along each axis of the source.
+    """
+    memory = row_major_strides(node.graph.tensors[source].shape)
+    offset = sum(first * stride for first, stride in zip(begin, memory, strict=True))
+    taken = tuple(distance * stride for distance, stride in zip(strides, memory, strict=True))
+    return Move(node.name, shape, Block(source, offset, taken), Block(target, 0, row_major_strides(shape)))
 
 
 def paste(node: Node, source: int, target: int, begin: tuple[int, ...], pinned: bool = False) -> Move:
-    """Return the move of the whole of `source` to a box inside of `target`."""
+    """Return the move of the whole of `source` to a box inside of `target` that starts at `begin`."""
     shape = node.graph.tensors[source].shape
-    steps = dense_steps(node.graph.tensors[target].shape)
-    offset = sum(first * step for first, step in zip(begin, steps, strict=True))
-    return Move(node.name, shape, Block(source, 0, dense_steps(shape)), Block(target, offset, steps), pinned)
+    memory = row_major_strides(node.graph.tensors[target].shape)
+    offset = sum(first * stride for first, stride in zip(begin, memory, strict=True))
+    return Move(node.name, shape, Block(source, 0, row_major_strides(shape)), Block(target, offset, memory), pinned)
+
+
+def reinterpret(node: Node) -> list[Operation]:
+    """Lower an operator that gives the same bytes another shape: the one that the file states for the output.
+
+    A second input, which holds the new shape, is not read. plan/coalesce.py removes the move.
+    """
+    node.expect((1, 2))
+    given, output = node.tensor(0), node.output()
+    if given.count != output.count or given.dtype != output.dtype:
+        node.refuse(f"{given.dtype} {list(given.shape)} into {output.dtype} {list(output.shape)}", "the same elements")
+    if given.dtype not in ("int8", "uint8"):
+        node.refuse(f"tensor {given.name} is {given.dtype}", "int8 or uint8")
+    return [copy(node.name, node.number(0), node.operator.outputs[0], given.count)]

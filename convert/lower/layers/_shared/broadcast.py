@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import prod
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import IN_PLACE, Call, Field, Overlap, dense_steps, merge_axes, pad_axes
+from stapes.convert.lower.operations import IN_PLACE, Call, Field, Overlap, merge_axes, pad_axes, row_major_strides
 
 
 def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
@@ -37,10 +37,11 @@ def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
         node.refuse(f"shapes {list(a)} and {list(b)}", "equal sizes, or 1, along each axis")
     out = tuple(max(x, y) for x, y in zip(*shapes, strict=True))
     node.expect_shape(out)
-    steps = [
-        tuple(step if size > 1 else 0 for step, size in zip(dense_steps(shape), shape, strict=True)) for shape in shapes
+    strides = [
+        tuple(step if size > 1 else 0 for step, size in zip(row_major_strides(shape), shape, strict=True))
+        for shape in shapes
     ]
-    shape, (stride_a, stride_b) = merge_axes(out, *steps)
+    shape, (stride_a, stride_b) = merge_axes(out, *strides)
     if len(shape) > 4:
         node.refuse(
             f"shapes {list(a)} and {list(b)} alternate between repeated and full axes {len(shape)} times", "up to 4"

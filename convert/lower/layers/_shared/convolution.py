@@ -7,8 +7,8 @@ import numpy as np
 
 from stapes.convert.lower.arithmetic import equal_with_smaller_sums, quantize_multiplier
 from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Call, Constant, Field, Overlap
 from stapes.convert.lower.packing import ConvShape, Tile
-from stapes.convert.lower.steps import Call, Constant, Field, Overlap
 from stapes.convert.read.schema import SAME
 
 LARGEST_SUM = 1 << 30  # of the kernels that round twice: see stapes_nn_multiply_high

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.steps import IN_PLACE, Block, Call, Constant, Move, Step
+from stapes.convert.lower.operations import IN_PLACE, Call, Constant, Operation, copy
 
 
-def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Step]:
+def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Operation]:
     """Return the lookup that gives clamp(value(q)) for each quantized q of the input; nothing to do when it gives q."""
     node.expect((1,))
     node.expect_shape(node.tensor(0).shape)
@@ -18,7 +18,7 @@ def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Step]:
     table = np.array([min(max(value(int(q)), limits.min), limits.max) for q in given]).astype(node.output().dtype)
     number, output, count = node.number(0), node.operator.outputs[0], node.tensor(0).count
     if np.array_equal(table.view(np.int8), codes):
-        return [Move(node.name, (count,), Block(number, 0, (1,)), Block(output, 0, (1,)))]
+        return [copy(node.name, number, output, count)]
     ordered = np.roll(table.view(np.int8), 128)  # entry in[i] + 128
     return [
         Call(
