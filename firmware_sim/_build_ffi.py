@@ -9,15 +9,16 @@ from cffi import FFI
 
 CSRC = Path(__file__).parent / "csrc"
 FILES = {path.name: path.relative_to(CSRC.parents[1]).as_posix() for path in sorted(CSRC.rglob("*.[ch]"))}
-MODULES = ("stapes_events", "stapes_frontend", "stapes_host", "stapes_recording", "stapes_tail")
+MODULES = ("stapes_events", "stapes_event_sweep", "stapes_frontend", "stapes_host", "stapes_recording", "stapes_tail")
+INCLUDED = ("stapes_events",)  # by the source of stapes_event_sweep
 
 ffibuilder = FFI()
 ffibuilder.cdef("\n".join((CSRC.parents[1] / FILES[f"{module}_api.h"]).read_text() for module in MODULES))
 ffibuilder.set_source(
     "stapes.firmware_sim._native",
     "#include <stdint.h>\n#include <stddef.h>\n" + "".join(f'#include "{module}_api.h"\n' for module in MODULES),
-    sources=[FILES[f"{module}.c"] for module in MODULES],
+    sources=[FILES[f"{module}.c"] for module in MODULES if module not in INCLUDED],
     depends=list(FILES.values()),  # rebuilt when a header changes, too
-    include_dirs=[f"firmware_sim/csrc/{folder}" for folder in ("frontend", "detector", "nn/host")],
+    include_dirs=[f"firmware_sim/csrc/{folder}" for folder in ("frontend", "detector", "detector/host", "nn/host")],
     extra_compile_args=["-O3", "-std=c99", "-Wall", "-Wextra"],
 )

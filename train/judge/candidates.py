@@ -1,7 +1,6 @@
-"""One class's scores under every event setting of a grid: what each finds, by the source that it was heard from.
+"""What one class's scores give under every event setting of a grid, counted by the source of the sound.
 
-The device's decoder judges what is chosen in the end. The thousands of settings on the way to it are decoded here, all
-recordings at once, in NumPy; a test holds the two equal.
+Every setting is decoded by the event decoder of the device (firmware_sim/device/event_sweep.py).
 """
 
 from collections.abc import Sequence
@@ -12,19 +11,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, EventLists, Times, match_times
+from stapes.train.judge.timeline import Timeline
 from stapes.train.settings import OperatingPointSettings
 
 Scores = NDArray[np.int8]  # [steps, classes]
-Runs = tuple[NDArray[np.int64], NDArray[np.int64]]  # first step of each run, and the step after its last
 FOLDS = 5
-SILENCE = -128
-BETWEEN_STEPS = 256  # of silence between recordings: more than a merge gap, a median and a collar reach over
 HITS, BOTH, ANNOTATED, DETECTED = range(4)  # what is counted: hits by onset, hits by onset and offset, events
 HOPELESS = 10  # times as many events as are there, over the budget of false alarms: not worth matching
 
@@ -63,30 +59,30 @@ def _annotations(decoder: EventDecoder, scores: Scores) -> list[Annotation]:
 class Candidates:
     """Settings for the events of one class, and what each finds, counted by *unit*.
 
-    An annotated event, its hit and what else is detected during it belong to its source; what is detected where nothing
-    of the class is, to the group of its recording. Units are dealt out to folds, so that settings can be chosen
-    without what they are judged on.
+    A unit is a source or a group of recordings. An annotated event, its hit and what else is detected during it belong
+    to its source; what is detected where no event of the class is annotated belongs to the group of its recording.
+    Units are dealt out to folds, so that settings can be chosen without the units that they are judged on.
     """
 
     def __init__(self, judged: Judged, label: str, settings: OperatingPointSettings) -> None:
-        self.label, self.settings, self._clock = label, settings, judged.clock
-        scores = [each[:, judged.classes.index(label)] for each in judged.scores]
-        self._starts = np.cumsum([0, *(len(each) + BETWEEN_STEPS for each in scores)])[:-1]  # steps
-        silence = np.full(BETWEEN_STEPS, SILENCE, np.int8)
-        self._scores = np.concatenate([np.concatenate([each, silence]) for each in scores])
+        self.label, self.settings = label, settings
+        column = judged.classes.index(label)
+        self._timeline = Timeline([each[:, column] for each in judged.scores], judged.clock)
         rows = sorted(
-            (event.onset, event.offset, index, event.columns.get("source") or judged.group(index))
-            for index, name in enumerate(judged.names)
-            for event in judged.reference.get(name, ())
-            if event.label == label
+            (
+                (event, index, event.columns.get("source") or judged.group(index))
+                for index, name in enumerate(judged.names)
+                for event in judged.reference.get(name, ())
+                if event.label == label
+            ),
+            key=lambda row: (row[0].onset, row[0].offset, *row[1:]),
         )
         groups = [judged.group(index) for index in range(len(judged.names))]
-        self.sources, self.groups = sorted({row[3] for row in rows}), sorted(set(groups))
-        recording = np.array([row[2] for row in rows], np.int64)
-        times = np.rint(1e6 * np.array([row[:2] for row in rows], np.float64).reshape(-1, 2)).astype(np.int64)
-        order = np.argsort(self._time(self._starts)[recording] + times[:, 1])
-        self._reference: Times = (self._time(self._starts)[recording, None] + times)[order]
-        self._source = np.array([self.sources.index(row[3]) for row in rows], np.int64)[order]
+        self.sources, self.groups = sorted({row[2] for row in rows}), sorted(set(groups))
+        reference = self._timeline.place([row[0] for row in rows], np.array([row[1] for row in rows], np.int64))
+        order = np.argsort(reference[:, 1])
+        self._reference: Times = reference[order]
+        self._source = np.array([self.sources.index(row[2]) for row in rows], np.int64)[order]
         self._group = np.array([self.groups.index(each) for each in groups]) + len(self.sources)  # of each recording
         self.hours = np.zeros(len(self.sources) + len(self.groups))  # of each unit; a source takes no time of its own
         np.add.at(self.hours, self._group, judged.hours)
@@ -125,23 +121,21 @@ class Candidates:
     def counts(self) -> NDArray[np.int32]:
         """What every setting of the grid finds: [*grid, folds, 4], as `by_unit` with the units of a fold together."""
         table = np.zeros((*self.grid.shape, FOLDS, 4), np.int32)
-        for place in np.ndindex(*self.grid.shape[:3]):
-            runs = self._runs(self.grid[(*place, 0, 0)])
-            for inner in np.ndindex(*self.grid.shape[3:]):
-                config: EventConfig = self.grid.item(place + inner)
-                np.add.at(table[place + inner], self.fold, self._count(runs, config))
+        for place in np.ndindex(*self.grid.shape[:2]):  # all settings at once would take too much memory
+            detected = self._timeline.detect(self.grid[place].ravel().tolist())
+            for inner, found in zip(np.ndindex(*self.grid.shape[2:]), detected, strict=True):
+                np.add.at(table[place + inner], self.fold, self._count(found))
         return table
 
     def by_unit(self, config: EventConfig) -> NDArray[np.int64]:
         """Return [units, 4] (HITS .. DETECTED): sources first, then groups."""
-        return self._count(self._runs(config), config)
+        (found,) = self._timeline.detect([config])
+        return self._count(found)
 
-    def _count(self, runs: Runs, config: EventConfig) -> NDArray[np.int64]:
-        found = self._events(runs, config)
+    def _count(self, found: Times) -> NDArray[np.int64]:
         counts = np.zeros((len(self.hours), 4), np.int64)
         np.add.at(counts[:, ANNOTATED], self._source, 1)
-        recording = np.searchsorted(self._time(self._starts), found[:, 0], side="right") - 1
-        unit = self._during(found, self._group[recording])
+        unit = self._during(found, self._group[self._timeline.recording_at(found)])
         if len(found) <= HOPELESS * (self.annotated + self._allowed):
             for column, collar in ((BOTH, ONSET_OFFSET), (HITS, ONSET)):
                 events, hits = match_times(self._reference, found, collar)
@@ -153,38 +147,6 @@ class Candidates:
     @property
     def _allowed(self) -> float:
         return self.settings.budget(self.label) * float(self.hours.sum())
-
-    def _runs(self, config: EventConfig) -> Runs:
-        """Return where the smoothed scores are active by hysteresis."""
-        smoothed = median_filter(self._scores, config.smoothing_steps, mode="constant", cval=SILENCE)
-        decided = np.where(smoothed >= config.on_score, 1, np.where(smoothed < config.off_score, 0, -1))
-        last = np.maximum.accumulate(np.where(decided >= 0, np.arange(len(decided)), 0))
-        active = np.concatenate([[0], np.maximum(decided[last], 0), [0]])
-        edges = np.flatnonzero(np.diff(active))
-        return edges[::2], edges[1::2]
-
-    def _events(self, runs: Runs, config: EventConfig) -> Times:
-        """Merge gaps, drop what is short, and return onset and offset of what stays."""
-        first, after = runs
-        if len(first) > 1:
-            apart = first[1:] - after[:-1] > config.merge_gap_steps
-            first, after = first[np.concatenate([[True], apart])], after[np.concatenate([apart, [True]])]
-        long = after - first >= config.min_duration_steps
-        first, after = first[long], after[long]
-        start = self._starts[np.searchsorted(self._starts, first, side="right") - 1]
-        times = self._time_in_recording(np.stack([first - start, after - start], axis=1))
-        heard = times[:, 1] > 0  # what would have ended before the recording began is none
-        return (self._time(start)[:, None] + times)[heard]
-
-    def _time(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the microseconds at which recordings begin on the common axis."""
-        return np.rint(steps * (1e6 * self._clock.step_samples / self._clock.sample_rate_hz)).astype(np.int64)
-
-    def _time_in_recording(self, steps: NDArray[np.int64]) -> Times:
-        """Return the microseconds that steps of a recording stand for."""
-        clock = self._clock
-        samples = (steps - clock.target_delay_steps) * clock.step_samples + clock.origin_samples
-        return np.rint(np.maximum(samples, 0) * (1e6 / clock.sample_rate_hz)).astype(np.int64)
 
     def _during(self, found: Times, otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the source of the annotated event that sounds during each detected one, else the given unit."""

@@ -1,4 +1,4 @@
-"""What other thresholds would have given: the same scores through the device's event decoder, one by one."""
+"""What other thresholds would have given: the same scores through the device's event decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
+from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.detector import Detector
-from stapes.runtime.labels import Annotation
 from stapes.train.judge.judging import Judged
-from stapes.train.judge.metrics import DETECTED, REFERENCE, TP, count_matches, ratio
+from stapes.train.judge.metrics import DETECTED, REFERENCE, TP, match_times, ratio
+from stapes.train.judge.timeline import Timeline
 
 ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
 
@@ -30,7 +30,7 @@ def threshold_curve(detector: Detector, judged: Sequence[Judged], label: str) ->
     own = detector.folder.events[detector.classes.index(label)]
     levels = sorted({*ON_SCORES, own.on_score})
     hours = sum(each.recording.duration_s for each in judged) / 3600
-    counts = np.array([_counts(detector, judged, label, at_threshold(own, level)) for level in levels])
+    counts = _counts(detector, judged, label, [at_threshold(own, level) for level in levels])
     return ThresholdCurve(
         on_scores=np.array(levels),
         precision=ratio(counts[:, TP], counts[:, DETECTED]),
@@ -45,12 +45,18 @@ def at_threshold(config: EventConfig, on_score: int) -> EventConfig:
     return replace(config, on_score=on_score, off_score=min(on_score, max(-127, round((on_score + 128) * share) - 128)))
 
 
-def _counts(detector: Detector, judged: Sequence[Judged], label: str, config: EventConfig) -> NDArray[np.int64]:
+def _counts(
+    detector: Detector, judged: Sequence[Judged], label: str, configs: Sequence[EventConfig]
+) -> NDArray[np.int64]:
+    """Return int64[configs, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED)."""
     column = detector.classes.index(label)
-    decoder = EventDecoder([label], [config], detector.folder.clock)
-    reference, detected = {}, {}
-    for each in judged:
-        events = completed(decoder.push(each.scores[:, column : column + 1]) + decoder.flush())
-        detected[each.recording.name] = [Annotation(event.onset, event.offset, label) for event in events]
-        reference[each.recording.name] = [event for event in each.recording.annotations if event.label == label]
-    return count_matches(reference, detected, list(reference), [label])[:, 0].sum(axis=0)
+    timeline = Timeline([each.scores[:, column] for each in judged], detector.folder.clock)
+    own = [
+        (event, index)
+        for index, each in enumerate(judged)
+        for event in each.recording.annotations
+        if event.label == label
+    ]
+    reference = timeline.place([event for event, _ in own], np.array([index for _, index in own], np.int64))
+    hits = [(len(match_times(reference, found)[0]), len(found)) for found in timeline.detect(configs)]
+    return np.array([(found, len(reference), detected) for found, detected in hits])

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import median_filter
 
+from stapes.firmware_sim.device.event_sweep import smoothed
 from stapes.runtime.detector import Detector
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.data.findings import log_notes
@@ -117,12 +117,8 @@ def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:
 
 def scored_recording(detector: Detector, judged: Judged) -> ScoredRecording:
     """Return the scores over which thresholds are swept: smoothed as the detector does, at the times they stand for."""
-    smoothed = np.stack(
-        [
-            median_filter(judged.scores[:, column], config.smoothing_steps, mode="constant", cval=-128)
-            for column, config in enumerate(detector.folder.events)
-        ],
-        axis=1,
+    columns = [smoothed(column, config) for column, config in zip(judged.scores.T, detector.folder.events, strict=True)]
+    edges_s = detector.folder.clock.edges_s(len(judged.scores))
+    return ScoredRecording(
+        np.stack(columns, axis=1), edges_s, judged.recording.annotations, judged.recording.duration_s
     )
-    edges_s = detector.folder.clock.edges_s(len(smoothed))
-    return ScoredRecording(smoothed, edges_s, judged.recording.annotations, judged.recording.duration_s)

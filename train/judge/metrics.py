@@ -87,7 +87,7 @@ def match_events(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
     """Return pairs (index in reference, index in detected) of a maximum matching; labels are not looked at."""
-    rows, columns = match_times(_microseconds(reference), _microseconds(detected), collar)
+    rows, columns = match_times(microseconds(reference), microseconds(detected), collar)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
 
 
@@ -108,7 +108,7 @@ def nearest_pairs(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
     """Return pairs as `match_events` does, of all maximum matchings the one with the least sum of onset distances."""
-    times, found_times = _microseconds(reference), _microseconds(detected)
+    times, found_times = microseconds(reference), microseconds(detected)
     rows, columns = _candidates(times, found_times, collar)
     if not len(rows):
         return []
@@ -158,7 +158,8 @@ def _candidates(reference: Times, detected: Times, collar: Collar) -> tuple[NDAr
     return rows[near], columns[near]
 
 
-def _microseconds(events: Sequence[Annotation]) -> Times:
+def microseconds(events: Sequence[Annotation]) -> Times:
+    """Return int64[events, 2]: onset and offset of each event in whole microseconds."""
     times = np.array([(each.onset, each.offset) for each in events], np.float64).reshape(-1, 2)
     return np.round(times * 1e6).astype(np.int64)
 

@@ -1,0 +1,142 @@
+/* Many event settings over the same scores. The decoder's file is included, not linked: the sweep runs the decoder's
+ * own static functions, so that there is no second decoder to keep equal and devices carry nothing that only hosts
+ * need. */
+#include "stapes_events.c"
+
+#include "stapes_event_sweep_api.h"
+
+/* Where the completed events go; those beyond `room` are counted only. */
+typedef struct {
+    stapes_event *out;
+    int64_t room;
+    int64_t found;
+} event_list;
+
+static void keep_completed(event_list *list, const stapes_event *reports, int32_t n_reports, int32_t setting)
+{
+    for (int32_t i = 0; i < n_reports; i++) {
+        if (reports[i].kind == STAPES_EVENT_COMPLETED) {
+            if (list->found < list->room) {
+                list->out[list->found] = reports[i];
+                list->out[list->found].class_index = setting;
+            }
+            list->found++;
+        }
+    }
+}
+
+static int32_t at_most(int64_t n, int32_t most)
+{
+    return n < 0 ? 0 : n < most ? (int32_t)n : most;
+}
+
+static int32_t steps_below(int8_t level, const int8_t *scores, int32_t steps)
+{
+    int32_t n = 0;
+
+    while (n < steps && scores[n] < level) {
+        n++;
+    }
+    return n;
+}
+
+/* Take those of the next steps that only count: step_class would neither begin, announce, pause, resume nor end an
+ * event in them. Return how many they are; it may be 0 although there are some. */
+static int32_t skip(const stapes_event_config *config, stapes_event_class *state, const int8_t *smoothed,
+                    int32_t steps)
+{
+    int32_t n = 0;
+
+    if (state->phase == IDLE && state->blocked == 0) {
+        n = steps_below(config->on_score, smoothed, steps);
+    } else if (state->phase == OPEN && config->max_duration_steps == 0 && state->gap > 0) {
+        n = steps_below(config->on_score, smoothed, at_most((int64_t)config->merge_gap_steps - state->gap, steps));
+        state->gap += n;
+        state->age += n;
+    } else if (state->phase == OPEN && config->max_duration_steps == 0) {
+        int8_t peak = state->peak;
+        if (!state->announced) {
+            steps = at_most((int64_t)config->min_duration_steps - 1 - state->age, steps);
+        }
+        for (; n < steps && smoothed[n] >= config->off_score; n++) {
+            peak = smoothed[n] > peak ? smoothed[n] : peak;
+        }
+        state->peak = peak;
+        state->age += n;
+    }
+    return n;
+}
+
+/* Decode the smoothed scores of one recording with a decoder of one class, which smooths no more. */
+static void decode(stapes_events *decoder, const int8_t *smoothed, int32_t steps, int32_t setting, event_list *list)
+{
+    const stapes_event_config *config = decoder->setup->configs;
+    stapes_event_class *state = decoder->classes;
+    int64_t start = decoder->step_sample;
+    stapes_event reports[2];
+
+    for (int32_t step = 0; step < steps; step++) {
+        step += skip(config, state, &smoothed[step], steps - step);
+        if (step < steps) {
+            decoder->step_sample = start + (int64_t)step * decoder->setup->step_samples;
+            keep_completed(list, reports, step_class(decoder, 0, smoothed[step], reports), setting);
+        }
+    }
+    decoder->step_sample = start + (int64_t)steps * decoder->setup->step_samples;
+    keep_completed(list, reports, close_class(decoder, 0, reports), setting);
+}
+
+void stapes_event_smooth(const stapes_event_config *config, const int8_t *scores, int32_t steps, int8_t *smoothed)
+{
+    stapes_event_class window = {.oldest = 0};
+    int32_t delay = smoothing_delay(config); /* 0..7 */
+
+    for (int32_t k = 0; k < STAPES_MAX_SMOOTHING_STEPS; k++) {
+        window.recent[k] = window.ordered[k] = SILENCE;
+    }
+    for (int32_t k = 0; k < steps + delay; k++) {
+        int8_t middle = median_push(config, &window, k < steps ? scores[k] : SILENCE);
+        if (k >= delay) {
+            smoothed[k - delay] = middle;
+        }
+    }
+}
+
+static void smooth_column(const stapes_event_config *config, const stapes_score_column *column, int8_t *smoothed)
+{
+    const int8_t *scores = column->scores;
+
+    for (int32_t i = 0; i < column->n_recordings; i++) {
+        stapes_event_smooth(config, scores, column->steps[i], smoothed);
+        scores += column->steps[i];
+        smoothed += column->steps[i];
+    }
+}
+
+int64_t stapes_event_sweep(const stapes_event_setup *setup, const stapes_score_column *column, int8_t *smoothed,
+                           stapes_event *out, int64_t room)
+{
+    event_list list = {.out = out, .room = room, .found = 0};
+    stapes_event_config config;
+    stapes_event_setup one = *setup;
+    stapes_event_class state;
+    stapes_events decoder;
+
+    one.configs = &config;
+    one.n_classes = 1;
+    for (int32_t setting = 0; setting < setup->n_classes; setting++) {
+        const int8_t *scores = smoothed;
+        config = setup->configs[setting];
+        if (setting == 0 || setup->configs[setting - 1].smoothing_steps != config.smoothing_steps) {
+            smooth_column(&config, column, smoothed);
+        }
+        config.smoothing_steps = 1; /* done above, without a delay */
+        stapes_events_init(&decoder, &one, &state);
+        for (int32_t i = 0; i < column->n_recordings; i++) {
+            stapes_events_restart(&decoder, column->first_samples[i]);
+            decode(&decoder, scores, column->steps[i], setting, &list);
+            scores += column->steps[i];
+        }
+    }
+    return list.found;
+}
