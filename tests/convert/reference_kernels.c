@@ -44,10 +44,10 @@ STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t 
     stapes_nn_reference_add(layer, a, b, out);
 }
 
-STAPES_NN_API void stapes_nn_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
-                                        int8_t *out)
+STAPES_NN_API void stapes_nn_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
+                                             const int8_t *b, int8_t *out)
 {
-    stapes_nn_reference_add_thrice(layer, a, b, out);
+    stapes_nn_reference_add_requantized(layer, a, b, out);
 }
 
 STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)

@@ -15,8 +15,8 @@ void stapes_nn_reference_conv(const stapes_nn_conv_layer *layer, const int8_t *i
 void stapes_nn_reference_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
-void stapes_nn_reference_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
-                                    int8_t *out);
+void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
+                                         const int8_t *b, int8_t *out);
 void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 void stapes_nn_reference_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);

@@ -24,21 +24,21 @@ void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, 
     int32_t i[4] = {0, 0, 0, 0};
     do {
         /* |.| < 2^31: the compiler proved that this linear form gives LiteRT's bits for every pair of inputs. */
-        const int32_t sum = a[reference_offset_of(i, layer->step_a)] * layer->factor_a +
-                            b[reference_offset_of(i, layer->step_b)] * layer->factor_b + layer->offset;
+        const int32_t sum = a[reference_offset_of(i, layer->stride_a)] * layer->factor_a +
+                            b[reference_offset_of(i, layer->stride_b)] * layer->factor_b + layer->offset;
         *out++ = reference_clamp_to_int8(sum >> layer->shift, layer->out_min, layer->out_max);
     } while (reference_next_element(i, layer->shape));
 }
 
-void stapes_nn_reference_add_thrice(const stapes_nn_add_thrice_layer *layer, const int8_t *a, const int8_t *b,
-                                    int8_t *out)
+void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
+                                         const int8_t *b, int8_t *out)
 {
     const int32_t sign = layer->multiplier_b < 0 ? -1 : 1; /* -1 subtracts */
     int32_t i[4] = {0, 0, 0, 0};
     do {
         /* Both inputs get 20 more bits, |.| <= 255 * 2^20, and a common scale: factors of at most 1/2. */
-        const int32_t wide_a = (a[reference_offset_of(i, layer->step_a)] - layer->zero_a) * (1 << 20);
-        const int32_t wide_b = (b[reference_offset_of(i, layer->step_b)] - layer->zero_b) * (1 << 20);
+        const int32_t wide_a = (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a) * (1 << 20);
+        const int32_t wide_b = (b[reference_offset_of(i, layer->stride_b)] - layer->zero_b) * (1 << 20);
         const int32_t scaled_a =
             reference_multiply_by_quantized_multiplier(wide_a, layer->multiplier_a, layer->shift_a);
         const int32_t scaled_b =
@@ -55,8 +55,8 @@ void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, 
     int32_t i[4] = {0, 0, 0, 0};
     do {
         const int32_t product =
-            (a[reference_offset_of(i, layer->step_a)] - layer->zero_a) *
-            (b[reference_offset_of(i, layer->step_b)] - layer->zero_b); /* |product| <= 255^2 < 2^16 */
+            (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a) *
+            (b[reference_offset_of(i, layer->stride_b)] - layer->zero_b); /* |product| <= 255^2 < 2^16 */
         const int32_t scaled = reference_multiply_by_quantized_multiplier(product, layer->multiplier, layer->shift);
         *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, layer->out_min, layer->out_max);
     } while (reference_next_element(i, layer->shape));

@@ -143,8 +143,8 @@ void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *i
     const int32_t units = layer->units;
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         const int8_t *before = hidden + batch * units; /* the output of the time step before */
-        for (int32_t step = 0; step < layer->steps; step++) {
-            const int32_t row = batch * layer->batch_rows + step * layer->step_rows;
+        for (int32_t time = 0; time < layer->time_steps; time++) {
+            const int32_t row = batch * layer->batch_stride + time * layer->time_stride;
             for (int32_t unit = 0; unit < units; unit++) {
                 out[row * units + unit] =
                     reference_lstm_unit(layer, unit, in + row * layer->in_size, before, cell + batch * units + unit);

@@ -4,7 +4,7 @@
 /* The sum over the reduced axes, less the zero point of each element. |sum| <= 256 * elements < 2^30. */
 static int32_t reference_sum_from(const stapes_nn_mean_layer *layer, const int8_t *first)
 {
-    const int32_t *n = layer->reduced, *stride = layer->reduced_step;
+    const int32_t *n = layer->reduced, *stride = layer->reduced_stride;
     int32_t sum = layer->bias;
     for (int32_t i = 0; i < n[0]; i++) {
         for (int32_t j = 0; j < n[1]; j++) {
@@ -20,7 +20,7 @@ static int32_t reference_sum_from(const stapes_nn_mean_layer *layer, const int8_
 
 void stapes_nn_reference_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
 {
-    const int32_t *n = layer->kept, *stride = layer->kept_step;
+    const int32_t *n = layer->kept, *stride = layer->kept_stride;
     for (int32_t i = 0; i < n[0]; i++) {
         for (int32_t j = 0; j < n[1]; j++) {
             for (int32_t k = 0; k < n[2]; k++) {

@@ -9,8 +9,8 @@ void stapes_nn_reference_move(const stapes_nn_move_layer *layer, const int8_t *i
     for (int32_t element = 0; element < elements; element++) {
         int32_t rest = element, from = 0, to = 0;
         for (int axis = 4; axis >= 0; axis--) {
-            from += rest % n[axis] * layer->in_step[axis];
-            to += rest % n[axis] * layer->out_step[axis];
+            from += rest % n[axis] * layer->in_stride[axis];
+            to += rest % n[axis] * layer->out_stride[axis];
             rest /= n[axis];
         }
         for (int32_t byte = 0; byte < layer->run; byte++) {
