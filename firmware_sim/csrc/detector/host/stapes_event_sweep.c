@@ -10,9 +10,10 @@ typedef struct {
     stapes_event *out;
     int64_t room;
     int64_t found;
-} event_list;
+} stapes_sweep_list;
 
-static void keep_completed(event_list *list, const stapes_event *reports, int32_t n_reports, int32_t setting)
+static void stapes_sweep_keep_completed(stapes_sweep_list *list, const stapes_event *reports, int32_t n_reports,
+                                        int32_t setting)
 {
     for (int32_t i = 0; i < n_reports; i++) {
         if (reports[i].kind == STAPES_EVENT_COMPLETED) {
@@ -25,12 +26,12 @@ static void keep_completed(event_list *list, const stapes_event *reports, int32_
     }
 }
 
-static int32_t at_most(int64_t n, int32_t most)
+static int32_t stapes_sweep_at_most(int64_t n, int32_t most)
 {
     return n < 0 ? 0 : n < most ? (int32_t)n : most;
 }
 
-static int32_t steps_below(int8_t level, const int8_t *scores, int32_t steps)
+static int32_t stapes_sweep_steps_below(int8_t level, const int8_t *scores, int32_t steps)
 {
     int32_t n = 0;
 
@@ -40,23 +41,24 @@ static int32_t steps_below(int8_t level, const int8_t *scores, int32_t steps)
     return n;
 }
 
-/* Take those of the next steps that only count: step_class would neither begin, announce, pause, resume nor end an
- * event in them. Return how many they are; it may be 0 although there are some. */
-static int32_t skip(const stapes_event_config *config, stapes_event_class *state, const int8_t *smoothed,
-                    int32_t steps)
+/* Take those of the next steps that only count: stapes_events_step_class would neither begin, announce, pause, resume
+ * nor end an event in them. Return how many they are; it may be 0 although there are some. */
+static int32_t stapes_sweep_skip(const stapes_event_config *config, stapes_event_class *state, const int8_t *smoothed,
+                                 int32_t steps)
 {
     int32_t n = 0;
 
-    if (state->phase == IDLE && state->blocked == 0) {
-        n = steps_below(config->on_score, smoothed, steps);
-    } else if (state->phase == OPEN && config->max_duration_steps == 0 && state->gap > 0) {
-        n = steps_below(config->on_score, smoothed, at_most((int64_t)config->merge_gap_steps - state->gap, steps));
+    if (state->phase == STAPES_EVENTS_IDLE && state->blocked == 0) {
+        n = stapes_sweep_steps_below(config->on_score, smoothed, steps);
+    } else if (state->phase == STAPES_EVENTS_OPEN && config->max_duration_steps == 0 && state->gap > 0) {
+        n = stapes_sweep_steps_below(config->on_score, smoothed,
+                                     stapes_sweep_at_most((int64_t)config->merge_gap_steps - state->gap, steps));
         state->gap += n;
         state->age += n;
-    } else if (state->phase == OPEN && config->max_duration_steps == 0) {
+    } else if (state->phase == STAPES_EVENTS_OPEN && config->max_duration_steps == 0) {
         int8_t peak = state->peak;
         if (!state->announced) {
-            steps = at_most((int64_t)config->min_duration_steps - 1 - state->age, steps);
+            steps = stapes_sweep_at_most((int64_t)config->min_duration_steps - 1 - state->age, steps);
         }
         for (; n < steps && smoothed[n] >= config->off_score; n++) {
             peak = smoothed[n] > peak ? smoothed[n] : peak;
@@ -68,7 +70,8 @@ static int32_t skip(const stapes_event_config *config, stapes_event_class *state
 }
 
 /* Decode the smoothed scores of one recording with a decoder of one class, which smooths no more. */
-static void decode(stapes_events *decoder, const int8_t *smoothed, int32_t steps, int32_t setting, event_list *list)
+static void stapes_sweep_decode(stapes_events *decoder, const int8_t *smoothed, int32_t steps, int32_t setting,
+                                stapes_sweep_list *list)
 {
     const stapes_event_config *config = decoder->setup->configs;
     stapes_event_class *state = decoder->classes;
@@ -76,33 +79,35 @@ static void decode(stapes_events *decoder, const int8_t *smoothed, int32_t steps
     stapes_event reports[2];
 
     for (int32_t step = 0; step < steps; step++) {
-        step += skip(config, state, &smoothed[step], steps - step);
+        step += stapes_sweep_skip(config, state, &smoothed[step], steps - step);
         if (step < steps) {
             decoder->step_sample = start + (int64_t)step * decoder->setup->step_samples;
-            keep_completed(list, reports, step_class(decoder, 0, smoothed[step], reports), setting);
+            stapes_sweep_keep_completed(list, reports, stapes_events_step_class(decoder, 0, smoothed[step], reports),
+                                        setting);
         }
     }
     decoder->step_sample = start + (int64_t)steps * decoder->setup->step_samples;
-    keep_completed(list, reports, close_class(decoder, 0, reports), setting);
+    stapes_sweep_keep_completed(list, reports, stapes_events_close_class(decoder, 0, reports), setting);
 }
 
 void stapes_event_smooth(const stapes_event_config *config, const int8_t *scores, int32_t steps, int8_t *smoothed)
 {
     stapes_event_class window = {.oldest = 0};
-    int32_t delay = smoothing_delay(config); /* 0..7 */
+    int32_t delay = stapes_events_smoothing_delay(config); /* 0..7 */
 
     for (int32_t k = 0; k < STAPES_MAX_SMOOTHING_STEPS; k++) {
-        window.recent[k] = window.ordered[k] = SILENCE;
+        window.recent[k] = window.ordered[k] = STAPES_EVENTS_SILENCE;
     }
     for (int32_t k = 0; k < steps + delay; k++) {
-        int8_t middle = median_push(config, &window, k < steps ? scores[k] : SILENCE);
+        int8_t middle = stapes_events_median_push(config, &window, k < steps ? scores[k] : STAPES_EVENTS_SILENCE);
         if (k >= delay) {
             smoothed[k - delay] = middle;
         }
     }
 }
 
-static void smooth_column(const stapes_event_config *config, const stapes_score_column *column, int8_t *smoothed)
+static void stapes_sweep_smooth_column(const stapes_event_config *config, const stapes_score_column *column,
+                                       int8_t *smoothed)
 {
     const int8_t *scores = column->scores;
 
@@ -116,7 +121,7 @@ static void smooth_column(const stapes_event_config *config, const stapes_score_
 int64_t stapes_event_sweep(const stapes_event_setup *setup, const stapes_score_column *column, int8_t *smoothed,
                            stapes_event *out, int64_t room)
 {
-    event_list list = {.out = out, .room = room, .found = 0};
+    stapes_sweep_list list = {.out = out, .room = room, .found = 0};
     stapes_event_config config;
     stapes_event_setup one = *setup;
     stapes_event_class state;
@@ -128,13 +133,13 @@ int64_t stapes_event_sweep(const stapes_event_setup *setup, const stapes_score_c
         const int8_t *scores = smoothed;
         config = setup->configs[setting];
         if (setting == 0 || setup->configs[setting - 1].smoothing_steps != config.smoothing_steps) {
-            smooth_column(&config, column, smoothed);
+            stapes_sweep_smooth_column(&config, column, smoothed);
         }
         config.smoothing_steps = 1; /* done above, without a delay */
         stapes_events_init(&decoder, &one, &state);
         for (int32_t i = 0; i < column->n_recordings; i++) {
             stapes_events_restart(&decoder, column->first_samples[i]);
-            decode(&decoder, scores, column->steps[i], setting, &list);
+            stapes_sweep_decode(&decoder, scores, column->steps[i], setting, &list);
             scores += column->steps[i];
         }
     }
