@@ -83,28 +83,28 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
     from stapes.train.judge.float_reference import load_float
     from stapes.train.learn.fit import Schedule, Scorer
     from stapes.train.learn.logs import TrainingLog
-    from stapes.train.learn.material import batch_maker, gather
     from stapes.train.learn.phase import Phase
     from stapes.train.learn.quantize import StepModule
-    from stapes.train.learn.trained import quantize
+    from stapes.train.learn.train_networks import quantize
+    from stapes.train.learn.training_data import batch_maker, load_training_data
     from stapes.train.learn.workspace import Workspace
 
     training, recordings = settings.training, dataset.splits["val"]
     with tempfile.TemporaryDirectory(prefix="stapes-") as scratch:
         workspace = Workspace(Path(scratch) / "further", "further")
-        material = gather(dataset, settings, workspace)
-        maker = batch_maker(material, settings)
+        data = load_training_data(dataset, settings, workspace)
+        maker = batch_maker(data, settings)
         network = load_float(folder, training.dropout)
         schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
         log = TrainingLog(workspace, None)
-        Phase("float, further", network, schedule, material, settings, workspace, log).run(maker.batch)
+        Phase("float, further", network, schedule, data, settings, workspace, log).run(maker.batch)
         model = convert_step(StepModule(quantize(network, maker))).model
         after = _with_model(folder, model, Path(scratch) / "after.stapes")
-        own = judge(folder, recordings, material.val_features)
-        in_float = as_int8(Scorer(network).probabilities(material.val_features))
+        own = judge(folder, recordings, data.val_features)
+        in_float = as_int8(Scorer(network).probabilities(data.val_features))
         return {
             "float": replace(own, scores=tuple(in_float)),
-            "PTQ": judge(after, recordings, material.val_features),
+            "PTQ": judge(after, recordings, data.val_features),
             "QAT": own,
         }
 

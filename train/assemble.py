@@ -24,8 +24,8 @@ from stapes.train.judge.metrics import EventScores
 from stapes.train.judge.operating_point import OperatingPoint, judge, reached
 from stapes.train.judge.parity import Parity, compare
 from stapes.train.learn.fit import Scorer
-from stapes.train.learn.material import Material
-from stapes.train.learn.trained import Trained
+from stapes.train.learn.train_networks import TrainedNetworks
+from stapes.train.learn.training_data import TrainingData
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings, write_settings
 
@@ -37,8 +37,8 @@ PACKAGES = ("stapes", "numpy", "tensorflow", "tf-keras", "tensorflow-model-optim
 
 def assemble(
     dataset: Dataset,
-    material: Material,
-    trained: Trained,
+    data: TrainingData,
+    trained: TrainedNetworks,
     settings: Settings,
     workspace: Workspace,
     out: Path,
@@ -48,16 +48,16 @@ def assemble(
     """Choose the operating point on the scores of the int8 model, and write the detector folder in one go."""
     with new_detector_folder(out, force=force) as draft:
         val = dataset.splits["val"]
-        (draft / "frontend.bin").write_bytes(material.tables)
+        (draft / "frontend.bin").write_bytes(data.tables)
         (draft / "model.tflite").write_bytes(trained.step.model)
-        folder = _describe(dataset, material, trained, settings, draft)
-        judged = judge(folder, val, material.val_features)
+        folder = _describe(dataset, data, trained, settings, draft)
+        judged = judge(folder, val, data.val_features)
         point = OperatingPoint(judged, settings.operating_point)
         configs = point.configs
         folder = replace(folder, events=configs)
         scores = reached(judged, val, configs)
         networks = trained.float_network, trained.quantized_network
-        in_float, quantized = (Scorer(network).probabilities(material.val_features) for network in networks)
+        in_float, quantized = (Scorer(network).probabilities(data.val_features) for network in networks)
         parity = compare(in_float, quantized, judged, configs, settings.operating_point)
         folder = replace(
             folder,
@@ -79,20 +79,20 @@ def assemble(
 
 
 def _describe(
-    dataset: Dataset, material: Material, trained: Trained, settings: Settings, draft: Path
+    dataset: Dataset, data: TrainingData, trained: TrainedNetworks, settings: Settings, draft: Path
 ) -> DetectorFolder:
     step = trained.step
     return DetectorFolder(
         path=draft,
-        classes=material.classes,
+        classes=data.classes,
         frontend=settings.frontend,
-        frontend_hash=material.frontend.hash,
+        frontend_hash=data.frontend.hash,
         frames_per_step=settings.network.frames_per_step,
         target_delay_steps=settings.network.target_delay_steps,
         model_sha256=hashlib.sha256(step.model).hexdigest(),
         model_inputs=step.inputs,
         model_outputs=step.outputs,
-        events=tuple(EventConfig() for _ in material.classes),
+        events=tuple(EventConfig() for _ in data.classes),
         provenance={
             "dataset": dataset.fingerprint(),
             "group_pattern": dataset.group_pattern,
@@ -135,7 +135,7 @@ def _medians(scores: np.ndarray) -> list[int]:
     return [int(level) for level in np.quantile(scores, 0.5, axis=0, method="higher")]
 
 
-def _write_training(trained: Trained, settings: Settings, workspace: Workspace, target: Path) -> None:
+def _write_training(trained: TrainedNetworks, settings: Settings, workspace: Workspace, target: Path) -> None:
     target.mkdir()
     (target / "settings.toml").write_text(write_settings(settings), encoding="utf-8")
     history = workspace.path / "history.csv"

@@ -10,8 +10,8 @@ from stapes.firmware_sim.outputs import require_new_folder
 from stapes.train.assemble import assemble
 from stapes.train.data.dataset import Dataset, require_trainable
 from stapes.train.learn.logs import TrainingLog
-from stapes.train.learn.material import gather
-from stapes.train.learn.trained import train_both_forms
+from stapes.train.learn.train_networks import train_networks
+from stapes.train.learn.training_data import load_training_data
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings, write_settings
 
@@ -33,9 +33,9 @@ def train_detector(
     key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings)])
     workspace = Workspace(out, key)
     try:
-        material = gather(dataset, settings, workspace)
-        trained = train_both_forms(material, settings, workspace, TrainingLog(workspace, tensorboard))
-        folder = assemble(dataset, material, trained, settings, workspace, out, force=force)
+        data = load_training_data(dataset, settings, workspace)
+        trained = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard))
+        folder = assemble(dataset, data, trained, settings, workspace, out, force=force)
     except KeyboardInterrupt:
         logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise

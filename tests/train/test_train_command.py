@@ -86,22 +86,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: P
 def test_a_stopped_run_goes_on_to_the_same_weights(
     trained: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
-    step, calls = Trainer.step, []
+    update, calls = Trainer.update, []
 
     def stop(self: Trainer, *arguments: object) -> float:
         calls.append(arguments)
         if len(calls) == stop_at:
             raise KeyboardInterrupt
-        return step(self, *arguments)  # type: ignore[arg-type]
+        return update(self, *arguments)  # type: ignore[arg-type]
 
     out = tmp_path / "x.stapes"
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", stop)
+        patch.setattr(Trainer, "update", stop)
         assert train(sounds, out) == 130
     assert not out.exists()
     calls.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", lambda self, *rest: calls.append(rest) or step(self, *rest))
+        patch.setattr(Trainer, "update", lambda self, *rest: calls.append(rest) or update(self, *rest))
         assert train(sounds, out) == 0
     assert len(calls) == 12 - (stop_at - 1), "steps that were done are not done again"
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
     settings = tmp_path / "wild.toml"
     settings.write_text(SMALL.replace("float_steps = 8", "float_steps = 60\nlearning_rate = 1.0\nweight_decay = 10.0"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "_gradient_step", lambda *_: np.float32("nan"))
+        patch.setattr(Trainer, "_update", lambda *_: np.float32("nan"))
         code = main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--config", str(settings)])
     assert code == 1
     assert (

@@ -1,1 +1,1 @@
-"""The network, what it is trained on, and the steps of its training."""
+"""The network, the data that it is trained on, and its training."""

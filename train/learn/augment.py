@@ -1,7 +1,8 @@
-"""Training sequences made anew at every step: events cut out by their labels, mixed over other backgrounds.
+"""Make a new training sequence each time: labelled events are cut out and mixed over other backgrounds.
 
-A *run* is a row of successive events of one class in one recording, with their natural spacing: barks, ticks. Runs are
-cleaned of their background, changed in speed, filtered, and laid over a sequence at a random signal-to-noise ratio.
+A *run* is a series of successive events of one class in one recording with their natural spacing, such as barks or
+ticks. The background of a run is removed; then the run is changed in speed, filtered, and added to a sequence at a
+random signal-to-noise ratio.
 """
 
 from dataclasses import dataclass
@@ -19,28 +20,28 @@ from stapes.train.learn.targets import step_targets
 from stapes.train.settings import AugmentationSettings
 
 Floats = NDArray[np.float32]
-LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before and after its labels
-RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # events of one class closer than this belong to one run, up to this length
+LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before its onset and after its offset
+RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # the largest gap between two events of a run, and its longest duration
 
 
 @dataclass(frozen=True)
-class Run:
-    """Successive events of one source, without their background; times in samples from the run's start."""
+class EventRun:
+    """Successive events of one source without their background; times are in samples from the start of the run."""
 
     pcm: Floats
     events: Events
 
 
 @dataclass(frozen=True)
-class Sequence:
-    """Samples of one training sequence and its events."""
+class TrainingSequence:
+    """The samples of one training sequence and its events."""
 
     pcm: NDArray[np.int16]
     events: Events
 
 
 class Remixer:
-    """Makes training sequences from a corpus; the same generator state gives the same sequence."""
+    """Makes training sequences of `samples` samples from a corpus; the random generator alone decides which."""
 
     def __init__(self, corpus: Corpus, classes: int, samples: int, settings: AugmentationSettings) -> None:
         self._corpus, self._samples, self._settings = corpus, samples, settings
@@ -61,8 +62,8 @@ class Remixer:
         self._recording_share = np.diff(corpus.starts) / corpus.starts[-1]
         self.runs = [[run for run in self._cut(label) if len(run.events)] for label in range(classes)]
 
-    def sequence(self, rng: np.random.Generator) -> Sequence:
-        """Return one sequence of the length given at construction."""
+    def sequence(self, rng: np.random.Generator) -> TrainingSequence:
+        """Return one sequence of the length that was given to the constructor."""
         stitched = len(self._stretches) > 0 and rng.random() < self._settings.stitched_background_share
         base, events = self._background(rng) if stitched else self._excerpt(rng)
         minutes = self._samples / self._rate / 60
@@ -75,10 +76,10 @@ class Remixer:
             events = np.concatenate([events, placed])
         peak = np.abs(base).max()
         base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
-        return Sequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
+        return TrainingSequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
 
     def _excerpt(self, rng: np.random.Generator) -> tuple[Floats, Events]:
-        """Recordings as they are, from a random place, one after another until the sequence is full."""
+        """Return unchanged excerpts of recordings from random places, joined until the sequence is full."""
         base, found, filled = np.empty(self._samples, np.float32), [np.empty((0, 3), np.int64)], 0
         while filled < self._samples:
             index = rng.choice(len(self._corpus), p=self._recording_share)
@@ -93,7 +94,7 @@ class Remixer:
         return base, np.concatenate(found)
 
     def _background(self, rng: np.random.Generator) -> tuple[Floats, Events]:
-        """Event-free stretches with short crossfades, until the sequence is full."""
+        """Return event-free stretches, joined with short crossfades until the sequence is full."""
         fade = self._rate // 50
         rise = np.linspace(0.0, 1.0, fade, dtype=np.float32)
         base, filled = np.zeros(self._samples + fade, np.float32), 0
@@ -107,8 +108,11 @@ class Remixer:
             filled += len(piece) - fade
         return base[: self._samples], np.empty((0, 3), np.int64)
 
-    def _place(self, run: Run, base: Floats, noise: Floats, events: Events, rng: np.random.Generator) -> Events:
-        """Add a changed copy of the run to `base`; return its events there, or none when its class is in the way."""
+    def _place(self, run: EventRun, base: Floats, noise: Floats, events: Events, rng: np.random.Generator) -> Events:
+        """Add a changed copy of the run to `base`; return its events there.
+
+        Returns no events, and adds nothing, when it would overlap an event of its own class.
+        """
         settings = self._settings
         speed = np.exp(rng.uniform(*np.log(settings.run_speed)))
         pcm = soxr.resample(run.pcm, self._rate * speed, self._rate, quality="LQ")
@@ -132,7 +136,7 @@ class Remixer:
         return placed
 
     def _filtered(self, pcm: Floats, curve_db: Floats) -> tuple[Floats, float]:
-        """Return the samples through a curve of gains, and their energy above the high-pass."""
+        """Return the samples filtered by a curve of gains, and their energy after the high-pass filter."""
         size = next_fast_len(len(pcm), real=True)
         places = np.linspace(0.0, 1.0, size // 2 + 1)
         gain = 10 ** (np.interp(places, np.linspace(0.0, 1.0, len(curve_db)), curve_db) / 20)
@@ -140,8 +144,8 @@ class Remixer:
         heard = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
         return irfft(spectrum, size)[: len(pcm)], 2.0 * float(heard.sum()) / size
 
-    def _cut(self, label: int) -> list[Run]:
-        """Return every run of the class that is clear enough, cleaned of its background."""
+    def _cut(self, label: int) -> list[EventRun]:
+        """Return every run of the class without its background; runs without a clear event are empty."""
         runs = []
         for index, events in enumerate(self._corpus.events):
             own = events[events[:, 2] == label]
@@ -152,8 +156,8 @@ class Remixer:
                 runs += [self._clean(index, part) for part in _no_longer_than(row, int(RUN_MAX_S * self._rate))]
         return runs
 
-    def _clean(self, index: int, events: Events) -> Run:
-        """Cut one run out and subtract the background's spectrum; unclear or overlapped events are left out."""
+    def _clean(self, index: int, events: Events) -> EventRun:
+        """Cut out one run and subtract the spectrum of its background; unclear and overlapped events are left out."""
         rate, pcm = self._rate, self._corpus.recording(index)
         everything = self._corpus.events[index]
         first, last = max(0, int(events[0, 0]) - rate), min(len(pcm), int(events[-1, 1]) + rate)
@@ -165,7 +169,7 @@ class Remixer:
         for start, stop in event_free(inside, len(part), rate // 20):
             free[start:stop] = True
         if free.sum() < rate // 10:
-            return Run(part[:0], events[:0])
+            return EventRun(part[:0], events[:0])
         passed = sosfilt(self._high_pass, part)
         floor = float(np.mean(passed[free] ** 2)) + 1e-3
         lead, tail = int(LEAD_S * rate), int(TAIL_S * rate)
@@ -179,14 +183,14 @@ class Remixer:
                 keep.append((onset, offset, label))
                 _open(window, onset, offset, lead, tail)
         if not keep:
-            return Run(part[:0], events[:0])
+            return EventRun(part[:0], events[:0])
         start, stop = max(0, keep[0][0] - lead), keep[-1][1] + tail
         kept = np.array(keep, np.int64) - [start, start, 0]
-        return Run((_without_background(part, free) * window)[start:stop], kept)
+        return EventRun((_without_background(part, free) * window)[start:stop], kept)
 
 
 def smooth_curve(rng: np.random.Generator, deviation_db: float, points: int) -> Floats:
-    """Return gains in dB at `points` places along the frequency axis: neighbours are alike, the mean is near 0."""
+    """Return random gains in dB at `points` places along the frequency axis, similar for neighbours, with mean 0."""
     raw = rng.normal(0.0, deviation_db, points + 2)
     return ((raw[:-2] + raw[1:-1] + raw[2:]) / np.sqrt(3)).astype(np.float32)
 
@@ -194,7 +198,10 @@ def smooth_curve(rng: np.random.Generator, deviation_db: float, points: int) -> 
 def augment_features(
     features: NDArray[np.int8], step_db: float, settings: AugmentationSettings, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Return features int8[frames, bands] as another microphone would give them, with bands and frames masked."""
+    """Return features int8[frames, bands] as from another microphone at another level, with bands and frames masked.
+
+    `step_db` is the level difference of one int8 step.
+    """
     frames, bands = features.shape
     curve = smooth_curve(rng, settings.microphone_filter_db, 7)
     offset_db = np.interp(np.linspace(0, 6, bands), np.arange(7), curve) + rng.uniform(*settings.gain_db)
@@ -212,7 +219,7 @@ def augment_features(
 
 @dataclass(frozen=True)
 class BatchMaker:
-    """Batches by number: (seed, number) alone decide what is in a batch, so a run that goes on sees the same ones."""
+    """Makes numbered batches; seed and number alone decide the content, so a resumed run gets the same batches."""
 
     remixer: Remixer
     frontend: Frontend
@@ -245,14 +252,14 @@ def _no_longer_than(row: Events, samples: int) -> list[Events]:
 
 
 def _open(window: Floats, onset: int, offset: int, lead: int, tail: int) -> None:
-    """Let one event through, with linear fades before and after."""
+    """Set the window to 1 for one event, with linear fades before and after it."""
     positions = np.arange(max(0, onset - lead), min(len(window), offset + tail))
     shape = np.minimum((positions - onset + lead + 1) / lead, (offset + tail - positions) / tail)
     window[positions] = np.maximum(window[positions], np.clip(shape, 0.0, 1.0))
 
 
 def _without_background(part: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Spectral subtraction: gain = 1 - 1.5 background/power per bin, never below -18 dB."""
+    """Subtract the background's spectrum: the gain of a bin is 1 - 1.5 background / power, at least -18 dB."""
     size, hop = 512, 128
     _, _, spectrum = stft(part, nperseg=size, noverlap=size - hop)
     power = np.abs(spectrum) ** 2

@@ -1,4 +1,7 @@
-"""Gradient steps: batches by number, AdamW, a running average of the weights, a state to go on from."""
+"""Gradient descent: numbered batches, AdamW, a running average of the weights, and a state to resume from.
+
+One change of the weights is called an update here; a step is one run of the detector's model.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,36 +18,36 @@ from stapes.train.learn.network import Network, Tensor
 from stapes.train.learn.quantize import QuantizedNetwork
 from stapes.train.settings import TrainingSettings
 
-Batch = tuple[
-    NDArray[np.int8], NDArray[np.float32]
-]  # features [sequences, frames, bands], targets [.., steps, classes]
-WARM_UP_STEPS = 100
-COMPILED_FROM_STEPS = 150
+Batch = tuple[NDArray[np.int8], NDArray[np.float32]]
+"""Features int8[sequences, frames, bands] and targets float32[sequences, steps, classes]."""
+
+WARM_UP_UPDATES = 100
+COMPILED_FROM_UPDATES = 150
 SCORE_CHUNK_STEPS = 1000  # recordings are scored in pieces of this length, with the states carried over
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A phase of training: how many steps, at which learning rate, from which batch on."""
+    """How long a phase of training is, its highest learning rate, and the number of its first batch."""
 
-    steps: int
+    updates: int
     learning_rate: float
     first_batch: int
 
-    def rate(self, step: int) -> float:
-        """Linear rise, then half a cosine down to a hundredth."""
-        rise = min(1.0, (step + 1) / min(WARM_UP_STEPS, self.steps))
-        return self.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * step / self.steps))
+    def rate(self, update: int) -> float:
+        """Return the learning rate of an update: a linear rise, then half a cosine down to a hundredth."""
+        rise = min(1.0, (update + 1) / min(WARM_UP_UPDATES, self.updates))
+        return self.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * update / self.updates))
 
 
 def seed_everything(seed: int) -> None:
-    """Make what follows repeatable on this machine: initial weights, and the order of sums in parallel code."""
+    """Make everything that follows repeatable on this machine: initial weights, and the order of parallel sums."""
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def device() -> str:
-    """Return what gradient steps run on, for people; TensorFlow takes a GPU where there is one."""
+    """Return the name of the device that training runs on; TensorFlow uses a GPU if there is one."""
     cards = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(cards[0]) if cards else {}
     return str(details.get("device_name", "a GPU")) if cards else "the CPU, as there is no GPU"
@@ -59,25 +62,28 @@ class Trainer:
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self._optimizer.build(network.trainable_variables)
         self._averages = [tf.Variable(variable, trainable=False) for variable in network.trainable_variables]
-        # Compiling takes some ten seconds and makes a step 1.7 times as fast: the GRU's loop is many small operations.
-        compiled = schedule.steps >= COMPILED_FROM_STEPS
-        self._step = tf.function(self._gradient_step, autograph=False, jit_compile=compiled)
+        # Compiling takes some ten seconds and makes an update 1.7 times as fast: the GRU's loop is many small
+        # operations.
+        compiled = schedule.updates >= COMPILED_FROM_UPDATES
+        self._compiled_update = tf.function(self._update, autograph=False, jit_compile=compiled)
 
-    def step(self, number: int, batch: Batch) -> float:
-        """Do one gradient step; return the loss."""
+    def update(self, number: int, batch: Batch) -> float:
+        """Change the weights by the gradient of one batch; return the loss. `number` is that of the update."""
         features, targets = batch
         decay = min(self.settings.average_decay, (1 + number) / (10 + number))
         self._optimizer.learning_rate = self.schedule.rate(number)
         seed = tf.constant(self.seed * 1_000_003 % 2**30 + number, tf.int32)
-        return float(self._step(tf.constant(features), tf.constant(targets), seed, tf.constant(decay, tf.float32)))
+        return float(
+            self._compiled_update(tf.constant(features), tf.constant(targets), seed, tf.constant(decay, tf.float32))
+        )
 
-    def _gradient_step(self, features: Tensor, targets: Tensor, seed: Tensor, decay: Tensor) -> Tensor:
+    def _update(self, features: Tensor, targets: Tensor, seed: Tensor, decay: Tensor) -> Tensor:
         smoothing = self.settings.label_smoothing
         targets = targets * (1.0 - smoothing) + 0.5 * smoothing
         with tf.GradientTape() as tape:
             states = self.network.start(tf.shape(features)[0])
             logits, _ = self.network.sequence(_real(self.network, features), states, training=True, seed=seed)
-            # The first steps stand for what was before the sequence: their targets are 0, nothing is heard there.
+            # The scores of the first steps are for the time before the sequence, where there is no event: target 0.
             loss = tf.reduce_mean(
                 tf.nn.weighted_cross_entropy_with_logits(targets, logits, self.settings.positive_weight)
             )
@@ -89,11 +95,11 @@ class Trainer:
 
     @property
     def done(self) -> int:
-        """Gradient steps so far, counted by the optimizer with the step itself: right after any interruption."""
+        """Number of updates so far. The optimizer counts them, so the number is right after any interruption."""
         return int(self._optimizer.iterations)
 
     def swap_average(self) -> None:
-        """Exchange the weights and their running average; a second call takes it back."""
+        """Exchange the weights and their running average; a second call undoes this."""
         for average, variable in zip(self._averages, self.network.trainable_variables, strict=True):
             value = variable.numpy()
             variable.assign(average)
@@ -103,7 +109,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Put the averaged weights in place inside `with`; after it all is as before, after an interruption, too."""
+        """Use the averaged weights inside `with`; afterwards the state is as before, also after an interruption."""
         before = self.state()
         try:
             self.swap_average()
@@ -112,11 +118,11 @@ class Trainer:
             self.restore(before)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything that the next step depends on."""
+        """Return everything that the next update depends on."""
         return {f"variable_{index:03}": variable.numpy() for index, variable in enumerate(self._variables())}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         for index, variable in enumerate(self._variables()):
             variable.assign(state[f"variable_{index:03}"])
 
@@ -125,7 +131,7 @@ class Trainer:
 
 
 def batches(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:
-    """Yield make(first) .. make(last - 1) in order, made ahead by a thread."""
+    """Yield make(first) .. make(last - 1) in order; a thread makes them ahead of time."""
     ahead = 4
     with ThreadPoolExecutor(1) as pool:
         waiting = [pool.submit(make, number) for number in range(first, min(first + ahead, last))]
@@ -142,7 +148,7 @@ def _real(network: Network, features: Tensor) -> Tensor:
 
 
 class Scorer:
-    """Scores of whole recordings by the network in TensorFlow, in pieces with the states carried over."""
+    """Computes the scores of whole recordings in TensorFlow, in pieces with the states carried over."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -153,7 +159,7 @@ class Scorer:
         )
 
     def probabilities(self, recordings: list[NDArray[np.int8]]) -> list[NDArray[np.float32]]:
-        """features int8[frames, bands] of each recording -> float32[steps, classes] of each."""
+        """Return probabilities float32[steps, classes] of each recording, given its features int8[frames, bands]."""
         results: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(recordings)
         order = sorted(range(len(recordings)), key=lambda index: len(recordings[index]))
         for first in range(0, len(order), 32):

@@ -1,4 +1,4 @@
-"""What the network is trained to answer: for each step, how much of the sound it stands for is covered by an event."""
+"""The targets of training: for each step, how much of the time that its score is for is covered by an event."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ def step_targets(clock: StepClock, n_steps: int, events: Events, n_classes: int)
     """Return float32[n_steps, n_classes]: the share of each step that an event of the class covers.
 
     The step that an event covers most gets at least 1/2, so that events shorter than half a step are not lost. Steps
-    whose scores stand for time before the sound began get 0. Events are in samples from the beginning of the sound.
+    whose scores are for time before the beginning of the sound get 0. Event times are in samples from that beginning.
     """
     # With a delay the sound goes on after the last score, and the step that an event covers most may lie there.
     edges = clock.edges_samples(n_steps + clock.target_delay_steps)

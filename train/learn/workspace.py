@@ -1,4 +1,4 @@
-"""What a run keeps beside its output while it works, so that a killed run goes on where it was."""
+"""The files that a training run keeps beside its output, so that a run that was killed can be resumed."""
 
 import csv
 import hashlib
@@ -17,7 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 class Workspace:
-    """A hidden folder beside the output. It belongs to one key (data, settings, code): another key begins anew."""
+    """A hidden folder beside the output.
+
+    It belongs to a key that stands for data, settings and code; with another key, the run starts from the beginning.
+    """
 
     def __init__(self, out: Path, key: str) -> None:
         self.path = out.absolute().with_name(f".{out.name}.training")
@@ -25,17 +28,19 @@ class Workspace:
         try:
             known = (self.path / "key").read_text() if (self.path / "key").exists() else ""
             if self.path.exists() and known != digest:
-                logger.warning("an unfinished run with other settings or data lies beside the output; it is discarded")
+                logger.warning(
+                    "an unfinished run with other settings or data was found beside the output; it is discarded"
+                )
                 shutil.rmtree(self.path)
             elif known:
-                logger.info("going on with the unfinished run beside the output")
+                logger.info("continuing the unfinished run that was found beside the output")
             self.path.mkdir(exist_ok=True)
             (self.path / "key").write_text(digest)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
-        """Write named arrays; a kill in between leaves the older file. Raises OutputError on a full disk."""
+        """Write named arrays; if the process is killed, the older file stays. Raises OutputError on a full disk."""
         with new_file(self.path / f"{name}.npz") as draft, draft.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
 
@@ -51,10 +56,10 @@ class Workspace:
         """Append a row to history.csv. Raises OutputError on a full disk."""
         self._write_history([*self._history(), {name: str(value) for name, value in row.items()}])
 
-    def forget(self, phase: str, step: int) -> None:
-        """Drop the rows of a phase after this step, which will be done again."""
+    def forget(self, phase: str, update: int) -> None:
+        """Remove the rows of a phase after this update; those updates will be done again."""
         rows = self._history()
-        if kept := [row for row in rows if row["phase"] != phase or int(row["step"]) <= step]:
+        if kept := [row for row in rows if row["phase"] != phase or int(row["step"]) <= update]:
             self._write_history(kept)
         else:
             (self.path / "history.csv").unlink(missing_ok=True)
@@ -68,10 +73,10 @@ class Workspace:
         write_whole(self.path / "history.csv", "\n".join(lines) + "\n")
 
     def remove_without_state(self) -> None:
-        """Leave nothing where training did not begin."""
+        """Remove the folder if training did not begin."""
         if not any(self.path.glob("*.npz")):
             self.remove()
 
     def remove(self) -> None:
-        """Nothing is left to go on with: the output stands."""
+        """Remove the folder: the output is complete, and there is nothing to resume."""
         shutil.rmtree(self.path, ignore_errors=True)
