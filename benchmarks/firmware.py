@@ -24,7 +24,7 @@ from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard, build_
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import show
 from stapes.runtime.detector import Detector
-from stapes.runtime.device.firmware_cost import Cost, cost_of
+from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
 
 logger = logging.getLogger("stapes.benchmarks.firmware")
 
@@ -89,7 +89,7 @@ def measure(detector: Path, recording: Path) -> list[Row]:
     return rows
 
 
-def _row(board: Board, built: BuiltDetector, heard: Heard, cost: Cost) -> Row:
+def _row(board: Board, built: BuiltDetector, heard: Heard, cost: FirmwareCost) -> Row:
     stages = {stage.name: stage.mean_per_hop for stage in cost.stages}
     return Row(
         board=board.name,

@@ -1,6 +1,6 @@
-"""The device loop for a laptop, a Pi, a server: audio in, events out.
+"""The device's loop on a laptop, a Raspberry Pi or a server: audio in, events out.
 
-Recordings, at any rate, or PCM that is at hand:
+Recordings at any sample rate, or PCM that the program already has:
 
     from stapes.runtime import Detector
 
@@ -9,13 +9,13 @@ Recordings, at any rate, or PCM that is at hand:
         print(event.onset, event.offset, event.label, event.confidence)
     probabilities = (detector.scores(pcm) + 128.0) / 256    # int16[samples] -> [steps, classes]
 
-Blocks as they come, of any size; an event is told twice, first when it is certain to be one, then with its offset:
+Blocks of any size, as they arrive. Each event is yielded twice: when it is certain to be one, then with its offset:
 
     for event in detector.stream(blocks):
         print(event.label, "begins" if event.offset_sample is None else "ends")
 
-A microphone and sinks for events (`stapes.runtime.live`) and many files (`stapes.runtime.batch`) build on this.
-Nothing is loaded before it is used: `import stapes.runtime` costs nothing, and no part of it loads TensorFlow.
+`stapes.runtime.live` (a microphone, and sinks for events) and `stapes.runtime.batch` (folders of recordings) build on
+this. Nothing is loaded before it is used: `import stapes.runtime` takes no time, and no part of it loads TensorFlow.
 """
 
 from typing import TYPE_CHECKING, Any

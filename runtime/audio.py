@@ -1,8 +1,8 @@
-"""Audio in: files as int16 PCM at the detector's own rate. The one down-mix and the one resampler of the project.
+"""Audio as int16 PCM at the detector's own rate. This is the only down-mix and the only resampler of the project.
 
-Whatever comes in (file, microphone, stdin) passes one `Converter`: mean of the channels, soxr in float32, rounded and
-saturated to int16. Streaming soxr in float32 gives the same bits for any block size, and the same as one call over the
-whole recording, so a file read at once, a file read block by block and a live stream of it make the same samples.
+All audio (files, microphone, stdin) passes through a `Converter`: the mean of the channels, soxr in float32, then
+rounding and saturation to int16. soxr in float32 gives the same bits for blocks of any size as for the whole recording
+at once, so a file that is read at once, the same file read block by block, and a live stream of it give equal samples.
 """
 
 import logging
@@ -23,32 +23,32 @@ logger = logging.getLogger(__name__)
 FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 BLOCK_FRAMES = 1 << 16
 
-# libsndfile reads what is there of a cut-off file and mentions the rest only in its log.
+# libsndfile reads what there is of a truncated file without an error; only its log mentions that samples are missing.
 _CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _CUT_OTHER = re.compile(r"^ *(?:riff|FORM|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # W64, AIFF, AU
 _CUT_RF64 = re.compile(r"Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)")
 _CUT_OGG = "Ogg: Last page lacks an end-of-stream bit."
-_NO_LENGTH = (1 << 63) - 1  # of a FLAC file that was written into a pipe
-_STREAM_LENGTH = 0xFFFF_FF00  # programs that write WAV into a pipe put a length from here upward
+_NO_LENGTH = (1 << 63) - 1  # frames of a FLAC file that was written into a pipe
+_STREAM_LENGTH = 0xFFFF_FF00  # programs that write WAV into a pipe state this length or a larger one
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """What a live input may need."""
+class InputSettings:
+    """How the samples of a live input are used."""
 
-    channel: int | None = None  # from 1; None: the mean of all
+    channel: int | None = None  # counted from 1; None: the mean of all
     gain_db: float = 0.0
 
 
 class Converter:
-    """Blocks of float samples at any rate with any channel count -> int16 mono at the detector's rate.
+    """Converts blocks of float samples, at any rate with any number of channels, to mono int16 at the detector's rate.
 
-    `clipped` counts the samples that had to be saturated so far.
+    `clipped` counts the samples that were saturated so far.
     """
 
-    def __init__(self, source_rate_hz: int, sample_rate_hz: int, tuning: Tuning | None = None) -> None:
-        tuning = tuning or Tuning()
-        self._channel, self._gain = tuning.channel, np.float32(10 ** (tuning.gain_db / 20))
+    def __init__(self, source_rate_hz: int, sample_rate_hz: int, input_settings: InputSettings | None = None) -> None:
+        input_settings = input_settings or InputSettings()
+        self._channel, self._gain = input_settings.channel, np.float32(10 ** (input_settings.gain_db / 20))
         self.source_rate_hz = source_rate_hz
         self.clipped = 0
         self._resampler = (
@@ -58,14 +58,14 @@ class Converter:
         )
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.int16]:
-        """Convert float32[frames, channels], full scale 1.0; what comes out lags by the resampler's delay."""
+        """Convert float32[frames, channels], full scale 1.0, to int16[samples], which lag by the resampler's delay."""
         mono = _mean_of_channels(block) if self._channel is None else block[:, self._channel - 1].copy()
         if self._gain != 1:
             mono *= self._gain
         return self._to_int16(mono if self._resampler is None else self._resampler.resample_chunk(mono))
 
     def flush(self) -> NDArray[np.int16]:
-        """Return what the resampler still holds; nothing can be pushed after it."""
+        """Return the samples that the resampler still holds. Nothing can be pushed afterwards."""
         if self._resampler is None:
             return np.zeros(0, np.int16)
         return self._to_int16(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
@@ -78,7 +78,7 @@ class Converter:
 
 
 def _mean_of_channels(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """float32[frames, channels] -> float32[frames], added in channel order so that block sizes do not matter."""
+    """Return float32[frames] for float32[frames, channels]; a fixed order of addition makes block sizes irrelevant."""
     total = block[:, 0].copy()
     for channel in range(1, block.shape[1]):
         total += block[:, channel]
@@ -90,13 +90,13 @@ class Audio:
     """A whole recording at the detector's rate."""
 
     pcm: NDArray[np.int16]  # [samples]
-    clipped: int  # samples that the conversion had to saturate
+    clipped: int  # samples that the conversion saturated
 
 
 class AudioFile:
-    """A recording on disk, read block by block at `sample_rate_hz`: memory stays the same however long it is.
+    """A recording on disk, read block by block at `sample_rate_hz`, so that memory does not grow with its length.
 
-    AudioError when it cannot be read, is shorter than its header says, or holds values that are not numbers.
+    Raises AudioError when it cannot be read, is shorter than its header says, or contains values that are no numbers.
 
     >>> for block in AudioFile("hall.flac", 16_000).blocks(): ...   # int16[n]
     """
@@ -105,18 +105,21 @@ class AudioFile:
         self.path = Path(path)
         self.sample_rate_hz = sample_rate_hz
         if self.path.is_dir():
-            raise AudioError(f"{path}: is a folder, not a recording")
+            raise AudioError(f"{path}: this is a folder; name a recording in it")
         if not self.path.exists():
             raise AudioError(f"{path}: no such recording; correct the name")
         with self._opened() as file:
             self.source_rate_hz: int = file.samplerate
             self.channels: int = file.channels
             self.duration_s: float = file.frames / file.samplerate
-        self.clipped = 0  # of the last time that it was read to the end
+        self.clipped = 0  # samples saturated when the file was last read to its end
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[NDArray[np.int16]]:
-        """Read `frames` of the file at a time; the conversion is said once per kind of file."""
-        _say_conversion(self.path, self.source_rate_hz, self.channels, self.sample_rate_hz)
+        """Yield int16[samples], reading `frames` frames of the file at a time.
+
+        A conversion is logged once for all files that need the same one.
+        """
+        _report_conversion(self.path, self.source_rate_hz, self.channels, self.sample_rate_hz)
         converter = Converter(self.source_rate_hz, self.sample_rate_hz)
         with self._opened() as file:
             expected, read = file.frames, 0
@@ -133,17 +136,19 @@ class AudioFile:
             file = soundfile.SoundFile(self.path)
         except soundfile.SoundFileError as error:
             raise AudioError(
-                f"{self.path}: cannot be read as audio ({_reason(error)}); WAV, FLAC, OGG and MP3 can"
+                f"{self.path}: cannot be read as audio ({_reason(error)}); use WAV, FLAC, OGG or MP3"
             ) from None
         log = file.extra_info
         if expected := _frames_expected(log, file.frames):
             raise self._cut_off(file.frames, expected)
         if file.frames == _NO_LENGTH:
             raise AudioError(
-                f"{self.path}: does not say how long it is; decode and encode it again (flac -d, then flac)"
+                f"{self.path}: the file does not say how long it is; decode and encode it again (flac -d, then flac)"
             )
         if _CUT_OGG in log:
-            raise AudioError(f"{self.path}: is cut off (its last page is missing); copy it again or leave it out")
+            raise AudioError(
+                f"{self.path}: the file is cut off (its last page is missing); copy it again or leave it out"
+            )
         return file
 
     def _read(self, file: soundfile.SoundFile, frames: int) -> NDArray[np.float32]:
@@ -157,28 +162,28 @@ class AudioFile:
             ) from None
         if not np.isfinite(block).all():
             raise AudioError(
-                f"{self.path}: holds values that are not numbers after {start / self.source_rate_hz:.2f} s; "
+                f"{self.path}: there are values that are not numbers after {start / self.source_rate_hz:.2f} s; "
                 "write it again or leave it out"
             )
         return block
 
     def _cut_off(self, frames: int, expected: int) -> AudioError:
         return AudioError(
-            f"{self.path}: is cut off: {frames} of {expected} samples are there; copy it again or leave it out"
+            f"{self.path}: the file is cut off: {frames} of {expected} samples are there; copy it again or leave it out"
         )
 
 
 def read_audio(path: str | Path, sample_rate_hz: int) -> Audio:
-    """Read a whole recording as int16[samples] at `sample_rate_hz`; the same samples as AudioFile.blocks gives.
+    """Return a whole recording as int16[samples] at `sample_rate_hz`, the same samples as AudioFile.blocks yields.
 
-    AudioError when it cannot be read or is cut off.
+    Raises AudioError when it cannot be read or is cut off.
     """
     file = AudioFile(path, sample_rate_hz)
     return Audio(np.concatenate(list(file.blocks())), file.clipped)
 
 
 def _frames_expected(log: str, frames: int) -> int | None:
-    """How many frames a file should have when it has fewer; None for a whole one."""
+    """Return how many frames a truncated file should have, by libsndfile's log of it; None for a whole file."""
     cut = _CUT_WAV.search(log)
     if cut and int(cut[2]) < int(cut[1]) < _STREAM_LENGTH:
         bytes_per_frame = max(1, int(cut[2]) // max(1, frames))
@@ -191,19 +196,19 @@ def _frames_expected(log: str, frames: int) -> int | None:
 
 
 def _reason(error: soundfile.SoundFileError) -> str:
-    """libsndfile's own words without the path, which the message names already, and right."""
+    """Return libsndfile's own words without the path, which our message names already."""
     said = str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
     return "format not recognised" if said.startswith("file does not exist") else said
 
 
-_conversions_said: set[str] = set()
+_conversions_reported: set[str] = set()
 
 
-def _say_conversion(path: Path, source_rate_hz: int, channels: int, sample_rate_hz: int) -> None:
-    """Say it for the first recording of a kind only: a thousand files of one recorder need one line."""
-    steps = [f"{channels} channels averaged"] if channels > 1 else []
-    steps += [f"{source_rate_hz} Hz resampled to {sample_rate_hz} Hz"] if source_rate_hz != sample_rate_hz else []
-    conversion = ", ".join(steps)
-    if conversion and conversion not in _conversions_said:
-        _conversions_said.add(conversion)
+def _report_conversion(path: Path, source_rate_hz: int, channels: int, sample_rate_hz: int) -> None:
+    """Log a conversion when it is first needed only: a thousand files of one recorder need one line."""
+    changes = [f"{channels} channels averaged"] if channels > 1 else []
+    changes += [f"{source_rate_hz} Hz resampled to {sample_rate_hz} Hz"] if source_rate_hz != sample_rate_hz else []
+    conversion = ", ".join(changes)
+    if conversion and conversion not in _conversions_reported:
+        _conversions_reported.add(conversion)
         logger.info(f"{conversion} (first in {path.name})")

@@ -4,8 +4,8 @@
     for event in detector.detect("hall.flac"):
         print(event.onset, event.offset, event.label)
 
-Features come from the C frontend of the device, events from its C event decoder; only what computes the model's step
-can be chosen (`engine`), and both choices give the same bits.
+Features come from the device's C frontend and events from its C event decoder. Only the engine that computes the
+model's steps can be chosen, and every engine gives the same bits.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,16 +30,16 @@ BLOCK_SAMPLES = 1 << 16  # whole recordings are cut into blocks of this size
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What one block of PCM led to; a block shorter than a step often leads to nothing."""
+class DetectorOutput:
+    """What a block of PCM led to. A block that is shorter than a step often leads to nothing."""
 
     features: NDArray[np.int8]  # [frames, bands], a whole number of steps
     scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
-    events: list[Event]  # announced (offset_sample None) and completed, in the order they happened
+    events: list[Event]  # announced (offset_sample None) and completed, in the order in which that happened
 
 
 class Detector:
-    """A detector folder, ready to listen. One stream at a time; `reset` begins another."""
+    """A detector folder that is ready to hear one stream or recording at a time; `reset` begins another."""
 
     def __init__(self, folder: DetectorFolder, engine: Engine) -> None:
         self.folder = folder
@@ -48,72 +48,76 @@ class Detector:
         self._clock = folder.clock
         self._decoder = EventDecoder(folder.classes, folder.events, self._clock)
         self._step_samples = self._clock.step_samples
-        # A step needs its last frame whole.
+        # A step needs the whole of its last frame.
         self._reach_samples = folder.frontend.samples_of(folder.frames_per_step)
-        self._pending: NDArray[np.int16]  # what the next step still needs, at most a window and a step
-        self._recent: NDArray[np.int16]  # what a tail is made of
+        self._pending: NDArray[np.int16]  # samples that the next step needs too, at most a window and a step
+        self._recent: NDArray[np.int16]  # the samples from which a tail is made
         self._begin(0)
 
     @classmethod
     def load(cls, path: str | Path, engine: str = "auto") -> "Detector":
         """Read and check a detector folder and choose what computes its steps.
 
-        engine: "litert" for LiteRT's reference kernels; "c" for the folder's C library, which is then built and run
-        here; "auto" for C when exactly this C was built on this machine before, else LiteRT.
-        DetectorFolderError when the folder is incomplete or of another frontend; ConfigError for an unknown engine.
+        engine: "litert" for LiteRT's reference kernels; "c" for the folder's C library, which is then compiled and run
+        on this machine; "auto" for C when exactly this C was compiled on this machine before, else LiteRT.
+        Raises DetectorFolderError when the folder is incomplete or belongs to another frontend, and ConfigError for an
+        unknown engine.
         """
         folder = read_folder(path)
         return cls(folder, choose_engine(folder, engine))
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The labels, in the order of the scores' columns."""
+        """The labels, in the order of the columns of scores."""
         return self.folder.classes
 
     @property
     def sample_rate_hz(self) -> int:
-        """The rate of the PCM that `push`, `scores` and `detect` take; runtime.audio converts to it."""
+        """The sample rate of the PCM that `push`, `scores` and `detect` take; runtime.audio converts to it."""
         return self.folder.frontend.sample_rate_hz
 
     @property
     def position_samples(self) -> int:
-        """Where the next sample pushed will stand, counted from the start of the stream, gaps included."""
+        """The number of the next sample that is pushed, counted from the start of the stream, gaps included."""
         return self._position
 
     def scores(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
-        """int16[samples] -> int8[steps, classes] of a whole recording; ends a stream in progress.
+        """Return scores int8[steps, classes] of a whole recording int16[samples]; a stream in progress ends.
 
-        Row k stands for step k - `target_delay_steps` of the recording; every whole step has its row.
+        Row k belongs to step k - `target_delay_steps` of the recording. Every whole step has its row.
         """
         return self.hear_recording(pcm).scores
 
     def detect(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> list[Event]:
-        """Complete events of a whole recording, by onset; ends a stream in progress.
+        """Return the complete events of a whole recording, sorted by onset; a stream in progress ends.
 
-        recording: int16[samples] at `sample_rate_hz`, or a file at any rate, read block by block.
-        AudioError when the file cannot be read.
+        recording: int16[samples] at `sample_rate_hz`, or a file at any rate, which is read block by block.
+        Raises AudioError when the file cannot be read.
         """
         if isinstance(recording, np.ndarray):
             return completed(self.stream(_cut(recording)))
         if isinstance(recording, (str, Path)):
-            from stapes.runtime.audio import AudioFile  # brings soundfile and soxr, which a stream of PCM does not need
+            from stapes.runtime.audio import AudioFile  # loads soundfile and soxr, which a stream of PCM does not need
 
             recording = AudioFile(recording, self.sample_rate_hz)
         return completed(self.stream(recording.blocks()))
 
     def stream(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
-        """Events as they happen over int16 blocks of any size: announced (no offset yet), then again when complete."""
+        """Yield events of int16 blocks of any size as they happen: announced without an offset, later complete."""
         self.reset()
         for block in blocks:
             yield from self.push(block)
         yield from self.flush()
 
     def push(self, block: NDArray[np.int16]) -> list[Event]:
-        """Take int16[n], any n, and return the events that were announced or completed."""
+        """Take a block int16[n] of any length and return the events that it announced or completed."""
         return self.hear(block).events
 
-    def hear(self, block: NDArray[np.int16]) -> Heard:
-        """Take int16[n], any n, and return features, scores and events of the steps that it completed."""
+    def hear(self, block: NDArray[np.int16]) -> DetectorOutput:
+        """Take a block int16[n] of any length and return features, scores and events of the steps it completed.
+
+        Raises AudioError for another type or shape.
+        """
         if block.dtype != np.int16 or block.ndim != 1:
             raise AudioError(
                 f"the detector takes int16[samples] at {self.sample_rate_hz} Hz, got {block.dtype}{list(block.shape)}; "
@@ -126,16 +130,16 @@ class Detector:
         n_steps = max(0, (len(pcm) - self._reach_samples) // self._step_samples + 1)
         self._pending = pcm[n_steps * self._step_samples :]
         if n_steps == 0:
-            return Heard(
+            return DetectorOutput(
                 np.zeros((0, self.folder.frontend.n_bands), np.int8), np.zeros((0, len(self.classes)), np.int8), []
             )
         covered = (n_steps - 1) * self._step_samples + self._reach_samples
         features = self._frontend.features(pcm[:covered])
         scores = self._engine.run(features.reshape(n_steps, self.folder.frames_per_step, -1))
-        return Heard(features, scores, self._decoder.push(scores))
+        return DetectorOutput(features, scores, self._decoder.push(scores))
 
-    def hear_end(self) -> Heard:
-        """End the recording: hear its tail (firmware_sim/device/tail.py) and complete the open events.
+    def hear_end(self) -> DetectorOutput:
+        """End the recording: hear its tail (see firmware_sim/device/tail.py) and complete the open events.
 
         The next block begins another recording.
         """
@@ -144,31 +148,32 @@ class Detector:
         self.reset()
         return heard
 
-    def hear_recording(self, pcm: NDArray[np.int16]) -> Heard:
-        """Return what int16[samples] of a whole recording and its tail led to; ends a stream in progress."""
+    def hear_recording(self, pcm: NDArray[np.int16]) -> DetectorOutput:
+        """Return what a whole recording int16[samples] and its tail led to; a stream in progress ends."""
         self.reset()
         heard = [*map(self.hear, _cut(pcm)), self.hear_end()]
-        return Heard(
+        return DetectorOutput(
             np.concatenate([each.features for each in heard]),
             np.concatenate([each.scores for each in heard]),
             [event for each in heard for event in each.events],
         )
 
     def flush(self) -> list[Event]:
-        """End the recording as `hear_end` does, and return the events; the next block begins another recording."""
+        """End the recording as `hear_end` does and return the events. The next block begins another recording."""
         return self.hear_end().events
 
     def gap(self, lost_samples: int) -> list[Event]:
-        """Say that `lost_samples` never came: open events end here, and the clock goes on behind the gap.
+        """Report that `lost_samples` samples never arrived. Open events end here; return them.
 
-        Features, model state and event decoder start afresh there, as they do on the device after an overrun.
+        The clock goes on behind the gap. Features, model states and event decoder start afresh there, as they do on
+        the device after an overrun.
         """
         events = self._decoder.flush()
         self._begin(self.position_samples + lost_samples)
         return events
 
     def reset(self) -> None:
-        """Forget everything that was heard; the next sample is number 0."""
+        """Forget everything that was heard. The next sample has number 0."""
         self._begin(0)
 
     def _begin(self, first_sample: int) -> None:

@@ -18,7 +18,7 @@ EXTRA_OF = dict.fromkeys(_TRAIN, "train") | {
 
 
 def missing_extra(error: ModuleNotFoundError) -> ToolchainError | None:
-    """Return what to tell a person who lacks an extra; None where the module belongs to none, which is a bug."""
+    """Return an error that names the extra to install; None for a module of no extra, whose absence is a bug."""
     module = (error.name or "").split(".")[0]
     if module not in EXTRA_OF:
         return None

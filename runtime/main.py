@@ -1,4 +1,4 @@
-"""The `stapes` command: sub-commands come from the folders through the entry-point group `stapes.commands`."""
+"""The `stapes` command. Its sub-commands come from the folders, through the entry-point group `stapes.commands`."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from stapes.runtime.extras import missing_extra
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with the sub-commands of every folder that is installed."""
     parser = argparse.ArgumentParser(
-        prog="stapes", description="From labelled recordings to an audio event detector on a device."
+        prog="stapes", description="From labelled recordings to a detector of audio events on a microcontroller."
     )
     parser.add_argument("--version", action="version", version=f"stapes {version('stapes')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -35,7 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
         result: int | None = arguments.run(arguments)
         sys.stdout.flush()
         return result or 0
-    except BrokenPipeError:  # whoever read stdout has gone
+    except BrokenPipeError:  # the program that read stdout has ended
         _drop_stdout()
         return 0
     except (StapesError, ModuleNotFoundError, OSError) as error:
@@ -52,5 +52,5 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _drop_stdout() -> None:
-    """Python would complain once more when it flushes at the end what could not be written."""
+    """Let stdout lead nowhere, or Python would fail once more when it flushes the unwritten rest at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,7 +16,7 @@ from stapes.firmware_sim.machines.detector_c import detector_c
 from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.firmware_sim.sources import INCLUDE_DIRS
-from stapes.runtime.device.firmware_cost import Cost, cost_of
+from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
 from stapes.runtime.device.simulate import board_named
 from stapes.runtime.device.verify import reference_answers
 
@@ -34,7 +34,7 @@ class Library:
     folder: DetectorFolder
     sources: dict[str, str]
     headers: dict[str, str]
-    costs: dict[str, Cost]  # by board; empty where no cross compiler or emulator is installed
+    costs: dict[str, FirmwareCost]  # by board; empty where no cross compiler or emulator is installed
 
     @property
     def upper(self) -> str:
@@ -141,7 +141,7 @@ def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
     return found
 
 
-def _costs(folder: DetectorFolder, out: Path) -> dict[str, Cost]:
+def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
     pcm = selftest_pcm(sound_samples(folder))
     costs = {}
     for name in MEASURED_BOARDS:

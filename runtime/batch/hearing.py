@@ -12,7 +12,7 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import REQUIRED
 from stapes.firmware_sim.errors import AudioError, DetectorFolderError
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.batch.listing import Found, fetch, is_url, reason
+from stapes.runtime.batch.listing import RecordingFile, fetch, is_url, reason
 from stapes.runtime.batch.recording_times import Start, StartClock
 from stapes.runtime.detector import Detector
 
@@ -21,7 +21,7 @@ from stapes.runtime.detector import Detector
 class Outcome:
     """What became of one recording."""
 
-    found: Found
+    found: RecordingFile
     seconds: float = 0.0
     clipped: int = 0  # samples that the conversion had to saturate
     start: Start | None = None
@@ -74,7 +74,7 @@ def install(job: Job) -> None:
     _jobs[job.hash] = job
 
 
-def hear_recordings(job_hash: str, recordings: Sequence[Found]) -> list[Outcome]:
+def hear_recordings(job_hash: str, recordings: Sequence[RecordingFile]) -> list[Outcome]:
     """Hear them one after the other; one that cannot be read is an outcome as well."""
     job = _jobs[job_hash]
     detector = _detector(job)
@@ -93,7 +93,7 @@ def _detector(job: Job) -> Detector:
     return detector
 
 
-def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
+def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
     path = Path(found.place)
     try:
         with _local_copy(found) as path:
@@ -110,7 +110,7 @@ def _hear(job: Job, detector: Detector, found: Found) -> Outcome:
 
 
 @contextmanager
-def _local_copy(found: Found) -> Iterator[Path]:
+def _local_copy(found: RecordingFile) -> Iterator[Path]:
     """The recording where it lies; one behind a URL is fetched for as long as it is heard."""
     if not is_url(found.place):
         yield Path(found.place)

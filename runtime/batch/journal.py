@@ -15,7 +15,7 @@ from typing import Any
 
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.batch.hearing import Outcome
-from stapes.runtime.batch.listing import Found
+from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.batch.recording_times import Start
 
 FORMAT = 1
@@ -47,7 +47,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._at)
 
-    def holds(self, found: Found) -> bool:
+    def holds(self, found: RecordingFile) -> bool:
         """Whether this very file was heard already; one that could not be read was not."""
         return self._same.get(found.name) == (found.size, found.modified)
 
@@ -168,4 +168,4 @@ def _from_json(content: dict[str, Any]) -> Outcome:
     if start is not None:
         start = Start(datetime.fromisoformat(start["utc"]), start["doubt"])
     events = [tuple(event) for event in content["events"]]
-    return Outcome(**content | {"found": Found(**content["found"]), "start": start, "events": events})
+    return Outcome(**content | {"found": RecordingFile(**content["found"]), "start": start, "events": events})

@@ -11,7 +11,7 @@ from stapes.runtime.audio import FILE_SUFFIXES
 
 
 @dataclass(frozen=True)
-class Found:
+class RecordingFile:
     """A file that should be a recording."""
 
     name: str  # relative to the folder, with /
@@ -25,7 +25,7 @@ def is_url(folder: str) -> bool:
     return "://" in folder
 
 
-def list_recordings(folder: str) -> tuple[list[Found], list[str]]:
+def list_recordings(folder: str) -> tuple[list[RecordingFile], list[str]]:
     """Every audio file below `folder`, by name, and a sentence for every folder that could not be read.
 
     Files that begin with a dot are left out. AudioError when there is no such folder or it holds no recording.
@@ -37,7 +37,7 @@ def list_recordings(folder: str) -> tuple[list[Found], list[str]]:
     return found, problems
 
 
-def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
+def _local(folder: Path, problems: list[str]) -> Iterator[RecordingFile]:
     def unreadable(error: OSError) -> None:
         problems.append(f"{error.filename}: cannot be listed ({error.strerror}); check the permissions")
 
@@ -60,10 +60,10 @@ def _local(folder: Path, problems: list[str]) -> Iterator[Found]:
             except OSError as error:
                 problems.append(f"{path}: cannot be read ({error.strerror})")
                 continue
-            yield Found(path.relative_to(top).as_posix(), str(path), status.st_size, str(status.st_mtime_ns))
+            yield RecordingFile(path.relative_to(top).as_posix(), str(path), status.st_size, str(status.st_mtime_ns))
 
 
-def _remote(folder: str) -> Iterator[Found]:
+def _remote(folder: str) -> Iterator[RecordingFile]:
     files, top = filesystem_of(folder)
     try:
         listing = files.find(top, detail=True)
@@ -73,7 +73,7 @@ def _remote(folder: str) -> Iterator[Found]:
         if _is_recording(path.rsplit("/", 1)[-1]):
             modified = next((str(details[key]) for key in ("ETag", "LastModified", "mtime") if details.get(key)), "")
             name = path.removeprefix(top).lstrip("/")
-            yield Found(name, files.unstrip_protocol(path), int(details.get("size") or 0), modified)
+            yield RecordingFile(name, files.unstrip_protocol(path), int(details.get("size") or 0), modified)
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -88,7 +88,7 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     return files, str(path)
 
 
-def fetch(found: Found, path: Path) -> None:
+def fetch(found: RecordingFile, path: Path) -> None:
     """Copy a recording behind a URL to `path`. AudioError when it does not come."""
     files, remote = filesystem_of(found.place)
     try:

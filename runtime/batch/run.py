@@ -13,9 +13,9 @@ from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.batch.activity import Hours, draw_activity, require_picture
 from stapes.runtime.batch.hearing import Job, Outcome
 from stapes.runtime.batch.journal import Journal
-from stapes.runtime.batch.listing import Found, is_url, list_recordings
+from stapes.runtime.batch.listing import RecordingFile, is_url, list_recordings
 from stapes.runtime.batch.recording_times import StartClock, zone
-from stapes.runtime.batch.tables import Layout, Tables, Totals, write_tables
+from stapes.runtime.batch.tables import Tables, TableSettings, Totals, write_tables
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
 from stapes.runtime.console import Progress
@@ -62,8 +62,10 @@ def run_batch(settings: BatchSettings) -> Totals:
         hours = Hours(folder.classes, zone(settings.clock.time_zone))
         rate = folder.frontend.sample_rate_hz
         tracks = Tracks(tables.tracks, settings.tracks, rate // 2) if settings.tracks else None
-        layout = Layout(folder.classes, rate, hours, tracks, Check(settings.check) if settings.check else None)
-        totals = write_tables(tables, layout, journal.outcomes(found.name for found in recordings))
+        table_settings = TableSettings(
+            folder.classes, rate, hours, tracks, Check(settings.check) if settings.check else None
+        )
+        totals = write_tables(tables, table_settings, journal.outcomes(found.name for found in recordings))
         totals.unreadable += problems
         if settings.plot is not None and hours.counts:
             draw_activity(hours, settings.plot)
@@ -121,7 +123,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[Found]) -> None:
+def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[RecordingFile]) -> None:
     left = [found for found in recordings if not journal.holds(found)]
     if len(left) < len(recordings):
         logger.info(f"going on: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
@@ -135,7 +137,7 @@ def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[
         workers.close()
 
 
-def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Found]) -> None:
+def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[RecordingFile]) -> None:
     progress = Progress("detect", len(left), sum(_weight(found) for found in left))
     started, seconds, rate = time.monotonic(), 0.0, 0.0
     for outcomes in results:
@@ -147,7 +149,7 @@ def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Found
     progress.close(f"{len(left)} recordings, {seconds / 3600:.2f} h, {rate:,.0f} x real time")
 
 
-def _weight(found: Found) -> int:
+def _weight(found: RecordingFile) -> int:
     """How long it may take beside others; not every server says sizes."""
     return found.size or 1
 

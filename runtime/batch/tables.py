@@ -61,7 +61,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableSettings:
     """How rows are written."""
 
     classes: Sequence[str]
@@ -74,28 +74,28 @@ class Layout:
 HEADER = ("filename", "onset", "offset", "event_label", "confidence", "utc")
 
 
-def write_tables(tables: Tables, layout: Layout, outcomes: Iterable[Outcome]) -> Totals:
+def write_tables(tables: Tables, settings: TableSettings, outcomes: Iterable[Outcome]) -> Totals:
     """Write every table from the outcomes, one after the other; each appears under its name only when it is whole."""
     totals = Totals()
     row = _Rows("\t" if tables.out.suffix == ".tsv" else ",").row
     with _table(tables.out) as write_event, _table(tables.files) as write_file:
         write_event(row(HEADER))
-        write_file(row(["filename", "utc", "seconds", "events", "per_minute", *layout.classes, "problem"]))
+        write_file(row(["filename", "utc", "seconds", "events", "per_minute", *settings.classes, "problem"]))
         for outcome in outcomes:
-            events = list(annotations(outcome, layout.sample_rate_hz))
+            events = list(annotations(outcome, settings.sample_rate_hz))
             rows = [_event_row(outcome, event) for event in events]
             write_event("".join(map(row, rows)))
-            write_file(row(_file_row(outcome, events, layout.classes)))
-            _count(totals, layout.hours, outcome, events)
-            if layout.check:
-                layout.check.add(zip(rows, events, strict=True))
-            elif layout.tracks and not outcome.error:
-                layout.tracks.write(outcome.found.name, events)
-    if layout.check:
-        _write_check(tables.check, layout.check, layout.tracks, row)
-    if layout.hours.counts:
+            write_file(row(_file_row(outcome, events, settings.classes)))
+            _count(totals, settings.hours, outcome, events)
+            if settings.check:
+                settings.check.add(zip(rows, events, strict=True))
+            elif settings.tracks and not outcome.error:
+                settings.tracks.write(outcome.found.name, events)
+    if settings.check:
+        _write_check(tables.check, settings.check, settings.tracks, row)
+    if settings.hours.counts:
         with _table(tables.hours) as write:
-            for line in layout.hours.rows():
+            for line in settings.hours.rows():
                 write(row(line))
     else:
         tables.hours.unlink(missing_ok=True)  # of the run that --force replaces

@@ -16,10 +16,10 @@ from typing import Protocol
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
-from stapes.runtime.batch.listing import Found
+from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.console import is_shown, show
 
-Group = Sequence[Found]
+Group = Sequence[RecordingFile]
 GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work: far more than handing it over costs
 
 
@@ -97,10 +97,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def in_groups(recordings: Sequence[Found], workers: int) -> list[Group]:
+def in_groups(recordings: Sequence[RecordingFile], workers: int) -> list[Group]:
     """Cut into groups that are worth handing over, and enough of them for every worker to have its share."""
     limit = min(GROUP_BYTES, sum(each.size for each in recordings) // (8 * max(1, workers)))
-    groups: list[list[Found]] = []
+    groups: list[list[RecordingFile]] = []
     size = 0
     for found in recordings:
         if not groups or size + found.size > limit or len(groups[-1]) == GROUP_RECORDINGS:

@@ -1,4 +1,4 @@
-"""Sub-commands of `stapes`, a file each; heavy imports happen only when a command runs."""
+"""The runtime's sub-commands of `stapes`, one per file. Heavy modules are imported only when a command runs."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from stapes.runtime.cli.verify import add_verify
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add this folder's sub-commands."""
+    """Add these sub-commands to the parser."""
     add_simulate(commands)
     add_verify(commands)
     add_size(commands)

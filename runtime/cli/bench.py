@@ -1,4 +1,4 @@
-"""`stapes bench`: latency per hop and parity on this machine."""
+"""`stapes bench`: how long each hop takes on this machine, and whether the engines agree."""
 
 import argparse
 from pathlib import Path
@@ -8,8 +8,9 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     """Add the sub-command."""
     parser = commands.add_parser(
         "bench",
-        help="latency per hop and parity on this machine",
-        description="Time a detector's stages per hop on this machine and compare its forms. Its C is built and run.",
+        help="measure latency per hop and parity on this machine",
+        description="Measure how long each stage of a detector takes on this machine, and compare the scores of its\n"
+        "engines. The C in the folder is compiled and run.",
         epilog="example:\n  stapes bench dogs.stapes",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""`stapes detect`: events of recordings."""
+"""`stapes detect`: find the events of recordings."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,10 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the sub-command."""
     parser = commands.add_parser(
         "detect",
-        help="events of recordings",
-        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any rate, any number of channels). A folder\n"
-        "may hold months of them: it is searched by many processes, and an interrupted run goes on where it was.",
+        help="find the events of recordings",
+        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any sample rate, any number of channels).\n"
+        "A folder may contain months of recordings: many processes search it, and the same command continues an\n"
+        "interrupted run.",
         epilog="examples:\n  stapes detect dogs.stapes yard.flac --format audacity --out yard.txt\n"
         "  stapes detect dogs.stapes season/ --out events.csv --start-pattern %Y%m%d_%H%M%S --plot events.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -27,21 +28,27 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_batch(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("of a folder")
-    group.add_argument("--jobs", type=int, metavar="N", help="processes; default: one per processor")
-    group.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do it: tcp://HOST:8786")
+    group = parser.add_argument_group("for a folder of recordings")
+    group.add_argument("--jobs", type=int, metavar="N", help="number of processes; default: one per processor")
     group.add_argument(
-        "--start-pattern", metavar="PATTERN", help="start time in file names, such as %%Y%%m%%d_%%H%%M%%S"
+        "--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler, such as tcp://HOST:8786"
     )
-    group.add_argument("--time-zone", default="UTC", metavar="NAME", help="of the recorders' clocks; default: UTC")
+    group.add_argument(
+        "--start-pattern",
+        metavar="PATTERN",
+        help="where file names contain the start time, such as %%Y%%m%%d_%%H%%M%%S",
+    )
+    group.add_argument(
+        "--time-zone", default="UTC", metavar="NAME", help="time zone of the recorders' clocks; default: UTC"
+    )
     group.add_argument("--tracks", choices=TRACK_FORMATS, help="also write a label track for each recording")
     group.add_argument(
         "--check",
         type=int,
         metavar="N",
-        help="list the N surest and N doubtful events of each class; --tracks hold these alone",
+        help="list the N most certain and the N most doubtful events of each class, and put only these into --tracks",
     )
-    group.add_argument("--plot", type=Path, metavar="FILE", help="and a picture of activity by hour and day")
+    group.add_argument("--plot", type=Path, metavar="FILE", help="also draw the activity by hour and day")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -50,7 +57,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if given := [
         name for name in ("jobs", "scheduler", "start_pattern", "tracks", "check", "plot") if getattr(arguments, name)
     ]:
-        raise ConfigError(f"--{given[0].replace('_', '-')} is for a folder of recordings; name one instead of files")
+        raise ConfigError(
+            f"--{given[0].replace('_', '-')} is for a folder of recordings; name a folder instead of files"
+        )
     from stapes.firmware_sim.outputs import require_new_file
     from stapes.runtime.batch.detect import EventTable, detect_files
     from stapes.runtime.detector import Detector
@@ -68,11 +77,9 @@ def _detect_folder(arguments: argparse.Namespace) -> int:
     from stapes.runtime.batch.run import BatchSettings, run_batch
 
     if len(arguments.recordings) != 1:
-        raise ConfigError("name audio files, or one folder; several folders are several calls")
+        raise ConfigError("name audio files or one folder; for several folders, run the command once for each")
     if arguments.out is None or arguments.format is not None:
-        raise ConfigError(
-            "a folder needs --out EVENTS.csv or EVENTS.tsv, whose name says the format; leave out --format"
-        )
+        raise ConfigError("for a folder, name a table with --out EVENTS.csv or --out EVENTS.tsv and leave out --format")
     totals = run_batch(
         BatchSettings(
             detector=arguments.detector,

@@ -1,4 +1,4 @@
-"""`stapes labels`: label files of one format as another."""
+"""`stapes labels`: convert label files to another format."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     *titles, last = [form.title for form in LABEL_FORMATS.values()]
     parser = commands.add_parser(
         "labels",
-        help="label files of one format as another",
+        help="convert label files to another format",
         description=f"Convert labels between {', '.join(titles)} and {last}.",
         epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
@@ -19,14 +19,30 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
-    parser.add_argument("--from", dest="source", choices=LABEL_FORMATS, help="default: as each file looks")
-    parser.add_argument("--to", dest="target", choices=LABEL_FORMATS, default="dcase", help="default: %(default)s")
-    parser.add_argument("--out", type=Path, metavar="OUT", help="file, or folder for one file per recording; or stdout")
-    parser.add_argument("--audio", type=Path, metavar="DIR", help="where the recordings lie: names are relative to it")
-    parser.add_argument("--columns", default="", metavar="NAME=COLUMN,...", help="what a table's columns are called")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out bad and repeated rows instead of stopping")
+    parser.add_argument(
+        "--from", dest="source", choices=LABEL_FORMATS, help="format of the files; default: recognized for each file"
+    )
+    parser.add_argument(
+        "--to", dest="target", choices=LABEL_FORMATS, default="dcase", help="format to write; default: %(default)s"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT", help="file to write, or folder for one file per recording; default: stdout"
+    )
+    parser.add_argument(
+        "--audio", type=Path, metavar="DIR", help="folder of the recordings: names are written relative to it"
+    )
+    parser.add_argument(
+        "--columns", default="", metavar="NAME=COLUMN,...", help="names of a table's columns, such as onset=start"
+    )
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out bad rows and repeated rows instead of stopping at the first bad one",
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.add_argument("--update", action="store_true", help="replace these recordings' rows in the table --out")
+    parser.add_argument(
+        "--update", action="store_true", help="replace only the rows of these recordings in the existing table --out"
+    )
     parser.set_defaults(run=_run)
 
 

@@ -1,4 +1,4 @@
-"""`stapes listen`: events from a microphone, as they happen."""
+"""`stapes listen`: find events in what a microphone hears, as they happen."""
 
 import argparse
 import logging
@@ -15,19 +15,32 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the sub-command."""
     parser = commands.add_parser(
         "listen",
-        help="events from a microphone, as they happen",
-        description="Find events in what a microphone hears. Ctrl-C or SIGTERM completes open events and ends.",
+        help="find events in what a microphone hears, as they happen",
+        description="Find events in what a microphone hears. Ctrl-C or SIGTERM completes open events\n"
+        "and ends the command.",
         epilog="example:\n  stapes listen --list-devices\n  stapes listen dogs.stapes --device 'USB Audio'",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
     parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
     parser.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
-    parser.add_argument("--list-devices", action="store_true", help="list the microphones and end")
-    parser.add_argument("--channel", type=int, metavar="N", help="one channel, from 1; default: the mean of all")
-    parser.add_argument("--gain", type=float, default=0.0, metavar="DB", help="louder or quieter before it is heard")
-    parser.add_argument("--raw-rate", type=int, metavar="HZ", help="raw PCM on stdin: rate; default: the detector's")
-    parser.add_argument("--raw-channels", type=int, default=1, metavar="N", help="raw PCM on stdin: channels")
+    parser.add_argument("--list-devices", action="store_true", help="list the microphones")
+    parser.add_argument(
+        "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
+    )
+    parser.add_argument(
+        "--gain", type=float, default=0.0, metavar="DB", help="amplify the input by this many decibels; may be negative"
+    )
+    parser.add_argument(
+        "--raw-rate", type=int, metavar="HZ", help="sample rate of raw PCM on stdin; default: the detector's"
+    )
+    parser.add_argument(
+        "--raw-channels",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of channels of raw PCM on stdin; default: %(default)s",
+    )
     add_output(parser, default_format="jsonl")
     parser.add_argument(
         "--to",
@@ -37,15 +50,37 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help=f"also write or send events there; may be repeated: {target_forms()}",
     )
     parser.add_argument(
-        "--web", nargs="?", const="", metavar="[HOST:]PORT", help="serve the live page; default: 127.0.0.1:8765"
+        "--web",
+        nargs="?",
+        const="",
+        metavar="[HOST:]PORT",
+        help="serve the live page at this address; default: 127.0.0.1:8765",
     )
-    parser.add_argument("--token", help="secret that the page asks for; needed when --web is not this machine only")
-    parser.add_argument("--rate", type=float, metavar="SECONDS", help="also events per minute, window by window")
-    parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event")
-    parser.add_argument("--pre-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
-    parser.add_argument("--post-roll", type=float, default=1.0, metavar="S", help="of a clip; default: %(default)s")
-    parser.add_argument("--template", metavar="TEXT", help='body of webhooks, such as \'{"text": "$label at $utc"}\'')
-    parser.add_argument("--queue", type=Path, metavar="DIR", help="where records wait for the network")
+    parser.add_argument(
+        "--token", help="secret that opens the live page; required when --web lets other machines open it"
+    )
+    parser.add_argument(
+        "--rate", type=float, metavar="SECONDS", help="also report events per minute over windows of this length"
+    )
+    parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event in this folder")
+    parser.add_argument(
+        "--pre-roll",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds of a clip before its event; default: %(default)s",
+    )
+    parser.add_argument(
+        "--post-roll",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds of a clip after its event; default: %(default)s",
+    )
+    parser.add_argument(
+        "--template", metavar="TEXT", help='body that webhooks receive, such as \'{"text": "$label at $utc"}\''
+    )
+    parser.add_argument("--queue", type=Path, metavar="DIR", help="folder where records wait until they can be sent")
     parser.set_defaults(run=_run)
 
 
@@ -61,12 +96,12 @@ def _run(arguments: argparse.Namespace) -> None:
             logger.warning("no microphone found; plug one in")
         return
     if arguments.detector is None:
-        raise ConfigError("name a detector folder: `stapes listen X.stapes`, or --list-devices")
+        raise ConfigError("name a detector folder, such as `stapes listen X.stapes`, or use --list-devices")
     if arguments.token is not None and arguments.web is None:
-        raise ConfigError("--token guards the live page: add --web")
+        raise ConfigError("--token is the secret of the live page: add --web, or leave --token out")
     if arguments.raw_rate is not None and arguments.source is None:
-        raise ConfigError(f"--raw-rate {arguments.raw_rate} is of PCM on stdin: add - behind the detector")
-    from stapes.runtime.audio import Tuning
+        raise ConfigError(f"--raw-rate {arguments.raw_rate} is for raw PCM on stdin: add - after the detector")
+    from stapes.runtime.audio import InputSettings
     from stapes.runtime.live.dashboard.address import parse_address
     from stapes.runtime.live.session import ListenSettings, listen_command
 
@@ -78,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> None:
             stdin=arguments.source == "-",
             raw_rate_hz=arguments.raw_rate,
             raw_channels=arguments.raw_channels,
-            tuning=Tuning(arguments.channel, arguments.gain),
+            input_settings=InputSettings(arguments.channel, arguments.gain),
             record_dir=arguments.record,
             pre_roll_s=arguments.pre_roll,
             post_roll_s=arguments.post_roll,

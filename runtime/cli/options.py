@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several sub-commands share."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""`stapes simulate`: a recording on an emulated microcontroller."""
+"""`stapes simulate`: run a recording through an emulated microcontroller."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,10 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the sub-command."""
     parser = commands.add_parser(
         "simulate",
-        help="a recording on an emulated microcontroller",
-        description="Build real firmware of a detector, run a recording through it under QEMU, print its events as "
-        "they leave the UART, then instructions by stage, flash, RAM and stack. Builds and runs the C in the folder.",
+        help="run a recording through an emulated microcontroller",
+        description="Build a detector's firmware, run a recording through it under QEMU and print its events as\n"
+        "they leave the UART, then the instructions of each stage, flash, RAM and stack. The C in the\n"
+        "folder is compiled and run.",
         epilog="example:\n  stapes simulate dogs.stapes yard.wav --board cortex-m4\n"
         "  stapes simulate dogs.stapes yard.wav --board m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0 --paced",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -23,9 +24,9 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--paced",
         action="store_true",
-        help="audio does not wait: a timer interrupt delivers hops like a DMA, at the speed that --mhz and --cpi give",
+        help="a timer interrupt delivers hops, like a DMA that does not wait; --mhz and --cpi give the core's speed",
     )
-    parser.add_argument("--json", action="store_true", help="figures as one JSON object a board")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object per board")
     add_budget(parser)
     parser.set_defaults(run=_run)
 

@@ -1,4 +1,4 @@
-"""`stapes size`: flash, RAM and instructions per layer."""
+"""`stapes size`: print flash, RAM and instructions per layer."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,10 @@ def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add the sub-command."""
     parser = commands.add_parser(
         "size",
-        help="flash, RAM and instructions per layer",
-        description="What each layer of the model and each part of the detector takes on a board: flash, RAM, "
-        "instructions (counted under QEMU; not cycles). Builds and runs the C in the folder.",
+        help="print flash, RAM and instructions per layer",
+        description="Print the flash, RAM and instructions (counted under QEMU; these are not cycles) that each layer\n"
+        "of the model and each part of the detector needs on a board. The C in the folder is compiled\n"
+        "and run.",
         epilog="example:\n  stapes size dogs.stapes --board cortex-m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

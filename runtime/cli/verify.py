@@ -1,4 +1,4 @@
-"""`stapes verify`: whether every machine hears the same."""
+"""`stapes verify`: check that every machine computes the same."""
 
 import argparse
 from pathlib import Path
@@ -8,15 +8,15 @@ def add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the sub-command."""
     parser = commands.add_parser(
         "verify",
-        help="does every machine hear the same?",
-        description="Replay the known answers, and recordings if any, on this machine and on every board that it can "
-        "emulate; features, scores and events must equal LiteRT's reference kernels. "
-        "Builds and runs the C in the folder.",
+        help="check that every machine computes the same",
+        description="Run the self-test's sound, and recordings if any are named, on this machine and on every board\n"
+        "that it can emulate. Features, scores and events must equal those of LiteRT's reference\n"
+        "kernels. The C in the folder is compiled and run.",
         epilog="example:\n  stapes verify dogs.stapes\n  stapes verify dogs.stapes yard.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
-    parser.add_argument("recordings", type=Path, nargs="*", metavar="recording", help="audio file to compare as well")
+    parser.add_argument("recordings", type=Path, nargs="*", metavar="recording", help="audio file that is compared too")
     parser.set_defaults(run=_run)
 
 

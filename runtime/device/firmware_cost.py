@@ -26,7 +26,7 @@ class StageCost:
 
 
 @dataclass(frozen=True)
-class Cost:
+class FirmwareCost:
     """What one run on one board has cost."""
 
     stages: tuple[StageCost, ...]
@@ -67,8 +67,8 @@ class Verdict:
     text: str
 
 
-def cost_of(built: BuiltDetector, heard: Heard) -> Cost:
-    """Cost of a run that was counted and not paced."""
+def cost_of(built: BuiltDetector, heard: Heard) -> FirmwareCost:
+    """Return the cost of a run that was counted and not paced."""
     assert built.firmware is not None
     assert heard.run is not None
     frontend, per_step = built.folder.frontend, built.folder.frames_per_step
@@ -83,7 +83,7 @@ def cost_of(built: BuiltDetector, heard: Heard) -> Cost:
         hops[(step + 1) * per_step - 1] += work
     steps = [sum(hops[start : start + per_step]) for start in range(0, len(hops), per_step)]
     mean = sum(row.mean_per_hop for row in rows)
-    return Cost(
+    return FirmwareCost(
         stages=rows,
         mean_per_hop=mean,
         worst_hop=max(hops, default=0) + push,
@@ -132,7 +132,7 @@ def _ram_by_part(built: BuiltDetector, heard: Heard) -> dict[str, int]:
     return parts
 
 
-def verdicts(cost: Cost, budget: Budget) -> list[Verdict]:
+def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
     """One verdict for each thing that was asked; what does not fit names its largest items."""
     found = [
         _memory(name, size, limit, items)
@@ -158,7 +158,7 @@ def _largest(items: dict[str, int]) -> Iterable[str]:
     return (f"{part} {size:,}" for part, size in sorted(items.items(), key=lambda item: -item[1])[:3])
 
 
-def _speed(cost: Cost, pace: Pace) -> list[Verdict]:
+def _speed(cost: FirmwareCost, pace: Pace) -> list[Verdict]:
     assumed = f"at {pace.mhz:g} MHz and an assumed {pace.cpi:g} cycles an instruction"
     load = cost.per_second / pace.instructions(1)
     step_s = cost.hop_s * cost.frames_per_step

@@ -16,7 +16,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
 from stapes.runtime.audio import read_audio
-from stapes.runtime.device.firmware_cost import Budget, Cost, Verdict, cost_of, verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, cost_of, verdicts
 from stapes.runtime.device.verify import build_where_it_fits, every_board
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Simulated:
     board: Board
     free: Heard  # with time for all work: what is counted
     paced: Heard | None
-    cost: Cost
+    cost: FirmwareCost
     verdicts: list[Verdict]
 
     @property

@@ -11,13 +11,13 @@ from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
-from stapes.runtime.device.firmware_cost import Budget, Cost, cost_of, verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, cost_of, verdicts
 from stapes.runtime.device.simulate import boards_named
 from stapes.runtime.device.verify import build_where_it_fits
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerCost:
     """One line of the generated step: its kernel, its constants in flash, its instructions in a step."""
 
     name: str
@@ -46,7 +46,7 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
     return 0 if fits else 1
 
 
-def layers_of(built: BuiltDetector, heard: Heard, sites: Sequence[CallSite]) -> list[Layer]:
+def layers_of(built: BuiltDetector, heard: Heard, sites: Sequence[CallSite]) -> list[LayerCost]:
     """Kernel calls of NAME_step in order, with the names that the generated source gives their layers."""
     assert built.firmware is not None
     assert heard.run is not None
@@ -61,7 +61,7 @@ def layers_of(built: BuiltDetector, heard: Heard, sites: Sequence[CallSite]) -> 
     calls = [kernel for kernel, _ in kernels]
     names = [layer for _, layer in written] if calls == [kernel for kernel, _ in written] else calls
     return [
-        Layer(name, kernel, constants.get(name, 0), sum(counts) / max(1, len(counts)))
+        LayerCost(name, kernel, constants.get(name, 0), sum(counts) / max(1, len(counts)))
         for name, (kernel, counts) in zip(names, kernels, strict=True)
     ]
 
@@ -78,7 +78,7 @@ def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) ->
     return sizes
 
 
-def _report(layers: Sequence[Layer], heard: Heard, cost: Cost) -> list[str]:
+def _report(layers: Sequence[LayerCost], heard: Heard, cost: FirmwareCost) -> list[str]:
     assert heard.run is not None
     model = sum(heard.stages["model"]) / max(1, heard.steps)
     rest = model - sum(layer.instructions for layer in layers)

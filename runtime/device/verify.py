@@ -32,7 +32,7 @@ COLUMNS = ("machine", "known features", "known scores", "known events", "feature
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceRun:
     """What LiteRT's reference kernels in the Python runtime make of one recording."""
 
     pcm: NDArray[np.int16]
@@ -47,11 +47,11 @@ class Expected:
 
     samples: int  # of the self-test's sound
     answers: KnownAnswers
-    references: list[Reference]
+    references: list[ReferenceRun]
 
 
 @dataclass(frozen=True)
-class Row:
+class MachineAnswers:
     """One machine's answers beside the reference's."""
 
     machine: str
@@ -87,25 +87,27 @@ def verify_command(path: Path, recordings: Sequence[Path]) -> int:
     return 0 if all(row.equal for row in rows) else 1
 
 
-def _hear(folder: DetectorFolder, pcm: NDArray[np.int16]) -> Reference:
+def _hear(folder: DetectorFolder, pcm: NDArray[np.int16]) -> ReferenceRun:
     heard = Detector(folder, LitertEngine(folder)).hear_recording(pcm)
-    return Reference(pcm, heard.features, heard.scores, heard.events)
+    return ReferenceRun(pcm, heard.features, heard.scores, heard.events)
 
 
-def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> Row:
+def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> MachineAnswers:
     if stored is None:
-        return Row("stored in the folder", ("none", "none", "-"), True)
+        return MachineAnswers("stored in the folder", ("none", "none", "-"), True)
     pairs = ((stored.features_crc32, answers.features_crc32), (stored.scores_crc32, answers.scores_crc32))
-    return Row("stored in the folder", (*(_word(a == b) for a, b in pairs), "-"), all(a == b for a, b in pairs))
+    return MachineAnswers(
+        "stored in the folder", (*(_word(a == b) for a, b in pairs), "-"), all(a == b for a, b in pairs)
+    )
 
 
-def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Expected) -> Row:
+def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Expected) -> MachineAnswers:
     name = "this machine" if board is None else board.name
     try:
         for tool in [] if board is None else [board.emulator, f"{board.tool_prefix}gcc"]:
             find_tool(tool)
     except ToolchainError as error:
-        return Row(name, (f"not here: {error}",), True)
+        return MachineAnswers(name, (f"not here: {error}",), True)
     try:
         built = build_where_it_fits(folder, board, out)
         said, wanted = built.answers(expected.samples), expected.answers
@@ -116,10 +118,10 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
         ]
         cells += _compare_recordings(built, expected.references)
     except ToolchainError as error:
-        return Row(name, (f"FAILED: {error}",), False)
+        return MachineAnswers(name, (f"FAILED: {error}",), False)
     if board is not None and built.machine != board.name:
         name = f"{board.name} (on {BOARDS[built.machine].machine}: {board.machine} is too small)"
-    return Row(name, tuple(cells), not any(cell.startswith("DIFFER") for cell in cells))
+    return MachineAnswers(name, tuple(cells), not any(cell.startswith("DIFFER") for cell in cells))
 
 
 def every_board() -> list[Board]:
@@ -137,7 +139,7 @@ def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) 
         return build_detector(folder, BOARDS[LARGE_INSTEAD[board.name]], out)
 
 
-def _compare_recordings(built: BuiltDetector, references: list[Reference]) -> list[str]:
+def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) -> list[str]:
     """Count of frames, steps and events that were compared over all recordings, or where the first difference is."""
     frames = steps = events = 0
     for reference in references:

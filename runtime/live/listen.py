@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import Event
-from stapes.runtime.audio import Converter, Tuning
-from stapes.runtime.detector import Detector, Heard
+from stapes.runtime.audio import Converter, InputSettings
+from stapes.runtime.detector import Detector, DetectorOutput
 from stapes.runtime.live.source import Gap, Source
 
 WAIT_S = 0.2  # how soon a request to stop is seen while no audio comes
@@ -22,7 +22,7 @@ class Update:
     start_sample: int  # where the block or gap began, at the detector's rate
     end_sample: int  # how far the clock is now
     pcm: NDArray[np.int16]  # what came between, a gap's tail of the resampler included
-    heard: Heard
+    heard: DetectorOutput
     level: float = 0.0  # loudest sample of the block, 0..1
     gap: Gap | None = None
     last: bool = False  # the stream has ended
@@ -46,12 +46,12 @@ class OpenEvents(dict[str, int]):
 
 
 def listen(
-    detector: Detector, source: Source, stopped: Callable[[], bool], tuning: Tuning | None = None
+    detector: Detector, source: Source, stopped: Callable[[], bool], input_settings: InputSettings | None = None
 ) -> Iterator[Update]:
     """Yield an update per block until the source ends or `stopped()`; the last one holds what flushing completed."""
     detector.reset()
     rate_hz = detector.sample_rate_hz
-    converter = Converter(source.rate_hz, rate_hz, tuning)
+    converter = Converter(source.rate_hz, rate_hz, input_settings)
     clock = Fraction(0)  # samples, exact over any number of gaps
     while not stopped() and (item := source.read(WAIT_S)) is not None:
         start = detector.position_samples
@@ -60,7 +60,7 @@ def listen(
             heard = detector.hear(tail)
             clock += Fraction(item.lost_frames * rate_hz, item.rate_hz)
             heard.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
-            converter = Converter(source.rate_hz, rate_hz, tuning)
+            converter = Converter(source.rate_hz, rate_hz, input_settings)
             yield Update(start, detector.position_samples, tail, heard, gap=item)
         elif len(item):
             clock += Fraction(len(item) * rate_hz, converter.source_rate_hz)

@@ -22,7 +22,7 @@ _SOUND_SERVERS = ("pulse", "pipewire")
 
 
 @dataclass(frozen=True)
-class Device:
+class InputDevice:
     """An input as PortAudio lists it."""
 
     index: int
@@ -32,7 +32,7 @@ class Device:
     is_default: bool
 
 
-def list_devices() -> list[Device]:
+def list_devices() -> list[InputDevice]:
     """Return the inputs of this machine."""
     with _portaudio() as portaudio:
         return _devices(portaudio)
@@ -93,7 +93,7 @@ class Microphone:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, device: Device, sample_rate_hz: int, channel_counts: tuple[int, ...]) -> None:
+    def _open(self, device: InputDevice, sample_rate_hz: int, channel_counts: tuple[int, ...]) -> None:
         import pyaudio
 
         self.name = device.name
@@ -128,13 +128,13 @@ class Microphone:
         return None, pyaudio.paContinue
 
 
-def _rates(device: Device, sample_rate_hz: int) -> list[int]:
+def _rates(device: InputDevice, sample_rate_hz: int) -> list[int]:
     native = any(word in device.name for word in (*_SOUND_SERVERS, "(hw:"))
     order = [sample_rate_hz, device.default_rate_hz] if native else [device.default_rate_hz, sample_rate_hz]
     return list(dict.fromkeys(order))
 
 
-def _choose(devices: list[Device], wanted: str | None) -> Device:
+def _choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
     if not devices:
         raise AudioError("no microphone found; plug one in, or give a file to `stapes detect`")
     if wanted is None:
@@ -150,14 +150,14 @@ def _choose(devices: list[Device], wanted: str | None) -> Device:
     return matches[0]
 
 
-def _devices(portaudio: Any) -> list[Device]:
+def _devices(portaudio: Any) -> list[InputDevice]:
     try:
         default = portaudio.get_default_input_device_info()["index"]
     except OSError:
         default = None
     infos = [portaudio.get_device_info_by_index(index) for index in range(portaudio.get_device_count())]
     return [
-        Device(
+        InputDevice(
             index=info["index"],
             name=info["name"],
             channels=info["maxInputChannels"],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import require_new_file
-from stapes.runtime.audio import Tuning
+from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
@@ -102,7 +102,7 @@ class ListenSettings:
     stdin: bool = False
     raw_rate_hz: int | None = None  # of PCM without a header; None: the detector's
     raw_channels: int = 1
-    tuning: Tuning = field(default_factory=Tuning)
+    input_settings: InputSettings = field(default_factory=InputSettings)
     record_dir: Path | None = None
     pre_roll_s: float = 1.0
     post_roll_s: float = 1.0
@@ -145,7 +145,7 @@ def listen_command(settings: ListenSettings) -> None:
         else:
             logger.info(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
         rates = None if settings.rate_window_s is None else RateMeter(detector.folder, settings.rate_window_s)
-        run(detector, source, Outputs(sinks, watchers, rates), stop, settings.tuning)
+        run(detector, source, Outputs(sinks, watchers, rates), stop, settings.input_settings)
 
 
 @dataclass(frozen=True)
@@ -157,11 +157,13 @@ class Outputs:
     rates: RateMeter | None = None
 
 
-def run(detector: Detector, source: Source, outputs: Outputs, stop: threading.Event, tuning: Tuning) -> None:
+def run(
+    detector: Detector, source: Source, outputs: Outputs, stop: threading.Event, input_settings: InputSettings
+) -> None:
     """Listen until `stop` is set or the source ends, and complete what is open then."""
     log, out, rates = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks), outputs.rates
     try:
-        for update in listen(detector, source, stop.is_set, tuning):
+        for update in listen(detector, source, stop.is_set, input_settings):
             records = log.records(update, time.time() - source.lag_s)
             if rates is not None:
                 windows = rates.update(update) + (rates.finish(update.end_sample) if update.last else [])
@@ -183,8 +185,8 @@ def _require_possible(settings: ListenSettings) -> None:
         raise ConfigError(f"--rate {window_s:g}: need a window of at least 1 s, at most a day ({LONGEST_RATE_S} s)")
     if not all(0 <= roll <= LONGEST_ROLL_S for roll in rolls):
         raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: need 0 to {LONGEST_ROLL_S} s")
-    if not abs(settings.tuning.gain_db) <= MOST_GAIN_DB:
-        raise ConfigError(f"--gain {settings.tuning.gain_db:g}: need -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
+    if not abs(settings.input_settings.gain_db) <= MOST_GAIN_DB:
+        raise ConfigError(f"--gain {settings.input_settings.gain_db:g}: need -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
     if settings.stdin and settings.device is not None:
         raise ConfigError(f"--device {settings.device}: stdin is heard, not a microphone; leave one of the two out")
     if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
@@ -195,10 +197,10 @@ def _open_source(settings: ListenSettings, sample_rate_hz: int, stopped: Callabl
     if settings.stdin:
         rate_hz = sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz
         pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels, stopped)
-        if settings.tuning.channel is not None and not 1 <= settings.tuning.channel <= pipe.channels:
-            raise ConfigError(f"--channel {settings.tuning.channel}: stdin has channels 1 to {pipe.channels}")
+        if settings.input_settings.channel is not None and not 1 <= settings.input_settings.channel <= pipe.channels:
+            raise ConfigError(f"--channel {settings.input_settings.channel}: stdin has channels 1 to {pipe.channels}")
         return pipe
-    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.tuning.channel))
+    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.input_settings.channel))
 
 
 def _display_class() -> "type[Display] | None":

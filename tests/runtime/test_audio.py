@@ -56,7 +56,7 @@ def test_a_conversion_is_said_once_for_files_of_a_kind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, logger="stapes")
-    monkeypatch.setattr(audio, "_conversions_said", set())
+    monkeypatch.setattr(audio, "_conversions_reported", set())
     for name in ("first.wav", "second.wav"):
         soundfile.write(tmp_path / name, _noise(0.1, 48_000, channels=2), 48_000)
         read_audio(tmp_path / name, 16_000)

@@ -18,7 +18,7 @@ from tiny_detector import write_tiny_detector
 from stapes.firmware_sim.errors import OutputError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
 from stapes.runtime.batch.journal import Journal
-from stapes.runtime.batch.listing import Found, list_recordings
+from stapes.runtime.batch.listing import RecordingFile, list_recordings
 from stapes.runtime.batch.recording_times import StartClock
 from stapes.runtime.batch.tracks import Check
 from stapes.runtime.batch.workers import hear_all, in_groups
@@ -268,7 +268,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path: Path) -> No
     import resource
 
     outcomes = [
-        Outcome(Found(f"{number}.wav", f"/{number}.wav", 1, "1"), 1.0, events=[(0, 16, "hiss", 0.5)] * 20)
+        Outcome(RecordingFile(f"{number}.wav", f"/{number}.wav", 1, "1"), 1.0, events=[(0, 16, "hiss", 0.5)] * 20)
         for number in range(20)
     ]
     journal = Journal(tmp_path / "journal", {}, afresh=False)
@@ -333,7 +333,7 @@ class _Mortal:
     def close(self) -> None:
         pass
 
-    def submit(self, _function: object, _job: str, group: Sequence[Found]) -> "Future[list[Outcome]]":
+    def submit(self, _function: object, _job: str, group: Sequence[RecordingFile]) -> "Future[list[Outcome]]":
         future: Future[list[Outcome]] = Future()
         if any(found.name == self.poison for found in group):
             future.set_exception(BrokenProcessPool())
@@ -343,7 +343,7 @@ class _Mortal:
 
 
 def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -> None:
-    recordings = [Found(f"{number}", f"/{number}", 10, "") for number in range(50)]
+    recordings = [RecordingFile(f"{number}", f"/{number}", 10, "") for number in range(50)]
     groups, workers = in_groups(recordings, 2), _Mortal("31")
     assert 2 < len(groups) < 25
     job = Job.of(tiny_detector, "litert", StartClock(), names_host=False)

@@ -17,7 +17,7 @@ from played import Played, blocks
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.audio import Tuning
+from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address, parse_address
@@ -204,7 +204,7 @@ def _watched(
     feed, messages = Feed(detector, source, clips is not None), list[dict[str, Any]]()
     feed.send = lambda text: messages.append(json.loads(text))
     recorder = [ClipRecorder(clips, 16_000)] if clips else []
-    run(detector, source, Outputs([], [feed, *recorder]), threading.Event(), Tuning())
+    run(detector, source, Outputs([], [feed, *recorder]), threading.Event(), InputSettings())
     return feed, messages
 
 

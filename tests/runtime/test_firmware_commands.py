@@ -16,7 +16,7 @@ from stapes.firmware_sim.machines import tools
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.simulation import Pace
 from stapes.runtime.detector import Detector
-from stapes.runtime.device.firmware_cost import Budget, Cost, StageCost, parse_bytes, verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, StageCost, parse_bytes, verdicts
 from stapes.runtime.device.simulate import boards_named
 from stapes.runtime.main import main
 
@@ -196,7 +196,7 @@ def test_verify_reads_the_answers_that_are_stored(
 
 def test_budgets_by_hand() -> None:
     """1 million instructions a second, 10 ms steps of 8000 at worst."""
-    cost = Cost(
+    cost = FirmwareCost(
         stages=(StageCost("frontend", 9000.0, 9500), StageCost("model", 1000.0, 4000)),
         mean_per_hop=10_000.0,
         worst_hop=8000,

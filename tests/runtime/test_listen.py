@@ -9,7 +9,7 @@ from played import Played, blocks
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device.events import completed
-from stapes.runtime.audio import Tuning
+from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.source import Block, Gap
@@ -79,7 +79,7 @@ def test_one_channel_can_be_chosen_and_made_louder(detector: Detector) -> None:
     pcm = noise_bursts(3.0, [(1.0, 1.6, "rumble")])
     quiet = np.stack([np.zeros(len(pcm)), pcm / 32768 / 4], axis=1).astype(np.float32)
     source = Played(16_000, [quiet[at : at + 320] for at in range(0, len(quiet), 320)])
-    updates = list(listen(detector, source, lambda: False, Tuning(channel=2, gain_db=20 * np.log10(4))))
+    updates = list(listen(detector, source, lambda: False, InputSettings(channel=2, gain_db=20 * np.log10(4))))
     heard = np.concatenate([update.pcm for update in updates])
     assert np.abs(heard.astype(int) - pcm).max() <= 1, "times four, and rounded"
     assert completed(event for update in updates for event in update.events)

@@ -14,8 +14,8 @@ from played import Played, blocks
 from rich.console import Console
 from tiny_detector import noise_bursts
 
-from stapes.runtime.audio import Tuning
-from stapes.runtime.detector import Detector, Heard
+from stapes.runtime.audio import InputSettings
+from stapes.runtime.detector import Detector, DetectorOutput
 from stapes.runtime.live import clips
 from stapes.runtime.live.clips import ClipRecorder, clip_name
 from stapes.runtime.live.display import Display
@@ -48,7 +48,7 @@ def _live(
 ) -> list[Record]:
     kept = Kept()
     outputs = Outputs([kept], watchers, rates)  # type: ignore[arg-type]
-    run(detector, Played(16_000, items), outputs, threading.Event(), Tuning())
+    run(detector, Played(16_000, items), outputs, threading.Event(), InputSettings())
     return kept.records
 
 
@@ -140,7 +140,7 @@ def test_a_full_disk_costs_clips_before_events(
 
 def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:
     recorder = ClipRecorder(tmp_path, 16_000)
-    heard = Heard(np.zeros((0, 40), np.int8), np.zeros((0, 2), np.int8), [])
+    heard = DetectorOutput(np.zeros((0, 40), np.int8), np.zeros((0, 2), np.int8), [])
     for second in range(200):
         block = np.zeros(16_000, np.int16)
         recorder.update(Update(second * 16_000, (second + 1) * 16_000, block, heard), [])

@@ -10,7 +10,7 @@ from virtual_microphone import VirtualMicrophone
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.audio import Converter
 from stapes.runtime.live import microphone
-from stapes.runtime.live.microphone import Device, Microphone, list_devices
+from stapes.runtime.live.microphone import InputDevice, Microphone, list_devices
 from stapes.runtime.live.source import Gap
 from stapes.runtime.main import main
 
@@ -38,9 +38,9 @@ def test_the_pulse_device_is_listed(pulse: VirtualMicrophone) -> None:
 
 
 DEVICES = [
-    Device(index=0, name="HDA Intel: ALC (hw:0,0)", channels=2, default_rate_hz=44_100, is_default=False),
-    Device(index=3, name="USB Audio (hw:1,0)", channels=1, default_rate_hz=48_000, is_default=True),
-    Device(index=4, name="default", channels=32, default_rate_hz=44_100, is_default=False),
+    InputDevice(index=0, name="HDA Intel: ALC (hw:0,0)", channels=2, default_rate_hz=44_100, is_default=False),
+    InputDevice(index=3, name="USB Audio (hw:1,0)", channels=1, default_rate_hz=48_000, is_default=True),
+    InputDevice(index=4, name="default", channels=32, default_rate_hz=44_100, is_default=False),
 ]
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from records import record
 from tiny_detector import noise_bursts
 
-from stapes.runtime.audio import Tuning
+from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
@@ -88,7 +88,7 @@ def test_what_is_played_appears_with_its_clip_and_a_lost_connection_comes_back(
     dashboard = Dashboard(detector, source, Address(port=0, token="secret"), clips)
     url = dashboard.url
     outputs = Outputs([], [dashboard, ClipRecorder(clips, 16_000, 0.2, 0.2)])
-    listening = threading.Thread(target=run, args=(detector, source, outputs, stop, Tuning()))
+    listening = threading.Thread(target=run, args=(detector, source, outputs, stop, InputSettings()))
     listening.start()
 
     async def look(page: Page) -> bytes:

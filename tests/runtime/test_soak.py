@@ -14,7 +14,7 @@ import pytest
 from played import Played
 from tiny_detector import noise_bursts
 
-from stapes.runtime.audio import Tuning
+from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.feed import Feed
@@ -72,7 +72,7 @@ def test_hours_of_audio_over_a_wrap_of_the_clock_leave_memory_flat_and_times_exa
     )
     expected = [(event.label, event.onset_sample, event.offset_sample) for event in detector.detect(pcm)]
     assert len(expected) == 3
-    run(detector, source, outputs, threading.Event(), Tuning())
+    run(detector, source, outputs, threading.Event(), InputSettings())
 
     database = sqlite3.connect(tmp_path / "log.sqlite")
     columns = "SELECT label, onset_sample, offset_sample FROM records WHERE kind = 'event' ORDER BY onset_sample"

@@ -11,7 +11,7 @@ from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ModelError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
-from stapes.runtime.device.firmware_cost import Cost, cost_of
+from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
 from stapes.runtime.device.verify import build_where_it_fits
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 SHOWN = ("cortex-m4", "cortex-m55")
 
 
-def device_costs(folder: DetectorFolder) -> dict[str, Cost]:
+def device_costs(folder: DetectorFolder) -> dict[str, FirmwareCost]:
     """Run the self-test's sound, as `stapes size` does; boards that cannot be built for or run here are left out.
 
     The C is generated anew from the model: what lies in the folder may be anybody's.

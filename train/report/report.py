@@ -14,7 +14,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.model_description import MODEL_JSON, read_model_description
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
-from stapes.runtime.device.firmware_cost import Cost
+from stapes.runtime.device.firmware_cost import FirmwareCost
 from stapes.train.judge.curves import threshold_curve
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.judging import Judged
@@ -36,7 +36,7 @@ MOST_GROUPS = 40  # bars in one picture
 
 
 def write_report(
-    path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, Cost]
+    path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, FirmwareCost]
 ) -> None:
     """Write the page, whole or not at all; `costs` by board.
 
@@ -47,7 +47,7 @@ def write_report(
 
 
 def _body(
-    detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, Cost]
+    detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, FirmwareCost]
 ) -> Iterator[str]:
     yield from _head(detector, evaluation)
     yield "<h2>Events</h2>" + _class_table(detector, evaluation.figures, EVENTS)
@@ -113,7 +113,7 @@ def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judge
         yield figure(title, pictures.recall_bars(title, shown, classes), text, colors)
 
 
-def _device(detector: Detector, costs: Mapping[str, Cost]) -> Iterator[str]:
+def _device(detector: Detector, costs: Mapping[str, FirmwareCost]) -> Iterator[str]:
     """What it takes on boards, where that was measured, and what the generated C says of the model."""
     generated = detector.folder.path / "c"
     is_generated = (generated / MODEL_JSON).is_file()
@@ -132,7 +132,7 @@ def _device(detector: Detector, costs: Mapping[str, Cost]) -> Iterator[str]:
         yield f"{sizes.macs:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
 
 
-def _cost_row(board: str, cost: Cost) -> list[str]:
+def _cost_row(board: str, cost: FirmwareCost) -> list[str]:
     stages = {stage.name: f"{stage.mean_per_hop:,.0f}" for stage in cost.stages}
     counts = [f"{cost.mean_per_hop:,.0f}", *(stages[name] for name in ("frontend", "model", "events"))]
     kib = [f"{size / 1024:.1f} KiB" for size in (cost.flash_bytes, cost.ram_bytes)]
