@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_blocks import ROOT, read_blocks
 
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.sources import CSRC
 
-PAGE = (Path(__file__).parents[2] / "docs" / "frontend.md").read_text()
+PAGE = ROOT / "docs" / "frontend.md"
 MAIN = """
 #include <stdio.h>
 
@@ -31,9 +32,8 @@ int main(void)
 
 
 def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.S)
-    assert found
-    return found[1]
+    [text] = [block.text for block in read_blocks(PAGE) if block.language == language]
+    return text
 
 
 def test_the_examples_in_python_and_c_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +59,6 @@ def test_the_examples_in_python_and_c_give_the_same_bits(tmp_path: Path, monkeyp
 
 
 def test_the_table_of_settings_is_that_of_the_class() -> None:
-    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", PAGE, re.M)
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", PAGE.read_text(encoding="utf-8"), re.M)
     shown = [pair for names, defaults in rows for pair in zip(names.split(", "), defaults.split(", "), strict=True)]
     assert shown == [(f"`{field.name}`", str(field.default)) for field in fields(FrontendConfig)]

@@ -9,7 +9,7 @@ from stapes.train.cli.options import add_group_pattern
 
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
-  stapes train --print-config > settings.toml       every setting with its default
+  stapes train --print-config > settings.toml       # every setting with its default
   stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
 To continue a run that was stopped, give the same command again.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXAMPLE = """example:
-  stapes tune dogs.stapes recordings/                              best event F1
+  stapes tune dogs.stapes recordings/                              # best event F1
   stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2
   stapes tune dogs.stapes recordings/ --false-alarms-per-day 10 --false-alarms-per-day siren=0.5
 Thresholds look better on the recordings that they were chosen on than on others. The scores to

@@ -1,0 +1,45 @@
+"""docs/compiling.md: each way of compiling gives C that the page's program runs, and Python finds no difference."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from page_blocks import ROOT, Block, read_blocks
+from page_stage import Stage
+
+BLOCKS = read_blocks(ROOT / "docs" / "compiling.md")
+COMPILE, PROGRAM, BUILD, PYTHON = (
+    next(block for block in BLOCKS if text in block.text)
+    for text in ("stapes compile ", "int main", "cc -O2", "import compile_model")
+)
+
+
+@pytest.fixture(scope="module")
+def stage(compiled_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    stage = Stage(tmp_path_factory.mktemp("compiling"), compiled_detector, {})
+    stage.prepare("kws.tflite")
+    stage.run(COMPILE)
+    return stage
+
+
+def for_folder(block: Block, folder: str) -> Block:
+    return replace(block, text=block.text.replace("kws_c", folder))
+
+
+def test_every_command_writes_a_folder_of_its_own(stage: Stage) -> None:
+    folders = re.findall(r"--out (\w+)", COMPILE.text)
+    assert folders == ["kws_c", "kws_m4", "kws_one", "kws_plan"]
+    assert all((stage.folder / folder / "kws.h").is_file() for folder in folders)
+
+
+@pytest.mark.parametrize("folder", ["kws_c", "kws_one", "kws_plan"])
+def test_the_program_of_the_page_prints_a_score_per_class(stage: Stage, folder: str) -> None:
+    stage.run(PROGRAM)
+    assert len(stage.run(for_folder(BUILD, folder)).split()) == 12
+
+
+def test_the_python_of_the_page_finds_no_difference(stage: Stage) -> None:
+    shown = stage.run(PYTHON).splitlines()
+    assert shown[0] == "{'scores': 0}"
+    assert int(shown[1].split()[0]) > 0

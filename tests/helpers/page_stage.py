@@ -1,0 +1,155 @@
+"""A scratch folder in which the blocks of a page run in order, with stand-ins for hardware and for hours of work."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from page_blocks import ROOT, Block
+from season import write_season
+from tiny_detector import RATE, noise_bursts
+
+from benchmarks.tflite_models import ds_cnn
+from stapes.runtime.labels import Annotation, read_audacity, write_audacity, write_dcase
+
+HELPERS = Path(__file__).parent
+BLOCK_S = 300.0
+LISTENING_S = 8.0  # a program at a microphone is ended then, as Ctrl-C ends it
+
+# Programs of other projects that pages call; what they write is what the page says that they write.
+_PROGRAMS = {
+    "stapes": f'exec {sys.executable} {HELPERS}/stand_in_stapes.py "$@"',
+    "python": f'exec {sys.executable} "$@"',
+    "pip": "exit 0",
+    "ffmpeg": "exec cat camera.wav",
+    "arecord": "exec cat stereo.pcm",
+}
+
+
+class Stage:
+    """The folder, and what a page finds in it."""
+
+    def __init__(self, folder: Path, detector: Path, microphone: Mapping[str, str]) -> None:
+        self.folder, self._detector, self._microphone = folder, detector, microphone
+        programs = folder / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        for name, command in _PROGRAMS.items():
+            (programs / name).write_text(f"#!/bin/sh\n{command}\n")
+            (programs / name).chmod(0o755)
+        (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
+        for name in ("docs", "firmware_sim"):
+            (folder / name).symlink_to(ROOT / name)
+        self._environment = os.environ | microphone | {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "MPLBACKEND": "agg",
+        }  # fmt: skip
+
+    def prepare(self, *names: str) -> None:
+        """Put what a page needs into the folder: a detector, a recording, a dataset, by the name that the page uses."""
+        for name in names:
+            path = self.folder / name
+            _MAKERS.get(name, self._copy_detector)(path)
+
+    def _copy_detector(self, path: Path) -> None:
+        shutil.copytree(self._detector, path)
+
+    def run(self, block: Block) -> str:
+        """Run or write one block; return what it printed. AssertionError with the output when it fails."""
+        if block.title:
+            (self.folder / block.title).write_text(block.text, encoding="utf-8")
+            return ""
+        if block.language == "sh":
+            return self._wait(block, ["bash", "-euo", "pipefail", "-c", block.text], BLOCK_S)
+        if block.language == "python":
+            listens = "Microphone(" in block.text
+            return self._wait(block, [sys.executable, "-c", block.text], LISTENING_S if listens else BLOCK_S)
+        assert block.language == "text", f"{block.place}: no way to run {block.language}; give it a title, or mark it"
+        return ""
+
+    def _wait(self, block: Block, command: list[str], seconds: float) -> str:
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            printed, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            printed, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, f"{block.place} ends with {process.returncode}:\n{printed}"
+        return printed
+
+
+def _sounds(recordings: int, seconds: float, seed: int) -> list[tuple[np.ndarray, list[Annotation]]]:
+    """Noise with bursts of the tiny detector's classes, and their labels."""
+    made = []
+    for number in range(recordings):
+        onsets = np.arange(1.0, seconds - 2.0, 2.0) + 0.1 * number
+        bursts = [(at, at + 0.6, ("hiss", "rumble")[place % 2]) for place, at in enumerate(onsets)]
+        events = [Annotation(float(onset), float(offset), label) for onset, offset, label in bursts]
+        made.append((noise_bursts(seconds, bursts, seed=seed + number), events))
+    return made
+
+
+def _write_recording(path: Path) -> None:
+    [(pcm, _)] = _sounds(1, 10.0, 1)
+    soundfile.write(path, pcm, RATE)
+
+
+def _write_raw(path: Path) -> None:
+    [(pcm, _)] = _sounds(1, 10.0, 1)
+    path.write_bytes(pcm.astype("<i2").tobytes())
+
+
+def _write_stereo(path: Path) -> None:
+    [(pcm, _)] = _sounds(1, 3.0, 1)
+    path.write_bytes(np.repeat(pcm, 6).astype("<i2").tobytes())  # 48 kHz, two channels
+
+
+def _write_dataset(path: Path) -> None:
+    """A dataset as a person makes it: a folder per session, a label track beside each recording."""
+    for number, session in enumerate(("kitchen", "garden", "hall", "yard", "cellar", "street")):
+        (path / session).mkdir(parents=True)
+        for place, (pcm, events) in enumerate(_sounds(2, 12.0, 10 * number), 1):
+            soundfile.write(path / session / f"session{place}.wav", pcm, RATE)
+            (path / session / f"session{place}.txt").write_text(write_audacity(events), encoding="utf-8")
+
+
+def _write_table(path: Path) -> None:
+    """The table that holds what the tracks of a dataset hold."""
+    recordings = {
+        str(track.with_suffix(".wav").relative_to(path.parent)): read_audacity(track)
+        for track in sorted(path.parent.glob("*/*.txt"))
+    }
+    path.write_text(write_dcase(recordings), encoding="utf-8")
+
+
+def _write_quiet_hour(path: Path) -> None:
+    path.mkdir()
+    soundfile.write(path / "night.wav", noise_bursts(20.0, [(5.0, 5.5, "hiss")]), RATE)
+
+
+_MAKERS: dict[str, Callable[[Path], object]] = {
+    "yard.flac": _write_recording,
+    "camera.wav": _write_recording,
+    "yard.pcm": _write_raw,
+    "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
+    "stereo.pcm": _write_stereo,
+    "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
+    "season": lambda path: write_season(path, 4, 4.0),
+    "recordings": _write_dataset,
+    "recordings/labels.tsv": _write_table,
+    "bearings": _write_dataset,
+    "an-hour-without-events": _write_quiet_hour,
+}

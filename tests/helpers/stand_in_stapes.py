@@ -1,0 +1,46 @@
+"""The `stapes` command as pages call it, where hours or a person would be needed: run as a program by page_stage.py.
+
+`train` takes the settings that the page gives, with a training of a few gradient steps. `listen` at a microphone is
+ended after some seconds, as a service manager ends it.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from stapes.runtime.main import build_parser, main
+
+LISTEN_S = 4.0
+
+
+def _short_training(words: list[str]) -> list[str]:
+    """The same command with settings of a short training."""
+    from stapes.train.settings import Settings, read_settings, write_settings
+
+    config = build_parser().parse_args(words).config
+    settings = Settings() if config is None else read_settings(config)
+    training = replace(
+        settings.training, batch_sequences=2, sequence_s=4.0, float_steps=8, quantized_steps=4, check_every_steps=4
+    )
+    durations = replace(
+        settings.operating_point, smoothing_steps=(1,), off_ratio=(0.5,), min_duration_steps=(1,), merge_gap_steps=(0,)
+    )
+    short = Path(tempfile.mkdtemp()) / "short.toml"
+    short.write_text(write_settings(replace(settings, training=training, operating_point=durations)), encoding="utf-8")
+    return [*words, "--config", str(short)]  # the last --config counts
+
+
+def _run(words: list[str]) -> int:
+    if words[0] == "train" and "--print-config" not in words:
+        words = _short_training(words)
+    if words[0] == "listen" and "-" not in words and "--list-devices" not in words:
+        threading.Timer(LISTEN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    return main(words)
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv[1:]))
