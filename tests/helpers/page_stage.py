@@ -65,14 +65,18 @@ class Stage:
             (self.folder / block.title).write_text(block.text, encoding="utf-8")
             return ""
         if block.language == "sh":
-            return self._wait(block, ["bash", "-euo", "pipefail", "-c", block.text], BLOCK_S)
+            return self.command(block.text, block.place)
         if block.language == "python":
             listens = "Microphone(" in block.text
-            return self._wait(block, [sys.executable, "-c", block.text], LISTENING_S if listens else BLOCK_S)
+            return self._wait(block.place, [sys.executable, "-c", block.text], LISTENING_S if listens else BLOCK_S)
         assert block.language == "text", f"{block.place}: no way to run {block.language}; give it a title, or mark it"
         return ""
 
-    def _wait(self, block: Block, command: list[str], seconds: float) -> str:
+    def command(self, script: str, place: str = "script") -> str:
+        """Run lines of shell, ended by the first that fails; return what they printed."""
+        return self._wait(place, ["bash", "-euo", "pipefail", "-c", script], BLOCK_S)
+
+    def _wait(self, place: str, command: list[str], seconds: float) -> str:
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -87,7 +91,7 @@ class Stage:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
             printed, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, f"{block.place} ends with {process.returncode}:\n{printed}"
+        assert process.returncode == 0, f"{place} ends with {process.returncode}:\n{printed}"
         return printed
 
 
