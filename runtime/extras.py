@@ -1,31 +1,47 @@
-"""Which extra of the package brings a module that is not installed."""
+"""Which extra brings a module that is not installed, as pyproject.toml says; read from the installed metadata."""
 
+import re
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import requires
 
 from stapes.firmware_sim.errors import ToolchainError
 
-TRAINING_ENDS_AT = (3, 14)  # TensorFlow 2.21 has no wheels for this version of Python: see the extra `train`
-_TRAIN = ("tensorflow", "tf_keras", "tensorflow_model_optimization", "librosa", "sklearn", "scipy")
-EXTRA_OF = dict.fromkeys(_TRAIN, "train") | {
-    "pyaudio": "mic",
-    "rich": "mic",
-    "paho": "mqtt",
-    "httpx": "webhook",
-    "aiohttp": "web",
-    "distributed": "cluster",
-    "matplotlib": "plot",
-}
+# Modules whose names differ from those of their packages by more than "-" and "_".
+PACKAGE_OF = {"paho": "paho-mqtt", "sklearn": "scikit-learn"}
+
+
+@dataclass(frozen=True)
+class Need:
+    """A package that an extra needs."""
+
+    package: str
+    extra: str
+    python_before: tuple[int, ...] | None  # the extra needs it only for versions of Python before this one
+
+
+def needs_of_extras(requirements: Iterable[str]) -> Iterator[Need]:
+    """Yield the packages of all extras, given the metadata's lines such as `httpx>=0.27; extra == "webhook"`."""
+    for line in requirements:
+        name, extra = re.match(r"[\w.-]+", line), re.search(r"""extra == ["'](\w+)["']""", line)
+        before = re.search(r"""python_version < ["']([\d.]+)["']""", line)
+        if name and extra:
+            limit = tuple(map(int, before[1].split("."))) if before else None
+            yield Need(name[0].lower().replace("_", "-"), extra[1], limit)
 
 
 def missing_extra(error: ModuleNotFoundError) -> ToolchainError | None:
-    """Return an error that names the extra to install; None for a module of no extra, whose absence is a bug."""
+    """Return what to tell a person who lacks an extra; None where the module belongs to none, which is a bug."""
     module = (error.name or "").split(".")[0]
-    if module not in EXTRA_OF:
+    package = PACKAGE_OF.get(module, module.lower().replace("_", "-"))
+    need = next((need for need in needs_of_extras(requires("stapes") or ()) if need.package == package), None)
+    if need is None:
         return None
-    if EXTRA_OF[module] == "train" and sys.version_info >= TRAINING_ENDS_AT:
+    if need.python_before and sys.version_info >= need.python_before:
+        limit, here = (".".join(map(str, version[:2])) for version in (need.python_before, sys.version_info))
         return ToolchainError(
-            f"this needs {module}, and the extra 'train' needs TensorFlow, which has no release for Python "
-            f"{sys.version_info[0]}.{sys.version_info[1]}: make an environment with Python 3.11 to "
-            f"{TRAINING_ENDS_AT[0]}.{TRAINING_ENDS_AT[1] - 1}, and there: pip install 'stapes[train]'"
+            f"this needs {module}, which this version of stapes can use only with Python before {limit}; this is "
+            f"Python {here}: make an environment with an older Python, and there: pip install 'stapes[{need.extra}]'"
         )
-    return ToolchainError(f"this needs {module}, which is not installed: pip install 'stapes[{EXTRA_OF[module]}]'")
+    return ToolchainError(f"this needs {module}, which is not installed: pip install 'stapes[{need.extra}]'")
