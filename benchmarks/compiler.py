@@ -35,15 +35,7 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "cnn_gru_step": tflite_models.cnn_gru_step,
     "dense_stack": tflite_models.dense_stack,
 }
-TARGET_OF_BOARD = {
-    "cortex-m0-large": "portable",
-    "cortex-m3": "portable",
-    "cortex-m4": "cortex-m",
-    "cortex-m7": "cortex-m",
-    "cortex-m33": "cortex-m",
-    "cortex-m55": "helium",
-    "riscv32": "portable",
-}
+MEASURED_BOARDS = [board.name for board in BOARDS.values() if board.stand_in is None]
 FLAGS = ("-O2",)
 VECTORS = 4  # inputs per run: both extremes, then random codes
 
@@ -139,7 +131,7 @@ class Bench:
 
     def run_step(self, board: str, folder: Path) -> tuple[Firmware, RunResult, CompileReport]:
         """Compile, build, run and compare. Raises ModelError when an output differs from LiteRT's."""
-        report = compile_model(self.tflite, folder / "c", self.name, TARGET_OF_BOARD[board])
+        report = compile_model(self.tflite, folder / "c", self.name, BOARDS[board].target)
         (folder / "main.c").write_text(self.main)
         firmware = _build(board, folder, "plain", sorted((folder / "c").glob("*.c")))
         return firmware, self._run(firmware), report
@@ -202,10 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for; the CSV is written when that is everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compiler", description=__doc__)
     parser.add_argument("--model", choices=MODELS, action="append", help="default: all")
-    parser.add_argument("--board", choices=TARGET_OF_BOARD, action="append", help="default: all")
+    parser.add_argument("--board", choices=MEASURED_BOARDS, action="append", help="default: all")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the generated C and the ELF files here")
     chosen = parser.parse_args(arguments)
-    boards = chosen.board or list(TARGET_OF_BOARD)
+    boards = chosen.board or MEASURED_BOARDS
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as scratch:
         for model in chosen.model or MODELS:

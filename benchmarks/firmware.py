@@ -20,7 +20,7 @@ from stapes.firmware_sim.device.events import completed
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ModelError, StapesError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
-from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard, build_detector
+from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_detector
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import show
 from stapes.runtime.detector import Detector
@@ -89,7 +89,7 @@ def measure(detector: Path, recording: Path) -> list[Row]:
     return rows
 
 
-def _row(board: Board, built: BuiltDetector, heard: Heard, cost: FirmwareCost) -> Row:
+def _row(board: Board, built: BuiltDetector, heard: DetectorRun, cost: FirmwareCost) -> Row:
     stages = {stage.name: stage.mean_per_hop for stage in cost.stages}
     return Row(
         board=board.name,

@@ -12,12 +12,12 @@ from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.known_answers import SCORE_STEPS, sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.detector_c import detector_c
 from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.firmware_sim.sources import INCLUDE_DIRS
 from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
-from stapes.runtime.device.simulate import board_named
 from stapes.runtime.device.verify import reference_answers
 
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
@@ -145,7 +145,7 @@ def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
     pcm = selftest_pcm(sound_samples(folder))
     costs = {}
     for name in MEASURED_BOARDS:
-        board = board_named(name)
+        board = BOARDS[name]
         try:
             for tool in (board.emulator, f"{board.tool_prefix}gcc"):
                 find_tool(tool)

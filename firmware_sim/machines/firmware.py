@@ -26,6 +26,10 @@ class Limits:
 ALL_MEMORY = Limits()
 
 
+class FirmwareTooLargeError(ToolchainError):
+    """The flash or the RAM of a board is too small for a program."""
+
+
 @dataclass(frozen=True)
 class Symbol:
     """A function or an object in the firmware."""
@@ -65,7 +69,8 @@ def build_firmware(
 ) -> Firmware:
     """Compile C99 sources with the board's start-up code and link them to `elf`; objects are left beside it.
 
-    Raises ToolchainError when the cross compiler is missing or refuses the sources, and when flash or RAM is too small.
+    Raises ToolchainError when the cross compiler is missing or refuses the sources, FirmwareTooLargeError when flash or
+    RAM is too small, ConfigError when `limits` exceed what the board has.
     """
     compiler = find_tool(board.tool_prefix + "gcc")
     defines = [
@@ -119,7 +124,7 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
             f"{count} bytes of {region} more than the {memory[region.upper() + '_BYTES']} there are"
             for region, count in missing.items()
         )
-        raise ToolchainError(f"the firmware does not fit {board.name}: it needs {lacks}")
+        raise FirmwareTooLargeError(f"the firmware does not fit {board.name}: it needs {lacks}")
     check(done, f"linking {elf.name}")
 
 

@@ -21,10 +21,10 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.known_answers import SCORE_STEPS, KnownAnswers
 from stapes.firmware_sim.device.tail import with_tail
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.machines.boards import FOLDER, Board
+from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, Board
 from stapes.firmware_sim.machines.detector_c import DetectorC, detector_c
 from stapes.firmware_sim.machines.emulator import RunResult, run
-from stapes.firmware_sim.machines.firmware import ALL_MEMORY, Firmware, Limits, build_firmware
+from stapes.firmware_sim.machines.firmware import ALL_MEMORY, Firmware, FirmwareTooLargeError, Limits, build_firmware
 from stapes.firmware_sim.machines.tools import call, find_tool
 
 MAIN = FOLDER / "stapes_board_detector.c"
@@ -46,7 +46,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Heard:
+class DetectorRun:
     """What a program answered to one recording."""
 
     events: list[Event]  # announced (offset_sample None) and completed, in the order they were sent
@@ -91,7 +91,7 @@ class BuiltDetector:
         count: bool = True,
         regions: Mapping[str, tuple[int, int]] | None = None,
         on_line: Callable[[str], object] | None = None,
-    ) -> Heard:
+    ) -> DetectorRun:
         """Run over a whole recording, int16[samples] at the detector's rate, and its tail.
 
         pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
@@ -160,10 +160,10 @@ class BuiltDetector:
             raise ToolchainError(f"{self.machine}: the detector refused its tables or ended early: {text[-200:]!r}")
         return records[:-1], records[-1]
 
-    def _read(self, text: str, files: dict[str, bytes], result: RunResult | None) -> Heard:
+    def _read(self, text: str, files: dict[str, bytes], result: RunResult | None) -> DetectorRun:
         records, summary = self._records(text)
         rate = self.folder.frontend.sample_rate_hz
-        return Heard(
+        return DetectorRun(
             events=[
                 Event(
                     label=record["label"],
@@ -216,6 +216,19 @@ def build_detector(
         limits=limits,
     )
     return BuiltDetector(folder, board, firmware.elf, firmware, code.name, code.model_ram_bytes)
+
+
+def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) -> BuiltDetector:
+    """Build for a board, or for its stand-in when the detector does not fit the board.
+
+    Raises DetectorFolderError and ToolchainError as `build_detector` does.
+    """
+    try:
+        return build_detector(folder, board, out)
+    except FirmwareTooLargeError:
+        if board is None or board.stand_in is None:
+            raise
+        return build_detector(folder, BOARDS[board.stand_in], out)
 
 
 def _build_here(code: DetectorC, out: Path, flags: Sequence[str]) -> Path:

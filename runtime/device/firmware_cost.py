@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
-from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, Heard, Pace
+from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace
 
 _PARTS = (  # what the name of a source file begins with, and what its code is for
     ("stapes_frontend", "frontend"),
@@ -67,7 +67,7 @@ class Verdict:
     text: str
 
 
-def cost_of(built: BuiltDetector, heard: Heard) -> FirmwareCost:
+def cost_of(built: BuiltDetector, heard: DetectorRun) -> FirmwareCost:
     """Return the cost of a run that was counted and not paced."""
     assert built.firmware is not None
     assert heard.run is not None
@@ -115,7 +115,7 @@ def _own_part(file: str, files: set[str]) -> str:
     return "tables and settings" if file.endswith("_detector") else "C library"
 
 
-def _ram_by_part(built: BuiltDetector, heard: Heard) -> dict[str, int]:
+def _ram_by_part(built: BuiltDetector, heard: DetectorRun) -> dict[str, int]:
     assert built.firmware is not None
     assert heard.run is not None
     frontend = built.folder.frontend

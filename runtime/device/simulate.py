@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import Event
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.machines.boards import BOARDS, Board
-from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
+from stapes.firmware_sim.machines.boards import BOARDS, Board, boards_named
+from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
 from stapes.runtime.audio import read_audio
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, cost_of, verdicts
-from stapes.runtime.device.verify import build_where_it_fits, every_board
 
 logger = logging.getLogger(__name__)
 
@@ -34,29 +33,13 @@ class SimulateSettings:
     budget: Budget
 
 
-def board_named(name: str) -> Board:
-    """A board by its name, or by the last part of it (m4, m0-large). Raises ConfigError."""
-    for wanted in (name, f"cortex-{name}"):
-        if wanted in BOARDS:
-            return BOARDS[wanted]
-    raise ConfigError(f"no board is named {name!r}; choose {', '.join(BOARDS)} or all")
-
-
-def boards_named(names: tuple[str, ...]) -> list[Board]:
-    """Boards by name, each once; `all` stands for one of each core."""
-    boards: list[Board] = []
-    for name in names:
-        boards += [board_named(name)] if name != "all" else every_board()
-    return list(dict.fromkeys(boards))
-
-
 @dataclass(frozen=True)
 class Simulated:
     """What one board made of the recording."""
 
     board: Board
-    free: Heard  # with time for all work: what is counted
-    paced: Heard | None
+    free: DetectorRun  # with time for all work: what is counted
+    paced: DetectorRun | None
     cost: FirmwareCost
     verdicts: list[Verdict]
 
@@ -113,7 +96,7 @@ def _print_event(line: str) -> None:
         print(line, flush=True)
 
 
-def _keeping_up(free: Heard, paced: Heard) -> Verdict:
+def _keeping_up(free: DetectorRun, paced: DetectorRun) -> Verdict:
     if paced.overruns:
         return Verdict(False, f"paced: {paced.overruns} overruns, {paced.samples_lost:,} samples lost")
     same = paced.events == free.events

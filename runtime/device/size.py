@@ -9,11 +9,10 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
+from stapes.firmware_sim.machines.boards import boards_named
 from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
-from stapes.firmware_sim.machines.simulation import BuiltDetector, Heard
+from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, cost_of, verdicts
-from stapes.runtime.device.simulate import boards_named
-from stapes.runtime.device.verify import build_where_it_fits
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
     return 0 if fits else 1
 
 
-def layers_of(built: BuiltDetector, heard: Heard, sites: Sequence[CallSite]) -> list[LayerCost]:
+def layers_of(built: BuiltDetector, heard: DetectorRun, sites: Sequence[CallSite]) -> list[LayerCost]:
     """Kernel calls of NAME_step in order, with the names that the generated source gives their layers."""
     assert built.firmware is not None
     assert heard.run is not None
@@ -78,7 +77,7 @@ def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) ->
     return sizes
 
 
-def _report(layers: Sequence[LayerCost], heard: Heard, cost: FirmwareCost) -> list[str]:
+def _report(layers: Sequence[LayerCost], heard: DetectorRun, cost: FirmwareCost) -> list[str]:
     assert heard.run is not None
     model = sum(heard.stages["model"]) / max(1, heard.steps)
     rest = model - sum(layer.instructions for layer in layers)

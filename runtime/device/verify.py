@@ -19,15 +19,14 @@ from stapes.firmware_sim.device.known_answers import (
 )
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
-from stapes.firmware_sim.machines.boards import BOARDS, Board
-from stapes.firmware_sim.machines.simulation import BuiltDetector, build_detector
+from stapes.firmware_sim.machines.boards import BOARDS, Board, one_board_of_each_core
+from stapes.firmware_sim.machines.simulation import BuiltDetector, build_where_it_fits
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.litert_engine import LitertEngine
 
-LARGE_INSTEAD = {"cortex-m0": "cortex-m0-large"}  # where the board is too small for a detector
 COLUMNS = ("machine", "known features", "known scores", "known events", "features", "scores", "events")
 
 
@@ -74,7 +73,7 @@ def verify_command(path: Path, recordings: Sequence[Path]) -> int:
     samples = sound_samples(folder) if stored is None else stored.samples
     answers = reference_answers(folder, samples)
     rows = [_compare_stored(stored, answers)]
-    machines: list[Board | None] = [None, *every_board()]
+    machines: list[Board | None] = [None, *one_board_of_each_core()]
     progress = Progress("verify", len(machines))
     with tempfile.TemporaryDirectory(prefix="stapes-verify-") as out:
         for board in machines:
@@ -122,21 +121,6 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
     if board is not None and built.machine != board.name:
         name = f"{board.name} (on {BOARDS[built.machine].machine}: {board.machine} is too small)"
     return MachineAnswers(name, tuple(cells), not any(cell.startswith("DIFFER") for cell in cells))
-
-
-def every_board() -> list[Board]:
-    """One board of each core."""
-    return [board for board in BOARDS.values() if board.name not in LARGE_INSTEAD.values()]
-
-
-def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) -> BuiltDetector:
-    """Build for a board, or for the larger one with the same core's code where the detector does not fit it."""
-    try:
-        return build_detector(folder, board, out)
-    except ToolchainError as error:
-        if board is None or board.name not in LARGE_INSTEAD or "does not fit" not in str(error):
-            raise
-        return build_detector(folder, BOARDS[LARGE_INSTEAD[board.name]], out)
 
 
 def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) -> list[str]:

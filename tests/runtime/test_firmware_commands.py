@@ -13,11 +13,10 @@ from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines import tools
-from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.boards import BOARDS, boards_named
 from stapes.firmware_sim.machines.simulation import Pace
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, StageCost, parse_bytes, verdicts
-from stapes.runtime.device.simulate import boards_named
 from stapes.runtime.main import main
 
 

@@ -11,8 +11,8 @@ from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ModelError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.simulation import build_where_it_fits
 from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
-from stapes.runtime.device.verify import build_where_it_fits
 
 logger = logging.getLogger(__name__)
 

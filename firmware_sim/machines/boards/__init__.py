@@ -1,10 +1,17 @@
-"""The boards that stapes can emulate, and in this folder their start-up code, linker script and UART."""
+"""The boards that stapes can emulate, and in this folder their start-up code, linker script and UART.
 
+To add a board, add it to BOARDS: commands, tests and benchmarks take their boards from there. A UART of a new kind
+needs a function in stapes_board.c, too.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stapes.firmware_sim.errors import ConfigError
+
 FOLDER = Path(__file__).parent
-_ARM_FLAGS = ("-mthumb",)
+_ARM_FLAGS, _FPU = ("-mthumb",), ("-mfloat-abi=hard",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,9 +19,10 @@ class Board:
     """One machine of QEMU: its core, where its memories lie and how large they are, its UART and its timer."""
 
     name: str
-    core: str
-    machine: str
-    cpu_flags: tuple[str, ...]
+    core: str  # for people
+    machine: str  # QEMU's name
+    cpu_flags: tuple[str, ...]  # of the cross compiler
+    target: str  # what `stapes compile --target` packs weights for
     flash_origin: int
     flash_bytes: int
     ram_origin: int
@@ -22,29 +30,31 @@ class Board:
     uart: str  # CMSDK, NRF51 or 16550
     uart_address: int
     timer_hz: int  # of board_timer_start, in the emulator's time
+    stand_in: str | None = None  # name of the larger board that runs this one's code when it does not fit here
 
     @property
     def is_riscv(self) -> bool:
-        """Whether the core is RISC-V; all others are Cortex-M."""
+        """Return whether the core is RISC-V; all others are Cortex-M."""
         return self.core.startswith("RISC-V")
 
     @property
     def emulator(self) -> str:
-        """Name of the QEMU program."""
+        """Return the name of the QEMU program."""
         return "qemu-system-riscv32" if self.is_riscv else "qemu-system-arm"
 
     @property
     def tool_prefix(self) -> str:
-        """What the names of the cross compiler's programs begin with."""
+        """Return what the names of the cross compiler's programs begin with."""
         return "riscv64-unknown-elf-" if self.is_riscv else "arm-none-eabi-"
 
 
-def _mps2(name: str, core: str, machine: str, *cpu_flags: str) -> Board:
+def _mps2(name: str, core: str, machine: str, target: str, *cpu_flags: str) -> Board:
     return Board(
         name=name,
         core=core,
         machine=machine,
         cpu_flags=(*_ARM_FLAGS, *cpu_flags),
+        target=target,
         flash_origin=0,
         flash_bytes=4 << 20,
         ram_origin=0x20000000,
@@ -63,6 +73,7 @@ BOARDS = {
             core="Cortex-M0",
             machine="microbit",
             cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m0"),
+            target="portable",
             flash_origin=0,
             flash_bytes=256 << 10,
             ram_origin=0x20000000,
@@ -70,17 +81,18 @@ BOARDS = {
             uart="NRF51",
             uart_address=0x40002000,
             timer_hz=16_000_000,
+            stand_in="cortex-m0-large",
         ),
-        # ARMv6-M code on a larger board, for what the microbit has no room for.
-        _mps2("cortex-m0-large", "Cortex-M0 code on a Cortex-M3", "mps2-an385", "-mcpu=cortex-m0"),
-        _mps2("cortex-m3", "Cortex-M3", "mps2-an385", "-mcpu=cortex-m3"),
-        _mps2("cortex-m4", "Cortex-M4", "mps2-an386", "-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        _mps2("cortex-m7", "Cortex-M7", "mps2-an500", "-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+        _mps2("cortex-m0-large", "Cortex-M0 code on a Cortex-M3", "mps2-an385", "portable", "-mcpu=cortex-m0"),
+        _mps2("cortex-m3", "Cortex-M3", "mps2-an385", "portable", "-mcpu=cortex-m3"),
+        _mps2("cortex-m4", "Cortex-M4", "mps2-an386", "cortex-m", "-mcpu=cortex-m4", *_FPU, "-mfpu=fpv4-sp-d16"),
+        _mps2("cortex-m7", "Cortex-M7", "mps2-an500", "cortex-m", "-mcpu=cortex-m7", *_FPU, "-mfpu=fpv5-d16"),
         Board(
             name="cortex-m33",
             core="Cortex-M33",
             machine="mps2-an505",
-            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m33", *_FPU, "-mfpu=fpv5-sp-d16"),
+            target="cortex-m",
             flash_origin=0x10000000,
             flash_bytes=4 << 20,
             ram_origin=0x38000000,
@@ -93,7 +105,8 @@ BOARDS = {
             name="cortex-m55",
             core="Cortex-M55",
             machine="mps3-an547",
-            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m55", "-mfloat-abi=hard"),
+            cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m55", *_FPU),
+            target="helium",
             flash_origin=0x10000000,
             flash_bytes=512 << 10,
             ram_origin=0x30000000,
@@ -107,6 +120,7 @@ BOARDS = {
             core="RISC-V RV32IMAC",
             machine="virt",
             cpu_flags=("-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany"),
+            target="portable",
             flash_origin=0x80000000,
             flash_bytes=(4 << 20) - (64 << 10),  # the page that guards the stack lies between the two
             ram_origin=0x80400000,
@@ -117,3 +131,25 @@ BOARDS = {
         ),
     )
 }
+
+
+def board_named(name: str) -> Board:
+    """Return a board by its name, with or without "cortex-". Raises ConfigError with the names that there are."""
+    for wanted in (name, f"cortex-{name}"):
+        if wanted in BOARDS:
+            return BOARDS[wanted]
+    raise ConfigError(f"no board is named {name!r}; choose {', '.join(BOARDS)} or all")
+
+
+def boards_named(names: Sequence[str]) -> list[Board]:
+    """Return boards by name, each once; `all` stands for one of each core. Raises ConfigError as `board_named` does."""
+    boards: list[Board] = []
+    for name in names:
+        boards += [board_named(name)] if name != "all" else one_board_of_each_core()
+    return list(dict.fromkeys(boards))
+
+
+def one_board_of_each_core() -> list[Board]:
+    """Return all boards but those that stand in for a smaller one."""
+    stand_ins = {board.stand_in for board in BOARDS.values()}
+    return [board for board in BOARDS.values() if board.name not in stand_ins]
