@@ -41,11 +41,10 @@ NEEDS = {
 }
 
 
-def _pages_with_code() -> Iterator[object]:
-    for page in PAGES:
-        name = str(page.relative_to(ROOT))
-        if any(block.language != "text" for block in read_blocks(page)):
-            yield pytest.param(name, id=name, marks=[pytest.mark.slow] if NEEDS.get(name, Need()).trains else [])
+def _pages_with_code() -> list[str]:
+    return [
+        str(page.relative_to(ROOT)) for page in PAGES if any(block.language != "text" for block in read_blocks(page))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,8 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
     server.stop()
 
 
-@pytest.mark.parametrize("name", list(_pages_with_code()))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _pages_with_code())
 def test_every_block_of_the_page_runs(
     name: str, compiled_detector: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

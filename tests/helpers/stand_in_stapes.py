@@ -1,7 +1,7 @@
 """The `stapes` command as pages call it, where hours or a person would be needed: run as a program by page_stage.py.
 
-`train` takes the settings that the page gives, with a training of a few gradient steps. `listen` at a microphone is
-ended after some seconds, as a service manager ends it.
+`train` takes the settings that the page gives, with a training of a few updates. `synth` makes a minute of sounds.
+`listen` at a microphone is ended after some seconds, as a service manager ends it.
 """
 
 import os
@@ -37,6 +37,8 @@ def _short_training(words: list[str]) -> list[str]:
 def _run(words: list[str]) -> int:
     if words[0] == "train" and "--print-config" not in words:
         words = _short_training(words)
+    if words[0] == "synth":
+        words = [*words, "--minutes", "1"]
     if words[0] == "listen" and "-" not in words and "--list-devices" not in words:
         threading.Timer(LISTEN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
     return main(words)
