@@ -93,7 +93,7 @@ class _Page(HTMLParser):
 def test_the_page_is_well_formed_and_says_what_was_judged(page: str) -> None:
     parsed = _Page(page)
     assert parsed.open == []
-    assert "judged on test of data <&>: 2 recordings, 0.3 minutes" in " ".join(parsed.text.split())
+    assert "evaluated on test of data <&>: 2 recordings, 0.3 minutes" in " ".join(parsed.text.split())
     for heading in (
         "Events",
         "Counts and times",
@@ -210,11 +210,11 @@ def test_the_report_has_what_boards_take_as_simulate_counts_it(
 
 
 def test_without_an_emulator_the_report_leaves_boards_out_and_says_why(
-    tiny_detector: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_detector: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert device_costs(read_folder(tiny_detector)) == {}
-    assert "arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi" in capsys.readouterr().err
+    assert "arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi" in caplog.text
 
 
 def test_the_curve_at_the_own_threshold_is_what_the_detector_does(tiny_detector: Path, data: Path) -> None:

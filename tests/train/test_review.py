@@ -18,7 +18,7 @@ from stapes.train.data.dataset import open_dataset
 from stapes.train.judge.judging import judge
 from stapes.train.label.mine import stretches
 from stapes.train.label.mistakes import excerpt, mistakes
-from stapes.train.label.suggest import RISE_S, group_alike, proposals
+from stapes.train.label.suggest import RISE_S, group_similar, proposals
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
@@ -180,7 +180,7 @@ def test_dense_and_touching_events_are_proposed_one_by_one() -> None:
 
 def test_proposals_that_sound_alike_get_one_label() -> None:
     frontend = Frontend(make_tables(FrontendConfig()))
-    groups = group_alike(proposals(frontend, noise_bursts(30.0, BURSTS)))
+    groups = group_similar(proposals(frontend, noise_bursts(30.0, BURSTS)))
     pairs = set(zip(groups, (label for _, _, label in BURSTS), strict=True))
     assert len(pairs) == 2
     assert groups.count("group1") == 8

@@ -1,1 +1,1 @@
-"""Better labels: mistakes to review, false alarms to mine, events to suggest."""
+"""Improve labels: review mistakes, mine false alarms, suggest labels for new recordings."""

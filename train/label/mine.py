@@ -1,8 +1,8 @@
-"""`stapes mine`: false alarms in recordings that hold no events, cut out as hard negatives for the next training.
+"""`stapes mine`: cut out the false alarms in recordings without events, as hard negatives for the next training.
 
 OUT/
-  *.wav *.txt   each false alarm with sound around it, and an empty label track: annotated, nothing here
-  mined.tsv     where each is from
+  *.wav *.txt   each false alarm with the sound around it, and an empty label track that says that it has no events
+  mined.tsv     the recording and the time that each of them comes from
 """
 
 import logging
@@ -22,14 +22,15 @@ from stapes.train.text import table
 
 logger = logging.getLogger(__name__)
 
-AROUND_S = 2.0  # of sound before and after each false alarm; stretches that overlap become one
+AROUND_S = 2.0  # sound kept before and after each false alarm; stretches that overlap are merged
 MARK = Mark("mined.tsv")  # --force replaces only folders that hold it
 
 
 def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
-    """Write the false alarms in every recording below `folder`, and print how many there were per hour and class.
+    """Write the false alarms in all recordings below `folder` to `out`, and print their number per class and per hour.
 
-    Raises DatasetError where there is no recording, AudioError for one that cannot be read.
+    Raises DatasetError when there is no recording, AudioError for one that cannot be read, and OutputError when `out`
+    exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path)
@@ -56,11 +57,14 @@ def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
     per_hour = [[label, str(count), f"{count / seconds * 3600:.1f}"] for label, count in counts.items()]
     for line in table(["class", "false alarms", "per hour"], per_hour):
         print(line)
-    logger.info(f"{len(rows) - 1} stretches in {out}: move it into the train part of a dataset")
+    logger.info(f"{len(rows) - 1} stretches were written to {out}; move this folder into the train split of a dataset")
 
 
 def stretches(events: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
-    """Return (begin, end) of events with sound around them, inside the recording; what overlaps becomes one."""
+    """Return (begin, end) in seconds of events, given as (onset, offset), with AROUND_S of sound around them.
+
+    Stretches that overlap are merged; none reaches outside of the recording.
+    """
     joined: list[tuple[float, float]] = []
     for onset, offset in sorted(events):
         begin, end = max(0.0, onset - AROUND_S), min(duration_s, offset + AROUND_S)

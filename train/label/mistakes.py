@@ -1,4 +1,4 @@
-"""What a detector got wrong: events that it missed and events that it made up, the worst first."""
+"""The mistakes of a detector: missed events and false alarms, the worst first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,21 +19,24 @@ Kind = Literal["missed", "false"]
 
 @dataclass(frozen=True)
 class Mistake:
-    """One event that is annotated and not detected (missed), or detected and not annotated (false)."""
+    """One event that is annotated but not detected ("missed"), or detected but not annotated ("false")."""
 
     kind: Kind
     judged: Judged
     event: Annotation
-    probability: float  # highest of the event's class while it lasts
+    probability: float  # the highest of the event's class during the event
 
     @property
     def badness(self) -> float:
-        """How sure the detector was of the wrong thing, 0..1."""
+        """How confident the detector was of its mistake, from 0 to 1."""
         return self.probability if self.kind == "false" else 1 - self.probability
 
 
-def verdicts(judged: Judged) -> dict[str, list[Annotation]]:
-    """Return the events of a recording as reference, detected, missed and false (hit: onset within 200 ms)."""
+def outcomes(judged: Judged) -> dict[str, list[Annotation]]:
+    """Return the events of a recording that are annotated ("reference"), "detected", "missed" and "false".
+
+    A detected event is a hit when its onset lies within 200 ms of an annotated one.
+    """
     reference = judged.recording.annotations
     pairs = labelled_pairs(reference, judged.detected)
     return {
@@ -45,9 +48,9 @@ def verdicts(judged: Judged) -> dict[str, list[Annotation]]:
 
 
 def mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind) -> list[Mistake]:
-    """Return every mistake of a kind, the worst first."""
+    """Return all mistakes of one kind, the worst first."""
     found = [
-        Mistake(kind, each, event, _highest(detector, each, event)) for each in judged for event in verdicts(each)[kind]
+        Mistake(kind, each, event, _highest(detector, each, event)) for each in judged for event in outcomes(each)[kind]
     ]
     return sorted(found, key=lambda each: (-each.badness, each.judged.recording.name, each.event.onset))
 
@@ -62,7 +65,7 @@ def _highest(detector: Detector, judged: Judged, event: Annotation) -> float:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A stretch of a recording around an event."""
+    """The part of a recording around an event."""
 
     begin_s: float  # in the recording
     end_s: float
@@ -70,9 +73,9 @@ class Excerpt:
 
 
 def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 10.0) -> Excerpt:
-    """Return the event with `around_s` before and after it, at most `longest_s` of it. Raises AudioError.
+    """Return the event with `around_s` of sound before and after it, shortened to `longest_s`. Raises AudioError.
 
-    Only that part of the file is read: recordings may be hours long.
+    Only this part of the file is read, because recordings may be hours long.
     """
     recording, event = mistake.judged.recording, mistake.event
     begin = max(0.0, event.onset - around_s)
@@ -84,8 +87,8 @@ def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 
     return Excerpt(begin, end, np.concatenate([converter.push(samples), converter.flush()]))
 
 
-def within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:
-    """Return the events that lie in an excerpt, cut to it, in its own time."""
+def events_within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:
+    """Return the events in an excerpt, clipped to it, with times from the beginning of the excerpt."""
     near = [each for each in events if each.offset >= part.begin_s and each.onset < part.end_s]
     begin, end = part.begin_s, part.end_s
     return [replace(each, onset=max(each.onset, begin) - begin, offset=min(each.offset, end) - begin) for each in near]

@@ -1,7 +1,7 @@
-"""`stapes review`: a detector's mistakes as Audacity label tracks and clips, for a person to hear and to correct.
+"""`stapes review`: write a detector's mistakes as Audacity label tracks and sound clips, to listen to and correct.
 
 OUT/
-  reference/ detected/ missed/ false/   one label track per recording in each, named after the recording
+  reference/ detected/ missed/ false/   in each, one label track per recording with the name of the recording
   clips/                                the worst mistakes as WAV, named kind_class_probability_recording_time
   review.tsv                            every mistake, the worst first
 """
@@ -17,16 +17,19 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
 from stapes.train.judge.evaluate import evaluate
 from stapes.train.judge.judging import Judged
-from stapes.train.label.mistakes import Mistake, excerpt, mistakes, verdicts
+from stapes.train.label.mistakes import Mistake, excerpt, mistakes, outcomes
 
 logger = logging.getLogger(__name__)
 
 MARK = Mark("review.tsv")  # --force replaces only folders that hold it
-AROUND_S = 1.0  # of sound before and after the event in a clip
+AROUND_S = 1.0  # sound before and after the event in a clip
 
 
 def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path, n_clips: int, force: bool) -> None:
-    """Judge a detector and write what it got wrong. Raises OutputError before any work when `out` is in the way."""
+    """Evaluate a detector and write its mistakes.
+
+    Raises OutputError, before any work, when `out` exists and cannot be replaced.
+    """
     require_new_folder(out, force, MARK)
     evaluation, judged = evaluate(detector_path, dataset_path, split)
     detector = Detector.load(detector_path)
@@ -40,13 +43,14 @@ def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path
         (draft / MARK.file).write_text(_table(worst, clips), encoding="utf-8")
     missed = sum(each.kind == "missed" for each in worst)
     logger.info(
-        f"{missed} missed, {len(worst) - missed} false in {len(judged)} recordings of {evaluation.split}: {out}"
+        f"{missed} missed events and {len(worst) - missed} false alarms in {len(judged)} recordings of "
+        f"{evaluation.split} were written to {out}"
     )
 
 
 def _write_tracks(folder: Path, judged: Judged) -> None:
-    kinds = verdicts(judged)
-    kinds["reference"] += judged.recording.ignored  # the track goes back beside the recording
+    kinds = outcomes(judged)
+    kinds["reference"] += judged.recording.ignored  # because the corrected track replaces the labels of the recording
     for kind, events in kinds.items():
         track = (folder / kind / judged.recording.name).with_suffix(".txt")
         track.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def _write_tracks(folder: Path, judged: Judged) -> None:
 
 
 def _write_clip(folder: Path, detector: Detector, mistake: Mistake) -> str:
-    """Write the sound around a mistake; return its path in `folder`."""
+    """Write the sound around a mistake; return the path of the file relative to `folder`."""
     stem = Path(mistake.judged.recording.name).stem
     label = "".join(each if each.isalnum() else "_" for each in mistake.event.label)
     name = f"{mistake.kind}_{label}_{100 * mistake.probability:02.0f}_{stem}_{mistake.event.onset:.2f}s.wav"

@@ -1,11 +1,11 @@
-"""`stapes suggest`: proposals of labels for recordings that have none, for a person to correct in Audacity.
+"""`stapes suggest`: propose labels for recordings that have none, to be corrected in Audacity.
 
-Wherever the sound rises above what is usual there, an event begins; events that sound alike get one label (group1 is
-the largest group), or the class of a trained detector where there is one.
+An event begins wherever the sound rises above its background. Events that sound similar get the same label (group1 is
+the largest group); events that a trained detector finds get its class.
 
 OUT/
-  *.txt             a label track per recording, named after it
-  suggestions.tsv   every proposal with how far it stands out
+  *.txt             a label track per recording, with the name of the recording
+  suggestions.tsv   all proposals, and by how many dB each rises above the background
 """
 
 import logging
@@ -29,31 +29,34 @@ from stapes.train.data.dataset import audio_files
 
 logger = logging.getLogger(__name__)
 
-USUAL_S = 30.0  # what is usual is the median over so much sound around
-LEAST_SPREAD_DB = 3.0  # and how far a band falls below it: the median less the 16 % quantile, at least this
-FROM, UP_TO = 0.5, 3.5  # a band counts by how many spreads it lies above the usual, between these
-RISE_S = 0.08  # an event begins where there is more after than before, over so long,
-LEAST_RISE = 0.25  # mean over bands: by so much more than in the middle of all rises
-APART_S = 0.1  # of two beginnings this close the weaker is left out
-END_SHARE, HELD_S = 0.3, 0.064  # it ends where less than this share of its rise is left, for so long
-MOST_GROUPS = 8
-CLEAR = 0.1  # silhouette below which the sounds are of one kind
+BACKGROUND_S = 30.0  # the background of a band is its median level over so much sound around
+SPREAD_MIN_DB = 3.0  # the spread of a band is its median level minus its 16 % quantile, at least this
+EXCESS_FROM, EXCESS_TO = 0.5, 3.5  # levels above the background count between these multiples of the spread
+RISE_S = 0.08  # a rise is the difference of the mean excess over so long after and before a moment
+RISE_MIN = 0.25  # an event begins where the rise exceeds the median of all rises by this; mean over bands
+ONSET_DISTANCE_S = 0.1  # of two onsets closer than this, only the one with the larger rise is kept
+END_SHARE, END_HOLD_S = 0.3, 0.064  # an event ends when less than this share of its rise is left for so long
+GROUPS_MAX = 8
+SILHOUETTE_MIN = 0.1  # below this silhouette score all sounds count as one group
 
 MARK = Mark("suggestions.tsv")  # --force replaces only folders that hold it
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A stretch of sound that stands out of the background."""
+    """A proposed event: sound that rises above its background. Times are in seconds."""
 
     onset: float
     offset: float
-    excess_db: float  # mean over bands and time of what lies above the usual
-    timbre: NDArray[np.float64]  # [bands + 2]: shape of the spectrum, log duration, where in it the loudest moment is
+    excess_db: float  # level above the background, mean over bands and time
+    timbre: NDArray[np.float64]  # [bands + 2]: unit spectrum of the excess, log2 of seconds, position of its peak
 
 
 def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) -> None:
-    """Write label tracks for every recording below `folder`. Raises AudioError, DatasetError, OutputError."""
+    """Write a label track for every recording below `folder`.
+
+    Raises AudioError, DatasetError (no recordings) and OutputError (`out` exists and cannot be replaced).
+    """
     require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path) if detector_path else None
     frontend = Frontend(make_tables(FrontendConfig() if detector is None else detector.folder.frontend))
@@ -67,7 +70,7 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
         known.append([Annotation(each.onset, each.offset, each.label, each.confidence) for each in events])
         found.append([each for each in proposals(frontend, pcm) if not _overlaps(each, known[-1])])
         progress.advance(path.name)
-    groups = iter(group_alike([each for one in found for each in one]))
+    groups = iter(group_similar([each for one in found for each in one]))
     rows = ["filename\tonset\toffset\tevent_label\texcess_db"]
     with new_folder(out, force=force, mark=MARK) as draft:
         for path, new, old in zip(files, found, known, strict=True):
@@ -81,7 +84,8 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
         (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
     progress.close(f"{len(rows) - 1} proposals in {len(files)} recordings")
     logger.info(
-        f"open a recording in Audacity, import its track from {out}, correct it and export it beside the recording"
+        f"open a recording in Audacity, import its label track from {out}, correct it, and export it beside the "
+        "recording"
     )
 
 
@@ -90,58 +94,58 @@ def _overlaps(proposal: Proposal, events: Sequence[Annotation]) -> bool:
 
 
 def proposals(frontend: Frontend, pcm: NDArray[np.int16]) -> list[Proposal]:
-    """Return what stands out of int16[samples], in time order."""
+    """Return the proposals for a recording, int16[samples], in order of time."""
     config = frontend.config
     clock = StepClock.of(config)  # of frames
     frame_s = clock.step_s
     level_db = frontend.features(pcm) * np.float32(config.int8_step_db)  # [frames, bands]
-    usual_db, spread_db = _usual(level_db, round(USUAL_S / frame_s))
-    unusual = np.clip((level_db - usual_db) / spread_db, FROM, UP_TO) - np.float32(FROM)
-    begins = _beginnings(unusual, frame_s)
-    loudness, held = unusual.mean(axis=1), max(1, round(HELD_S / frame_s))
+    background_db, spread_db = _background(level_db, round(BACKGROUND_S / frame_s))
+    excess = np.clip((level_db - background_db) / spread_db, EXCESS_FROM, EXCESS_TO) - np.float32(EXCESS_FROM)
+    onsets = _onsets(excess, frame_s)
+    loudness, hold = excess.mean(axis=1), max(1, round(END_HOLD_S / frame_s))
     found = []
-    for begin, following in pairwise([*begins, len(unusual)]):
-        end = _end(loudness, begin, following, held)
+    for begin, following in pairwise([*onsets, len(excess)]):
+        end = _end(loudness, begin, following, hold)
         onset, offset = clock.begin_s(begin), clock.begin_s(end)
-        excess_db = np.maximum(level_db[begin:end] - usual_db[begin:end], np.float32(0))
+        excess_db = np.maximum(level_db[begin:end] - background_db[begin:end], np.float32(0))
         found.append(Proposal(onset, offset, float(excess_db.mean()), _timbre(excess_db, offset - onset)))
     return found
 
 
-def _usual(level_db: NDArray[np.float32], frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the median of each band over the frames around, and the spread below it: [frames, bands] both."""
-    usual, spread = np.empty_like(level_db), np.empty_like(level_db)
+def _background(level_db: NDArray[np.float32], frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the background of each band and its spread below the background, both in dB, [frames, bands]."""
+    background, spread = np.empty_like(level_db), np.empty_like(level_db)
     stride = max(1, frames // 8)
     for start in range(0, len(level_db), stride):
         around = level_db[max(0, start - frames // 2) : start + stride + frames // 2]
         low, middle = np.quantile(around, [0.16, 0.5], axis=0)
-        usual[start : start + stride] = middle
-        spread[start : start + stride] = np.maximum(middle - low, LEAST_SPREAD_DB)
-    return usual, spread
+        background[start : start + stride] = middle
+        spread[start : start + stride] = np.maximum(middle - low, SPREAD_MIN_DB)
+    return background, spread
 
 
-def _beginnings(unusual: NDArray[np.float32], frame_s: float) -> list[int]:
-    """Return the frames at which much more begins than ends, the strongest of those close together."""
-    if not len(unusual):
+def _onsets(excess: NDArray[np.float32], frame_s: float) -> list[int]:
+    """Return the frames where events begin, given the excess above the background in spreads, [frames, bands]."""
+    if not len(excess):
         return []
     n = max(1, round(RISE_S / frame_s))
-    padded = np.concatenate([np.zeros((n + 1, unusual.shape[1])), unusual, np.repeat(unusual[-1:], 2 * n, axis=0)])
+    padded = np.concatenate([np.zeros((n + 1, excess.shape[1])), excess, np.repeat(excess[-1:], 2 * n, axis=0)])
     total = np.cumsum(padded, axis=0)
     mean = (total[n:] - total[:-n]) / n  # row t: of the n frames before frame t
-    before, after, later = (mean[start : start + len(unusual)] for start in (0, n, 2 * n))
+    before, after, later = (mean[start : start + len(excess)] for start in (0, n, 2 * n))
     rise = np.maximum(after - before, 0).mean(axis=1)
-    ending = rise < (before - later).mean(axis=1)  # an abrupt end rings in other bands
+    ending = rise < (before - later).mean(axis=1)  # an abrupt end spreads into other bands
     rise = np.where(ending, 0, rise - np.median(rise))
-    highest = maximum_filter1d(rise, 2 * round(APART_S / frame_s) + 1)
-    return np.flatnonzero((rise >= highest) & (rise >= LEAST_RISE)).tolist()
+    highest = maximum_filter1d(rise, 2 * round(ONSET_DISTANCE_S / frame_s) + 1)
+    return np.flatnonzero((rise >= highest) & (rise >= RISE_MIN)).tolist()
 
 
-def _end(loudness: NDArray[np.float32], begin: int, following: int, held: int) -> int:
-    """Return the frame after the last of an event: the next one's beginning, unless it has died away before."""
-    top = begin + int(np.argmax(loudness[begin : min(following, begin + 2 * held)]))
-    before = min(loudness[max(0, begin - held) : begin].mean() if begin else 0.0, loudness[top])
+def _end(loudness: NDArray[np.float32], begin: int, following: int, hold: int) -> int:
+    """Return the frame after the last frame of an event: where it has faded, at the latest where the next begins."""
+    top = begin + int(np.argmax(loudness[begin : min(following, begin + 2 * hold)]))
+    before = min(loudness[max(0, begin - hold) : begin].mean() if begin else 0.0, loudness[top])
     left = loudness[top:following] >= before + END_SHARE * (loudness[top] - before)
-    over = np.flatnonzero(np.convolve(left, np.ones(held))[held - 1 :] == 0)  # for `held` frames nothing is left
+    over = np.flatnonzero(np.convolve(left, np.ones(hold))[hold - 1 :] == 0)  # nothing is left for `hold` frames
     return top + int(over[0]) if len(over) else following
 
 
@@ -151,10 +155,10 @@ def _timbre(excess: NDArray[np.float32], length_s: float) -> NDArray[np.float64]
     return np.array([*(spectrum / max(np.linalg.norm(spectrum), 1e-9)), np.log2(length_s), loudest])
 
 
-def group_alike(found: Sequence[Proposal]) -> list[str]:
-    """Return a label per proposal: `group1` for the largest group of alike ones, and so on.
+def group_similar(found: Sequence[Proposal]) -> list[str]:
+    """Return a label for each proposal: `group1` for the largest group of similar sounds, and so on.
 
-    The number of groups is the one with the clearest borders (silhouette), up to MOST_GROUPS; no chance is involved.
+    The number of groups, up to GROUPS_MAX, is the one with the best silhouette score. The result is deterministic.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
@@ -162,9 +166,9 @@ def group_alike(found: Sequence[Proposal]) -> list[str]:
     if len(found) < 4:
         return ["group1"] * len(found)
     timbre = np.array([each.timbre for each in found])
-    weighted = timbre * np.array([1.0] * (timbre.shape[1] - 2) + [0.25, 0.25])  # the spectrum has length 1
-    best, best_score = np.zeros(len(found), np.int64), CLEAR
-    for count in range(2, min(MOST_GROUPS, len(found) - 1) + 1):
+    weighted = timbre * np.array([1.0] * (timbre.shape[1] - 2) + [0.25, 0.25])  # the norm of the spectrum is 1
+    best, best_score = np.zeros(len(found), np.int64), SILHOUETTE_MIN
+    for count in range(2, min(GROUPS_MAX, len(found) - 1) + 1):
         members = KMeans(count, n_init=4, random_state=0).fit_predict(weighted)
         score = silhouette_score(weighted, members, sample_size=min(2000, len(found)), random_state=0)
         if score > best_score:

@@ -1,1 +1,1 @@
-"""What a detector reached, for people and for other programs."""
+"""The results of an evaluation: text, an HTML page, and files for other programs."""

@@ -1,4 +1,4 @@
-"""What a detector takes on emulated boards, for its report: exact instructions, flash and RAM."""
+"""The cost of a detector on emulated boards, for its report: exact instruction counts, flash and RAM."""
 
 import logging
 import shutil
@@ -20,9 +20,10 @@ SHOWN = ("cortex-m4", "cortex-m55")
 
 
 def device_costs(folder: DetectorFolder) -> dict[str, FirmwareCost]:
-    """Run the self-test's sound, as `stapes size` does; boards that cannot be built for or run here are left out.
+    """Return the cost of each board, measured on the self-test's sound as `stapes size` does.
 
-    The C is generated anew from the model: what lies in the folder may be anybody's.
+    Boards are left out when their toolchain or emulator is not installed. The C code is generated from the model: code
+    in the folder may come from elsewhere and is not run.
     """
     costs = {}
     with tempfile.TemporaryDirectory(prefix="stapes-report-") as scratch:
@@ -34,5 +35,5 @@ def device_costs(folder: DetectorFolder) -> dict[str, FirmwareCost]:
                 built = build_where_it_fits(read_folder(copy), BOARDS[name], Path(scratch))
                 costs[name] = cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
         except (ModelError, ToolchainError) as error:
-            logger.warning(f"what it takes on boards is not measured: {error}")
+            logger.warning(f"the cost on boards was not measured: {error}")
     return costs

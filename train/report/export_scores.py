@@ -1,11 +1,11 @@
-"""Scores and events in the formats of other evaluation libraries (sed_scores_eval, psds_eval, sed_eval).
+"""Write scores and events in the formats of other evaluation libraries (sed_scores_eval, psds_eval, sed_eval).
 
 OUT/
-  scores/ID.tsv      onset, offset and the probability of each class per step, smoothed as the detector smooths
-  ground_truth.tsv   filename, onset, offset, event_label; a row without times where a recording holds no event
-  detected.tsv       the same of the detector's events
+  scores/ID.tsv      per step: onset, offset, and the probability of each class, smoothed as in the detector
+  ground_truth.tsv   filename, onset, offset, event_label; recordings without events have a row without times
+  detected.tsv       the same for the events that the detector found
   durations.tsv      filename, duration
-A recording's ID is its name with `__` for every slash, without its ending.
+The ID of a recording is its name without suffix, with `__` in place of every slash.
 """
 
 import csv
@@ -25,7 +25,7 @@ MARK = Mark("durations.tsv")  # --force replaces only folders that hold it
 
 
 def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force: bool) -> None:
-    """Write the folder, whole or not at all. Raises OutputError where `out` is in the way."""
+    """Write the folder in one go. Raises OutputError when `out` exists and cannot be replaced."""
     with new_folder(out, force=force, mark=MARK) as draft:
         (draft / "scores").mkdir()
         for each in judged:
@@ -40,12 +40,12 @@ def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force
 
 
 def recording_id(judged: Judged) -> str:
-    """Return the name under which a recording is exported."""
+    """Return the ID under which a recording is exported."""
     return str(Path(judged.recording.name).with_suffix("")).replace("/", "__")
 
 
 def _scores(detector: Detector, judged: Judged) -> str:
-    """Steps that end before the recording begins, as the delay is subtracted, are left out."""
+    """Return the table of scores; steps whose scores are for the time before the recording are left out."""
     scored = scored_recording(detector, judged)
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")

@@ -1,4 +1,4 @@
-"""How a report looks: one HTML page with its style and script inside, light and dark, for a desk and for a phone."""
+"""The building blocks of the report: one HTML page with style and script, light and dark, for desktop and phone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -64,7 +64,7 @@ audio { width: 100%; height: 2.3rem; margin-top: .5rem; }
 @media print { body { max-width: none; } audio { display: none; } .panel { break-inside: avoid; } }
 """
 
-# A line runs through the picture while the sound plays; a click in the picture plays from there.
+# A line moves through the picture while the sound plays; a click in the picture plays from there.
 _SCRIPT = """
 for (const figure of document.querySelectorAll(".mistake")) {
   const sound = figure.querySelector("audio"), picture = figure.querySelector(".picture"), line = picture.lastChild;
@@ -89,7 +89,7 @@ for (const figure of document.querySelectorAll(".mistake")) {
 
 
 def document(title: str, body: str) -> str:
-    """Return the whole page; `body` is HTML, `title` text."""
+    """Return the whole page; `body` is HTML, `title` is text."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -99,17 +99,17 @@ def document(title: str, body: str) -> str:
 
 
 def class_name(label: str, color: str) -> str:
-    """Return the name of a class with a dot of its colour."""
+    """Return the name of a class with a dot in its colour."""
     return f'<span class="class" style="--of-class: {color}">{escape(label)}</span>'
 
 
 def legend(colors: Mapping[str, str]) -> str:
-    """Return what the colours of a picture mean: outside of it, it hides nothing and is as large as other text."""
+    """Return the legend of a picture, which stands below the picture so that it covers nothing."""
     return '<p class="legend">' + "".join(class_name(label, color) for label, color in colors.items()) + "</p>"
 
 
 def card(name: str, value: str, of_one: Estimate | None = None) -> str:
-    """Return one figure in large; `of_one` draws its interval between 0 and 1."""
+    """Return one figure in large type; `of_one` is drawn with its interval on a bar from 0 to 1."""
     bar = ""
     if of_one is not None and not isnan(of_one.low):
         low, at, high = (f"{100 * each:.1f}%" for each in (of_one.low, of_one.value, of_one.high))
@@ -118,20 +118,20 @@ def card(name: str, value: str, of_one: Estimate | None = None) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table that scrolls by itself on a narrow screen; cells are HTML."""
+    """Return a table that scrolls sideways on a narrow screen; the header is text, cells are HTML."""
     head = "".join(f"<th>{escape(each)}</th>" for each in header)
     body = "".join("<tr>" + "".join(f"<td>{each}</td>" for each in row) + "</tr>" for row in rows)
     return f'<div class="panel wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def figure(title: str, svg: str, text: str, below: str = "") -> str:
-    """Return a picture with its title, a line of explanation, and HTML below."""
+    """Return a picture with its title, a line of explanation (text), and HTML below it."""
     note = f'<p class="note">{escape(text)}</p>' if text else ""
     return f'<figure class="panel"><h3>{escape(title)}</h3>{svg}{below}{note}</figure>'
 
 
 def facts(rows: Mapping[str, str]) -> str:
-    """Return names and what is to be said of them, both text."""
+    """Return a list of names with a description of each, both text."""
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
     return f'<dl class="panel">{listed}</dl>'
 

@@ -1,4 +1,4 @@
-"""Pictures of a report as SVG inside a page: text takes the page's colour, so that light and dark both work."""
+"""The pictures of a report as SVG. Their text takes the colour of the page, so that they work in light and dark."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import ThresholdCurve
 from stapes.train.judge.judging import Judged
 from stapes.train.judge.metrics import labelled_pairs
-from stapes.train.label.mistakes import Excerpt, Mistake, verdicts, within
+from stapes.train.label.mistakes import Excerpt, Mistake, events_within, outcomes
 
-INK = "#010203"  # replaced by the page's own colour
+INK = "#010203"  # replaced by the text colour of the page
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500", "#999999")
-WIDTH = 4.6  # inches: on a phone, 350 pixels wide, text of 9 points is as large as a footnote
-MISTAKE_EDGES = (0.13, 0.985)  # where time begins and ends in the picture of a mistake, as shares of its width
+WIDTH = 4.6  # inches: on a phone, 350 pixels wide, text of 9 points can just be read
+MISTAKE_EDGES = (0.13, 0.985)  # where the time axis of a mistake begins and ends, as shares of the width
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -41,7 +41,7 @@ STYLE: dict[Any, Any] = {
     "grid.alpha": 0.18,
     "grid.linewidth": 0.6,
     "grid.color": INK,
-    "text.parse_math": False,  # a label may hold a dollar sign
+    "text.parse_math": False,  # a label may contain a dollar sign
 }
 
 
@@ -54,7 +54,10 @@ def class_colors(classes: Sequence[str]) -> dict[str, str]:
 def _drawing(
     name: str, height: float, into: list[str], layout: Literal["constrained"] | None = "constrained"
 ) -> Iterator[Figure]:
-    """Yield a figure `height` inches high; its SVG is appended to `into`. The name keeps its inner references apart."""
+    """Yield a figure `height` inches high; its SVG is appended to `into` afterwards.
+
+    `name` describes the picture, and makes its internal identifiers unique within the page.
+    """
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH, height), layout=layout)
         yield figure
@@ -66,9 +69,9 @@ def _drawing(
 
 
 def precision_recall(curves: Mapping[str, ThresholdCurve], own: Mapping[str, int]) -> str:
-    """Draw precision over recall per class; a dot stands where the detector's own threshold is.
+    """Draw precision over recall per class, with a dot at the detector's own threshold.
 
-    Thresholds below that of the highest recall are left out: events run into each other there, and both figures fall.
+    Thresholds below the one with the highest recall are left out: events merge there, and both figures fall.
     """
     svg: list[str] = []
     with _drawing("precision and recall per class", 3.0, svg) as figure:
@@ -92,7 +95,7 @@ def _equal_f1(axes: Axes) -> None:
 
 
 def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
-    """Draw per class how probable it was in steps inside and outside of its annotated events, and the threshold."""
+    """Draw histograms of each class's probability within and outside of its annotated events, and the threshold."""
     svg: list[str] = []
     rows = -(-len(detector.classes) // 2)
     with _drawing("scores inside and outside of events", 1.45 * rows + 0.4, svg) as figure:
@@ -117,10 +120,10 @@ def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
 
 
 def false_alarms_over_time(classes: Sequence[str], judged: Sequence[Judged]) -> str:
-    """Draw how false alarms add up while the recordings are heard one after the other."""
+    """Draw the cumulative number of false alarms over all recordings, one after the other."""
     svg: list[str] = []
     with _drawing("false alarms over time", 2.3, svg) as figure:
-        axes = figure.add_subplot(xlabel="minutes heard", ylabel="false alarms")
+        axes = figure.add_subplot(xlabel="minutes", ylabel="false alarms")
         starts = np.cumsum([0.0, *(each.recording.duration_s for each in judged)])
         alarms = [(start + e.onset, e.label) for start, each in zip(starts, judged, strict=False) for e in _false(each)]
         for label, color in class_colors(classes).items():
@@ -133,7 +136,7 @@ def false_alarms_over_time(classes: Sequence[str], judged: Sequence[Judged]) -> 
 
 
 def onset_errors(classes: Sequence[str], judged: Sequence[Judged]) -> str:
-    """Draw how early or late the onsets of hits are, and how long until they are announced."""
+    """Draw histograms of the onset errors of hits, and of the time until their announcement."""
     svg: list[str] = []
     hits = [
         (found.label, 1e3 * (found.onset - true.onset), 1e3 * (announced - true.onset))
@@ -151,7 +154,7 @@ def onset_errors(classes: Sequence[str], judged: Sequence[Judged]) -> str:
 
 
 def recall_bars(title: str, bars: Sequence[tuple[str, str, Recall]], classes: Sequence[str]) -> str:
-    """Draw recall per (class, group) as bars with their intervals; the number of events stands beside the group."""
+    """Draw the recall of each (class, group) as a bar with its interval, and the number of events beside the group."""
     svg: list[str] = []
     with _drawing(title, 0.2 * len(bars) + 0.7, svg) as figure:
         axes = figure.add_subplot(xlim=(0, 1), xlabel="recall")
@@ -169,7 +172,7 @@ def recall_bars(title: str, bars: Sequence[tuple[str, str, Recall]], classes: Se
 
 
 def training_curves(history: Path) -> str:
-    """Draw every column of training/history.csv over its rows; empty when the file holds no numbers."""
+    """Draw every column of training/history.csv over the gradient steps; return "" when the file has no rows."""
     rows = list(csv.DictReader(history.read_text(encoding="utf-8").splitlines()))
     columns = [name for name in (rows[0] if rows else {}) if name not in ("phase", "step")]
     if not columns:
@@ -178,13 +181,13 @@ def training_curves(history: Path) -> str:
     with _drawing("training curves", 2.2, svg) as figure:
         phases = list(dict.fromkeys(row.get("phase", "") for row in rows))
         for axes, name in zip(np.atleast_1d(figure.subplots(1, len(columns))), columns, strict=True):
-            before = 0  # every phase counts its steps from 0
+            before = 0  # every phase counts from 0
             for color, phase in zip(_colors(), phases, strict=False):
                 part = [row for row in rows if row.get("phase", "") == phase]
                 steps = [before + int(row["step"]) for row in part]
                 axes.plot(steps, [float(row[name]) for row in part], ".-", color=color, label=phase)
                 before = steps[-1]
-            axes.set_xlabel("step")
+            axes.set_xlabel("gradient step")
             axes.set_title(name.replace("_", " "), fontsize=9)
             axes.grid()
         axes.legend(fontsize=8, frameon=False)
@@ -192,7 +195,7 @@ def training_curves(history: Path) -> str:
 
 
 def mistake_picture(detector: Detector, mistake: Mistake, part: Excerpt) -> str:
-    """Draw the spectrogram as the detector hears it, the score of the class, and annotated and detected events."""
+    """Draw the detector's features as a spectrogram, the score of the class, and annotated and detected events."""
     svg: list[str] = []
     event = mistake.event
     seconds = part.end_s - part.begin_s
@@ -208,9 +211,9 @@ def mistake_picture(detector: Detector, mistake: Mistake, part: Excerpt) -> str:
         )
         _draw_spectrogram(top, detector, part)
         _draw_score(middle, detector, mistake, part)
-        events = verdicts(mistake.judged)
+        events = outcomes(mistake.judged)
         for row, kind in enumerate(("detected", "reference")):
-            _draw_events(below, row, within(events[kind], part), seconds, class_colors(detector.classes))
+            _draw_events(below, row, events_within(events[kind], part), seconds, class_colors(detector.classes))
         below.set_yticks([0, 1], ["detected", "labels"])
         below.tick_params(axis="y", length=0)
         below.set(ylim=(-0.6, 1.6), xlim=(0, seconds), xlabel="seconds")
@@ -242,7 +245,7 @@ def _draw_spectrogram(axes: Axes, detector: Detector, part: Excerpt) -> None:
 
 
 def _band_ticks(frontend: FrontendConfig) -> dict[float, str]:
-    """Return where round frequencies lie among the bands, and what to write there; at most four."""
+    """Return the positions of at most four round frequencies on the axis of bands, with their labels in kHz."""
     centers = band_edges_hz(frontend)[1:-1]
     first, last = centers[0], centers[-1]
     decades = 10.0 ** np.arange(0, 6)
@@ -261,7 +264,7 @@ def _draw_score(axes: Axes, detector: Detector, mistake: Mistake, part: Excerpt)
 
 
 def _draw_events(axes: Axes, row: int, events: Sequence[Annotation], seconds: float, colors: Mapping[str, str]) -> None:
-    """Draw bars, and names beside them where there is room; one that begins inside of another is narrower."""
+    """Draw events as bars, with names where there is room; the bar of an event within another one is thinner."""
     reached = 0.0
     for index, each in enumerate(events):
         length = max(each.offset - each.onset, 0.004 * seconds)
@@ -278,11 +281,11 @@ def _hits(judged: Judged) -> list[tuple[Annotation, Annotation, float]]:
 
 
 def _false(judged: Judged) -> list[Annotation]:
-    return verdicts(judged)["false"]
+    return outcomes(judged)["false"]
 
 
 def _inside(detector: Detector, judged: Judged, label: str) -> NDArray[np.bool_]:
-    """Return bool [steps]: whether a step overlaps an annotated event of the class."""
+    """Return for each step whether it overlaps an annotated event of the class, bool[steps]."""
     edges = detector.folder.clock.edges_s(len(judged.scores))
     inside = np.zeros(len(judged.scores), np.bool_)
     for each in judged.recording.annotations:

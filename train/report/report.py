@@ -1,4 +1,4 @@
-"""report.html: one file that opens offline and shows what a detector reached, and lets its worst mistakes be heard."""
+"""report.html: one file that opens offline, with all figures of a detector, and its worst mistakes to listen to."""
 
 import base64
 import io
@@ -32,15 +32,15 @@ from stapes.train.report.page import card, cell, class_name, document, facts, fi
 
 MISTAKES_SHOWN = 8  # of each kind
 AROUND_S = 1.0
-MOST_GROUPS = 40  # bars in one picture
+BARS_MAX = 40  # in one picture
 
 
 def write_report(
     path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, FirmwareCost]
 ) -> None:
-    """Write the page, whole or not at all; `costs` by board.
+    """Write the page to `path` in one go; `costs` are by board.
 
-    Raises AudioError for a recording that cannot be read, and OutputError.
+    Raises AudioError for a recording that cannot be read, and OutputError when the file cannot be written.
     """
     body = "\n".join(_body(detector, evaluation, judged, costs))
     write_whole(path, document(Path(evaluation.detector).name, body))
@@ -69,7 +69,7 @@ def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
     figures = evaluation.figures
     part = f"{evaluation.split} of {Path(evaluation.dataset).name}"
     yield f"<header><h1>{escape(Path(evaluation.detector).name)}</h1>"
-    yield f"<p>judged on {escape(part)}: {figures.events.n_recordings} recordings, "
+    yield f"<p>evaluated on {escape(part)}: {figures.events.n_recordings} recordings, "
     yield f"{60 * figures.events.hours:.1f} minutes</p>"
     yield legend(pictures.class_colors(detector.classes)) + "</header>"
     if evaluation.warning:
@@ -97,33 +97,37 @@ def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judge
     own = {label: config.on_score for label, config in zip(classes, detector.folder.events, strict=True)}
     colors = legend(pictures.class_colors(classes))
     svg = pictures.precision_recall(curves, own)
-    yield figure("Other thresholds", svg, "Dot: the detector's own threshold. Grey: equal F1.", colors)
+    yield figure("Other thresholds", svg, "Dot: the threshold of the detector. Grey: equal F1.", colors)
     yield figure(
-        "Scores", pictures.score_histograms(detector, judged), "Filled: steps in annotated events. Line: others."
+        "Scores",
+        pictures.score_histograms(detector, judged),
+        "Filled: steps within annotated events. Line: all other steps.",
     )
     yield figure("False alarms over time", pictures.false_alarms_over_time(classes, judged), "", colors)
-    yield figure("Times of hits", pictures.onset_errors(classes, judged), "Positive: later than annotated.", colors)
+    yield figure(
+        "Times of hits", pictures.onset_errors(classes, judged), "Positive errors: later than annotated.", colors
+    )
     for column, by_class in evaluation.figures.recall_by.items():
         bars = [(label, group, each) for label, groups in by_class.items() for group, each in groups.items()]
-        shown, text = bars, "In brackets: annotated events."
-        if len(bars) > MOST_GROUPS:
-            shown = sorted(bars, key=lambda bar: bar[2].recall.value)[:MOST_GROUPS]
-            text = f"The worst {MOST_GROUPS} of {len(bars)}. {text}"
+        shown, text = bars, "In brackets: the number of annotated events."
+        if len(bars) > BARS_MAX:
+            shown = sorted(bars, key=lambda bar: bar[2].recall.value)[:BARS_MAX]
+            text = f"The worst {BARS_MAX} of {len(bars)}. {text}"
         title = f"Recall by {column}"
         yield figure(title, pictures.recall_bars(title, shown, classes), text, colors)
 
 
 def _device(detector: Detector, costs: Mapping[str, FirmwareCost]) -> Iterator[str]:
-    """What it takes on boards, where that was measured, and what the generated C says of the model."""
+    """Yield the cost on boards, as far as it was measured, and the sizes of the model in the generated C."""
     generated = detector.folder.path / "c"
     is_generated = (generated / MODEL_JSON).is_file()
     if costs or is_generated:
         yield "<h2>On the device</h2>"
     if costs:
-        header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "costliest hop"]
+        header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "most expensive hop"]
         yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
-        yield '<p class="note">Exact counts of an emulated core, not cycles; per hop: mean. '
-        yield "RAM holds the audio ring and the stack, flash the weights.</p>"
+        yield '<p class="note">Exact counts of an emulated core, not cycles. Per hop: mean. '
+        yield "RAM includes the audio ring and the stack, flash includes the weights.</p>"
     if is_generated:
         sizes = read_model_description(generated).sizes
         constants = sizes.weights + sizes.channels + sizes.tables
@@ -140,7 +144,7 @@ def _cost_row(board: str, cost: FirmwareCost) -> list[str]:
 
 
 def _training(detector: Detector) -> Iterator[str]:
-    """How it was trained and what int8 cost, as far as the detector folder says so."""
+    """Yield the course of training and the effect of int8, as far as they are in the detector folder."""
     history = detector.folder.path / "training" / "history.csv"
     if history.is_file() and (svg := pictures.training_curves(history)):
         yield '<h2>Training</h2><div class="grid">' + figure("Loss and average precision", svg, "") + "</div>"
@@ -154,7 +158,7 @@ def _training(detector: Detector) -> Iterator[str]:
     if events := parity.get("events"):
         low, high = events["int8_minus_float_low"], events["int8_minus_float_high"]
         yield (
-            "<p>F1 by onset on val, each with thresholds of its own: "
+            "<p>F1 by onset on val, each with its own thresholds: "
             f"float {events['f1_onset_float']:.3f}, int8 {events['f1_onset_int8']:.3f}; "
             f"difference {events['int8_minus_float']:+.3f} ({low:+.3f} to {high:+.3f}).</p>"
         )
@@ -168,26 +172,26 @@ def _beside_float(evaluation: Evaluation) -> Iterator[str]:
             ["float", *(cell(each, ".3f") for each in of_float)],
             ["deployed &minus; float", *(cell(each, "+.3f") for each in change)],
         ]
-        yield "<h2>Beside float, same thresholds</h2>"
+        yield "<h2>Compared with float, same thresholds</h2>"
         yield table(["on these recordings", "macro F1 onset", "macro F1 onset+offset"], rows)
 
 
 def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
-    """What it is: how it hears, when it answers, and what makes an event of its scores."""
+    """Yield what the detector is: its features, its delay, and its event settings."""
     frontend, step_ms = folder.frontend, _step_ms(folder)
     ms = 1e3 / frontend.sample_rate_hz
     delay = folder.target_delay_steps
-    said = {
+    rows_of_facts = {
         "sound": f"{frontend.sample_rate_hz / 1e3:g} kHz, windows of {ms * frontend.window_samples:g} ms every "
         f"{ms * frontend.hop_samples:g} ms, {frontend.n_bands} {frontend.band_scale} bands from "
         f"{frontend.f_min_hz:g} to {frontend.f_max_hz:g} Hz",
         "answers": f"every {step_ms:g} ms, {delay} steps ({delay * step_ms:g} ms) after the sound",
         "model": f"{len(folder.model):,} bytes, sha256 {folder.model_sha256[:12]}",
-        "thresholds": _rules(folder) or "not said how they were chosen",
-        "data judged": f"sha256 {evaluation.fingerprint[:12]}",
-        "made with": ", ".join(f"{k} {v}" for k, v in folder.provenance.get("packages", {}).items()) or "not said",
+        "thresholds": _rules(folder) or "the detector folder does not say how they were chosen",
+        "evaluated data": f"sha256 {evaluation.fingerprint[:12]}",
+        "made with": ", ".join(f"{k} {v}" for k, v in folder.provenance.get("packages", {}).items()) or "unknown",
     }
-    yield "<h2>The detector</h2>" + facts(said)
+    yield "<h2>The detector</h2>" + facts(rows_of_facts)
     colors = pictures.class_colors(folder.classes)
     rows = [
         [
@@ -199,12 +203,12 @@ def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
         ]
         for label, each in zip(folder.classes, folder.events, strict=True)
     ]
-    header = ["an event of", "begins at", "ends below", "smoothed over ms", "lasts at least ms", "bridges ms"]
-    yield "<p></p>" + table([*header, "then pauses ms", "lasts at most ms"], rows)
+    header = ["class", "on threshold", "off threshold", "smoothing ms", "shortest event ms", "merge gap ms"]
+    yield "<p></p>" + table([*header, "refractory ms", "longest event ms"], rows)
 
 
 def _rules(folder: DetectorFolder) -> str:
-    """Say how the settings of each class were chosen, or how all were where that is the same."""
+    """Return how the settings of each class were chosen, once if it is the same for all classes."""
     rules: dict[str, str] = folder.operating_point.get("rule", {})
     if len(set(rules.values())) == 1:
         return next(iter(rules.values()))
@@ -214,7 +218,7 @@ def _rules(folder: DetectorFolder) -> str:
 def _mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind, heading: str) -> Iterator[str]:
     worst = mistakes(detector, judged, kind)
     shown = worst[:MISTAKES_SHOWN]
-    yield f'<h2>{heading}</h2><p class="note">{len(shown)} of {len(worst)}. A click in a picture plays from there.</p>'
+    yield f'<h2>{heading}</h2><p class="note">{len(shown)} of {len(worst)}. Click in a picture to play from there.</p>'
     yield '<div class="grid">'
     yield from (_mistake(detector, each) for each in shown)
     yield "</div>"
@@ -228,7 +232,7 @@ def _mistake(detector: Detector, mistake: Mistake) -> str:
     left, right = pictures.MISTAKE_EDGES
     sound = _flac(part.pcm, detector.sample_rate_hz)
     return (
-        f'<figure class="panel mistake"><p>{name}<span>score at most {mistake.probability:.2f}</span>'
+        f'<figure class="panel mistake"><p>{name}<span>highest score {mistake.probability:.2f}</span>'
         f"<span>{escape(where)}</span></p>"
         f'<div class="picture" data-seconds="{part.end_s - part.begin_s:.3f}" data-left="{left}" data-right="{right}">'
         f"{pictures.mistake_picture(detector, mistake, part)}<i></i></div>"
