@@ -1,9 +1,13 @@
-"""Folders of recordings, searched by many processes here or on a Dask cluster.
+"""Folders of recordings, searched by many processes on this machine or on a Dask cluster.
 
-run.py       the run: what is left to do, who does it, what comes out
-listing.py   which recordings there are
-hearing.py   what a worker does with one of them
-workers.py   local processes and a Dask cluster, driven by one loop; cluster.py is all that needs `distributed`
-journal.py   what is done already: one line per recording, so that a killed run goes on where it was
-tables.py    events, summaries per recording and per hour, tracks
+run.py               the whole run: finds what is left to do, has it done and writes the results
+listing.py           lists the recordings of a folder
+recording_times.py   finds out when a recording began
+hearing.py           what a worker does with one recording
+workers.py           local processes and Dask clusters, driven by one loop; only cluster.py needs `distributed`
+journal.py           one line for each finished recording, so that an interrupted run can be continued
+tables.py            writes the events and summaries per recording and per hour
+tracks.py            writes label tracks and chooses events for a person to check
+activity.py          counts events per hour and draws them
+detect.py            events of a few recordings, in this process
 """

@@ -1,4 +1,4 @@
-"""Activity by hour and day: how many events per minute of recording, as rows and as a picture."""
+"""Events per minute of recording, by hour and day, as a table and as a picture."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from stapes.firmware_sim.errors import OutputError, ToolchainError
+from stapes.firmware_sim.outputs import new_file
 
 HOUR_S = 3600
 
 
 @dataclass
 class Hour:
-    """One hour of the clock."""
+    """What was recorded in one hour of the clock."""
 
-    seconds: float  # recorded in it
-    events: dict[str, int]  # that began in it, by label
+    seconds: float  # of recording in this hour
+    events: dict[str, int]  # label -> number of events that began in this hour
 
 
 class Hours:
-    """Recordings and their events, counted per hour of the clock in `zone`.
+    """Counts recordings and their events per hour of the clock in `zone`.
 
     >>> hours = Hours(["owl"], UTC)
     >>> hours.add(datetime(2024, 5, 1, 23, 30, tzinfo=UTC), 3600.0, [(1801.0, "owl")])
@@ -30,10 +31,12 @@ class Hours:
 
     def __init__(self, classes: Sequence[str], zone: tzinfo) -> None:
         self.classes, self.zone = tuple(classes), zone
-        self.counts: dict[datetime, Hour] = {}  # by their begin in UTC, since an hour of the clock may come twice
+        self.counts: dict[
+            datetime, Hour
+        ] = {}  # keyed by the start in UTC, because an hour of the local clock can occur twice
 
     def add(self, start: datetime, seconds: float, events: Sequence[tuple[float, str]]) -> None:
-        """Count a recording that began at `start` (UTC) and its events: onset in seconds, label."""
+        """Count a recording that began at `start` (UTC) and its events, given as (onset in seconds, label)."""
         end = start + timedelta(seconds=seconds)
         at = start
         while at < end:
@@ -45,8 +48,10 @@ class Hours:
             self._at(self._hour_of(start + timedelta(seconds=onset))).events[label] += 1
 
     def rows(self) -> Iterator[list[object]]:
-        """A header, then the hours with recordings: hour in `zone` with its offset, minutes recorded, events of each
-        class, all events per minute.
+        """Yield a header, then one row per hour with recordings.
+
+        A row holds the hour in `zone` with its UTC offset, minutes recorded, number of events, events per minute, and
+        the number of events of each class.
         """
         yield ["hour", "minutes", "events", "per_minute", *self.classes]
         for hour in sorted(self.counts):
@@ -57,7 +62,7 @@ class Hours:
             yield [local, f"{minutes:.2f}", events, rate, *(count.events[label] for label in self.classes)]
 
     def _hour_of(self, time: datetime) -> datetime:
-        """Begin of the hour of the clock, in UTC: no whole hour there where zones differ by half hours."""
+        """Return the start of the local hour in UTC, where it is no whole hour if `zone` is off by half an hour."""
         local = time.astimezone(self.zone)
         return time - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
@@ -66,23 +71,27 @@ class Hours:
 
 
 def require_picture(path: Path) -> None:
-    """Raise what `draw_activity` would: better before hours of work than after.
+    """Check before hours of work that `draw_activity` will be able to draw.
 
-    ToolchainError without matplotlib, OutputError where it does not know the ending of `path`.
+    Raises ToolchainError when matplotlib is not installed, and OutputError when it cannot write this kind of file.
     """
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError:
-        raise ToolchainError("a picture needs matplotlib; `pip install 'stapes[plot]'`, or leave out --plot") from None
+        raise ToolchainError(
+            "--plot needs matplotlib, which is not installed: pip install 'stapes[plot]', or leave out --plot"
+        ) from None
     if path.suffix.lower()[1:] not in (known := FigureCanvasBase.get_supported_filetypes()):
-        raise OutputError(f"{path}: no such kind of picture; use one of {', '.join(f'.{each}' for each in known)}")
+        raise OutputError(
+            f"{path}: pictures of this kind cannot be drawn; use one of {', '.join(f'.{each}' for each in known)}"
+        )
 
 
 def draw_activity(hours: Hours, path: Path) -> None:
-    """Write a picture: days across, hours of the day in `hours.zone` down, events per minute as colour (on a square
-    root scale, so that few are seen beside many), grey where nothing was recorded; one panel per class.
+    """Write a picture with one panel per class: days across, hours of the day in `hours.zone` down.
 
-    OutputError when it cannot be written.
+    The colour shows events per minute, on a square-root scale so that few events are visible beside many. Hours without
+    recordings are grey. Raises OutputError when the file cannot be written.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -100,10 +109,8 @@ def draw_activity(hours: Hours, path: Path) -> None:
             count = sum(hour.events[label] for hour in hours.counts.values())
             panel.set_title(f"{label}  ({count:,} event{'s' * (count != 1)})", loc="left")
         _name_days(panels[-1].xaxis, days)
-        try:
-            figure.savefig(path, dpi=120)
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{path}: cannot be written ({error})") from error
+        with new_file(path) as draft:
+            figure.savefig(draft, dpi=120, format=path.suffix[1:].lower())
 
 
 _STYLE: Any = {
@@ -113,11 +120,11 @@ _STYLE: Any = {
     "font.size": 9,
 }
 _NOTHING = "0.85"
-_NAMED_DAYS = 14  # as many have room for a name each
+_NAMED_DAYS = 14  # up to so many days there is room for a name below each
 
 
 def _draw_panel(panel: Any, days: Sequence[date], rates: Any) -> None:
-    """`rates`: float[24, days], masked where nothing was recorded."""
+    """Draw events per minute, float[24, days], masked where nothing was recorded."""
     import numpy as np
     from matplotlib.colors import PowerNorm
     from matplotlib.dates import date2num
@@ -145,8 +152,9 @@ def _name_days(axis: Any, days: Sequence[date]) -> None:
 
 
 def _grids(hours: Hours) -> tuple[list[date], dict[str, Any]]:
-    """Every day from the first to the last, and per class float[24, days]: events per minute, masked where nothing was
-    recorded.
+    """Return every day from the first to the last, and for each class its events per minute.
+
+    These are float[24, days], masked where nothing was recorded.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster; needs the extra `cluster` here and on them."""
+"""The workers of a Dask cluster. The extra `cluster` must be installed on this machine and on the workers."""
 
 import logging
 import time
@@ -16,22 +16,22 @@ COUNT_EVERY_S = 5.0
 
 
 class Bring(WorkerPlugin):
-    """Gives the job to every worker there is, and to those that come later or come back."""
+    """Gives the job to every worker, also to those that join or return later."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.name = f"stapes-{job.hash}"
 
     def setup(self, worker: Worker) -> None:
-        """Run by each worker before its first task."""
+        """Install the job; each worker calls this before its first task."""
         install(self.job)
 
 
 class Cluster:
-    """The workers that a scheduler knows; ToolchainError when it does not answer.
+    """The workers that a scheduler knows. Raises ToolchainError when the scheduler does not answer.
 
-    Dask gives the work of a lost worker to another one. What it does twice comes back twice at most as one future, and
-    the journal takes a recording once.
+    Dask gives the work of a lost worker to another one. Work that was done twice still comes back as one future, and
+    the journal takes each recording once.
     """
 
     died: tuple[type[BaseException], ...] = (KilledWorker,)
@@ -40,16 +40,18 @@ class Cluster:
         try:
             self._client = Client(scheduler, timeout=TIMEOUT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
-            raise ToolchainError(f"no Dask scheduler answers at {scheduler} ({error})") from error
+            raise ToolchainError(
+                f"no Dask scheduler answers at {scheduler} ({error}); check the address, or start `dask scheduler`"
+            ) from error
         if not self._client.nthreads():
-            logger.info(f"{scheduler} has no workers; waiting for the first (dask worker {scheduler} on each machine)")
+            logger.info(f"{scheduler} has no workers yet; waiting (start `dask worker {scheduler}` on each machine)")
         self._client.register_plugin(Bring(job))
         self._executor = self._client.get_executor(pure=False)
         self._counted_at, self._count = 0.0, 1
 
     @property
     def count(self) -> int:
-        """Threads of all workers; they may come and go."""
+        """Return the number of threads of all workers; workers may come and go."""
         if time.monotonic() - self._counted_at > COUNT_EVERY_S:
             self._count = max(1, sum(self._client.nthreads().values()))
             self._counted_at = time.monotonic()
@@ -61,8 +63,8 @@ class Cluster:
         return executor
 
     def renew(self) -> None:
-        """Nothing to do: nannies bring workers back, and the plugin gives them the job."""
+        """Do nothing: Dask restarts workers, and the plugin gives them the job."""
 
     def close(self) -> None:
-        """Leave the cluster; what it still had to do for this client is given up."""
+        """Leave the cluster; it drops what it still had to do for this client."""
         self._client.close()

@@ -1,4 +1,4 @@
-"""Events of recordings, written as one table."""
+"""Write the events of recordings as one table."""
 
 import logging
 import os
@@ -21,22 +21,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EventTable:
-    """Where events are written and how."""
+    """Where events are written, and in which format."""
 
     out: Path | None  # None: stdout
-    format: str
-    force: bool = False
+    format: str  # one of EVENT_FORMATS
+    force: bool = False  # replace an existing file
 
 
 def as_annotation(event: Event) -> Annotation:
-    """Turn a complete event into a row for a label file."""
+    """Return a complete event as a row of a label file."""
     return Annotation(event.onset, event.offset, event.label, event.confidence)
 
 
 def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTable) -> None:
-    """Write the events of every recording; all of them are looked at before the first is heard.
+    """Write the events of every recording. All files are opened before the first one is heard.
 
-    AudioError names the recording that cannot be read; then nothing is written to `table.out`.
+    Raises AudioError, which names the recording that cannot be read; `table.out` is then left as it was. Raises
+    ConfigError for several recordings in a format that cannot tell them apart.
     """
     layout = EVENT_FORMATS[table.format]
     if layout.one_recording and len(recordings) > 1:
@@ -59,7 +60,7 @@ def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTab
 
 @contextmanager
 def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
-    """Yield what writes text to the table; a file appears under its name only when all of it is written."""
+    """Yield a function that writes text to the table. A file appears under its name only when it is complete."""
     if table.out is None:
         yield sys.stdout.write
         return
@@ -67,4 +68,4 @@ def open_table(table: EventTable) -> Iterator[Callable[[str], object]]:
     with new_file(table.out) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         yield file.write
         file.flush()
-        os.fsync(file.fileno())  # a batch removes its journal after this
+        os.fsync(file.fileno())  # because a batch removes its journal afterwards

@@ -1,4 +1,4 @@
-"""What a worker does: hear recordings with the detector that came with the job."""
+"""What a worker does: it hears recordings with the detector that the job carries."""
 
 import hashlib
 import platform
@@ -23,26 +23,26 @@ class Outcome:
 
     found: RecordingFile
     seconds: float = 0.0
-    clipped: int = 0  # samples that the conversion had to saturate
+    clipped: int = 0  # samples that the conversion saturated
     start: Start | None = None
     events: Sequence[tuple[int, int, str, float]] = ()  # onset sample, offset sample, label, confidence
-    error: str = ""  # why there are no events
-    host: str = ""  # of the cluster, on which that happened
+    error: str = ""  # why the recording could not be heard
+    host: str = ""  # machine of the cluster where that happened
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker needs beside the recordings: it travels to other machines whole."""
+    """Everything that a worker needs besides the recordings. It is sent to other machines as a whole."""
 
-    files: Mapping[str, bytes]  # of the detector folder, by name in it
+    files: Mapping[str, bytes]  # the files of the detector folder, by their names in it
     engine: str
     clock: StartClock
     hash: str  # of the files
-    names_host: bool  # whether outcomes say on which machine something went wrong
+    names_host: bool  # whether outcomes name the machine on which something went wrong
 
     @classmethod
     def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool) -> "Job":
-        """Pack a detector folder: what detecting needs, and its C unless LiteRT was asked for."""
+        """Pack the files of a detector folder that detecting needs, with its C unless the engine is LiteRT."""
         names = list(REQUIRED)
         if engine != "litert":
             names += [f"c/{path.name}" for path in sorted(detector.glob("c/*")) if path.suffix in (".c", ".h", ".json")]
@@ -51,12 +51,12 @@ class Job:
 
     @property
     def detector_hash(self) -> str:
-        """SHA-256 of what decides about events: the three files that every detector has."""
+        """Return the SHA-256 of what determines the events: the three files that every detector has."""
         return hash_of({name: self.files[name] for name in REQUIRED})
 
 
 def hash_of(files: Mapping[str, bytes]) -> str:
-    """SHA-256 of names and contents."""
+    """Return the SHA-256 of the names and contents of files."""
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -64,18 +64,20 @@ def hash_of(files: Mapping[str, bytes]) -> str:
 
 
 _jobs: dict[str, Job] = {}
-_of_thread = threading.local()  # a detector hears one stream at a time
+_of_thread = threading.local()  # a detector hears one recording at a time, so each thread has its own
 
 
 def install(job: Job) -> None:
-    """Make a job known to this process. DetectorFolderError when it is not what was sent."""
+    """Make a job known to this process. Raises DetectorFolderError when it is not what was sent."""
     if hash_of(job.files) != job.hash:
-        raise DetectorFolderError(f"the detector that reached {platform.node()} is not the one that was sent")
+        raise DetectorFolderError(
+            f"the detector that reached {platform.node()} is not the one that was sent; check the network and run again"
+        )
     _jobs[job.hash] = job
 
 
 def hear_recordings(job_hash: str, recordings: Sequence[RecordingFile]) -> list[Outcome]:
-    """Hear them one after the other; one that cannot be read is an outcome as well."""
+    """Hear recordings one after the other. Return an outcome for each, also for one that cannot be read."""
     job = _jobs[job_hash]
     detector = _detector(job)
     return [_hear(job, detector, found) for found in recordings]
@@ -101,7 +103,7 @@ def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
             file = AudioFile(path, detector.sample_rate_hz)
             events = detector.detect(file)
         if file.duration_s == 0:
-            raise AudioError("holds no sound, only a header")
+            raise AudioError("the file contains no sound, only a header")
     except (AudioError, OSError) as error:
         said = reason(error) if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
         return Outcome(found, error=said, host=platform.node() if job.names_host else "")
@@ -111,7 +113,7 @@ def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
 
 @contextmanager
 def _local_copy(found: RecordingFile) -> Iterator[Path]:
-    """The recording where it lies; one behind a URL is fetched for as long as it is heard."""
+    """Yield the path of the recording; one behind a URL is fetched and removed again afterwards."""
     if not is_url(found.place):
         yield Path(found.place)
         return

@@ -1,7 +1,8 @@
-"""What a run has done: one line of JSON per recording, on disk before its group counts as done.
+"""The journal of a run: one line of JSON per finished recording, on disk before its group counts as done.
 
-The file lies beside the output as OUT.progress. A run that was killed leaves at most one torn line at the end, which
-the next one cuts off: its recordings are heard again. While a run lasts it holds a lock, which dies with the process.
+It is the file OUT.progress beside the output. A killed run leaves at most one incomplete line at its end, which the
+next run cuts off; the recordings of that line are heard again. A run holds a lock on the file, which ends with the
+process.
 """
 
 import fcntl
@@ -24,15 +25,15 @@ FORMAT = 1
 class Journal:
     """The journal of an output, locked until `close`.
 
-    `settings` are what the events depend on. OutputError when another run holds it, or when it was begun with other
-    settings: the message names both.
+    `settings` is what the events depend on; `afresh` discards what the journal contains. Raises OutputError when
+    another run holds the lock, and when the journal was begun with other settings; the message then names both.
     """
 
     def __init__(self, path: Path, settings: dict[str, str], *, afresh: bool) -> None:
         self.path = path
         self._file = _locked(path)
-        self._at: dict[str, tuple[int, int]] = {}  # name -> where its line is
-        self._same: dict[str, tuple[int, str]] = {}  # name -> size and change of the file that was heard
+        self._at: dict[str, tuple[int, int]] = {}  # name of a recording -> (start, length) of its line
+        self._same: dict[str, tuple[int, str]] = {}  # name -> (size, time of change) of the file that was heard
         try:
             if afresh:
                 os.ftruncate(self._file, 0)
@@ -48,11 +49,11 @@ class Journal:
         return len(self._at)
 
     def holds(self, found: RecordingFile) -> bool:
-        """Whether this very file was heard already; one that could not be read was not."""
+        """Return whether exactly this file was heard already; a file that could not be read was not."""
         return self._same.get(found.name) == (found.size, found.modified)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Write down what became of a group; what is held already is left out. OutputError when the disk is full."""
+        """Append the outcomes of a group, except those it has already. Raises OutputError when the disk is full."""
         new = [outcome for outcome in outcomes if not self.holds(outcome.found)]
         lines = [_line(_as_json(outcome)) for outcome in new]
         start = self._end
@@ -62,22 +63,22 @@ class Journal:
             start += len(line)
 
     def outcomes(self, names: Iterable[str]) -> Iterator[Outcome]:
-        """What became of these recordings, read from disk one by one; names that it does not hold are left out."""
+        """Yield the outcomes of these recordings, read from disk one by one; unknown names are left out."""
         for name in names:
             if name in self._at:
                 start, length = self._at[name]
                 yield _from_json(json.loads(os.pread(self._file, length, start)))
 
     def remove(self) -> None:
-        """The run is over: nothing is left to go on with."""
+        """Delete the file, when the run is complete."""
         self.path.unlink()
 
     def close(self) -> None:
-        """Let other runs go on with it."""
+        """Close the file and release its lock."""
         os.close(self._file)
 
     def _read(self, settings: dict[str, str]) -> int:
-        """Find the lines that are whole and return where they end; 0 when nothing was done yet."""
+        """Read the complete lines and return where they end; 0 when no recording is finished."""
         end, head = 0, {}
         with os.fdopen(os.dup(self._file), "rb") as lines:
             lines.seek(0)
@@ -96,12 +97,15 @@ class Journal:
     def _check(self, head: dict[str, Any], settings: dict[str, str]) -> None:
         begun = head.get("settings")
         if head.get("journal") != FORMAT or not isinstance(begun, dict):
-            raise OutputError(f"{self.path} was not written by this stapes; finish it with that one, or use --force")
+            raise OutputError(
+                f"{self.path} was written by another version of stapes; finish the run with that version, or begin "
+                "anew with --force"
+            )
         for name, wanted in settings.items():
             if begun.get(name) != wanted:
                 raise OutputError(
-                    f"{self.path}: half done with {name} {begun.get(name)}, now it is {wanted}; finish it as it was "
-                    "begun, begin anew with --force, or choose another --out"
+                    f"{self.path}: this run was begun with {name} {begun.get(name)}, now it is {wanted}; "
+                    "finish it as it was begun, begin anew with --force, or choose another --out"
                 )
 
     def _keep(self, outcome: Outcome, start: int, length: int) -> None:
@@ -120,14 +124,14 @@ class Journal:
         except OSError as error:
             os.ftruncate(self._file, self._end)
             raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again: "
-                "it goes on where it was"
+                f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again, "
+                "which continues this run"
             ) from error
         self._end += len(lines)
 
 
 def _locked(path: Path) -> int:
-    """Open and lock; a file that was removed between the two is opened again."""
+    """Return a locked descriptor of the file; a file that was removed before it was locked is opened again."""
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -139,7 +143,9 @@ def _locked(path: Path) -> int:
                 return file
         except BlockingIOError:
             os.close(file)
-            raise OutputError(f"{path}: another run is writing it; wait for its end, or choose another --out") from None
+            raise OutputError(
+                f"{path}: another run is writing this file; wait until it ends, or choose another --out"
+            ) from None
         os.close(file)
 
 
@@ -148,7 +154,7 @@ def _line(content: dict[str, Any]) -> bytes:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """None for a torn line."""
+    """Return the content of a line; None for an incomplete one."""
     try:
         content = json.loads(line) if line.endswith(b"\n") else None
     except ValueError:

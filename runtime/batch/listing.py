@@ -1,4 +1,4 @@
-"""Which recordings a folder holds: a local one, or any that fsspec can read (s3://bucket/2024)."""
+"""List the recordings of a folder: a local one, or one that fsspec can read (s3://bucket/2024)."""
 
 import os
 from collections.abc import Iterator
@@ -12,28 +12,31 @@ from stapes.runtime.audio import FILE_SUFFIXES
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A file that should be a recording."""
+    """A file whose name says that it is a recording."""
 
-    name: str  # relative to the folder, with /
+    name: str  # relative to the folder, with / between its parts
     place: str  # absolute path, or URL
     size: int  # bytes
-    modified: str  # time or tag of the last change, to see that it is still the same file; "" where nobody knows
+    modified: str  # time or tag of the last change, by which a changed file is noticed; "" when it is not known
 
 
 def is_url(folder: str) -> bool:
-    """Whether fsspec must read it."""
+    """Return whether a folder is given as a URL, which fsspec reads."""
     return "://" in folder
 
 
 def list_recordings(folder: str) -> tuple[list[RecordingFile], list[str]]:
-    """Every audio file below `folder`, by name, and a sentence for every folder that could not be read.
+    """Return every audio file below `folder`, sorted by name, and a sentence for each part that could not be read.
 
-    Files that begin with a dot are left out. AudioError when there is no such folder or it holds no recording.
+    Files whose names begin with a dot are left out. Raises AudioError when there is no such folder and when it contains
+    no recording.
     """
     problems: list[str] = []
     found = sorted(_remote(folder) if is_url(folder) else _local(Path(folder), problems), key=lambda each: each.name)
     if not found:
-        raise AudioError("; ".join([f"{folder}: no recordings in it ({', '.join(FILE_SUFFIXES)})", *problems]))
+        raise AudioError(
+            "; ".join([f"{folder}: there are no recordings in it ({', '.join(FILE_SUFFIXES)})", *problems])
+        )
     return found, problems
 
 
@@ -45,15 +48,15 @@ def _local(folder: Path, problems: list[str]) -> Iterator[RecordingFile]:
     seen: set[str] = set()
     for parent, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:  # a link to a folder above or beside it
+        if real in seen:  # a link led to a folder that is listed already
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()  # so that it is always the same one of two links that counts
+        folders.sort()  # so that of two links to one folder always the same is followed
         for name in filter(_is_recording, names):
             path = Path(parent, name)
             if not _is_text(str(path)):
-                problems.append(f"{str(path)!r}: its name is not UTF-8; rename it")
+                problems.append(f"{str(path)!r}: the name is not UTF-8; rename the file")
                 continue
             try:
                 status = path.stat()
@@ -77,19 +80,22 @@ def _remote(folder: str) -> Iterator[RecordingFile]:
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
-    """Return fsspec's file system and the path in it; ToolchainError without the package that the URL needs."""
+    """Return fsspec's file system for a URL and the path in it.
+
+    Raises ToolchainError when a package that the URL needs is not installed.
+    """
     try:
         from fsspec.core import url_to_fs
 
         files, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
-        needed = "'stapes[s3]'" if url.startswith("s3://") else "fsspec and what it names"
-        raise ToolchainError(f"{url}: cannot be read here ({error}); `pip install {needed}`") from error
+        needed = "'stapes[s3]'" if url.startswith("s3://") else "fsspec and the package that it asks for"
+        raise ToolchainError(f"{url}: cannot be read here ({error}): pip install {needed}") from error
     return files, str(path)
 
 
 def fetch(found: RecordingFile, path: Path) -> None:
-    """Copy a recording behind a URL to `path`. AudioError when it does not come."""
+    """Copy a recording behind a URL to `path`. Raises AudioError when that fails."""
     files, remote = filesystem_of(found.place)
     try:
         files.get_file(remote, str(path))
@@ -98,7 +104,7 @@ def fetch(found: RecordingFile, path: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, without the number and the file name that an OSError puts around it."""
+    """Return the message of an error, without the number and the file name that an OSError adds."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 

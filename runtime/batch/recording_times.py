@@ -1,8 +1,8 @@
-"""When a recording began: from its file name, or from what the recorder wrote into the WAV file.
+"""When a recording began, by its file name or by what the recorder wrote into the WAV file.
 
-Three conventions are read: GUANO (bat detectors: a `guan` chunk), the comment of AudioMoth (LIST/INFO/ICMT) and the
-Broadcast Wave extension (`bext`). The start is turned into UTC once; events count seconds from it, so a recording that
-runs over midnight or through a change of the clocks needs no care.
+Three conventions are understood: GUANO (bat detectors; a chunk `guan`), AudioMoth's comment (LIST/INFO/ICMT) and the
+Broadcast Wave extension (a chunk `bext`). The start is converted to UTC once, and events count seconds from it, so a
+recording that runs over midnight or through a change of the clocks needs no special case.
 """
 
 import re
@@ -18,7 +18,7 @@ from stapes.firmware_sim.errors import ConfigError
 
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}
 _OTHERS = {"f": r"\d{1,6}", "z": r"(?:Z|[+-]\d\d:?\d\d)", "%": "%"}
-_MOST_BYTES = 1 << 20  # of a chunk of metadata
+_MOST_BYTES = 1 << 20  # of a chunk of metadata are read
 _GUANO = re.compile(
     r"^\s*Timestamp\s*:\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.MULTILINE
 )
@@ -37,12 +37,10 @@ class Start:
 
 @dataclass(frozen=True)
 class StartClock:
-    """How start times are found. Raises ConfigError for a pattern or a time zone that cannot be used."""
+    """How start times are found. Raises ConfigError for an unusable pattern or an unknown time zone."""
 
-    pattern: str | None = (
-        None  # as of strptime, found anywhere in the file's name with its folders; None: metadata only
-    )
-    time_zone: str = "UTC"  # of clocks that name no zone, such as Europe/Berlin
+    pattern: str | None = None  # for strptime; searched in the file's name and its folders; None: metadata only
+    time_zone: str = "UTC"  # zone of times that name none, such as Europe/Berlin
 
     def __post_init__(self) -> None:
         zone(self.time_zone)
@@ -50,7 +48,7 @@ class StartClock:
             _searcher(self.pattern)
 
     def start_of(self, path: Path, name: str) -> Start | None:
-        """Start of the recording at `path`: by the pattern in `name`, else by its metadata; None when neither says."""
+        """Return when the recording at `path` began, by its `name` or else its metadata; None when neither says so."""
         said = None if self.pattern is None else _in_name(name, self.pattern)
         said = said or in_metadata(path)
         return None if said is None else _as_utc(said, zone(self.time_zone), self.time_zone)
@@ -58,7 +56,7 @@ class StartClock:
 
 @cache
 def zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name; ConfigError for an unknown one."""
+    """Return the time zone with an IANA name. Raises ConfigError for an unknown name."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -70,9 +68,9 @@ def _as_utc(said: datetime, home: tzinfo, home_name: str) -> Start:
         return Start(said.astimezone(UTC))
     first, second = (said.replace(tzinfo=home, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first < second:
-        return Start(first, f"{said} comes twice on the clocks of {home_name}; the first was taken")
+        return Start(first, f"{said} occurs twice on the clocks of {home_name}; the first was taken")
     if second < first:
-        return Start(first, f"{said} never comes on the clocks of {home_name}; the recorder's clock was not changed")
+        return Start(first, f"{said} never occurs on the clocks of {home_name}; the recorder's clock was not changed")
     return Start(first)
 
 
@@ -94,7 +92,7 @@ def _searcher(pattern: str) -> re.Pattern[str]:
 
 
 def _in_name(name: str, pattern: str) -> datetime | None:
-    """The first time in the file's own name, or else in the folders above it."""
+    """Return the first time in the file's own name, or else in the names of the folders above it."""
     own = name.rfind("/")
     for match in sorted(_searcher(pattern).finditer(name), key=lambda match: match.end() <= own):
         try:
@@ -105,7 +103,10 @@ def _in_name(name: str, pattern: str) -> datetime | None:
 
 
 def in_metadata(path: Path) -> datetime | None:
-    """What GUANO, AudioMoth's comment or bext in a WAV file say, in this order; without a zone where none is named."""
+    """Return the start that a WAV file states in GUANO, AudioMoth's comment or bext, tried in this order.
+
+    It has no time zone when none is stated. None for a file without such metadata.
+    """
     chunks = dict(_chunks(path))
     for name, read in (("guan", _guano), ("ICMT", _audiomoth), ("bext", _bext)):
         if name in chunks and (said := read(chunks[name])) is not None:
@@ -135,7 +136,7 @@ def _audiomoth(data: bytes) -> datetime | None:
 
 
 def _bext(data: bytes) -> datetime | None:
-    """OriginationDate, 10 characters at 320, and OriginationTime, 8 at 330; EBU Tech 3285 allows any separator."""
+    """Read OriginationDate (10 bytes at 320) and OriginationTime (8 at 330); EBU Tech 3285 allows any separator."""
     numbers = [int(number) for number in re.findall(rb"\d+", data[320:330] + b" " + data[330:338])]
     try:
         year, month, day, hour, minute, second = numbers
@@ -145,12 +146,12 @@ def _bext(data: bytes) -> datetime | None:
 
 
 def _chunks(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Chunks of metadata of a RIFF or RF64 file, those inside of LIST/INFO by their own names; none of another file."""
+    """Yield (name, content) of the metadata in a RIFF or RF64 file, with that in LIST/INFO; nothing for other files."""
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
             return
-        long_data = 0  # RF64 keeps the length of data elsewhere
+        long_data = 0  # RF64 states the length of data in another chunk
         while len(start := file.read(8)) == 8:
             name, size = start[:4], int.from_bytes(start[4:], "little")
             if name == b"data" and size == 0xFFFF_FFFF:

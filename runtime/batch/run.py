@@ -1,4 +1,4 @@
-"""A run over a folder: what is left to do, who does it, and what comes out."""
+"""Search a folder of recordings: find what is left to do, have it done, write the results."""
 
 import logging
 import os
@@ -22,34 +22,35 @@ from stapes.runtime.console import Progress
 
 logger = logging.getLogger(__name__)
 
-LISTED = 20  # unreadable recordings that are named on the console; OUT.files has all of them
+LISTED = 20  # so many unreadable recordings are logged by name; OUT.files names all of them
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What to search with what, and where results go."""
+    """What to search with which detector, and where results are written."""
 
     detector: Path
     folder: str  # a path, or a URL that fsspec reads
     out: Path  # .csv or .tsv
     engine: str = "auto"
-    jobs: int | None = None  # processes; None: one per processor that this process may use
-    scheduler: str | None = None  # address of a Dask scheduler, which then takes the place of local processes
+    jobs: int | None = None  # number of processes; None: one per processor that this process may use
+    scheduler: str | None = None  # address of a Dask scheduler, whose workers then replace local processes
     clock: StartClock = field(default_factory=StartClock)
     tracks: str | None = None  # one of tracks.TRACK_FORMATS
-    check: int | None = None  # events of each class that a person should hear: so many surest, so many doubtful ones
+    check: int | None = None  # list so many most certain and so many most doubtful events of each class
     plot: Path | None = None
     force: bool = False
 
 
 def run_batch(settings: BatchSettings) -> Totals:
-    """Hear every recording below a folder and write the tables; a run that was interrupted goes on where it was.
+    """Hear every recording below a folder and write the tables, or continue a run that was interrupted.
 
-    The result does not depend on how many workers there were, nor on how often it was interrupted. When a recording
-    cannot be read the journal is kept, so that the same command tries those again.
+    The result depends neither on the number of workers nor on interruptions. When a recording cannot be read, the
+    journal is kept, so that the same command tries that recording again.
+    Raises ConfigError and OutputError before the first recording is heard, AudioError when there are no recordings.
     """
     tables = Tables(settings.out)
-    _check(settings, tables)
+    _require_possible(settings, tables)
     folder = read_folder(settings.detector)
     job = Job.of(settings.detector, settings.engine, settings.clock, settings.scheduler is not None)
     recordings, problems = list_recordings(settings.folder)
@@ -73,19 +74,21 @@ def run_batch(settings: BatchSettings) -> Totals:
             journal.remove()
     finally:
         journal.close()
-    _say(settings, totals)
+    _report(settings, totals)
     return totals
 
 
-def _check(settings: BatchSettings, tables: Tables) -> None:
-    """Everything that can be wrong before the first recording is heard."""
+def _require_possible(settings: BatchSettings, tables: Tables) -> None:
+    """Find every mistake that can be found before the first recording is heard."""
     if tables.out.suffix not in (".csv", ".tsv"):
-        raise ConfigError(f"--out {tables.out}: a folder's events are written as .csv or .tsv")
+        raise ConfigError(f"--out {tables.out}: the events of a folder are written as .csv or .tsv; name such a file")
     for option, number in (("--jobs", settings.jobs), ("--check", settings.check)):
         if number is not None and number < 1:
-            raise ConfigError(f"{option} {number}: need at least 1")
+            raise ConfigError(f"{option} {number}: must be at least 1")
     if settings.jobs is not None and settings.scheduler is not None:
-        raise ConfigError("--jobs is for this machine, --scheduler for a cluster, which has its own workers; give one")
+        raise ConfigError(
+            "--jobs is for this machine, --scheduler for a cluster, which has its own workers; use one of the two"
+        )
     if settings.plot is not None:
         require_picture(settings.plot)
 
@@ -95,11 +98,11 @@ def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
         if path is not None:
             require_new_file(path, settings.force)
     if settings.tracks and tables.tracks.exists():
-        raise OutputError(f"{tables.tracks} exists already, perhaps with corrections; move it away")
+        raise OutputError(f"{tables.tracks} exists already and may contain corrections; move it away")
 
 
 def _settings_that_count(settings: BatchSettings, job: Job) -> dict[str, str]:
-    """What decides about the results: a run goes on only with the same."""
+    """Return what the results depend on: a run is continued only with equal settings."""
     return {
         "detector": job.detector_hash,
         "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
@@ -114,19 +117,19 @@ def _workers(settings: BatchSettings, job: Job) -> Workers:
     try:
         from stapes.runtime.batch.cluster import Cluster
     except ImportError:
-        raise ToolchainError("a cluster needs Dask; `pip install 'stapes[cluster]'`") from None
+        raise ToolchainError("--scheduler needs Dask, which is not installed: pip install 'stapes[cluster]'") from None
     return Cluster(job, settings.scheduler)
 
 
 def _processors() -> int:
-    """How many this process may use, where the system says it."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _hear(settings: BatchSettings, job: Job, journal: Journal, recordings: list[RecordingFile]) -> None:
     left = [found for found in recordings if not journal.holds(found)]
     if len(left) < len(recordings):
-        logger.info(f"going on: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
+        logger.info(f"continuing: {len(recordings) - len(left)} of {len(recordings)} recordings are done")
     if not left:
         return
     workers = _workers(settings, job)
@@ -150,11 +153,11 @@ def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Recor
 
 
 def _weight(found: RecordingFile) -> int:
-    """How long it may take beside others; not every server says sizes."""
+    """Return how long a recording may take, relative to others; not every server tells sizes."""
     return found.size or 1
 
 
-def _say(settings: BatchSettings, totals: Totals) -> None:
+def _report(settings: BatchSettings, totals: Totals) -> None:
     logger.info(
         f"{settings.out}: {totals.events} events in {totals.recordings} recordings, {totals.seconds / 3600:.2f} h"
     )
@@ -162,10 +165,14 @@ def _say(settings: BatchSettings, totals: Totals) -> None:
         logger.warning(f"{totals.clipped} recordings were louder than full scale in places and were clipped")
     if totals.without_start:
         logger.warning(
-            f"{totals.without_start} recordings do not say when they began (--start-pattern); no UTC for them"
+            f"{totals.without_start} recordings do not say when they began, so their events have no UTC; "
+            "see --start-pattern"
         )
     _list(totals.doubts, "start times are in doubt")
-    _list(totals.unreadable, "could not be read; mend them and run the same command again, or leave it at that")
+    _list(
+        totals.unreadable,
+        "files or folders could not be read; repair them and run the same command again, or leave them out",
+    )
 
 
 def _list(lines: list[str], what: str) -> None:

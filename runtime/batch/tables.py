@@ -1,4 +1,4 @@
-"""What a run leaves: a row per event, summaries per recording and per hour, tracks to look at."""
+"""The results of a run: a row per event, summaries per recording and per hour, label tracks."""
 
 import csv
 import io
@@ -33,36 +33,36 @@ class Tables:
 
     @property
     def check(self) -> Path:
-        """The events that a person should hear."""
+        """The events that a person should check."""
         return self.out.with_name(f"{self.out.stem}.check{self.out.suffix}")
 
     @property
     def tracks(self) -> Path:
-        """A label track per recording, under its own name."""
+        """The folder of label tracks, one per recording, named after it."""
         return self.out.with_name(f"{self.out.stem}.tracks")
 
     @property
     def journal(self) -> Path:
-        """Only while the run is not over."""
+        """The journal, which exists only while the run is not complete."""
         return self.out.with_name(f"{self.out.name}.progress")
 
 
 @dataclass
 class Totals:
-    """What the run came to."""
+    """The totals of a run."""
 
     recordings: int = 0
     seconds: float = 0.0
     events: int = 0
     clipped: int = 0  # recordings with samples louder than full scale
-    without_start: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    without_start: int = 0  # recordings that do not say when they began
+    unreadable: list[str] = field(default_factory=list)  # what could not be read and why
+    doubts: list[str] = field(default_factory=list)  # start times that may be wrong and why
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """How rows are written."""
+    """What the tables contain besides the events."""
 
     classes: Sequence[str]
     sample_rate_hz: int
@@ -75,7 +75,10 @@ HEADER = ("filename", "onset", "offset", "event_label", "confidence", "utc")
 
 
 def write_tables(tables: Tables, settings: TableSettings, outcomes: Iterable[Outcome]) -> Totals:
-    """Write every table from the outcomes, one after the other; each appears under its name only when it is whole."""
+    """Write every table from the outcomes. Each appears under its name only when it is complete.
+
+    Raises OutputError when a file cannot be written.
+    """
     totals = Totals()
     row = _Rows("\t" if tables.out.suffix == ".tsv" else ",").row
     with _table(tables.out) as write_event, _table(tables.files) as write_file:
@@ -98,7 +101,7 @@ def write_tables(tables: Tables, settings: TableSettings, outcomes: Iterable[Out
             for line in settings.hours.rows():
                 write(row(line))
     else:
-        tables.hours.unlink(missing_ok=True)  # of the run that --force replaces
+        tables.hours.unlink(missing_ok=True)  # left by the run that --force replaces
     return totals
 
 
@@ -119,13 +122,13 @@ def _table(path: Path) -> AbstractContextManager[Callable[[str], object]]:
 
 
 def annotations(outcome: Outcome, sample_rate_hz: int) -> Iterator[Annotation]:
-    """Events in seconds from the recording's start."""
+    """Yield the events of an outcome, in seconds from the start of the recording."""
     for onset, offset, label, confidence in outcome.events:
         yield Annotation(onset / sample_rate_hz, offset / sample_rate_hz, label, confidence)
 
 
 class _Rows:
-    """One table's way of writing a row as a line."""
+    """Formats rows as lines of CSV with one delimiter."""
 
     def __init__(self, delimiter: str) -> None:
         self._text = io.StringIO()
@@ -164,7 +167,7 @@ def _file_row(outcome: Outcome, events: Sequence[Annotation], classes: Sequence[
 
 
 def utc_text(time: datetime) -> str:
-    """ISO 8601 to the millisecond, rounded."""
+    """Return a UTC time as ISO 8601, rounded to milliseconds."""
     rounded = time + timedelta(microseconds=500)
     return rounded.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 

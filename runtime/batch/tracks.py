@@ -1,4 +1,4 @@
-"""Label tracks beside the tables, for a person who checks what was found."""
+"""Label tracks and a choice of events, for a person who checks what was found."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,14 +43,14 @@ TRACK_FORMATS = {
 
 @dataclass(frozen=True)
 class Tracks:
-    """Label tracks of recordings in a folder, each under the recording's own name."""
+    """A folder of label tracks, each named after its recording."""
 
     folder: Path
     format: str  # one of TRACK_FORMATS
-    high_hz: int  # of Raven's boxes
+    high_hz: int  # upper edge of Raven's boxes
 
     def write(self, recording: str, events: Sequence[Annotation]) -> None:
-        """Write a track, unless one is there: a person may have corrected it. OutputError where that is impossible."""
+        """Write a track unless it exists, because a person may have corrected it. Raises OutputError on failure."""
         form = TRACK_FORMATS[self.format]
         path = self.folder / f"{recording}{form.ending}"
         if path.exists():
@@ -63,7 +63,7 @@ class Tracks:
 
 
 class Check:
-    """The `count` surest and the `count` most doubtful events of each class in a whole run."""
+    """Chooses the `count` most certain and the `count` most doubtful events of each class in a whole run."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -72,7 +72,7 @@ class Check:
         self._seen = 0
 
     def add(self, events: Iterable[tuple[EventRow, Annotation]]) -> None:
-        """Look at events with their rows of the table; of equally sure ones the first stay."""
+        """Consider events with their rows of the table. Among events of equal confidence the first are chosen."""
         for row, event in events:
             self._seen += 1
             confidence = event.confidence or 0.0
@@ -83,9 +83,9 @@ class Check:
                     heapq.heappop(best)
 
     def chosen(self) -> Iterator[tuple[str, EventRow, Annotation]]:
-        """`surest` or `doubtful`, row, event: class by class, the surest first, then the most doubtful first.
+        """Yield (`surest` or `doubtful`, row, event), class by class, the most certain and the most doubtful first.
 
-        An event that is both, since its class has so few, is among the surest alone.
+        An event of a class with so few events that it belongs to both is yielded as `surest` only.
         """
         for label in sorted(self._surest):
             surest, doubtful = (sorted(each[label], reverse=True) for each in (self._surest, self._doubtful))

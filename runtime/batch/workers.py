@@ -1,7 +1,7 @@
-"""Who hears the recordings: processes on this machine or the workers of a Dask cluster, driven by one loop.
+"""The workers that hear recordings: processes on this machine or those of a Dask cluster, driven by one loop.
 
-Both are executors of concurrent.futures, so the loop does not know which it drives. A recording whose worker dies is
-heard again, alone; when that worker dies too, the recording is at fault and is listed like one that cannot be read.
+Both are executors of concurrent.futures, so the loop is the same for both. When a worker dies, the recordings that it
+had are heard again, one at a time; when a recording kills its worker a second time, it is reported as unreadable.
 """
 
 import multiprocessing
@@ -20,30 +20,30 @@ from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.console import is_shown, show
 
 Group = Sequence[RecordingFile]
-GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work: far more than handing it over costs
+GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work, far more than it costs to hand it over
 
 
 class Workers(Protocol):
-    """Something that hears groups of recordings."""
+    """Whatever hears groups of recordings."""
 
-    died: tuple[type[BaseException], ...]  # what a future raises when its worker is gone
+    died: tuple[type[BaseException], ...]  # the exceptions of a future whose worker died
 
     @property
     def count(self) -> int:
-        """How many groups are heard at the same time now."""
+        """Return how many groups can be heard at the same time at this moment."""
 
     def executor(self) -> Executor:
-        """Return what takes groups."""
+        """Return the executor to which groups are submitted."""
 
     def renew(self) -> None:
-        """A worker died: what is submitted from now on must find living ones."""
+        """After the death of a worker, make sure that the next group finds a living one."""
 
     def close(self) -> None:
-        """Stop whatever still works."""
+        """Stop all workers."""
 
 
 class LocalProcesses:
-    """Fresh processes on this machine, which end when this one does, however it does."""
+    """Processes on this machine. They end when this process ends, for whatever reason."""
 
     died: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
@@ -54,11 +54,11 @@ class LocalProcesses:
 
     @property
     def count(self) -> int:
-        """As many as were asked for."""
+        """Return the number of processes."""
         return self._count
 
     def executor(self) -> Executor:
-        """Return the pool; its processes begin when the first group comes."""
+        """Return the pool, whose processes start with the first group."""
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._count,
@@ -69,13 +69,13 @@ class LocalProcesses:
         return self._pool
 
     def renew(self) -> None:
-        """The pool ends as a whole when one process dies; the next group makes another."""
+        """Drop the pool, which ends as a whole when one process dies; the next group starts another."""
         if self._pool is not None:
             self._pool.shutdown(wait=False)
         self._pool = None
 
     def close(self) -> None:
-        """End the processes in the middle of their work: what they did not hand over is not counted as done."""
+        """End the processes in the middle of their work. What they have not returned does not count as done."""
         for process in set(multiprocessing.active_children()) - self._strangers:
             process.terminate()
         if self._pool is not None:
@@ -85,7 +85,9 @@ class LocalProcesses:
 def _begin_process(job: Job, shows_log: bool) -> None:
     if shows_log:
         show()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of the terminal; the parent alone decides what to do
     threading.Thread(target=_end_with_parent, daemon=True).start()
     install(job)
 
@@ -98,7 +100,7 @@ def _end_with_parent() -> None:
 
 
 def in_groups(recordings: Sequence[RecordingFile], workers: int) -> list[Group]:
-    """Cut into groups that are worth handing over, and enough of them for every worker to have its share."""
+    """Divide recordings into groups that are large enough to hand over and small enough to occupy every worker."""
     limit = min(GROUP_BYTES, sum(each.size for each in recordings) // (8 * max(1, workers)))
     groups: list[list[RecordingFile]] = []
     size = 0
@@ -112,7 +114,10 @@ def in_groups(recordings: Sequence[RecordingFile], workers: int) -> list[Group]:
 
 
 def hear_all(job: Job, groups: Sequence[Group], workers: Workers) -> Iterator[list[Outcome]]:
-    """Yield what became of every group, as they are done. ToolchainError when the cluster is lost."""
+    """Yield the outcomes of every group, in the order in which groups finish.
+
+    Raises ToolchainError when all workers are lost.
+    """
     waiting, suspects = deque(groups), deque[Group]()
     pending: dict[Future[list[Outcome]], Group] = {}
     while waiting or suspects or pending:
@@ -133,8 +138,8 @@ def hear_all(job: Job, groups: Sequence[Group], workers: Workers) -> Iterator[li
                     suspects.extend([found] for found in group)
             except (CancelledError, OSError) as error:
                 raise ToolchainError(
-                    f"the workers are lost ({error or type(error).__name__}); run the same command again: "
-                    "it goes on where it was"
+                    f"the workers are lost ({error or type(error).__name__}); run the same command again, "
+                    "which continues this run"
                 ) from error
 
 

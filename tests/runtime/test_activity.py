@@ -100,5 +100,5 @@ def test_the_picture_has_a_panel_per_class_and_is_wide_for_a_season(tmp_path: Pa
     assert large.shape[1] > 1.6 * small.shape[1]
     with pytest.raises(OutputError, match="cannot be written"):
         draw_activity(one, tmp_path / "no" / "folder.png")
-    with pytest.raises(OutputError, match="no such kind of picture"):
+    with pytest.raises(OutputError, match="pictures of this kind cannot be drawn"):
         require_picture(tmp_path / "a.csv")

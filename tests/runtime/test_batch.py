@@ -105,7 +105,7 @@ def test_a_torn_line_is_heard_again_and_nothing_twice(
     (copy / "bad.wav").unlink()
     capsys.readouterr()
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 0
-    assert f"going on: {held} of 7 recordings are done" in capsys.readouterr().err
+    assert f"continuing: {held} of 7 recordings are done" in capsys.readouterr().err
     assert out.read_bytes() == table.read_bytes()
 
 
@@ -122,9 +122,9 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     out = tmp_path / "events.csv"
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 2, *PATTERN)) == 1
     said = capsys.readouterr().err
-    assert "5 could not be read" in said
-    assert "header.wav: holds no sound" in said
-    assert "caf\\udce9.wav': its name is not UTF-8" in said
+    assert "5 files or folders could not be read" in said
+    assert "header.wav: the file contains no sound" in said
+    assert "caf\\udce9.wav': the name is not UTF-8" in said
     assert "north/R_20240501_000000.flac: " in said
     assert [row["problem"] != "" for row in _rows(out.with_name("events.files.csv"))].count(True) == 4
     assert len(_rows(out)) == 6
@@ -133,7 +133,7 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     for name in ("zero.wav", "text.WAV", "header.wav", os.fsdecode(b"caf\xe9.wav")):
         (copy / name).unlink()
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 0
-    assert "going on: 6 of 7 recordings are done" in capsys.readouterr().err
+    assert "continuing: 6 of 7 recordings are done" in capsys.readouterr().err
     assert out.read_bytes() == table.read_bytes()
     assert main(detect_words(tiny_detector, copy, out, *PATTERN)) == 1
     assert "events.csv exists already" in _error(capsys)
@@ -171,7 +171,7 @@ def test_another_detector_for_a_half_done_output_is_refused_with_both_hashes(
     for detector in (tiny_detector, other):
         assert Job.of(detector, "litert", StartClock(), names_host=False).detector_hash in line
     assert main(detect_words(tiny_detector, copy, out, "--time-zone", "Asia/Tokyo")) == 1
-    assert "half done with time zone UTC, now it is Asia/Tokyo" in _error(capsys)
+    assert "begun with time zone UTC, now it is Asia/Tokyo" in _error(capsys)
     assert main(detect_words(other, copy, out, "--force", "--jobs", 1)) == 1
     assert "going on" not in capsys.readouterr().err
 
@@ -182,7 +182,7 @@ def test_a_second_run_into_the_same_output_is_refused(
     first = Journal(tmp_path / "events.csv.progress", {}, afresh=False)
     for words in ([], ["--force"]):
         assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", *words)) == 1
-        assert "another run is writing it" in _error(capsys)
+        assert "another run is writing this file" in _error(capsys)
     first.close()
     assert main(detect_words(tiny_detector, season, tmp_path / "events.csv", "--jobs", 1)) == 0
 
@@ -356,17 +356,17 @@ def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["{season}"], "needs --out EVENTS.csv"),
+        (["{season}"], "name a table with --out EVENTS.csv"),
         (["{season}", "--out", "{tmp}/e.txt"], "written as .csv or .tsv"),
         (["{season}", "--out", "{tmp}/e.csv", "--format", "dcase"], "leave out --format"),
         (["{season}", "{season}", "--out", "{tmp}/e.csv"], "or one folder"),
         (["{season}", "--out", "{tmp}/no/e.csv"], "does not exist"),
-        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "0"], "need at least 1"),
-        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "give one"),
+        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "0"], "must be at least 1"),
+        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "use one of the two"),
         (["{season}", "--out", "{tmp}/e.csv", "--start-pattern", "%Y"], "year, day and hour"),
         (["{season}/north/R_20240501_000000.flac", "--jobs", "2"], "--jobs is for a folder"),
-        (["{season}", "--out", "{tmp}/e.csv", "--check", "0"], "--check 0: need at least 1"),
-        (["{season}", "--out", "{tmp}/e.csv", "--plot", "{tmp}/e.xls"], "no such kind of picture"),
+        (["{season}", "--out", "{tmp}/e.csv", "--check", "0"], "--check 0: must be at least 1"),
+        (["{season}", "--out", "{tmp}/e.csv", "--plot", "{tmp}/e.xls"], "pictures of this kind cannot be drawn"),
         (["{tmp}", "--out", "{tmp}/e.csv"], "no recordings in it"),
         (["nope://x/y", "--out", "{tmp}/e.csv"], "cannot be read here"),
     ],

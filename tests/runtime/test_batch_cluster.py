@@ -98,7 +98,7 @@ def test_a_killed_worker_and_a_killed_client_change_nothing_vs_one_process(
     assert heard(journal) < RECORDINGS
     said = client.communicate(timeout=240)[1]
     assert client.returncode == 0, said
-    assert f"going on: {held} of {RECORDINGS} recordings are done" in said
+    assert f"continuing: {held} of {RECORDINGS} recordings are done" in said
     assert cluster.workers[0].wait(10) == -signal.SIGKILL
     assert out.read_bytes() == alone.read_bytes()
 

@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_where_it_was(tiny_detector: Path, season: Path, ta
     run = start_detect(tiny_detector, season, out, "--jobs", 1)
     said = run.communicate(timeout=120)[1]
     assert run.returncode == 0, said
-    assert f"going on: {held} of {RECORDINGS} recordings are done" in said
+    assert f"continuing: {held} of {RECORDINGS} recordings are done" in said
     assert f"detect {RECORDINGS - held}/{RECORDINGS - held}" in said, "only the others were heard"
     assert out.read_bytes() == table
     assert not journal.exists()

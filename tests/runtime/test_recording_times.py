@@ -117,9 +117,9 @@ def test_the_name_of_the_file_goes_before_that_of_its_folders(tmp_path: Path) ->
     [
         ("20240331_013000.wav", datetime(2024, 3, 31, 0, 30, tzinfo=UTC), ""),
         ("20240331_033000.wav", datetime(2024, 3, 31, 1, 30, tzinfo=UTC), ""),
-        ("20240331_023000.wav", datetime(2024, 3, 31, 1, 30, tzinfo=UTC), "never comes"),
+        ("20240331_023000.wav", datetime(2024, 3, 31, 1, 30, tzinfo=UTC), "never occurs"),
         ("20241027_013000.wav", datetime(2024, 10, 26, 23, 30, tzinfo=UTC), ""),
-        ("20241027_023000.wav", datetime(2024, 10, 27, 0, 30, tzinfo=UTC), "comes twice"),
+        ("20241027_023000.wav", datetime(2024, 10, 27, 0, 30, tzinfo=UTC), "occurs twice"),
         ("20241027_033000.wav", datetime(2024, 10, 27, 2, 30, tzinfo=UTC), ""),
     ],
 )
