@@ -1,4 +1,4 @@
-"""Training sequences: events lie where their labels say, loudness is what was asked for, numbers decide everything."""
+"""Training sequences: events lie at their labels, the SNR is as set, and seed and number determine a batch."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_runs_are_cut_by_their_labels_and_cleaned_of_their_background(corpus: Co
         assert power(outside) < 1.0
 
 
-def test_added_events_lie_at_their_labels_with_the_signal_to_noise_ratio_asked_for(corpus: Corpus) -> None:
+def test_added_events_lie_at_their_labels_with_the_signal_to_noise_ratio_that_is_set(corpus: Corpus) -> None:
     remixer = Remixer(corpus, 2, 5 * RATE, PLAIN)
     ratios = []
     for seed in range(30):
@@ -96,13 +96,13 @@ def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
     assert not np.array_equal(features, one.batch(3)[0])
 
 
-def test_gain_and_filter_move_features_as_decibels() -> None:
+def test_gain_and_filter_shift_features_by_their_decibels() -> None:
     features = np.zeros((50, 40), np.int8)
     louder = augment_features(features, 0.45, replace(PLAIN, gain_db=(4.5, 4.5)), np.random.default_rng(0))
     assert np.all(louder == 10)
 
 
-def test_event_free_stretches_keep_clear_of_events() -> None:
+def test_event_free_stretches_keep_their_distance_from_events() -> None:
     events = np.array([[100, 200, 0], [150, 260, 1], [700, 900, 0]])
     assert event_free(events, 1000, 20) == [(0, 80), (280, 680), (920, 1000)]
 

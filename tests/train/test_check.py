@@ -1,4 +1,4 @@
-"""`stapes check`: what a person reads before the first training."""
+"""`stapes check`: the report on a dataset before the first training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,8 +36,8 @@ def test_label_runs_by_hand(events: list[Annotation], step_s: float, runs: int) 
     assert label_runs(events, step_s) == runs
 
 
-def test_label_runs_vs_counting_on_a_raster() -> None:
-    """The same by marking steps one by one and counting where activity begins."""
+def test_label_runs_vs_counting_step_by_step() -> None:
+    """The referee marks the active steps one by one and counts where activity begins."""
     rng = np.random.default_rng(5)
     for _ in range(100):
         onsets = rng.integers(0, 200, 12) * 0.01
@@ -89,7 +89,9 @@ def test_every_problem_is_listed_and_the_exit_code_says_so(
     assert printed.err.splitlines()[-1] == f"error: {folder}: 5 problems, listed above; correct them first"
 
 
-def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_problem_is_counted_in_the_singular(
+    make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = make_dataset({"a.wav": 2.0, "a.txt": "1\t0\tpop\n0\t1\tpop\n"})
     assert main(["check", str(folder)]) == 1
     printed = capsys.readouterr()
@@ -98,7 +100,7 @@ def test_one_problem_is_one_problem(make_dataset: MakeDataset, capsys: pytest.Ca
 
 
 def _lines_below(text: str, kind: str) -> list[str]:
-    """The places under the heading that holds `kind`."""
+    """Return the places below the heading that contains `kind`."""
     (heading,) = [line for line in text.splitlines() if kind in line]
     below = text.splitlines()[text.splitlines().index(heading) + 1 :]
     return [line.strip() for line in below[: below.index("") if "" in below else None]]
@@ -108,7 +110,7 @@ def _noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, level, round(16_000 * seconds))
 
 
-def test_what_is_wrong_with_the_sound_is_noted(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_of_the_sound_are_noted(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
     gap = _noise(2, seed=1)
     gap[8000:12000] = 0
     sounds = {"clipped": 9 * _noise(2), "copy": _noise(2), "original": _noise(2), "silent": 0 * _noise(2)}
@@ -131,7 +133,7 @@ def test_what_is_wrong_with_the_sound_is_noted(make_dataset: MakeDataset, capsys
     assert f"{folder}/copy.txt:2: see {folder}/copy.txt:1" in _lines_below(text, "begin before another event ends")
 
 
-def test_copies_are_noted_and_told_from_copies_in_another_split(
+def test_copies_are_noted_separately_within_a_split_and_across_splits(
     make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ["train/a", "train/b", "train/c", "val/d"]
@@ -171,7 +173,7 @@ def test_sources_and_balance_of_classes_are_counted(
 
 
 def test_snr_vs_what_the_soundscapes_were_mixed_with(soundscapes: Path) -> None:
-    """Referee: snr_db of events_meta.tsv, where it is between 0 and 15 dB and nothing else sounds near the event."""
+    """The referee is snr_db of events_meta.tsv, for events between 0 and 15 dB with no other event nearby."""
     given, measured = [], []
     for recording in open_dataset(soundscapes).splits["val"]:
         for event, ratio in zip(recording.annotations, listen(recording).snr_db, strict=True):
@@ -186,7 +188,7 @@ def test_snr_vs_what_the_soundscapes_were_mixed_with(soundscapes: Path) -> None:
 
 
 @pytest.mark.parametrize("blocks", [[100], [1] * 100, [33, 1, 7, 0, 59]])
-def test_runs_vs_counting_by_hand_for_any_block_size(blocks: list[int]) -> None:
+def test_stretches_vs_counting_by_hand_for_any_block_size(blocks: list[int]) -> None:
     true = np.zeros(100, bool)
     true[[0, 1, 2, 10, 30, 31, 32, 33, 34, 98, 99]] = True
     counter = StretchCounter(rate_hz=10, least=2)
@@ -195,12 +197,12 @@ def test_runs_vs_counting_by_hand_for_any_block_size(blocks: list[int]) -> None:
     assert counter.stretches() == Stretches(count=3, first_s=0.0, total_s=1.0)
 
 
-def test_a_step_of_no_use_is_refused(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_of_zero_is_refused(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(make_dataset({"a.wav": 1.0, "a.txt": ""})), "--step-ms", "0"]) == 1
     assert "a step of 0 ms" in capsys.readouterr().err
 
 
-def test_a_missing_dataset_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_dataset_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "none")]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

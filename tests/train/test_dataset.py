@@ -1,4 +1,4 @@
-"""Folders of recordings as people have them: what is used, what is left out and said, what is refused."""
+"""Folders of recordings: what is used, what is left out with a note, and what is refused with an error."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_one_table_serves_all_split_folders(make_dataset: MakeDataset) -> None:
 def test_label_tracks_lie_beside_the_audio_or_elsewhere_and_a_recording_without_one_is_left_out(
     make_dataset: MakeDataset,
 ) -> None:
-    """An empty track says `annotated, nothing here`; a missing one says nothing."""
+    """An empty track means that the recording has no events; a missing one means that it is not annotated."""
     files = {"train/a.wav": 2.0, "train/a.txt": "0,5\t1\tpop\r\n\\\t100\t200\r\n", "train/audio/b.wav": 2.0}
     files |= {"train/tracks/b.txt": "1\t1\tpop\n", "train/c.wav": 2.0, "train/d.wav": 2.0, "train/d.txt": ""}
     files |= {"train/NOTES.txt": "two microphones", "train/._a.wav": b"resource fork"}
@@ -64,12 +64,12 @@ def test_label_tracks_lie_beside_the_audio_or_elsewhere_and_a_recording_without_
         "train/audio/b.wav": (Annotation(1, 1, "pop"),),
         "train/d.wav": (),
     }
-    said = summary(dataset.notes)
-    assert any(line.startswith("1 recordings without a label track") and "c.wav" in line for line in said)
-    assert any("belong to no recording" in line and "NOTES.txt" in line for line in said)
+    lines = summary(dataset.notes)
+    assert any(line.startswith("1 recordings without a label track") and "c.wav" in line for line in lines)
+    assert any("belong to no recording" in line and "NOTES.txt" in line for line in lines)
 
 
-def test_a_table_wins_over_label_tracks(make_dataset: MakeDataset) -> None:
+def test_a_table_takes_precedence_over_label_tracks(make_dataset: MakeDataset) -> None:
     files = {"train/a.wav": 2.0, "train/a.txt": "0\t1\ttrack\n", "train/labels.tsv": HEADER + "a.wav\t0\t1\ttable\n"}
     assert open_dataset(make_dataset(files)).classes == ("table",)
 
@@ -119,7 +119,7 @@ def test_without_split_folders_the_group_column_decides(make_dataset: MakeDatase
     assert open_dataset(folder).split_by == "split by column `group`"
 
 
-def test_the_group_column_also_stands_in_rows_without_times(make_dataset: MakeDataset) -> None:
+def test_the_group_column_counts_in_rows_without_times(make_dataset: MakeDataset) -> None:
     rows = "a.wav\t0\t1\tpop\tkitchen\nb.wav\t\t\t\tkitchen\nc.wav\t0\t1\tpop\thall\n"
     files = {"a.wav": 2.0, "b.wav": 2.0, "c.wav": 2.0, "labels.tsv": HEADER.replace("\n", "\tgroup\n") + rows}
     assert {each.name: each.group for each in open_dataset(make_dataset(files)).recordings} == {
@@ -129,7 +129,7 @@ def test_the_group_column_also_stands_in_rows_without_times(make_dataset: MakeDa
     }
 
 
-def test_without_a_group_column_the_parent_folder_decides_and_else_the_recording(make_dataset: MakeDataset) -> None:
+def test_without_a_group_column_the_parent_folder_is_the_group_or_else_the_recording(make_dataset: MakeDataset) -> None:
     tracks = {f"{site}/{i}.txt": "0\t0.5\tpop\n" for site in "abcdef" for i in range(3)}
     audio = {name.replace("txt", "wav"): 1.0 for name in tracks}
     folder = make_dataset(tracks | audio)
@@ -143,7 +143,7 @@ def test_without_a_group_column_the_parent_folder_decides_and_else_the_recording
 
 
 def test_every_class_of_the_split_has_about_its_share_of_events(make_dataset: MakeDataset) -> None:
-    """A class that only four of forty recordings hold is still met in train and elsewhere."""
+    """A class in only four of forty recordings has events in train and in another split."""
     tracks = {f"{i:02}.txt": "0\t0.1\tcommon\n" + ("0.5\t0.6\trare\n" if i % 10 == 0 else "") for i in range(40)}
     dataset = open_dataset(make_dataset(tracks | {name.replace("txt", "wav"): 1.0 for name in tracks}))
     rare = {split: sum(len(each.annotations) == 2 for each in part) for split, part in dataset.splits.items()}
@@ -175,7 +175,7 @@ def test_a_group_in_two_split_folders_is_noted(make_dataset: MakeDataset) -> Non
     assert [(note.place, note.text) for note in notes] == [("kitchen", "train, val")]
 
 
-def test_recordings_without_any_event_can_be_opened_and_nothing_learned_from_them(make_dataset: MakeDataset) -> None:
+def test_recordings_without_any_event_can_be_opened_but_not_trained_on(make_dataset: MakeDataset) -> None:
     dataset = open_dataset(make_dataset({"a.wav": 1.0, "b.wav": 1.0, "labels.tsv": HEADER}))
     assert (len(dataset.recordings), dataset.classes) == (2, ())
     with pytest.raises(DatasetError, match="no event is labelled in 2 recordings; label some events"):
@@ -238,7 +238,9 @@ def test_bad_data_is_named_by_file_and_line(make_dataset: MakeDataset, case: str
     assert "\n" not in str(raised.value)
 
 
-def test_every_error_is_collected_and_the_first_one_counts_the_others(make_dataset: MakeDataset) -> None:
+def test_every_error_is_collected_and_the_first_is_raised_with_the_number_of_the_others(
+    make_dataset: MakeDataset,
+) -> None:
     folder = make_dataset({"a.wav": 1.0, "a.txt": "0\tx\tp\n1\t0\tp\n0\t9\tp\n0\t1\tp\n", "b.wav": b"no", "b.txt": ""})
     dataset, errors = inspect_dataset(folder)
     assert [type(error) for error in errors] == [LabelError, LabelError, AudioError, DatasetError]
@@ -268,8 +270,8 @@ def _sources_of_splits(dataset: Dataset) -> list[set[str]]:
     ]
 
 
-def test_no_source_is_on_two_sides(make_dataset: MakeDataset) -> None:
-    """Twelve recordings; dog i barks in recordings 2i and 2i + 1, and the owl ties four recordings together."""
+def test_no_source_is_in_two_splits(make_dataset: MakeDataset) -> None:
+    """Twelve recordings; dog i barks in recordings 2i and 2i + 1, and the owl connects four recordings."""
     rows = [f"{i}.wav\t0\t0.5\tbark\tdog{i // 2}\n" for i in range(12)]
     rows += [f"{i}.wav\t0.6\t0.9\thoot\towl\n" for i in (0, 5)]
     files = {f"{i}.wav": 1.0 for i in range(14)} | {"labels.tsv": SOURCED + "".join(rows)}
@@ -292,7 +294,7 @@ def test_sources_of_events_meta_and_of_rows_without_times_count(make_dataset: Ma
     assert split_of["d.wav"] != split_of["a.wav"]
 
 
-def test_recordings_that_all_share_sources_cannot_be_split_and_that_is_said(make_dataset: MakeDataset) -> None:
+def test_recordings_that_all_share_sources_cannot_be_split_and_the_error_says_so(make_dataset: MakeDataset) -> None:
     rows = "".join(f"{i}.wav\t0\t0.5\tbark\tdog{j}\n" for i in range(4) for j in (i, i + 1))
     files = {f"{i}.wav": 1.0 for i in range(4)} | {"labels.tsv": SOURCED + rows}
     with pytest.raises(
@@ -315,7 +317,7 @@ def _tracks(*stems: str) -> dict[str, float | str | bytes]:
 
 @pytest.mark.parametrize("pattern", ["^[^_]+", "^([a-z]+)(?:_|x)"])
 def test_a_pattern_groups_recordings_by_their_names(make_dataset: MakeDataset, pattern: str) -> None:
-    """Where it has brackets, what they match is the group."""
+    """If it has parentheses, what they match is the group."""
     folder = make_dataset(_tracks(*(f"{pan}_{i}" for pan in ("iron", "steel", "tin", "clay") for i in range(3))))
     dataset = open_dataset(folder, pattern)
     groups = _groups_of_splits(dataset)

@@ -25,7 +25,7 @@ HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
 @pytest.fixture(scope="module")
 def network() -> FloatNetwork:
-    """Untrained, its last layer steep enough that scores cross the thresholds."""
+    """An untrained network whose last layer is steep enough that scores cross the thresholds."""
     network = FloatNetwork(Shape.of(Settings().network, Settings().frontend, 2))
     rng = np.random.default_rng(3)
     for variable in network.variables:

@@ -1,4 +1,4 @@
-"""The network's graph: one function, whether it runs over a sequence, in pieces, or with BatchNorm folded away."""
+"""The network computes the same function over a sequence, in pieces, step by step, and with BatchNorm folded."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def features() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def network(features: np.ndarray) -> FloatNetwork:
-    """Untrained, with BatchNorm statistics that are not those of its first day."""
+    """An untrained network whose BatchNorm statistics are not the initial ones."""
     tf_keras.utils.set_random_seed(0)
     network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=3))
     for _ in range(20):

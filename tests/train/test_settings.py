@@ -1,4 +1,4 @@
-"""Settings as TOML: what is written reads back equal, and what is wrong is named with its line."""
+"""Settings in TOML: they are read back as they were written, and errors name the line."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_settings_written_and_read_are_equal(tmp_path: Path) -> None:
     assert read_settings(written(tmp_path, write_settings(settings))) == settings
 
 
-def test_what_a_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
+def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, "[training]\nfloat_steps = 12\n"))
     assert settings == replace(Settings(), training=replace(Settings().training, float_steps=12))
 

@@ -1,4 +1,4 @@
-"""Made-up sounds: a dataset that the reader takes, the same for the same seed, with labels where the sound is."""
+"""Synthetic sounds: a valid dataset, the same for the same seed, with labels where the sounds are."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_reader_takes_it(folder: Path) -> None:
+def test_the_synthetic_dataset_can_be_opened(folder: Path) -> None:
     dataset = open_dataset(folder)
     require_trainable(dataset)
     assert dataset.classes == tuple(sorted(CLASSES))
@@ -32,7 +32,7 @@ def test_the_same_seed_makes_the_same_files(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [*CLASSES, *DISTRACTORS])
-def test_every_voice_sounds_for_every_source(name: str) -> None:
+def test_every_source_of_every_kind_makes_a_sound(name: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         event = (CLASSES | DISTRACTORS)[name](rng).voice(rng)

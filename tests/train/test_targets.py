@@ -1,4 +1,4 @@
-"""Targets of training: what share of each step an event covers, at the step that answers for it."""
+"""Training targets: the share of each step that an event covers, at the step whose score is for that time."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""`stapes train`, whole: a folder at the end, same seed same weights, going on after a stop, one-line errors."""
+"""`stapes train` from end to end: the detector folder, reproducible weights, resuming, and one-line errors."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def trained(sounds: Path) -> Path:
     return out
 
 
-def test_the_folder_is_whole_and_listens(trained: Path, sounds: Path) -> None:
+def test_the_folder_is_complete_and_its_detector_runs(trained: Path, sounds: Path) -> None:
     folder = read_folder(trained)
     assert folder.classes == ("beep", "crack", "pop")
     assert folder.frames_per_step == 2
@@ -70,7 +70,7 @@ def test_the_folder_is_whole_and_listens(trained: Path, sounds: Path) -> None:
     assert (trained / "training" / "history.csv").read_text().count("\n") == 4
     assert {"one.c", "one.h"} <= {path.name for path in (trained / "c").iterdir()}
     assert Detector.load(trained).scores(np.zeros(16_000, np.int16)).shape[1] == 3
-    assert not list(sounds.parent.glob(".*")), "nothing may be left beside the output"
+    assert not list(sounds.parent.glob(".*")), "nothing is left beside the output"
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained: P
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [5, 10])
-def test_a_stopped_run_goes_on_to_the_same_weights(
+def test_a_stopped_run_is_resumed_to_the_same_weights(
     trained: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     update, calls = Trainer.update, []
@@ -103,12 +103,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "update", lambda self, *rest: calls.append(rest) or update(self, *rest))
         assert train(sounds, out) == 0
-    assert len(calls) == 12 - (stop_at - 1), "steps that were done are not done again"
+    assert len(calls) == 12 - (stop_at - 1), "updates that were done are not done again"
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_while_val_was_scored_goes_on_to_the_same_weights(
+def test_a_run_that_was_stopped_while_val_was_scored_is_resumed_to_the_same_weights(
     trained: Path, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> float:
@@ -128,10 +128,10 @@ def _steps_of(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_training_ends_early_with_the_best_state_where_val_gets_no_better(
+def test_training_ends_early_with_the_best_state_when_val_stops_improving(
     sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Val scores best at the first check: a long run with patience ends as a run whose last state is that one."""
+    """If val scores best at the first check, a long run with patience gives the weights of a run that ends there."""
     patient = SMALL.replace("float_steps = 8", "float_steps = 40\npatience_steps = 8")
     (tmp_path / "patient.toml").write_text(patient)
     scores = iter([0.5, 0.4, 0.3, 0.1])
@@ -152,7 +152,7 @@ def test_training_ends_early_with_the_best_state_where_val_gets_no_better(
 
 @pytest.mark.slow
 def test_tensorboard_finds_the_curves(trained: Path, sounds: Path, tmp_path: Path) -> None:
-    """Referee: TensorFlow's own reader of event files. The weights are those of a run without curves."""
+    """The referee is TensorFlow's own reader of event files. The weights equal those of a run without curves."""
     assert train(sounds, tmp_path / "x.stapes", "--tensorboard", str(tmp_path / "logs")) == 0
     assert (tmp_path / "x.stapes" / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
     (file,) = (tmp_path / "logs").iterdir()
@@ -165,7 +165,7 @@ def test_tensorboard_finds_the_curves(trained: Path, sounds: Path, tmp_path: Pat
     assert curves["quantized/val_frame_average_precision"] == [4]
 
 
-def test_tensorboard_where_nothing_can_be_written_is_said(
+def test_a_tensorboard_folder_that_cannot_be_written_is_an_error(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "logs").write_text("a file")
@@ -192,7 +192,7 @@ def test_digital_silence_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert [path.name for path in tmp_path.iterdir()] == ["data"], "nothing may be left"
 
 
-def test_a_loss_that_is_no_number_stops_the_run(
+def test_a_loss_that_is_not_finite_stops_the_run(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = tmp_path / "wild.toml"

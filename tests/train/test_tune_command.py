@@ -1,4 +1,4 @@
-"""`stapes tune` changes the operating point and nothing else, and says what to expect elsewhere."""
+"""`stapes tune` changes the operating point and nothing else, and estimates the scores on other recordings."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from stapes.runtime.main import main
 
 @pytest.fixture
 def detector(tiny_detector: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny detector, to be changed."""
+    """A copy of the tiny detector that tests may change."""
     return Path(shutil.copytree(tiny_detector, tmp_path / "tiny.stapes"))
 
 
@@ -46,12 +46,14 @@ def test_only_detector_json_changes(detector: Path, dataset: Path, capsys: pytes
     assert next(line for line in lines if line[:1] == ["hiss"])[1:3] == ["1.00", "1.000"]
 
 
-def test_a_part_that_is_missing_is_named(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_split_that_does_not_exist_is_named(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["tune", str(detector), str(dataset), "--split", "test"]) == 1
     assert "has no split 'test'; its splits are val" in capsys.readouterr().err
 
 
-def test_nothing_is_chosen_where_no_event_is(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_chosen_without_events(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "val" / "labels.tsv").write_text("filename\tonset\toffset\tevent_label\n")
     assert main(["tune", str(detector), str(dataset), "--false-alarms-per-hour", "1"]) == 1
     assert "no event is labelled in 3 recordings" in capsys.readouterr().err
@@ -81,7 +83,7 @@ def test_a_class_that_the_detector_does_not_know_is_named(
         ),
     ],
 )
-def test_a_budget_that_says_nothing_is_refused(
+def test_a_limit_that_is_no_valid_number_is_refused(
     detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str], budgets: list[str], message: str
 ) -> None:
     assert main(["tune", str(detector), str(dataset), *budgets]) == 1
@@ -96,7 +98,9 @@ def test_budgets_of_a_day_and_of_one_class(detector: Path, dataset: Path, capsys
     assert set(rules.values()) <= {"best recall within 5000 false alarms per hour"}
 
 
-def test_what_few_hours_cannot_show_is_said(detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_note_says_what_so_few_hours_cannot_show(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["tune", str(detector), str(dataset), "--false-alarms-per-hour", "hiss=2"]) == 0
     assert (
         "0.0 h without a false alarm show, with 95 % confidence, only that there are fewer than 9"

@@ -1,4 +1,4 @@
-"""docs/vibration.md: an accelerometer goes through the same commands, by a settings file."""
+"""docs/vibration.md: with a settings file, the same commands work for an accelerometer."""
 
 import runpy
 from pathlib import Path

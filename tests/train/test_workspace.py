@@ -1,4 +1,4 @@
-"""What a run keeps to go on from: whole or not written, and no row of its history twice."""
+"""The files for resuming a run: written completely or not at all, and no row of the history twice."""
 
 import resource
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_full_disk_leaves_the_older_state_and_nothing_half_written(workspace: 
     assert {path.name: path.read_bytes() for path in workspace.path.iterdir()} == before
 
 
-def test_steps_that_are_done_again_stand_in_the_history_once(workspace: Workspace) -> None:
+def test_updates_that_are_done_again_are_in_the_history_once(workspace: Workspace) -> None:
     for phase, step in (("float", 4), ("float", 8), ("quantized", 4)):
         workspace.log({"phase": phase, "step": step})
     workspace.forget("float", 4)

@@ -30,11 +30,10 @@ def add_synth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="length of the training recordings (default 20); val and test get a fifth each",
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed gives other sounds (default 1)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Write the dataset."""
+def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.soundscapes import CLASSES, standard_parts, synthesize
 
     if not 0.5 <= arguments.minutes <= 10_000:

@@ -34,11 +34,10 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
     parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
     parser.add_argument("--force", action="store_true", help="replace an existing detector")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Read the settings and train."""
+def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.settings import Settings, read_settings, write_settings
 
     settings = read_settings(arguments.config) if arguments.config else Settings()

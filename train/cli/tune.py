@@ -49,10 +49,10 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             help="limit for each class, or for one class; can be given several times (default: no limit, best F1)",
         )
     add_group_pattern(parser, "as in training")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.dataset import open_dataset, require_events

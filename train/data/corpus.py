@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.errors import DatasetError, OutputError
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
-from stapes.train.data.dataset import Recording
+from stapes.train.data.dataset import POINT_S, Recording
 
 logger = logging.getLogger(__name__)
 
 Events = NDArray[np.int64]  # [events, 3]: onset sample, offset sample, index of the class; sorted by onset
-POINT_S = 0.05  # length that is assumed for a point label
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ UNGROUPED = (
     "recordings have neither group nor source: clips of one source may be in different splits, so that scores are too "
     "good; give sources in a column `source` or `group` of labels.tsv, or by --group-pattern"
 )
+POINT_S = 0.05  # length that is assumed for a point label, where one is needed
 UNNAMED_CLASS = "event"  # the class if no label in the dataset has text
 
 

@@ -9,7 +9,7 @@ from scipy.signal import butter, sosfilt
 
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation
-from stapes.train.data.dataset import Recording
+from stapes.train.data.dataset import POINT_S, Recording
 
 FULL_SCALE = 32767
 CLIPPED_RUN = 3  # successive samples at full scale: a single one may be a peak, several are a flat top
@@ -17,7 +17,6 @@ SILENCE_S = 0.1  # of samples that are exactly zero: the noise of a microphone i
 CELL_S = 0.005  # resolution of the power curve for the signal-to-noise ratios
 AROUND_S = 1.0  # the background of an event is this long before and after it, without other events
 BACKGROUND_MIN_S = 0.1
-POINT_S = 0.05  # length that is assumed for a point label
 HIGH_PASS_HZ = 150.0  # below it wind, handling noise and mains hum dominate
 SNR_FLOOR_DB = -10.0  # less added power cannot be told from fluctuations of the background
 
