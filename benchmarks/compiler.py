@@ -25,7 +25,9 @@ from stapes.convert.emit.header import step_prototype
 from stapes.convert.emit.module import Names, sizes_of
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
-from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, RunResult, build_firmware, run
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.emulator import RunResult, run
+from stapes.firmware_sim.machines.firmware import Firmware, build_firmware
 from stapes.runtime.console import show
 
 logger = logging.getLogger("stapes.benchmarks.compiler")

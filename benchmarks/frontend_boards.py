@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
-from stapes.firmware_sim.machines.emulator import BOARDS, Firmware, build_firmware, run
+from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.emulator import run
+from stapes.firmware_sim.machines.firmware import Firmware, build_firmware
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 SOURCES = (source("stapes_frontend.c"), Path(__file__).parent / "frontend_firmware.c")

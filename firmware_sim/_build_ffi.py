@@ -1,6 +1,6 @@
 """Build csrc/ as the extension module stapes.firmware_sim._native (cffi, API mode).
 
-Each `csrc/*_api.h` is free of preprocessor lines, so that the C compiler and cffi read the same prototypes.
+No `*_api.h` in csrc/ has preprocessor lines, so the C compiler and cffi read the same prototypes.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ ffibuilder.set_source(
     "stapes.firmware_sim._native",
     "#include <stdint.h>\n#include <stddef.h>\n" + "".join(f'#include "{module}_api.h"\n' for module in MODULES),
     sources=[FILES[f"{module}.c"] for module in MODULES if module not in INCLUDED],
-    depends=list(FILES.values()),  # rebuilt when a header changes, too
+    depends=list(FILES.values()),  # so that a changed header also rebuilds the module
     include_dirs=[f"firmware_sim/csrc/{folder}" for folder in ("frontend", "detector", "detector/host", "nn/host")],
     extra_compile_args=["-O3", "-std=c99", "-Wall", "-Wextra"],
 )

@@ -1,6 +1,6 @@
-"""What can go wrong, as a tree. Every message says what was received, where, and what to do.
+"""The errors of stapes, as a tree. Every message says what was received, where, and what to do.
 
-StapesError               shown as one line, `error: …`, exit code 1
+StapesError               shown by the command line as one line, `error: …`, with exit code 1
 ├── ConfigError           a setting that contradicts another, or cannot be met
 ├── AudioError            audio that cannot be read, or a device that is missing
 ├── LabelError            a label file: names file and line

@@ -1,4 +1,4 @@
-"""Where the C of the device lies: csrc/ has a folder for the frontend, the detector and the kernels per processor."""
+"""Where the device's C is: csrc/ has a folder for the frontend, one for the detector, and one per kind of kernels."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _FOLDERS = (*INCLUDE_DIRS, *(CSRC / "nn" / kind for kind in ("portable", "dsp", 
 
 
 def source(name: str) -> Path:
-    """Return the path of a C file or header of the device by its name, which is unique. Raises KeyError without one."""
+    """Return the path of a C file or header of the device. Names are unique. Raises KeyError for an unknown name."""
     for folder in _FOLDERS:
         if (folder / name).is_file():
             return folder / name

@@ -1,7 +1,7 @@
-"""A detector folder as C: settings, tables and memory of the whole detector around its generated model.
+"""A detector folder as C: the settings, tables and memory of a whole detector around its generated model.
 
-NAME_detector.h holds one struct with everything that changes and NAME_start; NAME_detector.c the constants. The rest
-is the C of csrc/ and of the folder's c/ as they are.
+NAME_detector.h declares one struct with everything that changes, and NAME_start; NAME_detector.c holds the constants.
+All other C is taken unchanged from csrc/ and from c/ in the folder.
 """
 
 import struct
@@ -14,29 +14,24 @@ from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
 
-LOOP_SOURCES = (
-    "stapes_detector.c",
-    "stapes_events.c",
-    "stapes_selftest.c",
-    "stapes_tail.c",
-)  # and all of the frontend's
+LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_tail.c")
 _WORDS_PER_LINE = 8
 
 
 @dataclass(frozen=True)
 class DetectorC:
-    """Where the C of a detector lies: all sources, the folders of their headers, and the name that its symbols have."""
+    """The C of a detector: all its sources and the folders of their headers."""
 
-    name: str
+    name: str  # what its own names begin with
     model_ram_bytes: int  # sizeof(NAME_t)
     sources: tuple[Path, ...]
     include_dirs: tuple[Path, ...]
 
 
 def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
-    """Write NAME_detector.h and .c into `out` and return them with all sources that a detector is built from.
+    """Write NAME_detector.h and NAME_detector.c into `out`; return all sources that the detector is built from.
 
-    Raises DetectorFolderError when the folder has no generated model, or that of another model.tflite.
+    Raises DetectorFolderError when the folder has no generated model, or one of another model.tflite.
     """
     description = folder.model_description()
     name = description.name
@@ -50,7 +45,7 @@ def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
 
 
 def ring_samples(folder: DetectorFolder) -> int:
-    """Samples of the ring: room for a window and for two hops that arrive while it is worked on."""
+    """Return the length of the ring: a window, and two hops that may arrive while the window is worked on."""
     return folder.frontend.window_samples + 2 * folder.frontend.hop_samples
 
 
@@ -62,12 +57,13 @@ def _banner(folder: DetectorFolder, file: str) -> str:
 {frontend.n_bands} bands; hash {folder.frontend_hash[:16]}
  *   model     sha256 {folder.model_sha256[:16]}; a step takes {folder.frames_per_step} frames, \
 {1000 * step / frontend.sample_rate_hz:g} ms
- *   scores    belong to the step {folder.target_delay_steps} before; probability = (score + 128) / 256
+ *   scores    belong to the step {folder.target_delay_steps} steps before; probability = (score + 128) / 256
  *   classes   {_in_comment(", ".join(folder.classes))}"""
 
 
 def _header(folder: DetectorFolder, name: str) -> str:
     frontend, upper, classes = folder.frontend, name.upper(), len(folder.classes)
+    least_ring = frontend.window_samples + frontend.hop_samples
     guard = f"{upper}_DETECTOR_H"
     return f"""{_banner(folder, f"{name}_detector.h")}
  */
@@ -81,11 +77,15 @@ def _header(folder: DetectorFolder, name: str) -> str:
 #define {upper}_SAMPLE_RATE_HZ {frontend.sample_rate_hz}
 #define {upper}_HOP_SAMPLES {frontend.hop_samples}
 #define {upper}_STEP_SAMPLES {folder.clock.step_samples}
-#define {upper}_TAIL_SAMPLES {folder.clock.tail_samples} /* that a recording needs behind its end: stapes_tail_api.h */
-#define {upper}_EVENTS_MAX {2 * classes} /* that one stapes_poll can report */
+#define {upper}_TAIL_SAMPLES {folder.clock.tail_samples} /* to append to a recording that ends: stapes_tail_api.h */
+#define {upper}_EVENTS_MAX {2 * classes} /* the most that one stapes_poll reports */
 
-#ifndef {upper}_RING_SAMPLES /* any number from a window and a hop on; define another for all files alike */
+/* Length of the ring for samples. To change it, define it on the command line, so that all files agree. */
+#ifndef {upper}_RING_SAMPLES
 #define {upper}_RING_SAMPLES {ring_samples(folder)}
+#endif
+#if {upper}_RING_SAMPLES < {least_ring}
+#error "{upper}_RING_SAMPLES must be at least {least_ring}, a window and a hop"
 #endif
 
 #ifdef __cplusplus
@@ -108,7 +108,7 @@ typedef struct {{
 
 extern const char *const {name}_labels[{classes}];
 
-/* Before the first sample. Returns STAPES_FRONTEND_OK, or what is wrong with the tables in flash. */
+/* Call this before the first sample. Returns STAPES_FRONTEND_OK, or what is wrong with the tables in flash. */
 int32_t {name}_start({name}_detector_t *self);
 
 #ifdef __cplusplus
@@ -180,7 +180,7 @@ static const stapes_event_config {name}_event_configs[{upper}_CLASSES] = {{
 {configs}
 }};
 
-/* Of frontend.bin: little endian. */
+/* The contents of frontend.bin as little-endian words. */
 static const uint32_t {name}_tables[{len(words)}] = {{
 {_lines(f"0x{word:08x}" for word in words)}
 }};
@@ -193,7 +193,10 @@ def _event_config(label: str, config: EventConfig) -> str:
 
 
 def _c_string(text: str) -> str:
-    """Return a C literal of the UTF-8 text; what is not plain goes in octal, three digits, so nothing runs on."""
+    """Return a C string literal of the text in UTF-8.
+
+    Other than plain characters become octal escapes of three digits, which unlike hexadecimal ones always end.
+    """
     plain = "".join(
         chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()
     )

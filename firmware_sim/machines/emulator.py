@@ -1,18 +1,18 @@
-"""Build C for an emulated board and run it: text, exit code, exact instruction counts, flash, RAM, stack.
+"""Run firmware on an emulated board: its text, exit code, files, exact instruction counts and stack.
 
-Instructions are counted one by one by a plugin of QEMU (interface 1; tried with QEMU 7.2), so two runs give the
-same figures. They are not cycles: no pipeline, no wait states of the flash.
+A plugin of QEMU (plugin interface 1; tested with QEMU 7.2) counts every instruction, so two runs give the same figures.
+They are not cycles: QEMU models neither the pipeline nor the wait states of the flash.
 
->>> board = BOARDS["cortex-m4"]                                                    # doctest: +SKIP
->>> firmware = build_firmware(board, [Path("main.c"), Path("kernel.c")], Path("fw.elf"))
->>> result = run(firmware, files={"in.pcm": pcm.tobytes()})
->>> result.text, result.exit_code, result.files["out.bin"]
->>> result.regions["sum"]          # one count for each STAPES_BEGIN(sum) ... STAPES_END(sum) that ran
+>>> board = BOARDS["cortex-m4"]                                                             # doctest: +SKIP
+>>> firmware = build_firmware(board, [Path("main.c"), Path("kernel.c")], Path("fw.elf"))    # doctest: +SKIP
+>>> result = run(firmware, files={"in.pcm": pcm.tobytes()})                                 # doctest: +SKIP
+>>> result.text, result.exit_code, result.files["out.bin"]                                  # doctest: +SKIP
+>>> result.regions["sum"]    # one count per pass from STAPES_BEGIN(sum) to STAPES_END(sum)   doctest: +SKIP
 [1234, 1234, 1250]
->>> firmware.flash, firmware.static_ram_bytes, result.stack_bytes
+>>> firmware.flash, firmware.static_ram_bytes, result.stack_bytes                           # doctest: +SKIP
 ({'text': 3120, 'rodata': 960, 'data': 0}, 2048, 412)
 
-What C may ask of the board (files, text, regions) stands in boards/stapes_board.h.
+boards/stapes_board.h declares what firmware may call: files of the host, text, regions.
 """
 
 import atexit
@@ -28,28 +28,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
-from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, Board
-from stapes.firmware_sim.machines.firmware import Firmware, Limits, Symbol, build_firmware
+from stapes.firmware_sim.machines.boards import FOLDER
+from stapes.firmware_sim.machines.firmware import Firmware, Symbol
 from stapes.firmware_sim.machines.tools import call, find_tool
 
-__all__ = ["BOARDS", "Board", "Firmware", "Limits", "RunResult", "build_firmware", "run"]
-
 _FAULT_EXIT_CODE = 125  # of board_fault in boards/stapes_board.c
-_MARK_COST = 2  # the return of the begin mark and the call of the end mark
+_MARK_COST = 2  # instructions: the return from the begin mark and the call of the end mark
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What one run gave."""
+    """The result of one run."""
 
-    text: str  # of the UART
+    text: str  # from the UART
     exit_code: int
-    fault: str | None  # what went wrong, where and in which stage, when a handler of faults ended the run
-    stack_bytes: int  # deepest use, from the paint
-    handler_stack_bytes: int
-    regions: dict[str, list[int]] = field(default_factory=dict)  # instructions of each pass
-    total_instructions: int = 0  # start-up included
-    profile: dict[str, int] = field(default_factory=dict)  # instructions by function
+    fault: str | None  # which fault, in which function and stage, when a fault handler ended the run
+    stack_bytes: int  # the most that was used, found by painting the stack before the run
+    handler_stack_bytes: int  # the same for interrupt and fault handlers
+    regions: dict[str, list[int]] = field(default_factory=dict)  # instructions of each pass, by region
+    total_instructions: int = 0  # with start-up
+    profile: dict[str, int] = field(default_factory=dict)  # instructions by function, the largest first
     files: dict[str, bytes] = field(default_factory=dict)  # what the firmware wrote
 
 
@@ -65,21 +63,23 @@ def run(
     icount_shift: int | None = None,
     timeout_s: float = 120.0,
 ) -> RunResult:
-    """Run a program to its end; `files` lie in its directory, and what it writes there comes back.
+    """Run a program to its end. It finds `files` in its working directory; the files that it writes are in the result.
 
-    count: instructions of every STAPES_REGION; off, the run is several times as fast. profile: by function as well.
-    regions: more of them, each from the instruction at one address up to that at another.
-    on_line: called with every line of the UART as it comes.
-    icount_shift: every instruction takes 2**shift ns of the board's time, which its timer then follows exactly.
+    count: count the instructions of every STAPES_REGION; without, the run is several times as fast.
+    profile: count instructions by function as well.
+    regions: further regions to count, each from one address up to, and without, another.
+    on_line: called with every line from the UART as soon as it is complete.
+    icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly.
+    timeout_s: real time after which the run is given up.
 
     A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing, cannot run the program,
-    or the program is not done after timeout_s.
+    or the program has not ended after `timeout_s`; ConfigError for an argument that is empty or holds a space or comma.
     """
     board, marked = firmware.board, _region_addresses(firmware)
     begin_end = [*marked, *((name, begin, end) for name, (begin, end) in (regions or {}).items())]
     for argument in arguments:
         if re.search(r"[\s,]", argument) or not argument:
-            raise ConfigError(f"{argument!r} cannot be passed to firmware: no spaces, no commas, not empty")
+            raise ConfigError(f"{argument!r} cannot be passed to firmware: need text without spaces or commas")
     with tempfile.TemporaryDirectory(prefix="stapes-run-") as folder:
         for name, data in (files or {}).items():
             (Path(folder) / name).write_bytes(data)
@@ -131,12 +131,12 @@ def _emulate(
         text = b"".join(lines)
         if too_late.is_set():
             shown = text.decode(errors="replace")[-200:]
-            raise ToolchainError(f"the firmware was not done after {timeout_s:g} s; its last words: {shown!r}")
+            raise ToolchainError(f"the firmware had not ended after {timeout_s:g} s; its last output: {shown!r}")
         return subprocess.CompletedProcess(command, process.returncode, text, stderr.read())
 
 
 def _region_addresses(firmware: Firmware) -> list[tuple[str, int, int]]:
-    """Name, begin and end mark of each region that is both begun and ended; several sources may share a name."""
+    """Return name, begin mark and end mark of each region that has both; several source files may share a name."""
     marks: dict[str, list[int]] = {}
     for symbol in sorted(firmware.symbols, key=lambda symbol: symbol.address):
         if symbol.name.startswith(("stapes_begin_", "stapes_end_")):
@@ -155,7 +155,7 @@ def _read_result(
     written: dict[str, bytes],
     region_costs: list[tuple[str, int]],
 ) -> RunResult:
-    """Put report and counts together; region_costs: name of each region, and what its marks cost."""
+    """Join the board's report and the plugin's counts. `region_costs` has each region's name and its marks' cost."""
     report = dict(line.split(" ", 1) for line in written.pop("board.report", b"").decode().splitlines())
     if "stack" not in report:
         words = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
@@ -208,7 +208,7 @@ def _function_at(functions: list[Symbol], addresses: list[int], address: int) ->
 
 @functools.cache
 def _count_plugin() -> Path:
-    """Build the counting plugin once per process."""
+    """Build the counting plugin, once per process, and return its path."""
     folder = Path(tempfile.mkdtemp(prefix="stapes-plugin-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     library = folder / "count_plugin.so"

@@ -1,4 +1,4 @@
-"""Build C for an emulated board, and what the result takes: flash and RAM by section, by file, by symbol."""
+"""Build C for an emulated board and measure the flash and RAM of the result by section, by file and by symbol."""
 
 import re
 import subprocess
@@ -10,12 +10,12 @@ from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import FOLDER, Board
 from stapes.firmware_sim.machines.tools import call, check, find_tool
 
-_GUARD_BYTES = 64 << 10  # below the stack on boards whose memory goes on there
+_GUARD_BYTES = 64 << 10  # kept free below the stack on boards that have memory there, so that an overflow is seen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much memory the linker may use; None: all that the board has. Both stacks lie in the RAM."""
+    """How much memory the linker may use; None stands for all that the board has. Both stacks are part of the RAM."""
 
     flash_bytes: int | None = None
     ram_bytes: int | None = None
@@ -35,14 +35,14 @@ class Symbol:
     """A function or an object in the firmware."""
 
     name: str
-    section: str  # text, rodata, data, bss, or board_text and board_bss for what only the emulation needs
+    section: str  # text, rodata, data, bss; board_text and board_bss hold what only the emulation needs
     address: int
     bytes: int
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """A program for one board. Start-up code, UART and semihosting are counted in `board` only."""
+    """A program for one board. Its start-up code, UART and semihosting are counted in `overhead` only."""
 
     board: Board
     elf: Path
@@ -50,11 +50,11 @@ class Firmware:
     static_ram_bytes: int  # data and bss, without the stacks
     overhead: dict[str, int]  # bytes of flash and ram that only the emulation needs
     symbols: tuple[Symbol, ...]
-    parts: dict[str, dict[str, int]]  # the same by source file: bytes of text, rodata, data, bss
+    parts: dict[str, dict[str, int]]  # bytes of text, rodata, data and bss by source file
 
     @property
     def flash_bytes(self) -> int:
-        """Flash of the program itself."""
+        """Return the bytes of flash that the program takes, without the emulation's own."""
         return sum(self.flash.values())
 
 
@@ -67,7 +67,7 @@ def build_firmware(
     flags: Sequence[str] = ("-O2",),
     limits: Limits = ALL_MEMORY,
 ) -> Firmware:
-    """Compile C99 sources with the board's start-up code and link them to `elf`; objects are left beside it.
+    """Compile C99 sources with the board's start-up code and link them to `elf`; the objects stay beside it.
 
     Raises ToolchainError when the cross compiler is missing or refuses the sources, FirmwareTooLargeError when flash or
     RAM is too small, ConfigError when `limits` exceed what the board has.
@@ -79,7 +79,7 @@ def build_firmware(
         f"-DBOARD_TIMER_HZ={board.timer_hz}u",
         f"-DBOARD_GUARD_BYTES={_GUARD_BYTES}u",
     ]
-    # -fbuiltin: memcpy of a few bytes becomes loads and stores, as on toolchains with a C library
+    # With -fbuiltin a memcpy of a few bytes becomes loads and stores, as on toolchains with a C library.
     common = [*board.cpu_flags, "-std=c99", "-ffreestanding", "-fbuiltin", "-ffunction-sections", "-fdata-sections"]
     common += ["-isystem", str(FOLDER / "libc"), "-I", str(FOLDER), *defines]
     start_up = "stapes_board_riscv.c" if board.is_riscv else "stapes_board_arm.c"
@@ -109,7 +109,7 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
     }
     for name, most in (("FLASH_BYTES", board.flash_bytes), ("RAM_BYTES", board.ram_bytes)):
         if memory[name] > most:
-            raise ConfigError(f"{memory[name]} bytes of {name[:-6].lower()} asked for: {board.name} has {most}")
+            raise ConfigError(f"the limit is {memory[name]} bytes of {name[:-6].lower()}: {board.name} has {most}")
     script = [f"-Wl,--defsym={name}={value:#x}" for name, value in memory.items()]
     command = [compiler, *board.cpu_flags, *flags, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", *script]
     command += [f"-Wl,-Map={elf.with_suffix('.map')}"]
@@ -121,7 +121,7 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
     }
     if missing:
         lacks = " and ".join(
-            f"{count} bytes of {region} more than the {memory[region.upper() + '_BYTES']} there are"
+            f"{count} bytes of {region} more than the {memory[region.upper() + '_BYTES']} available"
             for region, count in missing.items()
         )
         raise FirmwareTooLargeError(f"the firmware does not fit {board.name}: it needs {lacks}")
@@ -129,7 +129,7 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
 
 
 def _inspect(board: Board, elf: Path) -> Firmware:
-    """Read sizes and symbols back from the program."""
+    """Read the sizes and symbols of a program from its ELF file and its link map."""
     listing = call([find_tool(board.tool_prefix + "gcc").removesuffix("gcc") + "objdump", "-ht", str(elf)], "objdump")
     sizes = {name: int(size, 16) for name, size in re.findall(r"^\s*\d+ \.(\w+)\s+([0-9a-f]{8}) ", listing, re.M)}
     symbols = [
@@ -146,7 +146,7 @@ def _inspect(board: Board, elf: Path) -> Firmware:
 
 
 def _parts(link_map: str) -> dict[str, dict[str, int]]:
-    """Bytes of every source file by section, from the linker's map; the emulation's own files are left out."""
+    """Return the bytes of every source file by section, from the linker's map, without the emulation's own files."""
     parts: dict[str, dict[str, int]] = {}
     _, _, placed = link_map.partition("Linker script and memory map")
     for section, size, path in re.findall(
@@ -161,7 +161,7 @@ def _parts(link_map: str) -> dict[str, dict[str, int]]:
 
 @dataclass(frozen=True)
 class CallSite:
-    """A call in the code of a function: instructions from it to its return can be counted as a region."""
+    """A call in the code of a function. `emulator.run` can count the instructions between its two addresses."""
 
     callee: str
     address: int
@@ -169,7 +169,7 @@ class CallSite:
 
 
 def call_sites(firmware: Firmware, function: str) -> list[CallSite]:
-    """Direct calls that a function makes, in the order of its code; a jump to a function as its last act is none."""
+    """Return the direct calls that a function makes, in the order of its code. Tail calls are not counted."""
     objdump = find_tool(firmware.board.tool_prefix + "gcc").removesuffix("gcc") + "objdump"
     listing = call([objdump, "-d", f"--disassemble={function}", str(firmware.elf)], "objdump")
     lines = re.findall(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+)\s+(\S+)\s*(.*)$", listing, re.M)

@@ -1,8 +1,8 @@
-"""A whole detector as a program: on an emulated board, or on this machine. PCM in; features, scores and events out.
+"""A whole detector as a program, on an emulated board or on this machine: PCM in; features, scores and events out.
 
 >>> built = build_detector(read_folder("pops.stapes"), BOARDS["cortex-m4"], Path("build"))     # doctest: +SKIP
->>> heard = built.hear(pcm)
->>> heard.events, heard.stages["model"], heard.run.stack_bytes
+>>> heard = built.hear(pcm)                                                                    # doctest: +SKIP
+>>> heard.events, heard.stages["model"], heard.run.stack_bytes                                 # doctest: +SKIP
 """
 
 import json
@@ -29,58 +29,61 @@ from stapes.firmware_sim.machines.tools import call, find_tool
 
 MAIN = FOLDER / "stapes_board_detector.c"
 STAGES = ("push", "frontend", "model", "events")
-_PACED_ICOUNT_SHIFT = 6  # 64 ns of the board's time to an instruction
+_PACED_ICOUNT_SHIFT = 6  # every instruction takes 2^6 = 64 ns of the board's time
 _TIMER_MOST_TICKS = 1 << 24
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast the core is, for audio that does not wait: instructions are not cycles, so cpi is an assumption."""
+    """How fast a core is, for runs in which audio arrives in real time.
 
-    mhz: float
-    cpi: float  # cycles to an instruction
+    Instructions are counted, cycles are not, so `cpi` is an assumption.
+    """
+
+    mhz: float  # clock of the core
+    cpi: float  # cycles per instruction
 
     def instructions(self, seconds: float) -> float:
-        """How many instructions there is time for."""
+        """Return how many instructions the core executes in this time."""
         return seconds * self.mhz * 1e6 / self.cpi
 
 
 @dataclass(frozen=True)
 class DetectorRun:
-    """What a program answered to one recording."""
+    """What a detector's program printed and wrote for one recording."""
 
-    events: list[Event]  # announced (offset_sample None) and completed, in the order they were sent
-    gaps: list[tuple[int, int]]  # where audio that was too fast left a gap, and how many samples it lost
+    events: list[Event]  # announced (offset_sample None) and completed, in the order in which they were printed
+    gaps: list[tuple[int, int]]  # sample at which audio was lost because the loop was too slow, and samples lost
     features: NDArray[np.int8]  # [frames, bands]; empty when paced
     scores: NDArray[np.int8]  # [steps, classes]; empty when paced
-    lines: list[str]  # of JSON, as the UART gave them, without the summary
+    lines: list[str]  # of JSON, as they left the UART, without the summary
     frames: int
     steps: int
-    overruns: int
+    overruns: int  # how often audio was lost
     samples_lost: int
     detector_bytes: int  # sizeof(NAME_detector_t)
-    run: RunResult | None  # of the emulator; None on this machine
+    run: RunResult | None  # what the emulator measured; None on this machine
 
     @property
     def stages(self) -> dict[str, list[int]]:
-        """Instructions of every call, by stage; empty on this machine, and where they were not counted."""
+        """Return the instructions of every call, by stage; empty on this machine and when they were not counted."""
         return {} if self.run is None else {name: self.run.regions.get(name, []) for name in STAGES}
 
 
 @dataclass(frozen=True)
 class BuiltDetector:
-    """A detector that was built for one machine."""
+    """A detector's program for one machine."""
 
     folder: DetectorFolder
-    board: Board | None  # None: this machine
+    board: Board | None  # None stands for this machine
     program: Path
-    firmware: Firmware | None
-    name: str  # that the C symbols have
-    model_ram_bytes: int  # of states and arena
+    firmware: Firmware | None  # None on this machine
+    name: str  # what the names in the C begin with
+    model_ram_bytes: int  # the model's states and arena
 
     @property
     def machine(self) -> str:
-        """Name of the board, or host."""
+        """Return the name of the board, or "host"."""
         return "host" if self.board is None else self.board.name
 
     def hear(
@@ -92,12 +95,14 @@ class BuiltDetector:
         regions: Mapping[str, tuple[int, int]] | None = None,
         on_line: Callable[[str], object] | None = None,
     ) -> DetectorRun:
-        """Run over a whole recording, int16[samples] at the detector's rate, and its tail.
+        """Run the program over a whole recording, int16[samples] at the detector's rate, and its tail.
 
-        pace: a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
-        count, regions, on_line: as in emulator.run.
-        Raises ToolchainError when the emulator cannot run it, or the firmware ended with a fault; the message has the
-        fault and its stage.
+        With `pace` a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
+        `count`, `regions` and `on_line` are those of `emulator.run`.
+
+        Raises ConfigError when the pace is too fast or too slow for the board's timer, and on this machine, which
+        cannot be paced; ToolchainError when the emulator cannot run the program or the firmware ends with a fault. The
+        message names the fault and its stage.
         """
         arguments = ["free"] if pace is None else ["paced", str(self._ticks(pace))]
         sent = {"in.pcm": with_tail(self.folder.clock, pcm).astype("<i2").tobytes()}
@@ -119,7 +124,7 @@ class BuiltDetector:
         return self._read(result.text, result.files, result)
 
     def answers(self, samples: int) -> KnownAnswers:
-        """What the program says to the self-test's sound and scores. Raises ToolchainError as `hear` does."""
+        """Return the program's answers to the self-test's sound and scores. Raises ToolchainError as `hear` does."""
         arguments = ["answers", str(samples), str(SCORE_STEPS)]
         if self.firmware is None:
             text = self._run_here(arguments, {})[0]
@@ -133,13 +138,13 @@ class BuiltDetector:
 
     def _ticks(self, pace: Pace) -> int:
         if self.board is None:
-            raise ConfigError("this machine cannot be paced: name a board")
+            raise ConfigError("only an emulated board can be paced, not this machine: name a board")
         hop = self.folder.frontend.hop_samples / self.folder.frontend.sample_rate_hz
         ticks = round(pace.instructions(hop) * (1 << _PACED_ICOUNT_SHIFT) * 1e-9 * self.board.timer_hz)
         if not 0 < ticks < _TIMER_MOST_TICKS:
             raise ConfigError(
-                f"{pace.mhz:g} MHz at {pace.cpi:g} cycles an instruction cannot be paced on {self.machine}: a hop of "
-                f"{1000 * hop:g} ms would be {ticks} ticks of its timer, need 1 to {_TIMER_MOST_TICKS - 1}"
+                f"{pace.mhz:g} MHz at {pace.cpi:g} cycles per instruction cannot be paced on {self.machine}: a hop of "
+                f"{1000 * hop:g} ms would be {ticks} ticks of its timer; need 1 to {_TIMER_MOST_TICKS - 1}"
             )
         return ticks
 
@@ -154,7 +159,8 @@ class BuiltDetector:
         return done.stdout, files
 
     def _records(self, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Events and the summary, which is the last line. Labels may hold what splitlines takes for ends of lines."""
+        """Return the events and the summary, which is the last line."""
+        # A label may hold a character that str.splitlines takes for the end of a line.
         records = [json.loads(line) for line in text.split("\n") if line]
         if not records or "summary" not in records[-1]:
             raise ToolchainError(f"{self.machine}: the detector refused its tables or ended early: {text[-200:]!r}")
@@ -196,10 +202,12 @@ def build_detector(
     limits: Limits = ALL_MEMORY,
     flags: Sequence[str] = ("-O2",),
 ) -> BuiltDetector:
-    """Build a detector folder's C for a board, or for this machine (board None); files go into `out`.
+    """Build the program of a detector folder for a board, or for this machine (`board` None). Files go into `out`.
 
-    Builds and later runs the C in the folder: only do it with folders that you trust.
-    Raises DetectorFolderError without a generated model, ToolchainError when a compiler is missing or memory too small.
+    The C in the folder is built and later run, so only name folders that you trust.
+
+    Raises DetectorFolderError when the folder has no generated model, ToolchainError when a compiler is missing or
+    refuses the C, FirmwareTooLargeError when the board's memory is too small.
     """
     code = detector_c(folder, out)
     defines = [f'-DDETECTOR_HEADER="{code.name}_detector.h"', f"-DDETECTOR(x)={code.name}_##x"]

@@ -1,6 +1,6 @@
-"""How deep C can push the stack: frames from GCC's -fcallgraph-info=su, added up along the deepest path of calls.
+"""An upper bound of the stack that C uses: the frames of GCC's -fcallgraph-info=su, summed along the deepest call path.
 
-The bound holds for code without recursion and without calls through pointers, which is refused.
+The bound holds only for code without recursion and without calls through pointers; other code is refused.
 """
 
 import re
@@ -20,11 +20,11 @@ _EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.
 
 @dataclass(frozen=True)
 class StackBound:
-    """Bytes that a function and its calls can use, the calls that lead there, functions without known frames."""
+    """The most stack that a function and all that it calls can use."""
 
     bytes: int
-    path: tuple[str, ...]
-    unknown: tuple[str, ...]  # of the compiler's own library
+    path: tuple[str, ...]  # the calls that use it, from the function down
+    unknown: tuple[str, ...]  # functions whose frames are not known: those of the compiler's own library
 
 
 def stack_bound(
@@ -35,9 +35,10 @@ def stack_bound(
     include_dirs: Sequence[Path] = (),
     flags: Sequence[str] = ("-O2",),
 ) -> StackBound:
-    """Return the deepest use of the stack from `entry` on. `memcpy` and its kin are those of the emulated boards.
+    """Return the most stack that the function `entry` uses. memcpy and memset are those of the emulated boards.
 
-    Raises ToolchainError when the compiler fails, the entry is missing, a frame has no fixed size, or calls recurse.
+    Raises ToolchainError when the compiler fails, `entry` is missing, a frame has no fixed size, or a function calls
+    itself or calls through a pointer.
     """
     frames: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
@@ -58,7 +59,7 @@ def stack_bound(
 
 
 def _plain(name: str) -> str:
-    """A static function is titled file:name."""
+    """Return a function's name without the file that GCC puts before a static one, as in file:name."""
     return name.rsplit(":", 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""Programs of other projects: where they are, what to install when one is missing, what it said when it failed."""
+"""Compilers and emulators: where they are installed, which package has a missing one, what they print on failure."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ _DEBIAN_PACKAGES = {
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a program; ToolchainError names the Debian package of a missing one."""
+    """Return the path of a program. Raises ToolchainError with the Debian package of a program that is missing."""
     path = shutil.which(name)
     if path is None:
         package = _DEBIAN_PACKAGES.get(name, name)
@@ -27,14 +27,17 @@ def find_tool(name: str) -> str:
 
 
 def call(command: Sequence[str | Path], doing: str) -> str:
-    """Run a program and return what it wrote; `doing` begins the message of the ToolchainError of one that fails."""
+    """Run a program and return what it printed to stdout.
+
+    Raises ToolchainError when it fails, with a message that begins with `doing`, such as "linking firmware.elf".
+    """
     done = subprocess.run(command, capture_output=True, text=True)
     check(done, doing)
     return done.stdout
 
 
 def check(done: "subprocess.CompletedProcess[str]", doing: str) -> None:
-    """Raise ToolchainError with the first line that says what went wrong."""
+    """Raise ToolchainError, with the first line of stderr that names an error, when a program failed."""
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if re.search("error|undefined", line, re.I)]
         first = (lines or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]

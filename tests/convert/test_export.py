@@ -15,7 +15,8 @@ from stapes.convert.export.library import Library, gather
 from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.machines.boards import BOARDS
-from stapes.firmware_sim.machines.emulator import build_firmware, run
+from stapes.firmware_sim.machines.emulator import run
+from stapes.firmware_sim.machines.firmware import build_firmware
 from stapes.firmware_sim.sources import CSRC
 from stapes.runtime.main import main
 

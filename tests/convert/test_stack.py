@@ -9,7 +9,8 @@ from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.emit.module import Module
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
-from stapes.firmware_sim.machines.emulator import build_firmware, run
+from stapes.firmware_sim.machines.emulator import run
+from stapes.firmware_sim.machines.firmware import build_firmware
 from stapes.firmware_sim.machines.stack import stack_bound
 
 

@@ -10,8 +10,8 @@ import pytest
 from benchmarks import frontend_reference as reference
 from benchmarks.frontend_boards import SOURCES, BoardRun, build, code_bytes, run_on_board
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.firmware_sim.machines.boards import FOLDER
-from stapes.firmware_sim.machines.emulator import BOARDS, Board, Firmware, build_firmware
+from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, Board
+from stapes.firmware_sim.machines.firmware import Firmware, build_firmware
 from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS
 
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,7 @@ from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.detector_c import detector_c
-from stapes.firmware_sim.machines.emulator import Limits
+from stapes.firmware_sim.machines.firmware import Limits
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Pace, build_detector
 from stapes.runtime.detector import Detector
 
@@ -106,6 +106,16 @@ def test_the_loop_is_clean_under_the_sanitizers(
     assert built.hear(pcm).events == expected[2]
 
 
+def test_a_ring_that_is_too_short_is_refused_by_the_compiler(compiled_detector: Path, tmp_path: Path) -> None:
+    folder = read_folder(compiled_detector)
+    least = folder.frontend.window_samples + folder.frontend.hop_samples
+    name = detector_c(folder, tmp_path).name.upper()
+    for samples in (10, least - 1):
+        with pytest.raises(ToolchainError, match=f"{name}_RING_SAMPLES must be at least {least}, a window and a hop"):
+            build_detector(folder, None, tmp_path, flags=[f"-D{name}_RING_SAMPLES={samples}"])
+    build_detector(folder, None, tmp_path, flags=[f"-D{name}_RING_SAMPLES={least}"])
+
+
 def test_lines_come_while_the_board_runs(compiled_detector: Path, tmp_path: Path, pcm: NDArray[np.int16]) -> None:
     lines: list[str] = []
     heard = build_detector(read_folder(compiled_detector), BOARDS["cortex-m4"], tmp_path).hear(
@@ -120,7 +130,7 @@ def test_a_pace_that_no_timer_can_keep_is_refused(compiled_detector: Path, tmp_p
     silence = np.zeros(600, np.int16)
     with pytest.raises(ConfigError, match="name a board"):
         build_detector(folder, None, tmp_path).hear(silence, pace=Pace(mhz=1, cpi=1))
-    with pytest.raises(ConfigError, match=r"5000 MHz at 0\.5 cycles an instruction cannot be paced on cortex-m4"):
+    with pytest.raises(ConfigError, match=r"5000 MHz at 0\.5 cycles per instruction cannot be paced on cortex-m4"):
         build_detector(folder, BOARDS["cortex-m4"], tmp_path).hear(silence, pace=Pace(mhz=5000, cpi=0.5))
 
 

@@ -103,9 +103,9 @@ def test_all_boards_and_one_more_are_each_run_once() -> None:
         (["--board", "m9"], "no board is named 'm9'; choose cortex-m0"),
         (["--paced"], "--paced needs the speed of the core: add --mhz"),
         (["--flash", "64Q"], "'64Q' is no size; write bytes, 64K or 1M"),
-        (["--mhz", "-1"], "need numbers above 0"),
-        (["--mhz", "nan"], "need numbers above 0"),
-        (["--cpi", "inf", "--mhz", "48"], "need numbers above 0"),
+        (["--mhz", "-1"], "both must be above 0"),
+        (["--mhz", "nan"], "both must be above 0"),
+        (["--cpi", "inf", "--mhz", "48"], "both must be above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_one_line(

@@ -58,7 +58,7 @@ static void uart_put(char c)
     *(volatile uint8_t *)BOARD_UART_ADDRESS = (uint8_t)c;
 }
 #else
-#error "no BOARD_UART_...: build through stapes.firmware_sim.machines.emulator"
+#error "no BOARD_UART_...: build through stapes.firmware_sim.machines.firmware"
 #endif
 
 void board_print(const char *text)
