@@ -1,10 +1,10 @@
-"""The detector folder: what passes between training, the runtime, the compiler and the device.
+"""The detector folder: what training, the runtime, the compiler and the device pass to each other.
 
 pops.stapes/
-  detector.json   what the detector is: classes, frontend, step, tensors, events, operating point, provenance
-  frontend.bin    the frontend's tables, made once
+  detector.json   classes, frontend settings, step, tensors, event settings, operating point, provenance
+  frontend.bin    the frontend's tables
   model.tflite    the int8 step
-  c/ vectors/ report.html training/   optional here; see ARCHITECTURE.md
+  c/ vectors/ training/   optional: generated C, known answers, what training needs to go on; see ARCHITECTURE.md
 """
 
 import dataclasses
@@ -37,30 +37,30 @@ MARK = Mark("detector.json")  # --force replaces only folders that hold it
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorFolder:
-    """A detector as it lies on disk; `read_folder` checks what it reads."""
+    """The content of a detector folder. `read_folder` returns one that was checked."""
 
     path: Path
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # labels, in the order of the scores
     frontend: FrontendConfig
-    frontend_hash: str
+    frontend_hash: str  # of frontend.bin and the version of the arithmetic
     frames_per_step: int
-    target_delay_steps: int
-    model_sha256: str
-    model_inputs: tuple[TensorSpec, ...]  # in the .tflite's own order: `features`, then `state_*`
-    model_outputs: tuple[TensorSpec, ...]  # `scores`, then the same `state_*`, in the .tflite's own order
+    target_delay_steps: int  # a score stands for the sound of this many steps before
+    model_sha256: str  # of model.tflite
+    model_inputs: tuple[TensorSpec, ...]  # `features` and `state_*`, in the order of the .tflite
+    model_outputs: tuple[TensorSpec, ...]  # `scores` and the same `state_*`, in the order of the .tflite
     events: tuple[EventConfig, ...]  # one per class, in the order of `classes`
-    operating_point: dict[str, Any] = field(default_factory=dict)  # how thresholds were chosen, and on what
+    operating_point: dict[str, Any] = field(default_factory=dict)  # how and on which data thresholds were chosen
     provenance: dict[str, Any] = field(default_factory=dict)  # data hash, package versions, seed
     scores: dict[str, Any] = field(default_factory=dict)  # what the detector reached on the validation part
 
     @property
     def tables(self) -> bytes:
-        """The frontend's tables, as the device has them."""
+        """Return the frontend's tables, as the device has them."""
         return (self.path / "frontend.bin").read_bytes()
 
     @property
     def model(self) -> bytes:
-        """The int8 step as a TFLite flatbuffer."""
+        """Return the int8 step as a TFLite flatbuffer."""
         return (self.path / "model.tflite").read_bytes()
 
     def model_description(self) -> ModelDescription:
@@ -79,7 +79,7 @@ class DetectorFolder:
 
     @property
     def clock(self) -> StepClock:
-        """Where a step's score stands on the recording's time axis."""
+        """Return the time axis of the scores: which samples of a recording each of them stands for."""
         return StepClock.of(self.frontend, self.frames_per_step, self.target_delay_steps)
 
     def write(self) -> None:
@@ -101,7 +101,7 @@ class DetectorFolder:
 def read_folder(path: Path | str) -> DetectorFolder:
     """Read and check a detector folder.
 
-    Raises DetectorFolderError for one that is incomplete, of a newer schema, or whose frontend or model is not the one
+    Raises DetectorFolderError when it is incomplete, of a newer schema, or when its frontend or model is not the one
     that detector.json names; the message says which part differs.
     """
     path = Path(path)
@@ -112,13 +112,13 @@ def read_folder(path: Path | str) -> DetectorFolder:
     missing = [name for name in REQUIRED if not (path / name).is_file()]
     if missing:
         raise DetectorFolderError(
-            f"{path}: incomplete detector folder, {', '.join(missing)} missing; train or copy it again"
+            f"{path}: incomplete detector folder, {', '.join(missing)} missing; train or copy the detector again"
         )
     folder = _parse(path)
     _check_frontend(folder)
     if hashlib.sha256(folder.model).hexdigest() != folder.model_sha256:
         raise DetectorFolderError(
-            f"{path}/model.tflite is not the model that detector.json describes; train or copy it again"
+            f"{path}/model.tflite is not the model that detector.json describes; train or copy the detector again"
         )
     return folder
 
@@ -144,11 +144,13 @@ def _parse(path: Path) -> DetectorFolder:
 
 
 def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
-    classes = tuple(content.pop("classes"))
-    events = content.pop("events")
+    classes, events = tuple(content.pop("classes")), content.pop("events")
     if not classes or set(events) != set(classes):
         raise TypeError(f"events are set for {sorted(events)}, the classes are {sorted(classes)}")
-    return DetectorFolder(
+    for name in ("frontend_hash", "model_sha256"):
+        if not isinstance(content.get(name, ""), str):
+            raise TypeError(f"{name} is {content[name]!r}: need a text")
+    folder = DetectorFolder(
         path=path,
         classes=classes,
         frontend=FrontendConfig(**content.pop("frontend")),
@@ -157,6 +159,8 @@ def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
         model_outputs=tuple(map(tensor_from, content.pop("model_outputs"))),
         **content,
     )
+    _ = folder.clock  # raises ConfigError for frames and steps that no clock has
+    return folder
 
 
 def _check_frontend(folder: DetectorFolder) -> None:

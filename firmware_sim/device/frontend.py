@@ -1,7 +1,8 @@
 """Log-mel features by the C of the device: int16 PCM in, int8 bands out, the same bits on every target.
 
-`make_tables` turns a configuration into the blob that the C reads (frontend.bin); `Frontend` runs the C with it. What
-each number in it means stands in csrc/stapes_frontend_api.h, the arithmetic with its intervals in stapes_frontend.c.
+`make_tables` turns a configuration into the tables that the C reads (frontend.bin); `Frontend` runs the C with them.
+csrc/frontend/stapes_frontend_api.h says what each number of the tables means, stapes_frontend.c explains the arithmetic
+and its intervals.
 """
 
 import hashlib
@@ -20,8 +21,8 @@ from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 BandScale = Literal["slaney", "htk", "linear"]
 _SCALES: tuple[BandScale, ...] = ("slaney", "htk", "linear")
 DB_PER_OCTAVE = 10 * math.log10(2)
-LOG2_BIAS = 20  # log2 values are octaves of power above 2^20 LSB^2
-LOG2_ONE = 1024  # Q10
+LOG2_BIAS = 20  # log2 values are octaves of power above 2^20 LSB^2 of the int16 input
+LOG2_ONE = 1024  # log2 values are Q10: 1024 stands for an octave
 FEATURE_UNIT_DB = 14.4  # the real value 1 of a feature; 32 int8 steps of the default 0.45 dB
 
 Int8s = npt.NDArray[np.int8]
@@ -44,7 +45,7 @@ class FrontendConfig:
     band_scale: BandScale = "slaney"
     f_min_hz: float = 60.0
     f_max_hz: float = 7_500.0  # at most half the sample rate
-    dc_blocker: bool = False  # remove each frame's mean first: an accelerometer carries gravity
+    dc_blocker: bool = False  # subtract each frame's mean first: an accelerometer measures gravity, too
     # Band power: |DFT of samples * Hann|^2, unscaled, through the band's triangle of peak 1. With a window of 512 a
     # full-scale sine reaches 132 dB, a quiet room (-66 dBFS) about 50 dB, the rounding of 16-bit samples about 12 dB.
     int8_zero_db: float = 75.0  # band power (dB re 1 LSB^2 of the int16 input) that becomes 0
@@ -87,22 +88,26 @@ class FrontendConfig:
 
 
 def _require_types(config: FrontendConfig) -> None:
-    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}
+    needed = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}
     for field in fields(config):
         value, kind = getattr(config, field.name), type(field.default)
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ConfigError(f"{field.name} is {value!r}: need {wanted[kind]}")
+            raise ConfigError(f"{field.name} is {value!r}: need {needed[kind]}")
 
 
 def band_edges_hz(config: FrontendConfig) -> Floats:
-    """Edges of the triangles, n_bands + 2: band j rises from edge j to j + 1 and falls to j + 2, linearly in Hz."""
+    """Return the edges of the triangles, float64[n_bands + 2].
+
+    Band j rises from edge j to edge j + 1 and falls to edge j + 2, linearly in Hz.
+    """
     low, high = (_to_scale(hz, config.band_scale) for hz in (config.f_min_hz, config.f_max_hz))
     edges = _from_scale(np.linspace(low, high, config.n_bands + 2), config.band_scale)
     edges[0], edges[-1] = config.f_min_hz, config.f_max_hz
     return edges
 
 
-# Slaney's scale (Auditory Toolbox): linear below 1 kHz, 200/3 Hz a mel; above, 27 mels for a factor of 6.4.
+# "slaney" is the scale of Slaney's Auditory Toolbox (1998): below 1 kHz 200/3 Hz per mel, above it 27 mels for a factor
+# of 6.4 in Hz. "htk" is the formula of the HTK Book: 2595 log10(1 + f / 700).
 def _to_scale(hz: float, scale: BandScale) -> float:
     if scale == "linear":
         return hz
@@ -120,9 +125,10 @@ def _from_scale(mels: Floats, scale: BandScale) -> Floats:
 
 
 def make_tables(config: FrontendConfig) -> bytes:
-    """The blob that the C reads, a multiple of 4 bytes.
+    """Return the tables that the C reads, a multiple of 4 bytes.
 
-    Raises ConfigError for a band without a bin, a band past half the sample rate, or sums that could overflow.
+    Raises ConfigError for a band without an FFT bin, a band that reaches past half the sample rate, or settings with
+    which a sum in the C could overflow.
     """
     window = np.round(2.0 ** (input_bits(config) + 1) * _hann(config.window_samples)).astype(np.int32)
     first_bin, segments = _triangles(config)
@@ -152,15 +158,15 @@ def make_tables(config: FrontendConfig) -> bytes:
     return bytes(ffi.buffer(head)) + data
 
 
-_CRC_FROM = 16  # the words before are magic, arithmetic, bytes and the CRC itself
+_CRC_FROM = 16  # bytes; before them are magic, arithmetic, size and the CRC itself
 
 
 def _store_settings(head: Any, config: FrontendConfig) -> None:
     head.sample_rate_hz, head.n_fft, head.n_bands = config.sample_rate_hz, config.n_fft, config.n_bands
     head.window, head.hop = config.window_samples, config.hop_samples
     head.dc_blocker, head.band_scale = config.dc_blocker, _SCALES.index(config.band_scale)
-    # |2 X|^2 is of samples times 2^(input_bits - 15), halved in each stage with turns; without the mean they are
-    # window_samples / 2^16 times larger.
+    # The C's power is |2 X|^2 of the samples times 2^(input_bits - 15), halved in each stage of the FFT but the first.
+    # With the DC blocker the samples are larger by a factor of window_samples / 2^16 as well.
     scale = 2.0 + 2 * (input_bits(config) - _halvings(config) - 15)
     if config.dc_blocker:
         scale += 2 * (math.log2(config.window_samples) - 16)
@@ -190,9 +196,9 @@ def _read_settings(head: Any) -> FrontendConfig:
 
 
 def input_bits(config: FrontendConfig) -> int:
-    """Windowed samples are brought to at most 2^input_bits, so that no FFT point leaves 28 bits and a sign.
+    """Return b where windowed samples are scaled to at most 2^b, so that every FFT point fits into 28 bits and a sign.
 
-    Above 512 points one bit less, for the sums of sums over the bins of a wide band.
+    It is one bit less for more than 512 points, because sums of sums over the bins of a wide band must fit 64 bits.
     """
     return 28 - int(math.log2(config.n_fft)) - (config.n_fft > 512) + _halvings(config)
 
@@ -202,7 +208,7 @@ def _first_radix(config: FrontendConfig) -> int:
 
 
 def _halvings(config: FrontendConfig) -> int:
-    """Stages of the half-size FFT after the first: all of radix 4, each halves its points."""
+    """Return how often the half-size FFT halves its points: in each stage after the first, all of radix 4."""
     return int(math.log2(config.n_fft // 2 // _first_radix(config))) // 2
 
 
@@ -211,7 +217,7 @@ def _hann(samples: int) -> Floats:
 
 
 def _digits_reversed(count: int) -> npt.NDArray[np.uint16]:
-    """0..count-1 (a power of four) with their digits to base four in reverse."""
+    """Return 0..count-1 with the digits of their base-4 notation reversed; `count` is a power of four."""
     order = np.zeros(1, int)
     while len(order) < count:
         order = np.concatenate([4 * order + digit for digit in range(4)])
@@ -222,15 +228,17 @@ _ROTATION_UNIT = 2**13
 
 
 def _rotation(angle: Floats) -> npt.NDArray[np.int32]:
-    """exp(i angle) as pairs (cosine, sine) * 2^31, of which the upper 18 bits and the sign are used."""
+    """Return exp(i angle) as int32[..., 2], (cosine, sine) * 2^31 rounded to 18 bits and a sign."""
     parts = np.round(2**18 * np.stack([np.cos(angle), np.sin(angle)], axis=-1))
     return np.clip(parts, 1 - 2**18, 2**18 - 1).astype(np.int32) * _ROTATION_UNIT
 
 
 def check_ranges(window: npt.NDArray[np.int32], config: FrontendConfig, longest_segment: int) -> None:
-    """Prove for this window the bounds at the head of stapes_frontend.c; ConfigError when one fails."""
+    """Check for this window the bounds at the head of stapes_frontend.c. Raises ConfigError when one does not hold."""
     samples = (np.abs(window) / 2.0 + 1) / 2.0 ** _halvings(config)
-    rounding = 2.0**10  # generous: each of at most five stages rounds by less than 8 units, and doubles what is there
+    # Each of at most five stages rounds by less than 8 units and at most doubles the error so far: below 2^8 in sum,
+    # so this is generous.
+    rounding = 2.0**10
     energy = np.sum(samples**2)
     largest_bin = math.sqrt(2 * config.n_fft * energy) + rounding
     largest_sum = (math.sqrt(2 * config.n_fft * energy) + rounding * math.sqrt(config.n_fft)) ** 2
@@ -254,7 +262,7 @@ _SEGMENT = np.dtype([("bins", "<u4"), ("last", "<u4"), ("slope", "<u4")])  # sta
 
 
 def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[Any]]:
-    """First bin, and the n_bands + 1 segments between edges."""
+    """Return the first FFT bin that lies in a band, and the n_bands + 1 segments between neighbouring edges."""
     edges = band_edges_hz(config)
     spacing = config.sample_rate_hz / config.n_fft
     if config.f_max_hz > config.sample_rate_hz / 2:
@@ -280,29 +288,35 @@ def _triangles(config: FrontendConfig) -> tuple[int, npt.NDArray[Any]]:
     return int(bins[0]), _segments(segment, rise, spacing / np.diff(edges))
 
 
-_LEAST_WEIGHT = 2.0**-16
+_LEAST_WEIGHT = 2.0**-16  # a band whose bins weigh less in sum is empty
 
 
 def _segments(segment: npt.NDArray[np.int64], rise: Floats, slope: Floats) -> npt.NDArray[Any]:
-    """stapes_frontend_segment of each slope, from the slope that each bin lies on and its rising weight there."""
+    """Return the stapes_frontend_segment of each slope.
+
+    segment: number of the slope that each bin lies on; rise: its weight on the rising side; slope: weight per bin.
+    """
     table = np.zeros(len(slope), _SEGMENT)
     table["bins"] = np.bincount(segment, minlength=len(slope))
     several = table["bins"] > 1
     table["slope"][several] = np.round(2.0**32 * slope[several])
     last = np.round(2.0**32 * (1 - rise))
-    highest = 2.0**32 - 1 - (table["bins"][segment] - 1.0) * table["slope"][segment]  # weights stay below one
-    table["last"][segment] = np.clip(last, 0, highest)  # of equal indices numpy keeps the last
+    highest = 2.0**32 - 1 - (table["bins"][segment] - 1.0) * table["slope"][segment]  # so that weights stay below 1
+    table["last"][segment] = np.clip(last, 0, highest)  # numpy keeps the last bin of each segment
     return table
 
 
 def affine_int8(log2_bands: Int16s, config: FrontendConfig) -> Int8s:
-    """The rounded affine in float64: int8 of log2 values (Q10). The C's integers give this for all 65536 values."""
+    """Return the int8 features of log2 values (Q10), computed in float64; the C's integers give the same for each."""
     decibels = DB_PER_OCTAVE * (log2_bands.astype(float) / LOG2_ONE + LOG2_BIAS)
     return np.clip(np.floor((decibels - config.int8_zero_db) / config.int8_step_db + 0.5), -128, 127).astype(np.int8)
 
 
 def _affine(config: FrontendConfig) -> tuple[int, int, int]:
-    """Multiplier, offset and shift, tried on all values; moved a little where their rounding makes a difference."""
+    """Return multiplier, offset and shift with which integers give the features of `affine_int8` for all log2 values.
+
+    Where the nearest integers do not, their neighbours are tried. Raises ConfigError when none of them do.
+    """
     slope = DB_PER_OCTAVE / LOG2_ONE / config.int8_step_db
     shift = 31 - math.frexp(slope)[1]
     multiplier = round(slope * 2**shift)
@@ -314,17 +328,23 @@ def _affine(config: FrontendConfig) -> tuple[int, int, int]:
         if np.array_equal(np.clip((values * tried[0] + tried[1] * 65536) >> shift, -128, 127), wanted):
             return *tried, shift
     raise ConfigError(
-        f"int8_zero_db {config.int8_zero_db} with int8_step_db {config.int8_step_db} cannot be met exactly in "
-        "integers: change one of them in its last digit"
+        f"int8_zero_db {config.int8_zero_db} with int8_step_db {config.int8_step_db} cannot be computed exactly in "
+        "integers: change the last digit of one of them"
     )
 
 
 class Frontend:
-    """The frontend of one blob of tables, whose content is checked: `Frontend(make_tables(FrontendConfig()))`.
+    """The frontend of the device with one set of tables: `Frontend(make_tables(FrontendConfig()))`.
 
-    lanes: frames at a time (16, 8, 4 or 1), by default as many as this machine can; the bits are the same for each.
+    `lanes` is how many frames are computed at a time: 1, 4, 8 or 16, by default as many as this machine can. The bits
+    are the same for each. `hash` identifies the tables and the version of the arithmetic.
 
-    Raises DetectorFolderError for a blob that is damaged, or made for another version of the arithmetic.
+    Raises DetectorFolderError for tables that are damaged or made for another version of the arithmetic, ConfigError
+    for `lanes` that this machine does not have.
+
+    >>> frontend = Frontend(make_tables(FrontendConfig(hop_samples=160)))
+    >>> frontend.features(np.zeros(16_000, np.int16)).shape
+    (97, 40)
     """
 
     def __init__(self, tables: bytes, *, lanes: int | None = None) -> None:
@@ -334,7 +354,7 @@ class Frontend:
         self.config = self._checked(tables)
         widest = int(lib.stapes_recording_lanes())
         if lanes not in (None, *(width for width in (1, 4, 8, 16) if width <= widest)):
-            raise ConfigError(f"lanes is {lanes}: this machine has {widest}; need 1, 4, 8 or 16, at most that")
+            raise ConfigError(f"lanes is {lanes}: need 1, 4, 8 or 16, at most the {widest} of this machine")
         self.lanes = lanes or widest
         self.hash = hashlib.sha256(b"stapes frontend %d\n" % lib.STAPES_FRONTEND_ARITHMETIC + tables).hexdigest()
 
@@ -351,17 +371,25 @@ class Frontend:
         return config
 
     def frames(self, samples: int) -> int:
-        """Frames in a recording of that many samples."""
+        """Return how many whole frames a recording of this many samples has."""
         return int(lib.stapes_frontend_frames(self._tables, samples))
 
     def features(self, pcm: Int16s) -> Int8s:
-        """int8[frames, n_bands] of int16[samples]: round((dB - int8_zero_db) / int8_step_db), saturated."""
+        """Return the features of a recording: int16[samples] to int8[frames, n_bands].
+
+        A feature is round((band power in dB - int8_zero_db) / int8_step_db), saturated to int8. Raises TypeError for
+        samples that are not one-dimensional int16.
+        """
         features = np.empty((self.frames(len(pcm)), self.config.n_bands), np.int8)
         self._run(pcm, ffi.from_buffer("int8_t[]", features), ffi.NULL)
         return features
 
     def log2(self, pcm: Int16s) -> Int16s:
-        """int16[frames, n_bands] of int16[samples]: log2 of band power in Q10, less 20 octaves; -32768: no power."""
+        """Return log2 of the band powers of a recording: int16[samples] to int16[frames, n_bands].
+
+        A value is Q10: 1024 * (log2(band power in LSB^2) - 20); -32768 stands for no power at all. Raises TypeError as
+        `features` does.
+        """
         log2_bands = np.empty((self.frames(len(pcm)), self.config.n_bands), np.int16)
         self._run(pcm, ffi.NULL, ffi.from_buffer("int16_t[]", log2_bands))
         return log2_bands
@@ -392,9 +420,10 @@ _PROBLEMS = {
 
 
 def _require_alike(tables: bytes, expected: bytes) -> None:
-    """Whole numbers must be equal; numbers rounded from sines and logarithms may differ by one (another libm).
+    """Raise DetectorFolderError unless `tables` equal those that their own settings give.
 
-    This is what keeps the C inside its memory: a blob from elsewhere is data.
+    Numbers rounded from sines and logarithms may differ by one unit, because another libm may have made them. This
+    check keeps the C inside its memory: tables from elsewhere are only data.
     """
     head = ffi.from_buffer("stapes_frontend_tables *", expected)
     sections = (

@@ -1,4 +1,4 @@
-"""A generated model on this machine: its C is built once, kept in a cache, and stepped through cffi."""
+"""A generated model on this machine: its C is built once, kept in a cache, and run through cffi."""
 
 import hashlib
 import os
@@ -18,16 +18,16 @@ from stapes.firmware_sim.device.model_description import MODEL_JSON, TensorSpec,
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 
 FLAGS: tuple[str, ...] = ("-std=c99", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra")
-FLAGS += ("-fno-semantic-interposition",)  # a step is inlined into the loop over steps
-FLAGS += ("-fno-tree-vectorize",)  # the kernels say what goes into vectors; more of them is only more code
-# Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code for them takes 1.5 times as long.
+FLAGS += ("-fno-semantic-interposition",)  # lets the compiler inline a step into the loop over steps
+FLAGS += ("-fno-tree-vectorize",)  # the kernels use vector types where these help; other vectors only add code
+# Rows of a few dozen int8 are too short for 512-bit vectors: GCC's code with them takes 1.5 times as long.
 if platform.machine() in ("x86_64", "AMD64"):
     FLAGS += ("-mprefer-vector-width=256",)
 
-ROOM_STEPS = 64  # memory for the outputs of so many calls of `run` is taken at a time
+ROOM_STEPS = 64  # `run` allocates the outputs of this many calls at a time
 
-# One translation unit, kernels static and (flatten) inlined: the C compiler sees every layer's sizes where it compiles
-# the kernel. `given` holds the inputs of all steps, `made` the outputs, one after the other.
+# All C is one translation unit, with static kernels that `flatten` inlines: the C compiler sees the sizes of a layer
+# where it compiles the layer's kernel. `given` holds the inputs of all steps one after the other, `made` the outputs.
 _UNIT = """#define STAPES_NN_API static
 {includes}
 
@@ -72,10 +72,10 @@ class CompiledModel:
         self._model.function = ffi.cast("stapes_host_steps", address)
         self._model.self = self._memory
         self._model.made_bytes = sum(tensor.count for tensor in self.outputs)
-        self._wanted = [(np.dtype(tensor.dtype), tensor.count) for tensor in self.inputs]
-        # What the input of a model of one is like: a loop over inputs would be a sixth of a step's time.
-        self._dtype: np.dtype = self._wanted[0][0]
-        self._bytes = self._wanted[0][1] if len(self._wanted) == 1 else -1
+        self._expected = [(np.dtype(tensor.dtype), tensor.count) for tensor in self.inputs]
+        # For a model with one input, so that `run` needs no loop over inputs, which took a sixth of its time.
+        self._dtype: np.dtype = self._expected[0][0]
+        self._bytes = self._expected[0][1] if len(self._expected) == 1 else -1
         self._parts = [
             (slice(start, start + tensor.count), np.dtype(tensor.dtype), tensor.shape)
             for start, tensor in zip(_starts(self.outputs), self.outputs, strict=True)
@@ -84,8 +84,9 @@ class CompiledModel:
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Step once: arrays of the inputs' shapes and dtypes to fresh arrays of the outputs'. Raises ConfigError on
-        another shape or dtype.
+        """Run one step: arrays of the inputs' shapes and dtypes to new arrays of the outputs' shapes and dtypes.
+
+        Raises ConfigError for another number of arrays, another size or another dtype.
         """
         if len(inputs) == 1 and inputs[0].dtype == self._dtype and inputs[0].nbytes == self._bytes:
             given = inputs[0].tobytes()
@@ -100,19 +101,27 @@ class CompiledModel:
         return made
 
     def _join(self, inputs: tuple[np.ndarray, ...]) -> bytes:
-        """The inputs of one step, one after the other; ConfigError where they are not what the model takes."""
-        if len(inputs) != len(self._wanted):
-            raise ConfigError(f"{self.name} takes {len(self._wanted)} inputs, got {len(inputs)}")
+        """Return the bytes of all inputs of a step. Raises ConfigError as `run` does."""
+        self._require_number(inputs)
         given = b""
-        for values, (dtype, size) in zip(inputs, self._wanted):  # noqa: B905 -- as long, and `strict` costs time
+        for values, (dtype, size) in zip(inputs, self._expected):  # noqa: B905 -- equally long; `strict` would cost time
             if values.dtype != dtype or values.nbytes != size:
                 wanted = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
             given += values.tobytes()
         return given
 
+    def _require_number(self, inputs: tuple[np.ndarray, ...]) -> None:
+        if len(inputs) != len(self.inputs):
+            raise ConfigError(f"{self.name} takes {len(self.inputs)} inputs, got {len(inputs)}")
+
     def run_steps(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Step many times in one call, the interpreter lock released: [steps, *shape] to fresh [steps, *shape]."""
+        """Run many steps in one call, without holding the interpreter lock.
+
+        Takes an array [steps, *shape] per input and returns a new array [steps, *shape] per output. Raises ConfigError
+        for another number of arrays, another shape or another dtype.
+        """
+        self._require_number(inputs)
         steps = len(inputs[0])
         for array, tensor in zip(inputs, self.inputs, strict=True):
             if array.dtype != tensor.dtype or array.shape != (steps, *tensor.shape):
@@ -126,22 +135,25 @@ class CompiledModel:
         return tuple(made)
 
     def _make_room(self, steps: int) -> list[np.ndarray]:
-        """Send the outputs of the next steps into fresh memory: the arrays that lie there, each [steps, *shape]."""
+        """Let the outputs of the next steps go to new memory; return it as an array [steps, *shape] per output."""
         made = np.empty((steps, self._model.made_bytes), np.int8)
         self._model.made = ffi.from_buffer(made)
         return [made[:, part].view(dtype).reshape(steps, *shape) for part, dtype, shape in self._parts]
 
     def reset(self) -> None:
-        """Start afresh: states as before the first step."""
+        """Put every state back to what it was before the first step."""
         self._reset(self._library.cast("void *", self._memory))
 
 
 def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
-    """Compile the .c files of a folder into one shared library; return its path in the cache. Same sources, same
-    compiler: built once.
+    """Compile the .c files of a folder into a shared library and return its path in the user's cache.
+
+    The same sources, flags and compiler are built only once. Raises ToolchainError when there is no C compiler or it
+    refuses the sources, DetectorFolderError when the folder holds no generated model.
     """
     compiler, unit, flags, target = _plan_build(folder, defines)
     if not target.exists():
+        # Several processes and threads may build the same library at once, each under a name of its own.
         fresh = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.so")
         command = [compiler, *flags, f"-I{folder}", "-x", "c", "-", "-o", str(fresh)]
         done = subprocess.run(command, input=unit, capture_output=True, text=True, check=False)
@@ -154,12 +166,12 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
 
 
 def is_built(folder: Path) -> bool:
-    """Whether exactly these sources were built on this machine before: then somebody here trusted them already."""
+    """Return whether exactly these sources were built on this machine before: then somebody here has trusted them."""
     return (folder / MODEL_JSON).is_file() and _plan_build(folder, ())[-1].exists()
 
 
 def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple[str, ...], Path]:
-    """Compiler, translation unit, flags, and where the library lies in the cache."""
+    """Return the compiler, the translation unit, the flags, and the path of the library in the cache."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
@@ -170,7 +182,7 @@ def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple
 
 
 def _unit(folder: Path) -> str:
-    """All C of a folder as one translation unit, and a loop over steps."""
+    """Return all C of a folder as one translation unit, with a loop over steps."""
     description = read_model_description(folder)
     name, given, made = description.name, description.inputs, description.outputs
     arguments = [f"(const void *)(given + {start})" for start in _starts(given)]
@@ -197,7 +209,7 @@ def _cache() -> Path:
 
 
 def _key(compiler: str, flags: tuple[str, ...], unit: str, files: list[Path]) -> str:
-    """Hash of the sources, the flags and of what -march=native means here."""
+    """Return a hash of the sources, the flags, and the instruction set that -march=native stands for here."""
     macros = subprocess.run(
         [compiler, "-march=native", "-dM", "-E", "-x", "c", "/dev/null"], capture_output=True, check=False
     ).stdout

@@ -1,4 +1,4 @@
-"""What a detector must answer to the self-test's sound and scores; the twin of csrc/stapes_selftest.c."""
+"""What a detector must answer to the self-test's sound and scores; the twin of csrc/detector/stapes_selftest.c."""
 
 import json
 import struct
@@ -12,14 +12,14 @@ from stapes.firmware_sim.device.events import Event, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
 
-SOUND_STEPS = 64
-SCORE_STEPS = 1024
-_SCORE_STAYS = 4
+SOUND_STEPS = 64  # of the model, in the self-test's sound
+SCORE_STEPS = 1024  # of made-up scores, which test the event decoder
+_STEPS_PER_SCORE = 4  # a made-up score stays the same for so many steps
 
 
 @dataclass(frozen=True)
 class KnownAnswers:
-    """Checksums (CRC-32) of features and scores of the self-test's sound, and of the events of made-up scores."""
+    """Checksums (CRC-32) of the features and scores of the self-test's sound, and of the events of made-up scores."""
 
     features_crc32: int
     scores_crc32: int
@@ -28,32 +28,35 @@ class KnownAnswers:
 
 @dataclass(frozen=True)
 class StoredAnswers:
-    """What the folder holds; events hang on settings that `tune` may change, so they are not in it."""
+    """The known answers in a detector folder. `stapes tune` may change the event settings, so events are not stored."""
 
-    samples: int
+    samples: int  # of the self-test's sound
     features_crc32: int
     scores_crc32: int
 
 
 def sound_samples(folder: DetectorFolder) -> int:
-    """Samples that make SOUND_STEPS whole steps and not one frame more."""
+    """Return how many samples make SOUND_STEPS whole steps and not one frame more."""
     return folder.frontend.samples_of(SOUND_STEPS * folder.frames_per_step)
 
 
 def made_up_scores(classes: int) -> NDArray[np.int8]:
-    """int8[SCORE_STEPS, classes]; each stays for a few steps, so that events of all lengths come about."""
+    """Return int8[SCORE_STEPS, classes]. Each score stays for a few steps, so that there are events of many lengths."""
     state, rows = 2, []
-    for _ in range(SCORE_STEPS // _SCORE_STAYS):
+    for _ in range(SCORE_STEPS // _STEPS_PER_SCORE):
         row = []
         for _ in range(classes):
             state = (1664525 * state + 1013904223) & 0xFFFFFFFF
             row.append((state >> 24) - 128)
         rows.append(row)
-    return np.repeat(np.array(rows, np.int8), _SCORE_STAYS, axis=0)
+    return np.repeat(np.array(rows, np.int8), _STEPS_PER_SCORE, axis=0)
 
 
 def known_answers(folder: DetectorFolder, features: NDArray[np.int8], scores: NDArray[np.int8]) -> KnownAnswers:
-    """Answers that belong to these features and scores of the sound, and to the folder's event settings."""
+    """Return the answers of a detector that computes these features and scores from the self-test's sound.
+
+    features: int8[frames, bands]; scores: int8[steps, classes]. The events follow from the folder's event settings.
+    """
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
     events = decoder.push(made_up_scores(len(folder.classes))) + decoder.flush()
     packed = b"".join(_packed(folder, event) for event in events)
@@ -61,7 +64,7 @@ def known_answers(folder: DetectorFolder, features: NDArray[np.int8], scores: ND
 
 
 def stored_answers(folder: DetectorFolder) -> StoredAnswers | None:
-    """What vectors/answers.json says; None where there is none. Raises DetectorFolderError for a damaged one."""
+    """Read vectors/answers.json; return None when there is none. Raises DetectorFolderError when it is damaged."""
     path = folder.path / "vectors" / "answers.json"
     if not path.exists():
         return None
@@ -70,7 +73,7 @@ def stored_answers(folder: DetectorFolder) -> StoredAnswers | None:
         return StoredAnswers(*(int(content[name]) for name in ("samples", "features_crc32", "scores_crc32")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DetectorFolderError(
-            f"{path}: no known answers ({error}); delete it, or train or copy it again"
+            f"{path}: no known answers in it ({error}); delete it, or train or copy the detector again"
         ) from error
 
 

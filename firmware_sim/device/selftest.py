@@ -1,19 +1,24 @@
-"""Sound for known answers: made by whole numbers only, so that every target makes the same samples and none is shipped.
+"""The sound of the self-test, computed with integers only: every target makes the same samples, none are shipped.
 
-noise = 1664525 * noise + 1013904223 (mod 2^32), from noise = 1; sample n is ((noise >> 16) - 32768) >> quieter,
-where quieter is LOUDNESS[(n / 2048) mod 8]; in every other stretch of 2048 samples a square wave of 4096 >> quieter
-is added, with a period of PERIODS[(n / 4096) mod 4] samples; the sum is saturated to int16.
+It is noise whose loudness changes every 2048 samples, with a square wave in every other such stretch:
+
+- noise = 1664525 * noise + 1013904223 (mod 2^32) for every sample, beginning with noise = 1;
+- sample n is ((noise >> 16) - 32768) >> quieter, where quieter is LOUDNESS[(n / 2048) mod 8];
+- where n / 2048 is odd, a square wave of amplitude 4096 >> quieter and of PERIODS[(n / 4096) mod 4] samples is added;
+- the sum is saturated to int16.
+
+csrc/detector/stapes_selftest.c makes the same sound on the device.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-LOUDNESS = (10, 9, 7, 9, 4, 10, 6, 8)  # bits that the noise is shifted down
-PERIODS = (32, 10, 50, 18)
+LOUDNESS = (10, 9, 7, 9, 4, 10, 6, 8)  # bits by which the sound is shifted down
+PERIODS = (32, 10, 50, 18)  # samples
 
 
 def selftest_pcm(samples: int) -> NDArray[np.int16]:
-    """Return the first `samples` samples of the self-test sound, int16."""
+    """Return the first samples of the self-test's sound, int16[samples]."""
     noise, values = 1, []
     for index in range(samples):
         noise = (1664525 * noise + 1013904223) & 0xFFFFFFFF

@@ -1,9 +1,9 @@
-"""Where a recording ends: what the detector hears behind it, so that all of it is answered.
+"""The tail: samples that are appended to a recording that ends, so that all of it is scored.
 
-A score says what was `target_delay_steps` ago, so when the last sample has come, the last half second is not judged.
-Every recording that ends is continued by a tail (csrc/stapes_tail.c) before the event decoder is flushed. The tail is
-just long enough for every whole step of the recording to get its score; none stands for what lies behind the end, so
-neither onset nor offset does.
+A score stands for the sound of `target_delay_steps` steps before, so the last half second of a recording would get no
+score. Therefore a tail (csrc/detector/stapes_tail.c) continues every recording before the event decoder is flushed. It
+is just long enough for every whole step of the recording to get its score. No score stands for sound behind the end, so
+no onset or offset lies there.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ Samples = NDArray[np.int16]
 
 
 def tail(clock: StepClock, recent: Samples) -> Samples:
-    """Return int16[clock.tail_samples] that goes behind a recording, nothing where nothing was recorded.
+    """Return the tail of a recording, int16[clock.tail_samples], or no samples when nothing was recorded.
 
-    recent: int16[n], the end of the recording; more than `clock.tail_samples` of it makes no difference.
+    `recent` is the end of the recording, int16[n]; only its last `clock.tail_samples` make a difference.
     """
     if not len(recent) or not clock.tail_samples:
         return np.zeros(0, np.int16)
@@ -31,5 +31,5 @@ def tail(clock: StepClock, recent: Samples) -> Samples:
 
 
 def with_tail(clock: StepClock, recording: Samples) -> Samples:
-    """Return a whole recording, int16[samples], and its tail."""
+    """Return a whole recording, int16[samples], with its tail appended."""
     return np.concatenate([recording, tail(clock, recording)])

@@ -377,8 +377,9 @@ def test_a_wrong_array_is_refused_before_the_step(tmp_path: Path) -> None:
     model = CompiledModel(tmp_path)
     with pytest.raises(ConfigError, match=r"takes int8 \[1, 1, 4, 1\], got float64"):
         model.run(np.zeros((1, 1, 4, 1)))
-    with pytest.raises(ConfigError, match="takes 1 inputs, got 2"):
-        model.run(np.zeros(4, np.int8), np.zeros(4, np.int8))
+    for run in (model.run, model.run_steps):
+        with pytest.raises(ConfigError, match="takes 1 inputs, got 2"):
+            run(np.zeros(4, np.int8), np.zeros(4, np.int8))
 
 
 def test_an_operator_outside_of_the_set_is_named(tmp_path: Path) -> None:

@@ -120,6 +120,12 @@ def test_another_model_is_refused(detector: DetectorFolder) -> None:
         ({"surprise": 1}, "surprise"),
         ({"model_inputs": [{"name": "features"}]}, "missing"),
         ({"classes": 5}, "detector.json"),
+        ({"frames_per_step": "2"}, "step_samples is '2.*need an int"),
+        ({"frames_per_step": 0}, "step_samples is 0"),
+        ({"target_delay_steps": -1}, "target_delay_steps is -1"),
+        ({"frontend_hash": None}, "frontend_hash is None: need a text"),
+        ({"model_sha256": 7}, "model_sha256 is 7: need a text"),
+        ({"model_inputs": [{"name": "features", "shape": [1], "scale": 0, "zero_point": 0}]}, "scale is 0"),
     ],
 )
 def test_a_damaged_description_is_one_line_with_the_file(
