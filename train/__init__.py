@@ -1,1 +1,1 @@
-"""From labelled recordings to a trained detector, and its judgement."""
+"""From labelled recordings to a trained detector and its evaluation."""

@@ -84,7 +84,16 @@ def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
 
     def maker() -> BatchMaker:
         remixer = Remixer(corpus, 2, 119 * 256 + 512, settings)
-        return BatchMaker(remixer, frontend, clock, 60, 2, settings, seed=5, sequences=2)
+        return BatchMaker(
+            remixer=remixer,
+            frontend=frontend,
+            clock=clock,
+            settings=settings,
+            seed=5,
+            n_classes=2,
+            n_sequences=2,
+            n_steps=60,
+        )
 
     one, two = maker(), maker()
     one.batch(1)

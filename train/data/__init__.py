@@ -1,1 +1,1 @@
-"""Labelled recordings: read, split, checked."""
+"""Labelled recordings: reading, splitting and checking them, and synthesizing them."""

@@ -20,9 +20,7 @@ class RecordingLabels:
 
     labels: Labels
     groups: dict[Path, str] = field(default_factory=dict)  # of each recording that has one, from the column `group`
-    sources: dict[Path, set[str]] = field(
-        default_factory=dict
-    )  # of the events in each recording, from the column `source`
+    sources: dict[Path, set[str]] = field(default_factory=dict)  # of each recording's events, from the column `source`
 
 
 class LabelTable:

@@ -16,7 +16,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation, write_dcase
 
 RATE_HZ = 16_000
-SOURCES_PER_PART = 40  # of every class and every kind of distractor
+SOURCES_PER_SPLIT = 40  # of every class and every kind of distractor
 RECORDING_S = 20.0
 FULL_SCALE = 32_000
 Floats = NDArray[np.float64]
@@ -147,7 +147,7 @@ def synthesize(folder: Path, parts: list[SyntheticSplit], seed: int) -> None:
     for number, part in enumerate(parts):
         rng = np.random.default_rng([seed, number])
         kinds = CLASSES | DISTRACTORS
-        sources = {name: [make(rng) for _ in range(SOURCES_PER_PART)] for name, make in kinds.items()}
+        sources = {name: [make(rng) for _ in range(SOURCES_PER_SPLIT)] for name, make in kinds.items()}
         made: dict[str, list[SourcedEvent]] = {}
         (folder / part.name).mkdir(parents=True)
         for index in range(part.recordings):

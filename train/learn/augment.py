@@ -217,28 +217,28 @@ def augment_features(
     return changed.astype(np.int8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchMaker:
     """Makes numbered batches; seed and number alone decide the content, so a resumed run gets the same batches."""
 
     remixer: Remixer
     frontend: Frontend
     clock: StepClock
-    steps: int  # of a sequence
-    classes: int
     settings: AugmentationSettings
     seed: int
-    sequences: int
+    n_classes: int
+    n_sequences: int  # of a batch
+    n_steps: int  # of a sequence
 
     def batch(self, number: int) -> tuple[NDArray[np.int8], Floats]:
         """Return features int8[sequences, frames, bands] and targets float32[sequences, steps, classes]."""
         rng = np.random.default_rng([self.seed, number])
         features, targets = [], []
-        for _ in range(self.sequences):
+        for _ in range(self.n_sequences):
             sequence = self.remixer.sequence(rng)
             clean = self.frontend.features(sequence.pcm)
             features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
-            targets.append(step_targets(self.clock, self.steps, sequence.events, self.classes))
+            targets.append(step_targets(self.clock, self.n_steps, sequence.events, self.n_classes))
         return np.stack(features), np.stack(targets)
 
 

@@ -344,7 +344,7 @@ class FloatNetwork(Network):
             for name, each in self.maps.items()
             if each.output == "logits"
         }
-        # Update gates that begin open keep the state; scores that begin low match how rare events are.
+        # At first the update gates are biased to keep the state, and the scores to be low, as events are rare.
         self.biases["gates"].assign(tf.concat([tf.ones(shape.gru_units), tf.zeros(shape.gru_units)], axis=0))
         self.biases["scores"].assign(-3.0 * tf.ones(shape.classes))
 

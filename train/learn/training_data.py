@@ -56,7 +56,7 @@ def load_training_data(dataset: Dataset, settings: Settings, workspace: Workspac
 
 
 def batch_maker(data: TrainingData, settings: Settings) -> BatchMaker:
-    """Return the maker of training batches from these recordings."""
+    """Return what makes training batches from these recordings."""
     samples = settings.frontend.samples_of(settings.sequence_steps * settings.network.frames_per_step)
     remixer = Remixer(data.train, len(data.classes), samples, settings.augmentation)
     for label, runs in zip(data.classes, remixer.runs, strict=True):
@@ -65,12 +65,12 @@ def batch_maker(data: TrainingData, settings: Settings) -> BatchMaker:
                 f"no event of {label!r} is clear enough to be mixed into other sounds; they are used only in place"
             )
     return BatchMaker(
-        remixer,
-        data.frontend,
-        data.clock,
-        settings.sequence_steps,
-        len(data.classes),
-        settings.augmentation,
-        settings.seed,
-        settings.training.batch_sequences,
+        remixer=remixer,
+        frontend=data.frontend,
+        clock=data.clock,
+        settings=settings.augmentation,
+        seed=settings.seed,
+        n_classes=len(data.classes),
+        n_sequences=settings.training.batch_sequences,
+        n_steps=settings.sequence_steps,
     )
