@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stapes.convert.emit.amalgamate import choice_of_layout
+from stapes.convert.emit.amalgamate import LAYOUT_HEADER, layout_choice
 from stapes.convert.emit.describe import argument_rows, banner, comment_table, real_range
 from stapes.convert.emit.lines import function
 from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
@@ -99,7 +99,11 @@ def _float_literal(value: np.float32) -> str:
 
 def _layout_include(module: Module, single_file: bool) -> str:
     """Return what defines STAPES_NN_LAYOUT, where the size of the weights depends on it."""
-    return f"\n{choice_of_layout(single_file)}" if len(set(_weight_sizes(module).values())) > 1 else ""
+    if len(set(_weight_sizes(module).values())) == 1:
+        return ""
+    return "\n" + (
+        layout_choice(module.layouts, module.every_layout) if single_file else f'#include "{LAYOUT_HEADER}"\n'
+    )
 
 
 def _weight_bytes(module: Module) -> str:

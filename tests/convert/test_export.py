@@ -20,7 +20,7 @@ from stapes.firmware_sim.machines.firmware import build_firmware
 from stapes.firmware_sim.sources import CSRC
 from stapes.runtime.main import main
 
-STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+STRICT = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
 MACHINES = ["host", "cortex-m4", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cortex-m0", "riscv32"))]
 
 

@@ -41,6 +41,7 @@ class Library:
             "-Wextra",
             "-Wpedantic",
             "-Wconversion",
+            "-Wmissing-prototypes",
             "-Werror",
         ]
         subprocess.run(["cc", *options, *INCLUDES, *sources, "-o", str(built)], check=True)

@@ -51,7 +51,7 @@ def test_random_chunks_vs_the_whole_recording() -> None:
 def build_sanitized(compiler: str, folder: Path, *flags: str) -> Path:
     program = folder / f"{compiler}{''.join(flags)}"
     sources = [str(Path(__file__).parent / "frontend_sanitized.c"), str(CSRC / "frontend" / "stapes_frontend.c")]
-    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
     command = [compiler, "-std=c99", *warnings, *flags, f"-I{CSRC / 'frontend'}", *sources, "-o", str(program)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return program

@@ -115,7 +115,7 @@ def test_the_same_bits_from_clang_on_every_board(board: str, optimization: str, 
 def test_the_loops_by_hand_leave_room_for_a_frame_pointer(
     compiler: list[str], optimization: str, core: str, tmp_path: Path
 ) -> None:
-    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
     flags = ["-mthumb", f"-mcpu={core}", "-std=c99", "-ffreestanding", optimization, "-fno-omit-frame-pointer"]
     files = [
         f"-I{FOLDER / 'libc'}",

@@ -44,7 +44,7 @@ def test_frames_in_lanes_vs_one_at_a_time(name: str) -> None:
 
 def build(compiler: str, folder: Path, *flags: str) -> Path:
     program = folder / "recording"
-    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
     command = [
         compiler,
         "-std=c99",

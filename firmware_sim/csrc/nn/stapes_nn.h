@@ -5,32 +5,41 @@
  * belong to the caller. convert/lower/layers/__init__.py states the rounding rule of each operator.
  *
  * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor
- * reads them:
+ * reads them; stapes_nn_layout.h names the layouts. The kernels of all layouts have the same prototypes. Folders:
  *
- *   STAPES_NN_ROWS  one row of weights per output channel, as in the .tflite: any processor, also the host
- *   STAPES_NN_DSP   Armv7E-M and Armv8-M with the DSP extension (Cortex-M4, M7, M33): SMLAD
- *   STAPES_NN_MVE   Armv8.1-M with Helium (Cortex-M55, M85): VMLADAVA
- *   STAPES_NN_HOST  laptops and servers: the compiler's vectors, AVX2 and VNNI where the build has them
+ *   portable/   kernels of the layout STAPES_NN_ROWS, and those whose weights every layout holds alike
+ *   dsp/  mve/  host/   kernels with a packing of their own, named stapes_nn_<family>_<folder>.c
+ *   reference/  what every kernel computes, as plainly as possible: the specification; never part of generated C
  *
- * The C compiler's own macros choose the layout; -DSTAPES_NN_LAYOUT=... overrides them. A kernel's layouts share its
- * prototype. To add a kernel with its own packing:
- *   1. convert/lower/packing.py: a function from the .tflite's weights to the packed array (its dtype sets the C type,
- * hence the alignment), the scratch bytes that the kernel wants and its tile; enter them in the Layout of that
- * processor, and that in TARGETS.
- *   2. stapes_nn_<family>_<layout>.c, whole file inside `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`: the kernel under
- * the same name. Intrinsics or asm stand under `#if STAPES_NN_ASM` or the like, and under `#else` a plain twin in C
- * that reads the same packed array: the twin is the specification, and the tests run it on the host with
- * -DSTAPES_NN_LAYOUT=...
- *   3. the ROWS file of that family leaves the layout to it: extend the `#if` at its head.
- *   4. Layout.sources in convert/lower/packing.py names the file.
+ * To add a kernel with a packing of its own:
  *
- * ORDER. The memory plan lets an output overlap its dying input from below, so kernels write in ascending order:
- *   conv, depthwise   pixels, a tile at a time; Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say
- * how many pixels are in a tile, and whether the kernel still reads a tile's inputs once it writes its outputs (it may
- * gather them first) depthwise         ROWS, DSP, MVE: one channel, two or four at a time, gathered before they are
- * written: the output may start whole pixels before the input, or where it does, when it has as many channels pools
- * pixel by pixel add, mul, lookup  element by element, or in blocks that are read before they are written dense,
- * softmax, mean, lstm, move never overlap.
+ *   1. convert/lower/packing.py: write a function from the weights of the .tflite to the packed array, whose dtype
+ *      sets the C type and hence the alignment, and one for the bytes of scratch memory; state the tile (see ORDER).
+ *      Enter them in the Layout of that processor, with the file of the kernel in Layout.sources. A new Layout also
+ *      needs a macro in stapes_nn_layout.h, an entry in TARGETS and its folder in firmware_sim/sources.py.
+ *   2. <layout>/stapes_nn_<family>_<layout>.c: write the kernel under the name that it has in this file, all of it
+ *      within `#if STAPES_NN_LAYOUT == STAPES_NN_<LAYOUT>`. Intrinsics and assembly stand under `#if STAPES_NN_ASM` or
+ *      the like; under `#else` stands plain C that reads the same packed array, by which the tests run the packing on
+ *      any computer with -DSTAPES_NN_LAYOUT=...
+ *   3. portable/stapes_nn_<family>.c: exclude the layout by the `#if` at its head, if it is not excluded already.
+ *   4. All names of a file begin with stapes_nn_ or STAPES_NN_ and are unique within a layout, so that
+ *      `stapes compile --single-file` can join the files. Blocks for one layout within a file of several end in
+ *      `#endif` with the layout's macro in a comment, so that they can be left out.
+ *
+ * A new family also needs its struct and prototype here and a plain kernel in reference/.
+ *
+ * ORDER. The memory plan lets an output overlap an input that is not read again, so kernels write in ascending order:
+ *
+ *   conv, depthwise   A tile of pixels at a time. Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say
+ *                     how many pixels a tile has, and whether the kernel still reads the inputs of a tile while it
+ *                     writes its outputs; kernels that gather the inputs first do not.
+ *   depthwise         In ROWS, DSP and MVE one, two or four channels at a time, which are gathered before they are
+ *                     written: the output may start whole pixels before the input, or, when it has as many channels,
+ *                     where the input does.
+ *   pools             Pixel by pixel.
+ *   add, mul, lookup  Element by element, or in blocks that are read before they are written.
+ *
+ * dense, softmax, mean, lstm and move never overlap.
  */
 #ifndef STAPES_NN_H
 #define STAPES_NN_H
@@ -38,24 +47,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STAPES_NN_VERSION 1
+#include "stapes_nn_layout.h"
 
-#define STAPES_NN_ROWS 0
-#define STAPES_NN_DSP 1
-#define STAPES_NN_MVE 2
-#define STAPES_NN_HOST 3
-#ifndef STAPES_NN_LAYOUT
-#if defined(__ARM_FEATURE_MVE)
-#define STAPES_NN_LAYOUT STAPES_NN_MVE
-#elif defined(__ARM_FEATURE_DSP) && \
-    !defined(__clang__) /* which has no assembly for it: the plain twins take longer than ROWS */
-#define STAPES_NN_LAYOUT STAPES_NN_DSP
-#elif defined(__AVX2__) || defined(__aarch64__)
-#define STAPES_NN_LAYOUT STAPES_NN_HOST
-#else
-#define STAPES_NN_LAYOUT STAPES_NN_ROWS
-#endif
-#endif /* STAPES_NN_LAYOUT */
+#define STAPES_NN_VERSION 1
 
 /* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
 #ifndef STAPES_NN_API
@@ -65,7 +59,14 @@
 #define STAPES_NN_STATIC 1
 #endif
 
-/* What runs seldom or for few values: small rather than fast, but not on a laptop. */
+/* Attributes, where the compiler knows them:
+ *
+ *   STAPES_NN_MAYBE_UNUSED  not every set of layers calls the function
+ *   STAPES_NN_NOINLINE      one copy of the code for several callers
+ *   STAPES_NN_HOT           optimized for speed even where only cold functions call it
+ *   STAPES_NN_COLD          runs seldom or for few values: optimized for size
+ *
+ * On a laptop size does not matter, so only the warning about unused functions is suppressed there. */
 #if !defined(__GNUC__)
 #define STAPES_NN_MAYBE_UNUSED
 #define STAPES_NN_NOINLINE
@@ -77,13 +78,16 @@
 #define STAPES_NN_HOT
 #define STAPES_NN_COLD __attribute__((unused))
 #else
-#define STAPES_NN_MAYBE_UNUSED __attribute__((unused)) /* not every layer calls it */
-#define STAPES_NN_NOINLINE __attribute__((noinline))   /* one copy for several callers */
-#define STAPES_NN_HOT __attribute__((hot, noinline))   /* for speed also where only what is cold calls it */
+#define STAPES_NN_MAYBE_UNUSED __attribute__((unused))
+#define STAPES_NN_NOINLINE __attribute__((noinline))
+#define STAPES_NN_HOT __attribute__((hot, noinline))
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif
 
-/* Helpers of several kernel files, seldom called: the linker keeps one copy. */
+/* Small functions of the headers. */
+#define STAPES_NN_INLINE static inline STAPES_NN_MAYBE_UNUSED
+
+/* Functions of the headers that several kernels call, but seldom: the linker keeps one copy. */
 #if defined(__GNUC__) && defined(__ELF__) && STAPES_NN_LAYOUT != STAPES_NN_HOST && !STAPES_NN_STATIC
 #define STAPES_NN_SHARED __attribute__((weak, noinline))
 #else

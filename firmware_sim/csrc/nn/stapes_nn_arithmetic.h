@@ -16,7 +16,7 @@
 #endif
 
 /* round(x * multiplier / 2^31), halves up. |x| < 2^30;  0 <= multiplier < 2^31;  |result| <= |x|. */
-static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
+STAPES_NN_INLINE int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 {
 #if STAPES_NN_SMALL_CORE
     /* x = xh 2^16 + xl, multiplier = mh 2^16 + ml: x * multiplier = xh mh 2^32 + (xh ml + xl mh) 2^16 + xl ml */
@@ -36,6 +36,13 @@ static inline int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 #endif
 }
 
+/* The shared functions below have external linkage on some targets, hence their prototypes. */
+STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift);
+STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t low, int32_t high);
+STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
+                                                           const int32_t *end, int32_t multiplier, int32_t shift,
+                                                           int8_t *out, int32_t stride);
+
 /* stapes_nn_round_twice where shift >= 0: one rounding. |result| <= |x * 2^shift|. */
 STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
 {
@@ -43,7 +50,7 @@ STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int
 }
 
 /* stapes_nn_round_twice where shift = -right < 0. */
-static inline int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32_t right)
+STAPES_NN_INLINE int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32_t right)
 {
     int32_t high = stapes_nn_multiply_high(x, multiplier); /* |high| <= |x| < 2^30 */
     high += high >> 31;                                    /* halves below zero go down */
@@ -52,7 +59,7 @@ static inline int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32
 
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
  * |x| < 2^30 and |x * 2^shift| < 2^31;  0 <= multiplier < 2^31;  -31 <= shift <= 30. */
-static inline int32_t STAPES_NN_MAYBE_UNUSED stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
+STAPES_NN_INLINE int32_t stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
     return shift >= 0 ? stapes_nn_round_left(x, multiplier, shift) : stapes_nn_round_right(x, multiplier, -shift);
 }
@@ -60,12 +67,12 @@ static inline int32_t STAPES_NN_MAYBE_UNUSED stapes_nn_round_twice(int32_t x, in
 /* round(x * multiplier / 2^shift), halves up. |x| < 2^31;  0 <= multiplier < 2^31;  1 <= shift <= 62.
  * The compiler chose the multiplier so that every sum that the layer can form gives the bits of the reference, which
  * rounds a double. */
-static inline int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_t shift)
+STAPES_NN_INLINE int64_t stapes_nn_round_once(int32_t x, int32_t multiplier, int32_t shift)
 {
     return ((((int64_t)x * multiplier) >> (shift - 1)) + 1) >> 1; /* |product| < 2^62 */
 }
 
-static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
+STAPES_NN_INLINE int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 {
     if (x < low) {
         x = low;
@@ -84,7 +91,7 @@ static inline int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
 #define STAPES_NN_NARROWS 0
 #endif
 
-static inline int8_t STAPES_NN_MAYBE_UNUSED stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
+STAPES_NN_INLINE int8_t stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
 {
 #if STAPES_NN_NARROWS
     (void)low, (void)high;
@@ -102,7 +109,7 @@ STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t
     }
 }
 
-static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+STAPES_NN_INLINE void stapes_nn_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     if (STAPES_NN_NARROWS) {
         stapes_nn_clamp_all(values, count, low, high);

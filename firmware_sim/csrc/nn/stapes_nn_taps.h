@@ -18,7 +18,7 @@ static int8_t *STAPES_NN_COLD stapes_nn_taps_fill(int8_t *to, int32_t count, int
 }
 
 /* Copy `count` bytes. Returns where they end. */
-static inline int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count)
+STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     int8_t *const end = to + count;
     for (; end - to >= 4; to += 4, from += 4) {
@@ -49,8 +49,8 @@ static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *la
 
 /* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps
  * outside of the input read as its zero point. */
-static inline const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
-                                           int8_t *patch)
+STAPES_NN_INLINE const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
+                                              int32_t x, int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->kernel_width;
     const int32_t top = y * layer->stride_height - layer->pad_top, bottom = top + layer->kernel_height;

@@ -25,13 +25,13 @@
 #endif
 
 /* The half of a pair: 0 low, 1 high. */
-static inline int32_t stapes_nn_half(uint32_t pair, int32_t which)
+STAPES_NN_INLINE int32_t stapes_nn_half(uint32_t pair, int32_t which)
 {
     return which ? (int32_t)pair >> 16 : (int32_t)(pair << 16) >> 16;
 }
 
 /* Bytes 0 and 2 of a word as a pair. */
-static inline uint32_t stapes_nn_even(uint32_t bytes)
+STAPES_NN_INLINE uint32_t stapes_nn_even(uint32_t bytes)
 {
 #if STAPES_NN_ASM
     uint32_t pair;
@@ -44,7 +44,7 @@ static inline uint32_t stapes_nn_even(uint32_t bytes)
 }
 
 /* Bytes 1 and 3 of a word as a pair. */
-static inline uint32_t stapes_nn_odd(uint32_t bytes)
+STAPES_NN_INLINE uint32_t stapes_nn_odd(uint32_t bytes)
 {
 #if STAPES_NN_ASM
     uint32_t pair;
@@ -56,7 +56,7 @@ static inline uint32_t stapes_nn_odd(uint32_t bytes)
 }
 
 /* Two values of at most 16 bits as a pair. */
-static inline uint32_t stapes_nn_pair(int32_t low, int32_t high)
+STAPES_NN_INLINE uint32_t stapes_nn_pair(int32_t low, int32_t high)
 {
 #if STAPES_NN_ASM
     uint32_t pair;
@@ -68,7 +68,7 @@ static inline uint32_t stapes_nn_pair(int32_t low, int32_t high)
 }
 
 /* Both halves of a pair doubled; they are within 15 bits. */
-static inline uint32_t stapes_nn_double(uint32_t pair)
+STAPES_NN_INLINE uint32_t stapes_nn_double(uint32_t pair)
 {
 #if STAPES_NN_ASM
     __asm__("sadd16 %0, %0, %0" : "+r"(pair));
@@ -79,13 +79,13 @@ static inline uint32_t stapes_nn_double(uint32_t pair)
 }
 
 /* Store a pair as neighbours. */
-static inline void stapes_nn_put_pair(int16_t *to, uint32_t pair)
+STAPES_NN_INLINE void stapes_nn_put_pair(int16_t *to, uint32_t pair)
 {
     memcpy(to, &pair, sizeof pair);
 }
 
 /* Two bytes from any address. */
-static inline uint32_t stapes_nn_two(const int8_t *bytes)
+STAPES_NN_INLINE uint32_t stapes_nn_two(const int8_t *bytes)
 {
     uint16_t half;
     memcpy(&half, bytes, 2);
@@ -93,7 +93,7 @@ static inline uint32_t stapes_nn_two(const int8_t *bytes)
 }
 
 /* Four bytes from any address as a word. */
-static inline uint32_t stapes_nn_four(const int8_t *bytes)
+STAPES_NN_INLINE uint32_t stapes_nn_four(const int8_t *bytes)
 {
     uint32_t word;
     memcpy(&word, bytes, 4);
@@ -101,7 +101,7 @@ static inline uint32_t stapes_nn_four(const int8_t *bytes)
 }
 
 /* What 1 <= count <= 3 bytes hold, zeros above them. */
-static inline uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
+STAPES_NN_INLINE uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
 {
     uint32_t word = 0;
     while (count-- > 0) {
@@ -112,7 +112,7 @@ static inline uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
 
 /* What is added to the upper word of a product before it is shifted: half of what is shifted out, and the zero point.
  * 1 <= shift <= 22. */
-static inline int32_t stapes_nn_rounding(int32_t out_zero, int32_t shift)
+STAPES_NN_INLINE int32_t stapes_nn_rounding(int32_t out_zero, int32_t shift)
 {
     return (2 * out_zero + 1) * ((int32_t)1 << (shift - 1)); /* |.| <= 255 * 2^21 */
 }

@@ -7,7 +7,7 @@
 #include "stapes_nn.h"
 
 /* memcpy of a few bytes without a call: a word at a time, then the rest. */
-static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
+STAPES_NN_INLINE void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
         memcpy(to, from, sizeof(size_t));
@@ -31,8 +31,8 @@ static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_copy(int8_t *to, const int8_
 
 /* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels;
  * taps outside of the input read as its zero point. */
-static inline void STAPES_NN_MAYBE_UNUSED stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in,
-                                                           int32_t y, int32_t x, int32_t pitch, int8_t *patch)
+STAPES_NN_INLINE void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+                                       int32_t pitch, int8_t *patch)
 {
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top;
@@ -66,9 +66,8 @@ typedef struct {
 } stapes_nn_tap_grid;
 
 /* Those of output pixel (y, x): in the input when all are inside, else gathered at `patch`. */
-static inline stapes_nn_tap_grid STAPES_NN_MAYBE_UNUSED stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer,
-                                                                              const int8_t *in, int32_t y, int32_t x,
-                                                                              int8_t *patch)
+STAPES_NN_INLINE stapes_nn_tap_grid stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer, const int8_t *in,
+                                                          int32_t y, int32_t x, int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->in_width;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;

@@ -25,7 +25,7 @@ typedef struct {
 
 #if STAPES_NN_VECTORS
 
-#define STAPES_NN_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define STAPES_NN_ALWAYS_INLINE STAPES_NN_INLINE __attribute__((always_inline))
 
 #if defined(__AVX2__) && !defined(__clang__)
 #define STAPES_NN_GCC_AVX2 1
@@ -299,7 +299,7 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_tile(const int8_t *weights, stapes_nn
 #endif
 
 /* One sum of products for the plain twins: the first pixel's taps against channel `channel` of packed weights. */
-static inline int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_taps taps, int32_t channel)
+STAPES_NN_INLINE int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_taps taps, int32_t channel)
 {
     int32_t sum = 0, row, k;
     weights += (channel / 8) * 8 * (taps.rows * taps.run + 4) + (channel % 8) * 4;

@@ -19,7 +19,7 @@
 #include <arm_mve.h>
 
 /* Whether stapes_nn_round_twice shifts all channels to the right or not at all, as the assembly takes them. */
-static inline int stapes_nn_mve_no_left_shifts(const stapes_nn_conv_layer *layer)
+STAPES_NN_INLINE int stapes_nn_mve_no_left_shifts(const stapes_nn_conv_layer *layer)
 {
     int32_t i;
     for (i = 0; i < layer->out_channels; i++) {
@@ -36,8 +36,8 @@ typedef struct {
     int32_t count;
 } stapes_nn_mve_channels;
 
-static inline void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const stapes_nn_conv_layer *layer,
-                                      int32_t first)
+STAPES_NN_INLINE void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const stapes_nn_conv_layer *layer,
+                                         int32_t first)
 {
     const mve_pred16_t some = vctp32q((uint32_t)(layer->out_channels - first));
     vstrwq_s32(channels->bias, vldrwq_z_s32(layer->bias + first, some));
@@ -49,8 +49,8 @@ static inline void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const st
 /* stapes_nn_round_twice of four sums, plus the output's zero point, kept within int8 and stored.
  * VQRDMULH is the inner rounding; VRSHL takes halves up, so that one is taken off below zero first, where there is a
  * shift to the right. */
-static inline void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier, int32x4_t shift, int32_t zero,
-                                             int8_t *out, int32_t count)
+STAPES_NN_INLINE void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier, int32x4_t shift, int32_t zero,
+                                                int8_t *out, int32_t count)
 {
     const int32x4_t right = vminq_s32(shift, vdupq_n_s32(0));
     const int32x4_t left = vsubq_s32(shift, right);                         /* |sum << left| < 2^31: proved */
@@ -67,7 +67,7 @@ static inline void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier
 }
 
 /* Keep values within [low, high] where that is less than all of int8. */
-static inline void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+STAPES_NN_INLINE void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     if (low == -128 && high == 127) {
         return;
@@ -82,13 +82,13 @@ static inline void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t lo
 }
 
 /* sum + a * b, lane by lane. */
-static inline int32x4_t stapes_nn_mve_add(int32x4_t sum, int32x4_t a, int32x4_t b)
+STAPES_NN_INLINE int32x4_t stapes_nn_mve_add(int32x4_t sum, int32x4_t a, int32x4_t b)
 {
     return vaddq_s32(sum, vmulq_s32(a, b));
 }
 
 /* Four sums in a vector. */
-static inline int32x4_t stapes_nn_mve_four(int32_t a, int32_t b, int32_t c, int32_t d)
+STAPES_NN_INLINE int32x4_t stapes_nn_mve_four(int32_t a, int32_t b, int32_t c, int32_t d)
 {
     int32x4_t four = vdupq_n_s32(a);
     four = vsetq_lane_s32(b, four, 1);

@@ -9,7 +9,7 @@ typedef struct {
     int32_t top, bottom, left, right;
 } stapes_nn_window;
 
-static inline stapes_nn_window stapes_nn_window_at(const stapes_nn_pool_layer *layer, int32_t y, int32_t x)
+STAPES_NN_INLINE stapes_nn_window stapes_nn_window_at(const stapes_nn_pool_layer *layer, int32_t y, int32_t x)
 {
     stapes_nn_window w;
     w.top = y * layer->stride_height - layer->pad_top;
