@@ -6,7 +6,7 @@ from stapes.convert.export.library import Library
 def bare_metal(library: Library) -> str:
     """main.c for a board whose DMA fills two half-buffers."""
     name, upper = library.name, library.upper
-    return f"""/* For any board with a microphone on a DMA with two half-buffers. Four functions are the board's. */
+    return f"""/* A microphone on a DMA with two half-buffers. The board provides the first four functions. */
 #include "{name}_detector.h"
 #include "{name}_selftest.h"
 
@@ -18,7 +18,10 @@ void report_failure(int32_t selftest);
 static {name}_detector_t detector;
 static int16_t dma_buffer[2 * {upper}_HOP_SAMPLES];
 
-/* To be called by the interrupts of the DMA. */
+/* The interrupts of the DMA must call these. */
+void dma_half_complete(void);
+void dma_complete(void);
+
 void dma_half_complete(void)
 {{
     stapes_push(&detector.core, dma_buffer, {upper}_HOP_SAMPLES);

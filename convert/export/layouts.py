@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stapes.convert.export import examples
-from stapes.convert.export.library import Library, inlined, own_names
+from stapes.convert.export.library import Library, inlined
 from stapes.convert.export.readme import readme
 
 _BUILT = "Tests of stapes build this layout for this machine, Cortex-M and RISC-V, and run its self-test under QEMU."
@@ -37,7 +37,7 @@ def _single_file(library: Library) -> dict[str, str]:
     header = inlined(f'#include "{name}_detector.h"\n#include "{name}_selftest.h"\n', texts, seen)
     guard = f"{library.upper}_SINGLE_H"
     header = f"#ifndef {guard}\n#define {guard}\n\n{header}\n#endif\n"
-    bodies = [own_names(file, inlined(text, texts, seen)) for file, text in library.sources.items()]
+    bodies = [inlined(text, texts, seen) for text in library.sources.values()]
     usage = (
         f"Add `{name}_single.c` and `{name}_single.h` to any project; `main.c` is an example for a DMA with two "
         f"half-buffers, `selftest.c` a program whose exit code is the self-test's answer.\n\n"

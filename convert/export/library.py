@@ -21,7 +21,6 @@ from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
 from stapes.runtime.device.verify import reference_answers
 
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
-_OWN_STATIC = re.compile(r"^static [^(=;\n]*?\b(\w+)\(|^\} (\w+);", re.MULTILINE)
 _OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
 
 
@@ -168,13 +167,3 @@ def inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
         return inlined(headers[match[1]], headers, seen)
 
     return _OWN_INCLUDE.sub(replace, text)
-
-
-def own_names(file: str, text: str) -> str:
-    """The text of a source of stapes, its static functions and types named after the file, as no layer can be."""
-    if not file.startswith("stapes_"):
-        return text
-    names = {function or kind for function, kind in _OWN_STATIC.findall(text)}
-    for name in sorted(name for name in names if not name.startswith("stapes_")):
-        text = re.sub(rf"\b{name}\b", f"{Path(file).stem}_{name}", text)
-    return text

@@ -23,7 +23,17 @@ from stapes.firmware_sim.machines import boards
 
 GOLDEN = Path(__file__).parent / "golden"
 LIBC = boards.FOLDER / "libc"
-WARNINGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror", "-c"]
+WARNINGS = [
+    "-std=c99",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wmissing-prototypes",
+    "-Werror",
+    "-c",
+]
 COMPILERS = {
     "gcc": ["gcc"],
     "clang": ["clang"],

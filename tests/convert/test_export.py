@@ -12,7 +12,7 @@ import pytest
 from stapes.convert.export.command import export
 from stapes.convert.export.layouts import LAYOUTS
 from stapes.convert.export.library import Library, gather
-from stapes.convert.lower.names import module_name
+from stapes.convert.lower.names import NameMaker, module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.emulator import run
@@ -211,24 +211,27 @@ def test_export_refuses_and_replaces(
     assert (mine / "thesis.txt").exists()
 
 
-def test_a_layer_may_have_the_name_of_anything_in_the_loop(libraries: dict[bool, Library], tmp_path: Path) -> None:
-    """In one file all static functions and types share a scope: those of stapes make way."""
-    root = write(libraries, "single-file", tmp_path)
-    source = root / "tiny_single.c"
+FILE_SCOPE = re.compile(
+    r"^(?:static|extern|typedef|STAPES_\w+) [^(=;\n]*?(\w+)(?:\(|\[| =|;)"  # functions, constants, plain typedefs
+    r"|^\} (\w+);"  # typedefs of structs
+    r"|^[ \t]*#define (\w+)"
+    r"|^enum \{ (\w+)|^    (STAPES_\w+)(?: = \w+)?,",  # enumerators
+    re.MULTILINE,
+)
+
+
+def test_no_layer_can_have_a_name_of_the_loop_or_of_the_kernels() -> None:
+    """In one file, static functions, types and macros share a scope: those of stapes begin with its name."""
+    folders = ("frontend", "detector", "nn", "portable", "dsp", "mve", "host")
     own = {
-        function or kind
-        for file in sorted(CSRC.rglob("stapes_[defs]*.[ch]"))
-        for function, kind in re.findall(r"^static [^(=;\n]*?(\w+)\(|^\} (\w+);", file.read_text(), re.M)
+        next(filter(None, names))
+        for path in CSRC.rglob("*.[ch]")
+        if path.parent.name in folders and "recording" not in path.name
+        for names in FILE_SCOPE.findall(path.read_text())
     }
-    plain = sorted(name for name in own if not name.startswith("stapes_"))
-    assert {"finish", "report", "take", "point"} <= set(plain)
-    layers = "".join(f"static const int8_t {name}[1] = {{0}};\n" for name in plain)
-    uses = "".join(f"    sum += {name}[0];\n" for name in plain)
-    layers += "int32_t sum_of_layers(void);\nint32_t sum_of_layers(void)\n{\n    int32_t sum = 0;\n"
-    layers += f"{uses}    return sum;\n}}\n"
-    header = '#include "tiny_single.h"\n'
-    source.write_text(source.read_text().replace(header, header + layers, 1))
-    assert selftest_exit_code(root, "single-file", "host") == 0
+    assert {"stapes_events_report", "stapes_frontend_point", "stapes_nn_clamp", "STAPES_NN_ASM"} <= own
+    assert sorted(name for name in own - {"__attribute__"} if not name.lower().startswith("stapes_")) == []
+    assert not NameMaker().make("stapes_events_report", "layer").startswith("stapes_")
 
 
 def test_two_detectors_share_a_program(libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path) -> None:

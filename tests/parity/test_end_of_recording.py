@@ -96,7 +96,8 @@ def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, beh
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     sources, program = [*(tmp_path / "src").glob("*.c"), tmp_path / "examples" / "listen.c"], tmp_path / "listen"
-    strict = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror", "-fsanitize=address"]
+    strict = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
+    strict.append("-fsanitize=address")
     subprocess.run(["cc", *strict, f"-I{tmp_path / 'include'}", *sources, "-o", program], check=True)
     for pcm in (_ending(behind_s), _ending(behind_s)[-3_000:], np.zeros(0, np.int16)):
         said = subprocess.run([program], input=pcm.tobytes(), capture_output=True, check=True).stdout.decode()

@@ -160,7 +160,7 @@ int32_t stapes_recording_lanes(void)
 void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, size_t samples, int32_t lanes,
                       int32_t *work, int8_t *features, int16_t *log2_bands)
 {
-    const size_t frames = stapes_frontend_frames(tables, samples), bands = tables->n_bands;
+    const size_t frames = stapes_frontend_frames(tables, samples);
     size_t width = (size_t)lanes;
     while (width > 1 && width > frames) /* fewer than fill the lanes */
         width = width > 4 ? width / 2 : 1;
@@ -169,6 +169,7 @@ void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, 
         return;
     }
 #if defined(REC_VECTORS)
+    const size_t bands = tables->n_bands;
     stapes_recording_pair_weights weights[REC_MAX_PAIRS];
     stapes_recording_split_weights(tables, weights);
 #if defined(__x86_64__)

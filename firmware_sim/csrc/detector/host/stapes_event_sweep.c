@@ -53,8 +53,8 @@ static int32_t stapes_sweep_skip(const stapes_event_config *config, stapes_event
     } else if (state->phase == STAPES_EVENTS_OPEN && config->max_duration_steps == 0 && state->gap > 0) {
         n = stapes_sweep_steps_below(config->on_score, smoothed,
                                      stapes_sweep_at_most((int64_t)config->merge_gap_steps - state->gap, steps));
-        state->gap += n;
-        state->age += n;
+        state->gap += (uint32_t)n;
+        state->age += (uint32_t)n;
     } else if (state->phase == STAPES_EVENTS_OPEN && config->max_duration_steps == 0) {
         int8_t peak = state->peak;
         if (!state->announced) {
@@ -64,7 +64,7 @@ static int32_t stapes_sweep_skip(const stapes_event_config *config, stapes_event
             peak = smoothed[n] > peak ? smoothed[n] : peak;
         }
         state->peak = peak;
-        state->age += n;
+        state->age += (uint32_t)n;
     }
     return n;
 }

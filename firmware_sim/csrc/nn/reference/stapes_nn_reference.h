@@ -40,7 +40,7 @@ static inline int32_t reference_saturating_rounding_doubling_high_mul(int32_t a,
 /* x / 2^exponent, rounded to the nearest, halves away from zero; 0 <= exponent <= 31. */
 static inline int32_t reference_rounding_divide_by_power_of_two(int32_t x, int32_t exponent)
 {
-    const int64_t half = exponent > 0 ? 1LL << (exponent - 1) : 0;                     /* <= 2^30 */
+    const int64_t half = exponent > 0 ? (int64_t)1 << (exponent - 1) : 0;              /* <= 2^30 */
     const int64_t magnitude = ((x < 0 ? -(int64_t)x : (int64_t)x) + half) >> exponent; /* <= 2^31 + 2^30 before */
     return (int32_t)(x < 0 ? -magnitude : magnitude);
 }

@@ -1,0 +1,56 @@
+"""The C of the device, file by file: no compiler has anything to say about it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stapes.firmware_sim.machines.boards import BOARDS, FOLDER
+from stapes.firmware_sim.sources import CSRC
+
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror"]
+COMPILE = ["-std=c99", "-O2", *STRICT, "-fsyntax-only"]
+INCLUDES = [f"-I{folder}" for folder in sorted({path.parent for path in CSRC.rglob("*.h")})]
+COMPUTERS = {
+    "gcc": ["gcc"],
+    "gcc avx2": ["gcc", "-mavx2"],
+    "clang": ["clang"],
+    "arm64": ["aarch64-linux-gnu-gcc"],
+}
+
+
+def warnings(command: list[str], sources: list[Path]) -> str:
+    """What the compiler says about all files, which are compiled one at a time."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    return "".join(
+        subprocess.run([*command, *COMPILE, path], capture_output=True, text=True).stderr for path in sources
+    )
+
+
+@pytest.mark.parametrize("compiler", COMPUTERS)
+def test_no_compiler_of_a_computer_warns_about_the_c_of_the_device(compiler: str) -> None:
+    assert warnings([*COMPUTERS[compiler], *INCLUDES], sorted(CSRC.rglob("*.c"))) == ""
+
+
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55", "riscv32"])
+def test_no_cross_compiler_warns_about_the_c_of_the_device_or_the_board(name: str) -> None:
+    board = BOARDS[name]
+    freestanding = ["-ffreestanding", "-isystem", str(FOLDER / "libc"), f"-I{FOLDER}"]
+    defines = [
+        f"-DBOARD_UART_{board.uart}",
+        "-DBOARD_UART_ADDRESS=0u",
+        "-DBOARD_TIMER_HZ=1u",
+        "-DBOARD_GUARD_BYTES=64u",
+    ]
+    start_up = FOLDER / ("stapes_board_riscv.c" if board.is_riscv else "stapes_board_arm.c")
+    sources = sorted(path for path in CSRC.rglob("*.c") if path.parent.name not in ("host", "reference"))
+    sources += [FOLDER / "stapes_board.c", start_up, FOLDER / "string.c"]
+    command = [f"{board.tool_prefix}gcc", *board.cpu_flags, *freestanding, *defines, *INCLUDES]
+    assert warnings(command, sources) == ""
+
+
+def test_no_compiler_warns_about_the_programs_around_the_boards() -> None:
+    sources = [FOLDER / "stapes_board_host.c", FOLDER / "count_plugin.c"]
+    assert warnings(["gcc", f"-I{FOLDER}"], sources) == ""
