@@ -12,12 +12,13 @@ from stapes.convert.emit.module import Module, sizes_of
 from stapes.convert.emit.show import plan_svg
 from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
-from stapes.convert.lower.packing import TARGETS
+from stapes.convert.lower.packing import LAYOUTS
 from stapes.convert.passes.lift_states import lift_states, lift_variable_tensors
 from stapes.convert.passes.prune import prune
 from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.read.graph import Tensor, read_model
+from stapes.convert.supported import TARGETS
 from stapes.firmware_sim.device.model_description import (
     MODEL_JSON,
     ModelDescription,
@@ -57,7 +58,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"
         )
-    layouts = TARGETS[target]
+    layouts = tuple(LAYOUTS[layout] for layout in TARGETS[target].layouts)
     operations = lower(graph, name, layouts)
     for number in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[number]

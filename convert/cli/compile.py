@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 from stapes.convert.cli.options import add_output_options, write_c
-from stapes.convert.read.schema import KINDS
+from stapes.convert.supported import OPERATORS
 from stapes.firmware_sim.errors import ModelError
 
 
@@ -16,7 +16,7 @@ def add_compile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="an int8 .tflite as standalone C99",
         description="Write an int8 .tflite as C99 without dependencies, with the bits of LiteRT's reference kernels.\n"
         "An operator outside of the supported set is refused before anything is written. The set:\n"
-        + textwrap.fill(", ".join(sorted(KINDS.values())), 112, initial_indent="  ", subsequent_indent="  "),
+        + textwrap.fill(", ".join(OPERATORS), 112, initial_indent="  ", subsequent_indent="  "),
         epilog="example:\n  stapes compile kws.tflite --out kws_c --target cortex-m\n"
         "  stapes compile wake.tflite --out wake_c --name wake_word --single-file --show-plan",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
+from stapes.convert.supported import TARGETS
 from stapes.firmware_sim.errors import ModelError
-
-COMPILE_TARGETS = ("any", "portable", "cortex-m", "helium", "host")
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -13,9 +12,10 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; made when missing")
     parser.add_argument(
         "--target",
-        choices=COMPILE_TARGETS,
+        choices=TARGETS,
         default="any",
-        help="whose packing of weights to hold; any: every one, chosen by the C compiler (default: %(default)s)",
+        help="the processor that the weights are laid out for (default: %(default)s): "
+        + "; ".join(f"{name}: {target.processors}" for name, target in TARGETS.items()),
     )
     parser.add_argument("--name", help="C name of files and functions (default: from the model's name)")
     parser.add_argument("--single-file", action="store_true", help="kernels inside of NAME.c, static")

@@ -1,6 +1,6 @@
-"""Graph to operations: each operator's layer file checks it and says what it becomes."""
+"""Lower a graph to operations: the file of each operator in layers/ checks it and says what it becomes."""
 
-from stapes.convert.lower.layers import LAYERS
+from stapes.convert.lower.layers import SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
@@ -10,24 +10,25 @@ from stapes.firmware_sim.errors import ModelError
 
 
 def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operation]:
-    """Return the operations of a graph that becomes a module of that name.
+    """Return the operations of a graph that becomes the C module of that name.
 
-    Raises ModelError naming the first operator, or form of one, outside of the supported set.
+    Raises ModelError, which names the first operator that is not supported, or not in this form.
     """
     names = NameMaker([*argument_names(graph), *module_globals(module)])
     operations: list[Operation] = []
     for operator in graph.operators:
         wish, kind = _layer_part(graph, operator), c_name(operator.kind.removeprefix("UNIDIRECTIONAL_SEQUENCE_"))
         name = names.make(wish, kind, kind)
-        lowered = LAYERS.get(operator.kind)
-        if lowered is None:
+        if operator.kind not in SUPPORTED:
             raise ModelError(
                 f"operator {operator.number} ({operator.kind}, {name}) is not supported; "
-                f"supported: {', '.join(sorted(LAYERS))}"
+                f"supported: {', '.join(SUPPORTED)}"
             )
-        node = Node(graph, operator, name, layouts)
+        file = layer(operator.kind)
+        options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
+        node = Node(graph, operator, name, layouts, options)
         node.expect_values()
-        operations += lowered(node)
+        operations += file.lower(node)
     return operations
 
 

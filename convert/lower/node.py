@@ -1,5 +1,6 @@
 """One operator in its graph, as the files of layers/ see it: typed access, refusals that name operator and tensor."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -8,6 +9,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import activation_range
 from stapes.convert.lower.packing import Layout
 from stapes.convert.read.graph import Graph, Operator, Tensor
+from stapes.convert.read.schema import ACTIVATIONS
 from stapes.firmware_sim.errors import ModelError
 
 LONGEST_FINDING = 320  # letters; a damaged file has lists of any length
@@ -21,6 +23,7 @@ class Node:
     operator: Operator
     name: str
     layouts: tuple[Layout, ...]
+    options: Mapping[str, float]  # attributes by the names in OPTIONS of the operator's file
 
     def refuse(self, found: str, supported: str) -> NoReturn:
         """Raise ModelError: which operator, what was found, what would be supported."""
@@ -60,8 +63,8 @@ class Node:
         return self.graph.tensors[self.operator.outputs[position]]
 
     def option(self, name: str) -> int:
-        """Integer option."""
-        return int(self.operator.options[name])
+        """Return an attribute that is an integer."""
+        return int(self.options[name])
 
     def values(self, position: int) -> list[int]:
         """Constant integers of an input such as a shape, a list of axes or of sizes."""
@@ -107,7 +110,10 @@ class Node:
 
     def clamp_range(self) -> tuple[int, int]:
         """Lowest and highest output of the fused activation."""
-        low, high = activation_range(self.option("activation"), *self.scale(self.output()))
+        activation = self.option("activation")
+        if activation not in ACTIVATIONS:
+            self.refuse(f"the fused activation {activation}", ", ".join(ACTIVATIONS.values()))
+        low, high = activation_range(activation, *self.scale(self.output()))
         if low > high:
             self.refuse(
                 f"the activation leaves no value between {low} and {high}",

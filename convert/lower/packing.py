@@ -224,11 +224,4 @@ MVE = Layout(
     },
 )
 
-# `any` holds every packing under `#if` and lets the C compiler's macros choose.
-TARGETS: dict[str, tuple[Layout, ...]] = {
-    "any": (ROWS, DSP, MVE, HOST),
-    "portable": (ROWS,),
-    "host": (HOST,),
-    "cortex-m": (DSP,),
-    "helium": (MVE,),
-}
+LAYOUTS = {"ROWS": ROWS, "DSP": DSP, "MVE": MVE, "HOST": HOST}

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stapes.convert.read.graph import Graph, Model, Operator, State, Tensor
+from stapes.convert.read.schema import Option
+from stapes.convert.supported import RESOURCE_OPERATORS
 from stapes.firmware_sim.errors import ModelError
 
 STATE_PREFIX = "state_"
 _OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name
-_RESOURCE_KINDS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
 
 def lift_states(model: Model) -> Graph:
@@ -40,7 +41,7 @@ def _lift_resource_variables(model: Model) -> Graph:
     operators: list[Operator] = []
     for index, operator in enumerate(graph.operators):
         inputs = tuple(seen.renamed.get(number, number) for number in operator.inputs)
-        if operator.kind not in _RESOURCE_KINDS:
+        if operator.kind not in RESOURCE_OPERATORS:
             operators.append(replace(operator, inputs=inputs))
         elif operator.kind != "CALL_ONCE":
             graph = _follow(graph, index, replace(operator, inputs=inputs), seen, initial)
@@ -60,7 +61,7 @@ def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, init
     if (len(operator.inputs), len(operator.outputs)) != expected or -1 in operator.inputs:
         raise ModelError(f"operator {index} ({operator.kind}): inputs {operator.inputs}, outputs {operator.outputs}")
     if operator.kind == "VAR_HANDLE":
-        seen.handles[operator.outputs[0]] = str(operator.options["shared_name"])
+        seen.handles[operator.outputs[0]] = _variable_name(operator)
         return graph
     name = seen.handles.get(operator.inputs[0])
     if name is None or name not in initial:
@@ -85,6 +86,11 @@ def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, init
     return graph
 
 
+def _variable_name(handle: Operator) -> str:
+    """Return the attribute shared_name of a VAR_HANDLE."""
+    return handle.options.text(1) if handle.options else ""
+
+
 def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
     """Variables that are read but never assigned keep their start value."""
     tensors = list(graph.tensors)
@@ -100,7 +106,7 @@ def _initial_values(model: Model) -> dict[str, np.ndarray]:
     for index, operator in enumerate(model.main.operators):
         if operator.kind != "CALL_ONCE":
             continue
-        number = int(operator.options["init_subgraph_index"])
+        number = int(Option(0, "i").read(operator.options))
         if not 1 <= number <= len(model.others):
             raise ModelError(
                 f"operator {index} (CALL_ONCE) names graph {number}, but the file has {len(model.others) + 1}"
@@ -114,7 +120,7 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
     values: dict[str, np.ndarray] = {}
     for operator in graph.operators:
         if operator.kind == "VAR_HANDLE" and len(operator.outputs) == 1:
-            handles[operator.outputs[0]] = str(operator.options["shared_name"])
+            handles[operator.outputs[0]] = _variable_name(operator)
         elif operator.kind == "ASSIGN_VARIABLE" and len(operator.inputs) == 2 and operator.inputs[0] in handles:
             value = graph.tensors[operator.inputs[1]].data
             if value is None or value.dtype != np.int8 or not value.size:

@@ -3,14 +3,13 @@
 `read_model` parses and checks; nothing after it touches the flatbuffer.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isfinite, prod
 
 import numpy as np
 
 from stapes.convert.read.flatbuffer import Table, root
-from stapes.convert.read.schema import ACTIVATIONS, DTYPES, OPTIONS, READ, operator_name
+from stapes.convert.read.schema import DTYPES, READ, operator_name
 from stapes.firmware_sim.errors import ModelError
 
 LARGEST_TENSOR = 1 << 24  # bytes; keeps every index of the generated C far inside of int32, and plans within seconds
@@ -52,16 +51,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One node: its kind as TFLite names it, tensor numbers (-1: absent), options by the schema's names, its number in
-    the file, and tensors that stand for a scale inside of it.
-    """
+    """One node of the graph. Tensors are given by their numbers; -1 stands for an absent input."""
 
-    kind: str
+    kind: str  # as the schema names it
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Mapping[str, int | float | str] = field(default_factory=dict)
-    number: int = 0
-    intermediates: tuple[int, ...] = ()
+    options: Table | None = None  # attributes, which schema.Option reads
+    number: int = 0  # in the file
+    intermediates: tuple[int, ...] = ()  # tensors that state a scale inside of the operator
 
 
 @dataclass(frozen=True)
@@ -150,20 +147,8 @@ def _read_operator(index: int, node: Table, codes: list[str], tensors: int) -> O
     code = node.integer(0, "I")
     if code >= len(codes):
         raise ModelError(f"operator {index} has code {code}, but the file lists {len(codes)}")
-    kind, table = codes[code], node.table(4)
-    options = {name: _option(table, number, form, default) for name, number, form, default in OPTIONS.get(kind, ())}
-    if "activation" in options and options["activation"] not in ACTIVATIONS:
-        raise ModelError(f"operator {index} ({kind}) has the unknown activation {options['activation']}")
     inputs, outputs = _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors)
-    return Operator(kind, inputs, outputs, options, index, _numbers(node, 8, tensors))
-
-
-def _option(table: Table | None, number: int, form: str, default: int | float) -> int | float | str:
-    if form == "s":
-        return table.text(number) if table else ""
-    if table is None:
-        return default
-    return table.real(number, default) if form == "f" else table.integer(number, form, int(default))  # type: ignore[arg-type]
+    return Operator(codes[code], inputs, outputs, node.table(4), index, _numbers(node, 8, tensors))
 
 
 def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import tflite_models
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.lower.packing import TARGETS
+from stapes.convert.supported import TARGETS
 from stapes.convert.verify import differences, with_intermediate_outputs
 
 FOREIGN = ("hello_world", "micro_speech", "mlperf_ad01", "mlperf_kws", "okay_nabu")

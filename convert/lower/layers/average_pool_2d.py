@@ -1,52 +1,15 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D: int8 NHWC."""
+"""AVERAGE_POOL_2D: int8 NHWC.
 
-from stapes.convert.lower.layers._shared.convolution import overlap, sixteen_bits, window
+LiteRT divides the sum of the window's raw values by their count, halves away from zero. It does not look at scales.
+"""
+
+from stapes.convert.lower.layers._shared.pooling import POOL_OPTIONS, lower_pool
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.operations import Call, Operation
-from stapes.convert.lower.packing import Tile
+from stapes.convert.lower.operations import Operation
 
-KERNELS = {"AVERAGE_POOL_2D": "stapes_nn_average_pool", "MAX_POOL_2D": "stapes_nn_max_pool"}
+OPTIONS = POOL_OPTIONS
 
 
 def lower(node: Node) -> list[Operation]:
-    """Check one pooling operator and return its kernel call."""
-    node.expect((1,))
-    shape = node.tensor(0).shape
-    if len(shape) != 4:
-        node.refuse(f"input {list(shape)}", "four axes")
-    rows, columns = window(node, 1, node.option("kernel_height")), window(node, 2, node.option("kernel_width"))
-    node.expect_shape((shape[0], rows.out, columns.out, shape[3]))
-    node.scale(node.tensor(0))
-    low, high = node.clamp_range()
-    kernel = KERNELS[node.operator.kind]
-    geometry = {
-        "batches": shape[0],
-        "in_height": rows.size,
-        "in_width": columns.size,
-        "channels": shape[3],
-        "out_height": rows.out,
-        "out_width": columns.out,
-        "kernel_height": rows.kernel,
-        "kernel_width": columns.kernel,
-        "stride_height": rows.stride,
-        "stride_width": columns.stride,
-        "pad_top": rows.pad,
-        "pad_left": columns.pad,
-    }
-    return [
-        Call(
-            name=node.name,
-            kernel=kernel,
-            form=kernel + "(&{name}, {in0}, {out});",
-            inputs=(node.number(0),),
-            output=node.operator.outputs[0],
-            struct="stapes_nn_pool_layer",
-            fields={
-                **sixteen_bits(node, geometry),
-                "out_min": low,
-                "out_max": high,
-            },
-            overlap=(overlap(rows, columns, (shape[3], shape[3]), shape[0], [Tile(1, rereads=True)]),),
-            note=f"{rows.kernel}x{columns.kernel}",
-        )
-    ]
+    """Check one AVERAGE_POOL_2D and return its kernel call."""
+    return lower_pool(node, "stapes_nn_average_pool")

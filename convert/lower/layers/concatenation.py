@@ -1,8 +1,11 @@
-"""CONCATENATION along any axis."""
+"""CONCATENATION along any axis; inputs and output share scale and zero point."""
 
 from stapes.convert.lower.layers._shared.box import expect_bytes, paste
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.read.schema import Option
+
+OPTIONS = {"axis": Option(0, "i"), "activation": Option(1, "b")}
 
 
 def lower(node: Node) -> list[Operation]:

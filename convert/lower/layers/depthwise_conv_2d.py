@@ -1,10 +1,23 @@
-"""DEPTHWISE_CONV_2D: int8 NHWC, any depth multiplier."""
+"""DEPTHWISE_CONV_2D: int8 NHWC, any depth multiplier.
+
+LiteRT rounds the int32 sum twice with s_in * s_w[channel] / s_out, formed in double.
+"""
 
 import numpy as np
 
 from stapes.convert.lower.layers._shared import convolution
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.read.schema import Option
+
+OPTIONS = {
+    "padding": Option(0, "b"),
+    "stride_width": Option(1, "i"),
+    "stride_height": Option(2, "i"),
+    "activation": Option(4, "b"),
+    "dilation_width": Option(5, "i", 1),
+    "dilation_height": Option(6, "i", 1),
+}
 
 
 def lower(node: Node) -> list[Operation]:

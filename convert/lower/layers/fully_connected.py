@@ -1,4 +1,8 @@
-"""FULLY_CONNECTED: int8, per tensor or per channel; rounds once."""
+"""FULLY_CONNECTED: int8, weights quantized per tensor or per channel.
+
+LiteRT computes round(double(sum) * s_in * s_w[channel] / s_out), halves away from zero, in both cases; here a 31-bit
+multiplier that is proved to agree on every sum that the layer can form.
+"""
 
 from functools import partial
 
@@ -9,6 +13,9 @@ from stapes.convert.lower.arithmetic import round_once_array, single_rounding
 from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
+from stapes.convert.read.schema import Option
+
+OPTIONS = {"activation": Option(0, "b"), "weights_format": Option(1, "b"), "keep_num_dims": Option(2, "?")}
 
 
 def lower(node: Node) -> list[Operation]:

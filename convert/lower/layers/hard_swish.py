@@ -1,4 +1,8 @@
-"""HARD_SWISH: x * relu6(x + 3) / 6 in 16-bit fixed point."""
+"""HARD_SWISH: x * relu6(x + 3) / 6.
+
+LiteRT computes it in 16-bit fixed point; one of the products is truncated, and shifts by 16 or more give 1 or -1. Here
+a table.
+"""
 
 import numpy as np
 

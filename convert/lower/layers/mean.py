@@ -1,10 +1,17 @@
-"""MEAN over any axes, int8."""
+"""MEAN over any axes, int8.
+
+LiteRT rounds the sum of values less the zero point twice with m * 2^k // n: m is the multiplier of s_in / s_out, n the
+number of elements, 2^k <= n.
+"""
 
 from math import prod
 
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Operation, merge_axes, pad_axes, row_major_strides
+from stapes.convert.read.schema import Option
+
+OPTIONS = {"keep_dims": Option(0, "?")}
 
 
 def lower(node: Node) -> list[Operation]:

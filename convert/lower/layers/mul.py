@@ -1,4 +1,7 @@
-"""MUL: int8 with broadcasting."""
+"""MUL: int8 with broadcasting.
+
+LiteRT rounds the product twice with s_a * s_b / s_out, formed in float32.
+"""
 
 import numpy as np
 
@@ -6,6 +9,9 @@ from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.read.schema import ACTIVATION_OPTIONS
+
+OPTIONS = ACTIVATION_OPTIONS
 
 
 def lower(node: Node) -> list[Operation]:

@@ -1,4 +1,7 @@
-"""QUANTIZE between int8 and uint8."""
+"""QUANTIZE between int8 and uint8.
+
+LiteRT rounds twice with s_in / s_out, formed in double; here a table.
+"""
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
 from stapes.convert.lower.layers._shared.lookup import lower_lookup

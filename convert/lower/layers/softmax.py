@@ -1,4 +1,7 @@
-"""SOFTMAX over the last axis, int8 to int8."""
+"""SOFTMAX over the last axis, int8 to int8.
+
+LiteRT computes it in fixed point: exp as a polynomial in Q0.31, the sum in Q12.19, a reciprocal by Newton's method.
+"""
 
 import math
 
@@ -7,6 +10,9 @@ import numpy as np
 from stapes.convert.lower.arithmetic import exponential_table
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Operation
+from stapes.convert.read.schema import Option
+
+OPTIONS = {"beta": Option(0, "f")}
 
 
 def lower(node: Node) -> list[Operation]:
@@ -18,7 +24,7 @@ def lower(node: Node) -> list[Operation]:
     scale_out, zero_out = node.scale(node.output())
     if abs(scale_out * 256 - 1) > 0.001 or zero_out != -128:
         node.refuse(f"output scale {scale_out}, zero point {zero_out}", "scale 1/256, zero point -128")
-    beta = float(node.operator.options["beta"])
+    beta = float(node.options["beta"])
     if not (math.isfinite(beta) and beta * float(scale_in) * (1 << 26) > 1):
         node.refuse(f"beta {beta} with input scale {scale_in}", "a product above 2^-26")
     if not shape or shape[-1] > 511:

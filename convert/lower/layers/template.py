@@ -5,6 +5,9 @@ Say here which forms are supported (types, ranks, attributes); state the roundin
 
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Operation
+from stapes.convert.read.schema import Option
+
+OPTIONS: dict[str, Option] = {}
 
 
 def lower(node: Node) -> list[Operation]:

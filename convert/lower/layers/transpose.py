@@ -1,4 +1,4 @@
-"""TRANSPOSE in any order of axes."""
+"""TRANSPOSE: any order of axes."""
 
 from stapes.convert.lower.layers._shared.box import expect_bytes
 from stapes.convert.lower.node import Node

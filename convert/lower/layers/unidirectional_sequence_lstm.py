@@ -1,8 +1,17 @@
 """UNIDIRECTIONAL_SEQUENCE_LSTM: int8 input, weights and output, int16 cell; four full gates.
 
-What a converter makes of a Keras LSTM with full-integer quantization: any number of time steps and batches, time first
-or batch first. Its state stays from one inference to the next, as in LiteRT: NAME_reset begins a new sequence. Refused
-by name: an input gate coupled to the forget gate, peepholes, a projection, layer normalization, weights per channel.
+This is what a converter makes of a Keras LSTM with full-integer quantization: any number of time steps and batches,
+time first or batch first. Its state is kept from one inference to the next, as in LiteRT: NAME_reset begins a new
+sequence. Refused by name: an input gate coupled to the forget gate, peepholes, a projection, layer normalization,
+weights per channel.
+
+LiteRT forms, per gate, the sum with the input and the sum with the hidden state, and rounds each twice with
+s_w * s / 2^-12, formed in float32. The first is saturated to int16, then their sum is: Q3.12. Sigmoid and tanh are
+computed in 16-bit fixed point to Q0.15: exp as a polynomial, a reciprocal by Newton's method, products with halves up.
+The scale of the cell is a power of two: forget * cell / 2^15 and input * candidate / 2^(30 + log2 s_cell), each with
+halves away from zero; their sum is saturated, then clipped at cell_clip / s_cell, truncated. Output gate * tanh(cell)
+is rounded twice with 2^-30 / s, formed in double and kept in float32; s and its zero point are those of the fifth
+intermediate tensor.
 """
 
 import math
@@ -14,6 +23,9 @@ from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.convert.read.graph import Tensor
+from stapes.convert.read.schema import Option
+
+OPTIONS = {"cell_clip": Option(1, "f"), "time_major": Option(3, "?")}
 
 GATES = 4  # input, forget, cell, output
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES, HIDDEN, CELL = 1, 5, 12, 18, 19  # inputs of the operator
@@ -50,8 +62,8 @@ def lower(node: Node) -> list[Operation]:
             struct="stapes_nn_lstm_layer",
             fields={
                 "batches": sizes.batches,
-                "time_steps": sizes.steps,
-                "batch_stride": 1 if node.option("time_major") else sizes.steps,
+                "time_steps": sizes.time_steps,
+                "batch_stride": 1 if node.option("time_major") else sizes.time_steps,
                 "time_stride": sizes.batches if node.option("time_major") else 1,
                 "in_size": sizes.in_size,
                 "units": sizes.units,
@@ -67,7 +79,7 @@ def lower(node: Node) -> list[Operation]:
                 "bias": Constant("bias", {"": np.stack(biases, axis=1).astype(np.int32)}),
             },
             overlap=(None, None, None),
-            macs=sizes.batches * sizes.steps * GATES * sizes.units * (sizes.in_size + sizes.units),
+            macs=sizes.batches * sizes.time_steps * GATES * sizes.units * (sizes.in_size + sizes.units),
         )
     ]
 
@@ -85,7 +97,7 @@ def _expect_plain_gates(node: Node) -> None:
 @dataclass(frozen=True)
 class _Sizes:
     batches: int
-    steps: int
+    time_steps: int
     in_size: int
     units: int
 
@@ -95,7 +107,7 @@ def _sizes(node: Node) -> _Sizes:
     weights = node.tensor(INPUT_WEIGHTS).shape
     if len(shape) != 3 or len(weights) != 2 or not weights[0]:
         node.refuse(f"input {list(shape)} with weights {list(weights)}", "three and two axes, at least one unit")
-    steps, batches = shape[:2] if node.option("time_major") else (shape[1], shape[0])
+    time_steps, batches = shape[:2] if node.option("time_major") else (shape[1], shape[0])
     node.expect_shape((*shape[:2], weights[0]))
     for position, dtype in ((HIDDEN, "int8"), (CELL, "int16")):
         state = node.tensor(position)
@@ -105,7 +117,7 @@ def _sizes(node: Node) -> _Sizes:
                 f"{'' if state.variable else ', no variable tensor'}",
                 f"a variable tensor of {batches * weights[0]} {dtype}",
             )
-    return _Sizes(batches, steps, shape[2], weights[0])
+    return _Sizes(batches, time_steps, shape[2], weights[0])
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,7 @@ def _cell(node: Node) -> dict[str, Field]:
     bits = 14 + exponent
     if fraction != 0.5 or not 0 <= bits <= 6:
         node.refuse(f"cell state {tensor.name} with scale {scale}", "a power of two from 2^-15 to 2^-9")
-    clip = np.float32(node.operator.options["cell_clip"])
+    clip = np.float32(node.options["cell_clip"])
     if not clip >= 0:
         node.refuse(f"cell_clip {clip}", "0 (none) or more")
     quantized = 32767 if clip > 32767 * float(scale) else int(clip / scale)

@@ -48,7 +48,7 @@ class Window:
 def window(node: Node, axis: int, kernel: int) -> Window:
     """Return the checked window along the height (1) or the width (2) of input 0."""
     name = {1: "height", 2: "width"}[axis]
-    stride, dilation = node.option(f"stride_{name}"), int(node.operator.options.get(f"dilation_{name}", 1))
+    stride, dilation = node.option(f"stride_{name}"), int(node.options.get(f"dilation_{name}", 1))
     size = node.tensor(0).shape[axis]
     if not (1 <= stride <= 1 << 15 and 1 <= dilation <= 1 << 15 and 1 <= kernel <= 1 << 15):
         node.refuse(f"kernel {kernel}, stride {stride}, dilation {dilation} along the {name}", "each from 1 to 32768")

@@ -1,29 +1,27 @@
-"""SLICE and STRIDED_SLICE."""
+"""STRIDED_SLICE: every n-th element along each axis, as Python slices."""
 
 from stapes.convert.lower.layers._shared.box import cut, expect_bytes
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.read.schema import Option
 
-
-def lower_slice(node: Node) -> list[Operation]:
-    """Begin and size per axis; a size of -1 reaches to the end."""
-    node.expect((3,))
-    shape, begin, sizes = node.tensor(0).shape, node.values(1), node.values(2)
-    if not len(begin) == len(sizes) == len(shape):
-        node.refuse(f"begin {begin} and size {sizes} of shape {list(shape)}", "one of each per axis")
-    box = tuple(end - first if size == -1 else size for first, size, end in zip(begin, sizes, shape, strict=True))
-    if any(first < 0 or size < 1 or first + size > end for first, size, end in zip(begin, box, shape, strict=True)):
-        node.refuse(f"begin {begin} and size {sizes} of shape {list(shape)}", "boxes inside of the tensor")
-    node.expect_shape(box)
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
-    return [cut(node, node.number(0), tuple(begin), (1,) * len(shape), node.operator.outputs[0], box)]
-
-
+OPTIONS = {
+    "begin_mask": Option(0, "i"),
+    "end_mask": Option(1, "i"),
+    "ellipsis_mask": Option(2, "i"),
+    "new_axis_mask": Option(3, "i"),
+    "shrink_axis_mask": Option(4, "i"),
+    "offset": Option(5, "?"),
+}
 Index = slice | int | None  # None: a new axis
 
 
-def lower_strided_slice(node: Node) -> list[Operation]:
-    """Begin, end and stride per axis, as in Python; masks for begin, end, shrunk axes, new axes and an ellipsis."""
+def lower(node: Node) -> list[Operation]:
+    """Check one STRIDED_SLICE and return its move.
+
+    Inputs 1 to 3: begin, end and stride per axis. Masks mark absent begins and ends, axes that are removed, new axes,
+    and an ellipsis.
+    """
     node.expect((4,))
     shape = node.tensor(0).shape
     ranges: list[range] = []
@@ -46,7 +44,7 @@ def lower_strided_slice(node: Node) -> list[Operation]:
 
 
 def _indices(node: Node, rank: int) -> list[Index]:
-    """What Python would have between the brackets: one slice or number per axis, None for new axes."""
+    """Return what Python has between the brackets: a slice or a number per axis, None for a new axis."""
     begin, end, strides = node.values(1), node.values(2), node.values(3)
     if not len(begin) == len(end) == len(strides) or 0 in strides or node.option("offset"):
         node.refuse(

@@ -1,0 +1,43 @@
+"""What activation functions share: tables of functions that LiteRT computes in float32, and of RELU up to a limit."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
+from stapes.convert.lower.layers._shared.lookup import lower_lookup
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Operation
+
+
+def lower_float_function(node: Node, function: Callable[[np.float32], np.float32]) -> list[Operation]:
+    """Return the lookup of a function from real values to real values."""
+    scale_in, zero_in = node.scale(node.tensor(0))
+    scale_out, zero_out = node.scale(node.output())
+    inverse = np.float32(1) / scale_out
+
+    def value(q: int) -> int:
+        scaled = float(function(scale_in * np.float32(q - zero_in)) * inverse)
+        return int(math.copysign(math.floor(abs(scaled) + 0.5), scaled)) + zero_out
+
+    return lower_lookup(node, value)
+
+
+def lower_relu(node: Node, most: float) -> list[Operation]:
+    """Return the lookup of min(max(x, 0), most)."""
+    scale_in, zero_in = node.scale(node.tensor(0))
+    scale_out, zero_out = node.scale(node.output())
+    high = 127 if math.isinf(most) else min(127, zero_out + math.floor(float(np.float32(most) / scale_out) + 0.5))
+    multiplier, shift = checked_multiplier(node, float(scale_in / scale_out))
+    return lower_lookup(
+        node, lambda q: min(max(zero_out + round_twice(q - zero_in, multiplier, shift), zero_out), high)
+    )
+
+
+def checked_multiplier(node: Node, factor: float) -> tuple[int, int]:
+    """Return (multiplier, shift) of a factor between two scales; refuses those that lead out of int32."""
+    multiplier, shift = quantize_multiplier(factor) if math.isfinite(factor) else (0, 31)
+    if shift > 21:
+        node.refuse(f"a factor of {factor} between the scales", "factors below 2^21")
+    return multiplier, shift

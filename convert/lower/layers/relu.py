@@ -1,0 +1,15 @@
+"""RELU: max(x, 0).
+
+LiteRT rounds twice with s_in / s_out, formed in float32; here a table.
+"""
+
+import math
+
+from stapes.convert.lower.layers._shared.activations import lower_relu
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Operation
+
+
+def lower(node: Node) -> list[Operation]:
+    """Check one RELU and return its lookup."""
+    return lower_relu(node, most=math.inf)

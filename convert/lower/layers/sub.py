@@ -1,0 +1,18 @@
+"""SUB: int8 with broadcasting.
+
+LiteRT rounds inputs * 2^20 twice with s / (2 max(s_a, s_b)), then their difference twice with
+2 max(s_a, s_b) / (2^20 s_out), formed in double. Here, where there is one, a linear form of the codes that is proved to
+agree on every pair of them.
+"""
+
+from stapes.convert.lower.layers._shared.sums import lower_sum
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Operation
+from stapes.convert.read.schema import ACTIVATION_OPTIONS
+
+OPTIONS = ACTIVATION_OPTIONS
+
+
+def lower(node: Node) -> list[Operation]:
+    """Check one SUB and return its kernel call."""
+    return lower_sum(node, sign=-1)

@@ -1,0 +1,25 @@
+"""The operators and the targets of the compiler, from which help texts are made too: nothing heavy is imported here."""
+
+from dataclasses import dataclass
+
+from stapes.convert.lower.layers import SUPPORTED
+
+RESOURCE_OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")  # which become states
+OPERATORS = tuple(sorted((*SUPPORTED, *RESOURCE_OPERATORS)))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of processor: what it is, and in which layouts its C holds the weights, by names of packing.LAYOUTS."""
+
+    processors: str
+    layouts: tuple[str, ...]
+
+
+TARGETS = {
+    "any": Target("every layout, among which the C compiler's macros choose", ("ROWS", "DSP", "MVE", "HOST")),
+    "portable": Target("any processor, RISC-V and ARMv6-M included", ("ROWS",)),
+    "cortex-m": Target("Cortex-M4, M7 and M33, with the DSP extension", ("DSP",)),
+    "helium": Target("Cortex-M55 and M85", ("MVE",)),
+    "host": Target("x86-64 with AVX2, and AArch64", ("HOST",)),
+}
