@@ -1,29 +1,33 @@
-"""Template for the next operator: copy this file, replace NEGATE by its name; it is in no table, so it is never used.
+"""Template for the next operator, here NEG: copy this file as <operator, as the .tflite schema names it>.py.
 
-Say here which forms are supported (types, ranks, attributes); state the rounding rule in layers/__init__.py.
+Replace this text: say which forms are supported (types, ranks, attributes), and how LiteRT's reference kernel rounds.
 """
 
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Operation
 from stapes.convert.read.schema import Option
 
+# The attributes: name -> number of the field in the operator's table of options, type, default. Delete it without any.
 OPTIONS: dict[str, Option] = {}
 
 
 def lower(node: Node) -> list[Operation]:
-    """Check one NEGATE and return its kernel call."""
-    # 1. Check everything that comes from the file: number of inputs, types, shapes, attributes. node.refuse names the
-    #    operator and says what would be supported; node.expect_shape compares the output's shape with what follows.
+    """Check one NEG and return its kernel call."""
+    # 1. Check everything that comes from the file: number of inputs, types, shapes, attributes (node.option).
+    #    node.refuse names the operator and says what would be supported; node.expect_shape compares the shape that
+    #    the file states for the output with the one that follows from the inputs.
     node.expect((1,))
     shape = node.tensor(0).shape
     node.expect_shape(shape)
     _, zero_in = node.scale(node.tensor(0))
     _, zero_out = node.scale(node.output())
-    # 2. Work out every number that the kernel needs, with the bounds that keep its int32 sums from overflowing.
-    #    An operator of one value at a time needs no kernel: return lower_lookup(node, value). One that moves bytes
-    #    returns Moves (layers/box.py).
-    # 3. Return the call. `fields` are the members of the C struct, in its order; arrays are Constants. `overlap` says,
-    #    per input, where the output may lie over it when it dies (IN_PLACE: from its start on; None: never).
+    # 2. Compute every number that the kernel needs, and prove that its int32 sums cannot overflow. An operator that
+    #    maps one value to one value needs no kernel: return lower_lookup(node, value) of _shared/lookup.py. An
+    #    operator that moves bytes returns Moves: see _shared/box.py.
+    # 3. Return the call. The kernel is csrc/nn/portable/stapes_nn_<kernel>.c, its struct and prototype stand in
+    #    csrc/nn/stapes_nn.h. `fields` are the members of that struct, in its order; arrays are Constants. `overlap`
+    #    says for each input how the output may overlap it where it is not needed afterwards (IN_PLACE: from the same
+    #    address on; None: never).
     return [
         Call(
             name=node.name,

@@ -2,7 +2,7 @@
  *
  * Every kernel gives the bits of LiteRT's reference kernels (BUILTIN_REF) on any machine: integers only, no heap, no
  * recursion, no function pointer. One constant struct per layer lies in flash; activations, variables and scratch
- * belong to the caller. convert/lower/layers/__init__.py states the rounding rule of each operator.
+ * belong to the caller. Each file of convert/lower/layers/ states the rounding rule of its operator.
  *
  * LAYOUTS. Weights are repacked when a model is compiled, in the order in which the kernel for a kind of processor
  * reads them; stapes_nn_layout.h names the layouts. The kernels of all layouts have the same prototypes. Folders:
