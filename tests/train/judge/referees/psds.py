@@ -3,7 +3,7 @@
 Run in an environment of its own (a C compiler is needed; this wrote psds.json):
   pip install "setuptools<81" "pandas<3" "numpy<2.4" cython wheel
   pip install --no-build-isolation sed_scores_eval==0.0.4
-  python tests/train/referees/psds.py
+  python tests/train/judge/referees/psds.py
 """
 
 import json

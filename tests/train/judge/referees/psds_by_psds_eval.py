@@ -2,7 +2,7 @@
 
 Run in an environment of its own (this wrote psds_by_psds_eval.json, in some minutes):
   pip install psds_eval==0.5.3 pandas==2.3.3 numpy==2.3.5
-  python tests/train/referees/psds_by_psds_eval.py
+  python tests/train/judge/referees/psds_by_psds_eval.py
 
 It knows operating points, not scores: every int8 threshold is given to it as one. Cases have two or three classes: with
 one class it gives 0 even to a perfect system, as it takes the mean over no other class.
