@@ -19,7 +19,8 @@ from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.metrics import EventScores
-from stapes.train.judge.operating_point import OperatingPoint, features_of, judge
+from stapes.train.judge.operating_point import OperatingPoint
+from stapes.train.judge.scored import features_of, score_recordings
 from stapes.train.settings import OperatingPointSettings, Settings
 
 logger = logging.getLogger("stapes.benchmarks.accuracy")
@@ -85,8 +86,10 @@ def _row(dataset: Dataset, folder: DetectorFolder) -> dict[str, Any]:
 def _within_budget(dataset: Dataset, folder: DetectorFolder) -> EventScores:
     """Return what to expect of sources held out with settings chosen for a budget of false alarms."""
     recordings = dataset.splits["val"]
-    judged = judge(folder, recordings, features_of(folder, recordings))
-    expected = OperatingPoint(judged, OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR)).elsewhere()
+    scored = score_recordings(folder, recordings, features_of(folder, recordings))
+    expected = OperatingPoint(
+        scored, OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR)
+    ).expected_on_other_sources()
     if expected is None:
         raise DatasetError(f"{dataset.path}: val has too few sources to say what to expect elsewhere")
     return expected

@@ -21,10 +21,10 @@ from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import Dataset, open_dataset
-from stapes.train.judge.candidates import Judged
 from stapes.train.judge.metrics import count_matches, f1_difference
-from stapes.train.judge.operating_point import OperatingPoint, judge, reached
+from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.parity import as_int8
+from stapes.train.judge.scored import ScoredRecordings, event_scores_of, score_recordings
 from stapes.train.settings import Settings, read_settings
 
 logger = logging.getLogger("stapes.benchmarks.quantization")
@@ -55,12 +55,12 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
     recordings = dataset.splits["val"]
     forms = _forms(dataset, folder, settings)
     counts = {}
-    for form, judged in forms.items():
+    for form, scored in forms.items():
         logger.info(f"seed {settings.seed}: {form}")
-        point = OperatingPoint(judged, settings.operating_point)
+        point = OperatingPoint(scored, settings.operating_point)
         configs = point.configs
-        scores, folds = reached(judged, recordings, configs), point.elsewhere()
-        counts[form] = count_matches(judged.reference, judged.events(configs), judged.names, judged.classes)
+        scores, folds = event_scores_of(scored, recordings, configs), point.expected_on_other_sources()
+        counts[form] = count_matches(scored.reference, scored.events(configs), scored.names, scored.classes)
         change = f1_difference(counts[form], counts["float"])
         assert folds is not None
         yield {
@@ -77,7 +77,7 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
         }
 
 
-def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, Judged]:
+def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, ScoredRecordings]:
     """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
     from stapes.convert.tflite import convert_step  # loads TensorFlow
     from stapes.train.judge.float_reference import load_float
@@ -100,11 +100,11 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
         Phase("float, further", network, schedule, data, settings, workspace, log).run(maker.batch)
         model = convert_step(StepModule(quantize(network, maker))).model
         after = _with_model(folder, model, Path(scratch) / "after.stapes")
-        own = judge(folder, recordings, data.val_features)
+        own = score_recordings(folder, recordings, data.val_features)
         in_float = as_int8(Scorer(network).probabilities(data.val_features))
         return {
             "float": replace(own, scores=tuple(in_float)),
-            "PTQ": judge(after, recordings, data.val_features),
+            "PTQ": score_recordings(after, recordings, data.val_features),
             "QAT": own,
         }
 

@@ -19,10 +19,11 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.litert_engine import LitertEngine
 from stapes.train.data.dataset import Dataset
-from stapes.train.judge.heard_before import identities
 from stapes.train.judge.metrics import EventScores
-from stapes.train.judge.operating_point import OperatingPoint, judge, reached
-from stapes.train.judge.parity import Parity, compare
+from stapes.train.judge.operating_point import OperatingPoint
+from stapes.train.judge.overlap import content_ids
+from stapes.train.judge.parity import Parity, compare_forms
+from stapes.train.judge.scored import event_scores_of, score_recordings
 from stapes.train.learn.fit import Scorer
 from stapes.train.learn.train_networks import TrainedNetworks
 from stapes.train.learn.training_data import TrainingData
@@ -51,14 +52,14 @@ def assemble(
         (draft / "frontend.bin").write_bytes(data.tables)
         (draft / "model.tflite").write_bytes(trained.step.model)
         folder = _describe(dataset, data, trained, settings, draft)
-        judged = judge(folder, val, data.val_features)
-        point = OperatingPoint(judged, settings.operating_point)
+        scored = score_recordings(folder, val, data.val_features)
+        point = OperatingPoint(scored, settings.operating_point)
         configs = point.configs
         folder = replace(folder, events=configs)
-        scores = reached(judged, val, configs)
+        scores = event_scores_of(scored, val, configs)
         networks = trained.float_network, trained.quantized_network
         in_float, quantized = (Scorer(network).probabilities(data.val_features) for network in networks)
-        parity = compare(in_float, quantized, judged, configs, settings.operating_point)
+        parity = compare_forms(in_float, quantized, scored, configs, settings.operating_point)
         folder = replace(
             folder,
             scores={
@@ -66,14 +67,14 @@ def assemble(
                 "note": "thresholds were chosen on val",
                 "parity": parity.as_dict(),
             },
-            operating_point=point.describe("val", point.elsewhere()) | {"recordings": identities(val)},
+            operating_point=point.describe("val", point.expected_on_other_sources()) | {"recordings": content_ids(val)},
         )
         folder.write()
         compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
         _write_vectors(folder, draft / "vectors")
         _write_training(trained, settings, workspace, draft / "training")
     _say(scores, parity)
-    for line in point.silenced():
+    for line in point.unmet_budgets():
         logger.warning(line)
     return read_folder(out)
 
@@ -96,7 +97,7 @@ def _describe(
         provenance={
             "dataset": dataset.fingerprint(),
             "group_pattern": dataset.group_pattern,
-            "trained_on": identities(dataset.splits["train"]),
+            "trained_on": content_ids(dataset.splits["train"]),
             "seed": settings.seed,
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},

@@ -24,9 +24,8 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.device.verify import verify_command
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
-from stapes.train.judge.judging import judge
-from stapes.train.judge.operating_point import features_of
-from stapes.train.judge.operating_point import judge as judge_scores
+from stapes.train.judge.judged import judge_recordings
+from stapes.train.judge.scored import features_of, score_recordings
 
 LISTEN = "import sys; from stapes.runtime.main import main; sys.exit(main())"
 DELAY_STEPS, STEP_S = 16, 0.032
@@ -165,8 +164,8 @@ def test_what_training_chooses_on_is_what_the_detector_says(late: Path, tmp_path
     (tmp_path / "val" / "end.txt").write_text("0.9\t1.2\trumble\n1.5\t1.9\thiss\n")
     recordings = open_dataset(tmp_path).splits["val"]
     detector = Detector.load(late, "litert")
-    (judged,) = judge(detector, recordings)
-    chosen_on = judge_scores(detector.folder, recordings, features_of(detector.folder, recordings))
+    (judged,) = judge_recordings(detector, recordings)
+    chosen_on = score_recordings(detector.folder, recordings, features_of(detector.folder, recordings))
     assert np.array_equal(chosen_on.scores[0], judged.scores)
     assert chosen_on.hours.sum() == pytest.approx(recordings[0].duration_s / 3600, abs=STEP_S / 3600)
     events = detector.detect(recordings[0].path)

@@ -58,8 +58,9 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.dataset import open_dataset, require_events
     from stapes.train.data.findings import log_notes
     from stapes.train.data.split import inherited_pattern
-    from stapes.train.judge.heard_before import identities
-    from stapes.train.judge.operating_point import OperatingPoint, features_of, judge, reached
+    from stapes.train.judge.operating_point import OperatingPoint
+    from stapes.train.judge.overlap import content_ids
+    from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
 
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
@@ -76,18 +77,18 @@ def _run(arguments: argparse.Namespace) -> None:
             f"{dataset.path}: {folder.path} has no class {strange[0]!r}, only {', '.join(folder.classes)}; "
             f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
-    judged = judge(folder, recordings, features_of(folder, recordings))
-    point = OperatingPoint(judged, settings)
-    here = reached(judged, recordings, point.configs)
+    scored = score_recordings(folder, recordings, features_of(folder, recordings))
+    point = OperatingPoint(scored, settings)
+    here = event_scores_of(scored, recordings, point.configs)
     _require_met(here, settings, arguments.split)
-    to_expect = point.elsewhere()
-    described = point.describe(arguments.split, to_expect) | {"recordings": identities(recordings)}
+    to_expect = point.expected_on_other_sources()
+    described = point.describe(arguments.split, to_expect) | {"recordings": content_ids(recordings)}
     replace(folder, events=point.configs, operating_point=described).write()
     _print_here(arguments.split, here)
     _print_expected(folder.classes, to_expect)
-    for line in point.silenced():
+    for line in point.unmet_budgets():
         logger.warning(line)
-    _note_what_hours_can_show(settings, folder.classes, float(judged.hours.sum()))
+    _note_what_hours_can_show(settings, folder.classes, float(scored.hours.sum()))
 
 
 def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
@@ -122,11 +123,11 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
 
 def _require_met(here: "EventScores", settings: "OperatingPointSettings", part: str) -> None:
     for label, one in here.classes.items():
-        budget, reached = settings.budget(label), one.false_alarms_per_hour.value
-        if budget and reached > budget:
+        budget, fewest = settings.budget(label), one.false_alarms_per_hour.value
+        if budget and fewest > budget:
             raise ConfigError(
                 f"{label}: {budget:g} false alarms per hour cannot be met on {part}, where the fewest are "
-                f"{reached:.1f}; raise the limit, or train on more recordings without {label}"
+                f"{fewest:.1f}; raise the limit, or train on more recordings without {label}"
             )
 
 

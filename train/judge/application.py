@@ -1,4 +1,4 @@
-"""Figures that the owner of an application asks for: how many, how often, how exact in time, how soon, where not."""
+"""Figures for those who use a detector: counts, rates, exactness of times, latency, and recall by condition."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,28 @@ SNR_BANDS_DB = {
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of the events that were found (onset within 200 ms), in milliseconds."""
+    """How exact the times of the events are that were found (onset within 200 ms)."""
 
     n_hits: int
-    onset_bias_ms: Estimate  # mean of detected minus annotated onset: positive is late
-    onset_jitter_ms: Estimate  # standard deviation of the same
+    onset_bias_ms: Estimate  # mean of detected minus annotated onset; positive: detected late
+    onset_jitter_ms: Estimate  # standard deviation of detected minus annotated onset
     latency_ms: Estimate  # mean from annotated onset to announcement
     latency_p95_ms: float
 
 
 @dataclass(frozen=True)
 class Counting:
-    """How many events were counted, whichever they are."""
+    """How well the number of events agrees, whether or not they match."""
 
     count_error: Estimate  # (detected - annotated) / annotated
     annotated_per_min: float
     detected_per_min: float
-    rate_error_per_min: Estimate  # mean over time of |detected - annotated| per minute, recording by recording
+    rate_error_per_min: Estimate  # |detected - annotated| of each recording, summed, over all minutes
 
 
 @dataclass(frozen=True)
 class Recall:
-    """How many of some annotated events were found."""
+    """How many of a group of annotated events were found."""
 
     n_reference: int
     recall: Estimate
@@ -51,7 +51,7 @@ class Recall:
 def timing(
     reference: EventLists, detected: EventLists, announced_s: Mapping[str, Sequence[float]], label: str
 ) -> Timing:
-    """Return the timing of one class; `announced_s` gives per detected event when it was announced."""
+    """Return the timing of one class; `announced_s` gives for each detected event when it was announced."""
     names = list(reference)
     row, onset, latency = [], [], []
     for index, name in enumerate(names):
@@ -81,7 +81,7 @@ def _hits(
 
 
 def _moments(weights: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-    """weights [resamples, n], values [n] -> mean and standard deviation [resamples]."""
+    """Return the mean and standard deviation [resamples] of values [n] under weights [resamples, n]."""
     total = weights.sum(axis=1)
     mean = ratio(weights @ values, total)
     return mean, np.sqrt(np.maximum(ratio(weights @ values**2, total) - mean**2, 0.0))
@@ -108,9 +108,9 @@ def counting(reference: EventLists, detected: EventLists, durations_s: Mapping[s
 
 
 def recall_by(reference: EventLists, detected: EventLists, column: str) -> dict[str, dict[str, Recall]]:
-    """Return label -> group -> recall, grouped by what a further column of the labels says; {} without that column.
+    """Return label -> group -> recall, grouped by the values of a column of the label files; {} without that column.
 
-    The column `snr_db` is grouped into bands of SNR_BANDS_DB; any other by its text.
+    Values of the column `snr_db` are grouped into SNR_BANDS_DB; those of any other column by their text.
     """
     names = list(reference)
     counts: dict[tuple[str, str], NDArray[np.float64]] = defaultdict(lambda: np.zeros((len(names), 2)))

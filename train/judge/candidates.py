@@ -3,8 +3,6 @@
 Every setting is decoded by the event decoder of the device (firmware_sim/device/event_sweep.py).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -12,48 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.clock import StepClock
-from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
-from stapes.runtime.labels import Annotation
-from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, EventLists, Times, match_times
+from stapes.firmware_sim.device.events import EventConfig
+from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Times, match_times
+from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.judge.timeline import Timeline
 from stapes.train.settings import OperatingPointSettings
 
-Scores = NDArray[np.int8]  # [steps, classes]
 FOLDS = 5
-HITS, BOTH, ANNOTATED, DETECTED = range(4)  # what is counted: hits by onset, hits by onset and offset, events
-HOPELESS = 10  # times as many events as are there, over the budget of false alarms: not worth matching
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Scores of recordings and the events that are really there."""
-
-    names: tuple[str, ...]
-    scores: tuple[Scores, ...]
-    reference: EventLists
-    classes: tuple[str, ...]
-    clock: StepClock
-    groups: tuple[str, ...] = ()  # of each recording; without them each is one of its own
-
-    @property
-    def hours(self) -> NDArray[np.float64]:
-        """How long each recording is; the network's delay makes the scores that much longer."""
-        return np.array([self.clock.recorded_s(len(each)) for each in self.scores]) / 3600
-
-    def events(self, configs: Sequence[EventConfig]) -> dict[str, list[Annotation]]:
-        """Return what the decoder of the device makes of the scores, per recording."""
-        decoder = EventDecoder(self.classes, configs, self.clock)
-        return {name: _annotations(decoder, scores) for name, scores in zip(self.names, self.scores, strict=True)}
-
-    def group(self, index: int) -> str:
-        """Return the group of a recording."""
-        return self.groups[index] if self.groups else self.names[index]
-
-
-def _annotations(decoder: EventDecoder, scores: Scores) -> list[Annotation]:
-    events = completed(decoder.push(scores) + decoder.flush())
-    return [Annotation(event.onset, event.offset, event.label, event.confidence) for event in events]
+HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED = range(4)  # last axis of counts: hits by onset, by onset and offset; events
+# A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
+DETECTED_MAX_RATIO = 10
 
 
 class Candidates:
@@ -64,20 +30,20 @@ class Candidates:
     Units are dealt out to folds, so that settings can be chosen without the units that they are judged on.
     """
 
-    def __init__(self, judged: Judged, label: str, settings: OperatingPointSettings) -> None:
+    def __init__(self, scored: ScoredRecordings, label: str, settings: OperatingPointSettings) -> None:
         self.label, self.settings = label, settings
-        column = judged.classes.index(label)
-        self._timeline = Timeline([each[:, column] for each in judged.scores], judged.clock)
+        column = scored.classes.index(label)
+        self._timeline = Timeline([each[:, column] for each in scored.scores], scored.clock)
         rows = sorted(
             (
-                (event, index, event.columns.get("source") or judged.group(index))
-                for index, name in enumerate(judged.names)
-                for event in judged.reference.get(name, ())
+                (event, index, event.columns.get("source") or scored.group(index))
+                for index, name in enumerate(scored.names)
+                for event in scored.reference.get(name, ())
                 if event.label == label
             ),
             key=lambda row: (row[0].onset, row[0].offset, *row[1:]),
         )
-        groups = [judged.group(index) for index in range(len(judged.names))]
+        groups = [scored.group(index) for index in range(len(scored.names))]
         self.sources, self.groups = sorted({row[2] for row in rows}), sorted(set(groups))
         reference = self._timeline.place([row[0] for row in rows], np.array([row[1] for row in rows], np.int64))
         order = np.argsort(reference[:, 1])
@@ -85,16 +51,16 @@ class Candidates:
         self._source = np.array([self.sources.index(row[2]) for row in rows], np.int64)[order]
         self._group = np.array([self.groups.index(each) for each in groups]) + len(self.sources)  # of each recording
         self.hours = np.zeros(len(self.sources) + len(self.groups))  # of each unit; a source takes no time of its own
-        np.add.at(self.hours, self._group, judged.hours)
+        np.add.at(self.hours, self._group, scored.hours)
 
     @property
     def annotated(self) -> int:
-        """Events of the class that are really there."""
+        """Return how many events of the class are annotated."""
         return len(self._reference)
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
-        """The fold of each unit: the sources with the most events, then the groups, are dealt out in turn."""
+        """Return int64[units], the fold of each unit. Folds take turns, the sources with the most events first."""
         sizes = np.bincount(self._source, minlength=len(self.sources))
         fold = np.zeros(len(self.hours), np.int64)
         fold[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % FOLDS
@@ -103,9 +69,12 @@ class Candidates:
 
     @cached_property
     def grid(self) -> NDArray[Any]:
-        """EventConfig [smoothing, on, off, shortest duration, gap]; equal neighbours where off thresholds saturate."""
-        found = self.settings
-        axes = found.smoothing_steps, found.on_scores, found.off_ratio, found.min_duration_steps, found.merge_gap_steps
+        """Return EventConfig[smoothing, on score, off ratio, minimum duration, merge gap].
+
+        Neighbours along the third axis are equal where off_score reaches its lowest value.
+        """
+        lists = self.settings
+        axes = lists.smoothing_steps, lists.on_scores, lists.off_ratio, lists.min_duration_steps, lists.merge_gap_steps
         grid = np.empty([len(axis) for axis in axes], np.object_)
         for place, (smoothing, on, ratio, least, gap) in zip(np.ndindex(*grid.shape), product(*axes), strict=True):
             grid[place] = EventConfig(
@@ -119,7 +88,7 @@ class Candidates:
 
     @cached_property
     def counts(self) -> NDArray[np.int32]:
-        """What every setting of the grid finds: [*grid, folds, 4], as `by_unit` with the units of a fold together."""
+        """Return int32[*grid, folds, 4]: for every setting the counts of `by_unit`, summed over the units of a fold."""
         table = np.zeros((*self.grid.shape, FOLDS, 4), np.int32)
         for place in np.ndindex(*self.grid.shape[:2]):  # all settings at once would take too much memory
             detected = self._timeline.detect(self.grid[place].ravel().tolist())
@@ -128,7 +97,10 @@ class Candidates:
         return table
 
     def by_unit(self, config: EventConfig) -> NDArray[np.int64]:
-        """Return [units, 4] (HITS .. DETECTED): sources first, then groups."""
+        """Return int64[units, 4], indexed by HITS_ONSET to DETECTED: what the setting finds of each source and group.
+
+        Hits stay 0 for a setting that detects far too many events.
+        """
         (found,) = self._timeline.detect([config])
         return self._count(found)
 
@@ -136,8 +108,8 @@ class Candidates:
         counts = np.zeros((len(self.hours), 4), np.int64)
         np.add.at(counts[:, ANNOTATED], self._source, 1)
         unit = self._during(found, self._group[self._timeline.recording_at(found)])
-        if len(found) <= HOPELESS * (self.annotated + self._allowed):
-            for column, collar in ((BOTH, ONSET_OFFSET), (HITS, ONSET)):
+        if len(found) <= DETECTED_MAX_RATIO * (self.annotated + self._allowed):
+            for column, collar in ((HITS_BOTH, ONSET_OFFSET), (HITS_ONSET, ONSET)):
                 events, hits = match_times(self._reference, found, collar)
                 np.add.at(counts[:, column], self._source[events], 1)
             unit[hits] = self._source[events]

@@ -1,4 +1,4 @@
-"""What other thresholds would have given: the same scores through the device's event decoder."""
+"""What a detector would have found with other thresholds: its scores, decoded anew by the device's event decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.detector import Detector
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import DETECTED, REFERENCE, TP, match_times, ratio
 from stapes.train.judge.timeline import Timeline
 
@@ -17,7 +17,7 @@ ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """Detections of one class (hit: onset within 200 ms) at each threshold; nan where there is nothing to divide."""
+    """Figures of one class at each threshold. A hit has its onset within 200 ms; figures that divide by 0 are nan."""
 
     on_scores: NDArray[np.int64]
     precision: NDArray[np.float64]
@@ -25,8 +25,11 @@ class ThresholdCurve:
     false_alarms_per_hour: NDArray[np.float64]
 
 
-def threshold_curve(detector: Detector, judged: Sequence[Judged], label: str) -> ThresholdCurve:
-    """Sweep the on threshold of one class; its off threshold stays in the same proportion, all else as it is."""
+def threshold_curve(detector: Detector, judged: Sequence[JudgedRecording], label: str) -> ThresholdCurve:
+    """Return the figures of one class over many on thresholds.
+
+    The off threshold keeps its ratio to the on threshold; the other settings of the class stay as they are.
+    """
     own = detector.folder.events[detector.classes.index(label)]
     levels = sorted({*ON_SCORES, own.on_score})
     hours = sum(each.recording.duration_s for each in judged) / 3600
@@ -40,13 +43,13 @@ def threshold_curve(detector: Detector, judged: Sequence[Judged], label: str) ->
 
 
 def at_threshold(config: EventConfig, on_score: int) -> EventConfig:
-    """Return the settings with another on threshold, the off probability in the same proportion to it."""
+    """Return the setting with another on threshold; the ratio of the off probability to the on probability is kept."""
     share = (config.off_score + 128) / (config.on_score + 128)
     return replace(config, on_score=on_score, off_score=min(on_score, max(-127, round((on_score + 128) * share) - 128)))
 
 
 def _counts(
-    detector: Detector, judged: Sequence[Judged], label: str, configs: Sequence[EventConfig]
+    detector: Detector, judged: Sequence[JudgedRecording], label: str, configs: Sequence[EventConfig]
 ) -> NDArray[np.int64]:
     """Return int64[configs, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED)."""
     column = detector.classes.index(label)

@@ -1,4 +1,4 @@
-"""How well a detector finds the events of recordings: every figure of one part of a dataset."""
+"""How well a detector finds the events of one part of a dataset: all figures of `stapes evaluate`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,26 +13,26 @@ from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.data.findings import log_notes
 from stapes.train.data.split import inherited_pattern
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
-from stapes.train.judge.float_reference import BesideFloat, beside_float
-from stapes.train.judge.heard_before import heard_before
-from stapes.train.judge.judging import Judged, choose_split, judge, require_known_classes
+from stapes.train.judge.float_reference import FloatComparison, compare_with_float
+from stapes.train.judge.judged import JudgedRecording, choose_split, judge_recordings, require_known_classes
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
-from stapes.train.judge.psds import SCENARIO_1, SCENARIO_2, ScoredRecording, psds_estimate
+from stapes.train.judge.overlap import overlap_warning
+from stapes.train.judge.psds import SCENARIO_1, SCENARIO_2, TimedScores, psds_estimate
 from stapes.train.judge.segments import SegmentScores, segment_scores
 
-GROUPED_BY = ("snr_db", "source")  # further columns of the labels by which recall is shown
+GROUPED_BY = ("snr_db", "source")  # columns of the label files by whose values recall is shown
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that is measured on some recordings, by the events and the scores of one detector."""
+    """All figures of one detector on some recordings."""
 
     events: EventScores
     error_rate_onset: Estimate
     error_rate_onset_offset: Estimate
     segments: SegmentScores
-    psds_1: Estimate  # scenario 1: the times matter
-    psds_2: Estimate  # scenario 2: telling classes apart matters
+    psds_1: Estimate  # DCASE's scenario 1: exact times matter
+    psds_2: Estimate  # DCASE's scenario 2: telling classes apart matters
     timing: dict[str, Timing]  # per class, as are the following
     counting: dict[str, Counting]
     recall_by: dict[str, dict[str, dict[str, Recall]]]  # column -> class -> group
@@ -45,10 +45,10 @@ class Evaluation:
     detector: str
     dataset: str
     split: str
-    warning: str  # why the figures flatter or do not say much; empty where nothing is known against them
+    warning: str  # why the figures are too good or say little; empty without a reason
     fingerprint: str  # of the data
     figures: Figures
-    beside_float: BesideFloat | None = None  # where it was asked for
+    beside_float: FloatComparison | None = None  # if asked for
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; figures that are not defined are None."""
@@ -61,12 +61,13 @@ def evaluate(
     split: str | None = None,
     with_float: bool = False,
     group_pattern: str | None = None,
-) -> tuple[Evaluation, list[Judged]]:
-    """Judge a detector on test, else val, else the part that is named; the detector is not changed.
+) -> tuple[Evaluation, list[JudgedRecording]]:
+    """Judge a detector on the part of a dataset that `split` names; without one on test if there is one, else val.
 
-    `with_float` judges the float network that it was made from, too (needs TensorFlow and the folder's `training`).
-    Without a `group_pattern` recordings are grouped as they were in training.
-    Raises DetectorFolderError, DatasetError (unknown class or part), LabelError, AudioError.
+    with_float: judge the float network that it was made from as well; needs TensorFlow and the folder's `training`.
+    group_pattern: how recordings are grouped; None: as in training.
+    Returns the figures and the recordings that they were measured on. Raises DetectorFolderError, DatasetError (unknown
+    class or part), LabelError and AudioError.
     """
     detector = Detector.load(detector_path)
     dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
@@ -74,34 +75,36 @@ def evaluate(
     part = choose_split(dataset, split)
     recordings = dataset.splits[part]
     require_known_classes(detector, recordings, dataset)
-    judged = judge(detector, recordings)
+    judged = judge_recordings(detector, recordings)
     evaluation = Evaluation(
         detector=str(detector_path),
         dataset=str(dataset_path),
         split=part,
-        warning="; ".join(filter(None, [heard_before(detector.folder, recordings), _nothing_there(recordings)])),
+        warning="; ".join(
+            filter(None, [overlap_warning(detector.folder, recordings), _no_annotation_warning(recordings)])
+        ),
         fingerprint=dataset.fingerprint(),
-        figures=measure(detector, judged),
-        beside_float=beside_float(detector.folder, judged) if with_float else None,
+        figures=figures_of(detector, judged),
+        beside_float=compare_with_float(detector.folder, judged) if with_float else None,
     )
     return evaluation, judged
 
 
-def _nothing_there(recordings: Sequence[Recording]) -> str:
-    """Say that only false alarms can be judged where that is so."""
+def _no_annotation_warning(recordings: Sequence[Recording]) -> str:
+    """Return a warning if no event is annotated, so that only false alarms can be judged; else nothing."""
     if any(each.annotations for each in recordings):
         return ""
     return "no event is annotated in these recordings: all that is detected is a false alarm, and F1 is not defined"
 
 
-def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:
-    """Return every figure of these recordings."""
+def figures_of(detector: Detector, judged: Sequence[JudgedRecording]) -> Figures:
+    """Return all figures of a detector on these recordings."""
     reference = {each.recording.name: each.recording.annotations for each in judged}
     detected = {each.recording.name: each.detected for each in judged}
     announced = {each.recording.name: each.announced_s for each in judged}
     durations = {each.recording.name: each.recording.duration_s for each in judged}
     classes, names = detector.classes, list(durations)
-    scored = [scored_recording(detector, each) for each in judged]
+    scored = [timed_scores(detector, each) for each in judged]
     return Figures(
         events=event_scores(reference, detected, durations, classes),
         error_rate_onset=error_rate(reference, detected, names, ONSET),
@@ -115,10 +118,8 @@ def measure(detector: Detector, judged: Sequence[Judged]) -> Figures:
     )
 
 
-def scored_recording(detector: Detector, judged: Judged) -> ScoredRecording:
-    """Return the scores over which thresholds are swept: smoothed as the detector does, at the times they stand for."""
+def timed_scores(detector: Detector, judged: JudgedRecording) -> TimedScores:
+    """Return the scores that PSDS compares with thresholds, smoothed as the detector does, and the times of each."""
     columns = [smoothed(column, config) for column, config in zip(judged.scores.T, detector.folder.events, strict=True)]
     edges_s = detector.folder.clock.edges_s(len(judged.scores))
-    return ScoredRecording(
-        np.stack(columns, axis=1), edges_s, judged.recording.annotations, judged.recording.duration_s
-    )
+    return TimedScores(np.stack(columns, axis=1), edges_s, judged.recording.annotations, judged.recording.duration_s)

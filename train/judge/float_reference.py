@@ -1,4 +1,4 @@
-"""The float network of a detector over the recordings that were judged: what int8 and fixed point cost."""
+"""The float network that a detector was made from, on the same recordings: what int8 and fixed point cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stapes.firmware_sim.device.events import EventDecoder, completed
+from stapes.firmware_sim.device.events import EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import (
     ONSET,
     ONSET_OFFSET,
@@ -20,23 +20,23 @@ from stapes.train.judge.metrics import (
     event_scores,
     f1_difference,
 )
-from stapes.train.judge.operating_point import features_of
+from stapes.train.judge.scored import decode, features_of
 
 if TYPE_CHECKING:
     from stapes.train.learn.network import FloatNetwork
 
 
 @dataclass(frozen=True)
-class BesideFloat:
-    """Events of the float network (BatchNorm form) with the detector's thresholds, and the change from it."""
+class FloatComparison:
+    """Figures of the float network (with BatchNorm) under the detector's event settings, and the change from them."""
 
     events: EventScores
-    f1_onset_change: Estimate  # macro F1 of the deployed path minus that of float, recordings resampled in pairs
+    f1_onset_change: Estimate  # macro F1 deployed minus float; the same recordings are resampled for both
     f1_onset_offset_change: Estimate
 
 
-def beside_float(folder: DetectorFolder, judged: Sequence[Judged]) -> BesideFloat:
-    """Score the same recordings in float. Raises DetectorFolderError when the detector has no `training` folder."""
+def compare_with_float(folder: DetectorFolder, judged: Sequence[JudgedRecording]) -> FloatComparison:
+    """Compare with the float network on the same recordings. Raises DetectorFolderError without a `training` folder."""
     found = float_events(folder, judged)
     reference = {each.recording.name: each.recording.annotations for each in judged}
     deployed = {each.recording.name: each.detected for each in judged}
@@ -45,26 +45,23 @@ def beside_float(folder: DetectorFolder, judged: Sequence[Judged]) -> BesideFloa
     for collar in (ONSET, ONSET_OFFSET):
         own, other = (count_matches(reference, e, list(durations), folder.classes, collar) for e in (deployed, found))
         change.append(f1_difference(own, other))
-    return BesideFloat(event_scores(reference, found, durations, folder.classes), *change)
+    return FloatComparison(event_scores(reference, found, durations, folder.classes), *change)
 
 
-def float_events(folder: DetectorFolder, judged: Sequence[Judged]) -> dict[str, list[Annotation]]:
-    """Return the events per recording that the decoder of the device makes of the float network's scores."""
+def float_events(folder: DetectorFolder, judged: Sequence[JudgedRecording]) -> dict[str, list[Annotation]]:
+    """Return the events of each recording that the device's decoder makes of the float network's scores."""
     from stapes.train.judge.parity import as_int8
     from stapes.train.learn.fit import Scorer
 
     scorer = Scorer(load_float(folder))
     features = list(features_of(folder, [each.recording for each in judged]))
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
-    events = {}
-    for each, scores in zip(judged, as_int8(scorer.probabilities(features)), strict=True):
-        done = completed(decoder.push(scores) + decoder.flush())
-        events[each.recording.name] = [Annotation(e.onset, e.offset, e.label, e.confidence) for e in done]
-    return events
+    scores = as_int8(scorer.probabilities(features))
+    return {each.recording.name: decode(decoder, own) for each, own in zip(judged, scores, strict=True)}
 
 
 def load_float(folder: DetectorFolder, dropout: float = 0.0) -> "FloatNetwork":
-    """Return the float network of a detector. Raises DetectorFolderError when its `training` folder is not there."""
+    """Return the float network of a detector. Raises DetectorFolderError without its `training` folder."""
     from stapes.train.learn.network import FloatNetwork, Shape
     from stapes.train.settings import read_settings
 

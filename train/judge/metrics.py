@@ -1,9 +1,10 @@
-"""Detected events against annotated ones: which match, and what follows from it.
+"""Detected events compared with annotated ones: which match, and the figures that follow.
 
-A detected event is a hit when it has the label of an annotated one, its onset lies within the collar, and, where
-offsets are judged, its offset does too; each event is used once, and as many pairs are made as possible (definitions of
-sed_eval, the referee in the tests). Times are compared in whole microseconds, so that a distance of exactly the collar
-is within it wherever it stands. Recordings without annotations count: what is detected in them is a false alarm.
+A detected event is a hit when it has the label of an annotated event, their onsets are at most the collar apart, and,
+where offsets are judged, their offsets are too. Each event is used once, and as many pairs are made as possible. These
+are the definitions of sed_eval (Mesaros, Heittola, Virtanen, "Metrics for polyphonic sound event detection", 2016),
+which is the referee in the tests. Times are compared in whole microseconds, so that a distance of exactly the collar is
+within it at any time. Recordings without annotations count: whatever is detected in them is a false alarm.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,11 +26,11 @@ TP, REFERENCE, DETECTED = 0, 1, 2  # last axis of a table of counts
 
 @dataclass(frozen=True)
 class Collar:
-    """How far apart two events may be and still match."""
+    """How far apart the times of two events may be for them to match."""
 
     onset_s: float = 0.2
     offset_s: float | None = 0.2  # None: offsets are not judged
-    offset_fraction: float = 0.2  # of the annotated duration; the larger of the two holds
+    offset_fraction: float = 0.2  # of the annotated duration; the larger limit counts
 
 
 ONSET = Collar(offset_s=None)
@@ -38,7 +39,7 @@ ONSET_OFFSET = Collar()
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval over recordings (bootstrap); nan where it is not defined."""
+    """A figure with its 95 % interval, from resampling recordings (bootstrap); nan where it is not defined."""
 
     value: float
     low: float
@@ -53,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """What was found of one class. Precision, recall and false alarms go by onsets alone."""
+    """Figures of one class. Precision, recall and false alarms are by onset."""
 
     n_reference: int
     n_detected: int
@@ -69,7 +70,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class EventScores:
-    """Event scores of a set of recordings; macro is the mean over the classes that are annotated or detected."""
+    """Figures of some recordings; macro is the mean over the classes that have annotated or detected events."""
 
     n_recordings: int
     hours: float
@@ -86,7 +87,7 @@ class EventScores:
 def match_events(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
-    """Return pairs (index in reference, index in detected) of a maximum matching; labels are not looked at."""
+    """Return pairs (index in reference, index in detected) of a maximum matching; labels are ignored."""
     rows, columns = match_times(microseconds(reference), microseconds(detected), collar)
     return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
 
@@ -95,8 +96,8 @@ def match_times(
     reference: Times, detected: Times, collar: Collar = ONSET
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices in reference and in detected of a maximum matching, in the order of the reference."""
-    rows, columns = _candidates(reference, detected, collar)
-    if len(np.unique(rows)) == len(np.unique(columns)) == len(rows):  # nobody has a choice
+    rows, columns = _pairs_within(reference, detected, collar)
+    if len(np.unique(rows)) == len(np.unique(columns)) == len(rows):  # no event has more than one partner
         return rows, columns
     edges = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(reference), len(detected)))
     partner = maximum_bipartite_matching(edges, perm_type="column")
@@ -107,13 +108,13 @@ def match_times(
 def nearest_pairs(
     reference: Sequence[Annotation], detected: Sequence[Annotation], collar: Collar = ONSET
 ) -> list[tuple[int, int]]:
-    """Return pairs as `match_events` does, of all maximum matchings the one with the least sum of onset distances."""
+    """Return pairs as `match_events` does, but of the maximum matching with the least sum of onset distances."""
     times, found_times = microseconds(reference), microseconds(detected)
-    rows, columns = _candidates(times, found_times, collar)
+    rows, columns = _pairs_within(times, found_times, collar)
     if not len(rows):
         return []
     distance = np.abs(found_times[columns, 0] - times[rows, 0]) + 1.0
-    # every annotated event may also stay alone, at a price that no sum of distances reaches
+    # Every annotated event may also stay unmatched, at a cost above any sum of distances.
     n, alone = len(reference), np.arange(len(reference))
     weights = np.concatenate([distance, np.full(n, distance.sum() + 1.0)])
     cells = np.concatenate([rows, alone]), np.concatenate([columns, len(detected) + alone])
@@ -135,12 +136,12 @@ def labelled_pairs(
 
 
 def without(events: Sequence[Annotation], indices: Collection[int]) -> list[Annotation]:
-    """Return the events at other indices: what pairs leave over."""
+    """Return the events at all other indices."""
     return [each for index, each in enumerate(events) if index not in indices]
 
 
-def _candidates(reference: Times, detected: Times, collar: Collar) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs within the collar: two int arrays of equal length, the first in order."""
+def _pairs_within(reference: Times, detected: Times, collar: Collar) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all pairs within the collar: int64[pairs] indices in reference, ascending, and as many in detected."""
     onset, offset = reference.T
     found_onset, found_offset = detected.T
     order = np.argsort(found_onset, kind="stable")
@@ -152,7 +153,7 @@ def _candidates(reference: Times, detected: Times, collar: Collar) -> tuple[NDAr
     columns = order[np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)]
     if collar.offset_s is None:
         return rows, columns
-    # 1e-4 us keeps 20 % of a whole number of microseconds on its side of the edge in binary floating point
+    # 20 % of a whole number of microseconds is not exact in floating point; 1e-4 us keeps it from being rounded down.
     tolerance = np.maximum(round(collar.offset_s * 1e6), np.floor(collar.offset_fraction * (offset - onset) + 1e-4))
     near = np.abs(found_offset[columns] - offset[rows]) <= tolerance[rows]
     return rows[near], columns[near]
@@ -171,9 +172,9 @@ def count_matches(
     classes: Sequence[str],
     collar: Collar = ONSET,
 ) -> np.ndarray:
-    """Return int64 [recordings, classes, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED).
+    """Return int64[recordings, classes, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED).
 
-    Raises ConfigError for an event of another class or in another recording: it would be lost without a word.
+    Raises ConfigError for an event of another class or in another recording, which would not be counted.
     """
     _require_known(reference, recordings, classes, "annotated")
     _require_known(detected, recordings, classes, "detected")
@@ -200,9 +201,9 @@ def _require_known(events: EventLists, recordings: Sequence[str], classes: Seque
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """Return 2 TP / (annotated + detected) of counts [..., classes, 3]; nan where there is neither.
+    """Return 2 TP / (annotated + detected) of counts [..., classes, 3]; nan for a class with neither.
 
-    It is nan throughout where no event of any class is annotated: there is nothing to find, only false alarms to raise.
+    It is nan for all classes where no event of any class is annotated: only false alarms can be counted there.
     """
     events = counts[..., REFERENCE] + counts[..., DETECTED]
     defined = (events > 0) & counts[..., REFERENCE].any(axis=-1, keepdims=True)
@@ -226,8 +227,8 @@ def macro_f1(counts: np.ndarray) -> np.ndarray:
 def error_rate(reference: EventLists, detected: EventLists, recordings: Sequence[str], collar: Collar) -> Estimate:
     """Return (substitutions + deletions + insertions) / annotated events, all classes together.
 
-    A substitution is a pair of events that match no event of their own class but each other but for the label. There
-    are as many as possible of them (sed_eval takes the first that fits).
+    A substitution is an annotated and a detected event that match except for their label, and match no event of their
+    own class. The most possible substitutions are counted (sed_eval takes the first that fits).
     """
     counts = np.zeros((len(recordings), 2), np.int64)  # errors, annotated
     for row, name in enumerate(recordings):
@@ -241,13 +242,13 @@ def error_rate(reference: EventLists, detected: EventLists, recordings: Sequence
 
 
 def resample_weights(n_recordings: int, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:
-    """Return float64 [resamples, recordings]: how often each recording is drawn, with replacement."""
+    """Return float64[resamples, recordings]: how often each recording is drawn when drawing with replacement."""
     draws = np.random.default_rng(seed).integers(0, n_recordings, (n_resamples, n_recordings))
     return np.stack([np.bincount(draw, minlength=n_recordings) for draw in draws]).astype(np.float64)
 
 
 def estimate(value: float, resampled: np.ndarray) -> Estimate:
-    """Return a figure with the central 95 % of its resampled values; resamples where it is undefined are left out."""
+    """Return a figure with the central 95 % of its resampled values; values that are nan are left out."""
     defined = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not len(defined):
         return Estimate(float(value), float("nan"), float("nan"))
@@ -256,7 +257,10 @@ def estimate(value: float, resampled: np.ndarray) -> Estimate:
 
 
 def f1_difference(counts: np.ndarray, other: np.ndarray) -> Estimate:
-    """Return macro F1 of `counts` minus that of `other`, [recordings, classes, 3] each, resampled in pairs."""
+    """Return macro F1 of `counts` minus that of `other`, int64[recordings, classes, 3] each.
+
+    For the interval the same recordings are resampled for both.
+    """
     weights = resample_weights(len(counts))
     resampled = macro_f1(np.tensordot(weights, counts, 1)) - macro_f1(np.tensordot(weights, other, 1))
     return estimate(float(macro_f1(counts.sum(0)) - macro_f1(other.sum(0))), resampled)
@@ -267,8 +271,8 @@ def event_scores(
 ) -> EventScores:
     """Return event F1 per class and macro, and false alarms per hour, over the recordings of `durations_s`.
 
-    Onsets within 200 ms; onset and offset within max(200 ms, 20 % of the annotated duration). Raises ConfigError for
-    events outside these classes and recordings, and where there is no recording.
+    Onsets match within 200 ms, offsets within the larger of 200 ms and 20 % of the annotated duration. Raises
+    ConfigError for events outside these classes and recordings, and if there is no recording.
     """
     if not durations_s:
         raise ConfigError("there is no recording to judge")
@@ -286,7 +290,10 @@ def scores_of_counts(
     n_recordings: int,
     classes: Sequence[str],
 ) -> EventScores:
-    """Return event scores of counts [units, classes, 3] and hours [units], resampled by weights [resamples, units]."""
+    """Return event scores of counts int64[units, classes, 3] by onset and by onset and offset.
+
+    hours: float64[units]; weights: float64[resamples, units], how often each resample draws each unit.
+    """
     resampled = _Resampled(
         onset=np.tensordot(weights, by_onset, 1), both=np.tensordot(weights, by_both, 1), hours=weights @ hours
     )
@@ -304,14 +311,14 @@ def scores_of_counts(
 
 @dataclass(frozen=True)
 class _Resampled:
-    """Counts [..., classes, 3] under both collars and the hours they were counted in [...]."""
+    """Counts [..., classes, 3] under both collars, and the hours in which they were counted, [...]."""
 
     onset: np.ndarray
     both: np.ndarray
     hours: np.ndarray
 
     def false_alarms(self) -> np.ndarray:
-        """Return per hour and class [..., classes]."""
+        """Return false alarms per hour of each class, [..., classes]."""
         return (self.onset[..., DETECTED] - self.onset[..., TP]) / np.asarray(self.hours)[..., None]
 
 
@@ -334,7 +341,7 @@ def _class_scores(total: _Resampled, resampled: _Resampled, column: int) -> Clas
 
 
 def plain(value: Any) -> Any:
-    """Return nested dicts and lists with None for every nan, as JSON has no nan."""
+    """Return nested dicts and lists with None in place of nan, which JSON does not have."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -1,13 +1,14 @@
-"""Where scores become events: thresholds, hysteresis, smoothing, gaps and durations, chosen per class.
+"""The operating point: how the scores of each class become events, chosen on labelled recordings.
 
-Every combination of a grid is tried. What is maximised is the mean of event F1 by onset and by onset and offset,
-averaged over neighbours in all directions of the grid: a peak that its neighbours do not share is luck, and would not
-be there in another recording. With a budget of false alarms it is recall by onset within the budget.
-docs/training-notes.md has what each rule reaches on sources that it was not chosen on.
+Every setting of a grid of thresholds, hystereses, smoothings, merge gaps and minimum durations is tried. The best one
+has the highest mean of two event F1s, by onset and by onset and offset, averaged over the neighbouring settings of the
+grid: a peak that its neighbours do not share is due to chance and would not be there in other recordings. With a budget
+of false alarms it is the one with the highest recall by onset within the budget.
+docs/training-notes.md shows what each rule reaches on sources that it was not chosen on.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,54 +16,28 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.firmware_sim.device.frontend import Frontend
-from stapes.firmware_sim.device.tail import with_tail
-from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
-from stapes.runtime.litert_engine import LitertEngine
-from stapes.train.data.dataset import Recording
-from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, FOLDS, HITS, Candidates, Judged
-from stapes.train.judge.metrics import EventScores, event_scores, resample_weights, scores_of_counts
+from stapes.train.judge.candidates import ANNOTATED, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
+from stapes.train.judge.metrics import EventScores, resample_weights, scores_of_counts
+from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
-NEIGHBOURS = 0.5  # standard deviation, in places of the grid, over which figures are averaged
-SOURCES_TO_JUDGE = 2
-
-
-def judge(folder: DetectorFolder, recordings: Sequence[Recording], features: Iterable[NDArray[np.int8]]) -> Judged:
-    """Score recordings by the int8 step itself, frame by frame; features as the folder's frontend gives them."""
-    engine = LitertEngine(folder)
-    scores = []
-    progress = Progress("int8 scores", len(recordings))
-    for frames in features:
-        engine.reset()
-        steps = len(frames) // folder.frames_per_step
-        whole = frames[: steps * folder.frames_per_step]
-        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, -1)))
-        progress.advance()
-    progress.close()
-    reference = {recording.name: recording.annotations for recording in recordings}
-    groups = tuple(recording.group for recording in recordings)
-    return Judged(tuple(reference), tuple(scores), reference, folder.classes, folder.clock, groups)
-
-
-def features_of(folder: DetectorFolder, recordings: Iterable[Recording]) -> Iterator[NDArray[np.int8]]:
-    """Yield the features of each recording and its tail by the folder's frontend."""
-    frontend, clock = Frontend(folder.tables), folder.clock
-    pcm = (read_audio(recording.path, clock.sample_rate_hz).pcm for recording in recordings)
-    return (frontend.features(with_tail(clock, each)) for each in pcm)
+AVERAGED_OVER = 0.5  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
+MIN_SOURCES = 2  # of a class, to tell what to expect of other sources
 
 
 class OperatingPoint:
-    """The settings of every class that make the best events of some scores, and what to expect of them elsewhere."""
+    """The event setting of each class that is best on some scores, and what to expect of it on other sources.
 
-    def __init__(self, judged: Judged, settings: OperatingPointSettings, task: str = "thresholds") -> None:
-        self._judged, self._settings = judged, settings
-        self._candidates = [Candidates(judged, label, settings) for label in judged.classes]
-        progress = Progress(task, len(judged.classes))
+    configs: one EventConfig per class. task: the name of the progress bar.
+    """
+
+    def __init__(self, scored: ScoredRecordings, settings: OperatingPointSettings, task: str = "thresholds") -> None:
+        self._scored, self._settings = scored, settings
+        self._candidates = [Candidates(scored, label, settings) for label in scored.classes]
+        progress = Progress(task, len(scored.classes))
         configs = []
         for candidates in self._candidates:
             configs.append(_best(candidates, range(FOLDS)))
@@ -72,71 +47,71 @@ class OperatingPoint:
         progress.close()
         self.configs = tuple(configs)
 
-    def elsewhere(self) -> EventScores | None:
-        """Return what to expect of other sources: each fold of them judged with settings chosen on the other folds.
+    def expected_on_other_sources(self) -> EventScores | None:
+        """Return the figures to expect on other sources: each fold is judged with settings chosen on the other folds.
 
-        Intervals are over sources and groups of recordings, drawn anew. Classes whose events come from one source are
-        left out; None where that is all of them.
+        Intervals come from resampling sources and groups of recordings. Classes whose events all come from one source
+        are left out; returns None if no class is left, or if there is only one group.
         """
-        judgeable = [each for each in self._candidates if len(each.sources) >= SOURCES_TO_JUDGE]
-        if not judgeable or len(judgeable[0].groups) < SOURCES_TO_JUDGE:
+        with_sources = [each for each in self._candidates if len(each.sources) >= MIN_SOURCES]
+        if not with_sources or len(with_sources[0].groups) < MIN_SOURCES:
             return None
-        counts = [_held_out(candidates) for candidates in judgeable]
-        n_groups = len(judgeable[0].groups)
-        n_units = sum(len(each.sources) for each in judgeable) + n_groups
-        table = np.zeros((2, n_units, len(judgeable), 3), np.int64)
+        counts = [_held_out(candidates) for candidates in with_sources]
+        n_groups = len(with_sources[0].groups)
+        n_units = sum(len(each.sources) for each in with_sources) + n_groups
+        table = np.zeros((2, n_units, len(with_sources), 3), np.int64)
         first = 0
-        for column, (candidates, own) in enumerate(zip(judgeable, counts, strict=True)):
+        for column, (candidates, own) in enumerate(zip(with_sources, counts, strict=True)):
             rows = np.r_[first : first + len(candidates.sources), n_units - n_groups : n_units]
-            for collar, hits in enumerate((HITS, BOTH)):
+            for collar, hits in enumerate((HITS_ONSET, HITS_BOTH)):
                 table[collar, rows, column] = own[:, [hits, ANNOTATED, DETECTED]]
             first += len(candidates.sources)
-        sizes = [*(len(each.sources) for each in judgeable), n_groups]
+        sizes = [*(len(each.sources) for each in with_sources), n_groups]
         weights = np.concatenate([resample_weights(size, seed=seed) for seed, size in enumerate(sizes)], axis=1)
-        hours = np.concatenate([np.zeros(n_units - n_groups), judgeable[0].hours[-n_groups:]])
-        labels = [each.label for each in judgeable]
-        return scores_of_counts(table[0], table[1], hours, weights, len(self._judged.names), labels)
+        hours = np.concatenate([np.zeros(n_units - n_groups), with_sources[0].hours[-n_groups:]])
+        labels = [each.label for each in with_sources]
+        return scores_of_counts(table[0], table[1], hours, weights, len(self._scored.names), labels)
 
-    def silenced(self) -> list[str]:
-        """Say for each class whose budget only silence meets how few false alarms an event costs."""
+    def unmet_budgets(self) -> list[str]:
+        """Return a line for each class that can meet its budget of false alarms only without finding any event."""
         lines = []
         for candidates, config in zip(self._candidates, self.configs, strict=True):
             budget = self._settings.budget(candidates.label)
-            if not budget or not candidates.annotated or candidates.by_unit(config)[:, HITS].any():
+            if not budget or not candidates.annotated or candidates.by_unit(config)[:, HITS_ONSET].any():
                 continue
             counts = candidates.counts.sum(axis=-2)
-            alarms = (counts[..., DETECTED] - counts[..., HITS])[counts[..., HITS] > 0] / candidates.hours.sum()
-            fewest = f"; the fewest with an event found are {alarms.min():.1f}" if len(alarms) else ""
-            lines.append(f"{candidates.label}: within {budget:g} false alarms per hour no event is found{fewest}")
+            hits = counts[..., HITS_ONSET]
+            per_hour = (counts[..., DETECTED] - hits)[hits > 0] / candidates.hours.sum()
+            fewest = f"; settings that find any raise at least {per_hour.min():.1f}" if len(per_hour) else ""
+            lines.append(f"{candidates.label}: no event is found within {budget:g} false alarms per hour{fewest}")
         return lines
 
-    def describe(self, part: str, to_expect: EventScores | None) -> dict[str, Any]:
-        """Return how settings were chosen, on what, and what to expect of them elsewhere, for detector.json."""
+    def describe(self, part: str, expected: EventScores | None) -> dict[str, Any]:
+        """Return what detector.json keeps: the rule of each class, the part it was chosen on, the figures to expect.
+
+        expected: of `expected_on_other_sources`.
+        """
         best_f1 = "best mean of event F1 by onset and by onset and offset, over neighbouring settings"
-        budgets = {label: self._settings.budget(label) for label in self._judged.classes}
+        budgets = {label: self._settings.budget(label) for label in self._scored.classes}
         within = "best recall within {:g} false alarms per hour"
         rules = {label: within.format(budget) if budget else best_f1 for label, budget in budgets.items()}
         return {
             "rule": rules,
             "chosen_on": part,
-            "expected": None if to_expect is None else to_expect.as_dict(),
+            "expected": None if expected is None else expected.as_dict(),
             "expected_by": f"{FOLDS} folds of sources, each judged with settings chosen on the others",
         }
 
 
-def choose(judged: Judged, settings: OperatingPointSettings, task: str = "thresholds") -> tuple[EventConfig, ...]:
-    """Return the settings of every class that make the best events of these scores."""
-    return OperatingPoint(judged, settings, task).configs
-
-
-def reached(judged: Judged, recordings: Sequence[Recording], configs: Sequence[EventConfig]) -> EventScores:
-    """Judge the events that these settings make of the scores."""
-    durations_s = {recording.name: recording.duration_s for recording in recordings}
-    return event_scores(judged.reference, judged.events(configs), durations_s, judged.classes)
+def choose_settings(
+    scored: ScoredRecordings, settings: OperatingPointSettings, task: str = "thresholds"
+) -> tuple[EventConfig, ...]:
+    """Return one setting per class, the best on these scores."""
+    return OperatingPoint(scored, settings, task).configs
 
 
 def _best(candidates: Candidates, folds: Iterable[int]) -> EventConfig:
-    """Return the best settings by what these folds hold; thresholds of 1/2 where they hold no event."""
+    """Return the setting that is best on these folds; thresholds of 1/2 where no event is annotated in them."""
     chosen = list(folds)
     counts = candidates.counts[..., chosen, :].sum(axis=-2).astype(np.float64) if candidates.annotated else np.zeros(4)
     annotated = float(counts[..., ANNOTATED].max())
@@ -145,28 +120,30 @@ def _best(candidates: Candidates, folds: Iterable[int]) -> EventConfig:
     budget = candidates.settings.budget(candidates.label)
     if budget:
         hours = candidates.hours[np.isin(candidates.fold, chosen)].sum()
-        value = _recall_within(counts, budget * hours)
+        value = _rank_within_budget(counts, budget * hours)
     else:
-        value = _smooth((counts[..., HITS] + counts[..., BOTH]) / (counts[..., ANNOTATED] + counts[..., DETECTED]))
+        # F1 = 2 hits / (annotated + detected); the mean of both is this.
+        hits = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
+        value = _averaged_over_neighbours(hits / (counts[..., ANNOTATED] + counts[..., DETECTED]))
     best: EventConfig = candidates.grid[np.unravel_index(value.argmax(), value.shape)]
     return best
 
 
-def _recall_within(counts: NDArray[np.float64], most: float) -> NDArray[np.float64]:
-    """Return hits by onset, the fewer false alarms the better; below 0, and by how much, where there are too many."""
-    alarms = counts[..., DETECTED] - counts[..., HITS]
-    return np.where(alarms <= most, counts[..., HITS] - 1e-6 * alarms, -1 - alarms)
+def _rank_within_budget(counts: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """Return [*grid], higher is better: hits by onset, then fewer false alarms; negative with more than `most`."""
+    alarms = counts[..., DETECTED] - counts[..., HITS_ONSET]
+    return np.where(alarms <= most, counts[..., HITS_ONSET] - 1e-6 * alarms, -1 - alarms)
 
 
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter(values, NEIGHBOURS, mode="nearest"))
+def _averaged_over_neighbours(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(gaussian_filter(values, AVERAGED_OVER, mode="nearest"))
 
 
 def _held_out(candidates: Candidates) -> NDArray[np.int64]:
-    """Return [units, 4]: what is found of each unit with settings that were chosen without its fold."""
+    """Return int64[units, 4]: what is found of each unit with the setting that is best on the other folds."""
     counts = np.zeros((len(candidates.hours), 4), np.int64)
     for fold in range(FOLDS):
-        away = candidates.fold == fold
+        held_out = candidates.fold == fold
         config = _best(candidates, (other for other in range(FOLDS) if other != fold))
-        counts[away] = candidates.by_unit(config)[away]
+        counts[held_out] = candidates.by_unit(config)[held_out]
     return counts

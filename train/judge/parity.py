@@ -1,4 +1,4 @@
-"""Float, quantization-aware and int8: how far scores differ, and whether the events are the same."""
+"""How far scores and events of the float, the quantization-aware and the int8 form of a network differ."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.train.judge.candidates import Judged
 from stapes.train.judge.metrics import ONSET, count_matches, f1_difference, macro_f1, match_events
-from stapes.train.judge.operating_point import choose
+from stapes.train.judge.operating_point import choose_settings
+from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
 Probabilities = list[NDArray[np.float32]]  # [steps, classes] of each recording
@@ -18,7 +18,7 @@ Probabilities = list[NDArray[np.float32]]  # [steps, classes] of each recording
 
 @dataclass(frozen=True)
 class ScoreDifference:
-    """Absolute difference of probabilities over all steps and classes."""
+    """Absolute difference of probabilities, over all steps and classes."""
 
     mean: float
     p99: float
@@ -27,22 +27,22 @@ class ScoreDifference:
 
 @dataclass(frozen=True)
 class EventParity:
-    """Events of the int8 step beside those of the float network."""
+    """Events of the int8 model compared with those of the float and the quantization-aware network."""
 
     f1_onset_float: float
     f1_onset_quantized: float
     f1_onset_int8: float
-    int8_minus_float: float  # macro F1 by onset, each with settings chosen by the same rule
+    int8_minus_float: float  # macro F1 by onset; each form has settings chosen on its own scores
     int8_minus_float_low: float  # 95 % interval over recordings
     int8_minus_float_high: float
-    pairs: int  # with the same settings for both: events that match within 200 ms
+    pairs: int  # with the same settings for both: events whose onsets match within 200 ms
     only_float: int
     only_int8: int
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The report: scores by the pair of forms compared, and events."""
+    """Differences of scores, by the pair of forms compared, and of events."""
 
     scores: dict[str, ScoreDifference]
     events: EventParity
@@ -52,7 +52,7 @@ class Parity:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Return the report for people."""
+        """Return the lines of a report for people."""
         rows = [f"{'scores |difference|':28} {'mean':>8} {'p99':>8} {'max':>8}"]
         rows += [f"{pair:28} {one.mean:8.5f} {one.p99:8.5f} {one.largest:8.5f}" for pair, one in self.scores.items()]
         events = self.events
@@ -67,29 +67,28 @@ class Parity:
         ]
 
 
-def compare(
+def compare_forms(
     in_float: Probabilities,
     quantized: Probabilities,
-    int8: Judged,
+    int8: ScoredRecordings,
     configs: Sequence[EventConfig],
     settings: OperatingPointSettings,
 ) -> Parity:
-    """Compare the three forms; `configs` are the settings chosen on the int8 scores."""
+    """Compare the three forms on the same recordings; `configs` are the settings chosen on the int8 scores."""
     device = [((scores.astype(np.float32) + 128) / 256).astype(np.float32) for scores in int8.scores]
-    as_scores = {"float": as_int8(in_float), "quantized": as_int8(quantized)}
-    judged = {name: replace(int8, scores=tuple(scores)) for name, scores in as_scores.items()}
+    float_scored, quantized_scored = (replace(int8, scores=tuple(as_int8(each))) for each in (in_float, quantized))
     return Parity(
         scores={
             "float / int8": _difference(in_float, device),
             "float / quantization-aware": _difference(in_float, quantized),
             "quantization-aware / int8": _difference(quantized, device),
         },
-        events=_events(judged["float"], judged["quantized"], int8, configs, settings),
+        events=_compare_events(float_scored, quantized_scored, int8, configs, settings),
     )
 
 
 def as_int8(probabilities: Probabilities) -> list[NDArray[np.int8]]:
-    """Return probabilities on the grid of the scores, so that one decoder judges all."""
+    """Return probabilities as int8 scores, which the device's decoder takes: round(256 p) - 128, at most 127."""
     return [np.clip(np.rint(each * 256) - 128, -128, 127).astype(np.int8) for each in probabilities]
 
 
@@ -98,26 +97,49 @@ def _difference(one: Probabilities, other: Probabilities) -> ScoreDifference:
     return ScoreDifference(float(apart.mean()), float(np.quantile(apart, 0.99)), float(apart.max()))
 
 
-def _events(
-    in_float: Judged, quantized: Judged, int8: Judged, configs: Sequence[EventConfig], settings: OperatingPointSettings
+def _compare_events(
+    in_float: ScoredRecordings,
+    quantized: ScoredRecordings,
+    int8: ScoredRecordings,
+    configs: Sequence[EventConfig],
+    settings: OperatingPointSettings,
 ) -> EventParity:
-    own = {
-        "f": _counts(in_float, choose(in_float, settings, "thresholds of the float network")),
-        "q": _counts(quantized, choose(quantized, settings, "thresholds of the quantization-aware network")),
-        "i": _counts(int8, configs),
-    }
-    macro = {name: float(macro_f1(counts.sum(0))) for name, counts in own.items()}
-    change = f1_difference(own["i"], own["f"])
-    pairs = [0, 0, 0]
-    of_float, of_int8 = in_float.events(configs), int8.events(configs)
+    own_float = choose_settings(in_float, settings, "thresholds of the float network")
+    own_quantized = choose_settings(quantized, settings, "thresholds of the quantization-aware network")
+    of_float, of_int8 = _match_counts(in_float, own_float), _match_counts(int8, configs)
+    change = f1_difference(of_int8, of_float)
+    pairs, only_float, only_int8 = _pair_counts(in_float, int8, configs)
+    return EventParity(
+        f1_onset_float=float(macro_f1(of_float.sum(0))),
+        f1_onset_quantized=float(macro_f1(_match_counts(quantized, own_quantized).sum(0))),
+        f1_onset_int8=float(macro_f1(of_int8.sum(0))),
+        int8_minus_float=change.value,
+        int8_minus_float_low=change.low,
+        int8_minus_float_high=change.high,
+        pairs=pairs,
+        only_float=only_float,
+        only_int8=only_int8,
+    )
+
+
+def _pair_counts(
+    in_float: ScoredRecordings, int8: ScoredRecordings, configs: Sequence[EventConfig]
+) -> tuple[int, int, int]:
+    """Return how many events match with the same settings for both, and how many are in one of them only."""
+    both = only_float = only_int8 = 0
+    float_events, int8_events = in_float.events(configs), int8.events(configs)
     for name in int8.names:
         for label in int8.classes:
-            one = [event for event in of_float[name] if event.label == label]
-            two = [event for event in of_int8[name] if event.label == label]
-            both = len(match_events(one, two, ONSET))
-            pairs = [pairs[0] + both, pairs[1] + len(one) - both, pairs[2] + len(two) - both]
-    return EventParity(macro["f"], macro["q"], macro["i"], change.value, change.low, change.high, *pairs)
+            one = [event for event in float_events[name] if event.label == label]
+            other = [event for event in int8_events[name] if event.label == label]
+            matched = len(match_events(one, other, ONSET))
+            both, only_float, only_int8 = (
+                both + matched,
+                only_float + len(one) - matched,
+                only_int8 + len(other) - matched,
+            )
+    return both, only_float, only_int8
 
 
-def _counts(judged: Judged, configs: Sequence[EventConfig]) -> NDArray[np.int64]:
-    return count_matches(judged.reference, judged.events(configs), judged.names, judged.classes, ONSET)
+def _match_counts(scored: ScoredRecordings, configs: Sequence[EventConfig]) -> NDArray[np.int64]:
+    return count_matches(scored.reference, scored.events(configs), scored.names, scored.classes, ONSET)

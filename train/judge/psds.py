@@ -1,8 +1,8 @@
-"""Polyphonic sound detection score from frame scores, over every threshold that makes a difference.
+"""Polyphonic sound detection score (PSDS) from the scores of steps, over every threshold.
 
 Definitions: C. Bilen, G. Ferroni, F. Tuveri, J. Azcarreta, S. Krstulovic, "A framework for the robust evaluation of
 sound event detection", ICASSP 2020. A detection is a run of steps with score >= threshold. int8 scores have at most 256
-thresholds, so the sweep over all of them is exact. Times are whole microseconds.
+thresholds, and all of them are tried, so the score is exact. Times are whole microseconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ LEVELS = np.arange(-128, 128)  # every int8 threshold
 class Criteria:
     """What counts as a detection, and what a false one costs."""
 
-    detection: float  # share of a detection that must lie on annotated events of its class (DTC)
-    ground_truth: float  # share of an annotated event that such detections must cover (GTC)
-    cross_trigger: float | None  # share of a false detection on another class that makes it a cross trigger (CTTC)
+    detection: float  # least share of a detection that must lie on annotated events of its class (DTC)
+    ground_truth: float  # least share of an annotated event that such detections must cover (GTC)
+    cross_trigger: float | None  # least share of a false detection on events of another class (CTTC); None: not counted
     alpha_cross: float  # weight of cross triggers
     alpha_spread: float  # weight of the spread over classes
     max_false_per_hour: float = 100.0
@@ -34,8 +34,8 @@ SCENARIO_2 = Criteria(0.1, 0.1, 0.3, 0.5, 1.0)  # tell classes apart
 
 
 @dataclass(frozen=True)
-class ScoredRecording:
-    """Scores of one recording beside what is annotated in it."""
+class TimedScores:
+    """Scores of one recording, the times that they stand for, and the annotated events."""
 
     scores: NDArray[np.int8]  # [steps, classes]
     edges_s: NDArray[np.float64]  # [steps + 1]: step k lasts from edges_s[k] to edges_s[k + 1]
@@ -45,7 +45,7 @@ class ScoredRecording:
 
 @dataclass(frozen=True)
 class Curve:
-    """Detections of one class in each recording, at every threshold of LEVELS."""
+    """Counts of one class in each recording at every threshold of LEVELS."""
 
     n_reference: NDArray[np.int64]  # [recordings]
     true_positives: NDArray[np.int64]  # [recordings, levels]: annotated events found
@@ -55,36 +55,36 @@ class Curve:
 
 @dataclass(frozen=True)
 class Psds:
-    """The score (0..1, nan without annotated events) and the curves under which it is the area."""
+    """The score, which is the area under the joint curve (0..1, nan without annotated events), and the curves."""
 
     value: float
     false_per_hour: NDArray[np.float64]  # [points] effective false positive rate
     true_rate: NDArray[np.float64]  # [points] effective true positive rate
-    classes: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # the same per class
+    classes: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # both rates of each class
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Effective false positives per hour and found share, [draws of recordings, levels]; nan without events."""
+    """Effective false positives per hour and true positive rate, [resamples, levels]; nan without annotated events."""
 
     false: NDArray[np.float64]
     true: NDArray[np.float64]
 
 
-def psds(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Psds:
-    """Return the score over the classes that have annotated events with an extent.
+def psds(recordings: Sequence[TimedScores], classes: Sequence[str], criteria: Criteria) -> Psds:
+    """Return the score over the classes whose annotated events all have a duration.
 
-    A class that has point labels is left out: how much of a point is covered is not defined. With one class there are
-    no cross triggers and no spread.
+    A class with point labels is left out, since no share of a point can be covered. With one class there are neither
+    cross triggers nor a spread.
     """
     return area(class_rates(recordings, classes, criteria, np.ones((1, len(recordings)))), 0, criteria)
 
 
-def psds_estimate(recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria) -> Estimate:
+def psds_estimate(recordings: Sequence[TimedScores], classes: Sequence[str], criteria: Criteria) -> Estimate:
     """Return the score of `psds` with its interval over recordings.
 
-    Detections are counted once per recording; a draw of recordings adds up those counts. A class that has no event in
-    a draw is left out of it.
+    Detections are counted once per recording, and a resample adds up these counts. A class that has no annotated event
+    in a resample is left out of it.
     """
     draws = np.vstack([np.ones(len(recordings)), resample_weights(len(recordings))])
     rates = class_rates(recordings, classes, criteria, draws)
@@ -93,9 +93,9 @@ def psds_estimate(recordings: Sequence[ScoredRecording], classes: Sequence[str],
 
 
 def class_rates(
-    recordings: Sequence[ScoredRecording], classes: Sequence[str], criteria: Criteria, draws: NDArray[np.float64]
+    recordings: Sequence[TimedScores], classes: Sequence[str], criteria: Criteria, draws: NDArray[np.float64]
 ) -> dict[str, Rates]:
-    """Return the rates of each class judged; draws [draws, recordings]: how often each recording counts."""
+    """Return the rates of each class that is judged; draws: float64[resamples, recordings], weights of recordings."""
     events = [event for each in recordings for event in each.annotations]
     judged = [
         label
@@ -119,12 +119,12 @@ def class_rates(
     return rates
 
 
-def _seconds(recording: ScoredRecording, label: str) -> float:
+def _seconds(recording: TimedScores, label: str) -> float:
     return sum(each.offset - each.onset for each in recording.annotations if each.label == label)
 
 
 def _mean_defined(tables: Sequence[NDArray[np.float64]], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the mean of tables of this shape over those that are not nan; 0 where none is."""
+    """Return the elementwise mean of tables of this shape, nan left out; 0 where all are nan."""
     total, defined = np.zeros(shape), np.zeros(shape)
     for table in tables:
         total += np.nan_to_num(table)
@@ -133,7 +133,7 @@ def _mean_defined(tables: Sequence[NDArray[np.float64]], shape: tuple[int, ...])
 
 
 def area(rates: Mapping[str, Rates], draw: int, criteria: Criteria) -> Psds:
-    """Return the score of one draw of recordings, and the curves under which it is the area."""
+    """Return the score of one resample and its curves."""
     most = criteria.max_false_per_hour
     rocs = {
         label: _staircase(each.false[draw], each.true[draw], most)
@@ -152,7 +152,7 @@ def area(rates: Mapping[str, Rates], draw: int, criteria: Criteria) -> Psds:
 def _staircase(
     false_rate: NDArray[np.float64], true_rate: NDArray[np.float64], most: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the best true rate reachable at or below each false rate, from (0, 0) on."""
+    """Return the highest true positive rate at or below each false positive rate, beginning with (0, 0)."""
     order = np.lexsort((true_rate, false_rate))
     false_rate = np.append(0.0, false_rate[order])
     true_rate = np.maximum.accumulate(np.append(0.0, true_rate[order]))
@@ -161,9 +161,9 @@ def _staircase(
 
 
 def count_detections(
-    recordings: Sequence[ScoredRecording], classes: Sequence[str], label: str, others: Sequence[str], criteria: Criteria
+    recordings: Sequence[TimedScores], classes: Sequence[str], label: str, others: Sequence[str], criteria: Criteria
 ) -> Curve:
-    """Return what the detections of class `label` are at every threshold; cross triggers on each class of `others`."""
+    """Count the detections of class `label` at every threshold, and their cross triggers on each class of `others`."""
     column = list(classes).index(label)
     n_reference = np.zeros(len(recordings), np.int64)
     counts = np.zeros((len(recordings), len(LEVELS), 2 + len(others)), np.int64)
@@ -175,7 +175,9 @@ def count_detections(
         thresholds = np.unique(scores)
         found = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
         found = np.vstack([found, np.zeros((1, 2 + len(others)), np.int64)])
-        counts[row] = found[np.searchsorted(thresholds, LEVELS)]  # a threshold acts as the next score that occurs
+        counts[row] = found[
+            np.searchsorted(thresholds, LEVELS)
+        ]  # a threshold selects the same steps as the next higher score that occurs
     return Curve(n_reference, counts[:, :, 0], counts[:, :, 1], counts[:, :, 2:])
 
 
@@ -186,15 +188,16 @@ def _at_thresholds(
     foreign: Sequence[NDArray[np.int64]],
     criteria: Criteria,
 ) -> NDArray[np.int64]:
-    """active [thresholds, steps] -> [thresholds, 2 + foreign]: events found, false detections, cross triggers.
+    """Return int64[thresholds, 2 + foreign]: events found, false detections, and cross triggers on each foreign class.
 
-    Each threshold gets its own stretch of one long time axis, so that all are counted in one go.
+    active: bool[thresholds, steps]. Each threshold has its own stretch of one long time axis, so that the detections of
+    all thresholds are counted at once.
     """
     n = len(active)
     span = int(max([edges[-1], *(each.max(initial=0) for each in [own, *foreign])])) + 1
     change = np.diff(active.astype(np.int8), prepend=0, append=0, axis=1)
     row, begin = np.nonzero(change > 0)
-    end = np.nonzero(change < 0)[1]  # runs do not overlap: the k-th beginning belongs to the k-th end
+    end = np.nonzero(change < 0)[1]  # runs do not overlap: run k begins at the k-th beginning and ends at the k-th end
     found = np.stack([edges[begin], edges[end]], axis=1) + (row * span)[:, None]
     whole = found[:, 1] > found[:, 0]
     found, row = found[whole], row[whole]
@@ -211,7 +214,7 @@ def _at_thresholds(
 
 
 def _repeated(intervals: NDArray[np.int64], n: int, span: int) -> NDArray[np.int64]:
-    """Return [n * intervals, 2]: the intervals once for each stretch of the long time axis."""
+    """Return int64[n * intervals, 2]: the intervals, repeated in each of n stretches of the long time axis."""
     return (intervals[None] + (np.arange(n) * span)[:, None, None]).reshape(-1, 2)
 
 
@@ -229,18 +232,18 @@ def _microseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _coverage(intervals: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return [n, 2] intervals as their union: sorted, disjoint, so that what overlaps is not counted twice."""
+    """Return the union of int64[n, 2] intervals as sorted, disjoint intervals."""
     if not len(intervals):
         return intervals
     ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
-    reached = np.maximum.accumulate(ordered[:, 1])
-    first = np.append(True, ordered[1:, 0] > reached[:-1])
+    latest_end = np.maximum.accumulate(ordered[:, 1])
+    first = np.append(True, ordered[1:, 0] > latest_end[:-1])
     last = np.append(first[1:], True)
-    return np.stack([ordered[first, 0], reached[last]], axis=1)
+    return np.stack([ordered[first, 0], latest_end[last]], axis=1)
 
 
 def _covered(union: NDArray[np.int64], intervals: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how much of each of [n, 2] intervals lies in a union made by `_coverage`."""
+    """Return int64[n]: how much of each of int64[n, 2] intervals lies in a union made by `_coverage`."""
     if not len(union):
         return np.zeros(len(intervals), np.int64)
     before = np.append(0, np.cumsum(union[:, 1] - union[:, 0]))

@@ -16,7 +16,7 @@ APART_S = 10  # between two recordings: more than any collar, so that no event m
 
 
 class Timeline:
-    """The recordings' places on the common axis, and what the device's decoder detects there under any settings."""
+    """Where the recordings lie on the common axis, and what the device's decoder detects there under any settings."""
 
     def __init__(self, scores: Sequence[NDArray[np.int8]], clock: StepClock) -> None:
         """scores: int8[steps] of one class in each recording, its tail included."""

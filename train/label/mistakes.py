@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stapes.runtime.audio import AudioFile, Converter
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import labelled_pairs, without
 
 Kind = Literal["missed", "false"]
@@ -22,7 +22,7 @@ class Mistake:
     """One event that is annotated but not detected ("missed"), or detected but not annotated ("false")."""
 
     kind: Kind
-    judged: Judged
+    judged: JudgedRecording
     event: Annotation
     probability: float  # the highest of the event's class during the event
 
@@ -32,7 +32,7 @@ class Mistake:
         return self.probability if self.kind == "false" else 1 - self.probability
 
 
-def outcomes(judged: Judged) -> dict[str, list[Annotation]]:
+def outcomes(judged: JudgedRecording) -> dict[str, list[Annotation]]:
     """Return the events of a recording that are annotated ("reference"), "detected", "missed" and "false".
 
     A detected event is a hit when its onset lies within 200 ms of an annotated one.
@@ -47,7 +47,7 @@ def outcomes(judged: Judged) -> dict[str, list[Annotation]]:
     }
 
 
-def mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind) -> list[Mistake]:
+def mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind) -> list[Mistake]:
     """Return all mistakes of one kind, the worst first."""
     found = [
         Mistake(kind, each, event, _highest(detector, each, event)) for each in judged for event in outcomes(each)[kind]
@@ -55,7 +55,7 @@ def mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind) -> list[M
     return sorted(found, key=lambda each: (-each.badness, each.judged.recording.name, each.event.onset))
 
 
-def _highest(detector: Detector, judged: Judged, event: Annotation) -> float:
+def _highest(detector: Detector, judged: JudgedRecording, event: Annotation) -> float:
     """Return the highest probability of the event's class in the steps that the event overlaps."""
     scores = judged.scores[:, detector.classes.index(event.label)]
     edges = detector.folder.clock.edges_s(len(scores))

@@ -16,7 +16,7 @@ from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
 from stapes.train.judge.evaluate import evaluate
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.label.mistakes import Mistake, excerpt, mistakes, outcomes
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path
     )
 
 
-def _write_tracks(folder: Path, judged: Judged) -> None:
+def _write_tracks(folder: Path, judged: JudgedRecording) -> None:
     kinds = outcomes(judged)
     kinds["reference"] += judged.recording.ignored  # because the corrected track replaces the labels of the recording
     for kind, events in kinds.items():

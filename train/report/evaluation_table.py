@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from stapes.train.judge.application import Recall
 from stapes.train.judge.evaluate import Evaluation, Figures
-from stapes.train.judge.float_reference import BesideFloat
+from stapes.train.judge.float_reference import FloatComparison
 from stapes.train.report.figures import (
     COUNTS_AND_TIMES,
     COUNTS_AND_TIMES_NOTE,
@@ -63,7 +63,7 @@ def _recall_by(column: str, classes: dict[str, dict[str, Recall]]) -> Iterator[s
     yield from table([f"recall by {column}", *groups], rows)
 
 
-def _beside_float(beside: BesideFloat) -> Iterator[str]:
+def _beside_float(beside: FloatComparison) -> Iterator[str]:
     onset, both = beside.events.macro_f1_onset, beside.events.macro_f1_onset_offset
     yield f"float network, same thresholds: macro F1 {onset:.3f} by onset, {both:.3f} by onset and offset"
     onset, both = beside.f1_onset_change, beside.f1_onset_offset_change

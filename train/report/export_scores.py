@@ -18,13 +18,13 @@ import numpy as np
 from stapes.firmware_sim.outputs import Mark, new_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_dcase
-from stapes.train.judge.evaluate import scored_recording
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.evaluate import timed_scores
+from stapes.train.judge.judged import JudgedRecording
 
 MARK = Mark("durations.tsv")  # --force replaces only folders that hold it
 
 
-def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force: bool) -> None:
+def export_scores(out: Path, detector: Detector, judged: Sequence[JudgedRecording], force: bool) -> None:
     """Write the folder in one go. Raises OutputError when `out` exists and cannot be replaced."""
     with new_folder(out, force=force, mark=MARK) as draft:
         (draft / "scores").mkdir()
@@ -39,14 +39,14 @@ def export_scores(out: Path, detector: Detector, judged: Sequence[Judged], force
         (draft / MARK.file).write_text("filename\tduration\n" + "".join(rows), encoding="utf-8")
 
 
-def recording_id(judged: Judged) -> str:
+def recording_id(judged: JudgedRecording) -> str:
     """Return the ID under which a recording is exported."""
     return str(Path(judged.recording.name).with_suffix("")).replace("/", "__")
 
 
-def _scores(detector: Detector, judged: Judged) -> str:
+def _scores(detector: Detector, judged: JudgedRecording) -> str:
     """Return the table of scores; steps whose scores are for the time before the recording are left out."""
-    scored = scored_recording(detector, judged)
+    scored = timed_scores(detector, judged)
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")
     table.writerow(["onset", "offset", *detector.classes])

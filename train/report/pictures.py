@@ -20,7 +20,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import ThresholdCurve
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import labelled_pairs
 from stapes.train.label.mistakes import Excerpt, Mistake, events_within, outcomes
 
@@ -94,7 +94,7 @@ def _equal_f1(axes: Axes) -> None:
         axes.text(1.015, f1 / (2 - f1), f"{f1:g}", fontsize=7, alpha=0.6, ha="right", va="bottom")
 
 
-def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
+def score_histograms(detector: Detector, judged: Sequence[JudgedRecording]) -> str:
     """Draw histograms of each class's probability within and outside of its annotated events, and the threshold."""
     svg: list[str] = []
     rows = -(-len(detector.classes) // 2)
@@ -119,7 +119,7 @@ def score_histograms(detector: Detector, judged: Sequence[Judged]) -> str:
     return svg[0]
 
 
-def false_alarms_over_time(classes: Sequence[str], judged: Sequence[Judged]) -> str:
+def false_alarms_over_time(classes: Sequence[str], judged: Sequence[JudgedRecording]) -> str:
     """Draw the cumulative number of false alarms over all recordings, one after the other."""
     svg: list[str] = []
     with _drawing("false alarms over time", 2.3, svg) as figure:
@@ -135,7 +135,7 @@ def false_alarms_over_time(classes: Sequence[str], judged: Sequence[Judged]) -> 
     return svg[0]
 
 
-def onset_errors(classes: Sequence[str], judged: Sequence[Judged]) -> str:
+def onset_errors(classes: Sequence[str], judged: Sequence[JudgedRecording]) -> str:
     """Draw histograms of the onset errors of hits, and of the time until their announcement."""
     svg: list[str] = []
     hits = [
@@ -275,16 +275,16 @@ def _draw_events(axes: Axes, row: int, events: Sequence[Annotation], seconds: fl
             axes.text(reached + 0.01 * seconds, row, each.label, fontsize=7, va="center_baseline")
 
 
-def _hits(judged: Judged) -> list[tuple[Annotation, Annotation, float]]:
+def _hits(judged: JudgedRecording) -> list[tuple[Annotation, Annotation, float]]:
     pairs = labelled_pairs(judged.recording.annotations, judged.detected)
     return [(judged.recording.annotations[i], judged.detected[j], judged.announced_s[j]) for i, j in pairs]
 
 
-def _false(judged: Judged) -> list[Annotation]:
+def _false(judged: JudgedRecording) -> list[Annotation]:
     return outcomes(judged)["false"]
 
 
-def _inside(detector: Detector, judged: Judged, label: str) -> NDArray[np.bool_]:
+def _inside(detector: Detector, judged: JudgedRecording, label: str) -> NDArray[np.bool_]:
     """Return for each step whether it overlaps an annotated event of the class, bool[steps]."""
     edges = detector.folder.clock.edges_s(len(judged.scores))
     inside = np.zeros(len(judged.scores), np.bool_)

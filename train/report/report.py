@@ -17,7 +17,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import FirmwareCost
 from stapes.train.judge.curves import threshold_curve
 from stapes.train.judge.evaluate import Evaluation, Figures
-from stapes.train.judge.judging import Judged
+from stapes.train.judge.judged import JudgedRecording
 from stapes.train.label.mistakes import Kind, Mistake, excerpt, mistakes
 from stapes.train.report import pictures
 from stapes.train.report.figures import (
@@ -36,7 +36,11 @@ BARS_MAX = 40  # in one picture
 
 
 def write_report(
-    path: Path, detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, FirmwareCost]
+    path: Path,
+    detector: Detector,
+    evaluation: Evaluation,
+    judged: Sequence[JudgedRecording],
+    costs: Mapping[str, FirmwareCost],
 ) -> None:
     """Write the page to `path` in one go; `costs` are by board.
 
@@ -47,7 +51,7 @@ def write_report(
 
 
 def _body(
-    detector: Detector, evaluation: Evaluation, judged: Sequence[Judged], costs: Mapping[str, FirmwareCost]
+    detector: Detector, evaluation: Evaluation, judged: Sequence[JudgedRecording], costs: Mapping[str, FirmwareCost]
 ) -> Iterator[str]:
     yield from _head(detector, evaluation)
     yield "<h2>Events</h2>" + _class_table(detector, evaluation.figures, EVENTS)
@@ -91,7 +95,7 @@ def _class_table(detector: Detector, figures: Figures, columns: Sequence[ClassFi
     return table(["class", *(each.heading for each in columns)], rows)
 
 
-def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judged]) -> Iterator[str]:
+def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[JudgedRecording]) -> Iterator[str]:
     classes = detector.classes
     curves = {label: threshold_curve(detector, judged, label) for label in classes}
     own = {label: config.on_score for label, config in zip(classes, detector.folder.events, strict=True)}
@@ -215,7 +219,7 @@ def _rules(folder: DetectorFolder) -> str:
     return "; ".join(f"{label}: {rule}" for label, rule in rules.items())
 
 
-def _mistakes(detector: Detector, judged: Sequence[Judged], kind: Kind, heading: str) -> Iterator[str]:
+def _mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind, heading: str) -> Iterator[str]:
     worst = mistakes(detector, judged, kind)
     shown = worst[:MISTAKES_SHOWN]
     yield f'<h2>{heading}</h2><p class="note">{len(shown)} of {len(worst)}. Click in a picture to play from there.</p>'

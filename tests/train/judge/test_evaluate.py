@@ -17,9 +17,9 @@ from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
 from stapes.train.judge.evaluate import evaluate
-from stapes.train.judge.heard_before import identities
-from stapes.train.judge.judging import judge
+from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.metrics import event_scores
+from stapes.train.judge.overlap import content_ids
 
 BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.2, "rumble")]
 
@@ -38,7 +38,7 @@ def bursts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_events_judged_are_those_of_the_detector(tiny_detector: Path, bursts: Path) -> None:
     detector = Detector.load(tiny_detector)
-    judged = judge(detector, open_dataset(bursts).splits["val"])
+    judged = judge_recordings(detector, open_dataset(bursts).splits["val"])
     for each in judged:
         events = Detector.load(tiny_detector).detect(each.recording.path)
         assert each.detected == tuple(Annotation(e.onset, e.offset, e.label, e.confidence) for e in events)
@@ -50,7 +50,7 @@ def test_an_event_is_announced_when_the_last_sample_it_needs_was_heard(tiny_dete
     """Sample by sample around the moment: one sample less, and the event is not announced yet."""
     detector = Detector.load(tiny_detector)
     recording = open_dataset(bursts).splits["val"][0]
-    judged = judge(detector, [recording])[0]
+    judged = judge_recordings(detector, [recording])[0]
     pcm = read_audio(recording.path, 16_000).pcm
     assert len(judged.announced_s) == len(judged.detected) == 4
     for event, announced in zip(judged.detected, judged.announced_s, strict=True):
@@ -174,7 +174,7 @@ def test_a_part_that_is_not_there_is_an_error(
     tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = _error(capsys, "evaluate", str(tiny_detector), str(bursts), "--split", "test")
-    assert message == f"error: {bursts}: no test part in it (folders val/; parts: val); name another one"
+    assert message == f"error: {bursts} has no test part (folders val/; parts: val); name one that it has"
 
 
 def test_a_recording_that_is_cut_off_stops_the_evaluation(
@@ -237,7 +237,7 @@ def test_the_warning_follows_the_recordings_not_the_name_of_their_part(tiny_dete
         soundfile.write(data / part / f"{part}.wav", noise_bursts(4.0, BURSTS[:1], seed=seed), 16_000)
         soundfile.write(other / part / f"{part}.wav", noise_bursts(4.0, BURSTS[:1], seed=seed + 3), 16_000)
     shutil.copytree(tiny_detector, tuned)
-    trained_on, chosen_on = (identities(open_dataset(data).splits[part]) for part in ("train", "val"))
+    trained_on, chosen_on = (content_ids(open_dataset(data).splits[part]) for part in ("train", "val"))
     point = {"chosen_on": "val", "expected": {"macro_f1_onset": {"value": 0.5126}}, "recordings": chosen_on}
     replace(read_folder(tuned), operating_point=point, provenance={"trained_on": trained_on}).write()
     assert {part: evaluate(tuned, data, part)[0].warning for part in ("train", "val", "test")} == {

@@ -8,9 +8,10 @@ import pytest
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.candidates import ANNOTATED, BOTH, DETECTED, HITS, Candidates, Judged
+from stapes.train.judge.candidates import ANNOTATED, DETECTED, HITS_BOTH, HITS_ONSET, Candidates
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, count_matches
-from stapes.train.judge.operating_point import OperatingPoint, choose
+from stapes.train.judge.operating_point import OperatingPoint, choose_settings
+from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
 CLOCK = StepClock(sample_rate_hz=16_000, step_samples=512, origin_samples=128, target_delay_steps=3)
@@ -25,7 +26,7 @@ def annotation(first: int, last: int, label: str) -> Annotation:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Judged:
+def judged() -> ScoredRecordings:
     """Events of class a reach .7, decoys .4, everything over noise up to .25; class b flickers within its events."""
     rng = np.random.default_rng(0)
     names, scores, reference = [], [], {}
@@ -40,26 +41,26 @@ def judged() -> Judged:
         names.append(f"{index}.wav")
         scores.append(np.clip(np.rint(probability * 256) - 128, -128, 127).astype(np.int8))
         reference[names[-1]] = events
-    return Judged(tuple(names), tuple(scores), reference, ("a", "b"), CLOCK)
+    return ScoredRecordings(tuple(names), tuple(scores), reference, ("a", "b"), CLOCK)
 
 
-def test_every_event_is_found_and_no_decoy(judged: Judged) -> None:
-    configs = choose(judged, SETTINGS)
+def test_every_event_is_found_and_no_decoy(judged: ScoredRecordings) -> None:
+    configs = choose_settings(judged, SETTINGS)
     counts = count_matches(judged.reference, judged.events(configs), judged.names, judged.classes, ONSET).sum(0)
     np.testing.assert_array_equal(counts, [[36, 36, 36], [36, 36, 36]])
 
 
-def test_a_threshold_stands_clear_of_decoys_and_events(judged: Judged) -> None:
-    on = (choose(judged, SETTINGS)[0].on_score + 128) / 256
+def test_a_threshold_stands_clear_of_decoys_and_events(judged: ScoredRecordings) -> None:
+    on = (choose_settings(judged, SETTINGS)[0].on_score + 128) / 256
     assert 0.44 < on < 0.62
 
 
-def test_scores_that_flicker_are_smoothed_or_merged(judged: Judged) -> None:
-    config = choose(judged, SETTINGS)[1]
+def test_scores_that_flicker_are_smoothed_or_merged(judged: ScoredRecordings) -> None:
+    config = choose_settings(judged, SETTINGS)[1]
     assert config.smoothing_steps > 1 or config.merge_gap_steps > 0
 
 
-def _from_sources(judged: Judged, sources: list[str]) -> Judged:
+def _from_sources(judged: ScoredRecordings, sources: list[str]) -> ScoredRecordings:
     """The same with the events of each recording from one source."""
     reference = {
         name: [replace(event, columns={"source": source}) for event in judged.reference[name]]
@@ -68,16 +69,16 @@ def _from_sources(judged: Judged, sources: list[str]) -> Judged:
     return replace(judged, reference=reference)
 
 
-def test_folds_of_sources_judge_each_other(judged: Judged) -> None:
-    scores = OperatingPoint(_from_sources(judged, list("aabbcd")), SETTINGS).elsewhere()
+def test_folds_of_sources_judge_each_other(judged: ScoredRecordings) -> None:
+    scores = OperatingPoint(_from_sources(judged, list("aabbcd")), SETTINGS).expected_on_other_sources()
     assert scores is not None
     assert scores.n_recordings == 6
     assert scores.macro_f1_onset.value == scores.macro_f1_onset_offset.value == 1.0
     assert (scores.classes["a"].n_reference, scores.classes["a"].recall_low) == (36, 1.0)
 
 
-def test_nothing_is_expected_of_a_class_with_one_source(judged: Judged) -> None:
-    assert OperatingPoint(_from_sources(judged, ["one"] * 6), SMALL).elsewhere() is None
+def test_nothing_is_expected_of_a_class_with_one_source(judged: ScoredRecordings) -> None:
+    assert OperatingPoint(_from_sources(judged, ["one"] * 6), SMALL).expected_on_other_sources() is None
 
 
 def test_what_is_expected_of_a_source_does_not_come_from_its_own_events() -> None:
@@ -92,10 +93,10 @@ def test_what_is_expected_of_a_source_does_not_come_from_its_own_events() -> Non
         scores.append((probability * 256 - 128).astype(np.int8))
         events = [annotation(onset, onset + 4, "a") for onset in range(20, 380, 60)]
         reference[names[-1]] = [replace(event, columns={"source": "xy"[index % 2]}) for event in events]
-    judged = Judged(tuple(names), tuple(scores), reference, ("a",), CLOCK)
+    judged = ScoredRecordings(tuple(names), tuple(scores), reference, ("a",), CLOCK)
     point = OperatingPoint(judged, SMALL)
     here = count_matches(reference, judged.events(point.configs), names, ("a",), ONSET).sum((0, 1))
-    expected = point.elsewhere()
+    expected = point.expected_on_other_sources()
     assert expected is not None
     assert here[0] == 60, "one threshold finds both"
     assert expected.classes["a"].recall == 0.5, "but one for y does not find x"
@@ -113,7 +114,7 @@ def test_candidates_vs_decoder_of_the_device() -> None:
         name: [annotation(step, step + 6, "a") for step in range(3, length - 8, 11)]
         for name, length in zip(names, lengths, strict=True)
     }
-    judged = Judged(names, scores, reference, ("a",), CLOCK)
+    judged = ScoredRecordings(names, scores, reference, ("a",), CLOCK)
     candidates = Candidates(judged, "a", SETTINGS)
     for _ in range(300):
         on = int(rng.integers(-100, 110))
@@ -129,27 +130,27 @@ def test_candidates_vs_decoder_of_the_device() -> None:
         by_onset, by_both = (
             count_matches(reference, detected, names, ("a",), collar).sum((0, 1)) for collar in (ONSET, ONSET_OFFSET)
         )
-        assert list(counts[[HITS, ANNOTATED, DETECTED]]) == list(by_onset)
-        assert counts[BOTH] == by_both[0]
+        assert list(counts[[HITS_ONSET, ANNOTATED, DETECTED]]) == list(by_onset)
+        assert counts[HITS_BOTH] == by_both[0]
 
 
-def test_a_budget_of_false_alarms_is_kept(judged: Judged) -> None:
+def test_a_budget_of_false_alarms_is_kept(judged: ScoredRecordings) -> None:
     """Class c sounds at random, so recall must be paid for: the more alarms are allowed, the more is found."""
     rng = np.random.default_rng(1)
     scores = tuple(rng.integers(-128, 0, (2000, 1)).astype(np.int8) for _ in range(4))
     names = tuple(f"{index}.wav" for index in range(4))
     reference = {name: [annotation(step, step + 1, "c") for step in range(50, 2000, 50)] for name in names}
-    random = Judged(names, scores, reference, ("c",), CLOCK)
+    random = ScoredRecordings(names, scores, reference, ("c",), CLOCK)
     recalls = []
     for budget in (100.0, 1000.0, 5000.0):
-        configs = choose(random, OperatingPointSettings(false_alarms_per_hour=budget))
+        configs = choose_settings(random, OperatingPointSettings(false_alarms_per_hour=budget))
         hits, _, found = count_matches(reference, random.events(configs), names, ("c",), ONSET).sum((0, 1))
         assert (found - hits) / random.hours.sum() <= budget
         recalls.append(hits)
     assert recalls[0] < recalls[1] < recalls[2]
 
 
-def test_a_budget_that_only_silence_meets_says_what_an_event_costs(judged: Judged) -> None:
+def test_a_budget_that_only_silence_meets_says_what_an_event_costs(judged: ScoredRecordings) -> None:
     """Events and decoys of class a score the same: six false alarms in each recording come with any event."""
     scores = [each.copy() for each in judged.scores]
     for each in scores:
@@ -157,14 +158,16 @@ def test_a_budget_that_only_silence_meets_says_what_an_event_costs(judged: Judge
         each[:, 0] = np.where(active, 100, -128)
     same = replace(judged, scores=tuple(scores))
     hours = float(judged.hours.sum())
-    (line,) = OperatingPoint(same, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).silenced()
+    (line,) = OperatingPoint(same, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).unmet_budgets()
     assert line == (
-        f"a: within 1 false alarms per hour no event is found; the fewest with an event found are {36 / hours:.1f}"
+        f"a: no event is found within 1 false alarms per hour; settings that find any raise at least {36 / hours:.1f}"
     )
-    assert not OperatingPoint(judged, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).silenced()
+    assert not OperatingPoint(judged, replace(SMALL, false_alarms_per_hour_of_class={"a": 1.0})).unmet_budgets()
 
 
 def test_a_class_without_events_keeps_its_threshold_at_one_half(caplog: pytest.LogCaptureFixture) -> None:
     noise = np.random.default_rng(0).integers(-128, 127, (50, 1)).astype(np.int8)
-    assert choose(Judged(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS) == (EventConfig(on_score=0, off_score=0),)
+    assert choose_settings(ScoredRecordings(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS) == (
+        EventConfig(on_score=0, off_score=0),
+    )
     assert "'a' has no events to choose thresholds on" in caplog.text

@@ -16,7 +16,7 @@ from stapes.train.judge.psds import (
     SCENARIO_1,
     SCENARIO_2,
     Criteria,
-    ScoredRecording,
+    TimedScores,
     area,
     class_rates,
     count_detections,
@@ -30,7 +30,7 @@ BY_PSDS_EVAL = json.loads(REFEREE.with_name("psds_by_psds_eval.json").read_text(
 SCENARIOS = {0: replace(SCENARIO_1, max_false_per_hour=2000.0), 1: replace(SCENARIO_2, max_false_per_hour=2000.0)}
 
 
-def _case(seed: int) -> tuple[list[str], list[ScoredRecording]]:
+def _case(seed: int) -> tuple[list[str], list[TimedScores]]:
     spec = importlib.util.spec_from_file_location("referee_psds", REFEREE)
     assert spec is not None
     assert spec.loader is not None
@@ -38,7 +38,7 @@ def _case(seed: int) -> tuple[list[str], list[ScoredRecording]]:
     spec.loader.exec_module(module)
     classes, recordings = module.random_case(seed)
     return classes, [
-        ScoredRecording(scores, edges, [Annotation(*each) for each in annotations], 20.0)
+        TimedScores(scores, edges, [Annotation(*each) for each in annotations], 20.0)
         for scores, edges, annotations in recordings
     ]
 
@@ -99,7 +99,7 @@ def test_the_interval_of_psds_is_the_central_95_percent_of_its_draws(scenario: i
 
 
 def test_psds_without_events_has_no_value_and_no_interval() -> None:
-    quiet = ScoredRecording(np.full((10, 1), -128, np.int8), np.arange(11) * 0.01, [], 0.1)
+    quiet = TimedScores(np.full((10, 1), -128, np.int8), np.arange(11) * 0.01, [], 0.1)
     found = psds_estimate([quiet], ["a"], SCENARIO_2)
     assert np.isnan([found.value, found.low, found.high]).all()
 
@@ -109,7 +109,7 @@ def _overlap(one: tuple[int, int], many: list[tuple[int, int]]) -> int:
     return sum(any(begin <= time < end for begin, end in many) for time in range(*one))
 
 
-def _specification(case: ScoredRecording, label: str, others: list[str], level: int, criteria: Criteria) -> list[int]:
+def _specification(case: TimedScores, label: str, others: list[str], level: int, criteria: Criteria) -> list[int]:
     """The definitions of Bilen et al., one detection and one event at a time; times in whole milliseconds."""
     edges = [round(1000 * edge) for edge in case.edges_s]
     column = "abc".index(label)
@@ -142,7 +142,7 @@ def test_counts_vs_python_specification() -> None:
         onsets = rng.integers(0, 30 * steps, 8)
         events = [Annotation(t / 1000, (t + rng.integers(1, 200)) / 1000, str(rng.choice(list("abc")))) for t in onsets]
         events += [Annotation(events[0].offset, events[0].offset + 0.05, events[0].label)]
-        case = ScoredRecording(scores, np.arange(steps + 1) * 0.03, events, 1.0)
+        case = TimedScores(scores, np.arange(steps + 1) * 0.03, events, 1.0)
         for criteria in (SCENARIO_1, SCENARIO_2):
             curve = count_detections([case], "abc", "b", ["a", "c"], criteria)
             for level in (-128, -127, -20, -3, 0, 1, 5, 127):
@@ -152,11 +152,11 @@ def test_counts_vs_python_specification() -> None:
                 assert counts == _specification(case, "b", ["a", "c"], level, criteria)
 
 
-def _perfect(events: list[Annotation], classes: str) -> ScoredRecording:
+def _perfect(events: list[Annotation], classes: str) -> TimedScores:
     scores = np.full((1000, len(classes)), -128, np.int8)
     for each in events:
         scores[round(each.onset * 100) : round(each.offset * 100), classes.index(each.label)] = 100
-    return ScoredRecording(scores, np.arange(1001) * 0.01, events, 10.0)
+    return TimedScores(scores, np.arange(1001) * 0.01, events, 10.0)
 
 
 @pytest.mark.parametrize("criteria", [SCENARIO_1, SCENARIO_2])
@@ -176,7 +176,7 @@ def test_touching_and_overlapping_events_of_one_class_can_be_found() -> None:
 def test_an_event_free_recording_lowers_the_score_by_its_false_alarms() -> None:
     """By hand: a false alarm at a higher score than the event, in 36 s: 100 per hour from there on, the limit."""
     truth = _perfect([Annotation(1, 2, "a")], "a")
-    quiet = ScoredRecording(np.full((1000, 1), -128, np.int8), np.arange(1001) * 0.01, [], 26.0)
+    quiet = TimedScores(np.full((1000, 1), -128, np.int8), np.arange(1001) * 0.01, [], 26.0)
     assert psds([truth, quiet], ["a"], SCENARIO_1).value == 1.0
     alarmed = quiet.scores.copy()
     alarmed[100:200] = 120

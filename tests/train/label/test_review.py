@@ -15,7 +15,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_audacity
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
-from stapes.train.judge.judging import judge
+from stapes.train.judge.judged import judge_recordings
 from stapes.train.label.mine import stretches
 from stapes.train.label.mistakes import excerpt, mistakes
 from stapes.train.label.suggest import RISE_S, group_similar, proposals
@@ -213,7 +213,7 @@ def test_an_excerpt_is_cut_out_of_any_kind_of_recording(tiny_detector: Path, tmp
     soundfile.write(path, np.stack([left, left // 2], axis=1), 44_100)
     (tmp_path / "test" / "a.txt").write_text("1\t1.6\thiss\n4\t5.5\thiss\n")
     detector = Detector.load(tiny_detector)
-    false = mistakes(detector, judge(detector, open_dataset(tmp_path).splits["test"]), "false")
+    false = mistakes(detector, judge_recordings(detector, open_dataset(tmp_path).splits["test"]), "false")
     assert len(false) == 1
     part = excerpt(false[0], 16_000, around_s=0.5)
     assert part.begin_s == pytest.approx(2.0, abs=0.05)

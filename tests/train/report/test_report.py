@@ -23,7 +23,7 @@ from stapes.train.data.dataset import open_dataset
 from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import at_threshold, threshold_curve
 from stapes.train.judge.evaluate import evaluate
-from stapes.train.judge.judging import judge
+from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.metrics import Estimate
 from stapes.train.report.device_cost import device_costs
 from stapes.train.report.figures import COUNTS_AND_TIMES, EVENTS, OVERALL
@@ -239,9 +239,9 @@ def test_the_off_threshold_follows_the_on_threshold() -> None:
 def test_a_sweep_changes_nothing_in_the_detector(tiny_detector: Path, data: Path) -> None:
     detector = Detector.load(tiny_detector)
     recordings = open_dataset(data).splits["test"]
-    before = judge(detector, recordings)[0].detected
-    threshold_curve(detector, judge(detector, recordings), "hiss")
-    assert judge(detector, recordings)[0].detected == before
+    before = judge_recordings(detector, recordings)[0].detected
+    threshold_curve(detector, judge_recordings(detector, recordings), "hiss")
+    assert judge_recordings(detector, recordings)[0].detected == before
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

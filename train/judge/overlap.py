@@ -1,4 +1,4 @@
-"""Which recordings a detector was made with: figures on those say little about others."""
+"""Recordings that a detector was made with: figures on them say little about other recordings."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,24 +6,25 @@ from collections.abc import Sequence
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.train.data.dataset import Recording
 
-_BYTES_READ = 1 << 16  # recordings may be hours long
+_BYTES_READ = 1 << 16  # from the middle: recordings may be hours long
 
 
-def identities(recordings: Sequence[Recording]) -> list[str]:
-    """Return 16 hex digits per recording: the same wherever its file lies, whatever it is called or labelled."""
-    return [_identity(each) for each in recordings]
+def content_ids(recordings: Sequence[Recording]) -> list[str]:
+    """Return 16 hexadecimal digits per recording; they depend on the file's content, not on its name or labels."""
+    return [_content_id(each) for each in recordings]
 
 
-def _identity(recording: Recording) -> str:
+def _content_id(recording: Recording) -> str:
     size = recording.path.stat().st_size
     with recording.path.open("rb") as file:
-        file.seek(max(0, (size - _BYTES_READ) // 2))  # recordings of one logger begin alike, and may end in silence
+        # Recordings of one device may begin with the same bytes and end in silence.
+        file.seek(max(0, (size - _BYTES_READ) // 2))
         return hashlib.sha256(b"%d\n" % size + file.read(_BYTES_READ)).hexdigest()[:16]
 
 
-def heard_before(folder: DetectorFolder, recordings: Sequence[Recording]) -> str:
-    """Return why figures on these recordings flatter the detector; empty where nothing is known against them."""
-    own = identities(recordings)
+def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> str:
+    """Return why figures on these recordings are too good; empty if the detector was not made with any of them."""
+    own = content_ids(recordings)
     point = folder.operating_point
     if known := _count(own, folder.provenance.get("trained_on", [])):
         return f"the detector was trained on {known}: the figures say little about other recordings"
@@ -35,6 +36,6 @@ def heard_before(folder: DetectorFolder, recordings: Sequence[Recording]) -> str
 
 
 def _count(own: Sequence[str], others: Sequence[str]) -> str:
-    """Say how many of the recordings are among the others; empty for none."""
+    """Return words for how many of the recordings are among the others; empty for none."""
     shared = len(set(own) & set(others))
     return "these recordings" if shared == len(set(own)) else f"{shared} of these {len(own)} recordings" * bool(shared)

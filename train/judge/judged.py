@@ -1,4 +1,4 @@
-"""Recordings through the deployed path (fixed-point features, int8 step, C events), and what came out of it."""
+"""What a detector says about labelled recordings on its deployed path: fixed-point features, int8 model, C events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ from stapes.train.data.dataset import Dataset, Recording
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One recording, and what the detector said about it."""
+class JudgedRecording:
+    """One recording and what the detector said about it."""
 
     recording: Recording
     scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
-    detected: tuple[Annotation, ...]  # complete events by onset
-    announced_s: tuple[float, ...]  # for each of them: seconds that had been heard when it was announced, tail included
+    detected: tuple[Annotation, ...]  # complete events, in order of onset
+    announced_s: tuple[float, ...]  # per event: seconds of the recording and its tail heard when it was announced
 
 
 def choose_split(dataset: Dataset, split: str | None) -> str:
-    """Return the part to judge: the one named, else test, else val. Raises DatasetError where there is none."""
+    """Return the split to judge: the one named, else test, else val. Raises DatasetError if the dataset lacks it."""
     if split is None:
         split = "test" if "test" in dataset.splits else "val"
     if split not in dataset.splits:
         there = ", ".join(dataset.splits) or "none"
         raise DatasetError(
-            f"{dataset.path}: no {split} part in it ({dataset.split_by}; parts: {there}); name another one"
+            f"{dataset.path} has no {split} part ({dataset.split_by}; parts: {there}); name one that it has"
         )
     return split
 
 
 def require_known_classes(detector: Detector, recordings: Sequence[Recording], dataset: Dataset) -> None:
-    """Raise DatasetError for an annotation of a class that the detector was not trained for."""
+    """Raise DatasetError for an annotation of a class that the detector does not have."""
     for recording in recordings:
         for event in recording.annotations:
             if event.label not in detector.classes:
@@ -48,23 +48,23 @@ def require_known_classes(detector: Detector, recordings: Sequence[Recording], d
                 )
 
 
-def judge(detector: Detector, recordings: Sequence[Recording]) -> list[Judged]:
-    """Hear every recording. Raises AudioError for one that cannot be read."""
+def judge_recordings(detector: Detector, recordings: Sequence[Recording]) -> list[JudgedRecording]:
+    """Run the detector on every recording. Raises AudioError for one that cannot be read."""
     progress = Progress("detecting", len(recordings))
     judged = []
     for recording in recordings:
-        judged.append(_judge(detector, recording))
+        judged.append(_judge_recording(detector, recording))
         progress.advance(recording.name)
     minutes = sum(each.duration_s for each in recordings) / 60
     progress.close(f"{len(recordings)} recordings, {minutes:.1f} min")
     return judged
 
 
-def _judge(detector: Detector, recording: Recording) -> Judged:
+def _judge_recording(detector: Detector, recording: Recording) -> JudgedRecording:
     heard = detector.hear_recording(read_audio(recording.path, detector.sample_rate_hz).pcm)
     announced = _announced_s(detector, heard.scores)
     done = completed(heard.events)
-    return Judged(
+    return JudgedRecording(
         recording,
         heard.scores,
         tuple(Annotation(each.onset, each.offset, each.label, each.confidence) for each in done),
@@ -73,7 +73,10 @@ def _judge(detector: Detector, recording: Recording) -> Judged:
 
 
 def _announced_s(detector: Detector, scores: NDArray[np.int8]) -> dict[tuple[str, int], float]:
-    """Return when each event was announced: a step is heard as soon as its last frame is whole."""
+    """Return the seconds heard when each event, named by label and onset sample, was announced.
+
+    A step runs as soon as the last sample of its last frame has been heard.
+    """
     announced: dict[tuple[str, int], float] = {}
     folder = detector.folder
     decoder = EventDecoder(folder.classes, folder.events, folder.clock)
