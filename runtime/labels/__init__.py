@@ -1,6 +1,7 @@
-"""Labels and events as files: one small module per format, all with the same two faces.
+"""Labels and events as files. Each format is one small module with a reader and a writer.
 
-A reader returns what a file says; a writer returns the text of a file. Times are seconds from the recording's start.
+A reader returns the annotations of a file; a writer returns the text of a file. Times are seconds from the start of the
+recording. formats.py is the table of label formats, event_formats.py that of formats in which events are printed.
 """
 
 from stapes.runtime.labels.annotation import MAX_LABEL_BYTES, Annotation, duplicates, overlapping

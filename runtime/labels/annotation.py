@@ -1,4 +1,4 @@
-"""What every label format has in common: the annotation, how a file is read as text, and how a time is parsed."""
+"""What all label formats share: the annotation, how a file is read as text, and how times are parsed."""
 
 import math
 import re
@@ -8,24 +8,24 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import LabelError, StapesError
 
-MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows: what is larger is no label file
+MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows; a larger file is not a label file
 _DECIMAL = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """One labelled event. A point label has onset == offset; an empty label is a row without text."""
+    """One labelled event. A point label has onset == offset; an empty label comes from a row without text."""
 
     onset: float  # seconds
     offset: float  # seconds, at least onset
     label: str
-    confidence: float | None = None  # only of detected events, 0..1
-    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)  # what else the row says
+    confidence: float | None = None  # of detected events only, 0 to 1
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)  # the row's other columns
     place: str = field(default="", compare=False, repr=False)  # file:line
 
 
 class Problems:
-    """Where the bad rows of a file go: raised at once, or collected so that a person sees all of them.
+    """Raises the errors of a label file at once, or collects them in a list so that a person sees all of them.
 
     >>> problems = Problems(collected := [])
     >>> problems.add("a.txt:3", "onset 'x' is not a number")
@@ -37,17 +37,17 @@ class Problems:
         self._collected = collected
 
     def add(self, place: str, text: str) -> None:
-        """Raise LabelError, or keep it where a list was given."""
+        """Raise a LabelError, or collect it when a list was given."""
         self.keep(LabelError(f"{place}: {text}"))
 
     def keep(self, error: LabelError) -> None:
-        """Raise `error`, or keep it where a list was given."""
+        """Raise `error`, or collect it when a list was given."""
         if self._collected is None:
             raise error
         self._collected.append(error)
 
     def lines(self, path: Path) -> list[str]:
-        """Return the lines of a label file (`read_lines`); [] where it cannot be read and a list was given."""
+        """Return the lines of a label file; [] when it cannot be read and a list was given."""
         try:
             return read_lines(path)
         except LabelError as error:
@@ -56,7 +56,7 @@ class Problems:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a label file; a byte-order mark and any kind of line end are accepted.
+    """Return the lines of a label file, which may have a byte-order mark and any kind of line end.
 
     Raises LabelError for a file that cannot be read, is larger than MAX_LABEL_BYTES, or is not UTF-8.
     """
@@ -64,8 +64,8 @@ def read_lines(path: Path) -> list[str]:
         size = path.stat().st_size
         if size > MAX_LABEL_BYTES:
             raise LabelError(
-                f"{path}: {size / 1e6:.0f} MB is more than a label file holds ({MAX_LABEL_BYTES / 1e6:.0f} MB); "
-                "is it another kind of file? Split it, or move it away"
+                f"{path}: {size / 1e6:.0f} MB is too large for a label file (at most {MAX_LABEL_BYTES / 1e6:.0f} "
+                "MB); split it, or move it away if it is another kind of file"
             )
         data = path.read_bytes()
     except OSError as error:
@@ -78,38 +78,43 @@ def read_lines(path: Path) -> list[str]:
         raise LabelError(f"{path}:{line}: the file is not UTF-8 but {kind}; save it again as UTF-8") from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise LabelError(f"{path}:{line}: has zero bytes, so it is no text; save it again as UTF-8")
+        raise LabelError(
+            f"{path}:{line}: the line contains zero bytes, so this is not a text file; save it again as UTF-8"
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def parse_number(text: str, what: str, place: str) -> float:
-    """Return a decimal number, with a point or a comma; LabelError names `what` and `place`."""
+    """Return a decimal number written with a point or a comma. Raises LabelError, which names `what` and `place`."""
     text = text.strip()
     number = float(text.replace(",", ".")) if _DECIMAL.fullmatch(text) else math.nan
-    if not math.isfinite(number):  # 1e999 is infinite
+    if not math.isfinite(number):  # 1e999 is a decimal number, but infinite as a float
         raise LabelError(f"{place}: {what} {text!r} is not a number; correct the row or delete it")
     return number
 
 
 def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
-    """Return onset and offset in seconds; LabelError for what is no number, negative, or ends before it begins."""
+    """Return onset and offset in seconds.
+
+    Raises LabelError when one is not a number, the onset is negative, or the offset lies before the onset.
+    """
     begin, end = parse_number(onset, "onset", place), parse_number(offset, "offset", place)
     if begin < 0:
-        raise LabelError(f"{place}: onset {begin:g} s lies before the recording; correct the row or delete it")
+        raise LabelError(f"{place}: onset {begin:g} s lies before the recording begins; correct the row or delete it")
     if end < begin:
         raise LabelError(f"{place}: onset {begin:g} s is after offset {end:g} s; swap them or delete the row")
     return begin, end
 
 
 def plain(text: str, forbidden: str = "\t\r\n") -> str:
-    """Return a label or a file name that a plain text format can hold; LabelError when it cannot."""
+    """Return a label or a file name. Raises LabelError when a plain text format cannot contain it."""
     if any(character in text for character in forbidden):
-        raise LabelError(f"{text!r} holds a tab or a line end, which this format cannot hold; rename it")
+        raise LabelError(f"{text!r} contains a tab or a line end, which this format cannot contain; rename it")
     return text
 
 
 def duplicates(annotations: Iterable[Annotation]) -> list[Annotation]:
-    """Return the annotations that repeat an earlier one: same label, onset and offset to the microsecond."""
+    """Return the annotations that repeat an earlier one: equal label, and onset and offset equal to the microsecond."""
     seen: set[tuple[int, int, str]] = set()
     repeated = []
     for annotation in annotations:
@@ -121,7 +126,7 @@ def duplicates(annotations: Iterable[Annotation]) -> list[Annotation]:
 
 
 def overlapping(annotations: Sequence[Annotation]) -> list[tuple[Annotation, Annotation]]:
-    """Return pairs (earlier, later) with one label where the later begins before the earlier has ended."""
+    """Return pairs (earlier, later) of equal label in which the later begins before the earlier ends."""
     pairs = []
     latest: dict[str, Annotation] = {}
     for annotation in sorted(annotations, key=lambda each: (each.onset, each.offset)):

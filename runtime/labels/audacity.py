@@ -1,6 +1,6 @@
 """Audacity label tracks: `onset<TAB>offset<TAB>text`, seconds, no header, one file per recording.
 
-After a label a row may begin with a backslash and give its frequency range: such rows are skipped.
+A row that begins with a backslash gives the frequency range of the label above it; such rows are skipped.
 """
 
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from stapes.runtime.labels.annotation import Annotation, Problems, parse_times, 
 
 
 def read_audacity(path: Path, collected: list[StapesError] | None = None) -> list[Annotation]:
-    """Return the labels of one recording in time order; an empty file is a recording without events.
+    """Return the labels of one recording in the order of time; an empty file is a recording without events.
 
-    Text may be absent (label ""); tabs in it become blanks. Bad rows raise LabelError, or are put into `collected` and
-    skipped.
+    A missing text becomes the label "", and tabs in a text become blanks. Raises LabelError for a bad row, or puts it
+    into `collected` and skips the row.
     """
     problems = Problems(collected)
     annotations = []
@@ -32,12 +32,12 @@ def _parse(line: str, place: str) -> Annotation:
     fields = line.split("\t")
     if len(fields) < 2:
         raise LabelError(
-            f"{place}: {line[:40]!r} is no Audacity label (onset, tab, offset, tab, text); correct or delete it"
+            f"{place}: {line[:40]!r} is not an Audacity label (onset, tab, offset, tab, text); correct or delete it"
         )
     onset, offset = parse_times(fields[0], fields[1], place)
     return Annotation(onset, offset, " ".join(fields[2:]).strip(), place=place)
 
 
 def write_audacity(annotations: Iterable[Annotation]) -> str:
-    """Return the text of a label track, times to the microsecond."""
+    """Return the text of a label track, with times to the microsecond. Raises LabelError for a label with a tab."""
     return "".join(f"{each.onset:.6f}\t{each.offset:.6f}\t{plain(each.label)}\n" for each in annotations)

@@ -1,4 +1,4 @@
-"""`stapes labels`: label files of one format as another."""
+"""Convert label files from one format to another."""
 
 import logging
 import sys
@@ -22,26 +22,29 @@ class Conversion:
     """What to read and what to write."""
 
     files: Sequence[Path]
-    source: str | None  # name of the format; None: as each file looks
-    target: str
+    source: str | None  # one of LABEL_FORMATS; None: recognized for each file
+    target: str  # one of LABEL_FORMATS
     out: Path | None  # a file, or a folder for formats with one file per recording; None: stdout
-    audio: Path | None  # folder of the recordings, to which names in the result are relative
-    columns: Mapping[str, str]  # what filename, onset, offset and event_label are called in the files
-    force: bool = False
-    update: bool = False  # `out` is a table: replace the rows of these recordings and keep the others
-    skip_bad: bool = False  # leave bad and repeated rows out and count them, instead of stopping at the first bad one
+    audio: Path | None  # folder of the recordings; names in the result are relative to it
+    columns: Mapping[str, str]  # filename, onset, offset or event_label -> its name in the files
+    force: bool = False  # replace existing files
+    update: bool = False  # replace only the rows of these recordings in the existing table `out`
+    skip_bad: bool = False  # leave out and count bad and repeated rows instead of stopping at the first bad one
 
 
 def convert_labels(conversion: Conversion) -> None:
-    """Read every file, then write; nothing after an error. Raises LabelError (file and line) and OutputError."""
+    """Read every file, then write the result. After an error nothing is written.
+
+    Raises LabelError, which names file and line, ConfigError and OutputError.
+    """
     bad: list[StapesError] = []
     recordings: dict[str, list[Annotation]] = {}
     for path in conversion.files:
         for name, events in _read(path, conversion, bad).items():
             recordings.setdefault(name, []).extend(events)
     if bad:
-        logger.warning(f"{len(bad)} bad rows or names left out, the first: {bad[0]}")
-    _note_alike(recordings, conversion.skip_bad)
+        logger.warning(f"{len(bad)} bad rows or names are left out; the first is {bad[0]}")
+    _note_repeated_and_overlapping(recordings, conversion.skip_bad)
     if conversion.update:
         _update(recordings, conversion)
         return
@@ -53,18 +56,20 @@ def convert_labels(conversion: Conversion) -> None:
     for target, text in texts:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, text)
-    logger.info(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings in {conversion.out}")
+    logger.info(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings are in {conversion.out}")
 
 
 def _update(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> None:
     if conversion.out is None or conversion.target != "dcase" or not conversion.out.is_file():
-        raise ConfigError("--update changes a table that exists: name it with --out, and no other --to than dcase")
+        raise ConfigError(
+            "--update changes an existing table: name the table with --out, and use no other --to than dcase"
+        )
     write_whole(conversion.out, replace_rows(conversion.out, recordings))
-    logger.info(f"rows of {len(recordings)} recordings replaced in {conversion.out}")
+    logger.info(f"rows of {len(recordings)} recordings are replaced in {conversion.out}")
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Return {"onset": "start", ...} for `onset=start,...`; ConfigError for another name or a missing `=`."""
+    """Return {"onset": "start", ...} for `onset=start,...`. Raises ConfigError for another name or a missing `=`."""
     columns = {}
     for part in filter(None, text.split(",")):
         name, equals, column = part.partition("=")
@@ -75,18 +80,18 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 def _read(path: Path, conversion: Conversion, bad: list[StapesError]) -> dict[str, list[Annotation]]:
-    """Return the annotations by the names of their recordings; bad rows and names are raised or put into `bad`."""
+    """Return recording name -> annotations of one file; bad rows and names are raised or put into `bad`."""
     collected = bad if conversion.skip_bad else None
     problems, before = Problems(collected), len(bad)
     recordings: dict[str, list[Annotation]] = {}
     try:
         found = _reader(path, conversion)(path, collected)
-    except LabelError as error:  # what it is could not be read
+    except LabelError as error:  # the format could not be recognized
         problems.keep(error)
         return recordings
     for name, events in found.items():
         if len(bad) > before and not events:
-            continue  # nothing of it could be read: that does not say that it is free of events
+            continue  # no row could be read, which does not mean that the recording has no events
         try:
             recordings.setdefault(_recording(name, path, events, conversion.audio), []).extend(events)
         except LabelError as error:
@@ -108,8 +113,8 @@ def _reader(path: Path, conversion: Conversion) -> Reader:
     )
 
 
-def _note_alike(recordings: Mapping[str, list[Annotation]], skip: bool) -> None:
-    """Say which rows repeat another or overlap one of their class; take repeated ones out where that was asked for."""
+def _note_repeated_and_overlapping(recordings: Mapping[str, list[Annotation]], skip: bool) -> None:
+    """Log which rows repeat another or overlap one of their class; with `skip`, remove repeated ones."""
     repeated, overlaps = [], []
     for name, events in recordings.items():
         again = duplicates(events)
@@ -134,7 +139,7 @@ def _places(events: Sequence[Annotation], shown: int = 3) -> str:
 
 
 def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path | None) -> str:
-    """Return the recording's name: a label file that is named after its recording does not say how that ends."""
+    """Return the recording's name with its suffix, which a label file named after the recording does not tell."""
     whole = Path(name).suffix.lower() in FILE_SUFFIXES
     if audio is None:
         beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
@@ -147,12 +152,14 @@ def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path 
     found = lying_alike if len(called) > 1 else called
     if len(found) != 1:
         place = events[0].place if whole and events else path
-        raise LabelError(f"{place}: {len(called)} recordings below {audio} are called {name!r}; one is needed")
+        raise LabelError(
+            f"{place}: {len(called)} recordings below {audio} are called {name!r}; there must be exactly one"
+        )
     return found[0].as_posix()
 
 
 def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> list[tuple[Path, str]]:
-    """Return what goes into which file; on stdout the file does not matter."""
+    """Return (file, text) of every file to write; on stdout the file has no meaning."""
     form = LABEL_FORMATS[conversion.target]
     if form.write_all is not None:
         return [(conversion.out or Path("-"), form.write_all(recordings))]
@@ -160,7 +167,7 @@ def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversio
     if conversion.out is None or (conversion.out.suffix and not conversion.out.is_dir()):
         if len(recordings) != 1:
             raise ConfigError(
-                f"{conversion.target} keeps one file per recording, and these are {len(recordings)}; "
+                f"{conversion.target} has one file per recording, and there are {len(recordings)} recordings; "
                 "name a folder with --out"
             )
         return [(conversion.out or Path("-"), form.write_one(next(iter(recordings.values()))))]
@@ -168,13 +175,17 @@ def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversio
     for name, events in recordings.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             place = events[0].place if events else name
-            raise LabelError(f"{place}: {name!r} leads out of {folder}; write names relative to the recordings' folder")
+            raise LabelError(
+                f"{place}: {name!r} leads out of {folder}; write names relative to the folder of the recordings"
+            )
     return [((folder / name).with_suffix(form.suffix), form.write_one(each)) for name, each in recordings.items()]
 
 
 def _require_new(targets: Sequence[Path], force: bool) -> None:
     if len(set(targets)) < len(targets):
         twice = next(target for target in targets if targets.count(target) > 1)
-        raise OutputError(f"two recordings would be written to {twice}, as only their endings differ; rename one")
+        raise OutputError(
+            f"two recordings whose names differ only in their suffix would be written to {twice}; rename one"
+        )
     for target in filter(Path.exists, targets):
         require_new(target, force)

@@ -1,7 +1,7 @@
 """Tables of events over many recordings, as the DCASE challenges use them: filename, onset, offset, event_label.
 
-Tab, comma or semicolon between columns; further columns are kept. A row with a file name and no times says that the
-recording was listened to and holds no event.
+Columns are separated by tabs, commas or semicolons; further columns are kept. A row with a file name and no times means
+that the recording was listened to and has no event.
 """
 
 import csv
@@ -19,11 +19,11 @@ _NOTHING = {"", "nan", "na", "none"}
 def read_dcase(
     path: Path, collected: list[StapesError] | None = None, names: Mapping[str, str] | None = None
 ) -> dict[str, list[Annotation]]:
-    """Return the annotations of each file name, in the order of the file; [] for a name that stands without times.
+    """Return file name -> annotations, in the order of the file; [] for a name without times.
 
-    `names` says which columns of another table are filename, onset, offset and event_label. Each annotation's `columns`
-    holds the row's other columns. Bad rows raise LabelError, or are put into `collected` and skipped, as is a header
-    without the four columns.
+    `names` gives the names of the columns filename, onset, offset and event_label in this table. The `columns` of an
+    annotation hold the row's other columns. Raises LabelError for a bad row or a header without the four columns, or
+    puts it into `collected` and skips the row.
     """
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
@@ -39,9 +39,9 @@ def read_dcase(
 def read_table(
     path: Path, required: Sequence[str], problems: Problems | None = None, delimiter: str = ""
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (file:line, row by column name) of a table whose header has at least the required columns.
+    """Yield (file:line, {column: text}) of a table whose header has at least the required columns.
 
-    Without a delimiter, it is the first of tab, semicolon and comma that the header has.
+    The default delimiter is the first of tab, semicolon and comma that the header contains.
     """
     problems = problems or Problems()
     lines = problems.lines(path)
@@ -63,20 +63,20 @@ def read_table(
             if any(field.strip() for field in fields[len(header) :]):
                 problems.add(
                     place,
-                    f"the row has {len(fields)} columns, the header {len(header)}; put text that holds the delimiter "
+                    f"the row has {len(fields)} columns, the header {len(header)}; put text with the delimiter in it "
                     "in quotation marks (decimal commas need tabs or semicolons between columns)",
                 )
             elif any(field.strip() for field in fields):
                 padded = [*fields, *[""] * (len(header) - len(fields))]
                 yield place, dict(zip(header, (each.strip() for each in padded), strict=False))
     except csv.Error as error:
-        problems.add(f"{path}:{reader.line_num}", f"{error}; a quotation mark is not closed, or the file is cut")
+        problems.add(f"{path}:{reader.line_num}", f"{error}; a quotation mark is not closed, or the file is cut off")
 
 
 def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: str) -> None:
     name = row["filename"]
     if not name:
-        raise LabelError(f"{place}: the row names no file; fill in filename or delete the row")
+        raise LabelError(f"{place}: the row names no file; fill in the filename or delete the row")
     events = recordings.setdefault(name, [])
     if all(row[column].lower() in _NOTHING for column in COLUMNS[1:]):
         return
@@ -87,20 +87,20 @@ def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: st
 
 
 def write_dcase(recordings: Mapping[str, Sequence[Annotation]]) -> str:
-    """Return the table as text, with its header; a recording without events keeps a row without times."""
+    """Return the text of a table with its header; a recording without events has a row without times."""
     return _write(recordings, "\t")
 
 
 def write_csv(recordings: Mapping[str, Sequence[Annotation]]) -> str:
-    """Return the same with commas between columns."""
+    """Return the same table as `write_dcase`, with commas between columns."""
     return _write(recordings, ",")
 
 
 def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> str:
-    """Return the text of a table in which the rows of these recordings are replaced; all other rows stay as they are.
+    """Return the text of a table in which the rows of these recordings are replaced and all other rows are kept.
 
-    A recording goes by its name, or by its base name where the table uses that. Further columns of new rows are empty,
-    but for `group`, which is kept.
+    A recording is found by its name, or by its base name when the table uses that. Further columns of new rows are
+    empty, except `group`, which is kept.
     """
     old = list(read_table(path, COLUMNS))
     header = next(csv.reader(read_lines(path)[:1], delimiter=_delimiter(read_lines(path)[0])))

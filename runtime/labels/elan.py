@@ -1,7 +1,7 @@
-"""ELAN annotation files (.eaf): XML with a table of times in milliseconds and tiers of annotations that refer to it.
+"""ELAN annotation files (.eaf): XML with a table of times in milliseconds, and tiers of annotations that refer to it.
 
-The label is an annotation's text, or the name of its tier where it has none. Annotations that depend on others (of a
-dependent tier) carry no times of their own and are not read.
+The label is the annotation's text, or the name of its tier when the text is empty. Annotations of dependent tiers have
+no times of their own and are not read.
 """
 
 from collections.abc import Sequence
@@ -16,19 +16,22 @@ from stapes.runtime.labels.annotation import Annotation, Problems, parse_number,
 
 @dataclass
 class _Document:
-    """What is met while the file is parsed."""
+    """The contents of the file as far as it has been parsed."""
 
     times_ms: dict[str, str] = field(default_factory=dict)  # time slot -> milliseconds as text
     media: str = ""
     tier: str = ""
-    found: list[tuple[int, str, str, str, str]] = field(default_factory=list)  # line, tier, first slot, last, text
-    text: str | None = None  # of the annotation that is being read
+    found: list[tuple[int, str, str, str, str]] = field(
+        default_factory=list
+    )  # line, tier, first and last time slot, text
+    text: str | None = None  # of the annotation that is being parsed; None outside of annotations
 
 
 def read_elan(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
-    """Return the annotations under the name of the file's media, or its own stem; the tier stands in `columns`.
+    """Return {name: annotations}; the name is that of the file's media, or the file's own stem.
 
-    Bad annotations raise LabelError, or are put into `collected` and skipped.
+    `columns` of an annotation names its tier. Raises LabelError for a bad annotation, or puts it into `collected` and
+    skips the annotation.
     """
     problems = Problems(collected)
     document = _parse(path, problems)
@@ -81,7 +84,7 @@ def _parse(path: Path, problems: Problems) -> _Document:
         parser.Parse("\n".join(problems.lines(path)), True)
     except expat.ExpatError as error:
         reason = expat.errors.messages[error.code]
-        problems.add(f"{path}:{error.lineno}", f"is not ELAN's XML ({reason}); save it again")
+        problems.add(f"{path}:{error.lineno}", f"the file is not ELAN's XML ({reason}); save it again in ELAN")
     return document
 
 
@@ -90,7 +93,7 @@ def _escaped(text: str) -> str:
 
 
 def write_elan(annotations: Sequence[Annotation]) -> str:
-    """Return the file of one recording with one tier, times to the millisecond."""
+    """Return the text of a file for one recording, with one tier and times to the millisecond."""
     times = [round(1000 * each) for event in annotations for each in (event.onset, event.offset)]
     slots = "".join(f'  <TIME_SLOT TIME_SLOT_ID="ts{i}" TIME_VALUE="{time}"/>\n' for i, time in enumerate(times))
     rows = "".join(

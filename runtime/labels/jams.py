@@ -1,7 +1,7 @@
-"""JAMS files: JSON with a list of annotations, each in a namespace, each with observations (time, duration, value).
+"""JAMS files: JSON with a list of annotations, each with a namespace and observations (time, duration, value).
 
-Read are observations whose value is a text (tag_open, segment_open …) or has a `label` (scaper; its background is left
-out). Other namespaces (beats, pitch contours as arrays …) are not read.
+Observations are read when their value is a text (tag_open, segment_open …) or has a `label` (scaper, without its
+background). Observations of other namespaces, such as beats or pitch contours, are left out.
 """
 
 import json
@@ -17,10 +17,9 @@ _TIME = re.compile(r'"time"\s*:')
 
 
 def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
-    """Return the annotations under the file's own stem.
+    """Return {stem of the file: annotations}; a file without observations is a recording without events.
 
-    A file without observations is a recording without events. Bad ones raise LabelError, or are put into `collected`
-    and skipped.
+    Raises LabelError for a bad observation, or puts it into `collected` and skips the observation.
     """
     problems = Problems(collected)
     if not (lines := problems.lines(path)):
@@ -31,13 +30,13 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
         data = [item for each in content["annotations"] for item in _observations(each["data"])]
         lines_of = {id(item): line for item, line in zip(_timed(content), _lines_of_times(text), strict=False)}
     except json.JSONDecodeError as error:
-        problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); save it again")
+        problems.add(f"{path}:{error.lineno}", f"the file is not JSON ({error.msg.lower()}); save it again")
         return {}
     except RecursionError:
-        problems.add(f"{path}:1", "is nested too deeply for a JAMS file; save it again")
+        problems.add(f"{path}:1", "the file is nested too deeply for JAMS; save it again")
         return {}
     except (KeyError, TypeError):
-        problems.add(f"{path}:1", "is no JAMS file (annotations with data)")
+        problems.add(f"{path}:1", "the file is not JAMS (annotations with data); save it again")
         return {}
     events = []
     for item in data:
@@ -51,12 +50,12 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
 
 
 def _observations(data: Any) -> list[Any]:
-    """Return the observations; dense namespaces have one object of arrays, whose values are no labels."""
+    """Return the observations as a list; dense namespaces have one object of arrays, whose values are not labels."""
     return [data] if isinstance(data, dict) else list(data)
 
 
 def _timed(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the objects that have a time, annotations too, in the order in which the times stand in the text."""
+    """Yield all objects that have a time, in the order in which their times occur in the text."""
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
         if key == "time":
             yield value
@@ -72,9 +71,9 @@ def _lines_of_times(text: str) -> Iterator[int]:
 
 
 def _event(item: Any, place: str) -> Annotation | None:
-    """Return the event of an observation, None where its value is no label."""
+    """Return the event of an observation; None when its value is not a label."""
     if not isinstance(item, dict) or not {"time", "duration", "value"} <= set(item):
-        raise LabelError(f"{place}: an observation without time, duration and value; correct or delete it")
+        raise LabelError(f"{place}: the observation lacks time, duration or value; correct or delete it")
     value = item["value"]
     if isinstance(value, dict):
         if value.get("role") == "background" or "label" not in value:
@@ -91,13 +90,13 @@ def _event(item: Any, place: str) -> Annotation | None:
 
 
 def write_jams(annotations: Sequence[Annotation]) -> str:
-    """Return the file of one recording, in the namespace tag_open."""
+    """Return the text of a file for one recording, in the namespace tag_open."""
     data = [
         {"time": e.onset, "duration": round(e.offset - e.onset, 9), "value": e.label, "confidence": e.confidence}
         for e in annotations
     ]
     annotation = {"namespace": "tag_open", "data": data, "annotation_metadata": {}, "sandbox": {}}
-    # the schema asks for the recording's duration; what is known of it is the end of the last event
+    # The schema requires the duration of the recording, of which only the end of the last event is known.
     about = {"jams_version": "0.3.4", "duration": max((each.offset for each in annotations), default=0.0)}
     content = {"annotations": [annotation], "file_metadata": about, "sandbox": {}}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 """Label Studio's JSON export: a list of tasks, each with annotations whose results are labelled regions.
 
-A task without annotation was not annotated; one whose annotation has no regions was, and holds no event. A recording is
-named by the last part of its path or URL; uploaded files carry eight hex digits before their name, which are taken off.
+A task without an annotation was not annotated; a task whose annotation has no regions is a recording without events. A
+recording is named by the last part of its path or URL, without the eight hex digits that uploading puts before it.
 """
 
 import json
@@ -19,9 +19,9 @@ _SPACE = re.compile(r"[\s,]*")
 
 
 def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
-    """Return the annotations of each recording that was annotated, [] for one without events.
+    """Return recording name -> annotations for every recording that was annotated; [] for one without events.
 
-    Errors name the line on which the task begins; bad tasks raise LabelError, or are put into `collected` and skipped.
+    Raises LabelError for a bad task, naming the line where it begins, or puts it into `collected` and skips the task.
     """
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
@@ -32,24 +32,24 @@ def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> 
             problems.keep(error)
             continue
         except (AttributeError, TypeError):
-            problems.add(place, "the task is not laid out as Label Studio exports it; export the labels again")
+            problems.add(place, "the task is not as Label Studio exports it; export the labels again")
             continue
         if events is not None:
             recordings.setdefault(name, []).extend(events)
     for name, events in recordings.items():
-        repeated = {id(each) for each in duplicates(events)}  # a stereo file has every region once per channel
+        repeated = {id(each) for each in duplicates(events)}  # the regions of a stereo file occur once per channel
         recordings[name] = sorted((e for e in events if id(e) not in repeated), key=lambda e: (e.onset, e.offset))
     return recordings
 
 
 def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
-    """Yield (file:line, task): the tasks are decoded one by one so that each is known by its line."""
+    """Yield (file:line, task). Tasks are decoded one by one, so that the line of each is known."""
     if not (lines := problems.lines(path)):
         return
     text = "\n".join(lines)
     decoder, position = json.JSONDecoder(), _SPACE.match(text).end()  # type: ignore[union-attr]
     if text[position : position + 1] != "[":
-        problems.add(f"{path}:1", "is no Label Studio export (a list of tasks); export it again as JSON")
+        problems.add(f"{path}:1", "the file is not a Label Studio export (a list of tasks); export it again as JSON")
         return
     position, line, counted = position + 1, 1, 0
     while True:
@@ -60,20 +60,22 @@ def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
         try:
             task, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
-            problems.add(f"{path}:{error.lineno}", f"is not JSON ({error.msg.lower()}); export the labels again")
+            problems.add(
+                f"{path}:{error.lineno}", f"the file is not JSON ({error.msg.lower()}); export the labels again"
+            )
             return
         except RecursionError:
-            problems.add(f"{path}:{line}", "is nested too deeply for a task; export the labels again")
+            problems.add(f"{path}:{line}", "the task is nested too deeply; export the labels again")
             return
         yield f"{path}:{line}", task
 
 
 def _recording(task: Any, place: str) -> tuple[str, list[Annotation] | None]:
-    """Return the recording of a task and its events, None where it was not annotated."""
+    """Return the recording of a task and its events, or None for the events when it was not annotated."""
     data = task.get("data") if isinstance(task, dict) else None
     audio = data.get("audio") if isinstance(data, dict) else None
     if not isinstance(audio, str) or not isinstance(task.get("annotations"), list):
-        raise LabelError(f"{place}: the task has no data.audio and annotations; export as JSON, not JSON-MIN")
+        raise LabelError(f"{place}: the task has no data.audio or no annotations; export as JSON, not as JSON-MIN")
     done = [each for each in task["annotations"] if not each.get("was_cancelled")]
     if len(done) > 1:
         raise LabelError(f"{place}: the task has {len(done)} annotations; keep one of them in Label Studio")
@@ -97,7 +99,7 @@ def _events(value: Mapping[str, Any], place: str) -> list[Annotation]:
 
 
 def write_labelstudio(recordings: Mapping[str, Sequence[Annotation]]) -> str:
-    """Return tasks to import, with the regions as finished annotations (label config: `label` on `audio`)."""
+    """Return the text of tasks to import, with regions as finished annotations (label config: `label` on `audio`)."""
     tasks = []
     for name, annotations in recordings.items():
         result = [

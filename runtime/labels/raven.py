@@ -1,7 +1,7 @@
-"""Raven selection tables: tab-separated, a row per selection and view, `Begin Time (s)` and `End Time (s)`.
+"""Raven selection tables: tab-separated, with `Begin Time (s)` and `End Time (s)`, one row per selection and view.
 
-A table over several sound files counts Begin Time from the first file on; then `Begin File` and `File Offset (s)` say
-where a selection really lies.
+In a table over several sound files, Begin Time counts from the start of the first file; then `Begin File` and
+`File Offset (s)` tell where a selection lies.
 """
 
 import csv
@@ -22,10 +22,11 @@ _LABEL_NAMES = ("annotation", "species", "label", "tag", "class", "type", "call 
 def read_raven(
     path: Path, collected: list[StapesError] | None = None, label_column: str = ""
 ) -> dict[str, list[Annotation]]:
-    """Return the annotations per `Begin File`, or under the table's own name without one; other columns are kept.
+    """Return recording name -> annotations; the name is `Begin File`, or that of the table if there is no such column.
 
-    Without `label_column` the label stands in the column Annotation, Species, Label, Tag, Class or Type. Bad rows raise
-    LabelError, or are put into `collected` and skipped, as is a header without the columns.
+    All columns are kept in `columns`. Without `label_column` the label is taken from the column Annotation, Species,
+    Label, Tag, Class or Type. Raises LabelError for a bad row or a header without these columns, or puts it into
+    `collected` and skips the row.
     """
     problems = Problems(collected)
     required = [BEGIN, END, *filter(None, [label_column])]
@@ -33,13 +34,15 @@ def read_raven(
     label_column = label_column or _label_column(path, rows, problems)
     if not label_column:
         return {}
-    name_of = path.name.split(".")[0]  # Raven names tables x.Table.1.selections.txt
+    name_of = path.name.split(".")[0]  # Raven calls tables x.Table.1.selections.txt
     several = len({row.get(FILE, "") for _, row in rows}) > 1
     recordings: dict[str, list[Annotation]] = {}
     seen: set[tuple[str, str]] = set()
     for place, row in rows:
         selection = row.get("Selection", "")
-        if selection and (selection, row[BEGIN]) in seen:  # once per view: waveform and spectrogram
+        if (
+            selection and (selection, row[BEGIN]) in seen
+        ):  # a selection has one row for each view: waveform and spectrogram
             continue
         seen.add((selection, row[BEGIN]))
         try:
@@ -53,7 +56,7 @@ def read_raven(
 
 
 def _label_column(path: Path, rows: Sequence[tuple[str, dict[str, str]]], problems: Problems) -> str:
-    """Return the first of the usual names that the header has; empty where it has none and problems are collected."""
+    """Return the first usual name that the header has; "" when it has none and problems are collected."""
     columns = {column.lower(): column for column in (rows[0][1] if rows else _LABEL_NAMES)}
     found = next((columns[name] for name in _LABEL_NAMES if name in columns), "")
     if not found:
@@ -61,7 +64,7 @@ def _label_column(path: Path, rows: Sequence[tuple[str, dict[str, str]]], proble
         problems.add(
             f"{path}:1",
             f"no column Annotation or Species in the header; say which of {', '.join(own) or 'its columns'} "
-            "holds the labels: --columns event_label=NAME",
+            "contains the labels: --columns event_label=NAME",
         )
     return found
 
@@ -74,13 +77,13 @@ def _times(row: dict[str, str], several: bool, place: str) -> tuple[float, float
     if several:
         raise LabelError(
             f"{place}: the table covers several files but has no {FILE_OFFSET!r}, and {BEGIN!r} counts over all of "
-            "them; add that column in Raven and save again"
+            "them; add that column in Raven and save the table again"
         )
     return begin, end
 
 
 def write_raven(annotations: Sequence[Annotation], high_hz: float = 0.0) -> str:
-    """Return the selection table of one recording; every selection reaches from 0 to `high_hz`."""
+    """Return the selection table of one recording; every selection reaches from 0 Hz to `high_hz`."""
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")
     table.writerow([*_HEADER, "Annotation"])

@@ -78,7 +78,7 @@ def test_dcase_reads_decimal_commas_between_semicolons(tmp_path: Path) -> None:
         ("1_0\t20\tpop", "onset '1_0' is not a number"),
         ("2\t1\tpop", "onset 2 s is after offset 1 s; swap them"),
         ("-1\t1\tpop", "onset -1 s lies before the recording"),
-        ("1.0 2.0 pop", "is no Audacity label"),
+        ("1.0 2.0 pop", "is not an Audacity label"),
     ],
 )
 def test_a_bad_audacity_row_is_named_by_file_and_line(tmp_path: Path, line: str, says: str) -> None:
@@ -119,7 +119,7 @@ def test_a_bad_table_is_named_by_file_and_line(tmp_path: Path, text: str, place:
     [
         (b"0\t1\tpop\n" + b"1\t2\tno\xebl\n", "a.txt:2: the file is not UTF-8 but another encoding"),
         ("0\t1\tpop\n".encode("utf-16"), "a.txt:1: the file is not UTF-8 but UTF-16"),
-        (b"0\t1\tpop\n0\t\x001\tpop\n", "a.txt:2: has zero bytes"),
+        (b"0\t1\tpop\n0\t\x001\tpop\n", "a.txt:2: the line contains zero bytes"),
     ],
 )
 def test_another_encoding_is_named_by_file_and_line(tmp_path: Path, data: bytes, says: str) -> None:
@@ -133,7 +133,7 @@ def test_a_file_of_100_mb_is_refused_unread(tmp_path: Path, monkeypatch: pytest.
     with path.open("wb") as file:
         file.truncate(100 * 1024 * 1024)
     monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("the file was read"))
-    with pytest.raises(LabelError, match=r"huge\.txt: 105 MB is more than a label file holds"):
+    with pytest.raises(LabelError, match=r"huge\.txt: 105 MB is too large for a label file"):
         read_audacity(path)
     assert annotation.MAX_LABEL_BYTES < 100 * 1024 * 1024
 
