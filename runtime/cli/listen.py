@@ -113,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> None:
             stdin=arguments.source == "-",
             raw_rate_hz=arguments.raw_rate,
             raw_channels=arguments.raw_channels,
-            input_settings=InputSettings(arguments.channel, arguments.gain),
+            input=InputSettings(arguments.channel, arguments.gain),
             record_dir=arguments.record,
             pre_roll_s=arguments.pre_roll,
             post_roll_s=arguments.post_roll,

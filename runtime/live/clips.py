@@ -1,4 +1,4 @@
-"""`--record DIR`: the sound of each event, with what came before and after it."""
+"""`--record DIR`: a file with the sound of each event and of the time before and after it."""
 
 import logging
 import re
@@ -19,25 +19,26 @@ from stapes.runtime.live.sinks.record import Record
 
 logger = logging.getLogger(__name__)
 
-LONGEST_S = 60.0  # of an event that goes on for longer, the end is kept
-KEPT_FREE_BYTES = 64 << 20  # clips give way before the disk is full: events need little, and more urgently
-COMPLAINT_EVERY_S = 60.0
+LONGEST_S = 60.0  # only so much of the end of a longer event is kept
+KEPT_FREE_BYTES = 64 << 20  # left free for the log of events, which matters more than clips
+WARNING_EVERY_S = 60.0
 
 
 def clip_name(record: Record) -> str:
-    """File name of an event's clip: when, what, where on the stream's clock.
+    """Return the file name of an event's clip: UTC, label and first sample.
 
-    The label is part of it with everything but letters, digits, `_`, `-` replaced.
+    Everything in the label but letters, digits, `_` and `-` is replaced by `_`.
     """
     moment = re.sub(r"[-:]", "", record.utc)
     return f"{moment}_{re.sub(r'[^A-Za-z0-9_-]+', '_', record.label)}_{record.onset_sample}.flac"
 
 
 class ClipRecorder:
-    """Writes a FLAC file per event; a watcher of the live loop.
+    """A watcher of the live loop that writes a FLAC file for each event.
 
-    Memory holds the last minute and the rolls. A gap inside a clip is silence. When the disk is nearly full, or a clip
-    cannot be written, that is said now and then, counted in `dropped`, and listening goes on.
+    Memory holds the audio of the last minute, the pre-roll and the post-roll. Gaps in a clip are silent. When the disk
+    is nearly full or a clip cannot be written, a warning is logged at most once a minute, `dropped` counts the clip,
+    and listening goes on. Raises OutputError when the folder cannot be made.
     """
 
     def __init__(self, folder: Path, sample_rate_hz: int, pre_roll_s: float = 1.0, post_roll_s: float = 1.0) -> None:
@@ -46,15 +47,17 @@ class ClipRecorder:
         self._keep = int(LONGEST_S * sample_rate_hz) + self._before + self._after
         self._ring: deque[tuple[int, NDArray[np.int16]]] = deque()  # (first sample, PCM)
         self._waiting: deque[Record] = deque()
-        self._complained_s = float("-inf")
+        self._warned_s = float("-inf")
         self.dropped = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder}: clips cannot be kept there ({error.strerror})") from error
+            raise OutputError(
+                f"{folder}: the folder for clips cannot be made ({error.strerror}); name another with --record"
+            ) from error
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Keep the block's audio, and write the clips whose post-roll is complete."""
+        """Keep the audio of the block, and write the clips whose post-roll is complete."""
         if len(update.pcm):
             self._ring.append((update.start_sample, update.pcm))
         self._waiting.extend(record for record in records if record.kind == "event")
@@ -64,7 +67,7 @@ class ClipRecorder:
             self._write(self._waiting.popleft())
 
     def close(self) -> None:
-        """Write the clips that still waited for their post-roll."""
+        """Write the clips that still wait for their post-roll."""
         while self._waiting:
             self._write(self._waiting.popleft())
 
@@ -76,8 +79,8 @@ class ClipRecorder:
                 soundfile.write(draft, self._cut(record), self._rate_hz, format="FLAC", subtype="PCM_16")
         except (OSError, OutputError, soundfile.SoundFileError) as error:
             self.dropped += 1
-            if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
-                self._complained_s = time.monotonic()
+            if time.monotonic() - self._warned_s > WARNING_EVERY_S:
+                self._warned_s = time.monotonic()
                 logger.warning(f"a clip was not kept ({error}); events are still logged")
 
     def _cut(self, record: Record) -> NDArray[np.int16]:

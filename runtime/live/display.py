@@ -1,4 +1,4 @@
-"""What a person sees while `stapes listen` runs in a terminal."""
+"""The picture in the terminal while `stapes listen` runs."""
 
 import math
 import time
@@ -19,20 +19,20 @@ from stapes.runtime.live.source import Source
 REFRESH_S = 0.125
 LONGEST_BAR = 40
 EVENTS = 8
-QUIETEST_DB = -60.0  # left end of the level's bar
+QUIETEST_DB = -60.0  # level at the left end of its bar
 
 
 class Display:
-    """Level, score and rate per class, the last events, and how well the machine keeps up.
+    """Shows the level, score and rate of each class, the last events, the lag and the dropped audio.
 
-    A class's bar has a mark at its threshold; while an event goes on, its length so far stands behind the bar.
+    The bar of a class has a mark at its threshold. While an event lasts, its length so far is shown behind the bar.
     """
 
     def __init__(self, detector: Detector, source: Source, console: Console | None = None) -> None:
         self._detector, self._source = detector, source
         self._level, self._now_s = 0.0, 0.0
         self._thresholds = [(setting.on_score + 128) / 256 for setting in detector.folder.events]
-        self._scores = np.zeros(len(detector.classes))  # highest since the screen last changed
+        self._scores = np.zeros(len(detector.classes))  # highest scores since the last redraw
         self._last: deque[Record] = deque(maxlen=EVENTS)
         self._open = OpenEvents()
         self._recent: deque[tuple[float, str]] = deque()  # (onset, class) of the last minute
@@ -42,7 +42,7 @@ class Display:
         self._live.start()
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Take one block; the screen changes a few times per second only."""
+        """Take one block. The screen is redrawn only a few times per second."""
         self._level = max(update.level, 0.8 * self._level)
         self._now_s = update.end_sample / self._detector.sample_rate_hz
         for scores in update.heard.scores:
@@ -61,12 +61,12 @@ class Display:
             self._scores[:] = 0
 
     def close(self) -> None:
-        """Leave the last picture standing."""
+        """Draw the last picture and leave it on the screen."""
         self._live.update(self.render(), refresh=True)
         self._live.stop()
 
     def render(self) -> Group:
-        """Build the picture."""
+        """Return the picture as rich draws it."""
         head = Text(f"{self._source.name}  {self._now_s:8.1f} s  ", style="bold")
         head.append(f"lag {self._source.lag_s * 1000:.0f} ms  dropped {self._source.dropped_s:.1f} s", style="dim")
         return Group(head, self._bars(), self._events())
@@ -94,7 +94,7 @@ class Display:
 
 
 def _bar(share: float, width: int, threshold: float | None = None) -> Text:
-    """Draw `share` of `width` characters, on a line, with a mark at the threshold."""
+    """Return a bar that fills `share` (0 to 1) of `width` characters, with a mark at the threshold."""
     filled = round(min(1.0, max(0.0, share)) * width)
     bar = Text("█" * filled, "green" if threshold is not None and share >= threshold else "cyan")
     bar.append("─" * (width - filled), "dim")

@@ -1,4 +1,4 @@
-"""The live loop: a source's blocks and gaps through converter and detector, on one clock that gaps do not stop."""
+"""The live loop: blocks and gaps from a source go through converter and detector, on a clock that gaps do not stop."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,32 +12,32 @@ from stapes.runtime.audio import Converter, InputSettings
 from stapes.runtime.detector import Detector, DetectorOutput
 from stapes.runtime.live.source import Gap, Source
 
-WAIT_S = 0.2  # how soon a request to stop is seen while no audio comes
+WAIT_S = 0.2  # longest wait for audio, and so the longest delay until a request to stop is noticed
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one block or gap led to."""
+    """What one block or gap led to. Sample numbers are those of the stream's clock at the detector's rate."""
 
-    start_sample: int  # where the block or gap began, at the detector's rate
-    end_sample: int  # how far the clock is now
-    pcm: NDArray[np.int16]  # what came between, a gap's tail of the resampler included
+    start_sample: int  # where the block or gap began
+    end_sample: int  # the clock after it
+    pcm: NDArray[np.int16]  # the samples in between; for a gap, those that the resampler still held
     heard: DetectorOutput
-    level: float = 0.0  # loudest sample of the block, 0..1
+    level: float = 0.0  # largest magnitude in the block, 0 to 1
     gap: Gap | None = None
     last: bool = False  # the stream has ended
 
     @property
     def events(self) -> list[Event]:
-        """Announced and completed events, in the order they happened."""
+        """Announced and completed events, in the order in which that happened."""
         return self.heard.events
 
 
 class OpenEvents(dict[str, int]):
-    """Announced events that are not complete yet: label -> onset sample."""
+    """The events that are announced and not complete yet: label -> onset sample."""
 
     def follow(self, events: list[Event]) -> None:
-        """Take what happened, in order."""
+        """Take announced and completed events in their order."""
         for event in events:
             if event.offset_sample is None:
                 self[event.label] = event.onset_sample
@@ -48,7 +48,10 @@ class OpenEvents(dict[str, int]):
 def listen(
     detector: Detector, source: Source, stopped: Callable[[], bool], input_settings: InputSettings | None = None
 ) -> Iterator[Update]:
-    """Yield an update per block until the source ends or `stopped()`; the last one holds what flushing completed."""
+    """Yield an update per block or gap until the source ends or `stopped()` returns True.
+
+    The last update contains the events that the end of the stream completes.
+    """
     detector.reset()
     rate_hz = detector.sample_rate_hz
     converter = Converter(source.rate_hz, rate_hz, input_settings)

@@ -1,4 +1,4 @@
-"""A microphone through PyAudio (PortAudio). The callback only queues."""
+"""A microphone, read through PyAudio (PortAudio). The callback does nothing but queue samples."""
 
 import logging
 import os
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 QUEUE_S = 10.0
 BLOCK_S = 0.02
-# Sound servers convert rates well. ALSA itself (default, plughw) does not: there the device's own rate comes first.
+# Sound servers resample well. ALSA itself (default, plughw) does not, so there the device's own rate is tried first.
 _SOUND_SERVERS = ("pulse", "pipewire")
 
 
 @dataclass(frozen=True)
 class InputDevice:
-    """An input as PortAudio lists it."""
+    """An audio input, as PortAudio lists it."""
 
     index: int
     name: str
@@ -33,18 +33,18 @@ class InputDevice:
 
 
 def list_devices() -> list[InputDevice]:
-    """Return the inputs of this machine."""
+    """Return the audio inputs of this machine."""
     with _portaudio() as portaudio:
         return _devices(portaudio)
 
 
 class Microphone:
-    """An open input; a context manager.
+    """An open audio input; a context manager.
 
-    device: part of its name, or its index; None is the system's default.
-    sample_rate_hz: the detector's; the device is opened at this rate where it can do it well, else at its own.
-    channel: from 1, when one is to be chosen: then all are opened; otherwise one where the device can, else all.
-    AudioError when there is no such device, or no microphone at all.
+    device: part of its name, or its index; None for the system's default.
+    sample_rate_hz: the detector's rate; the device is opened at this rate if it resamples well, else at its own rate.
+    channel: counted from 1; all channels are opened then. None: a single channel is opened if possible, else all.
+    Raises AudioError when there is no such device or no microphone at all, and when it cannot be opened.
     """
 
     def __init__(self, device: str | None, sample_rate_hz: int, channel: int | None = None) -> None:
@@ -53,33 +53,35 @@ class Microphone:
         try:
             chosen = _choose(_devices(self._portaudio), device)
             if channel is not None and not 1 <= channel <= chosen.channels:
-                raise AudioError(f"microphone {chosen.name!r} has channels 1 to {chosen.channels}, not {channel}")
+                raise AudioError(
+                    f"microphone {chosen.name!r} has channels 1 to {chosen.channels}, not {channel}; correct --channel"
+                )
             self._open(chosen, sample_rate_hz, (1, chosen.channels) if channel is None else (chosen.channels,))
         except BaseException:
             self._context.__exit__(None, None, None)
             raise
 
     def read(self, timeout_s: float) -> Block | Gap:
-        """Return the next block or gap; an empty block after `timeout_s` without one."""
+        """Return the next block or gap, or an empty block when none came for `timeout_s` seconds."""
         return self.queue.get(timeout_s)
 
     @property
     def lag_s(self) -> float:
-        """Seconds by which the reader is behind the sound: audio that waits to be read or comes late."""
+        """Seconds by which reading is behind the sound: audio that waits to be read, or that arrives late."""
         return self.queue.queued_frames / self.rate_hz + max(0.0, self.queue.shortfall_s)
 
     @property
     def dropped_s(self) -> float:
-        """Seconds of audio dropped because the reader was too slow, or that never came."""
+        """Seconds of audio that were dropped because reading was too slow, or that never arrived."""
         return (self.queue.dropped_frames + self.queue.missing_frames) / self.rate_hz
 
     @property
     def active(self) -> bool:
-        """Whether PortAudio still believes in the stream."""
+        """Whether PortAudio regards the stream as running."""
         return bool(self._stream.is_active())
 
     def close(self) -> None:
-        """Stop and give the device back."""
+        """Stop and release the device."""
         if self.overflows:
             logger.warning(f"the sound system reported {self.overflows} overflows of {self.name!r}")
         try:
@@ -97,7 +99,7 @@ class Microphone:
         import pyaudio
 
         self.name = device.name
-        self.overflows = 0  # as PortAudio reports them; PulseAudio never does
+        self.overflows = 0  # reported by PortAudio; never with PulseAudio
         refusals = []
         for rate_hz in _rates(device, sample_rate_hz):
             for channels in channel_counts:
@@ -145,7 +147,7 @@ def _choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
     matches = [device for device in devices if wanted.lower() in device.name.lower()]
     if len(matches) != 1:
         names = ", ".join(repr(device.name) for device in matches or devices)
-        fault = "names several microphones" if matches else "is not a microphone of this machine"
+        fault = "is part of the names of several microphones" if matches else "is not a microphone of this machine"
         raise AudioError(f"{wanted!r} {fault}; choose one of {names}")
     return matches[0]
 
@@ -183,7 +185,7 @@ def _portaudio() -> Iterator[Any]:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """ALSA and JACK print dozens of lines about devices that are not there while PortAudio looks for them."""
+    """Silence ALSA and JACK, which print dozens of lines about missing devices while PortAudio looks for devices."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""Audio from another program through a pipe: raw PCM, or WAV as ffmpeg and arecord write it into one."""
+"""Audio that another program writes into a pipe: raw PCM, or WAV as ffmpeg and arecord write it into pipes."""
 
 import logging
 import os
@@ -15,36 +15,40 @@ from stapes.runtime.live.source import Block, Gap
 logger = logging.getLogger(__name__)
 
 BLOCK_S = 0.1
-HEADER_WAIT_S = 0.2  # how soon a request to stop is seen while nothing comes
-_STREAM_LENGTH = 0x7FFF_0000  # programs that write WAV into a pipe put a length from here upward, or 0
+HEADER_WAIT_S = 0.2  # longest delay until a request to stop is noticed while no byte arrives
+_STREAM_LENGTH = 0x7FFF_0000  # programs that write WAV into a pipe state this length, a larger one, or 0
 _INT16: np.dtype[Any] = np.dtype("<i2")
-_KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  # (kind, bits) of a WAV
+_KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  # by (format code, bits) of the WAV
 
 
 class Pipe:
-    """A file descriptor that gives WAV, or raw int16 little-endian at `rate_hz` with `channels` where no WAV begins.
+    """A file descriptor that gives WAV, or else raw int16, little-endian, at `rate_hz` with `channels` channels.
 
-    It is read no faster than it is heard: the writer waits. Opening it waits for the first bytes, or until `stopped()`.
-    AudioError when it ends before any sample, and for a WAV whose samples are not 16 or 32 bit PCM or 32 bit float.
+    It is read no faster than it is heard, so the writer waits. Opening waits for the first bytes, or until `stopped()`
+    returns True. Raises AudioError when the pipe ends before the first sample, and for a WAV whose samples are neither
+    16 or 32 bit PCM nor 32 bit float; ConfigError for an impossible rate or number of channels.
     """
 
     def __init__(
         self, descriptor: int, rate_hz: int, channels: int, stopped: Callable[[], bool] = lambda: False
     ) -> None:
         if rate_hz < 1 or channels < 1:
-            raise ConfigError(f"--raw-rate {rate_hz} --raw-channels {channels}: need 1 or more")
+            raise ConfigError(f"--raw-rate {rate_hz} --raw-channels {channels}: both must be at least 1")
         self.name, self.lag_s, self.dropped_s = "stdin", 0.0, 0.0
         self.rate_hz, self.channels, self._sample = rate_hz, channels, _INT16
         self._descriptor, self._stopped, self._ended, self._frames = descriptor, stopped, False, 0
-        self._left: int | None = None  # bytes of samples to come, where a WAV says it; other chunks may follow them
+        self._left: int | None = None  # bytes of samples to come, if the WAV states it; other chunks may follow them
         self._bytes = self._read_exactly(4)
         if self._bytes == b"RIFF":
             self._read_header()
         elif not self._bytes and not stopped():
-            raise AudioError("stdin: ended before any audio came; look for an error of the program that writes it")
+            raise AudioError("stdin ended before any audio arrived; look for an error of the program that writes it")
 
     def read(self, timeout_s: float) -> Block | Gap | None:
-        """Return what has come, at most BLOCK_S; an empty block after `timeout_s` without any, None at the end."""
+        """Return the samples that have arrived, at most BLOCK_S of them; None at the end.
+
+        The block is empty when nothing arrived for `timeout_s` seconds.
+        """
         frame = self._sample.itemsize * self.channels
         if not self._ended and len(self._bytes) < frame and not self._readable(timeout_s):
             return np.zeros((0, self.channels), np.float32)
@@ -60,7 +64,7 @@ class Pipe:
         return _as_float(samples)
 
     def close(self) -> None:
-        """Leave the descriptor to whoever opened it."""
+        """Do nothing: the descriptor belongs to whoever opened it."""
 
     def _readable(self, timeout_s: float) -> bool:
         return bool(select.select([self._descriptor], [], [], timeout_s)[0])
@@ -96,17 +100,17 @@ class Pipe:
         if self._stopped():
             return
         raise AudioError(
-            "stdin: a WAV that ends before its samples begin; look for an error of the program that writes it"
+            "stdin: the WAV ends before its samples begin; look for an error of the program that writes it"
         )
 
     def _take_format(self, body: bytes) -> None:
         kind, self.channels, self.rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body.ljust(16, b"\0"))
-        if kind == 0xFFFE and len(body) >= 26:  # extensible: the true kind heads the GUID
+        if kind == 0xFFFE and len(body) >= 26:  # extensible: the GUID begins with the format code
             (kind,) = struct.unpack_from("<H", body, 24)
         if (kind, bits) not in _KNOWN or not self.channels or not self.rate_hz:
             raise AudioError(
-                f"stdin: a WAV of kind {kind} with {bits} bits, {self.channels} channels at {self.rate_hz} Hz; "
-                "give 16 bit PCM (ffmpeg: -c:a pcm_s16le)"
+                f"stdin: a WAV of format {kind} with {bits} bits, {self.channels} channels at {self.rate_hz} Hz "
+                "cannot be read; write 16 bit PCM (ffmpeg: -c:a pcm_s16le)"
             )
         self._sample = _KNOWN[kind, bits]
 

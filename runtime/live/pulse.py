@@ -1,4 +1,4 @@
-"""Which source PulseAudio (or PipeWire) really records from: it moves streams without telling PortAudio."""
+"""Find out from which source PulseAudio (or PipeWire) records; it moves streams without telling PortAudio."""
 
 import json
 import os
@@ -9,7 +9,7 @@ ANSWER_S = 5.0
 
 
 def recording_source() -> str | None:
-    """Name of the source that this process records from; None where pactl is missing or knows of none."""
+    """Return the name of the source that this process records from; None when pactl is missing or names none."""
     program = shutil.which("pactl")
     if program is None:
         return None

@@ -1,18 +1,26 @@
-"""Events per minute: bubbles of an airlock, clicks of a counter."""
+"""Events per minute, such as the bubbles of an airlock or the clicks of a counter."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.runtime.live.listen import Update
 
-Window = tuple[dict[str, float], int, int]  # events per minute by class; first and last sample
+
+@dataclass(frozen=True)
+class RateWindow:
+    """The rates of one window of the stream's clock."""
+
+    per_minute: dict[str, float]  # label -> events per minute of audio heard
+    onset_sample: int
+    offset_sample: int
 
 
 class RateMeter:
-    """Counts events window by window of the stream's clock; an event belongs to the window that it begins in.
+    """Counts events in windows of the stream's clock. An event belongs to the window in which it begins.
 
-    A window is given as soon as no event that began in it can still be announced. Gaps are taken off its length, and a
-    window heard for less than half of it gives no rate.
+    A window is returned as soon as no event that began in it can still be announced. Gaps do not count as time, and a
+    window of which less than half was heard gives no rate.
     """
 
     def __init__(self, folder: DetectorFolder, window_s: float) -> None:
@@ -23,11 +31,11 @@ class RateMeter:
         )
         self._late = (slowest + clock.target_delay_steps + 1) * clock.step_samples + folder.frontend.window_samples
         self._onsets: list[tuple[int, str]] = []
-        self._heard: Counter[int] = Counter()  # samples by number of the window
+        self._heard: Counter[int] = Counter()  # number of the window -> samples heard
         self._number = 0
 
-    def update(self, update: Update) -> list[Window]:
-        """Take one block; return the windows that are complete now."""
+    def update(self, update: Update) -> list[RateWindow]:
+        """Take one block and return the windows that it completed."""
         self._onsets += [(event.onset_sample, event.label) for event in update.events if event.offset_sample is None]
         if update.gap is None:
             self._hear(update.start_sample, update.end_sample)
@@ -36,8 +44,8 @@ class RateMeter:
             done += self._close_window((self._number + 1) * self._window)
         return done
 
-    def finish(self, end_sample: int) -> list[Window]:
-        """The stream has ended at `end_sample`: return what is left, the last window as far as it was heard."""
+    def finish(self, end_sample: int) -> list[RateWindow]:
+        """Return the remaining windows when the stream has ended at `end_sample`; the last one may be shorter."""
         done = []
         while self._number * self._window < end_sample:
             done += self._close_window(min(end_sample, (self._number + 1) * self._window))
@@ -50,7 +58,7 @@ class RateMeter:
             self._heard[window] += stop - start
             start = stop
 
-    def _close_window(self, last: int) -> list[Window]:
+    def _close_window(self, last: int) -> list[RateWindow]:
         first, heard = self._number * self._window, self._heard.pop(self._number, 0)
         counts = Counter(label for onset, label in self._onsets if onset < last)
         self._onsets = [(onset, label) for onset, label in self._onsets if onset >= last]
@@ -58,4 +66,4 @@ class RateMeter:
         if heard < self._window / 2:
             return []
         minutes = heard / self._rate_hz / 60
-        return [({label: counts[label] / minutes for label in self._classes}, first, last)]
+        return [RateWindow({label: counts[label] / minutes for label in self._classes}, first, last)]

@@ -1,4 +1,4 @@
-"""A microphone that comes back: watched, closed when it is dead, opened again with growing pauses."""
+"""A microphone that may be lost: it is watched, closed when it is lost, and opened again after growing pauses."""
 
 import logging
 import time
@@ -20,12 +20,12 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 
 class Reconnecting:
-    """A source that outlives its microphone.
+    """A source that goes on after its microphone was lost.
 
-    PortAudio tells of a lost device in three ways: no more data, a stream that is no longer active, an OSError. All end
-    in a gap of no length, which completes what is open, and a gap as long as the microphone was away once it is back.
-    It does not tell when a sound server moves the stream to another microphone: `identity` is asked for that now and
-    then, and a move is a gap of no length too.
+    PortAudio shows the loss of a device in three ways: no more data, a stream that is not active, or an OSError. Each
+    leads to a gap of length 0, which completes open events, and, once the microphone is back, to a gap as long as it
+    was away. PortAudio does not show that a sound server moved the stream to another microphone; therefore `identity`
+    is called now and then, and a move is a gap of length 0 too.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Reconnecting:
 
     @property
     def dropped_s(self) -> float:
-        """Seconds of audio dropped because the reader was too slow, or that never came, over all connections."""
+        """Seconds of audio, over all connections, that were dropped because reading was too slow or never arrived."""
         return self._dropped_before_s + (self._microphone.dropped_s if self._microphone else 0.0)
 
     def read(self, timeout_s: float) -> Block | Gap | None:
-        """Return the next block or gap; an empty block after `timeout_s` without one. Never ends."""
+        """Return the next block or gap, or an empty block when none came for `timeout_s` seconds; never None."""
         if self._microphone is None:
             return self._try_again(timeout_s)
         try:
@@ -71,13 +71,13 @@ class Reconnecting:
         return item
 
     def close(self) -> None:
-        """Give the microphone back, if there is one."""
+        """Close the microphone, if there is one."""
         if self._microphone is not None:
             self._microphone.close()
 
     def _moved(self, item: Block | Gap) -> Gap | None:
-        """Ask now and then where the audio comes from; the block at hand is given up when that has changed."""
-        # A stream that has just begun is not known to the server at once; one that never is known costs little.
+        """Ask now and then where the audio comes from. When that has changed, return a gap that replaces `item`."""
+        # The server does not know a new stream at once. One that it never knows is asked for only a few times quickly.
         new = self._records_from is None and self._asked < NEW_ASKED
         if self._now_s() - self._asked_at_s < (NEW_IDENTITY_S if new else IDENTITY_S):
             return None
@@ -90,7 +90,7 @@ class Reconnecting:
         return Gap(lost, self.rate_hz, f"moved from {before} to {self._records_from}")
 
     def _lose(self, microphone: Microphone, reason: str) -> Gap:
-        logger.warning(f"microphone {self.name!r} lost ({reason}); trying to get it back")
+        logger.warning(f"microphone {self.name!r} lost ({reason}); trying to open it again")
         self._dropped_before_s += microphone.dropped_s
         with suppress(OSError):
             microphone.close()

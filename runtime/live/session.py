@@ -1,4 +1,4 @@
-"""`stapes listen`: a source, a detector, and where its events go, until somebody stops it."""
+"""One session of `stapes listen`: a source, a detector and the outputs, until somebody stops it."""
 
 import logging
 import signal
@@ -22,7 +22,7 @@ from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.live.pipe import Pipe
-from stapes.runtime.live.rate import RateMeter
+from stapes.runtime.live.rate import RateMeter, RateWindow
 from stapes.runtime.live.reconnect import Reconnecting
 from stapes.runtime.live.sinks.fan_out import FanOut
 from stapes.runtime.live.sinks.files import TextSink
@@ -39,24 +39,24 @@ LONGEST_RATE_S, LONGEST_ROLL_S, MOST_GAIN_DB = 86_400, 600, 120
 
 
 class Watcher(Protocol):
-    """Something that follows the stream: a display, a clip recorder, a page."""
+    """Follows the stream: a display, a clip recorder or the live page."""
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Take what one block led to."""
+        """Take what one block or gap led to, and the records made of it."""
 
     def close(self) -> None:
-        """The stream has ended."""
+        """Finish, because the stream has ended."""
 
 
 class Log:
-    """Turns updates into records: numbered, with times on the stream's clock and on the wall's."""
+    """Makes numbered records of updates, with times on the stream's clock and in UTC."""
 
     def __init__(self, source: str, sample_rate_hz: int) -> None:
         self._source, self._rate_hz = source, sample_rate_hz
         self._session, self._number = uuid.uuid4().hex, 0
 
     def records(self, update: Update, now_unix_s: float) -> list[Record]:
-        """Return the update's complete events and its gap; `now_unix_s` is when its last sample was heard."""
+        """Return records of the update's complete events and of its gap; its last sample was heard at `now_unix_s`."""
         self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
         found = [
             self._record("event", event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
@@ -67,11 +67,11 @@ class Log:
             found.append(self._record("gap", update.gap.reason, update.start_sample, update.end_sample))
         return found
 
-    def rates(self, per_minute: dict[str, float], onset_sample: int, offset_sample: int) -> list[Record]:
-        """Return a record per class: its events per minute between two samples of the clock."""
+    def rates(self, window: RateWindow) -> list[Record]:
+        """Return a record of the rate of each class."""
         return [
-            self._record("rate", label, onset_sample, offset_sample, per_minute=rate)
-            for label, rate in per_minute.items()
+            self._record("rate", label, window.onset_sample, window.offset_sample, per_minute=rate)
+            for label, rate in window.per_minute.items()
         ]
 
     def _record(
@@ -100,9 +100,9 @@ class ListenSettings:
     engine: str = "auto"
     device: str | None = None
     stdin: bool = False
-    raw_rate_hz: int | None = None  # of PCM without a header; None: the detector's
+    raw_rate_hz: int | None = None  # sample rate of PCM without a header; None: the detector's
     raw_channels: int = 1
-    input_settings: InputSettings = field(default_factory=InputSettings)
+    input: InputSettings = field(default_factory=InputSettings)
     record_dir: Path | None = None
     pre_roll_s: float = 1.0
     post_roll_s: float = 1.0
@@ -117,7 +117,10 @@ class ListenSettings:
 
 
 def listen_command(settings: ListenSettings) -> None:
-    """Load, open, listen until Ctrl-C or SIGTERM, flush. What cannot work is an error before anything is heard."""
+    """Listen until Ctrl-C or SIGTERM, then complete the open events.
+
+    Raises ConfigError, OutputError or AudioError for what cannot work, before anything is heard.
+    """
     _require_possible(settings)
     detector = Detector.load(settings.detector, settings.engine)
     if settings.out is not None:
@@ -145,12 +148,12 @@ def listen_command(settings: ListenSettings) -> None:
         else:
             logger.info(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
         rates = None if settings.rate_window_s is None else RateMeter(detector.folder, settings.rate_window_s)
-        run(detector, source, Outputs(sinks, watchers, rates), stop, settings.input_settings)
+        run(detector, source, Outputs(sinks, watchers, rates), stop, settings.input)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a stream leads to."""
+    """Everything that follows a stream."""
 
     sinks: Sequence[Sink]
     watchers: Sequence[Watcher] = ()
@@ -160,14 +163,14 @@ class Outputs:
 def run(
     detector: Detector, source: Source, outputs: Outputs, stop: threading.Event, input_settings: InputSettings
 ) -> None:
-    """Listen until `stop` is set or the source ends, and complete what is open then."""
+    """Listen until `stop` is set or the source ends, then complete the open events."""
     log, out, rates = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks), outputs.rates
     try:
         for update in listen(detector, source, stop.is_set, input_settings):
             records = log.records(update, time.time() - source.lag_s)
             if rates is not None:
                 windows = rates.update(update) + (rates.finish(update.end_sample) if update.last else [])
-                records += [record for window in windows for record in log.rates(*window)]
+                records += [record for window in windows for record in log.rates(window)]
             for record in records:
                 out.write(record)
             for watcher in outputs.watchers:
@@ -179,28 +182,34 @@ def run(
 
 
 def _require_possible(settings: ListenSettings) -> None:
-    """Comparisons are written so that they refuse nan as well."""
+    """Raise ConfigError for settings that cannot work. The comparisons are such that they refuse nan as well."""
     window_s, rolls = settings.rate_window_s, (settings.pre_roll_s, settings.post_roll_s)
     if window_s is not None and not 1 <= window_s <= LONGEST_RATE_S:
-        raise ConfigError(f"--rate {window_s:g}: need a window of at least 1 s, at most a day ({LONGEST_RATE_S} s)")
+        raise ConfigError(
+            f"--rate {window_s:g}: the window must be at least 1 s and at most a day ({LONGEST_RATE_S} s)"
+        )
     if not all(0 <= roll <= LONGEST_ROLL_S for roll in rolls):
-        raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: need 0 to {LONGEST_ROLL_S} s")
-    if not abs(settings.input_settings.gain_db) <= MOST_GAIN_DB:
-        raise ConfigError(f"--gain {settings.input_settings.gain_db:g}: need -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
+        raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: both must be 0 to {LONGEST_ROLL_S} s")
+    if not abs(settings.input.gain_db) <= MOST_GAIN_DB:
+        raise ConfigError(f"--gain {settings.input.gain_db:g}: must be -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
     if settings.stdin and settings.device is not None:
-        raise ConfigError(f"--device {settings.device}: stdin is heard, not a microphone; leave one of the two out")
+        raise ConfigError(
+            f"--device {settings.device}: stdin is heard instead of a microphone; leave out --device or -"
+        )
     if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
-        raise ConfigError("--template is the body of webhooks: name one with --to https://HOST/PATH")
+        raise ConfigError("--template is the body that webhooks receive: name a webhook with --to https://HOST/PATH")
 
 
 def _open_source(settings: ListenSettings, sample_rate_hz: int, stopped: Callable[[], bool]) -> Source:
     if settings.stdin:
         rate_hz = sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz
         pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels, stopped)
-        if settings.input_settings.channel is not None and not 1 <= settings.input_settings.channel <= pipe.channels:
-            raise ConfigError(f"--channel {settings.input_settings.channel}: stdin has channels 1 to {pipe.channels}")
+        if settings.input.channel is not None and not 1 <= settings.input.channel <= pipe.channels:
+            raise ConfigError(
+                f"--channel {settings.input.channel}: stdin has channels 1 to {pipe.channels}; correct --channel"
+            )
         return pipe
-    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.input_settings.channel))
+    return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.input.channel))
 
 
 def _display_class() -> "type[Display] | None":
@@ -209,13 +218,13 @@ def _display_class() -> "type[Display] | None":
     try:
         from stapes.runtime.live.display import Display
     except ImportError:
-        logger.warning("pip install 'stapes[mic]' shows level and scores here (it needs rich)")
+        logger.warning("level and scores are not shown here because rich is not installed: pip install 'stapes[mic]'")
         return None
     return Display
 
 
 class Dashboard:
-    """The live page as a watcher: its feed and its server."""
+    """The live page as a watcher of the stream: its feed and its server."""
 
     def __init__(self, detector: Detector, source: Source, address: Address, clips: Path | None) -> None:
         from stapes.runtime.live.dashboard.feed import Feed
@@ -232,14 +241,14 @@ class Dashboard:
         self._feed.update(update, records)
 
     def close(self) -> None:
-        """Send what is left and close the pages' connections."""
+        """Send the last message and close the connections of the pages."""
         self._feed.close()
         self._server.close()
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield what Ctrl-C and SIGTERM set; a second one interrupts at once."""
+    """Yield an event that Ctrl-C and SIGTERM set; a second signal interrupts at once."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,7 +1,7 @@
-"""Where live audio comes from, and what happens when it comes too fast, too late or not at all.
+"""Sources of live audio, and what happens when audio arrives too fast, too late or not at all.
 
-A source is read from one thread and filled by another (PortAudio's). Between them stands a `BlockQueue`: bounded, and
-when it is full the newest samples are dropped and counted, as on the device; the reader gets a `Gap` in their place.
+A source is read by one thread and filled by another (PortAudio's). Between them is a `BlockQueue` of limited length.
+When it is full, the newest samples are dropped and counted, as on the device, and the reader gets a `Gap` instead.
 """
 
 import threading
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Gap:
-    """Audio that never reached the reader; the clock goes on by `lost_frames`."""
+    """Audio that never reached the reader. The stream's clock goes on by `lost_frames`."""
 
     lost_frames: int  # at rate_hz
     rate_hz: int
@@ -27,7 +27,7 @@ Block = NDArray[np.float32]  # [frames, channels], full scale 1.0
 
 
 class Source(Protocol):
-    """A live input; `read` is called until it returns None."""
+    """A live input, whose `read` is called until it returns None."""
 
     name: str
     rate_hz: int
@@ -38,25 +38,25 @@ class Source(Protocol):
 
     @property
     def dropped_s(self) -> float:
-        """Seconds of audio that were dropped because the reader was too slow."""
+        """Seconds of audio that were dropped because reading was too slow."""
 
     def read(self, timeout_s: float) -> Block | Gap | None:
-        """Return the next block or gap, an empty block after `timeout_s` without one, None at the end."""
+        """Return the next block or gap; an empty block when none came for `timeout_s` seconds; None at the end."""
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
 
 
 class ClockWatch:
-    """Finds lost audio that nobody reports, by counting samples against the clock.
+    """Finds lost audio that nobody reports, by comparing the number of samples with the clock.
 
-    PulseAudio never says that it dropped samples. It may deliver late and catch up, and a sound card's clock is off by
-    up to some 0.02 %, so neither a moment's shortfall nor a slow drift means loss. Hence: the smallest shortfall of
-    each window is what is really missing then, and a step of more than `STEP_S` between two windows is a loss.
+    PulseAudio does not report dropped samples. It may deliver late and catch up, and the clock of a sound card may be
+    off by some 0.02 %, so neither a brief shortfall nor a slow drift means that audio was lost. Therefore the smallest
+    shortfall of each window counts as missing, and an increase of more than `JUMP_S` between two windows is a loss.
     """
 
     WINDOW_S = 5.0
-    STEP_S = 0.1
+    JUMP_S = 0.1
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -64,10 +64,10 @@ class ClockWatch:
         self._received = 0
         self._window_ends = self._smallest = 0.0
         self._known: float | None = None
-        self.shortfall_s = 0.0  # of this moment: how far delivery is behind the clock
+        self.shortfall_s = 0.0  # how far delivery is behind the clock at this moment
 
     def received(self, frames: int, now_s: float) -> int:
-        """Count frames that arrived at `now_s` (monotonic); return how many turn out to be lost, mostly 0."""
+        """Count frames that arrived at `now_s` (monotonic clock); return how many turn out to be lost, mostly 0."""
         if self._started is None:
             self._started = now_s - frames / self._rate_hz
             self._open_window(now_s)
@@ -77,17 +77,17 @@ class ClockWatch:
         self.shortfall_s = shortfall - (self._known or 0.0)
         if now_s < self._window_ends:
             return 0
-        step = 0.0 if self._known is None else self._smallest - self._known
+        jump = 0.0 if self._known is None else self._smallest - self._known
         self._known = self._smallest
         self._open_window(now_s)
-        return round(step * self._rate_hz) if step > self.STEP_S else 0
+        return round(jump * self._rate_hz) if jump > self.JUMP_S else 0
 
     def _open_window(self, now_s: float) -> None:
         self._window_ends, self._smallest = now_s + self.WINDOW_S, float("inf")
 
 
 class BlockQueue:
-    """Blocks from the thread that must not wait to the thread that may."""
+    """Hands blocks from a thread that must never wait to one that may."""
 
     def __init__(self, rate_hz: int, limit_s: float) -> None:
         self._rate_hz, self._limit_frames = rate_hz, int(limit_s * rate_hz)
@@ -101,18 +101,18 @@ class BlockQueue:
 
     @property
     def shortfall_s(self) -> float:
-        """How far delivery is behind the clock at this moment."""
+        """Seconds by which delivery is behind the clock at this moment."""
         return self._watch.shortfall_s
 
     def put(self, block: Block, now_s: float | None = None) -> None:
-        """Queue a block, or drop it when the reader is too far behind. Never waits for the reader."""
+        """Queue a block, or drop it when the reader is too far behind; never wait for the reader."""
         now_s = time.monotonic() if now_s is None else now_s
         with self._changed:
             missing = self._watch.received(len(block), now_s)
             if missing:
                 self.missing_frames += missing
                 self._lose(missing, "never delivered")
-            # Dropping goes on until half is read, so that one slow spell makes one gap and not hundreds.
+            # Dropping goes on until half of the queue is read, so that one slow period makes one gap and not hundreds.
             self._dropping = self.queued_frames + len(block) > self._limit_frames // (2 if self._dropping else 1)
             if self._dropping:
                 self.dropped_frames += len(block)
@@ -126,7 +126,7 @@ class BlockQueue:
             self._changed.notify()
 
     def get(self, timeout_s: float) -> Block | Gap:
-        """Return the oldest block or gap, an empty block after `timeout_s` without one."""
+        """Return the oldest block or gap, or an empty block when none came for `timeout_s` seconds."""
         with self._changed:
             if not self._items:
                 self._changed.wait(timeout_s)

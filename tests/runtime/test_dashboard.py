@@ -131,12 +131,12 @@ def test_a_foreign_name_that_points_here_is_refused(server: PageServer) -> None:
 
 
 def test_an_open_door_needs_a_token() -> None:
-    with pytest.raises(ConfigError, match="give it by --token"):
+    with pytest.raises(ConfigError, match="give it with --token"):
         parse_address("0.0.0.0:8765", None)
     assert parse_address("0.0.0.0:8080", "secret") == Address("0.0.0.0", 8080, "secret")
     assert parse_address("", None) == Address("127.0.0.1", 8765)
     assert parse_address("[::1]:8080", None).host == "::1"
-    with pytest.raises(ConfigError, match="need HOST:PORT"):
+    with pytest.raises(ConfigError, match="write HOST:PORT"):
         parse_address("here:there", None)
 
 

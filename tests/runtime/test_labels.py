@@ -77,7 +77,7 @@ def test_dcase_reads_decimal_commas_between_semicolons(tmp_path: Path) -> None:
         ("1\t1e999\tpop", "offset '1e999' is not a number"),
         ("1_0\t20\tpop", "onset '1_0' is not a number"),
         ("2\t1\tpop", "onset 2 s is after offset 1 s; swap them"),
-        ("-1\t1\tpop", "onset -1 s lies before the recording"),
+        ("-1\t1\tpop", "onset -1 s lies before the recording begins"),
         ("1.0 2.0 pop", "is not an Audacity label"),
     ],
 )

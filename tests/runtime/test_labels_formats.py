@@ -412,8 +412,8 @@ def test_jams_reads_scaper_and_names_bad_observations_by_line(tmp_path: Path) ->
     ]
     bad = {
         "{}": ":1: the file is not JAMS",
-        '{\n"annotations": [': ":2: is not JSON",
-        "[" * 100_000: ":1: is nested too deeply",
+        '{\n"annotations": [': ":2: the file is not JSON",
+        "[" * 100_000: ":1: the file is nested too deeply",
     }
     for text, says in bad.items():
         with pytest.raises(LabelError) as raised:

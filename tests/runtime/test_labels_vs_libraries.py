@@ -54,7 +54,7 @@ def test_lines_are_right_where_annotations_have_times_too(tmp_path: Path) -> Non
     path.write_text(f'{{"annotations": [\n{dense},\n{sparse}]}}')
     collected: list[StapesError] = []
     assert read_jams(path, collected) == {"a": []}
-    assert [str(each).split(";")[0] for each in collected] == [f"{path}:7: onset -1 s lies before the recording"]
+    assert [str(each).split(";")[0] for each in collected] == [f"{path}:7: onset -1 s lies before the recording begins"]
 
 
 @pytest.mark.parametrize("events", [EVENTS, []])

@@ -239,7 +239,7 @@ def test_chunks_behind_a_wavs_samples_are_not_heard(tiny_detector: Path, tmp_pat
 def test_a_program_that_writes_nothing_into_the_pipe_is_an_error(tiny_detector: Path) -> None:
     done = subprocess.run([*STAPES, "listen", tiny_detector, "-"], stdin=subprocess.DEVNULL, capture_output=True)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: stdin: ended before any audio came")
+    assert done.stderr.startswith(b"error: stdin ended before any audio arrived")
 
 
 @pytest.mark.parametrize("begun", [b"", b"RIFF\0\0"])
@@ -279,7 +279,7 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
         text=True,
     )
     assert done.returncode == 1
-    assert "error: stdin: a WAV of kind 7" in done.stderr
+    assert "error: stdin: a WAV of format 7" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -299,14 +299,14 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
         (["{detector}", "--device", "pulse", "--channel", "99"], "not 99"),
         (["{detector}", "-", "--rate", "0"], "at least 1 s"),
         (["{detector}", "-", "--rate", "nan"], "at least 1 s"),
-        (["{detector}", "-", "--post-roll", "inf"], "need 0 to 600 s"),
-        (["{detector}", "-", "--gain", "nan"], "need -120 to 120 dB"),
-        (["{detector}", "-", "--device", "pulse"], "leave one of the two out"),
-        (["{detector}", "-", "--template", "x"], "name one with --to https://"),
+        (["{detector}", "-", "--post-roll", "inf"], "must be 0 to 600 s"),
+        (["{detector}", "-", "--gain", "nan"], "must be -120 to 120 dB"),
+        (["{detector}", "-", "--device", "pulse"], "leave out --device or -"),
+        (["{detector}", "-", "--template", "x"], "name a webhook with --to https://"),
         (["{detector}", "-", "--token", "x"], "add --web"),
-        (["{detector}", "--raw-rate", "8000"], "add - behind the detector"),
-        (["{detector}", "-", "--web", "0.0.0.0"], "give it by --token"),
-        (["{detector}", "-", "--raw-rate", "0"], "need 1 or more"),
+        (["{detector}", "--raw-rate", "8000"], "add - after the detector"),
+        (["{detector}", "-", "--web", "0.0.0.0"], "give it with --token"),
+        (["{detector}", "-", "--raw-rate", "0"], "both must be at least 1"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_anything_is_heard(

@@ -89,7 +89,7 @@ def test_a_rate_comes_as_soon_as_no_event_of_its_window_can_still_begin(detector
     rates, seen = RateMeter(detector.folder, window_s=6), list[tuple[float, float]]()
     pcm = noise_bursts(12.0, [(5.9, 11.0, "hiss")])
     for update in listen(detector, Played(16_000, blocks(pcm, 320)), lambda: False):
-        seen += [(per_minute["hiss"], update.end_sample / 16_000) for per_minute, _, _ in rates.update(update)]
+        seen += [(window.per_minute["hiss"], update.end_sample / 16_000) for window in rates.update(update)]
     ((per_minute, told_s),) = seen
     assert per_minute == 10.0
     assert told_s < 6.5

@@ -52,7 +52,9 @@ def test_a_device_is_chosen_by_number_or_part_of_its_name(wanted: str | None, in
 def test_an_unknown_or_ambiguous_device_names_those_there_are() -> None:
     with pytest.raises(AudioError, match=r"'Zoom' is not a microphone of this machine; choose one of 'HDA Intel"):
         microphone._choose(DEVICES, "Zoom")
-    with pytest.raises(AudioError, match=r"'hw:' names several microphones; choose one of 'HDA.*', 'USB"):
+    with pytest.raises(
+        AudioError, match=r"'hw:' is part of the names of several microphones; choose one of 'HDA.*', 'USB"
+    ):
         microphone._choose(DEVICES, "hw:")
 
 

@@ -121,7 +121,7 @@ def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, capl
 
 def test_a_queue_belongs_to_one_process(tmp_path: Path) -> None:
     first = Outbox(tmp_path / "queue.sqlite", Receiver())
-    with pytest.raises(OutputError, match="give this one its own with --queue"):
+    with pytest.raises(OutputError, match="name another folder with --queue"):
         Outbox(tmp_path / "queue.sqlite", Receiver())
     first.close()
 
@@ -193,7 +193,8 @@ def test_a_file_on_a_full_disk_holds_whole_lines_only(tmp_path: Path) -> None:
         "    except OSError as error: print(number, error.strerror)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "log.jsonl")]
-    environment = os.environ | {"PYTHONPATH": str(Path(records.__file__).parent)}
+    paths = [str(Path(records.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "2 File too large\n"
     assert [json.loads(line)["key"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == keys(2)

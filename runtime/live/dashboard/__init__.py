@@ -1,1 +1,1 @@
-"""`stapes listen --web`: one page that shows what the detector hears."""
+"""`stapes listen --web`: a live page that shows what the detector hears."""

@@ -1,4 +1,4 @@
-"""Where the page is served; free of aiohttp, so that bad settings are said before anything is loaded."""
+"""The address at which the page is served. It needs no aiohttp, so bad settings are reported before anything loads."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DEFAULT_PORT = 8765
 
 @dataclass(frozen=True)
 class Address:
-    """Host, port and what guards them. ConfigError for a port that is none, and for an open door without a token."""
+    """Host, port and token. Raises ConfigError for an impossible port, or when others could open the page."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -18,13 +18,15 @@ class Address:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise ConfigError(f"--web: port {self.port} is not one; use 1 to 65535")
+            raise ConfigError(f"--web: {self.port} is not a port; use 1 to 65535")
         if not is_this_machine(self.host) and not self.token:
-            raise ConfigError(f"--web {self.host}: others could open the page; choose a secret and give it by --token")
+            raise ConfigError(
+                f"--web {self.host}: other machines could open the page; choose a secret and give it with --token"
+            )
 
 
 def parse_address(text: str, token: str | None) -> Address:
-    """Read HOST:PORT, PORT or HOST; what is left out is 127.0.0.1 and DEFAULT_PORT.
+    """Return the address that HOST:PORT, PORT or HOST names, by default 127.0.0.1 and DEFAULT_PORT.
 
     >>> parse_address("8080", None)
     Address(host='127.0.0.1', port=8080, token=None)
@@ -33,12 +35,12 @@ def parse_address(text: str, token: str | None) -> Address:
     if not colon and not port.isdigit():
         host, port = port, str(DEFAULT_PORT)
     if not port.isdigit():
-        raise ConfigError(f"--web {text}: need HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
+        raise ConfigError(f"--web {text}: write HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
     return Address(host.strip("[]") or "127.0.0.1", int(port), token or None)
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host name leads to this machine only."""
+    """Return whether only this machine can reach the host."""
     if host == "localhost":
         return True
     try:

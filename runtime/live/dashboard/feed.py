@@ -1,4 +1,4 @@
-"""From the live loop to the page: a message ten times a second, and a short memory for pages that open later."""
+"""Messages from the live loop to the page, ten per second, and a short memory for pages that open later."""
 
 import base64
 import json
@@ -23,10 +23,10 @@ REMEMBERED_RECORDS = 50
 
 
 class Feed:
-    """A watcher of the live loop that makes messages of JSON; `send` is called with each of them.
+    """A watcher of the live loop that calls `send` with messages in JSON.
 
     A message is {"sample", "frames" (base64 of int8[n, bands]), "frames_at", "scores" (a list per step), "scores_at",
-    "level", "lag_s", "dropped_s", "records", "open" (label -> onset of announced events that go on)}; positions are
+    "level", "lag_s", "dropped_s", "records", "open" (label -> onset of announced, incomplete events)}. Positions are
     samples of the stream's clock.
     """
 
@@ -45,7 +45,7 @@ class Feed:
         self._begin()
 
     def hello(self) -> list[str]:
-        """What a page that opens is told first: the facts, the last records, the last half minute."""
+        """Return the messages that a new page gets: facts with the last records, then the last half minute."""
         folder = self._detector.folder
         with self._lock:
             records, memory = list(self._records), list(self._memory)
@@ -64,7 +64,7 @@ class Feed:
         return [json.dumps({"facts": facts}), *memory]
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Take one block; a message goes out when enough has come together."""
+        """Take one block; send a message when the last one is a tenth of a second old."""
         heard = update.heard
         self._frames.append(heard.features)
         self._scores += heard.scores.tolist()

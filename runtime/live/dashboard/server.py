@@ -1,4 +1,4 @@
-"""The page's server: aiohttp in a thread of its own, on this machine only unless a token guards it."""
+"""The server of the page: aiohttp in a thread of its own, open to this machine only unless there is a token."""
 
 import asyncio
 import hmac
@@ -17,8 +17,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.live.dashboard.address import Address, is_this_machine
 
-BACKLOG = 100  # messages, 10 s: a page that is slower than that loses the oldest
-LARGEST_MESSAGE = 1024  # bytes; a page has nothing to say
+BACKLOG = 100  # messages, 10 s of them: a page that reads more slowly loses the oldest
+LARGEST_MESSAGE = 1024  # bytes from a page, which has nothing to send
 _CLIP = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.flac")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -27,13 +27,13 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-# Rubbish from outside is answered with 400; aiohttp would print a traceback as well.
+# Malformed requests are answered with 400; aiohttp would log a traceback as well.
 logger = logging.getLogger(__name__)
 logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 
 class PageServer:
-    """Serves the page from a thread; `send` may be called from any thread. ConfigError when the port is taken."""
+    """Serves the page from a thread; any thread may call `send`. Raises ConfigError when the port is taken."""
 
     def __init__(self, address: Address, hello: Callable[[], list[str]], clips: Path | None) -> None:
         self._address, self._hello, self._clips = address, hello, clips
@@ -51,22 +51,22 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """What a browser opens."""
+        """The URL for a browser, with the token."""
         token = f"/?token={quote(self._address.token)}" if self._address.token else "/"
         host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         return f"http://{host}:{self.port}{token}"
 
     @property
     def clients(self) -> int:
-        """How many pages are open."""
+        """The number of open pages."""
         return len(self._queues)
 
     def send(self, message: str) -> None:
-        """Hand a message to every open page; never waits."""
+        """Hand a message to every open page without waiting."""
         self._loop.call_soon_threadsafe(self._spread, message)
 
     def close(self) -> None:
-        """Close every page's connection and stop."""
+        """Close the connections of all pages and stop the server."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(5)
 
@@ -104,7 +104,7 @@ class PageServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Callable) -> web.StreamResponse:
-        """Refuse the wrong token, another site's page, and a name that was made to point here."""
+        """Refuse a wrong token, pages of other sites, and foreign host names that were made to point here."""
         token = self._address.token
         if token is not None and not hmac.compare_digest(request.query.get("token", "").encode(), token.encode()):
             raise web.HTTPForbidden(text="wrong token")
@@ -129,7 +129,7 @@ class PageServer:
         return web.FileResponse(self._clips / name, headers={"Content-Type": "audio/flac"})
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        # Compression would cost more, once per page, than the 30 KB/s that it saves are worth.
+        # Compressing for each page would cost more than the 30 KB/s that it saves are worth.
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=LARGEST_MESSAGE, compress=False)
         await socket.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -157,7 +157,7 @@ def _split(address: str) -> SplitResult:
 
 
 async def _next(queue: "asyncio.Queue[str | None]", reader: "asyncio.Task[None]") -> str | None:
-    """Return the next message, or None when the page has gone."""
+    """Return the next message, or None when the page was closed."""
     message = asyncio.ensure_future(queue.get())
     await asyncio.wait({message, reader}, return_when=asyncio.FIRST_COMPLETED)
     if message.done():
@@ -167,6 +167,6 @@ async def _next(queue: "asyncio.Queue[str | None]", reader: "asyncio.Task[None]"
 
 
 async def _ignore(socket: web.WebSocketResponse) -> None:
-    """Read what a page sends, which is nothing that matters, until it goes."""
+    """Read and ignore what a page sends, until it is closed."""
     async for _ in socket:
         pass

@@ -1,4 +1,4 @@
-"""Every record to every sink, whatever happens to one of them."""
+"""Hands every record to every sink, whatever happens to one of them."""
 
 import logging
 import time
@@ -9,31 +9,33 @@ from stapes.runtime.live.sinks.record import Record, Sink
 
 logger = logging.getLogger(__name__)
 
-COMPLAINT_EVERY_S = 60.0
-HELD_RECORDS = 10_000  # for a sink that cannot write; some 10 MB
+WARNING_EVERY_S = 60.0
+HELD_RECORDS = 10_000  # kept for a failing sink, some 10 MB; later records are lost
 
 
 class FanOut:
-    """Hands records to all sinks. One that cannot write is said, and is given what it missed, in order, later."""
+    """Hands records to all sinks. A failing sink is reported, then receives what it missed, in order."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = [_Holding(sink) for sink in sinks]
 
     def write(self, record: Record) -> None:
-        """Hand the record to all of them."""
+        """Hand the record to all sinks."""
         for sink in self._sinks:
             sink.write(record)
 
     def close(self) -> None:
-        """Try for the last time what could not be written. The sinks themselves stay open."""
+        """Try for the last time to write what could not be written. The sinks stay open."""
         for sink in self._sinks:
             sink.close()
 
 
 class _Holding:
+    """Keeps the records that a sink failed to write, and hands them over before the next one."""
+
     def __init__(self, sink: Sink) -> None:
         self._sink, self._held = sink, deque[Record]()
-        self._complained_s = float("-inf")
+        self._warned_s = float("-inf")
         self._lost = 0
 
     def write(self, record: Record) -> None:
@@ -54,8 +56,10 @@ class _Holding:
                 self._sink.write(self._held[0])
                 self._held.popleft()
         except BrokenPipeError:
-            raise  # whoever read stdout has gone: nobody is left to log for
+            raise  # the program that reads stdout has ended, so nobody needs the log any more
         except OSError as error:
-            if time.monotonic() - self._complained_s > COMPLAINT_EVERY_S:
-                self._complained_s = time.monotonic()
-                logger.warning(f"a record could not be written ({error}); it is kept to try again, listening goes on")
+            if time.monotonic() - self._warned_s > WARNING_EVERY_S:
+                self._warned_s = time.monotonic()
+                logger.warning(
+                    f"a record could not be written ({error}); it is kept and written later, and listening goes on"
+                )

@@ -1,4 +1,4 @@
-"""Records as text: to stdout or a file, a line as soon as it happens."""
+"""Records as text, in a file or on stdout, each line as soon as it happens."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from stapes.runtime.labels import EVENT_FORMATS, Annotation
 from stapes.runtime.labels.event_formats import JSON_LINES
 from stapes.runtime.live.sinks.record import Record
 
-STDOUT = 1  # the descriptor itself: sys.stdout may be something that has none
+STDOUT = 1  # the descriptor, because sys.stdout may have been replaced by an object that has none
 
 
 class TextSink:
@@ -31,7 +31,7 @@ class TextSink:
             self._append(EVENT_FORMATS[format].header)
 
     def write(self, record: Record) -> None:
-        """Append the record's line, at once. OSError, and not a part of it, where it does not fit."""
+        """Append the line of a record at once. When it does not fit, raise OSError and leave no part of it."""
         layout = EVENT_FORMATS[self._format]
         if self._format == JSON_LINES:
             self._append(record.as_json() + "\n")
@@ -40,7 +40,7 @@ class TextSink:
             self._append(layout.row(record.source, Annotation(record.onset, record.offset, label, record.confidence)))
 
     def close(self) -> None:
-        """Close the file; stdout stays open."""
+        """Close the file. stdout stays open."""
         self._file.close()
 
     def _append(self, lines: str) -> None:
@@ -59,14 +59,14 @@ def _opened(path: Path, replace: bool) -> FileIO:
     try:
         file = FileIO(path, "w+" if replace else "a+")
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another file or make room") from error
     size = _size(file)
     if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-        file.write(b"\n")  # a power cut tore the last line
+        file.write(b"\n")  # the last line is incomplete after a power cut
     return file
 
 
 def _size(file: FileIO) -> int | None:
-    """Bytes in a file; None for a terminal, a pipe, a device."""
+    """Return the size in bytes of a regular file; None for a terminal, a pipe or a device."""
     status = os.fstat(file.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None

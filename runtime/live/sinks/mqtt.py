@@ -1,4 +1,4 @@
-"""Records to an MQTT broker."""
+"""Sends records to an MQTT broker."""
 
 import os
 import threading
@@ -18,7 +18,7 @@ class MqttReceiver:
     """Publishes with QoS 1: a record counts as delivered when the broker has acknowledged it.
 
     url: mqtt://[user[:password]@]host[:port]/topic, mqtts:// for TLS. The password may come from the environment
-    variable STAPES_MQTT_PASSWORD instead. ConfigError without a host or a topic.
+    variable STAPES_MQTT_PASSWORD instead. Raises ConfigError without a host or a topic.
     """
 
     def __init__(self, url: str) -> None:
@@ -29,12 +29,12 @@ class MqttReceiver:
         self._topic = unquote(parts.path.lstrip("/"))
         self.name = f"{parts.scheme}://{self._host}:{self._port}/{self._topic}"
         if not self._topic or set(self._topic) & set("+#"):
-            raise ConfigError(f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC, a topic without + and #")
+            raise ConfigError(f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC with a topic without + and #")
         self._client: paho.Client | None = None
 
     def deliver(self, key: str, payload: str) -> None:
-        """Publish and wait for the broker's acknowledgement. UnreachableError without one."""
-        del key  # it stands in the payload
+        """Publish and wait for the broker's acknowledgement. Raises UnreachableError when there is none."""
+        del key  # the payload contains it
         try:
             client = self._connected()
             message = client.publish(self._topic, payload, qos=1)
@@ -44,12 +44,12 @@ class MqttReceiver:
             self.close()
             raise UnreachableError(str(error)) from None
         if not acknowledged:
-            # The client would send it again by itself: it is thrown away, since the outbox does that.
+            # The client would send the record again by itself. The outbox does that, so the client is discarded.
             self.close()
             raise UnreachableError(f"no acknowledgement within {ANSWER_S:g} s")
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect from the broker."""
         if self._client is not None:
             self._client.disconnect()
             self._client.loop_stop()

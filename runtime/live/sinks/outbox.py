@@ -1,4 +1,4 @@
-"""Records on their way to a receiver elsewhere: on disk first, then sent in order, with retry and back-off."""
+"""Sends records to a receiver on the network: on disk first, then in order, with retries and growing pauses."""
 
 import fcntl
 import logging
@@ -20,34 +20,35 @@ logger = logging.getLogger(__name__)
 QUEUE = """CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, payload TEXT NOT NULL, refused TEXT)"""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
-LAST_TRY_S = 5.0  # how long closing waits for what is still queued
+LAST_TRY_S = 5.0  # how long closing waits until the queue is sent
 
 
 class UnreachableError(Exception):
-    """The receiver did not take a record now; it is tried again."""
+    """The receiver did not take a record this time; the record is sent again later."""
 
 
 class RefusedError(Exception):
-    """The receiver will never take this record; it is kept in the queue file as refused, and the next one is sent."""
+    """The receiver will never take this record; it stays in the queue file, marked as refused, and the next is sent."""
 
 
 class Receiver(Protocol):
-    """Somewhere else: an MQTT broker, a web server."""
+    """Takes records elsewhere: an MQTT broker or a web server."""
 
     name: str
 
     def deliver(self, key: str, payload: str) -> None:
-        """Return when the receiver has the record for certain. Raises UnreachableError or RefusedError."""
+        """Return once the receiver has confirmed the record. Raises UnreachableError or RefusedError."""
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 class Outbox:
-    """A sink that loses nothing while the network, the receiver or the machine is down.
+    """A sink that loses no record while the network, the receiver or this machine is down.
 
-    A record is deleted from the queue only after the receiver confirmed it. When the process dies in between it is
-    sent again with the same key: a receiver that remembers keys gets each exactly once, and all get them in order.
+    A record is deleted from the queue only after the receiver confirmed it. When the process dies in between, it is
+    sent again with the same key, so a receiver that remembers keys gets each record exactly once. Records arrive in
+    order. Raises OutputError when the queue cannot be opened or another process uses it.
     """
 
     def __init__(self, path: Path, receiver: Receiver) -> None:
@@ -60,7 +61,7 @@ class Outbox:
         self._thread.start()
 
     def write(self, record: Record) -> None:
-        """Queue the record on disk. OSError when that fails."""
+        """Queue the record on disk. Raises OSError when that fails."""
         try:
             self._database.execute(
                 "INSERT OR IGNORE INTO outbox (key, payload) VALUES (?, ?)", (record.key, record.as_json())
@@ -70,19 +71,19 @@ class Outbox:
         self._wake.set()
 
     def waiting(self) -> int:
-        """How many records have not been confirmed yet."""
+        """Return how many records have not been confirmed yet."""
         (count,) = self._database.execute("SELECT count(*) FROM outbox WHERE refused IS NULL").fetchone()
         return int(count)
 
     def close(self) -> None:
-        """Send what is queued if that takes no longer than LAST_TRY_S; the rest is sent by the next start."""
+        """Send what is queued, for at most LAST_TRY_S; the rest is sent by the next start."""
         self._give_up_s = time.monotonic() + LAST_TRY_S
         self._closing.set()
         self._wake.set()
         self._thread.join(LAST_TRY_S + 1.0)
         with suppress(sqlite3.Error):
             if left := self.waiting():
-                where = f"{self._path} and are sent at the next start"
+                where = f"{self._path} and are sent by the next start"
                 logger.warning(f"{left} records for {self._receiver.name} wait in {where}")
         if not self._thread.is_alive():
             self._receiver.close()
@@ -104,7 +105,7 @@ class Outbox:
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
                 continue
             if down:
-                logger.warning(f"{self._receiver.name} is back; what waited is on its way")
+                logger.warning(f"{self._receiver.name} is back; the waiting records are being sent")
             wait_s, down = FIRST_WAIT_S, False
             if not sent:
                 if self._closing.is_set():
@@ -112,19 +113,19 @@ class Outbox:
                 self._wake.wait()
 
     def _pause(self, wait_s: float) -> None:
-        """Wait, but for a short while only once closing has begun."""
+        """Wait, but only briefly after closing has begun."""
         if self._closing.wait(wait_s):
             time.sleep(min(wait_s, FIRST_WAIT_S))
 
     def _send_oldest(self) -> bool:
-        """Send one record and delete it; False when none waits."""
+        """Send the oldest record and delete it; return False when none waits."""
         query = "SELECT number, key, payload FROM outbox WHERE refused IS NULL ORDER BY number LIMIT 1"
         row = self._database.execute(query).fetchone()
         if row is None:
             return False
         number, key, payload = row
         try:
-            if number != self._delivered:  # else only its deletion failed, on a full disk
+            if number != self._delivered:  # otherwise it was delivered and only its deletion failed, on a full disk
                 self._receiver.deliver(key, payload)
                 self._delivered = number
         except RefusedError as error:
@@ -136,26 +137,28 @@ class Outbox:
 
 
 def split_address(url: str) -> SplitResult:
-    """Split a receiver's URL. ConfigError where it names no host or no possible port."""
+    """Split the URL of a receiver. Raises ConfigError when it has no host or an impossible port."""
     try:
         parts = urlsplit(url)
-        fault = "" if parts.hostname and parts.port != 0 else "no host or port 0"
+        fault = "" if parts.hostname and parts.port != 0 else "there is no host, or the port is 0"
     except ValueError as error:
         fault = str(error)
     if fault:
-        raise ConfigError(f"--to {url}: {fault}; need {url.partition(':')[0]}://HOST[:PORT]/…")
+        raise ConfigError(f"--to {url}: {fault}; write {url.partition(':')[0]}://HOST[:PORT]/…")
     return parts
 
 
 def _lock(path: Path) -> int:
-    """Keep the queue to one process: two would send its records twice and out of order."""
+    """Lock the queue for this process, because two would send its records twice and out of order."""
     try:
         lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise OutputError(f"{path}: the queue cannot be kept there ({error.strerror}); see --queue") from error
+        raise OutputError(
+            f"{path}: the queue cannot be kept there ({error.strerror}); name another folder with --queue"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
-        raise OutputError(f"{path}: another stapes sends from this queue; give this one its own with --queue") from None
+        raise OutputError(f"{path}: another stapes sends from this queue; name another folder with --queue") from None
     return lock

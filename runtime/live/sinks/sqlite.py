@@ -1,4 +1,4 @@
-"""Records in an SQLite database: a table for people and programs, and the queue in front of the network."""
+"""Records in an SQLite database: a table to read, and the database of the queues that the outbox sends."""
 
 import logging
 import os
@@ -17,20 +17,21 @@ RECORDS = """CREATE TABLE IF NOT EXISTS records (
 
 
 def open_database(path: Path, schema: str) -> sqlite3.Connection:
-    """Open or make a database that survives the death of the process, and of the machine, at any moment.
+    """Open or make a database that stays intact when the process or the machine stops at any moment.
 
-    A file that is no sound database is moved aside (`.damaged`), which is said. OutputError when it cannot be opened.
+    A damaged file is moved aside (`.damaged`), with a warning, and a new one is begun. Raises OutputError when the file
+    cannot be opened.
     """
     try:
         return _open(path, schema)
     except sqlite3.OperationalError as error:
-        raise OutputError(f"{path}: cannot be opened as a database ({error})") from error
+        raise OutputError(f"{path}: cannot be opened as a database ({error}); name another file") from error
     except sqlite3.DatabaseError as error:
         aside = _free_name(path.with_name(path.name + ".damaged"))
         os.replace(path, aside)
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        logger.warning(f"{path} is damaged ({error}); moved to {aside.name}, a new one is begun")
+        logger.warning(f"{path} is damaged ({error}); it is moved to {aside.name}, and a new one is begun")
         return _open(path, schema)
 
 
@@ -57,14 +58,17 @@ def _free_name(path: Path) -> Path:
 
 
 class SqliteSink:
-    """Table `records`, one row per record, on disk when `write` returns; a record written again changes nothing."""
+    """Writes a row per record into the table `records`; it is on disk when `write` returns.
+
+    A record that is written again changes nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database = open_database(path, RECORDS)
 
     def write(self, record: Record) -> None:
-        """Insert the record. OSError when the disk is full or the file cannot be written."""
+        """Insert the record. Raises OSError when the disk is full or the file cannot be written."""
         columns = record.__dict__
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         try:

@@ -1,4 +1,4 @@
-"""Records to a web server, one POST each."""
+"""Sends records to a web server, each with a POST request."""
 
 import json
 from dataclasses import fields
@@ -11,14 +11,19 @@ from stapes.runtime.live.sinks.outbox import RefusedError, UnreachableError, spl
 from stapes.runtime.live.sinks.record import Record
 
 TIMEOUT_S = 10.0
-_REFUSALS = (400, 413, 415, 422)  # about this record; every other answer may change when somebody mends something
+_REFUSALS = (
+    400,
+    413,
+    415,
+    422,
+)  # these concern the record; every other answer may change when somebody repairs the server
 
 
 class Webhook:
     """POSTs each record as JSON, with its key in the header `Idempotency-Key`.
 
-    template: the body instead, with $label, $utc, $onset, … filled in as inside a JSON string; for example
-    '{"text": "$label at $utc"}'. ConfigError for a name that a record does not have, and for an address without a host.
+    template: another body, in which $label, $utc, $onset, … are filled in as inside a JSON string; for example
+    '{"text": "$label at $utc"}'. Raises ConfigError for a name that is no field of a record or a URL without a host.
     """
 
     def __init__(self, url: str, template: str | None = None) -> None:
@@ -26,13 +31,13 @@ class Webhook:
         self.name = f"{parts.scheme}://{parts.hostname}"
         self._url = url
         self._template = None if template is None else _parse(template)
-        # Redirects are not followed: a redirected POST would arrive as a GET without its body, and look delivered.
+        # Redirects are not followed: a redirected POST would arrive as a GET without its body and seem delivered.
         self._client = httpx.Client(
             timeout=TIMEOUT_S, headers={"Content-Type": "application/json", "User-Agent": "stapes"}
         )
 
     def deliver(self, key: str, payload: str) -> None:
-        """POST the record. UnreachableError when it may work later, RefusedError when the server will never take it."""
+        """POST the record. Raises UnreachableError when it may work later, RefusedError when it never will."""
         try:
             answer = self._client.post(self._url, content=self.body(payload).encode(), headers={"Idempotency-Key": key})
         except (httpx.HTTPError, ValueError) as error:
@@ -45,14 +50,14 @@ class Webhook:
         raise UnreachableError(f"{status}, to {answer.headers['Location']}" if answer.has_redirect_location else status)
 
     def body(self, payload: str) -> str:
-        """Return what is sent for a record's JSON."""
+        """Return the body to send for the JSON of a record."""
         if self._template is None:
             return payload
         record = {field.name: "" for field in fields(Record)} | json.loads(payload)
         return self._template.substitute({name: _inside_json(value) for name, value in record.items()})
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
 
@@ -62,8 +67,8 @@ def _parse(template: str) -> Template:
     unknown = set(parsed.get_identifiers()) - known
     if unknown or not parsed.is_valid():
         raise ConfigError(
-            f"the webhook template has {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
-            f"a record has {', '.join('$' + name for name in sorted(known))}, and $$ is a dollar"
+            f"the template of webhooks contains {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
+            f"a record has {', '.join('$' + name for name in sorted(known))}, and $$ stands for a dollar sign"
         )
     return parsed
 
