@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.runtime.labels import Annotation
 
@@ -62,11 +63,11 @@ def _spectrogram(axis, picture: Picture) -> None:  # type: ignore[no-untyped-def
 
 
 def _scores(axis, picture: Picture, index: int) -> None:  # type: ignore[no-untyped-def]
-    probability = (picture.scores[:, index].astype(float) + 128) / 256
-    edges_s = picture.clock.edges_s(len(probability))
-    axis.stairs(probability, edges_s, fill=True, color=COLOURS[index % len(COLOURS)], alpha=0.5, linewidth=0)
+    scores = probability(picture.scores[:, index])
+    edges_s = picture.clock.edges_s(len(scores))
+    axis.stairs(scores, edges_s, fill=True, color=COLOURS[index % len(COLOURS)], alpha=0.5, linewidth=0)
     for score, style in zip(picture.thresholds[index], ("-", ":"), strict=True):
-        axis.axhline((score + 128) / 256, color="black", linewidth=0.7, linestyle=style)
+        axis.axhline(probability(score), color="black", linewidth=0.7, linestyle=style)
     axis.set_ylim(0, 1)
     axis.set_ylabel(picture.classes[index])
 

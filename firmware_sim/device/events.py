@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.device.clock import StepClock
@@ -132,11 +133,21 @@ class EventDecoder:
                 label=self._labels[one.class_index],
                 onset_sample=one.onset_sample,
                 offset_sample=one.offset_sample if one.kind == lib.STAPES_EVENT_COMPLETED else None,
-                confidence=(one.confidence + 128) / 256,
+                confidence=probability(one.confidence),
                 sample_rate_hz=self._clock.sample_rate_hz,
             )
             for one in self._out[0:written]
         ]
+
+
+@overload
+def probability(scores: int) -> float: ...
+@overload
+def probability(scores: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]: ...
+def probability(scores: int | npt.NDArray[np.int8]) -> float | npt.NDArray[np.float64]:
+    """Return the probabilities, 0 to 255/256, that int8 scores stand for."""
+    exact = scores if isinstance(scores, int) else scores.astype(np.float64)
+    return (exact + 128) / 256
 
 
 def completed(events: Iterable[Event]) -> list[Event]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import Event
+from stapes.firmware_sim.device.events import Event, probability
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.known_answers import SCORE_STEPS, KnownAnswers
 from stapes.firmware_sim.device.tail import with_tail
@@ -175,7 +175,7 @@ class BuiltDetector:
                     label=record["label"],
                     onset_sample=record["onset_sample"],
                     offset_sample=record.get("offset_sample"),
-                    confidence=(record["score"] + 128) / 256,
+                    confidence=probability(record["score"]),
                     sample_rate_hz=rate,
                 )
                 for record in records

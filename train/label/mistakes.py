@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import probability
 from stapes.runtime.audio import AudioFile, Converter
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
@@ -60,7 +61,7 @@ def _highest(detector: Detector, judged: JudgedRecording, event: Annotation) -> 
     scores = judged.scores[:, detector.classes.index(event.label)]
     edges = detector.folder.clock.edges_s(len(scores))
     inside = scores[(edges[1:] > event.onset) & (edges[:-1] < max(event.offset, event.onset + 1e-6))]
-    return (int(inside.max(initial=-128)) + 128) / 256
+    return probability(int(inside.max(initial=-128)))
 
 
 @dataclass(frozen=True)

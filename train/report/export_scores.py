@@ -13,8 +13,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.outputs import Mark, new_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_dcase
@@ -50,7 +49,7 @@ def _scores(detector: Detector, judged: JudgedRecording) -> str:
     text = io.StringIO()
     table = csv.writer(text, delimiter="\t", lineterminator="\n")
     table.writerow(["onset", "offset", *detector.classes])
-    probabilities = (scored.scores.astype(np.float64) + 128) / 256
+    probabilities = probability(scored.scores)
     for begin, end, row in zip(scored.edges_s[:-1], scored.edges_s[1:], probabilities, strict=True):
         if end > begin:
             table.writerow([f"{begin:.6f}", f"{end:.6f}", *(f"{each:.8f}" for each in row)])

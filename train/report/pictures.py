@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, band_edges_hz
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
@@ -102,7 +103,7 @@ def score_histograms(detector: Detector, judged: Sequence[JudgedRecording]) -> s
         grid = figure.subplots(rows, 2, squeeze=False, sharex=True).ravel()
         for axes, color, column in zip(grid, _colors(), range(len(detector.classes)), strict=False):
             inside = [_inside(detector, each, detector.classes[column]) for each in judged]
-            scores = [(each.scores[:, column].astype(int) + 128) / 256 for each in judged]
+            scores = [probability(each.scores[:, column]) for each in judged]
             bins = np.linspace(0, 1, 33)
             for active, style in ((False, "step"), (True, "stepfilled")):
                 values = np.concatenate([s[i == active] for s, i in zip(scores, inside, strict=True)])
@@ -110,7 +111,7 @@ def score_histograms(detector: Detector, judged: Sequence[JudgedRecording]) -> s
                     continue
                 color_of = color if active else INK
                 axes.hist(values, bins, density=True, histtype=style, color=color_of, alpha=0.7, log=True)
-            axes.axvline((detector.folder.events[column].on_score + 128) / 256, color=INK, linestyle=":", lw=1)
+            axes.axvline(probability(detector.folder.events[column].on_score), color=INK, linestyle=":", lw=1)
             axes.yaxis.set_major_formatter("{x:g}")
             axes.set_title(detector.classes[column], fontsize=9)
         for axes in grid[len(detector.classes) :]:
@@ -256,10 +257,10 @@ def _band_ticks(frontend: FrontendConfig) -> dict[float, str]:
 
 def _draw_score(axes: Axes, detector: Detector, mistake: Mistake, part: Excerpt) -> None:
     column = detector.classes.index(mistake.event.label)
-    scores = (mistake.judged.scores[:, column].astype(int) + 128) / 256
+    scores = probability(mistake.judged.scores[:, column])
     edges = detector.folder.clock.edges_s(len(scores)) - part.begin_s
     axes.stairs(scores, edges, color=COLORS[column % len(COLORS)], baseline=None, lw=1.4)
-    axes.axhline((detector.folder.events[column].on_score + 128) / 256, color=INK, linestyle=":", lw=0.8)
+    axes.axhline(probability(detector.folder.events[column].on_score), color=INK, linestyle=":", lw=0.8)
     axes.set(ylim=(0, 1.03), yticks=[0, 1], ylabel="score")
 
 

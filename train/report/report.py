@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.model_description import MODEL_JSON, read_model_description
 from stapes.firmware_sim.outputs import write_whole
@@ -200,7 +201,7 @@ def _detector(folder: DetectorFolder, evaluation: Evaluation) -> Iterator[str]:
     rows = [
         [
             class_name(label, colors[label]),
-            *(f"{(score + 128) / 256:.2f}" for score in (each.on_score, each.off_score)),
+            *(f"{probability(score):.2f}" for score in (each.on_score, each.off_score)),
             *(f"{steps * step_ms:g}" for steps in (each.smoothing_steps, each.min_duration_steps)),
             *(f"{steps * step_ms:g}" for steps in (each.merge_gap_steps, each.refractory_steps)),
             f"{each.max_duration_steps * step_ms:g}" if each.max_duration_steps else "any",

@@ -7,7 +7,7 @@ import pytest
 
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.device.clock import StepClock
-from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder
+from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, probability
 from stapes.firmware_sim.errors import ConfigError
 
 CLOCK = StepClock(sample_rate_hz=1000, step_samples=10, origin_samples=0, target_delay_steps=0)
@@ -149,3 +149,9 @@ def test_scores_of_another_type_or_shape_are_refused() -> None:
             decoder.push(scores)
     with pytest.raises(ConfigError, match="need one for each class"):
         EventDecoder(["x", "y"], [EventConfig()], CLOCK)
+
+
+def test_probabilities_are_the_scores_in_256ths() -> None:
+    assert [probability(score) for score in (-128, 0, 127)] == [0.0, 0.5, 255 / 256]
+    every = np.arange(-128, 128).astype(np.int8)
+    np.testing.assert_array_equal(probability(every), np.arange(256) / 256)
