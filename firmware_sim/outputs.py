@@ -79,10 +79,11 @@ def new_file(path: Path) -> Iterator[Path]:
 
     After an exception `path` is as before. Every OSError in the block is raised as OutputError.
     """
-    draft = _draft(path.resolve())
+    place = path.resolve()
+    draft = _draft(place)
     try:
         yield draft
-        os.replace(draft, path.resolve())
+        os.replace(draft, place)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:

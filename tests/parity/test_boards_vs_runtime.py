@@ -16,7 +16,7 @@ RECORDINGS = 20  # of 30 seconds
 
 @pytest.mark.slow
 def test_ten_minutes_of_soundscapes_vs_runtime(soundscapes: Path, compiled_detector: Path, tmp_path: Path) -> None:
-    """Features, scores and events, bit for bit and to the sample."""
+    """Features and scores are equal in every bit, events to the sample."""
     paths = sorted((soundscapes / "val" / "audio").glob("*.flac"))[:RECORDINGS]
     pcm = np.concatenate([read_audio(path, 16_000).pcm for path in paths])
     assert len(pcm) == RECORDINGS * 30 * 16_000

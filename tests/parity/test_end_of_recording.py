@@ -35,14 +35,14 @@ EARLIER = (0.9, 1.2, "rumble")
 
 @pytest.fixture(scope="module")
 def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A detector that answers 16 steps, 512 ms, late, with its C."""
+    """Return a detector folder with generated C, whose scores come 16 steps (512 ms) late."""
     folder = write_tiny_detector(tmp_path_factory.mktemp("late") / "late.stapes", delay_steps=DELAY_STEPS)
     compile_model(folder.model, folder.path / "c", "late")
     return folder.path
 
 
 def _ending(behind_s: float) -> NDArray[np.int16]:
-    """A recording that was cut so long after the event."""
+    """Return a recording that ends `behind_s` seconds after the event."""
     return noise_bursts(4.0, [EARLIER, HISS])[: round((HISS[1] + behind_s) * 16_000)]
 
 
@@ -62,7 +62,7 @@ def test_an_event_shortly_before_the_end_is_heard_with_its_times(late: Path, beh
 
 @pytest.mark.parametrize("behind_s", [0.0, 0.05, 0.4])
 def test_engines_blocks_files_and_machines_hear_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
-    """Bit by bit: scores where they are given, and every report of an event."""
+    """Scores, where there are any, are equal in every bit, and so are all reports of events."""
     pcm = _ending(behind_s)
     detector = Detector.load(late, "litert")
     expected = detector.hear_recording(pcm)
@@ -78,7 +78,7 @@ def test_engines_blocks_files_and_machines_hear_the_same_end(late: Path, tmp_pat
 
 @pytest.mark.parametrize("board", [None, "cortex-m4"])
 def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Path, board: str | None) -> None:
-    """The detector's C is the device's: the tail comes to it as samples. A short recording is mostly tail."""
+    """The C receives the tail as samples like any others. A short recording is mostly tail."""
     detector = Detector.load(late, "litert")
     built = build_detector(read_folder(late), board and BOARDS[board], tmp_path)
     for pcm in (_ending(0.05), _ending(0.4), noise_bursts(0.3, [(0.1, 0.2, "hiss")])):
@@ -90,7 +90,7 @@ def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("behind_s", [0.05, 0.4])
 def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
-    """The desktop example of a library, which reads samples from stdin."""
+    """The desktop example of an exported library reads samples from stdin."""
     for path, text in LAYOUTS["cmake"].files(gather(late, "late")).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -105,7 +105,7 @@ def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, beh
 
 
 def test_the_commands_hear_the_same_end(late: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file, a folder, and stdin that ends."""
+    """The recording is given as a file, in a folder, and on stdin."""
     pcm, folder = _ending(0.05), tmp_path / "folder"
     folder.mkdir()
     soundfile.write(folder / "end.wav", pcm, 16_000)
@@ -126,7 +126,7 @@ def test_the_commands_hear_the_same_end(late: Path, tmp_path: Path, capsys: pyte
 
 
 def test_stereo_at_another_rate_is_heard_to_its_end(late: Path, tmp_path: Path) -> None:
-    """Against the samples that the one resampler makes of it."""
+    """The same events come from the samples that the resampler makes of the recording."""
     mono = np.repeat(_ending(0.05), 3)
     soundfile.write(tmp_path / "end.wav", np.stack([mono, mono // 2], axis=1), 48_000)
     detector = Detector.load(late, "litert")
@@ -138,7 +138,7 @@ def test_stereo_at_another_rate_is_heard_to_its_end(late: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("seconds", [0.06, 0.1, 0.2, 0.3, 0.5])
 def test_a_recording_shorter_than_the_delay_is_heard(late: Path, seconds: float) -> None:
-    """All of it is one event, and the recording mostly tail."""
+    """The whole recording is one event, and what the detector receives is mostly tail."""
     pcm = noise_bursts(0.6, [(0.0, 0.6, "hiss")])[-round(seconds * 16_000) :]
     detector = Detector.load(late, "litert")
     events = [event for event in detector.detect(pcm) if event.label == "hiss"]
@@ -147,7 +147,7 @@ def test_a_recording_shorter_than_the_delay_is_heard(late: Path, seconds: float)
 
 
 def test_no_event_reaches_behind_the_end(late: Path) -> None:
-    """Recordings that end in the middle of an event, at every length modulo a step."""
+    """Recordings of every length modulo a step end in the middle of an event."""
     detector, pcm = Detector.load(late, "litert"), _ending(0.0)
     for samples in range(len(pcm) - 512, len(pcm), 37):
         heard = detector.hear_recording(pcm[:samples])
@@ -158,7 +158,7 @@ def test_no_event_reaches_behind_the_end(late: Path) -> None:
 
 
 def test_what_training_chooses_on_is_what_the_detector_says(late: Path, tmp_path: Path) -> None:
-    """The scores that thresholds are chosen on, and the figures of evaluate, reach to the end as well."""
+    """The scores on which thresholds are chosen, and those that `stapes evaluate` judges, reach to the end as well."""
     (tmp_path / "val").mkdir()
     soundfile.write(tmp_path / "val" / "end.wav", _ending(0.05), 16_000)
     (tmp_path / "val" / "end.txt").write_text("0.9\t1.2\trumble\n1.5\t1.9\thiss\n")
@@ -176,7 +176,7 @@ def test_what_training_chooses_on_is_what_the_detector_says(late: Path, tmp_path
 
 
 def test_a_gap_in_a_stream_has_no_tail(late: Path) -> None:
-    """The stream goes on behind it: nothing is made up to fill the gap."""
+    """The stream goes on after a gap, so no sound is made up to fill it."""
     detector = Detector.load(late, "litert")
     heard = detector.hear(_ending(0.05)).events + detector.gap(16_000)
     assert "hiss" not in {event.label for event in heard if event.onset > 0.1}

@@ -1,4 +1,4 @@
-"""The int8 step beside its referees: a .tflite of the sequence, and the quantization-aware graph in TensorFlow."""
+"""The int8 step is held against a .tflite of the whole sequence and the quantization-aware graph in TensorFlow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +24,14 @@ STEPS = 32  # 64 frames
 
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
-    """int8[clips, frames, bands] that move slowly, as log-mel does, and reach both ends of the range."""
+    """Return int8[clips, frames, bands] that change slowly, as log-mel does, and reach both ends of the range."""
     steps = np.random.default_rng(1).normal(0, 18, (4, 2 * STEPS, 40)).cumsum(axis=1)
     return np.clip(steps, -128, 127).astype(np.int8)
 
 
 @pytest.fixture(scope="module")
 def network(features: np.ndarray) -> QuantizedNetwork:
-    """Random weights, louder than trained ones are at the start, so that gates and states use their whole range."""
+    """Return a network with larger random weights than training begins with: gates and states use their range."""
     tf_keras.utils.set_random_seed(1)
     network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=4))
     real = features.astype(np.float32) * FrontendConfig().feature_scale
@@ -61,7 +61,7 @@ def test_layers_are_named_after_the_parts_of_the_network(step: Step) -> None:
 
 
 class Runner:
-    """One signature run by LiteRT's reference kernels."""
+    """Runs one signature with LiteRT's reference kernels."""
 
     def __init__(self, step: Step) -> None:
         resolver = OpResolverType.BUILTIN_REF
@@ -97,7 +97,7 @@ def test_stepping_equals_the_sequence_graph_bit_for_bit_vs_litert_reference(
 def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_only(
     network: QuantizedNetwork, step: Step, features: np.ndarray
 ) -> None:
-    """From the same states in, both hold every tensor on the same grid; a value near a half may round either way.
+    """Both begin with the same states and hold every tensor on the same grid; a value near a half may round either way.
 
     A convolution rounds once: its output differs by at most 1. In h' = z h + (1 - z) n both products round, and a gate
     or the candidate may differ by one: at most 3. A logit that differs by one moves the score by the logit's step times
@@ -124,7 +124,7 @@ def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_
 def graph_step(
     in_tensorflow: Callable[..., Any], step: Step, frames: np.ndarray, states: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """One step of the graph in TensorFlow from int8 states; results on their int8 grids."""
+    """Run a step of the TensorFlow graph from int8 states; return its results as int8."""
     ports = {port.name: port for port in step.outputs}
 
     def real(name: str, value: np.ndarray) -> object:

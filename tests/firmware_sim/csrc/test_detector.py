@@ -1,4 +1,4 @@
-"""The loop in C against a Python specification of the ring, and two threads under ThreadSanitizer."""
+"""The detector's loop in C does what a Python specification does, also in two threads under ThreadSanitizer."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 class Device:
-    """A detector of the library, pushed and polled like firmware does."""
+    """A detector of the library, which is pushed to and polled as firmware does it."""
 
     def __init__(self, library: Library, ring: int = RING) -> None:
         self.ffi, self.lib = library.ffi, library.lib
@@ -117,13 +117,13 @@ class Device:
 
 
 class Specification:
-    """The same in plain Python: positions of the stream in a queue, frames cut from its head."""
+    """The loop in plain Python: positions of the stream wait in a queue, and frames are cut from its head."""
 
     def __init__(self, ring: int) -> None:
         self.ring: deque[int] = deque()
         self.room = ring
         self.position = 0
-        self.gap = "none"  # open: nothing is stored; closed: the next sample begins afresh
+        self.gap = "none"  # open: no sample is stored; closed: the next sample begins a new segment
         self.frames: list[int] = []
         self.stretches: list[list[int]] = [[]]
         self.lost = 0
@@ -171,13 +171,13 @@ class Specification:
 def test_frames_gaps_and_events_vs_python_specification(
     library: Library, ring: int, script: list[tuple[int, int]]
 ) -> None:
-    """Any ring, any pattern of interrupts and polls: the same frames, the same losses, the same events."""
+    """Frames, losses and events are the same for any length of the ring and any order of interrupts and polls."""
     device, specification = Device(library, ring), Specification(ring)
     for samples, polls in script:
         assert device.push(samples) == specification.push(samples)
         for _ in range(polls):
             events = device.poll()
-            while events > 0 and device.c.closing:  # the gap is closed once its events are out
+            while events > 0 and device.c.closing:  # the gap is closed when its events have been reported
                 events = device.poll()
             assert (events != device.lib.STAPES_IDLE) == specification.poll()
     device.finish()
@@ -214,7 +214,7 @@ def test_blocks_of_any_size_give_the_same(library: Library, sizes: list[int]) ->
 @pytest.mark.parametrize("index", [RING - 1, RING, 2 * RING - 1])
 @pytest.mark.parametrize("clock", [2**31 - 100, 2**32 - 100, 2**48])
 def test_years_go_by_without_a_wrap(library: Library, index: int, clock: int) -> None:
-    """Indices, counters and clock start just below where they wrap: the same events, moved by the clock."""
+    """With indices, counters and clock that start just below their wrap, events are the same, moved by the clock."""
     young, old = Device(library), Device(library)
     old.c.written = old.c.read = index
     old.c.gaps = old.c.closed = old.c.overruns = 2**32 - 1
@@ -248,14 +248,14 @@ def test_interrupt_and_main_loop_vs_thread_sanitizer(compiler: str, tmp_path: Pa
     done = sanitized(tmp_path, compiler, source("stapes_detector.c"))
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert seen["overruns"] > 10  # the test did what it is for
+    assert seen["overruns"] > 10  # otherwise the test has shown nothing
     assert seen["frames"] > 1000
     assert seen["clock"] == seen["lost"] + seen["stored"] >= 400000
     assert seen["open_events"] == 0
 
 
 def test_the_sanitizer_sees_a_ring_without_its_barriers(tmp_path: Path) -> None:
-    """The referee is awake: without acquire and release it reports a race."""
+    """ThreadSanitizer works here: without acquire and release it reports a race."""
     bare = tmp_path / "bare.c"
     text = source("stapes_detector.c").read_text()
     bare.write_text(

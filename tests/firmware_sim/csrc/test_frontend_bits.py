@@ -1,4 +1,4 @@
-"""The same bits from every build of the frontend, and no overflow on inputs made to cause one."""
+"""Every build of the frontend computes the same bits, and inputs that were made to overflow it do not."""
 
 import subprocess
 import threading
@@ -13,7 +13,7 @@ from stapes.firmware_sim._native import lib
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
 
-# CRC-32 of all log2 values of random samples and of clicks: what changes one changes STAPES_FRONTEND_ARITHMETIC too.
+# CRC-32 of all log2 values of random samples and of clicks. A change of one needs a new STAPES_FRONTEND_ARITHMETIC.
 GOLDEN = {
     "32/16 ms": (0xB54833D3, 0x195FABF7),
     "25/10 ms": (0x4B67147D, 0x07736060),
@@ -122,7 +122,7 @@ def test_a_cpp_program_calls_the_frontend(c: str, cpp: str, header: str, tmp_pat
 
 
 def test_other_threads_run_while_features_are_made() -> None:
-    """The interpreter's lock is released: with it a thread could not wake up within a call."""
+    """The interpreter lock is released: otherwise no other thread could run during a call."""
     frontend, pcm = Frontend(make_tables(FrontendConfig()), lanes=1), np.zeros(16_000 * 300, np.int16)
     done, ticks = threading.Event(), 0
 
@@ -133,7 +133,7 @@ def test_other_threads_run_while_features_are_made() -> None:
 
     thread, most = threading.Thread(target=tick), 0
     thread.start()
-    for _ in range(20):  # a machine that is busy elsewhere may not wake it in time
+    for _ in range(20):  # on a busy machine the other thread may wake up too late
         before = ticks
         frontend.features(pcm)
         most = max(most, ticks - before)

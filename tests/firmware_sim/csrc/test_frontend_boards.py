@@ -1,4 +1,4 @@
-"""The frontend on emulated boards: the same bits as here, within budgets of instructions, flash and RAM."""
+"""The frontend computes the same bits on emulated boards as here, within budgets of instructions, flash and RAM."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ CONFIGS = {
         dc_blocker=True,
     ),
 }
-# Instructions for a frame, with 512 points and 40 bands.
+# Instructions per frame, with an FFT of 512 points and 40 bands.
 BUDGETS = {
     "cortex-m4": {"25/10 ms": 25_000, "32/16 ms": 25_000, "whole spectrum": 30_000},
     "cortex-m3": dict.fromkeys(("25/10 ms", "32/16 ms", "whole spectrum"), 33_000),
@@ -74,7 +74,7 @@ def test_the_same_bits_at_every_optimization(board: str, optimization: str, tmp_
 
 
 def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
-    """The frontend as assembly, which the board's own tools can take."""
+    """Return the frontend compiled by clang to assembly, which the board's GNU tools can assemble."""
     target = "riscv32-none-elf" if board.is_riscv else "arm-none-eabi"
     flags = [f"--target={target}", *board.cpu_flags, "-std=c99", "-ffreestanding", "-fno-addrsig", optimization]
     assembly = folder / "stapes_frontend.s"
@@ -92,7 +92,7 @@ def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
     lines = assembly.read_text().splitlines(keepends=True)
     assembly.write_text(
         "".join(line for line in lines if not line.startswith("\t.cpu\t"))
-    )  # clang names some otherwise
+    )  # clang has other names for some
     return assembly
 
 

@@ -1,4 +1,4 @@
-"""Whole recordings in lanes: the same bits as a frame at a time, on this machine and on an emulated 64-bit ARM."""
+"""Several frames at a time give the same bits as one at a time, on this machine and on an emulated 64-bit Arm."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ ARM_TOOLS = ("aarch64-linux-gnu-gcc", "qemu-aarch64")
 
 
 def recordings(config: FrontendConfig) -> list[Int16s]:
-    """Of many frames, of fewer than there are lanes, of none, and of the worst."""
+    """Return recordings of many frames, of fewer frames than lanes, of no frame, and of the loudest samples."""
     hop, window = config.hop_samples, config.window_samples
     noise = random_samples(40 * hop + window, 0)
     return [noise, noise[: 5 * hop + window], noise[: window - 1], clicks(9000), worst_frames(config)]

@@ -1,4 +1,4 @@
-"""Named dangers of the event decoder, each worked by hand."""
+"""Situations in which an event decoder can go wrong, each worked out by hand."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def steps(picture: str) -> np.ndarray:
 
 
 def reports(picture: str, clock: StepClock = CLOCK, **config: Any) -> list[tuple[int, int | None]]:
-    """Onset and offset of each report in steps, announcements with offset None."""
+    """Return onset and offset of each report in steps; an announcement has the offset None."""
     decoder = EventDecoder(["x"], [EventConfig(**config)], clock)
     return [in_steps(event) for event in decoder.push(steps(picture)) + decoder.flush()]
 
@@ -44,11 +44,15 @@ def in_steps(event: Event) -> tuple[int, int | None]:
         (".#.#...", {"min_duration_steps": 3, "merge_gap_steps": 1}, [(1, None), (1, 4)]),
         ("#.#.#..", {"refractory_steps": 2}, [(0, None), (0, 1), (4, None), (4, 5)]),
         ("#.####.", {"refractory_steps": 3}, [(0, None), (0, 1), (4, None), (4, 6)]),
-        ("#.##...", {"min_duration_steps": 2, "refractory_steps": 4}, [(2, None), (2, 4)]),  # a dropped one blocks none
+        (
+            "#.##...",
+            {"min_duration_steps": 2, "refractory_steps": 4},
+            [(2, None), (2, 4)],
+        ),  # dropped: blocks nothing
         ("####-#.", {"max_duration_steps": 2}, [(0, None), (0, 2)]),  # never below off_score: no second event
         ("###.#..", {"max_duration_steps": 2}, [(0, None), (0, 2), (4, None), (4, 5)]),
         ("##.##..", {"max_duration_steps": 3, "merge_gap_steps": 2}, [(0, None), (0, 2), (3, None), (3, 5)]),
-        (".#..##.", {"smoothing_steps": 3}, [(4, None), (4, 6)]),  # the median drops one step, and moves no edge
+        (".#..##.", {"smoothing_steps": 3}, [(4, None), (4, 6)]),  # the median removes a single step and moves no edge
         ("....###", {"smoothing_steps": 5}, [(4, None), (4, 7)]),
         ("", {}, []),
     ],
@@ -93,7 +97,7 @@ def test_confidence_is_the_highest_smoothed_probability() -> None:
 
 @pytest.mark.parametrize("first_sample", [2**31 - 45, 2**32 - 45, 2**53 - 45, 2**60])
 def test_the_clock_does_not_wrap(first_sample: int) -> None:
-    """The same events, moved, when the recording has gone on for 2^31, 2^32 and more samples."""
+    """A recording that has gone on for 2^31, 2^32 and more samples has the same events, moved."""
     decoder = EventDecoder(["x"], [EventConfig(smoothing_steps=3, merge_gap_steps=1)], CLOCK)
     picture = steps(".##.##..####")
     decoder.push(picture)

@@ -1,4 +1,4 @@
-"""The event decoder against a specification: whole sequences, index arithmetic, no state machine."""
+"""The event decoder is held against a specification that works on whole sequences, without a state machine."""
 
 import itertools
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ class Span:
 
 
 def smooth(scores: list[int], config: EventConfig) -> list[int]:
-    """Trailing median over silence, the scores, and as much silence again as the median lags behind."""
+    """Return the trailing median of the scores, with silence before them, and behind them for the median's delay."""
     n = config.smoothing_steps
     padded = [-128] * (n - 1) + scores + [-128] * ((n - 1) // 2)
     return [median_low(padded[k : k + n]) for k in range(len(padded) - n + 1)]
 
 
 def run_end(values: list[int], first: int, config: EventConfig) -> int:
-    """Last step of the stretch from `first` on that stays at or above off_score."""
+    """Return the last step of the stretch from `first` on that stays at or above off_score."""
     return next((k - 1 for k in range(first, len(values)) if values[k] < config.off_score), len(values) - 1)
 
 
 def spans(values: list[int], config: EventConfig, first_true_step: int) -> list[Span]:
-    """Events of smoothed scores; steps before first_true_step stand for time before the recording."""
+    """Return the events of smoothed scores; steps before first_true_step stand for time before the recording."""
     on = [k for k, value in enumerate(values) if value >= config.on_score]
     limit = config.max_duration_steps or len(values) + 1
     found: list[Span] = []
@@ -66,7 +66,7 @@ def spans(values: list[int], config: EventConfig, first_true_step: int) -> list[
 
 
 def specified(scores: np.ndarray, configs: list[EventConfig], clock: StepClock) -> list[Event]:
-    """All reports of a recording in the order in which they happen."""
+    """Return all reports of a recording in the order in which they are made."""
     reports: list[tuple[tuple[int, int, int], Event]] = []
     for index, config in enumerate(configs):
         lag = config.smoothing_steps // 2
@@ -111,7 +111,7 @@ def event_configs(draw: st.DrawFn) -> EventConfig:
 
 @st.composite
 def recordings(draw: st.DrawFn) -> tuple[np.ndarray, list[EventConfig], StepClock]:
-    """Scores that dwell near the thresholds, settings of each class, and a clock."""
+    """Draw scores that stay near the thresholds, the settings of each class, and a clock."""
     configs = draw(st.lists(event_configs(), min_size=1, max_size=3))
     columns = []
     steps = draw(st.integers(0, 80))

@@ -144,6 +144,13 @@ def test_text_that_is_not_json_is_one_line_with_the_file(detector: DetectorFolde
         read_folder(detector.path)
 
 
+def test_a_detector_that_a_kill_moved_aside_is_named(detector: DetectorFolder) -> None:
+    aside = detector.path.with_name(f".{detector.path.name}.old")
+    detector.path.rename(aside)
+    with pytest.raises(DetectorFolderError, match=f"a command that replaced it was killed; move {aside} back"):
+        read_folder(detector.path)
+
+
 def test_an_existing_output_stands_unless_forced(detector: DetectorFolder) -> None:
     with pytest.raises(OutputError, match="--force"), new_detector_folder(detector.path):
         pass

@@ -1,4 +1,4 @@
-"""The frontend against a float64 librosa reference, and what it refuses."""
+"""The frontend is compared with a float64 librosa reference, and refuses settings and tables that cannot work."""
 
 import dataclasses
 import zlib
@@ -41,10 +41,10 @@ def test_broadband_noise_vs_float64_librosa(frontend: Frontend, level_db: float)
 def test_an_impulse_anywhere_in_the_window_vs_float64_librosa(frontend: Frontend) -> None:
     window = frontend.config.window_samples
     apart = Frontend(make_tables(dataclasses.replace(frontend.config, hop_samples=window)))
-    # The mean of a full-scale impulse is another signal, 54 dB below: with it the edges of the window show rounding.
+    # The mean of a full-scale impulse is a signal of its own, 54 dB below: rounding at the window's edges shows in it.
     amplitudes = (16_384, -3_277, 33) if frontend.config.dc_blocker else (32_767, -32_768, 23_170, 16_384, -3_277, 33)
     for amplitude in amplitudes:
-        pcm = np.diag(np.full(window, amplitude, np.int16)).ravel()  # one in each frame, each at another place
+        pcm = np.diag(np.full(window, amplitude, np.int16)).ravel()  # one impulse per frame, each at another sample
         error = np.abs(reference.decibel_errors(apart.log2(pcm), pcm, apart.config)).max(axis=1)
         assert error.max() <= 0.2, f"{amplitude} at {error.argmax()}"
 
@@ -76,7 +76,10 @@ def test_bands_within_80_db_of_the_loudest_vs_float64_librosa(frontend: Frontend
 
 
 def test_quiet_bands_beside_a_full_scale_tone_anywhere_vs_float64_librosa() -> None:
-    """In a band or in none, where the loudest band is far below the loudest FFT bin: the limits in docs/frontend.md."""
+    """The limits that docs/frontend.md states, for a tone in a band, and for one in no band.
+
+    In the second case the loudest band is far below the loudest FFT bin.
+    """
     config = FrontendConfig(hop_samples=512)
     time, rng = np.arange(512) / RATE, np.random.default_rng(5)
     tones = [np.sin(2 * np.pi * hz * time + rng.uniform(0, 6)) for hz in np.arange(0, 8001, 6.5)]
@@ -103,7 +106,7 @@ def test_every_size_vs_float64_librosa(n_fft: int, window: int, bands: int, scal
 @pytest.mark.parametrize(("n_fft", "window"), [(64, 2), (512, 6), (2048, 2), (2048, 64)])
 def test_windows_much_shorter_than_the_fft_vs_float64_librosa(n_fft: int, window: int) -> None:
     config = FrontendConfig(n_fft=n_fft, window_samples=window, hop_samples=2, n_bands=8)
-    # Nearly the same sample in every bin: rounding is not random any more.
+    # Nearly every bin holds the same value, so rounding errors are not random.
     assert errors_db(Frontend(make_tables(config)), reference.noise(-30, 2000)).max() <= 0.2
 
 
@@ -184,7 +187,7 @@ def test_a_damaged_or_foreign_blob_is_refused() -> None:
 
 
 def test_what_the_device_checks_before_it_begins() -> None:
-    """Magic, alignment, version, sizes: stapes_frontend_init; damage elsewhere: stapes_frontend_check_crc."""
+    """stapes_frontend_init checks magic, alignment, version and sizes; stapes_frontend_check_crc finds other damage."""
     blob = make_tables(FrontendConfig())
 
     def answers(start: int = 0, size: int = len(blob), **changed: int) -> tuple[int, int]:
@@ -242,7 +245,7 @@ def test_a_window_that_could_overflow_is_refused() -> None:
 
 @pytest.mark.parametrize("n_fft", [512, 1024, 2048])
 def test_a_single_band_over_the_whole_spectrum_vs_float64_librosa(n_fft: int) -> None:
-    """The longest slope that there can be, whose sums of sums are the largest."""
+    """This has the longest slope that a band can have, and so the largest sums of sums."""
     config = FrontendConfig(n_fft=n_fft, window_samples=n_fft, n_bands=1, band_scale="htk", f_min_hz=0, f_max_hz=8000)
     for signal in (np.sign(reference.sine(0, 440, RATE)), reference.noise(-30, RATE), reference.sweep(0, RATE)):
         assert errors_db(Frontend(make_tables(config)), signal).max() <= 0.02

@@ -1,4 +1,4 @@
-"""What goes behind a recording's end, against plain Python."""
+"""The tail of a recording is the one that plain Python specifies."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def _clock(delay_steps: int, step: int, origin: int) -> StepClock:
 
 
 def _specified(recent: list[int], step: int, samples: int) -> list[int]:
-    """The quietest of the whole steps that end with the recording, the newest of equals, backward and forward."""
+    """Return the quietest whole step before the end, of equals the last, played backward and forward in turn."""
     length = min(step, len(recent))
     ends = range(len(recent), length - 1, -length)
     steps = [recent[end - length : end] for end in ends]
@@ -33,7 +33,7 @@ def test_tail_vs_specification(samples: int, amplitude: int) -> None:
 
 
 def test_a_step_at_full_scale_does_not_overflow() -> None:
-    """An alternation from one end of the scale to the other is the loudest there is; an offset is no loudness."""
+    """Alternation between both ends of the scale is the loudest sound; a constant offset adds no loudness."""
     clock = _clock(2, 65_535, 0)
     loudest = np.resize(np.array([-32_768, 32_767], np.int16), 65_535)
     offset = np.full(65_535, -32_768, np.int16)

@@ -1,4 +1,4 @@
-"""Every board: text, files, counts, faults, timer; and what is said when a tool or memory is missing."""
+"""Every board has text, files, counts, faults and a timer; a missing tool and too little memory are named."""
 
 import shutil
 import struct
@@ -24,7 +24,7 @@ def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A file of C to be written by the test."""
+    """Return the path of a C file that the test writes."""
     return tmp_path / "program.c"
 
 
@@ -45,7 +45,7 @@ def test_instructions_are_counted_one_by_one_and_again_the_same(firmware: Firmwa
     short, long = result.regions["short_stretch"], result.regions["long_stretch"]
     assert len(short) == 3
     assert len(set(short)) == 1
-    assert 10 <= short[0] <= 12  # the compiler may move an instruction of the loop between the marks
+    assert 10 <= short[0] <= 12  # the compiler may move an instruction of the loop into the region
     assert 1002 <= long[0] <= 1004  # with the call and the return
     assert result.profile["thousand_nops"] == 1001
     assert sum(result.profile.values()) == result.total_instructions
@@ -62,7 +62,7 @@ def test_stack_depth_is_read_from_the_paint(firmware: Firmware) -> None:
 
 @pytest.mark.parametrize("way", ["overflow", "leap"])
 def test_a_stack_that_runs_over_is_named_with_its_stage(firmware: Firmware, way: str) -> None:
-    """In small steps, and by one large frame."""
+    """The stack overflows through many small frames, or through a large one."""
     result = run(firmware, arguments=[way], count=False, timeout_s=60)
     assert result.fault is not None
     assert result.fault.startswith("stack overflow")
@@ -83,7 +83,7 @@ def test_the_timer_follows_the_instructions(firmware: Firmware) -> None:
 
 
 def test_counts_vs_the_clock_of_the_core(program: Path) -> None:
-    """With 1024 ns to an instruction, the 25 MHz SysTick of the M4 counts 25.6 ticks to each."""
+    """With 1024 ns per instruction, the 25 MHz SysTick of the M4 counts 25.6 ticks per instruction."""
     program.write_text(
         '#include "stapes_board.h"\n'
         "static volatile uint32_t *const SYST = (volatile uint32_t *)0xE000E010;\n"
@@ -104,7 +104,7 @@ def test_counts_vs_the_clock_of_the_core(program: Path) -> None:
     result = run(firmware, icount_shift=10)
     by_clock = int(result.text) / 25.6
     assert result.regions["both"][0] > 20000
-    assert 0 <= by_clock - result.regions["both"][0] <= 12  # the marks, and reading the clock
+    assert 0 <= by_clock - result.regions["both"][0] <= 12  # instructions of the marks, and of reading the clock
 
 
 def test_sizes_are_those_of_the_program_alone(program: Path) -> None:

@@ -1,4 +1,4 @@
-"""A whole detector on this machine and on every board, against the Python runtime with LiteRT's reference kernels."""
+"""A whole detector, on this machine and on every board, gives what the Python runtime with LiteRT's kernels gives."""
 
 import dataclasses
 import json
@@ -59,7 +59,7 @@ def test_features_scores_and_events_vs_litert_reference(
 
 
 def runtime_over_gaps(path: Path, pcm: NDArray[np.int16], gaps: list[tuple[int, int]]) -> list[Event]:
-    """What the Python runtime hears where the same samples are missing."""
+    """Return the events of the Python runtime when the same samples are missing."""
     detector, events, position = Detector.load(path, engine="litert"), [], 0
     for at, lost in gaps:
         events += detector.push(pcm[position:at]) + detector.gap(lost)
@@ -75,10 +75,10 @@ def test_paced_audio_is_heard_alike_where_the_core_keeps_up(
     pcm: NDArray[np.int16],
     expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
 ) -> None:
-    """With time for all work nothing is lost; with half of it the runtime with the same gaps hears the same."""
+    """A core that is fast enough loses nothing; one half as fast gives the runtime's events with the same gaps."""
     built = build_detector(read_folder(compiled_detector), BOARDS[board], tmp_path)
     free = built.hear(pcm)
-    busiest = max(free.stages["frontend"]) + max(free.stages["model"]) + 20_000  # printing of an event
+    busiest = max(free.stages["frontend"]) + max(free.stages["model"]) + 20_000  # instructions that print an event
     kept_up = built.hear(pcm, pace=Pace(mhz=2 * busiest / 0.016 / 1e6, cpi=2.0))
     assert kept_up.overruns == 0
     assert kept_up.events == expected[2]
@@ -98,7 +98,7 @@ def test_the_loop_is_clean_under_the_sanitizers(
     pcm: NDArray[np.int16],
     expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
 ) -> None:
-    """No undefined behaviour and no stray access in frontend, kernels, events and loop, with any length of the ring."""
+    """No part of the loop has undefined behaviour or accesses foreign memory, with any length of the ring."""
     name = detector_c(read_folder(compiled_detector), tmp_path).name.upper()
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     flags += [] if ring_samples is None else [f"-D{name}_RING_SAMPLES={ring_samples}"]
