@@ -1,1 +1,1 @@
-"""A detector on boards: simulated, verified against this machine, measured."""
+"""A detector on boards: simulated, compared with this machine, and measured."""

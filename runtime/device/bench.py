@@ -1,4 +1,4 @@
-"""`stapes bench`: what a detector costs per hop on this machine, and how exactly its forms agree."""
+"""`stapes bench`: how long a detector takes per hop on this machine, and whether its engines agree."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,20 +21,20 @@ SIGNAL_S = 20
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one call from Python took, over many."""
+    """How long one call from Python took, over many calls."""
 
     what: str
     median_us: float
     p99_us: float
-    audio_us: float  # length of the audio that one call works on
+    audio_us: float  # length of the audio that one call processes
 
     def row(self) -> str:
-        """One line of the table; the last column is the share of one core in real time."""
+        """Return one line of the table; the last column is the load of one core in real time."""
         return f"{self.what:44} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
 
 
 def noise(samples: int) -> NDArray[np.int16]:
-    """int16[samples] that walks between full scale and silence, made by integers: the same on every machine."""
+    """Return int16[samples] of noise between full scale and silence, the same on every machine."""
     values = np.random.default_rng(1).integers(-32768, 32768, samples, dtype=np.int64)
     return (values >> (np.arange(samples) // 4096) % 15).astype(np.int16)
 
@@ -50,7 +50,7 @@ def usable_engines(folder: DetectorFolder) -> Iterator[str]:
 
 
 def timings(path: Path) -> Iterator[Timing]:
-    """Time the stages of a step one by one, then the whole loop over blocks of a step."""
+    """Measure the stages of a step one by one, then the whole loop over blocks of one step."""
     folder = read_folder(path)
     clock, frontend = folder.clock, Frontend(folder.tables)
     hop, window, step = folder.frontend.hop_samples, folder.frontend.window_samples, clock.step_samples
@@ -84,7 +84,7 @@ def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_u
 
 
 def engine_parity(path: Path) -> str:
-    """Compare the scores of both engines on the same signal, bit for bit."""
+    """Compare the scores of both engines on the same signal bit for bit, and return a line that says the result."""
     try:
         compiled = Detector.load(path, "c")
     except (DetectorFolderError, ToolchainError) as error:
@@ -98,7 +98,7 @@ def engine_parity(path: Path) -> str:
 
 
 def training_parity(folder: DetectorFolder) -> Iterator[str]:
-    """What training measured on its validation part: the int8 detector beside the float network."""
+    """Yield what training measured on its validation part: the int8 detector compared with the float network."""
     parity = folder.scores.get("parity")
     if not parity:
         yield "parity int8 / float: training left no figures in this detector"
@@ -120,7 +120,10 @@ def training_parity(folder: DetectorFolder) -> Iterator[str]:
 
 
 def bench(path: Path) -> None:
-    """Print the tables."""
+    """Print what a detector takes on this machine, and the parity of its forms.
+
+    Raises DetectorFolderError when the folder cannot be used.
+    """
     folder = read_folder(path)
     clock = folder.clock
     step_ms = 1e3 * clock.step_s

@@ -1,4 +1,4 @@
-"""What a detector costs on a board: instructions by stage, flash and RAM by part, and whether that fits a budget."""
+"""What a detector needs on a board: instructions per stage, flash and RAM per part, and whether that fits a budget."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
 from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace
 
-_PARTS = (  # what the name of a source file begins with, and what its code is for
+_PARTS = (  # (beginning of the name of a source file, part to which its code belongs)
     ("stapes_frontend", "frontend"),
     ("stapes_events", "events"),
     ("stapes_detector", "loop"),
@@ -18,7 +18,7 @@ _PARTS = (  # what the name of a source file begins with, and what its code is f
 
 @dataclass(frozen=True)
 class StageCost:
-    """Instructions of one stage; `worst` is that of one call."""
+    """Instructions of one stage; `worst` is the largest number in one call."""
 
     name: str
     mean_per_hop: float
@@ -27,12 +27,12 @@ class StageCost:
 
 @dataclass(frozen=True)
 class FirmwareCost:
-    """What one run on one board has cost."""
+    """What one run on one board needed. Costs are instructions, not cycles."""
 
     stages: tuple[StageCost, ...]
     mean_per_hop: float
-    worst_hop: int  # the hop with the most work: a step ends in it
-    worst_step: int  # all hops of the costliest step
+    worst_hop: int  # of the hop with the most work, in which a step ends
+    worst_step: int  # of all hops of the costliest step
     per_second: float  # instructions per second of audio
     hop_s: float
     frames_per_step: int
@@ -41,18 +41,18 @@ class FirmwareCost:
 
     @property
     def flash_bytes(self) -> int:
-        """All flash, without what only the emulation needs."""
+        """Flash of all parts, without what only the emulation needs."""
         return sum(self.flash.values())
 
     @property
     def ram_bytes(self) -> int:
-        """All RAM: detector, other static data, deepest use of both stacks."""
+        """RAM of all parts: detector, other static data, and the deepest use of both stacks."""
         return sum(self.ram.values())
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a board has; None: not asked."""
+    """What a board offers; None where nothing is to be checked."""
 
     flash_bytes: int | None = None
     ram_bytes: int | None = None
@@ -61,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one thing fits."""
+    """Whether one thing fits, in words."""
 
     fits: bool
     text: str
@@ -73,7 +73,7 @@ def cost_of(built: BuiltDetector, heard: DetectorRun) -> FirmwareCost:
     assert heard.run is not None
     frontend, per_step = built.folder.frontend, built.folder.frames_per_step
     stages, frames = heard.stages, max(heard.frames, 1)
-    calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may bring no frame
+    calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may complete no frame
     rows = tuple(StageCost(name, sum(stages[name]) / calls[name], max(stages[name], default=0)) for name in STAGES)
     hop_s = frontend.hop_samples / frontend.sample_rate_hz
     push = max(stages["push"], default=0)
@@ -97,7 +97,7 @@ def cost_of(built: BuiltDetector, heard: DetectorRun) -> FirmwareCost:
 
 
 def flash_by_part(firmware: Firmware) -> dict[str, int]:
-    """Bytes of frontend, kernels, model, tables, …: code and constants together."""
+    """Return part -> bytes of code and constants: frontend, kernels, model, tables, …"""
     flash: dict[str, int] = {}
     for file, sections in firmware.parts.items():
         part = next((part for start, part in _PARTS if file.startswith(start)), None)
@@ -133,7 +133,7 @@ def _ram_by_part(built: BuiltDetector, heard: DetectorRun) -> dict[str, int]:
 
 
 def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
-    """One verdict for each thing that was asked; what does not fit names its largest items."""
+    """Return one verdict for each limit of the budget. The text of a failure names the largest items."""
     found = [
         _memory(name, size, limit, items)
         for name, size, limit, items in (
@@ -150,7 +150,7 @@ def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
 def _memory(name: str, size: int, limit: int, items: dict[str, int]) -> Verdict:
     text = f"{name} {size:,} of {limit:,} bytes"
     if size > limit:
-        text += f": {size - limit:,} too many; largest: {', '.join(_largest(items))}"
+        text += f": {size - limit:,} too many; the largest are {', '.join(_largest(items))}"
     return Verdict(size <= limit, text)
 
 
@@ -159,12 +159,12 @@ def _largest(items: dict[str, int]) -> Iterable[str]:
 
 
 def _speed(cost: FirmwareCost, pace: Pace) -> list[Verdict]:
-    assumed = f"at {pace.mhz:g} MHz and an assumed {pace.cpi:g} cycles an instruction"
+    assumed = f"at {pace.mhz:g} MHz and an assumed {pace.cpi:g} cycles per instruction"
     load = cost.per_second / pace.instructions(1)
     step_s = cost.hop_s * cost.frames_per_step
     worst_s = step_s * cost.worst_step / pace.instructions(step_s)
     stages = {row.name: round(row.mean_per_hop) for row in cost.stages}
-    hint = f"; largest, instructions per hop: {', '.join(_largest(stages))}"
+    hint = f"; the most instructions per hop are in {', '.join(_largest(stages))}"
     return [
         Verdict(load <= 1, f"load {100 * load:.1f} % {assumed}" + (hint if load > 1 else "")),
         Verdict(
@@ -176,9 +176,9 @@ def _speed(cost: FirmwareCost, pace: Pace) -> list[Verdict]:
 
 
 def parse_bytes(text: str) -> int:
-    """Turn 65536, 64K or 1M into bytes. Raises ConfigError."""
+    """Return the bytes that 65536, 64K or 1M means. Raises ConfigError for any other text."""
     factor = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:].upper(), 1)
     digits = text[:-1] if factor > 1 else text
     if not digits.isascii() or not digits.isdigit():
-        raise ConfigError(f"{text!r} is no size; write bytes, 64K or 1M")
+        raise ConfigError(f"{text!r} is not a size; write a number of bytes, or such as 64K or 1M")
     return int(digits) * factor

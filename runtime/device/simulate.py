@@ -1,4 +1,4 @@
-"""A recording on emulated boards: events as they leave the UART, then what it cost and whether that fits."""
+"""Run a recording on emulated boards: print its events as they leave the UART, then what the run needed."""
 
 import json
 import logging
@@ -38,22 +38,26 @@ class Simulated:
     """What one board made of the recording."""
 
     board: Board
-    free: DetectorRun  # with time for all work: what is counted
+    free: DetectorRun  # the run in which audio waits for the board; its instructions are counted
     paced: DetectorRun | None
     cost: FirmwareCost
     verdicts: list[Verdict]
 
     @property
     def overruns(self) -> int:
-        """Gaps that audio left which did not wait."""
+        """Number of gaps because the board was too slow."""
         return (self.paced or self.free).overruns
 
 
 def simulate_command(settings: SimulateSettings) -> int:
-    """Run every board and print; return 1 when a budget is not met or boards differ in what they hear."""
+    """Run the recording on every board and print the results.
+
+    Return 1 when a budget is not met or boards differ in their events, else 0. Raises ConfigError for an unknown board
+    or a missing speed, AudioError for an unreadable recording, ToolchainError when a compiler or emulator is missing.
+    """
     folder, boards = read_folder(settings.detector), boards_named(settings.boards)
     if settings.paced and settings.budget.pace is None:
-        raise ConfigError("--paced needs the speed of the core: add --mhz, and --cpi for cycles an instruction")
+        raise ConfigError("--paced needs the speed of the core: add --mhz, and --cpi for the cycles per instruction")
     pcm = read_audio(settings.recording, folder.frontend.sample_rate_hz).pcm
     first: list[Event] | None = None
     good = True
@@ -85,7 +89,7 @@ def _simulate(
     cost = cost_of(built, free)
     found = verdicts(cost, settings.budget)
     if found and free.steps == 0:
-        found = [Verdict(False, "the recording is shorter than a step: speed and stack were not measured")]
+        found = [Verdict(False, "the recording is shorter than a step, so speed and stack were not measured")]
     if paced is not None:
         found.append(_keeping_up(free, paced))
     return Simulated(built.board, free, paced, cost, found)
@@ -101,7 +105,7 @@ def _keeping_up(free: DetectorRun, paced: DetectorRun) -> Verdict:
         return Verdict(False, f"paced: {paced.overruns} overruns, {paced.samples_lost:,} samples lost")
     same = paced.events == free.events
     return Verdict(
-        same, f"paced: kept up, no sample lost{'' if same else ', but OTHER events than with time to spare'}"
+        same, f"paced: kept up, no sample lost{'' if same else '; but the events are OTHER than with unlimited time'}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a detector takes on a board, before any board exists: by layer of the model and by part."""
+"""What a detector needs on a board, before any board exists: per layer of the model and per part."""
 
 import re
 import tempfile
@@ -17,16 +17,19 @@ from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, cost_of, v
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One line of the generated step: its kernel, its constants in flash, its instructions in a step."""
+    """One call in the generated step function: its kernel, its constants in flash, its instructions per step."""
 
     name: str
     kernel: str
     flash_bytes: int
-    instructions: float  # mean of a step
+    instructions: float  # mean over the steps
 
 
 def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> int:
-    """Print one report a board; return 1 when the budget is not met."""
+    """Print one report per board; return 1 when the budget is not met, else 0.
+
+    Raises ConfigError for an unknown board and ToolchainError when a compiler or emulator is missing.
+    """
     folder = read_folder(path)
     pcm = selftest_pcm(sound_samples(folder))
     fits = True
@@ -46,7 +49,7 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
 
 
 def layers_of(built: BuiltDetector, heard: DetectorRun, sites: Sequence[CallSite]) -> list[LayerCost]:
-    """Kernel calls of NAME_step in order, with the names that the generated source gives their layers."""
+    """Return the kernel calls of NAME_step in order, with the names of their layers in the generated source."""
     assert built.firmware is not None
     assert heard.run is not None
     source = (built.folder.path / "c" / f"{built.name}.c").read_text()
@@ -66,7 +69,7 @@ def layers_of(built: BuiltDetector, heard: DetectorRun, sites: Sequence[CallSite
 
 
 def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) -> dict[str, int]:
-    """Bytes of NAME_weights, NAME_bias, … for each layer; the longest name that fits a symbol has it."""
+    """Return layer -> bytes of its NAME_weights, NAME_bias, …; a symbol belongs to the longest name that fits it."""
     sizes: dict[str, int] = {}
     by_length = sorted(set(layers), key=len, reverse=True)
     for symbol in firmware.symbols:

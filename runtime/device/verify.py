@@ -1,4 +1,4 @@
-"""Does every machine hear the same? The known answers, and recordings if any, on this machine and on every board."""
+"""Compare this machine and every board with LiteRT: by the known answers, and by recordings if any are named."""
 
 import tempfile
 from collections.abc import Sequence
@@ -42,16 +42,16 @@ class ReferenceRun:
 
 @dataclass(frozen=True)
 class Expected:
-    """What every machine must answer."""
+    """What every machine must compute."""
 
-    samples: int  # of the self-test's sound
+    samples: int  # length of the self-test's sound
     answers: KnownAnswers
     references: list[ReferenceRun]
 
 
 @dataclass(frozen=True)
 class MachineAnswers:
-    """One machine's answers beside the reference's."""
+    """One machine's row of the table: what it computed, compared with the reference."""
 
     machine: str
     cells: tuple[str, ...]
@@ -59,13 +59,16 @@ class MachineAnswers:
 
 
 def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
-    """Known answers of a folder, from LiteRT's reference kernels."""
+    """Return the known answers of a folder, computed by LiteRT's reference kernels."""
     heard = Detector(folder, LitertEngine(folder)).hear(selftest_pcm(samples))
     return known_answers(folder, heard.features, heard.scores)
 
 
 def verify_command(path: Path, recordings: Sequence[Path]) -> int:
-    """Print one table of what was equal; return 1 where anything was not."""
+    """Print a table of what is equal; return 1 when anything differs, else 0.
+
+    Raises DetectorFolderError or AudioError for what cannot be read. A machine without its tools is not compared.
+    """
     folder = read_folder(path)
     rate = folder.frontend.sample_rate_hz
     references = [_hear(folder, read_audio(recording, rate).pcm) for recording in recordings]
@@ -106,7 +109,7 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
         for tool in [] if board is None else [board.emulator, f"{board.tool_prefix}gcc"]:
             find_tool(tool)
     except ToolchainError as error:
-        return MachineAnswers(name, (f"not here: {error}",), True)
+        return MachineAnswers(name, (f"not compared: {error}",), True)
     try:
         built = build_where_it_fits(folder, board, out)
         said, wanted = built.answers(expected.samples), expected.answers
@@ -124,7 +127,7 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
 
 
 def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) -> list[str]:
-    """Count of frames, steps and events that were compared over all recordings, or where the first difference is."""
+    """Return the numbers of equal frames, steps and events in all recordings, or where the first difference is."""
     frames = steps = events = 0
     for reference in references:
         heard = built.hear(reference.pcm, count=False)

@@ -59,10 +59,10 @@ def test_simulate_says_what_does_not_fit_and_ends_with_1(
     budget = ["--flash", "8K", "--ram", "20K", "--mhz", "2", "--cpi", "2.0", "--paced"]
     assert main(["simulate", str(compiled_detector), str(recording), *budget]) == 1
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert any(line.startswith("FAIL  flash") and "largest: tables and settings" in line for line in lines)
+    assert any(line.startswith("FAIL  flash") and "the largest are tables and settings" in line for line in lines)
     assert any(line.startswith("pass  RAM") and line.endswith("of 20,480 bytes") for line in lines)
     assert any(
-        line.startswith("FAIL  load") and "at 2 MHz and an assumed 2 cycles an instruction" in line for line in lines
+        line.startswith("FAIL  load") and "at 2 MHz and an assumed 2 cycles per instruction" in line for line in lines
     )
     assert any(line.startswith("FAIL  paced") and "samples lost" in line for line in lines)
 
@@ -102,7 +102,7 @@ def test_all_boards_and_one_more_are_each_run_once() -> None:
     [
         (["--board", "m9"], "no board is named 'm9'; choose cortex-m0"),
         (["--paced"], "--paced needs the speed of the core: add --mhz"),
-        (["--flash", "64Q"], "'64Q' is no size; write bytes, 64K or 1M"),
+        (["--flash", "64Q"], "'64Q' is not a size; write a number of bytes, or such as 64K or 1M"),
         (["--mhz", "-1"], "both must be above 0"),
         (["--mhz", "nan"], "both must be above 0"),
         (["--cpi", "inf", "--mhz", "48"], "both must be above 0"),
@@ -170,7 +170,7 @@ def test_verify_sees_a_model_that_computes_something_else(
     rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert rows["this machine"].split()[2:5] == ["equal", "DIFFER", "equal"]
     assert "DIFFER from step" in rows["this machine"]
-    assert "not here: qemu-system-arm is not installed: apt-get install qemu-system-arm" in rows["cortex-m4"]
+    assert "not compared: qemu-system-arm is not installed: apt-get install qemu-system-arm" in rows["cortex-m4"]
 
 
 def test_verify_reads_the_answers_that_are_stored(
@@ -209,15 +209,15 @@ def test_budgets_by_hand() -> None:
     assert [verdict.fits for verdict in verdicts(cost, Budget(1024, 100, Pace(2.0, 2.0)))] == [True, True, True, True]
     small, slow, late = verdicts(cost, Budget(flash_bytes=1000, pace=Pace(1.5, 2.0)))
     assert [small.fits, slow.fits, late.fits] == [False, False, False]
-    assert small.text == "flash 1,024 of 1,000 bytes: 24 too many; largest: kernels 600, model 424"
-    assert slow.text.startswith("load 133.3 % at 1.5 MHz and an assumed 2 cycles an instruction; largest")
+    assert small.text == "flash 1,024 of 1,000 bytes: 24 too many; the largest are kernels 600, model 424"
+    assert slow.text.startswith("load 133.3 % at 1.5 MHz and an assumed 2 cycles per instruction; the most")
     assert late.text.startswith("costliest step 10.67 of 10 ms")
 
 
 def test_sizes_as_people_write_them() -> None:
     assert [parse_bytes(text) for text in ("65536", "64K", "64k", "1M")] == [65536, 65536, 65536, 1 << 20]
     for text in ("", "K", "1.5K", "-1", "64KB", "²"):
-        with pytest.raises(ConfigError, match="is no size"):
+        with pytest.raises(ConfigError, match="is not a size"):
             parse_bytes(text)
 
 
