@@ -20,6 +20,7 @@ from stapes.firmware_sim.sources import INCLUDE_DIRS
 from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
 from stapes.runtime.device.verify import reference_answers
 
+TEMPLATES = Path(__file__).parent / "templates"
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
 _OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
 
@@ -44,6 +45,13 @@ class Library:
     def classes(self) -> str:
         """The labels for people."""
         return ", ".join(" ".join(label.split()) for label in self.folder.classes)
+
+    def program(self, file: str) -> str:
+        """Return an example program of templates/, whose detector is called "example", with this detector's names."""
+        text = (TEMPLATES / file).read_text(encoding="utf-8")
+        text = re.sub(r"\bexample_", f"{self.name}_", text)
+        text = re.sub(r"\bEXAMPLE_", f"{self.upper}_", text)
+        return text.replace("@SAMPLE_RATE_HZ@", str(self.folder.frontend.sample_rate_hz))
 
 
 def gather(path: Path, name: str, *, single_file: bool = False) -> Library:

@@ -11,6 +11,7 @@ import pytest
 
 from stapes.convert.export.command import export
 from stapes.convert.export.layouts import LAYOUTS
+from stapes.convert.export.layouts import layout as layout_of
 from stapes.convert.export.library import Library, gather
 from stapes.convert.lower.names import NameMaker, module_name
 from stapes.firmware_sim.errors import OutputError
@@ -30,13 +31,13 @@ def libraries(compiled_detector: Path) -> dict[bool, Library]:
     return {single: gather(compiled_detector, "tiny", single_file=single) for single in (False, True)}
 
 
-@pytest.fixture(params=list(LAYOUTS))
+@pytest.fixture(params=LAYOUTS)
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def write(libraries: dict[bool, Library], layout: str, out: Path) -> Path:
-    for path, text in LAYOUTS[layout].files(libraries[LAYOUTS[layout].single_file]).items():
+    for path, text in layout_of(layout).files(libraries[layout_of(layout).SINGLE_FILE]).items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text)
     return out
@@ -168,7 +169,7 @@ def test_every_layout_is_complete_and_without_leftovers(
 
 
 def test_descriptions_have_what_their_schemas_require(libraries: dict[bool, Library]) -> None:
-    files = {name: LAYOUTS[name].files(libraries[LAYOUTS[name].single_file]) for name in LAYOUTS}
+    files = {name: layout_of(name).files(libraries[layout_of(name).SINGLE_FILE]) for name in LAYOUTS}
     properties = dict(line.split("=", 1) for line in files["arduino"]["library.properties"].splitlines())
     assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url"} <= set(properties)
     assert properties["category"] == "Signal Input/Output"
@@ -238,7 +239,7 @@ def test_two_detectors_share_a_program(libraries: dict[bool, Library], compiled_
     """What begins with stapes_ stands once; the rest has its detector's name. Each one's self-test is the referee."""
     other = gather(compiled_detector, "other")
     for library in (libraries[False], other):
-        for path, text in LAYOUTS["cmake"].files(library).items():
+        for path, text in layout_of("cmake").files(library).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
     program = tmp_path / "both.c"
@@ -263,4 +264,4 @@ def test_no_detector_has_a_name_of_c_or_of_stapes(stem: str, name: str) -> None:
 
 def test_names_that_cmake_keeps_for_itself(libraries: dict[bool, Library]) -> None:
     named = dataclasses.replace(libraries[False], name="test")
-    assert "add_library(test_detector STATIC" in LAYOUTS["cmake"].files(named)["CMakeLists.txt"]
+    assert "add_library(test_detector STATIC" in layout_of("cmake").files(named)["CMakeLists.txt"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.compile import compile_model
-from stapes.convert.export.layouts import LAYOUTS
+from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import gather
 from stapes.firmware_sim.device.events import Event, completed
 from stapes.firmware_sim.device.folder import read_folder
@@ -91,7 +91,7 @@ def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Pat
 @pytest.mark.parametrize("behind_s", [0.05, 0.4])
 def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
     """The desktop example of an exported library reads samples from stdin."""
-    for path, text in LAYOUTS["cmake"].files(gather(late, "late")).items():
+    for path, text in layout("cmake").files(gather(late, "late")).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     sources, program = [*(tmp_path / "src").glob("*.c"), tmp_path / "examples" / "listen.c"], tmp_path / "listen"

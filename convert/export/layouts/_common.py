@@ -1,0 +1,16 @@
+"""What the layouts share: where the C goes, and how far a layout was tested, for its README."""
+
+from stapes.convert.export.library import Library
+
+BUILT = "Tests of stapes build this layout for this machine, Cortex-M and RISC-V, and run its self-test under QEMU."
+SCHEMA = (
+    "This layout is checked against the schema of its build system, and its C is built and self-tested as in the other "
+    "layouts; the build system itself was not run."
+)
+
+
+def placed(library: Library, sources: str, headers: str) -> dict[str, str]:
+    """Return the C of a library by path: its sources and its headers in these folders, which end with a slash."""
+    return {f"{sources}{file}": text for file, text in library.sources.items()} | {
+        f"{headers}{file}": text for file, text in library.headers.items()
+    }
