@@ -69,7 +69,7 @@ readme: setup-dev ## write the README's table from benchmarks/results
 docs: setup-dev ## build the documentation site in build/site; a warning or a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
-lock: ## pin the newest versions that pyproject.toml allows in requirements/ (needs the package index)
+lock: ## pin the newest versions that pyproject.toml allows in requirements/ (needs uv and the package index)
 	scripts/lock --upgrade
 
 clean: ## remove what builds left behind; the next target that needs it builds it again
