@@ -1,5 +1,6 @@
 """An evaluation as text tables."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from stapes.train.judge.application import Recall
@@ -15,7 +16,8 @@ from stapes.train.report.figures import (
 )
 from stapes.train.text import number, table
 
-MAX_COLUMNS = 8
+GROUPS_MAX = 8  # columns of a table of recall by group
+NOTE_COLUMNS = 100  # characters
 
 
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
@@ -29,10 +31,10 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
         yield evaluation.warning
     yield ""
     yield from _class_table(figures, EVENTS)
-    yield EVENTS_NOTE
+    yield from textwrap.wrap(EVENTS_NOTE, NOTE_COLUMNS)
     yield ""
     yield from _class_table(figures, COUNTS_AND_TIMES)
-    yield COUNTS_AND_TIMES_NOTE
+    yield from textwrap.wrap(COUNTS_AND_TIMES_NOTE, NOTE_COLUMNS)
     for column, classes in figures.recall_by.items():
         yield from _recall_by(column, classes)
     yield ""
@@ -53,7 +55,7 @@ def _class_table(figures: Figures, columns: Sequence[ClassFigure]) -> Iterator[s
 def _recall_by(column: str, classes: dict[str, dict[str, Recall]]) -> Iterator[str]:
     """Yield a table of recall by group, unless there are too many groups for one; --json has them all."""
     groups = list(dict.fromkeys(group for each in classes.values() for group in each))
-    if len(groups) > MAX_COLUMNS:
+    if len(groups) > GROUPS_MAX:
         return
     rows = []
     for label, found in classes.items():

@@ -68,9 +68,9 @@ COUNTS_AND_TIMES = (
     ClassFigure("detected/min", lambda figures, label: figures.counting[label].detected_per_min, ".2f"),
     ClassFigure("rate error/min", lambda figures, label: figures.counting[label].rate_error_per_min, ".2f"),
     ClassFigure("onset bias ms", lambda figures, label: figures.timing[label].onset_bias_ms, "+.0f"),
-    ClassFigure("jitter ms", lambda figures, label: figures.timing[label].onset_jitter_ms, ".0f"),
+    ClassFigure("onset jitter ms", lambda figures, label: figures.timing[label].onset_jitter_ms, ".0f"),
     ClassFigure("latency ms", lambda figures, label: figures.timing[label].latency_ms, ".0f"),
-    ClassFigure("95 % below", lambda figures, label: figures.timing[label].latency_p95_ms, ".0f"),
+    ClassFigure("latency p95 ms", lambda figures, label: figures.timing[label].latency_p95_ms, ".0f"),
 )
 COUNTS_AND_TIMES_NOTE = (
     "Rate error: mean difference between detected and annotated events per minute of a recording. Latency: from the "
