@@ -39,7 +39,7 @@ test-all: lint ## run lint, the type check and every test (under 40 minutes)
 	$(BIN)/python -m pytest
 
 soak: setup-dev ## simulate 24 hours of listening: memory stays flat, times stay exact (about an hour)
-	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/test_soak.py
+	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/live/test_soak.py
 
 bench-frontend: setup-dev ## measure error and speed of the frontend, and its instructions on seven cores
 	$(BIN)/python -m benchmarks.frontend
