@@ -58,6 +58,7 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     const uint32_t *const patch = tile->patch, *const patch_end = tile->patch_end;
     int8_t *out = tile->out, *out2 = tile->out2;
     const int32_t odd = (patch_end - patch) & 4; /* an odd number of four taps: begin in the middle */
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "ldr r0, %[weights]\n"
         "1:\n\t"
@@ -69,54 +70,53 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
         "cmp r1, #0\n\t"
         "ldr r1, %[patch]\n\t"
         "bne 3f\n"
-        "2:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR "3:\n\t" STAPES_NN_CONV_PAIR STAPES_NN_CONV_PAIR
+        "2:\n\t"
+        STAPES_NN_CONV_PAIR
+        STAPES_NN_CONV_PAIR
+        "3:\n\t"
+        STAPES_NN_CONV_PAIR
+        STAPES_NN_CONV_PAIR
         "ldr lr, %[patch_end]\n\t"
         "cmp r1, lr\n\t"
         "bne 2b\n\t"
         "ldr r12, %[constants]\n\t"
-        "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH("r4", "r1") STAPES_NN_CONV_FINISH(
-            "r8",
-            "r1") "ldr r1, %[out]\n\t"
-                  "strb r4, [r1]\n\t"
-                  "ldr r4, %[out2]\n\t"
-                  "strb r8, [r4]\n\t"
-                  "ldmia r12!, {r2, r3, lr}\n\t" STAPES_NN_CONV_FINISH(
-                      "r5",
-                      "r8") "strb r5, [r1, #1]\n\t" STAPES_NN_CONV_FINISH("r9",
-                                                                          "r8") "strb r9, [r4, #1]\n\t"
-                                                                                "ldmia r12!, {r2, r3, "
-                                                                                "lr}\n\t" STAPES_NN_CONV_FINISH("r6", "r8") "strb r6, [r1, #2]\n\t" STAPES_NN_CONV_FINISH(
-                                                                                    "r10",
-                                                                                    "r8") "strb r10, [r4, #2]\n\t"
-                                                                                          "ldmia r12!, {r2, r3, "
-                                                                                          "lr}"
-                                                                                          "\n\t" STAPES_NN_CONV_FINISH("r7", "r8") "strb r7, [r1, #3]\n\t" STAPES_NN_CONV_FINISH(
-                                                                                              "r11",
-                                                                                              "r8") "strb r11, [r4, "
-                                                                                                    "#3]\n\t"
-                                                                                                    "ldr r2, "
-                                                                                                    "%[groups]\n\t"
-                                                                                                    "adds r1, r1, "
-                                                                                                    "#4\n\t"
-                                                                                                    "str r1, "
-                                                                                                    "%[out]\n\t"
-                                                                                                    "adds r4, r4, "
-                                                                                                    "#4\n\t"
-                                                                                                    "str r4, "
-                                                                                                    "%[out2]\n\t"
-                                                                                                    "str r12, "
-                                                                                                    "%[constants]\n\t"
-                                                                                                    "subs r2, r2, "
-                                                                                                    "#1\n\t"
-                                                                                                    "str r2, "
-                                                                                                    "%[groups]\n\t"
-                                                                                                    "bne 1b\n\t"
-                                                                                                    "str r0, "
-                                                                                                    "%[weights]"
+        "ldmia r12!, {r2, r3, lr}\n\t"
+        STAPES_NN_CONV_FINISH("r4", "r1")
+        STAPES_NN_CONV_FINISH("r8", "r1")
+        "ldr r1, %[out]\n\t"
+        "strb r4, [r1]\n\t"
+        "ldr r4, %[out2]\n\t"
+        "strb r8, [r4]\n\t"
+        "ldmia r12!, {r2, r3, lr}\n\t"
+        STAPES_NN_CONV_FINISH("r5", "r8")
+        "strb r5, [r1, #1]\n\t"
+        STAPES_NN_CONV_FINISH("r9", "r8")
+        "strb r9, [r4, #1]\n\t"
+        "ldmia r12!, {r2, r3, lr}\n\t"
+        STAPES_NN_CONV_FINISH("r6", "r8")
+        "strb r6, [r1, #2]\n\t"
+        STAPES_NN_CONV_FINISH("r10", "r8")
+        "strb r10, [r4, #2]\n\t"
+        "ldmia r12!, {r2, r3, lr}\n\t"
+        STAPES_NN_CONV_FINISH("r7", "r8")
+        "strb r7, [r1, #3]\n\t"
+        STAPES_NN_CONV_FINISH("r11", "r8")
+        "strb r11, [r4, #3]\n\t"
+        "ldr r2, %[groups]\n\t"
+        "adds r1, r1, #4\n\t"
+        "str r1, %[out]\n\t"
+        "adds r4, r4, #4\n\t"
+        "str r4, %[out2]\n\t"
+        "str r12, %[constants]\n\t"
+        "subs r2, r2, #1\n\t"
+        "str r2, %[groups]\n\t"
+        "bne 1b\n\t"
+        "str r0, %[weights]"
         :
         [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out), [out2] "+m"(out2), [groups] "+m"(groups)
         : [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    /* clang-format on */
     tile->weights = weights;
     tile->constants = constants;
     tile->out = out;

@@ -59,6 +59,7 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
     const int32_t shift = layer->common_shift, rounding = stapes_nn_rounding(layer->out_zero, shift);
     int8_t *out = job->out;
     int32_t *const sums = job->sums;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "ldr r0, %[weights]\n"
         "1:\n\t"
@@ -71,7 +72,11 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
         "ldr r2, %[pairs_end]\n\t"
         "cmp r3, #0\n\t"
         "bne 3f\n"
-        "2:\n\t" STAPES_NN_DENSE_FOUR "3:\n\t" STAPES_NN_DENSE_FOUR "cmp r1, r2\n\t"
+        "2:\n\t"
+        STAPES_NN_DENSE_FOUR
+        "3:\n\t"
+        STAPES_NN_DENSE_FOUR
+        "cmp r1, r2\n\t"
         "bne 2b\n\t"
         "ldr r3, %[bias]\n\t"
         "ldr r1, %[sums]\n\t"
@@ -92,17 +97,22 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
         "str r3, %[bias]\n\t"
         "ldr r12, %[rounding]\n\t"
         "ldr r3, %[shift]\n\t"
-        "str r1, %[multiplier]\n\t" STAPES_NN_DENSE_FINISH("r4", "r8") STAPES_NN_DENSE_FINISH("r5", "r9")
-            STAPES_NN_DENSE_FINISH("r6", "r10") STAPES_NN_DENSE_FINISH("r7", "r11") "ldr r3, %[groups]\n\t"
-                                                                                    "str r2, %[out]\n\t"
-                                                                                    "subs r3, r3, #1\n\t"
-                                                                                    "str r3, %[groups]\n\t"
-                                                                                    "bne 1b\n"
-                                                                                    "5:"
+        "str r1, %[multiplier]\n\t"
+        STAPES_NN_DENSE_FINISH("r4", "r8")
+        STAPES_NN_DENSE_FINISH("r5", "r9")
+        STAPES_NN_DENSE_FINISH("r6", "r10")
+        STAPES_NN_DENSE_FINISH("r7", "r11")
+        "ldr r3, %[groups]\n\t"
+        "str r2, %[out]\n\t"
+        "subs r3, r3, #1\n\t"
+        "str r3, %[groups]\n\t"
+        "bne 1b\n"
+        "5:"
         : [bias] "+m"(bias), [multiplier] "+m"(multiplier), [out] "+m"(out), [groups] "+m"(groups)
         : [weights] "m"(weights), [pairs] "m"(pairs), [pairs_end] "m"(pairs_end), [odd] "m"(odd),
           [rounding] "m"(rounding), [shift] "m"(shift), [sums] "m"(sums)
         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    /* clang-format on */
 }
 
 /* Sum up one group of a layer with many inputs but for the last part of them, which is left. */

@@ -186,6 +186,7 @@ static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn
         const int32_t last = x == final ? blocks->final_last : blocks->last;
         int8_t *out = to + x * blocks->channels;
         int32_t runs = x == final ? blocks->final_runs : blocks->runs;
+        /* clang-format off */ /* it would not keep one instruction or macro a line */
         __asm__ volatile(
             "ldr r0, %[values]\n\t"
             "ldr lr, %[pitch]\n"
@@ -199,32 +200,42 @@ static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn
             "mov r7, r4\n\t"
             "mov r8, r4\n\t"
             "blt 3f\n\t"
-            "beq 2f\n\t" STAPES_NN_DEPTHWISE_ROW "2:\n\t" STAPES_NN_DEPTHWISE_ROW "3:\n\t" STAPES_NN_DEPTHWISE_ROW
-            "ldmia r1, {r2, r3, r9}\n\t" STAPES_NN_DEPTHWISE_FINISH("r4") STAPES_NN_DEPTHWISE_FINISH("r5")
-                STAPES_NN_DEPTHWISE_FINISH("r6") STAPES_NN_DEPTHWISE_FINISH("r7")
-                    STAPES_NN_DEPTHWISE_FINISH("r8") "ldr r12, %[out]\n\t"
-                                                     "ldr r11, %[channels]\n\t"
-                                                     "ldr r10, %[last]\n\t"
-                                                     "ldr r9, %[out_stride]\n\t"
-                                                     "strb r4, [r12]\n\t"
-                                                     "strb r5, [r12, r11]\n\t"
-                                                     "strb r6, [r12, r11, lsl #1]\n\t"
-                                                     "strb r8, [r12, r10]\n\t"
-                                                     "add r2, r12, r11, lsl #1\n\t"
-                                                     "strb r7, [r2, r11]\n\t"
-                                                     "add r12, r12, r9\n\t"
-                                                     "str r12, %[out]\n\t"
-                                                     "ldr r2, %[runs]\n\t"
-                                                     "ldr r3, %[back]\n\t"
-                                                     "subs r2, r2, #1\n\t"
-                                                     "sub r0, r0, r3\n\t"
-                                                     "str r2, %[runs]\n\t"
-                                                     "bne 1b"
+            "beq 2f\n\t"
+            STAPES_NN_DEPTHWISE_ROW
+            "2:\n\t"
+            STAPES_NN_DEPTHWISE_ROW
+            "3:\n\t"
+            STAPES_NN_DEPTHWISE_ROW
+            "ldmia r1, {r2, r3, r9}\n\t"
+            STAPES_NN_DEPTHWISE_FINISH("r4")
+            STAPES_NN_DEPTHWISE_FINISH("r5")
+            STAPES_NN_DEPTHWISE_FINISH("r6")
+            STAPES_NN_DEPTHWISE_FINISH("r7")
+            STAPES_NN_DEPTHWISE_FINISH("r8")
+            "ldr r12, %[out]\n\t"
+            "ldr r11, %[channels]\n\t"
+            "ldr r10, %[last]\n\t"
+            "ldr r9, %[out_stride]\n\t"
+            "strb r4, [r12]\n\t"
+            "strb r5, [r12, r11]\n\t"
+            "strb r6, [r12, r11, lsl #1]\n\t"
+            "strb r8, [r12, r10]\n\t"
+            "add r2, r12, r11, lsl #1\n\t"
+            "strb r7, [r2, r11]\n\t"
+            "add r12, r12, r9\n\t"
+            "str r12, %[out]\n\t"
+            "ldr r2, %[runs]\n\t"
+            "ldr r3, %[back]\n\t"
+            "subs r2, r2, #1\n\t"
+            "sub r0, r0, r3\n\t"
+            "str r2, %[runs]\n\t"
+            "bne 1b"
             : [out] "+m"(out), [runs] "+m"(runs)
             : [values] "m"(values), [pitch] "m"(blocks->pitch), [tall] "m"(blocks->tall), [constants] "m"(first),
               [channels] "m"(blocks->channels), [last] "m"(last), [out_stride] "m"(blocks->out_stride),
               [back] "m"(blocks->back)
             : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+        /* clang-format on */
         if (x == final) {
             return;
         }

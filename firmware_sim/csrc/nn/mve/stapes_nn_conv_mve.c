@@ -80,36 +80,41 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
     const int8x16_t x1 = vectors > 1 ? vldrbq_s8(patch + 16) : x0;
     const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 32) : x0;
     const int8x16_t x3 = vectors > 3 ? vldrbq_s8(patch + 48) : x0;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "dls lr, lr\n"
         "1:\n\t"
-        "cmp %[vectors], #2\n\t" STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]") "blo 2f\n\t" STAPES_NN_CONV_FOUR(
-            "vmladava.s8",
-            "%q[x1]") "beq 2f\n\t" STAPES_NN_CONV_FOUR("vmladava.s8",
-                                                       "%q[x2]") "cmp %[vectors], #4\n\t"
-                                                                 "bne 2f\n\t" STAPES_NN_CONV_FOUR(
-                                                                     "vmladava.s8",
-                                                                     "%q[x3]") "2:\n\t"
-                                                                               "vmov q4[2], q4[0], r8, r12\n\t"
-                                                                               "vmov q4[3], q4[1], r10, r6\n\t"
-                                                                               "vldrw.u32 q5, [%[bias]], #16\n\t"
-                                                                               "vldrw.u32 q6, [%[multiplier]], #16\n\t"
-                                                                               "vldrb.s32 q7, [%[shift]], #4\n\t"
-                                                                               "vadd.i32 q4, q4, q5\n\t"
-                                                                               "vqrdmulh.s32 q4, q4, q6\n\t"
-                                                                               "vand q5, q4, q7\n\t"
-                                                                               "vshr.s32 q5, q5, #31\n\t"
-                                                                               "vadd.i32 q4, q4, q5\n\t"
-                                                                               "vrshl.s32 q4, q4, q7\n\t"
-                                                                               "vadd.i32 q4, q4, %[zero]\n\t"
-                                                                               "vqmovnb.s32 q4, q4\n\t"
-                                                                               "vqmovnb.s16 q4, q4\n\t"
-                                                                               "vstrb.32 q4, [%[out]], #4\n\t"
-                                                                               "le lr, 1b"
+        "cmp %[vectors], #2\n\t"
+        STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]")
+        "blo 2f\n\t"
+        STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x1]")
+        "beq 2f\n\t"
+        STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x2]")
+        "cmp %[vectors], #4\n\t"
+        "bne 2f\n\t"
+        STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x3]")
+        "2:\n\t"
+        "vmov q4[2], q4[0], r8, r12\n\t"
+        "vmov q4[3], q4[1], r10, r6\n\t"
+        "vldrw.u32 q5, [%[bias]], #16\n\t"
+        "vldrw.u32 q6, [%[multiplier]], #16\n\t"
+        "vldrb.s32 q7, [%[shift]], #4\n\t"
+        "vadd.i32 q4, q4, q5\n\t"
+        "vqrdmulh.s32 q4, q4, q6\n\t"
+        "vand q5, q4, q7\n\t"
+        "vshr.s32 q5, q5, #31\n\t"
+        "vadd.i32 q4, q4, q5\n\t"
+        "vrshl.s32 q4, q4, q7\n\t"
+        "vadd.i32 q4, q4, %[zero]\n\t"
+        "vqmovnb.s32 q4, q4\n\t"
+        "vqmovnb.s16 q4, q4\n\t"
+        "vstrb.32 q4, [%[out]], #4\n\t"
+        "le lr, 1b"
         : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift),
           [out] "+l"(out), "+r"(count)
         : [vectors] "r"(vectors), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
         : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
+    /* clang-format on */
     stapes_nn_mve_limit(out - 4 * groups, 4 * groups, layer->out_min, layer->out_max);
 }
 

@@ -75,6 +75,7 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
     const int32_t *constants = own->bias;
     register int32_t pixels __asm__("lr") = layer->out_width;
     const int32_t zero = layer->out_zero, channels = layer->out_channels;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "vldrw.u32 q3, [%[constants]]\n\t"
         "vldrw.u32 q4, [%[constants], #16]\n\t"
@@ -88,31 +89,35 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
         "vmul.i32 q0, q0, q6\n\t"
         "vmul.i32 q1, q1, q7\n\t"
         "vadd.i32 q0, q0, q3\n\t"
-        "vadd.i32 q0, q0, q1\n\t" STAPES_NN_DEPTHWISE_TAP(
-            "%[row0], #4",
-            "8") "vldrb.s32 q1, [%[row1]], #4\n\t"
-                 "vldrb.s32 q2, [%[weight], #12]\n\t"
-                 "vmul.i32 q1, q1, q2\n\t"
-                 "vadd.i32 q0, q0, q1\n\t" STAPES_NN_DEPTHWISE_TAP("%[row1]", "16") STAPES_NN_DEPTHWISE_TAP(
-                     "%[row1], #4", "20") "vldrb.s32 q1, [%[row2]], #4\n\t"
-                                          "vldrb.s32 q2, [%[weight], #24]\n\t"
-                                          "vmul.i32 q1, q1, q2\n\t"
-                                          "vadd.i32 q0, q0, q1\n\t" STAPES_NN_DEPTHWISE_TAP("%[row2]", "28")
-                                              STAPES_NN_DEPTHWISE_TAP("%[row2], #4",
-                                                                      "32") "vqrdmulh.s32 q0, q0, q4\n\t"
-                                                                            "vand q1, q0, q5\n\t"
-                                                                            "vshr.s32 q1, q1, #31\n\t"
-                                                                            "vadd.i32 q0, q0, q1\n\t"
-                                                                            "vrshl.s32 q0, q0, q5\n\t"
-                                                                            "vadd.i32 q0, q0, %[zero]\n\t"
-                                                                            "vqmovnb.s32 q0, q0\n\t"
-                                                                            "vqmovnb.s16 q0, q0\n\t"
-                                                                            "vstrb.32 q0, [%[out]]\n\t"
-                                                                            "add %[out], %[out], %[channels]\n\t"
-                                                                            "le lr, 1b"
+        "vadd.i32 q0, q0, q1\n\t"
+        STAPES_NN_DEPTHWISE_TAP("%[row0], #4", "8")
+        "vldrb.s32 q1, [%[row1]], #4\n\t"
+        "vldrb.s32 q2, [%[weight], #12]\n\t"
+        "vmul.i32 q1, q1, q2\n\t"
+        "vadd.i32 q0, q0, q1\n\t"
+        STAPES_NN_DEPTHWISE_TAP("%[row1]", "16")
+        STAPES_NN_DEPTHWISE_TAP("%[row1], #4", "20")
+        "vldrb.s32 q1, [%[row2]], #4\n\t"
+        "vldrb.s32 q2, [%[weight], #24]\n\t"
+        "vmul.i32 q1, q1, q2\n\t"
+        "vadd.i32 q0, q0, q1\n\t"
+        STAPES_NN_DEPTHWISE_TAP("%[row2]", "28")
+        STAPES_NN_DEPTHWISE_TAP("%[row2], #4", "32")
+        "vqrdmulh.s32 q0, q0, q4\n\t"
+        "vand q1, q0, q5\n\t"
+        "vshr.s32 q1, q1, #31\n\t"
+        "vadd.i32 q0, q0, q1\n\t"
+        "vrshl.s32 q0, q0, q5\n\t"
+        "vadd.i32 q0, q0, %[zero]\n\t"
+        "vqmovnb.s32 q0, q0\n\t"
+        "vqmovnb.s16 q0, q0\n\t"
+        "vstrb.32 q0, [%[out]]\n\t"
+        "add %[out], %[out], %[channels]\n\t"
+        "le lr, 1b"
         : [row0] "+l"(taps), [row1] "+l"(row1), [row2] "+l"(row2), [out] "+l"(out), "+r"(pixels)
         : [weight] "l"(weight), [constants] "r"(constants), [zero] "r"(zero), [channels] "r"(channels)
         : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
+    /* clang-format on */
 }
 
 /* Output channels `group` .. + 3 of every pixel. |sum| < 2^30 at every step: proved when the model was compiled. */
