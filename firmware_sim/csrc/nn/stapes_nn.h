@@ -51,7 +51,7 @@
 
 #define STAPES_NN_VERSION 1
 
-/* `stapes compile --single-file` makes the kernels static, so that several such files go into one program. */
+/* `stapes compile --single-file` makes the kernels static, so that one program can contain several such files. */
 #ifndef STAPES_NN_API
 #define STAPES_NN_API
 #define STAPES_NN_STATIC 0
@@ -98,12 +98,12 @@
 extern "C" {
 #endif
 
-/* Rules of one output channel: sum -> clamp(out_zero + round(sum * multiplier * 2^(shift - 31))).
- * `bias` holds the model's bias and -zero_point * (sum of the channel's weights), so kernels multiply raw int8 values.
- */
+/* An output channel is requantized by sum -> clamp(out_zero + round(sum * multiplier * 2^(shift - 31))).
+ * `bias` holds the model's bias plus -zero_point * (sum of the channel's weights), so that kernels multiply raw int8
+ * values. */
 
-/* CONV_2D, NHWC. Rounds twice (stapes_nn_round_twice). |sum| < 2^30 and |sum << shift| < 2^31, both proved when the
- * model is compiled. */
+/* CONV_2D in NHWC order. Rounds twice (stapes_nn_round_twice). The compiler proves |sum| < 2^30, for all partial sums
+ * too, and |sum << shift| < 2^31. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, in_channels;
@@ -112,7 +112,7 @@ typedef struct {
     uint16_t stride_height, stride_width;
     uint16_t dilation_height, dilation_width;
     uint16_t pad_top, pad_left;
-    int8_t in_zero; /* what a tap outside of the input reads */
+    int8_t in_zero; /* value of the taps outside of the input */
     int8_t out_zero, out_min, out_max;
     const void *weights; /* ROWS: int8_t [out_channels][kernel_height][kernel_width][in_channels]; others: see the
                             kernel's file */
@@ -121,21 +121,24 @@ typedef struct {
     const int8_t *shift;       /* -31 .. 30, negative is to the right */
 } stapes_nn_conv_layer;
 
-/* scratch: what Layout.conv_scratch in convert/lower/packing.py says; 4-aligned, here and below. */
+/* scratch: working memory of as many bytes as Layout.conv_scratch in convert/lower/packing.py says. It is aligned to 4
+ * bytes, here and below. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
-/* DEPTHWISE_CONV_2D, NHWC; out_channels = in_channels * depth multiplier. Rounds twice.
- * weights ROWS: int8_t [kernel_height][kernel_width][out_channels]; DSP: [out_channels][kernel_height][kernel_width].
- *         MVE: [out_channels / 4][kernel_height][kernel_width][4], rounded up.
- * scratch ROWS: a padded channel; DSP: two in 16 bits; MVE: four; HOST: a patch of kernel_height * kernel_width *
- * in_channels bytes when there is padding. */
+/* DEPTHWISE_CONV_2D in NHWC order; out_channels = in_channels * depth multiplier. Rounds twice.
+ *
+ *   weights  ROWS and HOST: int8_t [kernel_height][kernel_width][out_channels]
+ *            DSP: [out_channels][kernel_height][kernel_width]
+ *            MVE: [out_channels / 4, rounded up][kernel_height][kernel_width][4]
+ *   scratch  ROWS: one padded channel; DSP: two, in 16 bits; MVE: four
+ *            HOST: kernel_height * kernel_width * in_channels bytes when there is padding */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
                                        int8_t *scratch);
 
-/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift, 1 <= shift <= 62; multiplier >= 0. |sum|
- * < 2^31. DSP, where common_shift > 0: the shift is 32 + common_shift for all channels, multipliers are those that are
- * proved to give the same bits with it, `bias` and `multiplier` are filled up to fours with zeros, and there may be no
- * `shift`. */
+/* FULLY_CONNECTED. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift with 1 <= shift <= 62 and multiplier >= 0.
+ * The compiler proves |sum| < 2^31, for all partial sums too. DSP with common_shift > 0: all channels are shifted by
+ * 32 + common_shift, with multipliers that are proved to give the same bits; `bias` and `multiplier` are padded with
+ * zeros to a multiple of four channels, and `shift` may be NULL. */
 typedef struct {
     int32_t rows, in_size, out_size;
     int8_t out_zero, out_min, out_max;
@@ -146,12 +149,14 @@ typedef struct {
     const int8_t *shift;
 } stapes_nn_dense_layer;
 
-/* scratch: DSP the input in 16 bits, filled up to fours; others none. */
+/* scratch: DSP: the input in 16 bits, padded to a multiple of four values; HOST: the input, padded to a multiple of
+ * four bytes; others: none. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
-/* ADD and SUB with broadcasting: loops over shape; a step of 0 repeats an input. Innermost steps are 0 or 1.
- * clamp((a * factor_a + b * factor_b + offset) >> shift): numbers that are proved to give the reference's bits for
- * every a and b. 128 * (|factor_a| + |factor_b|) + |offset| < 2^31;  1 <= shift <= 30. */
+/* ADD and SUB with broadcasting: loops over `shape`; an input is repeated along an axis by a stride of 0. The
+ * innermost strides are 0 or 1. out = clamp((a * factor_a + b * factor_b + offset) >> shift), with numbers that are
+ * proved to give the reference's bits for every a and b: 128 * (|factor_a| + |factor_b|) + |offset| < 2^31, 1 <= shift
+ * <= 30. */
 typedef struct {
     int32_t shape[4];
     int32_t stride_a[4], stride_b[4];
@@ -162,7 +167,8 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* The same where there are no such numbers. `multiplier_b` < 0 subtracts. Rounds twice, three times. */
+/* ADD and SUB where there are no such numbers: both inputs and their sum are requantized as the reference does it,
+ * each of them rounded twice. multiplier_b < 0 subtracts. */
 typedef struct {
     int32_t shape[4];
     int32_t stride_a[4], stride_b[4];
@@ -175,7 +181,7 @@ typedef struct {
 STAPES_NN_API void stapes_nn_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
                                              const int8_t *b, int8_t *out);
 
-/* MUL with broadcasting. Rounds twice. */
+/* MUL with broadcasting, strides as in ADD. Rounds twice. */
 typedef struct {
     int32_t shape[4];
     int32_t stride_a[4], stride_b[4];
@@ -187,10 +193,10 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* LOGISTIC, TANH, RELU, QUANTIZE, ...: out[i] = table[in[i] + 128]. */
+/* LOGISTIC, TANH, RELU, QUANTIZE and other functions of one value: out[i] = table[in[i] + 128]. */
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 
-/* AVERAGE_POOL_2D and MAX_POOL_2D. */
+/* AVERAGE_POOL_2D and MAX_POOL_2D in NHWC order. Taps outside of the input do not count. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, channels;
@@ -204,18 +210,19 @@ typedef struct {
 STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
 STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
 
-/* MEAN over any axes: kept axes outside, reduced axes inside. Rounds twice. */
+/* MEAN over any axes: loops over the kept axes, within them over the reduced axes. Rounds twice. */
 typedef struct {
     int32_t kept[4], kept_stride[4];
     int32_t reduced[4], reduced_stride[4];
-    int32_t bias; /* -zero_point * elements in a mean */
+    int32_t bias; /* -zero_point * number of elements in a mean */
     int32_t multiplier, shift;
     int32_t out_zero;
 } stapes_nn_mean_layer;
 
 STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
 
-/* SOFTMAX: exponentials[d] is exp(-d * beta * scale) in Q0.31, 0 past the end. 1 <= length <= 256, depth <= 511. */
+/* SOFTMAX over the last axis of [rows][depth]. exponentials[d] is exp(-d * beta * scale) in Q0.31, and 0 from d =
+ * length on. 1 <= length <= 256, depth <= 511. */
 typedef struct {
     int32_t rows, depth;
     int32_t length;
@@ -224,11 +231,11 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 
-/* UNIDIRECTIONAL_SEQUENCE_LSTM. Gates: input, forget, cell, output. Rounds twice. |sum << shift| < 2^30, proved when
- * the model is compiled. */
+/* UNIDIRECTIONAL_SEQUENCE_LSTM. The gates are input, forget, cell, output, in this order. Rounds twice. The compiler
+ * proves |sum << shift| < 2^30. */
 typedef struct {
     int32_t batches, time_steps;
-    int32_t batch_stride, time_stride; /* rows of in and out from a batch, a time step to the next */
+    int32_t batch_stride, time_stride; /* rows of in and out from a batch or a time step to the next one */
     int32_t in_size, units;
     int32_t in_multiplier[4], hidden_multiplier[4]; /* to Q3.12 */
     int8_t in_shift[4], hidden_shift[4];
@@ -236,16 +243,17 @@ typedef struct {
     int16_t cell_min, cell_max;
     int32_t out_multiplier;
     int8_t out_shift, out_zero; /* -31 .. 0 */
-    const int8_t *weights;      /* [units][fours of in_size, then of units][gates][4], each filled up with zeros */
-    const int32_t *bias;        /* [units][2][gates]: of the sum with in, of that with hidden; zero points folded in */
+    const int8_t *weights;      /* [units][in_size / 4, then units / 4][gates][4], both rounded up */
+    const int32_t *bias;        /* [units][2][gates]: of the sums over in and over hidden; with zero points */
 } stapes_nn_lstm_layer;
 
-/* hidden [batches][units] and cell [batches][units] are kept from step to step. */
+/* in and out have one row of in_size and of units values per batch and time step. hidden [batches][units] and
+ * cell [batches][units] are states: they are read and written, and must be kept between calls. */
 STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                                   int8_t *out);
 
-/* CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy a block of runs of `run` bytes between two arrays; they must not
- * overlap. */
+/* CONCATENATION, SPLIT, SLICE, PAD and TRANSPOSE copy runs of `run` bytes, one for each index of `shape`, between two
+ * arrays that must not overlap. Strides are in bytes. */
 typedef struct {
     int32_t shape[5];
     int32_t in_stride[5], out_stride[5];

@@ -8,7 +8,7 @@
 #error "stapes needs an arithmetic right shift of negative integers"
 #endif
 
-/* ARMv6-M and ARMv8-M baseline: eight registers for most instructions, products of 32 bits only. */
+/* ARMv6-M and ARMv8-M baseline: most instructions reach only eight registers, and products have only 32 bits. */
 #if defined(__thumb__) && !defined(__thumb2__)
 #define STAPES_NN_SMALL_CORE 1
 #else
@@ -27,7 +27,7 @@ STAPES_NN_INLINE int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
         (uint32_t)outer + xl * (uint32_t)mh + (1u << 14) + (1u << 30); /* [2^15, 2^32 - 2^16): no wrap */
     return 2 * xh * mh + (int32_t)(middle >> 15) - (1 << 15);          /* 2 |xh mh| < 2^30 */
 #elif defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-    int32_t high; /* of a product of 64 bits, rounded */
+    int32_t high; /* the upper word of the product of 64 bits, rounded */
     __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(2 * x), "r"(multiplier));
     return high;
 #else
@@ -49,12 +49,12 @@ STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int
     return (int32_t)(((int64_t)(x * ((int32_t)1 << shift)) * multiplier + (1 << 30)) >> 31);
 }
 
-/* stapes_nn_round_twice where shift = -right < 0. */
+/* stapes_nn_round_twice where shift = -right < 0. |result| <= |x|. */
 STAPES_NN_INLINE int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, int32_t right)
 {
     int32_t high = stapes_nn_multiply_high(x, multiplier); /* |high| <= |x| < 2^30 */
-    high += high >> 31;                                    /* halves below zero go down */
-    return (high + ((int32_t)1 << (right - 1))) >> right;  /* the sum < 2^30 + 2^30 */
+    high += high >> 31;                                    /* rounds halves below zero down */
+    return (high + ((int32_t)1 << (right - 1))) >> right;  /* |sum| < 2^30 + 2^30 */
 }
 
 /* round(round(x * multiplier / 2^31) / 2^-shift): the inner rounding takes halves up, the outer one away from zero.
@@ -83,8 +83,9 @@ STAPES_NN_INLINE int8_t stapes_nn_clamp(int32_t x, int32_t low, int32_t high)
     return (int8_t)x;
 }
 
-/* ARM with the DSP extension clamps to int8 in one instruction; what else [low, high] asks for is then left to
- * stapes_nn_limit. */
+/* Arm with the DSP extension saturates to int8 in one instruction. stapes_nn_narrow does so there, and ignores
+ * [low, high]; stapes_nn_limit then clamps to a narrower range afterwards. Elsewhere stapes_nn_narrow clamps to
+ * [low, high] and stapes_nn_limit does nothing. */
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #define STAPES_NN_NARROWS 1
 #else
@@ -102,6 +103,7 @@ STAPES_NN_INLINE int8_t stapes_nn_narrow(int32_t x, int32_t low, int32_t high)
 #endif
 }
 
+/* Clamp `count` values to [low, high], where that is less than the range of int8. */
 STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     for (; count > 0 && (low > -128 || high < 127); count--, values++) {
@@ -116,7 +118,8 @@ STAPES_NN_INLINE void stapes_nn_limit(int8_t *values, int32_t count, int32_t low
     }
 }
 
-/* Requantize the sums of a channel that scales up; its pixels are `stride` bytes apart. */
+/* Requantize the sums of a channel whose shift is to the left, as seldom happens. Its pixels are `stride` bytes apart
+ * in `out`. |sum * 2^shift| < 2^31: proved by the compiler. */
 STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
                                                            const int32_t *end, int32_t multiplier, int32_t shift,
                                                            int8_t *out, int32_t stride)

@@ -1,4 +1,5 @@
-/* stapes_nn_taps.h -- the taps of one output pixel in a row, for small cores without a fast memcpy. Apache-2.0. */
+/* stapes_nn_taps.h -- the taps of one output pixel as one run of bytes, for cores without a fast memcpy. Apache-2.0.
+ */
 #ifndef STAPES_NN_TAPS_H
 #define STAPES_NN_TAPS_H
 
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-/* Fill `count` bytes. Returns where they end. */
+/* Fill `count` bytes with a value. Returns the address after them. */
 static int8_t *STAPES_NN_COLD stapes_nn_taps_fill(int8_t *to, int32_t count, int8_t value)
 {
     while (count-- > 0) {
@@ -17,7 +18,7 @@ static int8_t *STAPES_NN_COLD stapes_nn_taps_fill(int8_t *to, int32_t count, int
     return to;
 }
 
-/* Copy `count` bytes. Returns where they end. */
+/* Copy `count` bytes. Returns the address after them. */
 STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     int8_t *const end = to + count;
@@ -30,7 +31,7 @@ STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int
     return to;
 }
 
-/* Gather dilated taps, of a pixel whose first one is at (top, left). */
+/* Gather the taps of a pixel whose first tap is at (top, left), one by one: for any dilation and any padding. */
 static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
                                                   int32_t left, int8_t *to)
 {
@@ -47,8 +48,8 @@ static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *la
     }
 }
 
-/* Where the taps of output pixel (y, x) lie in a row: in the input when they do, else gathered at `patch`. Taps
- * outside of the input read as its zero point. */
+/* Return the taps of output pixel (y, x) as one run: in the input where they lie so, else gathered at `patch`. Taps
+ * outside of the input have the value of its zero point. */
 STAPES_NN_INLINE const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
                                               int32_t x, int8_t *patch)
 {
@@ -56,7 +57,7 @@ STAPES_NN_INLINE const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer,
     const int32_t top = y * layer->stride_height - layer->pad_top, bottom = top + layer->kernel_height;
     const int32_t left = x * layer->stride_width - layer->pad_left;
     const int32_t first =
-        left < 0 ? (-left < width ? -left : width) : 0; /* of a row's taps, first .. last - 1 lie inside */
+        left < 0 ? (-left < width ? -left : width) : 0; /* taps first .. last - 1 of a row lie inside of the input */
     const int32_t last = layer->in_width - left < width ? layer->in_width - left : width;
     const int32_t before = first * channels, run = (last - first) * channels,
                   after = (width - last) * channels; /* bytes */

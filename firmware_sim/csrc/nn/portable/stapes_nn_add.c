@@ -5,8 +5,8 @@
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
 
-/* An input that repeats (its step is 0, the others' 1) becomes part of the offset, so that the loop steps through
- * both. */
+/* One row of outputs. An input that is repeated (its stride is 0) becomes part of the offset, so that the loop can
+ * read both inputs with a stride of 1. */
 static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b,
                                             int8_t *out)
 {
@@ -43,7 +43,7 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
 #endif /* STAPES_NN_HOST */
     for (; i < count; i++) {
         out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low,
-                                  high); /* |.| < 2^31 on the way: proved */
+                                  high); /* |sum| < 2^31, partial sums too: proved by the compiler */
     }
     stapes_nn_limit(out, count, low, high);
 }

@@ -1,9 +1,10 @@
-/* stapes_nn_add_requantized.c -- ADD and SUB whose bits no linear form gives, rounded three times. Apache-2.0. */
+/* stapes_nn_add_requantized.c -- ADD and SUB that no linear form of the inputs reproduces: both inputs and their sum
+ * are requantized. Apache-2.0. */
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-/* stapes_nn_round_twice for shifts to the right, ready to use: `away` is -1 and `half` 2^(right - 1), both 0 when
- * right is 0. */
+/* The constants of stapes_nn_round_twice for a shift to the right by `right` >= 0 bits: `away` is -1 and `half` is
+ * 2^(right - 1); both are 0 when right is 0. */
 typedef struct {
     int32_t multiplier, away, half, right;
 } stapes_nn_add_requantized_scale;
@@ -18,11 +19,11 @@ static stapes_nn_add_requantized_scale stapes_nn_add_requantized_scaling(int32_t
     return scale;
 }
 
-/* |x| < 2^30 */
+/* stapes_nn_round_twice with these constants. |x| < 2^30;  |result| <= |x|. */
 static inline int32_t stapes_nn_add_requantized_scaled(int32_t x, const stapes_nn_add_requantized_scale *scale)
 {
     int32_t high = stapes_nn_multiply_high(x, scale->multiplier);
-    high += (high >> 31) & scale->away; /* halves below zero go down */
+    high += (high >> 31) & scale->away; /* rounds halves below zero down */
     return (high + scale->half) >> scale->right;
 }
 
@@ -30,13 +31,14 @@ static void STAPES_NN_NOINLINE stapes_nn_add_requantized_row(const stapes_nn_add
                                                              const int8_t *a, const int8_t *b, int8_t *out)
 {
     const stapes_nn_add_requantized_scale scale_a =
-        stapes_nn_add_requantized_scaling(layer->multiplier_a, layer->shift_a); /* factors <= 1/2 */
+        stapes_nn_add_requantized_scaling(layer->multiplier_a, layer->shift_a); /* the factor is at most 1/2 */
     const int32_t sign = layer->multiplier_b < 0 ? -1 : 1;
     const stapes_nn_add_requantized_scale scale_b =
         stapes_nn_add_requantized_scaling(sign * layer->multiplier_b, layer->shift_b);
     const stapes_nn_add_requantized_scale scale_out =
         stapes_nn_add_requantized_scaling(layer->multiplier_out, layer->shift_out);
-    const int32_t twice = layer->shift_out > 0 ? 2 : 1; /* a factor below 1 that rounds to 2^30 * 2^(1 - 31) */
+    const int32_t twice =
+        layer->shift_out > 0 ? 2 : 1; /* 2 for a factor below 1 that was rounded up to 2^30 * 2^(1 - 31) */
     const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
     const int32_t low = layer->out_min, high = layer->out_max, stride_a = layer->stride_a[3],
                   stride_b = layer->stride_b[3];

@@ -3,14 +3,15 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_window.h"
 
-/* The compiler refuses windows that lie wholly outside, so count >= 1; |sum| <= 128 * count < 2^31. */
+/* Divide, rounding halves away from zero. The compiler refuses windows that lie wholly outside of the input, so
+ * count >= 1; |sum| <= 128 * count < 2^31. */
 static int8_t STAPES_NN_COLD stapes_nn_average_finish(const stapes_nn_pool_layer *layer, int32_t sum, int32_t count)
 {
     const int32_t average = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
     return stapes_nn_clamp(average, layer->out_min, layer->out_max);
 }
 
-/* One channel, or four channels that lie beside each other. */
+/* The average of one channel. */
 static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *layer, const int8_t *in,
                                                  const stapes_nn_window *w, int8_t *out)
 {
@@ -25,6 +26,7 @@ static void STAPES_NN_COLD stapes_nn_average_one(const stapes_nn_pool_layer *lay
     *out = stapes_nn_average_finish(layer, sum, (w->bottom - w->top) * (w->right - w->left));
 }
 
+/* The averages of four neighbouring channels. */
 static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w,
                                    int8_t *out)
 {
@@ -40,7 +42,7 @@ static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8
             value += layer->channels;
         }
     }
-    for (n = 0; n < 4; n++) { /* one call, which takes them in turn */
+    for (n = 0; n < 4; n++) { /* a single call in the code, which takes the sums in turn */
         out[n] = stapes_nn_average_finish(layer, sum0, count);
         sum0 = sum1;
         sum1 = sum2;

@@ -5,6 +5,7 @@
 
 #include "stapes_nn_arithmetic.h"
 
+/* Requantize the sum of one channel. |sum| < 2^31: proved by the compiler. */
 static void stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t channel, int32_t sum, int8_t *out)
 {
     const int64_t scaled =
@@ -14,6 +15,7 @@ static void stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t c
                                                       : scaled);
 }
 
+/* One channel; `row` is its row of weights, here and below. */
 static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
                                 int32_t channel, int8_t *out)
 {
@@ -26,7 +28,7 @@ static void stapes_nn_dense_one(const stapes_nn_dense_layer *layer, const int8_t
 
 #if STAPES_NN_SMALL_CORE
 
-/* Two channels at a time. |sum| < 2^31 at every step of the way: proved when the model was compiled. */
+/* Two channels at a time. |sum| < 2^31 for all partial sums: proved by the compiler. */
 #define STAPES_NN_DENSE_CHANNELS 2
 static void stapes_nn_dense_group(const stapes_nn_dense_layer *layer, const int8_t *in, const int8_t *row,
                                   int32_t channel, int8_t *out)
@@ -44,7 +46,7 @@ static void stapes_nn_dense_group(const stapes_nn_dense_layer *layer, const int8
 
 #else
 
-/* Four channels at a time. */
+/* Four channels at a time. |sum| < 2^31 for all partial sums: proved by the compiler. */
 #define STAPES_NN_DENSE_CHANNELS 4
 #define STAPES_NN_DENSE_TAP(k)   \
     {                            \

@@ -7,7 +7,8 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_SHUFFLES
 
-/* 32 values at once: each shuffle reads 64 entries of the table, by the lower six bits of a value. */
+/* Look up 32 values. Each shuffle reads 64 entries of the table by the lower six bits of a value; the upper two bits
+ * then select one of four results. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v32qi stapes_nn_lookup_lanes(const int8_t table[256], stapes_nn_v32qi values)
 {
     const stapes_nn_v32qi negative = (stapes_nn_v32qi)(values < 0), odd = (stapes_nn_v32qi)((values & 64) != 0);

@@ -3,6 +3,7 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_window.h"
 
+/* The maximum of one channel within a window. */
 static int32_t stapes_nn_maximum(const stapes_nn_pool_layer *layer, const int8_t *in, const stapes_nn_window *w)
 {
     int32_t most = -128;

@@ -2,7 +2,8 @@
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
-/* |sum| <= 256 * elements < 2^30: the compiler refuses larger means. */
+/* The sum of the elements of one mean, plus the bias. |sum| <= 256 * elements < 2^30: the compiler refuses larger
+ * means. */
 static int32_t stapes_nn_mean_sum(const stapes_nn_mean_layer *layer, const int8_t *in)
 {
     int32_t sum = layer->bias;

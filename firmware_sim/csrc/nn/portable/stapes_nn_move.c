@@ -1,4 +1,4 @@
-/* stapes_nn_move.c -- blocks of bytes between arrays: CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE. Apache-2.0. */
+/* stapes_nn_move.c -- CONCATENATION, SPLIT, SLICE, PAD, TRANSPOSE: copy runs of bytes between arrays. Apache-2.0. */
 #include <string.h>
 
 #include "stapes_nn.h"

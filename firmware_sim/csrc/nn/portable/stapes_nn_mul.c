@@ -8,7 +8,7 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
 
-/* As many elements as `vectors` vectors hold, 4 at most, as stapes_nn_mul_row forms one. */
+/* stapes_nn_mul_row for the 8 * vectors elements that fit 1 to 4 vectors. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_mul_lanes(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
                                                  int8_t *out, int vectors)
 {
@@ -28,7 +28,7 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_mul_lanes(const stapes_nn_mul_layer *laye
 #endif
 #endif /* STAPES_NN_HOST */
 
-/* Elements up to `end` with factors of 1/2 and more, which round once, or of next to nothing. */
+/* The elements up to `end` for any multiplier and shift. */
 static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
                                              int8_t *out, const int8_t *end)
 {
@@ -39,6 +39,7 @@ static void STAPES_NN_COLD stapes_nn_mul_any(const stapes_nn_mul_layer *layer, c
     }
 }
 
+/* One row of outputs. The inputs' strides are 0 or 1. */
 static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b,
                                             int8_t *out)
 {
@@ -63,8 +64,9 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
         return;
     }
     rounding = (2 * layer->out_zero + 1) *
-               ((int32_t)1 << (right - 1));           /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
-    for (; out < end; a += stride_a, b += stride_b) { /* stapes_nn_round_twice with the zero point within */
+               ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+    for (; out < end;
+         a += stride_a, b += stride_b) { /* stapes_nn_round_twice, with the output's zero point in `rounding` */
         const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
         *out++ = stapes_nn_narrow((scaled + (scaled >> 31) + rounding) >> right, low, high);
     }

@@ -4,11 +4,12 @@
 
 #include "stapes_nn.h"
 
-/* The part of a pooling window that lies inside of the input: rows [top, bottom), columns [left, right). */
+/* The part of a pooling window that lies inside of the input: rows [top, bottom) and columns [left, right). */
 typedef struct {
     int32_t top, bottom, left, right;
 } stapes_nn_window;
 
+/* Return the window of output pixel (y, x). */
 STAPES_NN_INLINE stapes_nn_window stapes_nn_window_at(const stapes_nn_pool_layer *layer, int32_t y, int32_t x)
 {
     stapes_nn_window w;
