@@ -1,13 +1,14 @@
 /* stapes_nn_conv_dsp.c -- CONV_2D with SMLAD: four channels of two pixels at a time. Apache-2.0.
  *
- * The taps of two pixels are widened to doubled 16-bit values and interleaved, so that what is loaded serves four
- * channels: for every four taps the words (a0, a2), (b0, b2), (a1, a3), (b1, b3) of pixels a and b. Weights lie in the
- * order of use: for every group of four channels, every four taps k and each of the pairs (k, k + 2), (k + 1, k + 3):
- * the bytes c0 k, c1 k, c0 k+2, c1 k+2, then those of c2 and c3. Taps and channels are filled up with zeros to
- * multiples of four.
+ * The taps of two pixels a and b are doubled, widened to 16 bits and interleaved, so that each load serves four
+ * channels: every four taps become the words (a0, a2), (b0, b2), (a1, a3), (b1, b3).
  *
- * Sums are doubled ones, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled sum| <
- * 2^31 as |sum| < 2^30. */
+ * Weights lie in the order of use: for every group of four channels c0 .. c3, for every four taps k .. k + 3 and for
+ * each of the pairs (k, k + 2) and (k + 1, k + 3) the bytes c0 k, c1 k, c0 k+2, c1 k+2, then those of c2 and c3. Taps
+ * and channels are padded with zeros to multiples of four.
+ *
+ * The taps are doubled because SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31. |doubled sum| <
+ * 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -24,14 +25,14 @@ typedef struct {
     const int8_t *weights;
     const int32_t *constants;
     const uint32_t *patch, *patch_end;
-    int8_t *out, *out2; /* the two pixels; may be the same */
+    int8_t *out, *out2; /* outputs of the two pixels; they may be the same pixel */
 } stapes_nn_conv_tile;
 
 #if STAPES_NN_ASM
 
 #define STAPES_NN_CONV_FINISH(sum, free) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "lr", free)
 
-/* 16 products: a pair of taps, four channels, two pixels. */
+/* 16 products: a pair of taps of two pixels, for four channels. */
 #define STAPES_NN_CONV_PAIR       \
     "ldmia r1!, {r2, r3}\n\t"     \
     "ldr r12, [r0], #4\n\t"       \
@@ -49,7 +50,7 @@ typedef struct {
     "smlad r7, r12, r2, r7\n\t"   \
     "smlad r11, r12, r3, r11\n\t"
 
-/* Some groups of four channels of one tile, which is left at the group after them. */
+/* Compute `groups` groups of four channels of one tile, and move the tile to the group after them. */
 static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups) STAPES_NN_ASM_FUNCTION;
 static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
 {
@@ -57,7 +58,7 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     const int32_t *constants = tile->constants;
     const uint32_t *const patch = tile->patch, *const patch_end = tile->patch_end;
     int8_t *out = tile->out, *out2 = tile->out2;
-    const int32_t odd = (patch_end - patch) & 4; /* an odd number of four taps: begin in the middle */
+    const int32_t odd = (patch_end - patch) & 4; /* an odd number of fours of taps: begin in the middle of the loop */
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "ldr r0, %[weights]\n"
@@ -123,7 +124,7 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     tile->out2 = out2;
 }
 
-/* One tile of whole groups, then a last one of fewer channels by way of a buffer. */
+/* Compute all channels of one tile: the whole groups, then by way of a buffer a last group of fewer channels. */
 static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_tile *tile)
 {
     const int32_t groups = layer->out_channels / STAPES_NN_CONV_GROUP,
@@ -147,11 +148,13 @@ static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_con
 
 #endif
 
-/* The same in C: what the assembly stands for, and for layers whose shifts it does not take. */
+/* The same in C: the specification of the assembly, also used for layers with shifts that the assembly cannot apply.
+ */
 static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile)
 {
     const int32_t words =
-        (int32_t)(tile->patch_end - tile->patch); /* a pair of taps is two words here, eight bytes of weights */
+        (int32_t)(tile->patch_end -
+                  tile->patch); /* a pair of taps is one word of each pixel, and eight bytes of weights */
     int32_t channel, word, pixel, half;
     for (channel = 0; channel < layer->out_channels; channel++) {
         const int8_t *const weights =
@@ -171,8 +174,8 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
     }
 }
 
-/* Spread the channels' constants as stapes_nn_conv_groups reads them. Returns 0 when a shift is outside of what it
- * takes. */
+/* Arrange the constants of the channels as stapes_nn_conv_groups reads them. Returns 0 if it cannot be used: if a
+ * shift is not in [-22, -1], or without assembly. */
 static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
@@ -196,7 +199,7 @@ static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *
 #endif
 }
 
-/* Widen and interleave the taps of two pixels, whole fours of them. */
+/* Double, widen and interleave the taps of two pixels, four at a time. */
 static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, uint32_t *patch, const uint32_t *patch_end)
 {
     for (; patch < patch_end; patch += 4, a += 4, b += 4) {
@@ -208,7 +211,7 @@ static void stapes_nn_conv_widen(const int8_t *a, const int8_t *b, uint32_t *pat
     }
 }
 
-/* Copy `rows` runs of `run` bytes, `pitch` bytes apart. */
+/* Copy `rows` runs of `run` bytes, which begin `pitch` bytes apart, one after the other. */
 static void STAPES_NN_NOINLINE stapes_nn_conv_copy(int8_t *to, const int8_t *from, int32_t run, int32_t rows,
                                                    int32_t pitch)
 {
@@ -229,12 +232,12 @@ static void STAPES_NN_NOINLINE stapes_nn_conv_copy(int8_t *to, const int8_t *fro
     }
 }
 
-/* Gather the taps of a pixel whose first one is at (top, left), some of them outside of the input. */
+/* Gather the taps of a pixel whose first tap is at (top, left), of which some are outside of the input or dilated. */
 static void STAPES_NN_NOINLINE stapes_nn_conv_border(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,
                                                      int32_t left, int8_t *gathered)
 {
     const int32_t channels = layer->in_channels, wide = layer->kernel_width, bottom = top + layer->kernel_height;
-    const int32_t first = left < 0 ? -left : 0; /* of a row's taps, first .. last - 1 lie inside */
+    const int32_t first = left < 0 ? -left : 0; /* taps first .. last - 1 of a row lie inside of the input */
     const int32_t last = layer->in_width - left < wide ? layer->in_width - left : wide;
     int32_t row;
     if (layer->dilation_width != 1 || layer->dilation_height != 1 || last <= first) {
@@ -250,8 +253,8 @@ static void STAPES_NN_NOINLINE stapes_nn_conv_border(const stapes_nn_conv_layer 
     }
 }
 
-/* Whole fours of the taps of output pixel (y, x), in the input or gathered: what follows a pixel's own taps meets
- * weights of zero. */
+/* Return the taps of output pixel (y, x) as one run, in the input or gathered. They are read up to a multiple of four
+ * bytes: those after the pixel's own taps are multiplied by weights of zero. */
 static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
                                          int8_t *gathered)
 {
@@ -270,7 +273,8 @@ static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, cons
     return gathered;
 }
 
-/* scratch: STAPES_NN_CONV_GROUP_CONSTANTS words per group, per four taps 16 bytes for pairs and 8 for bytes. */
+/* scratch: STAPES_NN_CONV_GROUP_CONSTANTS words per group of channels; then, per four taps, 16 bytes for the widened
+ * taps and 8 bytes for gathered ones. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;

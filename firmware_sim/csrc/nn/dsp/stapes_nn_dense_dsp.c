@@ -1,11 +1,14 @@
 /* stapes_nn_dense_dsp.c -- FULLY_CONNECTED with SMLAD: four channels at a time. Apache-2.0.
  *
- * The input is widened to pairs of 16-bit values: for every four of it the words (x0, x2), (x1, x3). Weights lie in
- * the order of use: for every group of four channels, every four inputs k and each of the pairs (k, k + 2), (k + 1, k
- * + 3), a word for channels c0 and c1 and one for c2 and c3. The halves of a word are 256 * w1 + w0, of k and of k +
- * 2, w1 the weight of the odd channel. So one product of the word itself adds 256 * w1 x + w0 x to one sum, one of its
- * lower bytes w0 x to another; at the end 256 times the odd channel's sum is their difference, which must be below
- * 2^31: it is over 512 inputs. Inputs and channels are filled up with zeros to multiples of four. */
+ * The input is widened to pairs of 16-bit values: every four inputs become the words (x0, x2), (x1, x3).
+ *
+ * Weights lie in the order of use: for every group of four channels c0 .. c3, for every four inputs k .. k + 3 and for
+ * each of the pairs (k, k + 2) and (k + 1, k + 3), one word for channels c0 and c1 and one for c2 and c3. The halves
+ * of a word are 256 * w1 + w0, for k and for k + 2, where w1 is the weight of the odd channel. One product with the
+ * word itself adds 256 * w1 x + w0 x to one sum; one product with its lower bytes adds w0 x to another sum. The
+ * difference of the two is 256 times the sum of the odd channel and must be below 2^31, which holds for up to 512
+ * inputs: layers with more inputs are summed in blocks. Inputs and channels are padded with zeros to multiples of
+ * four. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -14,20 +17,20 @@
 
 #define STAPES_NN_DENSE_GROUP 4
 
-#define STAPES_NN_DENSE_BLOCK 256 /* words of 512 inputs: 512 * 128 * 128 = 2^23 */
+#define STAPES_NN_DENSE_BLOCK 256 /* words of 512 inputs: |sum| <= 512 * 128 * 128 = 2^23 */
 
-/* Where some groups of channels begin. */
+/* The groups of channels to compute: the addresses of the first one, and of the inputs. */
 typedef struct {
     const int8_t *weights;
     const int32_t *bias, *multiplier;
     const uint32_t *pairs, *pairs_end;
     int8_t *out;
-    int32_t *sums; /* for the sums of one group instead of its outputs */
+    int32_t *sums; /* not NULL: takes the four sums of one group instead of its outputs */
 } stapes_nn_dense_job;
 
 #if STAPES_NN_ASM
 
-/* 16 products: four inputs, four channels. */
+/* 16 products: four inputs, for four channels. */
 #define STAPES_NN_DENSE_FOUR    \
     "ldmia r0!, {r8-r11}\n\t"   \
     "ldmia r1!, {r12, lr}\n\t"  \
@@ -47,7 +50,7 @@ typedef struct {
 #define STAPES_NN_DENSE_FINISH(sum, multiplier) \
     STAPES_NN_ROUND_ONCE(sum, multiplier, "r12", "r3") "strb " sum ", [r2], #1\n\t"
 
-/* Some groups of four channels. */
+/* Compute `groups` groups of four channels. */
 static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job,
                                    int32_t groups) STAPES_NN_ASM_FUNCTION;
 static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const stapes_nn_dense_job *job, int32_t groups)
@@ -55,7 +58,8 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
     const int8_t *const weights = job->weights;
     const int32_t *bias = job->bias, *multiplier = job->multiplier;
     const uint32_t *const pairs = job->pairs, *const pairs_end = job->pairs_end;
-    const int32_t odd = (pairs_end - pairs) & 2; /* an odd number of fours: begin in the middle */
+    const int32_t odd =
+        (pairs_end - pairs) & 2; /* an odd number of fours of inputs: begin in the middle of the loop */
     const int32_t shift = layer->common_shift, rounding = stapes_nn_rounding(layer->out_zero, shift);
     int8_t *out = job->out;
     int32_t *const sums = job->sums;
@@ -115,7 +119,7 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
     /* clang-format on */
 }
 
-/* Sum up one group of a layer with many inputs but for the last part of them, which is left. */
+/* Sum the inputs of one group, block by block, except the last block, which is left in `job` for the caller. */
 static void STAPES_NN_COLD stapes_nn_dense_blocks_before_last(const stapes_nn_dense_layer *layer,
                                                               stapes_nn_dense_job *job, int32_t *sums)
 {
@@ -131,7 +135,8 @@ static void STAPES_NN_COLD stapes_nn_dense_blocks_before_last(const stapes_nn_de
     job->sums = NULL;
 }
 
-/* Whole groups at once, or one by one; the last one may be of fewer channels, by way of a buffer. */
+/* Compute one row of outputs: all whole groups at once, or one by one when there are several blocks of inputs; then by
+ * way of a buffer a last group of fewer channels. */
 static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint32_t *pairs, const uint32_t *pairs_end,
                                  int8_t *out)
 {
@@ -163,7 +168,8 @@ static void stapes_nn_dense_fast(const stapes_nn_dense_layer *layer, const uint3
 
 #endif
 
-/* The same in C: what the assembly stands for, and for layers without a common shift. |sum| < 2^31: proved. */
+/* The same in C: the specification of the assembly, also used for layers without a common shift. |sum| < 2^31: proved
+ * by the compiler. */
 static void STAPES_NN_COLD stapes_nn_dense_plain(const stapes_nn_dense_layer *layer, const uint32_t *pairs,
                                                  const uint32_t *pairs_end, int8_t *out)
 {

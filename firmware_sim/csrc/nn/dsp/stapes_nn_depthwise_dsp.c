@@ -1,24 +1,26 @@
 /* stapes_nn_depthwise_dsp.c -- DEPTHWISE_CONV_2D with SMLAD: five pixels of a row at a time. Apache-2.0.
  *
- * Two channels at a time are gathered, each into a plane of 16-bit values with its padding: neighbours of a row lie in
- * one word, two taps in one multiplication. Kernels of up to 3 x 3 that move by one pixel along the width and are not
- * dilated go through the assembly, with rows filled up to three taps with zeros; the others through the C.
+ * Two channels at a time are gathered, each into a plane of 16-bit values with its padding. Neighbouring values of a
+ * row share a word, so that one multiplication serves two taps. Kernels of up to 3 x 3 taps with a horizontal stride
+ * of 1 and without dilation are computed by the assembly, for which rows are padded with zeros to three taps; all
+ * others by the C.
  *
- * Weights and biases are doubled, since SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31; |doubled
- * sum| < 2^31. */
+ * Weights and biases are doubled because SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31.
+ * |doubled sum| < 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 
 #include "stapes_nn_dsp.h"
 
-/* A plane: rows of `width` values, which is even and reaches three halves past the last tap. The second one follows
- * the first. */
+/* A plane: rows of `width` values; the width is even and leaves room for reading three values past the last tap. The
+ * plane of the second channel follows that of the first. */
 typedef struct {
     int16_t *values;
     int32_t width, size; /* in values */
 } stapes_nn_dsp_plane;
 
+/* Lay out the planes in scratch and fill them with the input's zero point. */
 static stapes_nn_dsp_plane stapes_nn_depthwise_planes(const stapes_nn_conv_layer *layer, int8_t *scratch)
 {
     const int32_t height =
@@ -37,7 +39,7 @@ static stapes_nn_dsp_plane stapes_nn_depthwise_planes(const stapes_nn_conv_layer
     return plane;
 }
 
-/* Copy one or two channels of the input to where they lie in their planes. */
+/* Copy one channel of the input, or two if `two` is set, into their planes. */
 static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
                                        int32_t two, const int8_t *in)
 {
@@ -70,6 +72,8 @@ static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const 
     }
 }
 
+/* Compute one channel in C: the specification of the assembly. |sum| < 2^30 for all partial sums: proved by the
+ * compiler. */
 static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer, const int16_t *plane,
                                                      int32_t width, int32_t channel, int8_t *out)
 {
@@ -96,8 +100,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
 
 #if STAPES_NN_ASM
 
-/* What one channel multiplies with, in the order of use: doubled bias; per row the doubled pairs (k0, k1), (k1, k2);
- * multiplier, rounding, shift. */
+/* Arrange the constants of one channel in the order of use: the doubled bias; for each row of the kernel the doubled
+ * pairs of weights (k0, k1) and (k1, k2); multiplier, rounding, shift. */
 static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int32_t channel, int32_t constants[10])
 {
     const int32_t wide = layer->kernel_width, right = -layer->shift[channel];
@@ -114,7 +118,7 @@ static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int
     *constants++ = right;
 }
 
-/* Fifteen products: three taps of a row for five pixels. */
+/* 15 products: the three taps of a row, for five pixels. */
 #define STAPES_NN_DEPTHWISE_ROW  \
     "ldmia r0, {r9-r12}\n\t"     \
     "ldmia r1!, {r2, r3}\n\t"    \
@@ -132,20 +136,21 @@ static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int
 
 #define STAPES_NN_DEPTHWISE_FINISH(sum) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "r9", "r10")
 
-/* What the channels of a layer share. Blocks of five columns begin at even ones and may overlap; the last one, at
- * column `final`, may hold four. A run of the assembly goes down the rows of a block or, where there is one row,
- * through its blocks but the last. */
+/* What all channels of a layer share. Pixels are computed in blocks of five columns, which begin at even columns and
+ * may overlap; the last block, at column `final`, may have four columns. One run of the assembly computes a block for
+ * all rows of the output or, where the output has one row, all blocks but the last one. */
 typedef struct {
-    int32_t final, x_step;           /* columns */
-    int32_t runs, final_runs;        /* blocks of a run */
-    int32_t pitch, back, out_stride; /* bytes from row to row, from behind a block's rows back to the next block, and
-                                        of their outputs */
-    int32_t channels, tall;          /* of the layer */
-    int32_t last, final_last; /* bytes from a block's first output to its last, which is stored before the fourth and
-                                 may lie there */
+    int32_t final, x_stride;  /* column of the last block, columns from a run to the next one */
+    int32_t runs, final_runs; /* blocks per run, and in the last run */
+    int32_t pitch;            /* bytes from a row of the plane to the next one */
+    int32_t back;             /* bytes from the end of a block's rows back to the next block */
+    int32_t out_stride;       /* bytes from the outputs of a block to those of the next one */
+    int32_t channels, tall;   /* of the layer, and rows of its kernel */
+    int32_t last, final_last; /* bytes from the first output of a block to its fifth one. In a block of four columns
+                                 they lead to the fourth output, which is stored after the fifth */
 } stapes_nn_depthwise_blocks;
 
-/* Returns 0 where the assembly does not serve. */
+/* Set `blocks`. Returns 0 where the assembly cannot be used. */
 static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t plane_width,
                                     stapes_nn_depthwise_blocks *blocks)
 {
@@ -160,7 +165,7 @@ static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t p
     blocks->channels = channels;
     blocks->tall = layer->kernel_height;
     blocks->final = width & 1 ? width - 5 : width - 4;
-    blocks->x_step = one_row ? blocks->final : 4;
+    blocks->x_stride = one_row ? blocks->final : 4;
     blocks->runs = one_row ? (blocks->final + 3) / 4 : layer->out_height;
     blocks->final_runs = layer->out_height;
     blocks->pitch = pitch;
@@ -172,7 +177,8 @@ static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t p
            layer->dilation_width == 1 && layer->dilation_height == 1 && width >= 4;
 }
 
-/* One channel. The assembly takes the members of `blocks` from the stack: it leaves no register to point elsewhere. */
+/* Compute one channel. The assembly reads the members of `blocks` from the stack, for no register is left to point
+ * anywhere else. */
 static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer,
                                                                  const stapes_nn_depthwise_blocks *blocks,
                                                                  int32_t channel, const int16_t *plane, int8_t *to)
@@ -239,13 +245,13 @@ static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn
         if (x == final) {
             return;
         }
-        x = x + blocks->x_step < final ? x + blocks->x_step : final;
+        x = x + blocks->x_stride < final ? x + blocks->x_stride : final;
     }
 }
 
 #endif
 
-/* scratch: two planes, one where there is one channel. */
+/* scratch: two planes, or one where the input has one channel. */
 STAPES_NN_API void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
                                                               int8_t *out, int8_t *scratch)
 {

@@ -1,8 +1,8 @@
 /* stapes_nn_dsp.h -- pairs of 16-bit values in a word, as SMLAD multiplies them. Apache-2.0.
  *
- * Each helper is one instruction with the DSP extension; the C beside it says what that does. STAPES_NN_ASM is set
- * where the assembly of the DSP kernels is used: it takes every register, so not without optimization, where one is
- * kept for frames, and not with clang. */
+ * Each helper is one instruction of the DSP extension; the C beside it says what the instruction does. STAPES_NN_ASM
+ * is 1 where the assembly of the DSP kernels is used. It needs every register; therefore it is not used without
+ * optimization, when GCC reserves a frame pointer, nor with clang. */
 #ifndef STAPES_NN_DSP_H
 #define STAPES_NN_DSP_H
 
@@ -16,21 +16,21 @@
 
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
-/* A function that is assembly has no frame pointer, whatever the flags say: its register is needed. */
+/* A function that consists of assembly has no frame pointer, whatever the flags say: its register is needed. */
 #define STAPES_NN_ASM_FUNCTION __attribute__((noinline, optimize("omit-frame-pointer")))
-#define STAPES_NN_ASM_INLINE __attribute__((always_inline)) /* part of such a function */
+#define STAPES_NN_ASM_INLINE __attribute__((always_inline)) /* inlined into such a function */
 #else
 #define STAPES_NN_ASM_FUNCTION
 #define STAPES_NN_ASM 0
 #endif
 
-/* The half of a pair: 0 low, 1 high. */
+/* Return one half of a pair: the lower one for 0, the upper one for 1. */
 STAPES_NN_INLINE int32_t stapes_nn_half(uint32_t pair, int32_t which)
 {
     return which ? (int32_t)pair >> 16 : (int32_t)(pair << 16) >> 16;
 }
 
-/* Bytes 0 and 2 of a word as a pair. */
+/* Return bytes 0 and 2 of a word as a pair. */
 STAPES_NN_INLINE uint32_t stapes_nn_even(uint32_t bytes)
 {
 #if STAPES_NN_ASM
@@ -43,7 +43,7 @@ STAPES_NN_INLINE uint32_t stapes_nn_even(uint32_t bytes)
 #endif
 }
 
-/* Bytes 1 and 3 of a word as a pair. */
+/* Return bytes 1 and 3 of a word as a pair. */
 STAPES_NN_INLINE uint32_t stapes_nn_odd(uint32_t bytes)
 {
 #if STAPES_NN_ASM
@@ -55,7 +55,7 @@ STAPES_NN_INLINE uint32_t stapes_nn_odd(uint32_t bytes)
 #endif
 }
 
-/* Two values of at most 16 bits as a pair. */
+/* Return two values of at most 16 bits as a pair. */
 STAPES_NN_INLINE uint32_t stapes_nn_pair(int32_t low, int32_t high)
 {
 #if STAPES_NN_ASM
@@ -67,7 +67,7 @@ STAPES_NN_INLINE uint32_t stapes_nn_pair(int32_t low, int32_t high)
 #endif
 }
 
-/* Both halves of a pair doubled; they are within 15 bits. */
+/* Return a pair with both halves doubled; they fit 15 bits before. */
 STAPES_NN_INLINE uint32_t stapes_nn_double(uint32_t pair)
 {
 #if STAPES_NN_ASM
@@ -78,13 +78,13 @@ STAPES_NN_INLINE uint32_t stapes_nn_double(uint32_t pair)
 #endif
 }
 
-/* Store a pair as neighbours. */
+/* Store a pair as two neighbouring values. */
 STAPES_NN_INLINE void stapes_nn_put_pair(int16_t *to, uint32_t pair)
 {
     memcpy(to, &pair, sizeof pair);
 }
 
-/* Two bytes from any address. */
+/* Load two bytes from any address. */
 STAPES_NN_INLINE uint32_t stapes_nn_two(const int8_t *bytes)
 {
     uint16_t half;
@@ -92,7 +92,7 @@ STAPES_NN_INLINE uint32_t stapes_nn_two(const int8_t *bytes)
     return half;
 }
 
-/* Four bytes from any address as a word. */
+/* Load four bytes from any address as a word. */
 STAPES_NN_INLINE uint32_t stapes_nn_four(const int8_t *bytes)
 {
     uint32_t word;
@@ -100,7 +100,7 @@ STAPES_NN_INLINE uint32_t stapes_nn_four(const int8_t *bytes)
     return word;
 }
 
-/* What 1 <= count <= 3 bytes hold, zeros above them. */
+/* Load 1 to 3 bytes into the lower bytes of a word. */
 STAPES_NN_INLINE uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
 {
     uint32_t word = 0;
@@ -110,23 +110,24 @@ STAPES_NN_INLINE uint32_t stapes_nn_few(const int8_t *bytes, int32_t count)
     return word;
 }
 
-/* What is added to the upper word of a product before it is shifted: half of what is shifted out, and the zero point.
- * 1 <= shift <= 22. */
+/* Return what is added to the upper word of a product before it is shifted: half a unit of the result, and the zero
+ * point. 1 <= shift <= 22. */
 STAPES_NN_INLINE int32_t stapes_nn_rounding(int32_t out_zero, int32_t shift)
 {
-    return (2 * out_zero + 1) * ((int32_t)1 << (shift - 1)); /* |.| <= 255 * 2^21 */
+    return (2 * out_zero + 1) * ((int32_t)1 << (shift - 1)); /* |result| <= 255 * 2^21 */
 }
 
-/* Registers: clamp((upper word of sum * multiplier + rounding) >> shift). |upper word| < 2^30, as |sum| < 2^31 and
- * multiplier < 2^31. */
+/* sum = clamp((upper word of sum * multiplier + rounding) >> shift) to int8; the arguments are registers.
+ * |upper word| < 2^30, since |sum| < 2^31 and 0 <= multiplier < 2^31. */
 #define STAPES_NN_ROUND_ONCE(sum, multiplier, rounding, shift) \
     "smmla " sum ", " sum ", " multiplier ", " rounding "\n\t" \
     "asr " sum ", " sum ", " shift "\n\t"                      \
     "ssat " sum ", #8, " sum "\n\t"
 
-/* Registers: stapes_nn_round_twice of half the sum, plus the zero point, clamped. With h = round(sum * multiplier /
- * 2^32) that is (h + rounding + (sum < 0 ? -1 : 0)) >> shift. The sign of the sum serves for that of h: where they
- * differ h is 0, and (2^(shift - 1) - 1) >> shift is 0. |h| < 2^30. */
+/* sum = stapes_nn_round_twice(sum / 2, ...) plus the zero point, clamped to int8; the arguments are registers, and
+ * `free` is overwritten. With h = round(sum * multiplier / 2^32), |h| < 2^30, this is (h + rounding + (sum < 0 ? -1 :
+ * 0)) >> shift. stapes_nn_round_twice takes the sign of h instead of that of the sum: where they differ h is 0, and
+ * (2^(shift - 1) - 1) >> shift is 0, too. */
 #define STAPES_NN_ROUND_TWICE(sum, multiplier, rounding, shift, free) \
     "add " free ", " rounding ", " sum ", asr #31\n\t"                \
     "smmlar " sum ", " sum ", " multiplier ", " free "\n\t"           \

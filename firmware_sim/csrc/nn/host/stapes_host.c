@@ -1,4 +1,4 @@
-/* stapes_host.c -- calls generated models that were built for this machine. Apache-2.0. */
+/* stapes_host.c -- calls a generated model that was built for this machine. Apache-2.0. */
 #include <stddef.h>
 #include <stdint.h>
 

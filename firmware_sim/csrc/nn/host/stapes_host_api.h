@@ -1,10 +1,12 @@
-/* stapes_host_api.h -- how Python calls a generated model that was built for this machine. Apache-2.0. */
+/* stapes_host_api.h -- how Python calls a generated model that was built for this machine. Apache-2.0.
+ *
+ * This file has no preprocessor lines, because the C compiler and Python's cffi read the same declarations. */
 
-/* `steps` steps of the model whose memory `self` is: `given` holds every step's inputs, `made` every step's outputs,
- * one after the other. */
+/* Run `steps` steps of the model with memory `self`: `given` holds the inputs of every step, one after the other, and
+ * `made` takes the outputs of every step. */
 typedef void (*stapes_host_steps)(void *self, int32_t steps, const char *given, char *made);
 
-/* A model and where the outputs of its next step go. */
+/* A model, and the address for the outputs of its next step. */
 typedef struct {
     stapes_host_steps function;
     void *self;
@@ -12,5 +14,6 @@ typedef struct {
     int32_t made_bytes; /* of one step */
 } stapes_host_model;
 
-/* Run `steps` steps and move `made` on, without the libffi that a function of a dlopened library goes through. */
+/* Run `steps` steps and advance `made`. Called through this function, a model in a dlopened library avoids libffi,
+ * which is slower. */
 void stapes_host_run(stapes_host_model *model, int32_t steps, const char *given);

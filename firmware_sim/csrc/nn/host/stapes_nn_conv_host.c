@@ -1,9 +1,9 @@
 /* stapes_nn_conv_host.c -- CONV_2D for laptops and servers: eight channels per vector. Apache-2.0.
  *
- * Weights lie in blocks of eight channels, in each block the quads of taps, in each quad the four bytes of channel 0,
- * of channel 1, ...; channels and the taps of a kernel's row are filled up with zeros. Behind each block lie eight
- * little-endian words: -128 times the sum of each channel. Taps are read where they lie; pixels that reach out of the
- * input are gathered. */
+ * Weights lie in blocks of eight channels. A block holds the taps in quads; a quad holds its four bytes of channel 0,
+ * then those of channel 1, and so on. Channels, and the taps of each row of a kernel, are padded with zeros. Each
+ * block is followed by eight little-endian words: -128 times the sum of the weights of each channel. Taps are read
+ * where they lie; those of pixels that reach out of the input are gathered. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
@@ -14,7 +14,7 @@
 
 #if STAPES_NN_VECTORS
 
-/* Round `count` channels from `channel` on, eight or fewer, of every pixel of a tile. */
+/* Add the bias to, and round, the sums of `count` <= 8 channels from `channel` on, for every pixel of a tile. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_round(const stapes_nn_conv_layer *layer, int32_t channel, int32_t count,
                                                   int pixels, int block, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
@@ -27,6 +27,7 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_round(const stapes_nn_conv_layer *la
     }
 }
 
+/* Compute `blocks` blocks of eight channels from `channel` on; the last block may have fewer channels. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_blocks(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
                                                    int32_t channel, int pixels, int blocks, int8_t *out)
 {
@@ -54,7 +55,8 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_blocks(const stapes_nn_conv_layer *l
     }
 }
 
-/* Up to six blocks of eight channels of one pixel or of two; every case is compiled with its numbers. */
+/* Compute up to STAPES_NN_BLOCKS blocks of eight channels of one or two pixels; each case is compiled with constant
+ * numbers. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_conv_dispatch(const stapes_nn_conv_layer *layer, stapes_nn_host_taps taps,
                                                      int32_t channel, int pixels, int8_t *out)
 {
@@ -111,8 +113,8 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
 
 #endif
 
-/* The taps of `pixels` pixels from (y, x) on. The last run may read up to three bytes past its taps, but not past the
- * input. */
+/* Return the taps of `pixels` pixels from (y, x) on, in the input or gathered. In the last run up to three bytes after
+ * the taps are read, but none after the input. */
 static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
                                                       int32_t x, int32_t pixels, int8_t *scratch)
 {
@@ -120,7 +122,7 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
     const int32_t bottom = top + (layer->kernel_height - 1) * layer->dilation_height;
     const int32_t last = left + (pixels - 1) * layer->stride_width,
-                  width = layer->in_width; /* column of the last pixel's first taps */
+                  width = layer->in_width; /* column of the first tap of the last pixel */
     stapes_nn_host_taps taps = {NULL, 0, 0, layer->kernel_height, (layer->kernel_width * channels + 3) / 4 * 4};
     const int32_t end = (bottom * width + last) * channels + taps.run;
     int32_t pixel;
@@ -140,8 +142,7 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     return taps;
 }
 
-/* |sum| < 2^30 at every step of the way, as the compiler proved; sums of absolute values as well, so the order does
- * not matter. */
+/* |sum| < 2^30 for partial sums in any order: the compiler proves it for the sum of the absolute values. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     int32_t batch, y, x;

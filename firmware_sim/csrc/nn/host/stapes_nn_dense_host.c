@@ -9,8 +9,8 @@
 
 #if STAPES_NN_VECTORS
 
-/* Round `count` channels from `channel` on, eight or fewer; lanes past the last one have shift 0, which is 1 here so
- * that it stays in range. */
+/* Add the bias to, and round, the sums of `count` <= 8 channels from `channel` on. Lanes past the last channel have
+ * shift 0, which is replaced by 1 because stapes_nn_round_once_lanes needs a shift >= 1. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel,
                                                              int32_t count, stapes_nn_v8si sums)
 {
@@ -20,6 +20,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dense_round(const stapes_nn_den
                                       shift - (shift == 0));
 }
 
+/* Compute `blocks` blocks of eight channels from `channel` on; the last block may have fewer channels. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_dense_blocks(const stapes_nn_dense_layer *layer, stapes_nn_host_taps row,
                                                     int32_t channel, int blocks, int8_t *out)
 {
@@ -65,13 +66,13 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, stapes_nn_ho
 
 #endif
 
-/* |sum| < 2^31 at every step of the way: proved when the model was compiled. */
+/* |sum| < 2^31 for partial sums in any order: proved by the compiler. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     stapes_nn_host_taps row = {in, 0, 0, 1, (layer->in_size + 3) / 4 * 4};
     int32_t i;
     for (i = 0; i < layer->rows; i++) {
-        if (row.run != layer->in_size) { /* no whole quads */
+        if (row.run != layer->in_size) { /* not a multiple of four inputs */
             memset(scratch, 0, (size_t)row.run);
             memcpy(scratch, in, (size_t)layer->in_size);
             row.first = scratch;

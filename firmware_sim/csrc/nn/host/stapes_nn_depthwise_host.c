@@ -1,6 +1,7 @@
 /* stapes_nn_depthwise_host.c -- DEPTHWISE_CONV_2D for laptops and servers: eight channels per vector. Apache-2.0.
  *
- * Weights as stored: [kernel_height][kernel_width][out_channels]. With a depth multiplier the plain twin runs. */
+ * Weights lie as in the .tflite: [kernel_height][kernel_width][out_channels]. With a depth multiplier above 1 the
+ * plain C is used. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
@@ -11,8 +12,7 @@
 
 #if STAPES_NN_VECTORS
 
-/* `count` channels from `channel` on, eight or fewer. |sum| < 2^30 at every step of the way: proved when the model was
- * compiled. */
+/* Compute `count` <= 8 channels from `channel` on. |sum| < 2^30 for all partial sums: proved by the compiler. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer,
                                                                  stapes_nn_tap_grid taps, int32_t channel,
                                                                  int32_t count)
@@ -34,7 +34,8 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn
     return stapes_nn_round_lanes(sums, &scales);
 }
 
-/* `blocks` blocks of eight channels, the last of which may be part of one; a constant where this is inlined. */
+/* Compute `blocks` blocks of eight channels, a constant where this is inlined; the last block may have fewer channels.
+ */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_depthwise_blocks(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps,
                                                         int32_t channel, int blocks, int8_t *out)
 {
@@ -52,6 +53,7 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_depthwise_blocks(const stapes_nn_conv_lay
 
 #endif
 
+/* Compute one channel of one pixel in C: the specification of the vectors. */
 static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn_tap_grid taps, int32_t in_channel,
                                     int32_t channel, int8_t *out)
 {

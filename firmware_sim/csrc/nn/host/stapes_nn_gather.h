@@ -1,4 +1,4 @@
-/* stapes_nn_gather.h -- the taps of one output pixel as one row. Apache-2.0. */
+/* stapes_nn_gather.h -- the taps of one output pixel, on computers with a fast memcpy. Apache-2.0. */
 #ifndef STAPES_NN_GATHER_H
 #define STAPES_NN_GATHER_H
 
@@ -6,7 +6,7 @@
 
 #include "stapes_nn.h"
 
-/* memcpy of a few bytes without a call: a word at a time, then the rest. */
+/* Copy a few bytes without calling memcpy: a word at a time, then the rest. */
 STAPES_NN_INLINE void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t count)
 {
     for (; count >= (int32_t)sizeof(size_t); count -= (int32_t)sizeof(size_t)) {
@@ -29,8 +29,8 @@ STAPES_NN_INLINE void stapes_nn_copy(int8_t *to, const int8_t *from, int32_t cou
     }
 }
 
-/* Copy the taps of output pixel (y, x): a row of the kernel every `pitch` bytes, at least kernel_width * in_channels;
- * taps outside of the input read as its zero point. */
+/* Copy the taps of output pixel (y, x) to `patch`: rows of the kernel begin `pitch` bytes apart, at least kernel_width
+ * * in_channels. Taps outside of the input have the value of its zero point. */
 STAPES_NN_INLINE void stapes_nn_gather(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
                                        int32_t pitch, int8_t *patch)
 {
@@ -65,7 +65,7 @@ typedef struct {
     int32_t tap_stride, row_stride;
 } stapes_nn_tap_grid;
 
-/* Those of output pixel (y, x): in the input when all are inside, else gathered at `patch`. */
+/* Return the taps of output pixel (y, x): in the input when all of them are inside, else gathered at `patch`. */
 STAPES_NN_INLINE stapes_nn_tap_grid stapes_nn_tap_grid_at(const stapes_nn_conv_layer *layer, const int8_t *in,
                                                           int32_t y, int32_t x, int8_t *patch)
 {

@@ -1,6 +1,7 @@
 /* stapes_nn_host.h -- eight int32 lanes for the kernels of laptops and servers. Apache-2.0.
  *
- * STAPES_NN_VECTORS is set where compiler and processor have such vectors, and nobody asked for the plain twins. */
+ * STAPES_NN_VECTORS is 1 where compiler and processor have such vectors; -DSTAPES_NN_PLAIN turns them off, so that the
+ * plain C beside them can be tested. */
 #ifndef STAPES_NN_HOST_H
 #define STAPES_NN_HOST_H
 
@@ -16,8 +17,9 @@
 #define STAPES_NN_VECTORS 0
 #endif
 
-/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, `row_stride` bytes apart;
- * `pixel_stride` bytes on those of the next pixel. Weights are filled up with zeros to whole runs. */
+/* Where the taps of neighbouring pixels lie: `rows` runs of `run` bytes, a multiple of four, which begin `row_stride`
+ * bytes apart; those of the next pixel lie `pixel_stride` bytes further on. Weights are padded with zeros to whole
+ * runs. */
 typedef struct {
     const int8_t *first;
     int32_t pixel_stride, row_stride, rows, run;
@@ -59,8 +61,8 @@ typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 #endif
 #endif
 
-/* GCC would read a vector from memory at each use, and move words from general registers rather than read them into
- * all lanes. */
+/* Keep a vector in a register: GCC would load it again at each use, and would move words from general registers
+ * instead of loading them into all lanes. */
 #if defined(__AVX512VL__)
 #define STAPES_NN_IN_REGISTER(vector) __asm__("" : "+v"(vector))
 #elif defined(__AVX2__)
@@ -69,12 +71,13 @@ typedef int64_t stapes_nn_v8di __attribute__((vector_size(64)));
 #define STAPES_NN_IN_REGISTER(vector) (void)(vector)
 #endif
 
+/* Return eight lanes with the same value. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_splat(int32_t x)
 {
     return (stapes_nn_v8si){x, x, x, x, x, x, x, x};
 }
 
-/* Lanes `from` to `from` + count - 1 of an array, 0 in the others. */
+/* Load the first count <= 8 elements of an array; the other lanes are 0. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_words(const int32_t *from, int32_t count)
 {
     stapes_nn_v8si lanes = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -82,6 +85,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_words(const int32_t *from,
     return lanes;
 }
 
+/* The same for an array of bytes, which are widened. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, int32_t count)
 {
 #if STAPES_NN_GCC_AVX2 /* GCC 12 converts vectors of bytes one by one */
@@ -95,7 +99,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_bytes(const int8_t *from, 
 #endif
 }
 
-/* Eight elements of an array, or one eight times: `stride` is 1 or 0. */
+/* Load eight elements of an array for stride 1, or its first element into all lanes for stride 0. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_elements(const int8_t *from, int32_t stride)
 {
     return stride ? stapes_nn_load_bytes(from, 8) : stapes_nn_splat(*from);
@@ -107,9 +111,9 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_load_elements(const int8_t *fro
 #define STAPES_NN_OFFSET 0
 #endif
 
-/* sums + dot products of four bytes each: lane c takes bytes 4 c .. 4 c + 3 of the weights and the four bytes of
- * `quad` ^ STAPES_NN_OFFSET. With VNNI the values count as unsigned, 128 too high: the sums begin 128 times the sum of
- * the weights too low. */
+/* Return the sums plus dot products of four bytes: lane c multiplies bytes 4 c .. 4 c + 3 of the weights with the four
+ * values in lane c of `quad`, which were XORed with STAPES_NN_OFFSET. VNNI takes the values as unsigned numbers: the
+ * XOR adds 128 to each of them, and the sums begin lower by 128 times the sum of the weights. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, stapes_nn_v8si weights,
                                                           stapes_nn_v8si quad)
 {
@@ -127,13 +131,14 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, s
 #endif
 }
 
-/* How eight lanes round twice, from `multiplier` and `shift` of stapes_nn_round_twice. */
+/* The constants of stapes_nn_round_twice for eight lanes. */
 typedef struct {
-    stapes_nn_v8si multiplier, left, right; /* left or right is 0 */
-    stapes_nn_v8si away;                    /* -1 where right > 0: halves below zero go down */
+    stapes_nn_v8si multiplier, left, right; /* either left or right is 0 */
+    stapes_nn_v8si away;                    /* -1 where right > 0, to round halves below zero down */
     stapes_nn_v8si half;                    /* 2^(right - 1), 0 where right is 0 */
 } stapes_nn_scales;
 
+/* Make the constants of a multiplier and a shift per lane. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si multiplier, stapes_nn_v8si shift)
 {
     stapes_nn_scales scales;
@@ -146,7 +151,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si mu
     return scales;
 }
 
-/* stapes_nn_round_twice on eight lanes. */
+/* Apply stapes_nn_round_twice to eight lanes. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, const stapes_nn_scales *scales)
 {
     const stapes_nn_v8si shifted = (stapes_nn_v8si)((stapes_nn_v8su)x << (stapes_nn_v8su)scales->left);
@@ -166,7 +171,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, c
     return (high + ((high >> 31) & scales->away) + scales->half) >> scales->right;
 }
 
-/* stapes_nn_round_once on eight lanes; the compiler proved that results fit int32. */
+/* Apply stapes_nn_round_once to eight lanes. The results fit int32: proved by the compiler. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si x, stapes_nn_v8si multiplier,
                                                                   stapes_nn_v8si shift)
 {
@@ -177,7 +182,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_once_lanes(stapes_nn_v8si
     return __builtin_convertvector((product + (one << (wide - 1))) >> wide, stapes_nn_v8si);
 }
 
-/* Add the zero point to `vectors` vectors, 1 to 4, clamp to low .. high, store the first `count` lanes. */
+/* Add the zero point to 1 to 4 vectors, clamp to [low, high], and store the first `count` lanes. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, int vectors, int32_t zero, int32_t low,
                                                    int32_t high, int8_t *out, int32_t count)
 {
@@ -219,10 +224,10 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, 
     }
 }
 
-#define STAPES_NN_BLOCKS 6 /* of eight channels; with two pixels as many sums as stay in registers */
+#define STAPES_NN_BLOCKS 6 /* the most blocks of eight channels, of two pixels, whose sums stay in registers */
 
-/* Four taps of a tile: `taps` and `weights` are those of the first pixel and of the first block, `next` bytes before
- * those of the second. */
+/* Add four taps to the sums of a tile. `taps` are those of the first pixel; `weights` are those of the first block,
+ * and those of the next block lie `next` bytes further on. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_quads(const int8_t *weights, int32_t next, const int8_t *taps,
                                                  int32_t pixel_stride, int pixels, int blocks, stapes_nn_v8si offset,
                                                  stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
@@ -244,9 +249,10 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_quads(const int8_t *weights, int32_t 
     }
 }
 
-/* A tile: dot products of `pixels` pixels, 1 or 2, with `blocks` blocks of channels. Behind each block of weights lie
- * eight words: -128 times the channel's sum. A product waits for the sum before it: where there are few sums, each is
- * formed in `parts` parts, 1, 2 or 4. All three are constants where this is inlined. */
+/* Compute the sums of a tile: dot products of 1 or 2 pixels with `blocks` blocks of channels. Each block of weights is
+ * followed by eight words: -128 times the sum of the weights of each channel. Each addition must wait for the one
+ * before; where there are few sums, each of them is therefore split into `parts` = 1, 2 or 4 partial sums. `pixels`,
+ * `blocks` and `parts` are constants where this is inlined. */
 STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_tile(const int8_t *weights, stapes_nn_host_taps taps, int pixels,
                                                 int blocks, int parts, stapes_nn_v8si sums[2][STAPES_NN_BLOCKS])
 {
@@ -291,14 +297,14 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_dot_tile(const int8_t *weights, stapes_nn
 
 #endif
 
-/* Whether one instruction picks lanes of two vectors by a third. */
+/* Whether one instruction selects bytes of two vectors by the bytes of a third one. */
 #if STAPES_NN_VECTORS && !defined(__clang__) && defined(__AVX512VBMI__) && defined(__AVX512VL__)
 #define STAPES_NN_SHUFFLES 1
 #else
 #define STAPES_NN_SHUFFLES 0
 #endif
 
-/* One sum of products for the plain twins: the first pixel's taps against channel `channel` of packed weights. */
+/* Return the dot product of the first pixel's taps and channel `channel` of packed weights, in plain C. */
 STAPES_NN_INLINE int32_t stapes_nn_dot_plain(const int8_t *weights, stapes_nn_host_taps taps, int32_t channel)
 {
     int32_t sum = 0, row, k;

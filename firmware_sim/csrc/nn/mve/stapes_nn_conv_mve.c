@@ -1,7 +1,7 @@
 /* stapes_nn_conv_mve.c -- CONV_2D with Helium: four channels of one pixel at a time. Apache-2.0.
  *
  * The taps of a pixel are read where they lie, or gathered. Weights lie in the order of use: for every group of four
- * channels and every sixteen taps those of the four channels one after the other; taps and channels are filled up with
+ * channels and every sixteen taps, those of the four channels one after the other. Taps and channels are padded with
  * zeros. */
 #include "stapes_nn.h"
 
@@ -15,7 +15,7 @@
 
 #if STAPES_NN_ASM
 
-/* Four sums over sixteen taps. |sum| < 2^30 at every step of the way: proved when the model was compiled. */
+/* Add sixteen taps to four sums. |sum| < 2^30 for all partial sums: proved by the compiler. */
 #define STAPES_NN_CONV_SIXTEEN(x)                              \
     {                                                          \
         sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));      \
@@ -25,7 +25,7 @@
         weights += 64;                                         \
     }
 
-/* One group of four channels. */
+/* Requantize and store one group of four channels, or of fewer at the end. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums,
                                          int8_t *out)
 {
@@ -41,7 +41,7 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int3
     }
 }
 
-/* `vectors` sixteens of taps. */
+/* Compute one pixel with 16 * vectors taps. */
 static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights;
@@ -59,6 +59,7 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
     stapes_nn_mve_limit(out, layer->out_channels, layer->out_min, layer->out_max);
 }
 
+/* Multiply sixteen taps with the weights of four channels; r8, r10, r12 and r6 hold the sums. */
 #define STAPES_NN_CONV_FOUR(multiply, x)                                                                      \
     "vldrb.8 q4, [%[weights]], #16\n\t"                                                                       \
     "vldrb.8 q5, [%[weights]], #16\n\t"                                                                       \
@@ -66,8 +67,8 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
     "vldrb.8 q7, [%[weights]], #16\n\t" multiply " r8, " x ", q4\n\t" multiply " r10, " x ", q5\n\t" multiply \
     " r12, " x ", q6\n\t" multiply " r6, " x ", q7\n\t"
 
-/* Whole groups of one pixel with up to four sixteens of taps, which stay in registers; the end is
- * stapes_nn_mve_round_twice. In assembly since GCC 12 spills vectors and computes the address of each load. */
+/* Compute the whole groups of one pixel with at most 64 taps, which stay in registers. The end is that of
+ * stapes_nn_mve_round_twice. This is assembly because GCC 12 spills vectors and computes the address of each load. */
 static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors,
                                     int8_t *out)
 {
@@ -120,6 +121,7 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
 
 #else
 
+/* The same in C: the specification of the intrinsics and of the assembly. */
 static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int8_t *out)
 {
     int32_t channel, k;
@@ -136,7 +138,7 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
 
 #endif
 
-/* scratch: a patch, filled up to sixteens. */
+/* scratch: the taps of one pixel, padded to a multiple of sixteen. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
@@ -145,7 +147,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 #if STAPES_NN_ASM
     const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_no_left_shifts(layer);
 #endif
-    memset(scratch + taps, 0, (size_t)(16 * vectors - taps)); /* which zeros multiply */
+    memset(scratch + taps, 0, (size_t)(16 * vectors - taps)); /* these are multiplied by weights of zero */
     for (batch = 0; batch < layer->batches; batch++) {
         for (y = 0; y < layer->out_height; y++) {
             for (x = 0; x < layer->out_width; x++) {

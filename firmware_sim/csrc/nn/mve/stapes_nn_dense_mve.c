@@ -1,7 +1,7 @@
 /* stapes_nn_dense_mve.c -- FULLY_CONNECTED with Helium: four channels at a time. Apache-2.0.
  *
- * Weights lie in the order of use: for every group of four channels and every sixteen inputs those of the four
- * channels one after the other; inputs and channels are filled up with zeros. */
+ * Weights lie in the order of use: for every group of four channels and every sixteen inputs, those of the four
+ * channels one after the other. Inputs and channels are padded with zeros. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
@@ -9,6 +9,7 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_mve.h"
 
+/* Requantize the sum of one channel. */
 static int8_t stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t channel, int32_t sum)
 {
     const int64_t scaled =
@@ -18,7 +19,7 @@ static int8_t stapes_nn_dense_finish(const stapes_nn_dense_layer *layer, int32_t
 
 #if STAPES_NN_ASM
 
-/* Whether stapes_nn_dense_round serves: 1 <= shift - 32 <= 22. */
+/* Whether stapes_nn_dense_round can be used: 1 <= shift - 32 <= 22 for all channels. */
 static int stapes_nn_dense_round_applies(const stapes_nn_dense_layer *layer)
 {
     int32_t i;
@@ -30,13 +31,14 @@ static int stapes_nn_dense_round_applies(const stapes_nn_dense_layer *layer)
     return 1;
 }
 
-/* (sum * multiplier + 2^(shift - 1) + out_zero * 2^shift) >> shift from the upper word of the product: with r = shift
- * - 32 that is (upper + 2^(r - 1) + out_zero * 2^r) >> r. |upper| < 2^30, |2^(r - 1) + out_zero * 2^r| <= 255 * 2^21.
- */
+/* Requantize and store up to four channels: (sum * multiplier + 2^(shift - 1) + out_zero * 2^shift) >> shift, clamped.
+ * With r = shift - 32 the upper word of the product suffices: (upper + 2^(r - 1) + out_zero * 2^r) >> r.
+ * |upper| < 2^30, |2^(r - 1) + out_zero * 2^r| <= 255 * 2^21. */
 static void stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t channel, int32x4_t sum, int8_t *out)
 {
     const mve_pred16_t some = vctp32q((uint32_t)(layer->out_size - channel));
-    const int32x4_t biased = vaddq_s32(sum, vldrwq_z_s32(layer->bias + channel, some)); /* |.| < 2^31: proved */
+    const int32x4_t biased =
+        vaddq_s32(sum, vldrwq_z_s32(layer->bias + channel, some)); /* |biased| < 2^31: proved by the compiler */
     const int32x4_t upper = vmulhq_s32(biased, vldrwq_z_s32(layer->multiplier + channel, some));
     const int32x4_t right = vsubq_s32(vdupq_n_s32(32), vldrbq_z_s32(layer->shift + channel, some)); /* -r */
     const int32x4_t twice = vshlq_s32(vdupq_n_s32(2 * layer->out_zero + 1), vnegq_s32(right));
@@ -45,6 +47,7 @@ static void stapes_nn_dense_round(const stapes_nn_dense_layer *layer, int32_t ch
     vstrbq_p_s32(out + channel, limited, some);
 }
 
+/* Compute one row of outputs. */
 static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights;
@@ -52,7 +55,7 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t
     int32_t channel, left, i;
     for (channel = 0; channel < layer->out_size; channel += 4) {
         const int8_t *from = in;
-        int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0; /* |sum| < 2^31 at every step of the way: proved */
+        int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0; /* |sum| < 2^31, partial sums too: proved by the compiler */
         for (left = layer->in_size; left > 0; left -= 16) {
             const int8x16_t x = vldrbq_z_s8(from, vctp8q((uint32_t)left));
             sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));
@@ -75,6 +78,7 @@ static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t
 
 #else
 
+/* The same in C: the specification of the intrinsics. */
 static void stapes_nn_dense_row(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out)
 {
     const int32_t vectors = (layer->in_size + 15) / 16;

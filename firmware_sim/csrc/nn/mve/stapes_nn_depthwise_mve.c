@@ -1,8 +1,8 @@
 /* stapes_nn_depthwise_mve.c -- DEPTHWISE_CONV_2D with Helium: four channels at a time. Apache-2.0.
  *
- * Four channels are gathered into a plane with their padding, four bytes a pixel, so that no tap asks whether it lies
- * inside of the input. Weights lie in groups of four output channels: [group][kernel_height][kernel_width][4], filled
- * up with zeros. */
+ * Four channels are gathered into a plane with their padding, four bytes per pixel, so that no tap must be tested for
+ * lying inside of the input. Weights lie in groups of four output channels: [group][kernel_height][kernel_width][4],
+ * padded with zeros. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
@@ -12,7 +12,7 @@
 #include "stapes_nn_arithmetic.h"
 #include "stapes_nn_mve.h"
 
-/* Height and width of the plane: what the taps of all pixels reach. */
+/* Height and width of the plane: the part of the padded input that the taps of all pixels read. */
 typedef struct {
     int32_t height, width;
 } stapes_nn_mve_plane;
@@ -26,7 +26,8 @@ static stapes_nn_mve_plane stapes_nn_depthwise_plane(const stapes_nn_conv_layer 
     return size;
 }
 
-/* Where the input lies in the plane: the channels of output channels `group` .. + 3, which may be the same one. */
+/* Copy the input channels of output channels group .. group + 3 into the plane; with a depth multiplier they may be
+ * the same channel. */
 static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, stapes_nn_mve_plane size, const int8_t *in,
                                        int32_t group, int8_t *plane)
 {
@@ -60,14 +61,15 @@ static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, stapes
 
 #if STAPES_NN_ASM
 
+/* Multiply and add one tap of four channels. */
 #define STAPES_NN_DEPTHWISE_TAP(tap, weight)     \
     "vldrb.s32 q1, [" tap "]\n\t"                \
     "vldrb.s32 q2, [%[weight], #" weight "]\n\t" \
     "vmul.i32 q1, q1, q2\n\t"                    \
     "vadd.i32 q0, q0, q1\n\t"
 
-/* One row of 3 x 3 taps that are not dilated and move by one pixel; the end is stapes_nn_mve_round_twice. In assembly
- * since GCC 12 spills vectors and computes the address of each load. */
+/* Compute one row of pixels of a kernel of 3 x 3 taps with a stride of 1 and without dilation. The end is that of
+ * stapes_nn_mve_round_twice. This is assembly because GCC 12 spills vectors and computes the address of each load. */
 static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const stapes_nn_conv_layer *layer,
                                     const int8_t *weight, const int8_t *taps, int32_t pitch, int8_t *out)
 {
@@ -120,7 +122,8 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
     /* clang-format on */
 }
 
-/* Output channels `group` .. + 3 of every pixel. |sum| < 2^30 at every step: proved when the model was compiled. */
+/* Compute output channels group .. group + 3 of every pixel. |sum| < 2^30 for all partial sums: proved by the
+ * compiler. */
 static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t group, const int8_t *plane,
                                      int32_t pitch, int8_t *out)
 {
@@ -162,6 +165,7 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t 
 
 #else
 
+/* The same in C: the specification of the intrinsics and of the assembly. */
 static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t group, const int8_t *plane,
                                      int32_t pitch, int8_t *out)
 {

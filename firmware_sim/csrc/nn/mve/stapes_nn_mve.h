@@ -1,4 +1,4 @@
-/* stapes_nn_mve.h -- the end of four channels' sums, with Helium. Apache-2.0. */
+/* stapes_nn_mve.h -- requantizing the sums of four channels with Helium. Apache-2.0. */
 #ifndef STAPES_NN_MVE_H
 #define STAPES_NN_MVE_H
 
@@ -6,8 +6,8 @@
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
 
-/* STAPES_NN_ASM is set where intrinsics and assembly are used; the latter takes nearly every register, so not without
- * optimization. */
+/* STAPES_NN_ASM is 1 where intrinsics and assembly are used. The assembly needs nearly every register; therefore
+ * neither is used without optimization. */
 #if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
 #else
@@ -18,7 +18,7 @@
 
 #include <arm_mve.h>
 
-/* Whether stapes_nn_round_twice shifts all channels to the right or not at all, as the assembly takes them. */
+/* Whether no channel of the layer is shifted to the left, which the assembly cannot do. */
 STAPES_NN_INLINE int stapes_nn_mve_no_left_shifts(const stapes_nn_conv_layer *layer)
 {
     int32_t i;
@@ -30,12 +30,13 @@ STAPES_NN_INLINE int stapes_nn_mve_no_left_shifts(const stapes_nn_conv_layer *la
     return 1;
 }
 
-/* What four channels are rounded with. Fewer than four are filled up with zeros. */
+/* The constants of four channels; those past the last channel are 0. */
 typedef struct {
     int32_t bias[4], multiplier[4], shift[4];
     int32_t count;
 } stapes_nn_mve_channels;
 
+/* Load the constants of channels first .. first + 3. */
 STAPES_NN_INLINE void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const stapes_nn_conv_layer *layer,
                                          int32_t first)
 {
@@ -46,17 +47,17 @@ STAPES_NN_INLINE void stapes_nn_mve_load(stapes_nn_mve_channels *channels, const
     channels->count = layer->out_channels - first;
 }
 
-/* stapes_nn_round_twice of four sums, plus the output's zero point, kept within int8 and stored.
- * VQRDMULH is the inner rounding; VRSHL takes halves up, so that one is taken off below zero first, where there is a
- * shift to the right. */
+/* Apply stapes_nn_round_twice to four sums, add the zero point of the output, saturate to int8 and store the first
+ * `count`. VQRDMULH does the inner rounding. VRSHL rounds halves up; so that halves below zero go down, 1 is
+ * subtracted first from negative numbers, where there is a shift to the right. */
 STAPES_NN_INLINE void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multiplier, int32x4_t shift, int32_t zero,
                                                 int8_t *out, int32_t count)
 {
     const int32x4_t right = vminq_s32(shift, vdupq_n_s32(0));
-    const int32x4_t left = vsubq_s32(shift, right);                         /* |sum << left| < 2^31: proved */
+    const int32x4_t left = vsubq_s32(shift, right); /* |sum << left| < 2^31: proved by the compiler */
     const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sum, left), multiplier); /* |high| <= |sum << left| */
     const int32x4_t away = vaddq_s32(high, vshrq_n_s32(vandq_s32(high, right), 31));
-    const int32x4_t scaled = vaddq_n_s32(vrshlq_s32(away, right), zero); /* |.| < 2^31: proved with the sum */
+    const int32x4_t scaled = vaddq_n_s32(vrshlq_s32(away, right), zero); /* |scaled| < 2^31: proved by the compiler */
     const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), scaled);
     const int32x4_t byte = vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half));
     if (count >= 4) {
@@ -66,7 +67,7 @@ STAPES_NN_INLINE void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multipl
     }
 }
 
-/* Keep values within [low, high] where that is less than all of int8. */
+/* Clamp values to [low, high], where that is less than the range of int8. */
 STAPES_NN_INLINE void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     if (low == -128 && high == 127) {
@@ -81,13 +82,13 @@ STAPES_NN_INLINE void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t
     }
 }
 
-/* sum + a * b, lane by lane. */
+/* Return sum + a * b, lane by lane. */
 STAPES_NN_INLINE int32x4_t stapes_nn_mve_add(int32x4_t sum, int32x4_t a, int32x4_t b)
 {
     return vaddq_s32(sum, vmulq_s32(a, b));
 }
 
-/* Four sums in a vector. */
+/* Return a vector of four sums. */
 STAPES_NN_INLINE int32x4_t stapes_nn_mve_four(int32_t a, int32_t b, int32_t c, int32_t d)
 {
     int32x4_t four = vdupq_n_s32(a);

@@ -1,8 +1,8 @@
 /* stapes_nn_conv.c -- CONV_2D, weights in rows. Apache-2.0.
  *
- * A word holds a tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both. Two taps fit
- * before the halves have to part: a w is within [-127 * 128, 128 * 128], the sum of two, offset up by 2 * 127 * 128 =
- * 0x7F00, within [0, 0xFF00]. */
+ * A word holds the same tap of two neighbouring pixels, a + 2^16 b, so that one product of 32 bits serves both pixels.
+ * The products of two taps can be added before the halves must be separated: a product is in [-127 * 128, 128 * 128],
+ * so the sum of two plus the offset 2 * 127 * 128 = 0x7F00 is in [0, 0xFF00], within 16 bits. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
@@ -12,7 +12,8 @@
 
 #define STAPES_NN_CONV_OFFSET 0x7F00u
 
-/* As many channels and words of two pixels at a time as the registers of the core hold the sums of. */
+/* Channels, and words of two pixels, that are processed at a time: as many as the registers of the core hold sums for.
+ */
 #if STAPES_NN_SMALL_CORE
 #define STAPES_NN_CONV_CHANNELS 1
 #define STAPES_NN_CONV_WORDS 1
@@ -31,21 +32,22 @@
 #endif
 #define STAPES_NN_CONV_PIXELS (2 * STAPES_NN_CONV_WORDS)
 
-/* Form a value here: GCC would load the next taps early and add up late, for which there are no registers. */
+/* Make the compiler compute a value here: GCC would otherwise load the next taps early and add late, for which there
+ * are not enough registers. */
 #if defined(__GNUC__)
 #define STAPES_NN_CONV_BARRIER(x) __asm__ volatile("" : "+r"(x) : : "memory")
 #else
 #define STAPES_NN_CONV_BARRIER(x) (void)(x)
 #endif
 
-/* Neighbouring pixels: per tap their words, and where their channels go. */
+/* Neighbouring pixels: their words, tap by tap, and the address of their outputs. */
 typedef struct {
     const uint32_t *words;
     int8_t *out;
     int32_t taps, pixels;
 } stapes_nn_conv_tile;
 
-/* Requantize `count` channels. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
+/* Requantize `count` channels from `channel` on. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved by the compiler. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
                                          int32_t channel, int32_t count, int32_t (*sums)[STAPES_NN_CONV_PIXELS])
 {
@@ -69,11 +71,11 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
     }
 }
 
-/* What follows is for each channel n of the group and each word w of two pixels. The sums are modulo 2^32: `upper` of
- * the second pixel, `both` of the first plus 2^16 times `upper`. */
+/* The macros below expand once for each channel n of the group and for each word w of two pixels. All sums are modulo
+ * 2^32: `upper` is the sum of the second pixel; `both` is the sum of the first pixel plus 2^16 * upper. */
 #define STAPES_NN_CONV_DECLARE(n) const int8_t *weights##n = weights + (n) * channel_stride * taps;
 
-/* The sums begin with the bias, less what all taps move them up. */
+/* The sums begin with the bias less the offsets that all taps will add. */
 #define STAPES_NN_CONV_BEGIN(n, w)                                            \
     uint32_t upper##n##w = (uint32_t)bias[(n) * channel_stride] - offset_sum; \
     uint32_t both##n##w = upper##n##w + (upper##n##w << 16);
@@ -105,7 +107,7 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
         words += 2 * STAPES_NN_CONV_WORDS;               \
     }
 
-/* A tap alone, for what is left of eights. */
+/* A single tap, for the taps after the last whole eight. */
 #define STAPES_NN_CONV_ADD_ONE(n, w)             \
     {                                            \
         uint32_t x = offset + words[w] * weight; \
@@ -124,8 +126,8 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
     sums[n][2 * (w) + 1] = (int32_t)upper##n##w;
 #define STAPES_NN_CONV_STORE_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_STORE, n)
 
-/* STAPES_NN_CONV_CHANNELS channels from `channel` on, or one where `channel_stride` is 0. `offset_sum` is what all
- * taps move a sum up. */
+/* STAPES_NN_CONV_CHANNELS channels from `channel` on; with channel_stride 0 the same channel several times, of which
+ * one is stored. `offset_sum` is the sum of the offsets that all taps add to a sum. */
 static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
                                     int32_t channel, int32_t channel_stride, uint32_t offset_sum)
 {
@@ -153,8 +155,8 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     stapes_nn_conv_finish(layer, tile, channel, channel_stride ? STAPES_NN_CONV_CHANNELS : 1, sums);
 }
 
-/* Find the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on and put them into words. Returns how many pixels;
- * (y, x) is then the one after them. */
+/* Combine the taps of up to STAPES_NN_CONV_PIXELS pixels from (y, x) on into words. Returns the number of pixels, and
+ * moves (y, x) to the pixel after them. */
 static int32_t stapes_nn_conv_load_pixels(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t *y, int32_t *x,
                                           uint32_t *words)
 {
@@ -184,7 +186,7 @@ static int32_t stapes_nn_conv_load_pixels(const stapes_nn_conv_layer *layer, con
     return pixels;
 }
 
-/* scratch: per tap STAPES_NN_CONV_WORDS words, then the taps of two pixels in bytes. */
+/* scratch: STAPES_NN_CONV_WORDS words per tap, then the taps of two pixels in bytes. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels,
@@ -192,7 +194,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     const int32_t group = channels < STAPES_NN_CONV_CHANNELS ? 1 : STAPES_NN_CONV_CHANNELS;
     const uint32_t offset_sum =
         STAPES_NN_CONV_OFFSET *
-        (uint32_t)(taps / 8 * 4 + taps % 8); /* once for two taps of eights, and for each other */
+        (uint32_t)(taps / 8 * 4 + taps % 8); /* one per two taps of an eight, one per tap after the last eight */
     uint32_t *const words = (uint32_t *)(void *)scratch;
     stapes_nn_conv_tile tile;
     int32_t batch, y, x, channel;
@@ -202,7 +204,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
         for (y = 0, x = 0; y < layer->out_height;) {
             tile.pixels = stapes_nn_conv_load_pixels(layer, in, &y, &x, words);
             tile.out = out;
-            for (channel = 0; channel < channels; channel += group) { /* the last ones may be formed twice */
+            for (channel = 0; channel < channels; channel += group) { /* the last group may overlap the one before */
                 const int32_t first = channel + group <= channels ? channel : channels - group;
                 stapes_nn_conv_channels(layer, &tile, first, group > 1, offset_sum);
             }

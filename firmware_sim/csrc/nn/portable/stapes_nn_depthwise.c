@@ -1,15 +1,15 @@
 /* stapes_nn_depthwise.c -- DEPTHWISE_CONV_2D, weights in rows. Apache-2.0.
  *
- * A channel of the input is gathered into a plane with its padding, then four neighbouring pixels share each weight. A
- * single row of pixels without padding, as steps of streaming models have it, is formed four channels at a time from
- * where the input lies. */
+ * One channel of the input is gathered into a plane with its padding; then four neighbouring pixels share each weight
+ * that is loaded. A single row of pixels without padding, which is usual in a step of a streaming model, is computed
+ * four channels at a time directly from the input. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_ROWS
 
 #include "stapes_nn_arithmetic.h"
 
-/* What the values of the plane are too high: small cores load bytes as unsigned ones. */
+/* The offset of the values in the plane: small cores load bytes as unsigned numbers. */
 #if STAPES_NN_SMALL_CORE
 #define STAPES_NN_DEPTHWISE_OFFSET 128
 typedef uint8_t stapes_nn_depthwise_value;
@@ -18,24 +18,26 @@ typedef uint8_t stapes_nn_depthwise_value;
 typedef int8_t stapes_nn_depthwise_value;
 #endif
 
-/* One of the two axes: its positions, and the bytes from one to the next in input, output and weights. */
+/* One of the two axes: its sizes, and the bytes from one position to the next in input, output and weights. */
 typedef struct {
     int32_t in, in_stride, pad;
     int32_t out, out_stride, stride;
     int32_t kernel, weight_stride, dilation;
 } stapes_nn_depthwise_axis;
 
-/* The plane, in rows along the longer axis of the output. Where pixels are next to each other in the input, taps are
- * as well; else there are `copies` of the plane, one per tap along, in which the pixels are. */
+/* The plane; its rows run along the longer axis of the output. With a stride of 1 along that axis there is one copy of
+ * the plane. With a larger stride there is one copy per tap along the axis, each with the inputs of that tap only, so
+ * that neighbouring pixels are neighbours in every copy. */
 typedef struct {
     stapes_nn_depthwise_axis axes[2];
     const stapes_nn_depthwise_axis *across, *along;
     stapes_nn_depthwise_value *values;
     int32_t copies, rows, pitch;
-    int32_t tap_stride; /* from a tap to the next one along */
-    int four_channels;  /* whether stapes_nn_depthwise_row suits */
+    int32_t tap_stride; /* bytes from a tap to the next one along the axis `along` */
+    int four_channels;  /* whether stapes_nn_depthwise_row can be used */
 } stapes_nn_depthwise_plane;
 
+/* Set the sizes and strides of the plane. */
 static void STAPES_NN_COLD stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int8_t *scratch,
                                                     stapes_nn_depthwise_plane *plane)
 {
@@ -69,7 +71,7 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plan(const stapes_nn_conv_layer *
     }
 }
 
-/* Copy one channel to the plane; what lies outside of the input reads as its zero point. */
+/* Copy one channel to the plane; values outside of the input are its zero point. */
 static void STAPES_NN_NOINLINE stapes_nn_depthwise_gather(const stapes_nn_depthwise_plane *plane, const int8_t *in,
                                                           int8_t zero)
 {
@@ -92,7 +94,8 @@ static void STAPES_NN_NOINLINE stapes_nn_depthwise_gather(const stapes_nn_depthw
     }
 }
 
-/* Requantize `count` > 0 pixels of a channel, `stride` bytes apart. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved. */
+/* Requantize count > 0 pixels of a channel, which are `stride` bytes apart in `out`. |sum| < 2^30 and
+ * |scaled| < 2^31 - 2^8: proved by the compiler. */
 static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel,
                                                      const int32_t *sum, int32_t count, int8_t *out, int32_t stride)
 {
@@ -109,7 +112,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer 
     } while (++sum != end);
 }
 
-/* The bias, less what the values of the plane are too high. Modulo 2^32, as the sums that begin with it. */
+/* Return the bias less what the offset of the values adds to the sum; modulo 2^32, as the sums that begin with it. */
 static inline uint32_t stapes_nn_depthwise_begin(const stapes_nn_conv_layer *layer, int32_t channel)
 {
     const int8_t *weight = (const int8_t *)layer->weights + channel;
@@ -121,8 +124,8 @@ static inline uint32_t stapes_nn_depthwise_begin(const stapes_nn_conv_layer *lay
     return (uint32_t)layer->bias[channel] - (uint32_t)(STAPES_NN_DEPTHWISE_OFFSET * sum);
 }
 
-/* Four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, what lies behind it is read
- * and not stored. */
+/* Compute the sums of four neighbouring pixels; `row` is the first tap of the first one. At the end of a row, the
+ * values behind it are read too, but the sums of them are not used. */
 static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *plane,
                                             const stapes_nn_depthwise_value *row, const int8_t *weights,
                                             uint32_t start, int32_t *sums)
@@ -145,13 +148,13 @@ static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *pla
         row += plane->across->dilation * plane->pitch;
         weights += plane->across->weight_stride;
     } while (--k > 0);
-    sums[0] = (int32_t)sum0; /* |sum| < 2^30: proved when the model was compiled */
+    sums[0] = (int32_t)sum0; /* |sum| < 2^30: proved by the compiler */
     sums[1] = (int32_t)sum1;
     sums[2] = (int32_t)sum2;
     sums[3] = (int32_t)sum3;
 }
 
-/* All pixels of one output channel from the plane. */
+/* Compute all pixels of one output channel from the plane. */
 static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer *layer,
                                                       const stapes_nn_depthwise_plane *plane, int32_t channel,
                                                       int8_t *out)
@@ -177,9 +180,9 @@ static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer
     }
 }
 
-/* A single row of pixels whose taps all lie inside of the input, read there: four channels at a time. A pixel's taps
- * begin at it or behind it, so that the output may lie where the input does. |sum| < 2^30 at every step of the way:
- * proved when the model was compiled. */
+/* Compute four channels of a single row of pixels, all of whose taps lie inside of the input. The taps of a pixel
+ * begin at its own position or after it, so that the output may lie where the input does. |sum| < 2^30 for all partial
+ * sums: proved by the compiler. */
 static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *layer,
                                                   const stapes_nn_depthwise_plane *plane, int32_t channel,
                                                   const int8_t *in, int8_t *out)
@@ -187,7 +190,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *la
     const stapes_nn_depthwise_axis *const across = plane->across, *const along = plane->along;
     const int32_t tap_stride = along->dilation * along->in_stride, weight_stride = along->weight_stride;
     const int32_t *const bias = layer->bias + channel;
-    int32_t left, pixels, n, sums[16]; /* four pixels of a channel, of the next one, ... */
+    int32_t left, pixels, n, sums[16]; /* four pixels of the first channel, of the second, ... */
     for (left = along->out, pixels = 0; left > 0; left--) {
         const int8_t *row = in, *weights = (const int8_t *)layer->weights + channel;
         int32_t sum0 = bias[0], sum1 = bias[1], sum2 = bias[2], sum3 = bias[3], k = across->kernel;

@@ -1,8 +1,7 @@
 /* stapes_nn_lstm.c -- UNIDIRECTIONAL_SEQUENCE_LSTM: int8 in and out, int16 cell. Apache-2.0.
  *
- * The weights of a unit's four gates alternate, four taps each, so that its gates are formed side by side and nothing
- * is kept between them: the kernel needs no scratch. Qm.n below: m integer bits, n fractional bits, beside the sign.
- */
+ * The weights of the four gates of a unit alternate, four taps each, so that all gates of the unit are computed at the
+ * same time and the kernel needs no scratch. Qm.n means m integer bits and n fractional bits, besides the sign. */
 #include <string.h>
 
 #include "stapes_nn.h"
@@ -22,7 +21,7 @@ static inline int32_t stapes_nn_lstm_multiply_q15(int32_t a, int32_t b)
 /* round(x / 2^bits), halves away from zero; |x| <= 2^30, 15 <= bits <= 21. */
 static inline int32_t stapes_nn_lstm_divide(int32_t x, int32_t bits)
 {
-    return (x + ((int32_t)1 << (bits - 1)) + (x >> 31)) >> bits; /* the sum < 2^30 + 2^20 */
+    return (x + ((int32_t)1 << (bits - 1)) + (x >> 31)) >> bits; /* |sum| < 2^30 + 2^20 */
 }
 
 static inline int32_t stapes_nn_lstm_clamp(int32_t x, int32_t low, int32_t high)
@@ -31,8 +30,9 @@ static inline int32_t stapes_nn_lstm_clamp(int32_t x, int32_t low, int32_t high)
     return x > high ? high : x;
 }
 
-/* exp(x) in Q0.15 of -2^15 <= x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: a series around -1/8 for what is left of x
- * above a multiple of -1/4, times exp(-2^k) for each bit of that multiple. */
+/* Return exp(x) in Q0.15 for x in Q(bits).(15 - bits), -2^15 <= x < 0, 1 <= bits <= 7. x is split into a multiple of
+ * -1/4 and a remainder in [-1/4, 0): the result is a Taylor series of the remainder around -1/8, times exp(-2^k) for
+ * each bit that is set in the multiple. */
 static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
 {
     static const int16_t factors[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^k) in Q0.15, k = -2 .. 4 */
@@ -59,16 +59,17 @@ static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
     return result;
 }
 
-/* A step of Newton's method towards 1 / d, d = half / 2^15 in [1/2, 1): guess in Q2.13, [7710, 2^14]. */
+/* One iteration of Newton's method for 1 / d, d = half / 2^15 in [1/2, 1). guess: Q2.13, in [7710, 2^14]. */
 static inline int32_t stapes_nn_lstm_newton(int32_t guess, int32_t half)
 {
     const int32_t error =
         (1 << 13) - stapes_nn_lstm_multiply_q15(half, guess);     /* 1 - d * guess, Q2.13: |error| < 2^9 */
-    return guess + 4 * stapes_nn_lstm_multiply_q15(guess, error); /* Q4.11 to Q2.13: by less than 2^10 */
+    return guess + 4 * stapes_nn_lstm_multiply_q15(guess, error); /* Q4.11 to Q2.13; it changes by less than 2^10 */
 }
 
-/* 2 / (1 + exp(-|x|)) in Q2.13 of -2^15 <= x < 2^15, not 0, in Q(bits).(15 - bits): [2^13 - 2, 2^14], where bits is 3
- * [2^13, 2^14 - 6]. Three Newton steps from 48/17 - 32/17 d with d = (1 + exp(-|x|)) / 2. */
+/* Return 2 / (1 + exp(-|x|)) in Q2.13 for x in Q(bits).(15 - bits), -2^15 <= x < 2^15, x != 0. The result is in
+ * [2^13 - 2, 2^14], for bits = 3 in [2^13, 2^14 - 6]. Three iterations of Newton's method begin at 48/17 - 32/17 d
+ * with d = (1 + exp(-|x|)) / 2. */
 static int32_t STAPES_NN_NOINLINE stapes_nn_lstm_twice_sigmoid(int32_t x, int32_t bits)
 {
     const int32_t half = (stapes_nn_lstm_exp(x < 0 ? x : -x, bits) + (1 << 15)) >> 1; /* d in Q0.15: [2^14, 2^15) */
@@ -76,7 +77,7 @@ static int32_t STAPES_NN_NOINLINE stapes_nn_lstm_twice_sigmoid(int32_t x, int32_
     return stapes_nn_lstm_newton(stapes_nn_lstm_newton(stapes_nn_lstm_newton(guess, half), half), half);
 }
 
-/* 1 / (1 + exp(-x)) in Q0.15 of x in Q3.12: [11, 32756]. */
+/* Return 1 / (1 + exp(-x)) in Q0.15 for x in Q3.12. The result is in [11, 32756]. */
 static int32_t stapes_nn_lstm_sigmoid(int32_t x)
 {
     int32_t twice;
@@ -87,7 +88,8 @@ static int32_t stapes_nn_lstm_sigmoid(int32_t x)
     return x > 0 ? twice : 32767 - twice;
 }
 
-/* tanh(x) in Q0.15 of x in Q(bits).(15 - bits), 0 <= bits <= 6: [-32767, 32767]. tanh(x) = 2 / (1 + exp(-2 x)) - 1. */
+/* Return tanh(x) = 2 / (1 + exp(-2 x)) - 1 in Q0.15 for x in Q(bits).(15 - bits), 0 <= bits <= 6. The result is in
+ * [-32767, 32767]. */
 static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
 {
     int32_t twice;
@@ -101,7 +103,7 @@ static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 
-/* sum and the products of both halves of two pairs. */
+/* Return sum plus the products of the lower and of the upper halves of a and b. */
 static inline int32_t stapes_nn_lstm_dual(uint32_t a, uint32_t b, int32_t sum)
 {
 #if STAPES_NN_ASM
@@ -112,7 +114,7 @@ static inline int32_t stapes_nn_lstm_dual(uint32_t a, uint32_t b, int32_t sum)
 #endif
 }
 
-/* sum and the products of four values, as two pairs, with four weights. */
+/* Return sum plus the products of four values, given as two pairs, with four weights. */
 static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int8_t *weights, int32_t sum)
 {
     const uint32_t w = stapes_nn_four(weights);
@@ -130,8 +132,8 @@ static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int
         sum3 += x * weights[12 + k]; \
     }
 
-/* Add the products of `in` with the weights of a unit's gates; returns where these end. The compiler proved |sum| <
- * 2^30 at every step of the way. */
+/* Add the products of `count` inputs with the weights of a unit's gates to the sums. Returns the address after the
+ * weights. |sum| < 2^30 for all partial sums: proved by the compiler. */
 static const int8_t *STAPES_NN_NOINLINE stapes_nn_lstm_products(const int8_t *in, int32_t count, const int8_t *weights,
                                                                 int32_t sums[STAPES_NN_LSTM_GATES])
 {
@@ -161,7 +163,7 @@ static const int8_t *STAPES_NN_NOINLINE stapes_nn_lstm_products(const int8_t *in
     return count > 0 ? weights + 16 : weights;
 }
 
-/* One time step of one unit: its output; *cell is changed. */
+/* Compute one time step of one unit: returns its output and updates *cell. */
 static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t unit, const int8_t *in,
                                   const int8_t *hidden, int16_t *cell)
 {
@@ -173,7 +175,7 @@ static int8_t stapes_nn_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     memcpy(from_hidden, layer->bias + unit * 8 + 4, sizeof from_hidden);
     weights = stapes_nn_lstm_products(in, layer->in_size, weights, from_in);
     stapes_nn_lstm_products(hidden, layer->units, weights, from_hidden);
-    for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* Q3.12; both roundings < 2^30 */
+    for (i = 0; i < STAPES_NN_LSTM_GATES; i++) { /* in Q3.12; both rounded sums are below 2^30 */
         gates[i] = stapes_nn_lstm_clamp(stapes_nn_round_twice(from_in[i], layer->in_multiplier[i], layer->in_shift[i]),
                                         -32768, 32767);
         gates[i] += stapes_nn_round_twice(from_hidden[i], layer->hidden_multiplier[i], layer->hidden_shift[i]);

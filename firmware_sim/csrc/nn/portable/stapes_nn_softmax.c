@@ -1,6 +1,6 @@
 /* stapes_nn_softmax.c -- SOFTMAX in fixed point. Apache-2.0.
  *
- * Qm.n below: m integer bits, n fractional bits, beside the sign. */
+ * Qm.n means m integer bits and n fractional bits, besides the sign. */
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
@@ -23,8 +23,8 @@ static int32_t stapes_nn_softmax_quadruple(int32_t x)
     return x > INT32_MAX / 4 ? INT32_MAX : x < -(INT32_MAX / 4) - 1 ? -INT32_MAX - 1 : x * 4;
 }
 
-/* 1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31: three Newton steps from 48/17 - 32/17 d, d = (1 + x) / 2, in Q2.29.
- */
+/* Return 1 / (1 + x) in Q0.31 for x in Q0.31, 0 <= x < 1: three iterations of Newton's method from 48/17 - 32/17 d
+ * with d = (1 + x) / 2, in Q2.29. */
 static int32_t stapes_nn_softmax_reciprocal_of_one_plus(int32_t x)
 {
     const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) >> 1);              /* d in [2^30, 2^31) */
@@ -35,15 +35,18 @@ static int32_t stapes_nn_softmax_reciprocal_of_one_plus(int32_t x)
             ((int32_t)1 << 29) - stapes_nn_softmax_multiply_q31(half, guess); /* 1 - d * guess, Q2.29 */
         guess += stapes_nn_softmax_quadruple(stapes_nn_softmax_multiply_q31(guess, error));
     }
-    return guess > INT32_MAX / 2 ? INT32_MAX
-                                 : guess * 2; /* guess in [1, 2] is 2 / (1 + x); half of it, Q2.29 -> Q0.31 */
+    return guess > INT32_MAX / 2
+               ? INT32_MAX
+               : guess * 2; /* guess is 2 / (1 + x) in [1, 2]: halved and Q2.29 to Q0.31, it is doubled */
 }
 
+/* Return exp(-below * beta * scale) in Q0.31. */
 static int32_t stapes_nn_softmax_exponential(const stapes_nn_softmax_layer *layer, int32_t below)
 {
     return below < layer->length ? layer->exponentials[below] : 0;
 }
 
+/* depth <= 511, hence the intervals. */
 static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
 {
     const int32_t depth = layer->depth;
@@ -62,7 +65,7 @@ static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, cons
     }
     scale = stapes_nn_softmax_reciprocal_of_one_plus(
         (int32_t)(((uint32_t)sum << headroom) - 0x80000000u)); /* 2^(12 - headroom) / sum */
-    exponent = 12 - headroom + 23;                             /* 23 .. 31, since 4 <= headroom <= 12 */
+    exponent = 12 - headroom + 23;                             /* in [23, 31], since 4 <= headroom <= 12 */
     for (i = 0; i < depth; i++) {
         const int32_t share = stapes_nn_softmax_divide_by_power(
             stapes_nn_softmax_multiply_q31(scale, stapes_nn_softmax_exponential(layer, most - in[i])), exponent);
