@@ -60,9 +60,13 @@ class EventSweep:
     def events(self, configs: Sequence[EventConfig]) -> list[NDArray[np.int64]]:
         """Return the complete events under each setting, int64[events, 2]: first sample, and first sample after it.
 
-        They lie on the common time axis, in order of recording and time. Settings with the same smoothing are decoded
-        fastest when they stand together.
+        They lie on the common time axis, in order of recording and time. Raises ConfigError for settings that do not
+        share one smoothing.
         """
+        if len({config.smoothing for config in configs}) > 1:
+            raise ConfigError(
+                "the settings of a sweep differ in their smoothing: sweep those of each one by themselves"
+            )
         kept = _configs(configs)
         clock = self._clock
         setup = ffi.new(

@@ -1,4 +1,4 @@
-"""Scores to events by the C of the device: causal, integer, the same events on every target."""
+"""Scores to events, by the event decoder of the device: causal, in integers, the same events on every target."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,20 +16,19 @@ _MOST_STEPS = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class EventConfig:
-    """How one class's scores become events. A score is int8: probability = (score + 128) / 256; times are in steps.
+    """How the scores of one class become events. probability = (score + 128) / 256; all times are in steps.
 
     Raises ConfigError for a setting outside its range.
     """
 
     on_score: int = 0  # an event begins when the smoothed score reaches this
-    off_score: int = -26  # and ends when it falls below this; at most on_score
-    smoothing_steps: int = 1  # odd; trailing median, its delay is subtracted from reported times
+    off_score: int = -26  # an event ends when the smoothed score falls below this; at most on_score
+    smoothing_steps: int = 1  # odd; length of the trailing median, whose delay is subtracted from reported times
     min_duration_steps: int = 1  # shorter events are dropped; an event is announced once it has lasted this long
-    merge_gap_steps: int = 0  # a gap of at most this many steps does not end an event
-    refractory_steps: int = 0  # after an event's end no new one begins for this long
-    max_duration_steps: int = (
-        0  # an event is ended after this long and does not re-trigger until below off_score; 0: never
-    )
+    merge_gap_steps: int = 0  # a pause of at most this many steps does not end an event
+    refractory_steps: int = 0  # no event begins within this many steps after the end of another one
+    # An event is ended after this many steps, and none begins before the score was below off_score; 0: no limit.
+    max_duration_steps: int = 0
 
     def __post_init__(self) -> None:
         _require_whole_numbers(self)
@@ -49,10 +48,15 @@ class EventConfig:
                 f"min_duration_steps, which is {self.min_duration_steps}"
             )
 
+    @property
+    def smoothing(self) -> tuple[int, ...]:
+        """The settings that decide how scores are smoothed."""
+        return (self.smoothing_steps,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One event; sample indices count from the start of the recording at the detector's rate."""
+    """One event; samples are counted from the start of the recording at the detector's rate."""
 
     label: str
     onset_sample: int
@@ -67,16 +71,17 @@ class Event:
 
     @property
     def offset(self) -> float:
-        """Seconds from the start of the recording; ValueError while the event is not complete."""
+        """Seconds from the start of the recording. Raises ValueError while the event is not complete."""
         if self.offset_sample is None:
-            raise ValueError(f"the offset of this {self.label} is not known yet: it is announced, not complete")
+            raise ValueError(f"the offset of this {self.label} is not known yet: it is announced, but not complete")
         return self.offset_sample / self.sample_rate_hz
 
 
 class EventDecoder:
-    """The event decoder of the device (csrc/stapes_events.c), for scores that arrive in blocks of any size.
+    """The event decoder of the device (csrc/detector/stapes_events.c), for scores that arrive in blocks of any size.
 
-    Every event is reported twice: announced as soon as it is certain to be one (offset_sample None), then completed.
+    Every event is reported twice: first announced, once it has lasted long enough to be an event (offset_sample is
+    None), then completed.
 
     >>> clock = StepClock(sample_rate_hz=16000, step_samples=512, origin_samples=128, target_delay_steps=0)
     >>> decoder = EventDecoder(["pop"], [EventConfig()], clock)
@@ -102,7 +107,7 @@ class EventDecoder:
         lib.stapes_events_init(self._events, self._setup, self._classes)
 
     def push(self, scores: np.ndarray) -> list[Event]:
-        """Return what happened in these steps, in order; scores is int8 [steps, classes]."""
+        """Return the events that were announced or completed in these steps, in order; scores: int8[steps, classes]."""
         scores = np.asarray(scores)
         if scores.dtype != np.int8 or scores.ndim != 2 or scores.shape[1] != len(self._labels):
             raise ConfigError(
@@ -116,7 +121,7 @@ class EventDecoder:
         return found
 
     def flush(self) -> list[Event]:
-        """End the stream: complete what is open. The next push begins a new recording at sample 0."""
+        """End the recording: return the events that this completes. The next push begins a new one at sample 0."""
         found: list[Event] = []
         while written := lib.stapes_events_flush(self._events, self._out):
             found += self._read(written)
@@ -124,7 +129,7 @@ class EventDecoder:
         return found
 
     def reset(self, first_sample: int = 0) -> None:
-        """Forget everything; the next step's first frame begins at first_sample."""
+        """Forget everything. The first frame of the next step begins at first_sample."""
         lib.stapes_events_restart(self._events, first_sample)
 
     def _read(self, written: int) -> list[Event]:
@@ -151,7 +156,7 @@ def probability(scores: int | npt.NDArray[np.int8]) -> float | npt.NDArray[np.fl
 
 
 def completed(events: Iterable[Event]) -> list[Event]:
-    """Return the completed events in order of onset; announcements are left out."""
+    """Return the completed events in order of onset, without the announcements."""
     done = [event for event in events if event.offset_sample is not None]
     return sorted(done, key=lambda event: (event.onset_sample, event.label))
 

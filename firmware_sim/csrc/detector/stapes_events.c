@@ -14,14 +14,14 @@ enum { STAPES_EVENTS_SILENCE = -128 }; /* the score of probability 0 */
 /* Phases of a class. SPENT: the event ended by its maximum duration, but the score has not yet fallen. */
 enum { STAPES_EVENTS_IDLE = 0, STAPES_EVENTS_OPEN = 1, STAPES_EVENTS_SPENT = 2 };
 
-/* Return the delay of the median in steps: 0..7. */
+/* Return how many steps the smoothed score lags behind: 0..7; 0 for smoothing_steps 1. */
 static int32_t stapes_events_smoothing_delay(const stapes_event_config *config)
 {
     return (config->smoothing_steps - 1) / 2;
 }
 
-/* Return minus the delay of the median in samples: in (-2^31 * 7, 0]. */
-static int64_t stapes_events_median_delay_samples(const stapes_events *self, const stapes_event_config *config)
+/* Return minus the delay of the smoothing in samples: in (-2^31 * 7, 0]. */
+static int64_t stapes_events_smoothing_delay_samples(const stapes_events *self, const stapes_event_config *config)
 {
     return -(int64_t)stapes_events_smoothing_delay(config) * self->setup->step_samples;
 }
@@ -32,9 +32,9 @@ static int64_t stapes_events_not_before(int64_t sample, int64_t first)
     return sample < first ? first : sample;
 }
 
-/* Replace the oldest score of the window by the newest one, in recent[] and in ordered[]. Returns the median. */
-static int8_t stapes_events_median_push(const stapes_event_config *config, stapes_event_class *class_state,
-                                        int8_t score)
+/* Take the next score of a class and return the smoothed one: the median of the window, in which it replaces the
+ * oldest score of recent[] and of ordered[]. With smoothing_steps 1 a score is returned as it is. */
+static int8_t stapes_events_smooth(const stapes_event_config *config, stapes_event_class *class_state, int8_t score)
 {
     int32_t n = config->smoothing_steps;
     int8_t leaving = class_state->recent[class_state->oldest];
@@ -89,8 +89,8 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
-    int8_t smoothed = stapes_events_median_push(config, state, score);
-    int64_t begin = self->step_sample + stapes_events_median_delay_samples(self, config);
+    int8_t smoothed = stapes_events_smooth(config, state, score);
+    int64_t begin = self->step_sample + stapes_events_smoothing_delay_samples(self, config);
     int64_t end = begin + self->setup->step_samples;
     uint8_t may_begin = state->blocked == 0;
     int32_t written = 0;
@@ -136,7 +136,7 @@ static int32_t stapes_events_close_class(const stapes_events *self, int32_t clas
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
-    int64_t last_end = self->step_sample + stapes_events_median_delay_samples(self, config);
+    int64_t last_end = self->step_sample + stapes_events_smoothing_delay_samples(self, config);
 
     if (state->phase != STAPES_EVENTS_OPEN) {
         return 0;

@@ -19,13 +19,13 @@ CLOCK = StepClock(sample_rate_hz=16_000, step_samples=512, origin_samples=128, t
 
 
 @st.composite
-def event_configs(draw: st.DrawFn) -> EventConfig:
+def event_configs(draw: st.DrawFn, smoothing_steps: int) -> EventConfig:
     on_score = draw(st.sampled_from(LEVELS[1:]))
     min_duration = draw(st.integers(1, 6))
     return EventConfig(
         on_score=on_score,
         off_score=draw(st.sampled_from([level for level in LEVELS[1:] if level <= on_score])),
-        smoothing_steps=draw(st.sampled_from([1, 1, 3, 5, 9, 15])),
+        smoothing_steps=smoothing_steps,
         min_duration_steps=min_duration,
         merge_gap_steps=draw(st.integers(0, 5)),
         refractory_steps=draw(st.integers(0, 8)),
@@ -52,7 +52,7 @@ columns = st.lists(st.tuples(st.sampled_from(LEVELS), st.integers(1, 8)), max_si
 @settings(max_examples=500, deadline=None)
 @given(
     st.lists(st.tuples(columns, st.integers(0, 10**9)), max_size=4),
-    st.lists(event_configs(), min_size=1, max_size=6),
+    st.sampled_from([1, 1, 3, 5, 9, 15]).flatmap(lambda steps: st.lists(event_configs(steps), min_size=1, max_size=6)),
     clocks(),
 )
 def test_sweep_vs_streaming_decoder(
@@ -95,6 +95,11 @@ def test_what_is_no_column_of_scores_is_refused() -> None:
         EventSweep([np.zeros((4, 2), np.int8)], [0], CLOCK)
     with pytest.raises(ConfigError, match="scores of 1 recordings and 2 first samples: need one of each"):
         EventSweep([np.zeros(4, np.int8)], [0, 1], CLOCK)
+
+
+def test_settings_that_smooth_differently_are_refused() -> None:
+    with pytest.raises(ConfigError, match="differ in their smoothing"):
+        EventSweep([np.zeros(4, np.int8)], [0], CLOCK).events([EventConfig(), EventConfig(smoothing_steps=3)])
 
 
 def test_devices_carry_no_part_of_the_sweep() -> None:

@@ -1,6 +1,6 @@
-/* Many event settings over the same scores. The decoder's file is included, not linked: the sweep runs the decoder's
- * own static functions, so that there is no second decoder to keep equal and devices carry nothing that only hosts
- * need. */
+/* stapes_event_sweep.c -- many event settings over the same scores. Apache-2.0. The decoder's file is included, not
+ * linked: the sweep runs the decoder's own static functions, so that there is no second decoder to keep equal and
+ * devices carry nothing that only hosts need. */
 #include "stapes_events.c"
 
 #include "stapes_event_sweep_api.h"
@@ -99,7 +99,7 @@ void stapes_event_smooth(const stapes_event_config *config, const int8_t *scores
         window.recent[k] = window.ordered[k] = STAPES_EVENTS_SILENCE;
     }
     for (int32_t k = 0; k < steps + delay; k++) {
-        int8_t middle = stapes_events_median_push(config, &window, k < steps ? scores[k] : STAPES_EVENTS_SILENCE);
+        int8_t middle = stapes_events_smooth(config, &window, k < steps ? scores[k] : STAPES_EVENTS_SILENCE);
         if (k >= delay) {
             smoothed[k - delay] = middle;
         }
@@ -127,14 +127,14 @@ int64_t stapes_event_sweep(const stapes_event_setup *setup, const stapes_score_c
     stapes_event_class state;
     stapes_events decoder;
 
+    if (setup->n_classes > 0) {
+        stapes_sweep_smooth_column(&setup->configs[0], column, smoothed);
+    }
     one.configs = &config;
     one.n_classes = 1;
     for (int32_t setting = 0; setting < setup->n_classes; setting++) {
         const int8_t *scores = smoothed;
         config = setup->configs[setting];
-        if (setting == 0 || setup->configs[setting - 1].smoothing_steps != config.smoothing_steps) {
-            stapes_sweep_smooth_column(&config, column, smoothed);
-        }
         config.smoothing_steps = 1; /* done above, without a delay */
         stapes_events_init(&decoder, &one, &state);
         for (int32_t i = 0; i < column->n_recordings; i++) {

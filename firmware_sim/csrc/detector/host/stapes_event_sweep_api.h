@@ -1,5 +1,7 @@
-/* One class's scores under many event settings: to choose settings, and to judge them. For hosts only: no firmware and
- * no exported library contains it. */
+/* stapes_event_sweep_api.h -- one class's scores under many event settings, to choose settings and to judge them.
+ * Apache-2.0. For hosts only: no firmware and no exported library contains it.
+ *
+ * This file has no preprocessor lines, because the C compiler and Python's cffi read the same declarations. */
 
 /* The scores of one class in some recordings, one recording after another. */
 typedef struct stapes_score_column {
@@ -9,13 +11,14 @@ typedef struct stapes_score_column {
     int32_t n_recordings;
 } stapes_score_column;
 
-/* Write the median that the decoder compares with its thresholds to smoothed[steps], centred: smoothed[k] is made of
- * the config's smoothing_steps scores around scores[k], with silence (-128) before the first and after the last. */
+/* Write the scores that the decoder compares with its thresholds to smoothed[steps], without the delay of the
+ * smoothing: smoothed[k] is the median of smoothing_steps scores around scores[k], with silence (-128) before and
+ * after them. */
 void stapes_event_smooth(const stapes_event_config *config, const int8_t *scores, int32_t steps, int8_t *smoothed);
 
-/* Decode the column under each of setup->configs[n_classes], each recording from stapes_events_restart to the end of
- * stapes_events_flush. Write the first `room` completed events to out, in order of setting, recording and time;
- * class_index is the index of the setting. smoothed: working memory, a byte for each score.
+/* Decode the column under each of setup->configs[n_classes], which share one smoothing, each recording from
+ * stapes_events_restart to the end of stapes_events_flush. Write the first `room` completed events to out, in order of
+ * setting, recording and time; class_index is the index of the setting. smoothed: working memory, a byte per score.
  * Returns how many events there are; with more than `room`, call again with that much room. */
 int64_t stapes_event_sweep(const stapes_event_setup *setup, const stapes_score_column *column, int8_t *smoothed,
                            stapes_event *out, int64_t room);
