@@ -138,7 +138,7 @@ def make_tables(config: FrontendConfig) -> bytes:
     parts: dict[str, np.ndarray[Any, Any]] = {
         "window_at": (window * np.resize(np.array([1, -1], np.int32), len(window)))[: len(window) // 2 + 1],
         "twiddles_at": np.stack([_rotation(-2 * np.pi * power * turn / half) for power in (1, 2, 3)], axis=1),
-        "odd_turns_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
+        "odd_twiddles_at": _rotation(-2 * np.pi * odd_bin / config.n_fft),
         "segments_at": segments,
         "log2_at": np.round(32768 * np.log2(1 + np.arange(65) / 64)).astype(np.uint16),
         "order_at": 8 * first_radix * _digits_reversed(half // first_radix),

@@ -1,29 +1,44 @@
-/* Fixed-point log-mel frontend: window, real FFT by a complex one of half the size, power, triangles, log2.
+/* stapes_frontend.c -- a log-mel frontend in fixed point: window, real FFT by a complex FFT of half the size, power,
+ * triangular bands, log2. Apache-2.0.
  *
- * Intervals. N = n_fft, M = N / 2, W = window <= N. A frame's samples are shifted up by its headroom and windowed to
- * |y_n| <= 2^b * w_n + 1, b = input_bits = 28 - log2(N), w the Hann window: its sum is W / 2, its sum of squares 3 W
- * / 8. The complex FFT takes z_n = y_2n + i y_2n+1. Whatever it makes is a part of z times numbers of modulus one,
- * added: |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.71 * 2^27. With E and O the DFTs of the even and the odd y, by
- * Parseval for 0 < k < M / 2 (a real sequence has each bin twice): 2 |O_k|^2 <= M * sum(y^2 over odd n) <= (3/32) N W
- * 2^2b  =>  |2 O_k|, |2 E_k| <= 0.87 * 2^27. With X the DFT of y, by the same for 0 < k < M: 2 |X_k|^2 <= N * sum(y^2)
- * <= (3/8) N W 2^2b  =>  |2 X_k| <= 0.87 * 2^28, and the sum of |2 X_k|^2 over k <= 0.75 * 2^56. Rounding adds a few
- * units per stage, far less than what is left. make_tables checks these bounds with the window it made. No band uses k
- * = 0 or k = M.
- */
+ * Names that are private to this file and to stapes_frontend_thumb.h begin with stapes_frontend_ or STAPES_FRONTEND_.
+ *
+ * INTERVALS. N = n_fft, M = N / 2, W = window <= N.
+ *
+ * A frame's samples are shifted up by their headroom and multiplied by the Hann window w, giving |y_n| <= 2^b * w_n +
+ * 1 with b = input_bits = 28 - log2(N). The sum of w is W / 2, its sum of squares is 3 W / 8.
+ *
+ * The complex FFT takes z_n = y_2n + i y_2n+1. Every intermediate value Z is a sum of parts of the z_n, each times a
+ * number of modulus one:
+ *
+ *   |Z| <= sum |z_n| <= sqrt(2) * 2^b * W / 4 <= 0.71 * 2^27.
+ *
+ * Let E and O be the DFTs of the even and of the odd y. A real sequence has each bin twice, so by Parseval for
+ * 0 < k < M / 2:
+ *
+ *   2 |O_k|^2 <= M * sum(y^2 over odd n) <= (3/32) N W 2^2b, hence |2 O_k|, |2 E_k| <= 0.87 * 2^27.
+ *
+ * Let X be the DFT of y. In the same way, for 0 < k < M:
+ *
+ *   2 |X_k|^2 <= N * sum(y^2) <= (3/8) N W 2^2b, hence |2 X_k| <= 0.87 * 2^28,
+ *
+ * and the sum of |2 X_k|^2 over k is at most 0.75 * 2^56. Rounding adds a few units per stage, far less than the room
+ * that is left. make_tables in device/frontend.py checks these bounds for the window that it makes. No band uses k = 0
+ * or k = M. */
 #include "stapes_frontend.h"
 
 #include <string.h>
 
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
-#define STAPES_FRONTEND_SHORT_PRODUCTS 1 /* 32 by 32 bits to 32 */
+#define STAPES_FRONTEND_SHORT_PRODUCTS 1 /* products of 32 by 32 bits have 32 bits */
 #endif
 #if defined(__riscv)
-#define STAPES_FRONTEND_MANY_REGISTERS 1 /* room for four points and their turns */
+#define STAPES_FRONTEND_MANY_REGISTERS 1 /* four points and their twiddles fit the registers */
 #endif
 
 #if defined(__GNUC__)
 #define STAPES_FRONTEND_ALIGNED(pointer, bytes) __builtin_assume_aligned(pointer, bytes)
-#define STAPES_FRONTEND_STAGE __attribute__((noinline)) static /* its loops then have the registers to themselves */
+#define STAPES_FRONTEND_STAGE __attribute__((noinline)) static /* the loops of a stage then have all registers */
 #else
 #define STAPES_FRONTEND_ALIGNED(pointer, bytes) (pointer)
 #define STAPES_FRONTEND_STAGE static
@@ -33,7 +48,8 @@ typedef struct {
     int32_t re, im;
 } stapes_frontend_point;
 
-/* Power between two neighbouring band centres, and the same weighted with bins - 1, ..., 1, 0. */
+/* The power of the bins between two neighbouring band centres: its sum, and its sum weighted with bins - 1, ..., 1, 0.
+ */
 typedef struct {
     uint64_t plain, weighted;
 } stapes_frontend_sums;
@@ -41,22 +57,22 @@ typedef struct {
 #include "stapes_frontend_thumb.h"
 
 #if !defined(STAPES_FRONTEND_ASM_DSP)
-/* floor(x * y / 2^32) */
+/* Return floor(x * y / 2^32). */
 static inline int32_t stapes_frontend_multiply_high(int32_t x, int32_t y)
 {
     return (int32_t)(((int64_t)x * y) >> 32);
 }
 #endif
 
-/* Half of z * (c + i s), with w = (c, s) * 2^31 of 18 significant bits and a sign, so that a core without a long
- * product can make it of two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so the imaginary part is
- * half a unit low twice: DFT4 of that is a constant, which stays in few bins, for later stages halve it. */
+/* Return half of z * (c + i s) for w = (c, s) * 2^31. c and s have 18 significant bits and a sign, so that a core
+ * without long products can use two short ones. |z| <= 0.87 * 2^27. Each product is rounded down, so that the
+ * imaginary part is too low by half a unit, twice. The DFT of this constant falls into a few bins, and later stages
+ * halve it. */
 #if !defined(STAPES_FRONTEND_ASM_THUMB1) && !defined(STAPES_FRONTEND_ASM_DSP)
 static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend_point z, stapes_frontend_point w)
 {
 #if defined(STAPES_FRONTEND_SHORT_PRODUCTS)
-    /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19) without overflow.
-     */
+    /* z = high * 2^14 + low, |high| < 0.88 * 2^13, |low| <= 2^13; |c|, |s| < 2^18: floor(z c / 2^19), no overflow. */
     const int32_t re_high = (z.re + 8192) >> 14, re_low = z.re - re_high * 16384;
     const int32_t im_high = (z.im + 8192) >> 14, im_low = z.im - im_high * 16384;
     const int32_t c = w.re >> 13, s = w.im >> 13;
@@ -71,7 +87,7 @@ static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend
 }
 #endif
 
-/* re^2 + im^2 for |re|, |im| < 2^28. */
+/* Return re^2 + im^2 for |re|, |im| < 2^28. */
 static inline uint64_t stapes_frontend_squared_magnitude(int32_t re, int32_t im)
 {
 #if defined(STAPES_FRONTEND_SHORT_PRODUCTS) /* x = high * 2^14 + low: the three sums are below 2^30 */
@@ -86,13 +102,13 @@ static inline uint64_t stapes_frontend_squared_magnitude(int32_t re, int32_t im)
 #endif
 }
 
-/* Headroom 0..14 of all samples, an even number. A bit of x ^ 2x is set where two neighbouring bits of x differ; the
- * highest such place says how many bits x needs. The lowest bit is not counted, so two samples can be done in one
- * word. */
+/* Return the headroom, 0..14 bits, of an even number of samples. A bit of x ^ 2x is set where two neighbouring bits of
+ * x differ; the highest such bit tells how many bits x needs. The lowest bit is ignored, so that one word can hold two
+ * samples. */
 static int32_t stapes_frontend_headroom(const int16_t *pcm, int32_t samples)
 {
     uint32_t used = 2, two;
-    if (((uintptr_t)pcm & 2) != 0) { /* the first and the last alone, the others in aligned words */
+    if (((uintptr_t)pcm & 2) != 0) { /* the first and the last sample alone, all others in aligned words */
         used |= (uint32_t)((pcm[0] ^ (pcm[0] * 2)) | (pcm[samples - 1] ^ (pcm[samples - 1] * 2)));
         pcm++;
         samples -= 2;
@@ -112,7 +128,7 @@ static int32_t stapes_frontend_headroom(const int16_t *pcm, int32_t samples)
     return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
 }
 
-/* Words x * 2^(16 + headroom). */
+/* Let samples x become words x * 2^(16 + headroom). */
 static void stapes_frontend_use_samples(stapes_frontend_input *in)
 {
     in->exponent = stapes_frontend_headroom(in->pcm, in->length);
@@ -120,8 +136,8 @@ static void stapes_frontend_use_samples(stapes_frontend_input *in)
     in->offset = 0;
 }
 
-/* Words d * 2^exponent, exponent 0..30, of d = W * x - sum(x): W times the sample without the frame's mean, exactly.
- * |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
+/* Let samples x become words d * 2^exponent, exponent 0..30, with d = W * x - sum(x): exactly W times the sample less
+ * the mean of the frame. |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
 void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
 {
     int32_t sum = 0;
@@ -142,16 +158,18 @@ static inline int32_t stapes_frontend_min(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+/* Return the point `bytes` bytes after z. */
 static inline stapes_frontend_point *stapes_frontend_point_at(stapes_frontend_point *z, uint16_t bytes)
 {
     return (stapes_frontend_point *)(void *)((uint8_t *)z + bytes);
 }
 
-/* Pairs of samples times their weights of the window, weight[0] and weight[direction], 2^(b + 1) at its centre: y
- * within 2^b, to z[order]. The even one is rounded down and the odd one, whose weight is negative, up: so rounding
- * puts its bias at half the sample rate, where no band is. */
+/* Multiply pairs of samples by the weights of the window, weight[0] and weight[direction], which are 2^(b + 1) at the
+ * centre: |y| <= 2^b, stored at the places that `order` lists. The even sample is rounded down, the odd sample, whose
+ * weight is negative, up: the bias of the rounding then lies at half the sample rate, where there is no band. */
 #if !defined(STAPES_FRONTEND_ASM_THUMB2)
-/* floor(weight * (sample * factor + offset) / 2^32); without an offset, the factor has 16 low zeros. */
+/* Return floor(weight * (sample * factor + offset) / 2^32). Without an offset, the lower 16 bits of the factor are 0.
+ */
 static inline int32_t stapes_frontend_windowed_sample(int32_t weight, int16_t sample, uint32_t factor, uint32_t offset)
 {
     const int32_t word = (int32_t)((uint32_t)sample * factor + offset);
@@ -186,15 +204,16 @@ static inline void stapes_frontend_window_pairs(const stapes_frontend_input *in,
 }
 #endif
 
-/* z_n to where the first stage wants it: the n-th of each of `radix` blocks stands in the group at order[n]. The
- * window's table is read up to its centre and back; past its end are zeros. */
+/* Store each z_n where the first stage of the FFT reads it: the n-th point of each of first_radix blocks goes to the
+ * group at order[n]. The table of the window is read forward to its centre and then backward; after the window come
+ * zeros. */
 STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend_tables *tables,
                                                            const stapes_frontend_input *in, stapes_frontend_point *z)
 {
     const int16_t *pcm = in->pcm;
     const int32_t *weight = stapes_frontend_table(tables, tables->window_at);
     const int32_t rising = (in->length + 2) / 4, falling = in->length / 2 - rising;
-    int32_t direction = 1, left = rising; /* pairs until the centre, then the end */
+    int32_t direction = 1, left = rising; /* pairs up to the centre, then up to the end */
     for (const stapes_frontend_point *after = z + tables->first_radix; z < after; z++) {
         const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
         const uint16_t *const end = order + tables->n_fft / 2 / tables->first_radix;
@@ -216,12 +235,13 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
     }
 }
 
+/* Return z / 2, rounded down: it matches the halving of stapes_frontend_half_rotated. */
 static inline stapes_frontend_point stapes_frontend_halved(stapes_frontend_point z)
 {
     return (stapes_frontend_point){z.re >> 1, z.im >> 1};
 }
 
-/* Four-point DFT, exact. */
+/* The DFT of four points a, b, c, d, stored at z[0], z[stride], ...; exact. */
 static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride, stapes_frontend_point a,
                                         stapes_frontend_point b, stapes_frontend_point c, stapes_frontend_point d)
 {
@@ -233,7 +253,7 @@ static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride
     z[3 * stride] = (stapes_frontend_point){odd.re - difference.im, odd.im + difference.re};
 }
 
-/* The first stage: points beside each other. */
+/* The first stage with radix 4: DFTs of neighbouring points. */
 #if !defined(STAPES_FRONTEND_ASM_THUMB2)
 static inline void stapes_frontend_first_stage(stapes_frontend_point *z, const stapes_frontend_point *end)
 {
@@ -242,16 +262,17 @@ static inline void stapes_frontend_first_stage(stapes_frontend_point *z, const s
 }
 #endif
 
-/* Butterflies of groups of 4 * quarter points whose last three are turned first, all but the first of each group. */
+/* The butterflies of all groups of 4 * quarter points, except the first butterfly of each group, whose twiddles are 1.
+ * The last three points of each butterfly are rotated by the twiddles first. */
 #if !defined(STAPES_FRONTEND_ASM_DSP)
 static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z, const stapes_frontend_point *end,
-                                                       int32_t quarter, const stapes_frontend_point *turns,
+                                                       int32_t quarter, const stapes_frontend_point *twiddles,
                                                        int32_t stride)
 {
 #if defined(STAPES_FRONTEND_MANY_REGISTERS)
-    if (end - z > 4 * quarter) { /* the turns stay in registers over the groups */
-        for (const stapes_frontend_point *last = z + quarter; ++z < last; turns += stride) {
-            const stapes_frontend_point first = turns[0], second = turns[1], third = turns[2];
+    if (end - z > 4 * quarter) { /* for each butterfly, the twiddles stay in registers over all groups */
+        for (const stapes_frontend_point *last = z + quarter; ++z < last; twiddles += stride) {
+            const stapes_frontend_point first = twiddles[0], second = twiddles[1], third = twiddles[2];
             for (stapes_frontend_point *a = z; a < end; a += 4 * quarter)
                 stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]),
                                      stapes_frontend_half_rotated(a[quarter], first),
@@ -262,7 +283,7 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z,
     }
 #endif
     for (; z < end; z += 4 * quarter) {
-        const stapes_frontend_point *w = turns;
+        const stapes_frontend_point *w = twiddles;
         for (stapes_frontend_point *a = z + 1; a < z + quarter; a++, w += stride)
             stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]),
                                  stapes_frontend_half_rotated(a[quarter], w[0]),
@@ -272,12 +293,13 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z,
 }
 #endif
 
-/* In place: a first stage of radix 4, or 2 where M is an odd power of two, then radix 4. */
+/* The complex FFT in place: a first stage of radix 4, or 2 where M is an odd power of two, then stages of radix 4. */
 STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tables, stapes_frontend_point *z)
 {
     const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     stapes_frontend_point *const end = z + tables->n_fft / 2;
-    int32_t quarter = 4, stride = 3 * tables->n_fft / 32; /* of the twiddles, for 4 * quarter points */
+    int32_t quarter = 4,
+            stride = 3 * tables->n_fft / 32; /* of the twiddles in a stage with groups of 4 * quarter points */
     if (tables->first_radix == 4) {
         stapes_frontend_first_stage(z, end);
     } else {
@@ -295,11 +317,11 @@ STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tab
             stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]), stapes_frontend_halved(a[quarter]),
                                  stapes_frontend_halved(a[2 * quarter]), stapes_frontend_halved(a[3 * quarter]));
         stapes_frontend_rotated_butterflies(z, end, quarter, twiddles + stride - 3,
-                                            stride); /* the table begins at one turn */
+                                            stride); /* the table leaves out the twiddles 1 */
     }
 }
 
-/* |x|^2, stored over the point it came from, low word first. */
+/* Store |re + i im|^2 over a point, low word first. */
 static inline void stapes_frontend_store_power(stapes_frontend_point *at, int32_t re, int32_t im)
 {
     const uint64_t power = stapes_frontend_squared_magnitude(re, im);
@@ -307,36 +329,41 @@ static inline void stapes_frontend_store_power(stapes_frontend_point *at, int32_
     at->im = (int32_t)(uint32_t)(power >> 32);
 }
 
-/* Pairs of points to pairs of powers, in place, every second pair from the outside in. */
+/* Replace pairs of points by pairs of powers: every second pair, from the outside to the middle. */
 #if !defined(STAPES_FRONTEND_ASM_DSP)
 static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *high,
-                                               const stapes_frontend_point *turn, int32_t stride)
+                                               const stapes_frontend_point *twiddle, int32_t stride)
 {
-    for (; low < high; low += 2, high -= 2, turn += stride) {
+    for (; low < high; low += 2, high -= 2, twiddle += stride) {
         const stapes_frontend_point a = *low, b = *high;
         const stapes_frontend_point even = {a.re + b.re, a.im - b.im};
-        const stapes_frontend_point turned =
-            stapes_frontend_half_rotated((stapes_frontend_point){a.im + b.im, b.re - a.re}, *turn);
-        stapes_frontend_store_power(low, even.re - 2 * turned.re, even.im - 2 * turned.im);
-        stapes_frontend_store_power(high, even.re + 2 * turned.re, even.im + 2 * turned.im);
+        const stapes_frontend_point rotated =
+            stapes_frontend_half_rotated((stapes_frontend_point){a.im + b.im, b.re - a.re}, *twiddle);
+        stapes_frontend_store_power(low, even.re - 2 * rotated.re, even.im - 2 * rotated.im);
+        stapes_frontend_store_power(high, even.re + 2 * rotated.re, even.im + 2 * rotated.im);
     }
 }
 #endif
 
-/* With E and O the DFTs of the even and the odd y, and Z = E - i O for the odd y are there with their signs changed:
- * 2 X_k = 2 E + W^k 2 O, 2 X_M-k = conj(2 E - W^k 2 O), 2 E = Z_k + conj Z_M-k, -2 O = -i (Z_k - conj Z_M-k). The
- * power of both in place. Even k find W^k among the twiddles of the last stage, odd ones in a table of their own. */
+/* Replace the points Z of the complex FFT by the powers |2 X_k|^2 of the real one. With E and O the DFTs of the even
+ * and of the odd y, and Z = E - i O, since the signs of the odd y were changed by their negative weights:
+ *
+ *   2 X_k = 2 E + W^k 2 O         2 E = Z_k + conj Z_M-k
+ *   2 X_M-k = conj(2 E - W^k 2 O)      -2 O = -i (Z_k - conj Z_M-k)
+ *
+ * For even k, W^k is among the twiddles of the last stage; for odd k there is a table. */
 STAPES_FRONTEND_STAGE void stapes_frontend_split_and_square(const stapes_frontend_tables *tables,
                                                             stapes_frontend_point *z)
 {
     const int32_t half = tables->n_fft / 2;
-    stapes_frontend_split_pairs(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 1);
+    stapes_frontend_split_pairs(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_twiddles_at), 1);
     stapes_frontend_split_pairs(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 3);
     stapes_frontend_store_power(z + half / 2, 2 * z[half / 2].re, 2 * z[half / 2].im);
 }
 
-/* Powers stay below 2^56 in sum for up to 512 points and 2^54 above (head of this file), so the weighted ones below
- * 255 * 2^56 or 1023 * 2^54. */
+/* Return the sums of the powers of bins [power, end). The sum of all powers is below 2^56 for up to 512 points and
+ * below 2^54 for more (see the head of this file), so that the weighted sum is below 255 * 2^56 or 1023 * 2^54: no
+ * overflow. */
 #if !defined(STAPES_FRONTEND_ASM_THUMB2) && !defined(STAPES_FRONTEND_ASM_THUMB1)
 #if UINTPTR_MAX > 0xFFFFFFFFu
 static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *power,
@@ -349,7 +376,7 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
     }
     return sum;
 }
-#else /* word by word, and two bins a turn: compilers copy pairs of words about, and sums that they still compare */
+#else /* by words of 32 bits and two bins per iteration, because compilers copy 64-bit values needlessly */
 typedef struct {
     uint32_t plain, plain_upper, weighted, weighted_upper;
 } stapes_frontend_sums_in_words;
@@ -379,21 +406,22 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
 #endif
 #endif
 
-/* floor(x * y / 2^32) */
+/* Return floor(x * y / 2^32). */
 static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
 {
     return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
 }
 
-/* The part of the power that lies under a falling slope, at most all. */
+/* Return the part of the power that lies under a falling slope, at most all of it. */
 static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
 {
     return stapes_frontend_multiply_q32(sum.plain, segment->last) +
            stapes_frontend_multiply_q32(sum.weighted, segment->slope);
 }
 
-/* log2 of each band: what lies under its rising slope, all that is not under the falling one of the band below, and
- * under its falling slope. The values may lie over bins that are done with: band j has needed j / 2 of them. */
+/* Compute log2 of each band. The power of a band is the part under its falling slope plus the part under its rising
+ * slope, which is all that does not lie under the falling slope of the band below. log2_bands may overlap the powers
+ * from their start on: when band j is stored, at least the powers of j / 2 bins are no longer needed. */
 STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *tables,
                                                  const stapes_frontend_point *power, int32_t offset,
                                                  uint8_t *log2_bands)
@@ -403,11 +431,11 @@ STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *t
     const int32_t n_bands = tables->n_bands;
     uint64_t rising = 0;
     power += tables->first_bin;
-    for (int32_t band = -1; band < n_bands; band++, segment++) { /* the first slope only rises */
+    for (int32_t band = -1; band < n_bands; band++, segment++) { /* the first segment only rises */
         const stapes_frontend_sums sum = stapes_frontend_sum_powers(power, power + segment->bins);
         const uint64_t falling = stapes_frontend_under_slope(sum, segment);
         if (band >= 0) {
-            const int16_t value = stapes_frontend_log2_q10(log2_table, rising + falling, offset); /* < 2^56 */
+            const int16_t value = stapes_frontend_log2_q10(log2_table, rising + falling, offset); /* power < 2^56 */
             memcpy(STAPES_FRONTEND_ALIGNED(log2_bands + 2 * band, 2), &value, sizeof value);
         }
         rising = sum.plain - falling;
@@ -415,7 +443,7 @@ STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *t
     }
 }
 
-/* |log2 * multiplier| <= 2^46, |offset| <= 2^47. */
+/* |log2 * multiplier| <= 2^46 and |offset| <= 2^47, so the sum fits 64 bits. */
 void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void *log2_bands, int8_t *features)
 {
     const int32_t multiplier = tables->int8_multiplier, shift = tables->int8_shift - 32;
@@ -441,7 +469,7 @@ void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *
     stapes_frontend_window_in_order(tables, &in, z);
     stapes_frontend_fft(tables, z);
     stapes_frontend_split_and_square(tables, z);
-    /* The power is 2^(2 exponent) times too large. */
+    /* The power is too large by a factor of 2^(2 exponent). */
     uint8_t *values = log2_bands ? (uint8_t *)log2_bands : (uint8_t *)work;
     stapes_frontend_bands(tables, z, tables->log2_offset - in.exponent * 65536 + 16, values);
     if (features)

@@ -1,5 +1,5 @@
-/* The frontend alone (stapes_detector.h has it too), and what its files share beside the API: one frame at a time, and
- * one in each lane of a vector. */
+/* stapes_frontend.h -- the frontend without a detector; stapes_detector.h includes its API, too. Apache-2.0. This file
+ * also holds what stapes_frontend.c (one frame at a time) and stapes_recording.c (one frame per vector lane) share. */
 #ifndef STAPES_FRONTEND_H
 #define STAPES_FRONTEND_H
 
@@ -15,36 +15,37 @@ extern "C" {
 #if (-1 >> 1) != -1
 #error "the frontend needs an arithmetic right shift of negative numbers"
 #endif
-/* ... and uint32 to int32 by two's complement. */
+/* It also needs conversions of uint32_t to int32_t to wrap around. */
 typedef char stapes_frontend_needs_twos_complement[(int32_t)0xFFFFFFFFu == -1 ? 1 : -1];
 
 #if (defined(__riscv) && !defined(__riscv_zbb)) || defined(__ARM_ARCH_6M__)
-#define STAPES_FRONTEND_NO_CLZ 1 /* the compiler would call a function with a table */
+#define STAPES_FRONTEND_NO_CLZ 1 /* the compiler would call a library function that uses a table */
 #endif
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 #define STAPES_FRONTEND_DSP 1
 #endif
 
+/* Return the table at offset `at` of the blob. */
 static inline const void *stapes_frontend_table(const stapes_frontend_tables *tables, uint16_t at)
 {
     return (const uint8_t *)tables + at;
 }
 
-/* A frame's samples, and how they become whole words: sample * factor + offset, without overflow within 32 bits. */
+/* The samples of a frame, and how they become words of 32 bits: sample * factor + offset, which does not overflow. */
 typedef struct {
     const int16_t *pcm;
     int32_t length; /* W */
     uint32_t factor, offset;
-    int32_t exponent; /* of the factor, as log2_offset counts */
+    int32_t exponent; /* log2 of the factor, relative to input that is not shifted */
 } stapes_frontend_input;
 
-/* Sets factor, offset and exponent such that the frame's mean is removed. */
+/* Set factor, offset and exponent such that the mean of the frame is removed. */
 void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in);
 
-/* int8 of n_bands log2 values (int16, which may lie over the powers they were made of). */
+/* Quantize n_bands values of log2 to int8. log2_bands: int16[n_bands], 2-aligned, of any declared type. */
 void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void *log2_bands, int8_t *features);
 
-/* Leading zeros of x > 0. */
+/* Return the number of leading zeros of x > 0. */
 static inline int32_t stapes_frontend_leading_zeros(uint32_t x)
 {
 #if defined(__GNUC__) && !defined(STAPES_FRONTEND_NO_CLZ)
@@ -63,9 +64,9 @@ static inline int32_t stapes_frontend_leading_zeros(uint32_t x)
 #endif
 }
 
-enum { STAPES_FRONTEND_LOG2_SEGMENT_BITS = 6 }; /* of the log2 table */
+enum { STAPES_FRONTEND_LOG2_SEGMENT_BITS = 6 }; /* log2 of the number of segments of the log2 table */
 
-/* log2 in Q15 of power > 0: 0..64 * 2^15. */
+/* Return log2 of power > 0 in Q15: 0..64 * 2^15, by linear interpolation in the table. */
 static inline int32_t stapes_frontend_log2_q15(const uint16_t *table, uint64_t power)
 {
     const uint32_t upper = (uint32_t)(power >> 32);
@@ -79,6 +80,7 @@ static inline int32_t stapes_frontend_log2_q15(const uint16_t *table, uint64_t p
     return ((63 - zeros) << 15) + segment[0] + (int32_t)((rise * part) >> 16);
 }
 
+/* Return the value saturated to 8 or 16 bits. */
 static inline int32_t stapes_frontend_saturated(int32_t value, int32_t bits)
 {
 #if defined(STAPES_FRONTEND_DSP)
@@ -94,8 +96,8 @@ static inline int32_t stapes_frontend_saturated(int32_t value, int32_t bits)
 #endif
 }
 
-/* log2 of a power in Q10. `offset`: of log2, Q15, with the rounding to Q10. log2 + offset lies within +-2^22, so the
- * output within +-2^17 before it is saturated. No power is INT16_MIN. */
+/* Return log2 of a power in Q10, and INT16_MIN for a power of 0. offset: what is added to log2, in Q15, including the
+ * rounding to Q10. |log2 + offset| <= 2^22, so that the result is within +-2^17 before it is saturated. */
 static inline int16_t stapes_frontend_log2_q10(const uint16_t *table, uint64_t power, int32_t offset)
 {
     if (power == 0)

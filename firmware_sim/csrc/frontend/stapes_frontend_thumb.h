@@ -1,9 +1,11 @@
-/* Inner loops of stapes_frontend.c by hand for Arm's Thumb, for compilers spill what fits the registers. Each has a
- * plain twin of the same name there, with the reasons and the intervals; both give the same bits. Included once, by
- * stapes_frontend.c. BY_HAND_LOADS    Thumb-2: LDRD, STRD BY_HAND_TURNS    Thumb-2 with the DSP extension: SMMUL,
- * SMMLA; thirteen registers, which clang does not give BY_HAND_SHORT    Thumb-1: seven registers for products of 32
- * bits (the eighth may point to the stack's frame), and high ones, which GCC does not use where size counts
- */
+/* stapes_frontend_thumb.h -- inner loops of stapes_frontend.c in assembly for Arm's Thumb, because compilers spill
+ * values that would fit the registers. Apache-2.0. Only stapes_frontend.c includes this file. Each function has a
+ * plain C form of the same name there, with the reasons and the intervals; both give the same bits.
+ *
+ *   STAPES_FRONTEND_ASM_THUMB2   Thumb-2: LDRD and STRD.
+ *   STAPES_FRONTEND_ASM_DSP      Thumb-2 with the DSP extension: SMMUL and SMMLA. It needs thirteen registers, which
+ * clang does not provide. STAPES_FRONTEND_ASM_THUMB1   Thumb-1: seven registers for products of 32 bits (the eighth
+ * may be the frame pointer), and high registers, which GCC does not use when it optimizes for size. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #if defined(__thumb2__)
 #define STAPES_FRONTEND_ASM_THUMB2 1
@@ -16,7 +18,8 @@
 #endif
 
 #if defined(STAPES_FRONTEND_ASM_THUMB2)
-/* `weights`: loads the weights of the even and of the odd sample and moves on to the next pair. */
+/* Multiply a pair of samples by the window. `weights` is the instruction that loads the weights of the even and of the
+ * odd sample and advances to the next pair. */
 #define STAPES_FRONTEND_ASM_WINDOW_PAIRS(weights)                                                        \
     __asm__ volatile("ldrsh %[even], [%[pcm]], #2                      \n"                               \
                      "ldrsh %[odd], [%[pcm]], #2                       \n"                               \
@@ -48,7 +51,7 @@ static inline void stapes_frontend_window_pairs(const stapes_frontend_input *in,
 }
 #undef STAPES_FRONTEND_ASM_WINDOW_PAIRS
 
-/* x - y as (x + y) - 2 y, so that no register is needed beside the points'. */
+/* x - y is computed as (x + y) - 2 y, so that only the points themselves need registers. */
 static inline void stapes_frontend_first_stage(stapes_frontend_point *z, const stapes_frontend_point *end)
 {
     while (z < end) {
@@ -106,16 +109,17 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
 
 #if defined(STAPES_FRONTEND_ASM_DSP)
 static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z, const stapes_frontend_point *end,
-                                                       int32_t quarter, const stapes_frontend_point *turns,
+                                                       int32_t quarter, const stapes_frontend_point *twiddles,
                                                        int32_t stride)
 {
-    const int32_t quarter_bytes = quarter * (int32_t)sizeof *z, twiddle_bytes = stride * (int32_t)sizeof *turns;
+    const int32_t quarter_bytes = quarter * (int32_t)sizeof *z, twiddle_bytes = stride * (int32_t)sizeof *twiddles;
     for (; z < end; z += 4 * quarter) {
-        const stapes_frontend_point *w = turns,
+        const stapes_frontend_point *w = twiddles,
                                     *const last =
-                                        z + quarter; /* read from the stack in the loop: the registers are full */
-        stapes_frontend_point *next = z + 1,
-                              *at = z + 1 + quarter; /* at: the second, the last, the third of four points, and back */
+                                        z + quarter; /* read from the stack in the loop, since no register is free */
+        stapes_frontend_point
+            *next = z + 1,
+            *at = z + 1 + quarter; /* `at` goes to the second, the fourth, the third of four points, and back */
         int32_t a, b, c, d, e, f, g, h, i;
         __asm__ volatile("1:                                     \n"
                          "ldrd  %[a], %[b], [%[at]]              \n"
@@ -176,22 +180,22 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z,
     }
 }
 
-__attribute__((always_inline)) /* for `stride` must be a constant */
+__attribute__((always_inline)) /* because `stride` must be a constant */
 static inline void
-stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *high, const stapes_frontend_point *turn,
-                            int32_t stride)
+stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *high,
+                            const stapes_frontend_point *twiddle, int32_t stride)
 {
     while (low < high) {
         int32_t a, b, c, d, e, f, g;
         __asm__ volatile("ldrd  %[a], %[b], [%[low]]             \n"
                          "ldrd  %[c], %[d], [%[high]]            \n"
-                         "ldrd  %[f], %[g], [%[turn]], %[stride] \n"
+                         "ldrd  %[f], %[g], [%[twiddle]], %[stride] \n"
                          "add   %[e], %[a], %[c]                 \n" /* even.re */
                          "sub   %[c], %[c], %[a]                 \n" /* odd.im */
                          "add   %[a], %[b], %[d]                 \n" /* odd.re */
                          "sub   %[b], %[b], %[d]                 \n" /* even.im */
-                         "smmul %[d], %[a], %[f]                 \n" /* turned.re */
-                         "smmul %[f], %[c], %[f]                 \n" /* turned.im */
+                         "smmul %[d], %[a], %[f]                 \n" /* rotated.re */
+                         "smmul %[f], %[c], %[f]                 \n" /* rotated.im */
                          "smmla %[f], %[a], %[g], %[f]           \n"
                          "smmul %[c], %[c], %[g]                 \n"
                          "sub   %[d], %[d], %[c]                 \n"
@@ -206,8 +210,8 @@ stapes_frontend_split_pairs(stapes_frontend_point *low, stapes_frontend_point *h
                          "smlal %[d], %[f], %[b], %[b]           \n"
                          "strd  %[d], %[f], [%[high]], #-16      \n"
                          : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
-                           [g] "=&r"(g), [low] "+r"(low), [high] "+r"(high), [turn] "+r"(turn)
-                         : [stride] "i"(stride * (int32_t)sizeof *turn)
+                           [g] "=&r"(g), [low] "+r"(low), [high] "+r"(high), [twiddle] "+r"(twiddle)
+                         : [stride] "i"(stride * (int32_t)sizeof *twiddle)
                          : "memory");
     }
 }

@@ -53,10 +53,11 @@ REC_INLINE REC_WORDS REC_NAME(factor_at)(const void *at)
 REC_INLINE REC_NAME(point) REC_NAME(half_rotated)(REC_NAME(point) z, const int32_t *w)
 {
 #if defined(REC_MULTIPLY_HIGH_DOUBLED)
-    const REC_WORDS turn =
+    const REC_WORDS twiddle =
         (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1); /* exact: of 18 significant bits */
-    return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(z.re, turn, 0) - REC_MULTIPLY_HIGH_DOUBLED(z.im, turn, 1),
-                             REC_MULTIPLY_HIGH_DOUBLED(z.im, turn, 0) + REC_MULTIPLY_HIGH_DOUBLED(z.re, turn, 1)};
+    return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 0) - REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 1),
+                             REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 0) +
+                                 REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 1)};
 #else
     const REC_WORDS c = REC_NAME(factor_at)(w), s = REC_NAME(factor_at)(w + 1);
     const REC_WORDS re = REC_OTHER_HALF(z.re), im = REC_OTHER_HALF(z.im);
@@ -278,16 +279,16 @@ REC_INLINE void REC_NAME(store_power)(REC_NAME(point) * at, REC_WORDS re, REC_WO
 }
 
 /* Every second pair from the outside in. */
-REC_INLINE void REC_NAME(split_pairs)(REC_NAME(point) * low, REC_NAME(point) * high, const int32_t *turn,
+REC_INLINE void REC_NAME(split_pairs)(REC_NAME(point) * low, REC_NAME(point) * high, const int32_t *twiddle,
                                       int32_t stride)
 {
-    for (; low < high; low += 2, high -= 2, turn += stride) {
+    for (; low < high; low += 2, high -= 2, twiddle += stride) {
         const REC_NAME(point) even = {REC_REORDER(low->re + high->re), REC_REORDER(low->im - high->im)};
         const REC_NAME(point) odd = {low->im + high->im, high->re - low->re};
-        const REC_NAME(point) half = REC_NAME(half_rotated)(odd, turn),
-                              turned = {half.re + half.re, half.im + half.im};
-        REC_NAME(store_power)(low, even.re - turned.re, even.im - turned.im);
-        REC_NAME(store_power)(high, even.re + turned.re, even.im + turned.im);
+        const REC_NAME(point) half = REC_NAME(half_rotated)(odd, twiddle),
+                              rotated = {half.re + half.re, half.im + half.im};
+        REC_NAME(store_power)(low, even.re - rotated.re, even.im - rotated.im);
+        REC_NAME(store_power)(high, even.re + rotated.re, even.im + rotated.im);
     }
 }
 
@@ -295,7 +296,7 @@ REC_STAGE void REC_NAME(split_and_square)(const stapes_frontend_tables *tables, 
 {
     const int32_t half = tables->n_fft / 2;
     REC_NAME(point) *const middle = z + half / 2;
-    REC_NAME(split_pairs)(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_turns_at), 2);
+    REC_NAME(split_pairs)(z + 1, z + half - 1, stapes_frontend_table(tables, tables->odd_twiddles_at), 2);
     REC_NAME(split_pairs)(z + 2, z + half - 2, stapes_frontend_table(tables, tables->twiddles_at), 6);
     REC_NAME(store_power)(middle, REC_REORDER(middle->re + middle->re), REC_REORDER(middle->im + middle->im));
 }
