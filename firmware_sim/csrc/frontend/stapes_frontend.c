@@ -348,7 +348,7 @@ static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, stape
 /* Replace the points Z of the complex FFT by the powers |2 X_k|^2 of the real one. With E and O the DFTs of the even
  * and of the odd y, and Z = E - i O, since the signs of the odd y were changed by their negative weights:
  *
- *   2 X_k = 2 E + W^k 2 O         2 E = Z_k + conj Z_M-k
+ *   2 X_k = 2 E + W^k 2 O              2 E = Z_k + conj Z_M-k
  *   2 X_M-k = conj(2 E - W^k 2 O)      -2 O = -i (Z_k - conj Z_M-k)
  *
  * For even k, W^k is among the twiddles of the last stage; for odd k there is a table. */

@@ -4,8 +4,9 @@
  *
  *   STAPES_FRONTEND_ASM_THUMB2   Thumb-2: LDRD and STRD.
  *   STAPES_FRONTEND_ASM_DSP      Thumb-2 with the DSP extension: SMMUL and SMMLA. It needs thirteen registers, which
- * clang does not provide. STAPES_FRONTEND_ASM_THUMB1   Thumb-1: seven registers for products of 32 bits (the eighth
- * may be the frame pointer), and high registers, which GCC does not use when it optimizes for size. */
+ *                                clang does not provide.
+ *   STAPES_FRONTEND_ASM_THUMB1   Thumb-1: seven registers for products of 32 bits (the eighth may be the frame
+ *                                pointer), and high registers, which GCC does not use when it optimizes for size. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #if defined(__thumb2__)
 #define STAPES_FRONTEND_ASM_THUMB2 1

@@ -1,4 +1,7 @@
-/* Whole recordings on a computer: a frame in each lane of a vector, where there are any. */
+/* stapes_recording.c -- the frontend over whole recordings on a computer, one frame in each lane of a vector.
+ * Apache-2.0.
+ *
+ * Names that are private to this file and to stapes_recording_lanes.h begin with stapes_recording_ or REC_. */
 #include "stapes_frontend.h"
 
 #include <string.h>
@@ -14,7 +17,7 @@
 #endif
 
 #if defined(REC_VECTORS)
-/* 0 past the end. */
+/* Return the weight of the window for a sample of the frame; 0 after the window. */
 static inline int32_t stapes_recording_window_weight(const stapes_frontend_tables *tables, int32_t sample)
 {
     const int32_t *rising = stapes_frontend_table(tables, tables->window_at), window = tables->window;
@@ -22,11 +25,10 @@ static inline int32_t stapes_recording_window_weight(const stapes_frontend_table
 }
 
 #if defined(__x86_64__)
-/* The window's weights of a pair of samples in half words, weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9.
- */
+/* The weights of a pair of samples in half words: weight = upper * 2^16 + low, |low| <= 2^15, |upper| <= 2^9. */
 typedef struct {
-    __attribute__((aligned(16))) int16_t low[8]; /* of the even sample four times, then of the odd one */
-    int16_t even[8], odd[8];                     /* upper and one, four times */
+    __attribute__((aligned(16))) int16_t low[8]; /* low of the even sample four times, then of the odd one */
+    int16_t even[8], odd[8];                     /* (upper, 1), four times */
 } stapes_recording_pair_weights;
 #else
 typedef struct {
@@ -36,7 +38,7 @@ typedef struct {
 
 enum { REC_MAX_PAIRS = 1024 };
 
-/* Four values, or as many as there are. */
+/* Copy four values, or `count` if there are fewer. */
 static inline void stapes_recording_copy_4(void *to, const void *from, size_t value_bytes, size_t count)
 {
     if (count >= 4)
@@ -45,12 +47,12 @@ static inline void stapes_recording_copy_4(void *to, const void *from, size_t va
         memcpy(to, from, count * value_bytes);
 }
 
-/* As many frames from pcm on as there are lanes; either output may be NULL. */
+/* Computes one frame per lane from pcm on; either output may be NULL. */
 typedef void stapes_recording_frames_function(const stapes_frontend_tables *tables,
                                               const stapes_recording_pair_weights *weights, const int16_t *pcm,
                                               int32_t *work, int8_t *features, int16_t *log2_bands);
 
-/* Past the end there are zeros, for four pairs are used at a time. */
+/* Split all weights of the window. Zeros follow, because four pairs are read at a time. */
 static void stapes_recording_split_weights(const stapes_frontend_tables *tables,
                                            stapes_recording_pair_weights *weights)
 {
@@ -72,7 +74,8 @@ static void stapes_recording_split_weights(const stapes_frontend_tables *tables,
 }
 
 #if defined(__x86_64__)
-/* What all widths have in common. REC_MULTIPLY reads the even words of its operands. */
+/* Operations that all widths share; see stapes_recording_lanes.h. REC_MULTIPLY reads the even words of its operands.
+ */
 #define REC_MULTIPLY(x, y) ((REC_LONGS)REC_MM(mul_epi32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
 #define REC_MULTIPLY_UNSIGNED(x, y) ((REC_LONGS)REC_MM(mul_epu32)((REC_REGISTER)(x), (REC_REGISTER)(y)))
 #define REC_OTHER_HALF(x) ((REC_WORDS)((REC_LONGS)(x) >> 32))
@@ -162,7 +165,7 @@ void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, 
 {
     const size_t frames = stapes_frontend_frames(tables, samples);
     size_t width = (size_t)lanes;
-    while (width > 1 && width > frames) /* fewer than fill the lanes */
+    while (width > 1 && width > frames) /* too few frames to fill the lanes */
         width = width > 4 ? width / 2 : 1;
     if (width == 1) {
         stapes_frontend_file(tables, pcm, samples, work, features, log2_bands);
@@ -180,7 +183,7 @@ void stapes_recording(const stapes_frontend_tables *tables, const int16_t *pcm, 
     stapes_recording_frames_function *const at_once = stapes_recording_frames_4;
 #endif
     for (size_t done = 0; done < frames; done += width) {
-        const size_t t = done + width <= frames ? done : frames - width; /* the last frames a second time */
+        const size_t t = done + width <= frames ? done : frames - width; /* the last frames may be computed twice */
         at_once(tables, weights, pcm + t * tables->hop, work, features ? features + t * bands : NULL,
                 log2_bands ? log2_bands + t * bands : NULL);
     }

@@ -1,17 +1,29 @@
-/* stapes_frontend.c with a frame in each lane of a vector; intervals and reasons stand there. Included once per width,
- * with LANES, TARGET, NAME(x)    lanes of 32 bits, the attribute that says what the compiler may use, a name of this
- * width TIMES, OTHERS             signed 64-bit products of one half of the lanes; the other half, brought to where
- * TIMES reads UPPER(some, others)       upper words of the products of both halves: the lanes, in another order, which
- *   REORDERED, ORDERED        brings about as well (twice is none); the lane that comes to stand in a lane
- *   LOW_TIMES                 unsigned products of the lower words of 64-bit lanes
- *   EIGHT_AT(at)              eight half words at an address, over and over
- *   ROW(starts, at)           eight samples from each starts[0] + at, starts[4] + at, ...
- *   ZIPPED_LOW, ZIPPED_HIGH   of each eight half words the first or last four, between those of another vector
- *   HIGH16, PAIR_SUMS         upper halves of products of signed half words; sums of two neighbouring products
- *   LEAST, MOST               of signed words
- *   DOUBLED_HIGH(x, y, n)     floor(2 * x * y[n] / 2^32), where there is an instruction for it: then no EIGHT_AT,
- * HIGH16, PAIR_SUMS
- */
+/* stapes_recording_lanes.h -- stapes_frontend.c with one frame in each lane of a vector; reasons and intervals stand
+ * there. Apache-2.0. stapes_recording.c includes this file once per width, after defining:
+ *
+ *   REC_LANES                     number of lanes, of 32 bits each
+ *   REC_TARGET                    attribute that says which instructions the compiler may use
+ *   REC_NAME(x)                   name of x for this width
+ *   REC_MULTIPLY(x, y)            signed 64-bit products of one half of the lanes
+ *   REC_MULTIPLY_UNSIGNED(x, y)   unsigned 64-bit products of the lower words of 64-bit lanes
+ *   REC_OTHER_HALF(x)             moves the other half of the lanes to where REC_MULTIPLY reads
+ *   REC_UPPER_WORDS(some, others) upper words of the products of both halves: all lanes, in another order
+ *   REC_REORDER(x)                brings the lanes into that order; applied twice it changes nothing
+ *   REC_LANE_AT(lane)             the lane that REC_REORDER moves to a lane
+ *   REC_LOAD_ROW(starts, at)      eight samples each from starts[0] + at, starts[4] + at, ...
+ *   REC_ZIP_LOW(x, y), REC_ZIP_HIGH(x, y)
+ *                                 the first or last four of each eight half words of x, interleaved with those of y
+ *   REC_MIN, REC_MAX              of signed words
+ *
+ * and either
+ *
+ *   REC_MULTIPLY_HIGH_DOUBLED(x, y, n)   floor(2 * x * y[n] / 2^32), where there is an instruction for it
+ *
+ * or
+ *
+ *   REC_LOAD8_REPEATED(at)        eight half words at an address, repeated over the vector
+ *   REC_MULTIPLY_HIGH16(x, y)     upper halves of products of signed half words
+ *   REC_DOT_PAIRS(x, y)           sums of two neighbouring products of signed half words */
 #define REC_INLINE static inline __attribute__((always_inline)) REC_TARGET
 #define REC_STAGE static __attribute__((noinline)) REC_TARGET
 #define REC_WORDS REC_NAME(words)
@@ -32,11 +44,11 @@ typedef struct {
 } REC_NAME(point);
 
 typedef struct {
-    REC_LONGS some, others; /* lanes */
+    REC_LONGS some, others; /* one half of the lanes, the other half */
 } REC_NAME(power);
 
-/* The word at an address where REC_MULTIPLY and REC_MULTIPLY_UNSIGNED read, in one load; of four lanes the second is
- * the next word. */
+/* Load the word at an address to all lanes that REC_MULTIPLY reads, with one instruction. With four lanes, the next
+ * word is loaded into the lanes between them. */
 REC_INLINE REC_WORDS REC_NAME(factor_at)(const void *at)
 {
 #if REC_LANES > 4
@@ -54,7 +66,7 @@ REC_INLINE REC_NAME(point) REC_NAME(half_rotated)(REC_NAME(point) z, const int32
 {
 #if defined(REC_MULTIPLY_HIGH_DOUBLED)
     const REC_WORDS twiddle =
-        (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1); /* exact: of 18 significant bits */
+        (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1); /* exact: twiddles have 18 significant bits */
     return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 0) - REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 1),
                              REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 0) +
                                  REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 1)};
@@ -70,7 +82,7 @@ REC_INLINE REC_NAME(point) REC_NAME(half_rotated)(REC_NAME(point) z, const int32
 #endif
 }
 
-/* Beside points that were turned. */
+/* Return z / 2, rounded down, with its lanes in the order of points that were rotated. */
 REC_INLINE REC_NAME(point) REC_NAME(halved)(REC_NAME(point) z)
 {
     return (REC_NAME(point)){REC_REORDER((REC_WORDS)((REC_SIGNED_WORDS)z.re >> 1)),
@@ -88,7 +100,7 @@ REC_INLINE void REC_NAME(dft4)(REC_NAME(point) * z, int32_t stride, REC_NAME(poi
     z[3 * stride] = (REC_NAME(point)){odd.re - difference.im, odd.im + difference.re};
 }
 
-/* The frames, and how their samples become whole words. */
+/* The frames, and how their samples become words: see stapes_frontend_input. */
 typedef struct {
     const int16_t *starts[REC_LANES];
     int32_t exponents[REC_LANES];
@@ -96,7 +108,7 @@ typedef struct {
     REC_WORDS factor, offset;
 } REC_NAME(input);
 
-/* Headroom 0..14 of all samples, as `headroom` there has it. */
+/* Return the headroom of all samples, 0..14 bits: see stapes_frontend_headroom. */
 REC_INLINE int32_t REC_NAME(headroom)(const int16_t *pcm, int32_t samples)
 {
     enum { REC_BLOCK = 2 * REC_LANES };
@@ -109,7 +121,7 @@ REC_INLINE int32_t REC_NAME(headroom)(const int16_t *pcm, int32_t samples)
     if (samples < REC_BLOCK)
         memcpy(&some, pcm, sizeof *pcm * (size_t)samples);
     else
-        memcpy(&some, pcm + samples - REC_BLOCK, sizeof some); /* the rest, and some again */
+        memcpy(&some, pcm + samples - REC_BLOCK, sizeof some); /* the last samples, of which some were read before */
     used |= some ^ (some + some);
     uint64_t parts[REC_LANES / 2];
     memcpy(parts, &used, sizeof parts);
@@ -144,7 +156,7 @@ REC_STAGE void REC_NAME(measure)(const stapes_frontend_tables *tables, REC_NAME(
     }
 }
 
-/* floor(weight * word / 2^32) */
+/* Return floor(weight * word / 2^32). */
 REC_INLINE REC_WORDS REC_NAME(windowed_sample)(int32_t weight, REC_WORDS word)
 {
     const REC_WORDS w = REC_SPLAT(weight);
@@ -152,8 +164,8 @@ REC_INLINE REC_WORDS REC_NAME(windowed_sample)(int32_t weight, REC_WORDS word)
         REC_UPPER_WORDS((REC_WORDS)REC_MULTIPLY(word, w), (REC_WORDS)REC_MULTIPLY(REC_OTHER_HALF(word), w)));
 }
 
-/* floor(weight * sample / 2^16); of half words, the sample times the weight's upper half, and what the lower half
- * adds. */
+/* Return floor(weight * sample / 2^16) for a pair of samples. By half words: the sample times the upper half of the
+ * weight, plus the upper half of the sample times the lower half of the weight. */
 REC_INLINE REC_NAME(point) REC_NAME(windowed)(const stapes_recording_pair_weights *weights, REC_HALVES samples)
 {
 #if defined(REC_MULTIPLY_HIGH_DOUBLED)
@@ -169,8 +181,8 @@ REC_INLINE REC_NAME(point) REC_NAME(windowed)(const stapes_recording_pair_weight
 #endif
 }
 
-/* Eight samples of each frame from `at` on to four pairs: each four first ones, then the four second ones of four
- * frames. */
+/* Load eight samples of each frame from `at` on as four pairs. A pair holds, for every four frames, their four first
+ * samples and then their four second samples. */
 REC_INLINE void REC_NAME(load_pairs)(const int16_t *const *frames, int32_t at, int32_t window, REC_HALVES *pairs)
 {
     int16_t rest[REC_LANES][8];
@@ -194,6 +206,7 @@ REC_INLINE void REC_NAME(load_pairs)(const int16_t *const *frames, int32_t at, i
     pairs[3] = REC_ZIP_HIGH(high, next_high);
 }
 
+/* Return a windowed pair of samples of 32-bit words, which have an offset. */
 REC_INLINE REC_NAME(point) REC_NAME(windowed_whole)(const stapes_frontend_tables *tables, const REC_NAME(input) * in,
                                                     int32_t pair, REC_HALVES two)
 {
@@ -205,7 +218,8 @@ REC_INLINE REC_NAME(point) REC_NAME(windowed_whole)(const stapes_frontend_tables
                                   odd * in->factor + in->offset)};
 }
 
-/* The first stage of the transform takes the points as they are made. `radix` and `whole` are constants. */
+/* Apply the window and the first stage of the FFT together. `radix` and `whole` are constants where this is inlined.
+ */
 REC_INLINE void REC_NAME(first_stage)(const stapes_frontend_tables *tables,
                                       const stapes_recording_pair_weights *weights, const REC_NAME(input) * in,
                                       REC_NAME(point) * z, int32_t radix, int32_t whole)
@@ -217,7 +231,8 @@ REC_INLINE void REC_NAME(first_stage)(const stapes_frontend_tables *tables,
         for (int32_t place = 0; place < radix; place++)
             if (2 * (place * block + n) < window)
                 REC_NAME(load_pairs)(in->starts, 2 * (place * block + n), window, samples[place]);
-        const int32_t sounding = (window / 2 - n + block - 1) / block; /* places */
+        const int32_t sounding =
+            (window / 2 - n + block - 1) / block; /* blocks whose n-th pair lies within the window */
         for (int32_t m = n; m < n + 4; m++) {
             REC_NAME(point) y[4], *group = z + order[m] / 8;
             for (int32_t place = 0; place < radix; place++) {
@@ -251,7 +266,7 @@ REC_STAGE void REC_NAME(window_and_first_stage)(const stapes_frontend_tables *ta
         REC_NAME(first_stage)(tables, weights, in, z, 2, 0);
 }
 
-/* All stages but the first. Each changes the order of the lanes. */
+/* All stages of the FFT but the first. Each stage changes the order of the lanes. */
 REC_STAGE void REC_NAME(fft)(const stapes_frontend_tables *tables, REC_NAME(point) * z)
 {
     const int32_t *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
@@ -278,7 +293,7 @@ REC_INLINE void REC_NAME(store_power)(REC_NAME(point) * at, REC_WORDS re, REC_WO
                                                REC_MULTIPLY(other_re, other_re) + REC_MULTIPLY(other_im, other_im)};
 }
 
-/* Every second pair from the outside in. */
+/* Replace pairs of points by pairs of powers: every second pair, from the outside to the middle. */
 REC_INLINE void REC_NAME(split_pairs)(REC_NAME(point) * low, REC_NAME(point) * high, const int32_t *twiddle,
                                       int32_t stride)
 {
@@ -326,10 +341,11 @@ REC_INLINE REC_NAME(slopes) REC_NAME(sum_powers)(const REC_NAME(power) * power, 
          REC_NAME(multiply_q32)(plain.others, last) + REC_NAME(multiply_q32)(sums.others, slope)}};
 }
 
-/* Of 64-bit lanes below 2^56: the upper word is floor(log2) + 1 in its upper ten bits and what follows the leading one
- * in the others; zero for zero. As the float64 of four times the number has it. No rounding reaches those bits, for a
- * bit that follows 24 places after a set one is cleared: among them the one after them. The words' magic: 2^54 + 4 x
- * has x in its low bits. */
+/* Return, for 64-bit lanes x < 2^56, a value whose upper word has floor(log2(x)) + 1 in its upper ten bits, followed
+ * by the bits of x after its leading one; the word is 0 for x = 0. These are the bits of 4 x as a float64, shifted
+ * left by two. Rounding cannot reach the bits that are used, because each bit of x 24 places below a set bit is
+ * cleared first. Words are converted by adding the numbers 2^54 and 2^86, whose float64 then hold the words in their
+ * low bits. */
 REC_INLINE REC_WORDS REC_NAME(leading)(REC_LONGS x)
 {
     const REC_DOUBLES magic = (REC_DOUBLES){0} + 0x1p54, upper_magic = (REC_DOUBLES){0} + 0x1p86;
@@ -339,7 +355,7 @@ REC_INLINE REC_WORDS REC_NAME(leading)(REC_LONGS x)
     return (REC_WORDS)((REC_LONGS)(upper - (upper_magic + magic) + lower) << 2);
 }
 
-/* The leading bits of the power in each band, and zeros up to a multiple of four bands. */
+/* Compute the leading bits of the power of each band, followed by zeros up to a multiple of four bands. */
 REC_STAGE void REC_NAME(bands)(const stapes_frontend_tables *tables, const REC_NAME(power) * power, REC_WORDS *leading)
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
@@ -358,7 +374,7 @@ REC_STAGE void REC_NAME(bands)(const stapes_frontend_tables *tables, const REC_N
         leading[band] = REC_SPLAT(0);
 }
 
-/* log2 (Q10) of a power by its leading bits, as stapes_frontend_log2_q10 has it. */
+/* Return log2 in Q10 of a power given by its leading bits: see stapes_frontend_log2_q10. */
 REC_INLINE REC_WORDS REC_NAME(log2_q10)(const uint16_t *table, const REC_WORDS *leading, REC_WORDS offset)
 {
     uint32_t pairs[REC_LANES];
@@ -369,13 +385,13 @@ REC_INLINE REC_WORDS REC_NAME(log2_q10)(const uint16_t *table, const REC_WORDS *
     REC_WORDS two;
     memcpy(&two, pairs, sizeof two);
     const REC_WORDS low = two & 0xFFFF, rise = ((two >> 16) - low) * (*leading & 0xFFFF) >> 16;
-    const REC_WORDS log2_q15 = ((*leading >> 7) & 0x01FF8000) + low + rise; /* of twice the power */
-    const REC_WORDS none = (REC_WORDS)(*leading == 0) << 22;                /* less than any value */
+    const REC_WORDS log2_q15 = ((*leading >> 7) & 0x01FF8000) + low + rise; /* log2 of twice the power */
+    const REC_WORDS none = (REC_WORDS)(*leading == 0) << 22; /* below any other value, for a power of 0 */
     const REC_WORDS value = (REC_WORDS)((REC_SIGNED_WORDS)(log2_q15 + offset) >> 5) + none;
     return REC_MIN(REC_MAX(value, REC_SPLAT(INT16_MIN)), REC_SPLAT(INT16_MAX));
 }
 
-/* int8 of log2 values, as stapes_frontend_quantized has it. */
+/* Return log2 values quantized to int8: see stapes_frontend_quantized. */
 REC_INLINE REC_WORDS REC_NAME(quantized)(const stapes_frontend_tables *tables, REC_WORDS value)
 {
     const REC_WORDS multiplier = REC_SPLAT(tables->int8_multiplier);
@@ -386,7 +402,8 @@ REC_INLINE REC_WORDS REC_NAME(quantized)(const stapes_frontend_tables *tables, R
                    REC_SPLAT(INT8_MAX));
 }
 
-/* log2_bands[LANES][n_bands] and features[LANES][n_bands] of the leading bits of bands; either may be NULL. */
+/* Compute log2_bands[REC_LANES][n_bands] and features[REC_LANES][n_bands] of the leading bits of bands; either may be
+ * NULL. */
 REC_STAGE void REC_NAME(values)(const stapes_frontend_tables *tables, const REC_WORDS *leading,
                                 const int32_t *exponents, int8_t *features, int16_t *log2_bands)
 {
@@ -414,8 +431,9 @@ REC_STAGE void REC_NAME(values)(const stapes_frontend_tables *tables, const REC_
     }
 }
 
-/* LANES frames from pcm on. They start in the order that ends with the first frame in the first lane: it changes in
- * each stage but the first, when powers are made and when logarithms are. */
+/* Compute REC_LANES frames from pcm on. The order of the lanes changes in each stage of the FFT but the first, when
+ * powers are computed and when logarithms are; the frames begin in the order that ends with the first frame in the
+ * first lane. */
 static REC_TARGET void REC_NAME(frames)(const stapes_frontend_tables *tables,
                                         const stapes_recording_pair_weights *weights, const int16_t *pcm,
                                         int32_t *work, int8_t *features, int16_t *log2_bands)
