@@ -5,7 +5,7 @@ import json
 import logging
 import platform
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,30 +36,35 @@ VECTOR_STEPS = 128
 PACKAGES = ("stapes", "numpy", "tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "soxr")
 
 
-def assemble(
-    dataset: Dataset,
-    data: TrainingData,
-    trained: TrainedNetworks,
-    settings: Settings,
-    workspace: Workspace,
-    out: Path,
-    *,
-    force: bool,
-) -> DetectorFolder:
-    """Choose the operating point on the scores of the int8 model, and write the detector folder in one go."""
+@dataclass(frozen=True)
+class FinishedTraining:
+    """Everything that a detector folder is made from."""
+
+    dataset: Dataset
+    data: TrainingData
+    networks: TrainedNetworks
+    settings: Settings
+    workspace: Workspace  # holds the history of the training
+
+
+def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorFolder:
+    """Choose the operating point on the scores of the int8 model, and write the detector folder in one go.
+
+    Raises OutputError when `out` exists and cannot be replaced, or cannot be written.
+    """
+    data, networks, val = training.data, training.networks, training.dataset.splits["val"]
+    settings = training.settings.operating_point
     with new_detector_folder(out, force=force) as draft:
-        val = dataset.splits["val"]
         (draft / "frontend.bin").write_bytes(data.tables)
-        (draft / "model.tflite").write_bytes(trained.step.model)
-        folder = _describe(dataset, data, trained, settings, draft)
+        (draft / "model.tflite").write_bytes(networks.step.model)
+        folder = _describe(training, draft)
         scored = score_recordings(folder, val, data.val_features)
-        point = OperatingPoint(scored, settings.operating_point)
-        configs = point.configs
-        folder = replace(folder, events=configs)
-        scores = event_scores_of(scored, val, configs)
-        networks = trained.float_network, trained.quantized_network
-        in_float, quantized = (Scorer(network).probabilities(data.val_features) for network in networks)
-        parity = compare_forms(in_float, quantized, scored, configs, settings.operating_point)
+        point = OperatingPoint(scored, settings)
+        folder = replace(folder, events=point.configs)
+        scores = event_scores_of(scored, val, point.configs)
+        in_float = Scorer(networks.float_network).probabilities(data.val_features)
+        quantized = Scorer(networks.quantized_network).probabilities(data.val_features)
+        parity = compare_forms(in_float, quantized, scored, point.configs, settings)
         folder = replace(
             folder,
             scores={
@@ -72,17 +77,16 @@ def assemble(
         folder.write()
         compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
         _write_vectors(folder, draft / "vectors")
-        _write_training(trained, settings, workspace, draft / "training")
-    _say(scores, parity)
+        _write_training(training, draft / "training")
+    _log_scores(scores, parity)
     for line in point.unmet_budgets():
         logger.warning(line)
     return read_folder(out)
 
 
-def _describe(
-    dataset: Dataset, data: TrainingData, trained: TrainedNetworks, settings: Settings, draft: Path
-) -> DetectorFolder:
-    step = trained.step
+def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
+    """Return the detector folder with the default event settings and without scores."""
+    data, settings, step = training.data, training.settings, training.networks.step
     return DetectorFolder(
         path=draft,
         classes=data.classes,
@@ -95,9 +99,9 @@ def _describe(
         model_outputs=step.outputs,
         events=tuple(EventConfig() for _ in data.classes),
         provenance={
-            "dataset": dataset.fingerprint(),
-            "group_pattern": dataset.group_pattern,
-            "trained_on": content_ids(dataset.splits["train"]),
+            "dataset": training.dataset.fingerprint(),
+            "group_pattern": training.dataset.group_pattern,
+            "trained_on": content_ids(training.dataset.splits["train"]),
             "seed": settings.seed,
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
@@ -136,18 +140,20 @@ def _medians(scores: np.ndarray) -> list[int]:
     return [int(level) for level in np.quantile(scores, 0.5, axis=0, method="higher")]
 
 
-def _write_training(trained: TrainedNetworks, settings: Settings, workspace: Workspace, target: Path) -> None:
+def _write_training(training: FinishedTraining, target: Path) -> None:
+    """Write the settings, the history, and the weights of both networks."""
+    networks = training.networks
     target.mkdir()
-    (target / "settings.toml").write_text(write_settings(settings), encoding="utf-8")
-    history = workspace.path / "history.csv"
+    (target / "settings.toml").write_text(write_settings(training.settings), encoding="utf-8")
+    history = training.workspace.path / "history.csv"
     if history.exists():
         (target / "history.csv").write_text(history.read_text(encoding="utf-8"), encoding="utf-8")
-    for name, network in (("float", trained.float_network), ("quantized", trained.quantized_network)):
+    for name, network in (("float", networks.float_network), ("quantized", networks.quantized_network)):
         weights = {f"variable_{index:03}": variable.numpy() for index, variable in enumerate(network.variables)}
         np.savez(target / f"{name}.npz", **weights)
 
 
-def _say(scores: EventScores, parity: Parity) -> None:
+def _log_scores(scores: EventScores, parity: Parity) -> None:
     logger.info(
         f"val: macro event F1 {scores.macro_f1_onset:.3f} by onset, {scores.macro_f1_onset_offset:.3f} by onset and "
         f"offset, {scores.false_alarms_per_hour:.0f} false alarms per hour (thresholds were chosen on val)"

@@ -7,7 +7,7 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import MARK, DetectorFolder
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.outputs import require_new_folder
-from stapes.train.assemble import assemble
+from stapes.train.assemble import FinishedTraining, assemble
 from stapes.train.data.dataset import Dataset, require_trainable
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.train_networks import train_networks
@@ -34,8 +34,8 @@ def train_detector(
     workspace = Workspace(out, key)
     try:
         data = load_training_data(dataset, settings, workspace)
-        trained = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard))
-        folder = assemble(dataset, data, trained, settings, workspace, out, force=force)
+        networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard))
+        folder = assemble(FinishedTraining(dataset, data, networks, settings, workspace), out, force=force)
     except KeyboardInterrupt:
         logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise

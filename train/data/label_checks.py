@@ -13,7 +13,7 @@ from stapes.train.data.findings import Findings
 
 TOUCHING_S = 0.01  # a shorter gap between two labels is hardly intended
 RARE = 0.1  # share of the number of events of the largest class
-SOURCES_TO_JUDGE = 2  # one to train on, and another one to evaluate on
+MIN_SOURCES = 2  # of a class: one to train or choose on, and another one to evaluate on
 
 
 def note_labels(dataset: Dataset, step_s: float, found: Findings) -> None:
@@ -55,7 +55,7 @@ def _note_events(recording: Recording, step_s: float, found: Findings) -> None:
 def _note_classes(dataset: Dataset, found: Findings) -> None:
     sources, events = sources_of(dataset.recordings), events_of(dataset.recordings)
     for label in dataset.classes:
-        if len(sources[label]) < SOURCES_TO_JUDGE:
+        if len(sources[label]) < MIN_SOURCES:
             (name,) = sources[label]
             found.note(
                 "classes have fewer than two independent sources: how well a detector works on others cannot be "

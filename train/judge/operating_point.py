@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.console import Progress
+from stapes.train.data.label_checks import MIN_SOURCES
 from stapes.train.judge.candidates import ANNOTATED, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
 from stapes.train.judge.metrics import EventScores, resample_weights, scores_of_counts
 from stapes.train.judge.scored import ScoredRecordings
@@ -25,7 +26,6 @@ from stapes.train.settings import OperatingPointSettings
 logger = logging.getLogger(__name__)
 
 AVERAGED_OVER = 0.5  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
-MIN_SOURCES = 2  # of a class, to tell what to expect of other sources
 
 
 class OperatingPoint:
