@@ -1,15 +1,17 @@
-/* A plugin of QEMU (interface 1) that counts executed instructions. Arguments:
- *   out=FILE          where the counts go when the run ends
- *   region=BEGIN:END  hexadecimal addresses of two instructions: each pass of BEGIN opens the region, the next of END
- *                     closes it and appends a line "region NUMBER COUNT"; BEGIN itself counts, END does not
- *   profile=on        also a line "pc ADDRESS COUNT" for each instruction that ran
+/* count_plugin.c -- a QEMU plugin (interface 1) that counts executed instructions. Apache-2.0. Arguments:
+ *
+ *   out=FILE          the file to which the counts are written
+ *   region=BEGIN:END  hexadecimal addresses of two instructions: the region is opened when BEGIN runs and closed when
+ *                     END runs next, and then a line "region NUMBER COUNT" is written; BEGIN is counted, END is not
+ *   profile=on        at the end also write a line "pc ADDRESS COUNT" for each instruction that ran
+ *
  * The last line is "total COUNT". */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The part of the interface that is used; its header is not in Debian's packages. */
+/* The part of the interface that is used here. Its header is not in Debian's packages. */
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
@@ -45,7 +47,7 @@ static int profiling;
 static uint64_t total;
 static FILE *out;
 
-/* Both run before the instruction that they stand at is counted. */
+/* on_begin and on_end are called before the instruction at their address is counted. */
 static void on_begin(unsigned int cpu, void *data)
 {
     struct region *region = data;
@@ -64,6 +66,7 @@ static void on_end(unsigned int cpu, void *data)
     region->open = 0;
 }
 
+/* Return the counter of the instruction at an address, which is created at the first call. */
 static struct counter *counter_of(uint64_t address)
 {
     struct counter **place = &profile[(address >> 1) % BUCKETS];
@@ -83,7 +86,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint64_t address = qemu_plugin_insn_vaddr(insn);
-        /* A region that ends here is closed before one that begins here is opened. */
+        /* A region that ends here must be closed before one that begins here is opened. */
         for (size_t r = 0; r < region_count; r++) {
             if (regions[r].end == address) {
                 qemu_plugin_register_vcpu_insn_exec_cb(insn, on_end, 0, &regions[r]);
@@ -129,12 +132,12 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
         } else if (strcmp(argv[i], "profile=on") == 0) {
             profiling = 1;
         } else {
-            fprintf(stderr, "count plugin: %s is not an argument of it, or one region too many\n", argv[i]);
+            fprintf(stderr, "count plugin: the argument %s is unknown, or there are more than 256 regions\n", argv[i]);
             return 1;
         }
     }
     if (out == NULL) {
-        fprintf(stderr, "count plugin: out=FILE is missing or cannot be written\n");
+        fprintf(stderr, "count plugin: the argument out=FILE is missing, or the file cannot be written\n");
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);

@@ -1,4 +1,5 @@
-/* UART, semihosting, stack paint and the report at the end: the same for every board. */
+/* stapes_board.c -- what all emulated boards share: UART, semihosting, painted stacks, and the report at the end.
+ * Apache-2.0. */
 #include "stapes_board.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ int main(void);
 
 const char *volatile board_stage;
 
-/* UART: one function per kind; BOARD_UART_* and BOARD_UART_ADDRESS come from the board's table. */
+/* UART: one variant per kind. The build defines BOARD_UART_<KIND> and BOARD_UART_ADDRESS from boards/__init__.py. */
 static volatile uint32_t *uart_register(uint32_t offset)
 {
     return (volatile uint32_t *)(BOARD_UART_ADDRESS + offset);
@@ -22,13 +23,13 @@ static volatile uint32_t *uart_register(uint32_t offset)
 #if defined BOARD_UART_CMSDK
 static void uart_start(void)
 {
-    *uart_register(0x10) = 16; /* divisor: the least that is allowed */
-    *uart_register(0x08) = 1;  /* transmit */
+    *uart_register(0x10) = 16; /* divisor: the smallest that is allowed */
+    *uart_register(0x08) = 1;  /* enable the transmitter */
 }
 
 static void uart_put(char c)
 {
-    while (*uart_register(0x04) & 1U) { /* full */
+    while (*uart_register(0x04) & 1U) { /* the buffer is full */
     }
     *uart_register(0x00) = (uint8_t)c;
 }
@@ -36,13 +37,13 @@ static void uart_put(char c)
 static void uart_start(void)
 {
     *uart_register(0x500) = 4; /* enable */
-    *uart_register(0x008) = 1; /* start to transmit */
+    *uart_register(0x008) = 1; /* start transmitting */
 }
 
 static void uart_put(char c)
 {
     *uart_register(0x51C) = (uint8_t)c;
-    while (*uart_register(0x11C) == 0) { /* sent */
+    while (*uart_register(0x11C) == 0) { /* until the byte is sent */
     }
     *uart_register(0x11C) = 0;
 }
@@ -75,7 +76,8 @@ void board_print_hex(uint32_t number)
     }
 }
 
-/* Decimal digits of a number by subtraction: no division and no multiplication, so that none is linked in. */
+/* Write the decimal digits of a number to `text`, which it returns. Subtracting powers of ten needs no division, so
+ * that no library function for it is linked. */
 static char *decimal(int64_t number, char *text)
 {
     static const uint64_t powers[] = {
@@ -127,7 +129,7 @@ void board_print_i64(int64_t number)
     board_print(decimal(number, text));
 }
 
-/* Semihosting. */
+/* Semihosting. The operations and their parameters are those of Arm's specification. */
 static uint32_t length(const char *text)
 {
     uint32_t n = 0;
@@ -170,7 +172,7 @@ const char *board_argument(int32_t index)
     if (board_semihosting(SYS_GET_CMDLINE, parameters) != 0) {
         return NULL;
     }
-    /* Words are apart by one space; the first is the name of the program. */
+    /* Words are separated by one space; the first word is the name of the program. */
     for (int32_t skipped = 0; skipped <= index; skipped++) {
         while (*word != ' ') {
             if (*word++ == 0) {
@@ -188,7 +190,7 @@ const char *board_argument(int32_t index)
     return word;
 }
 
-/* The report: one file that the emulator's Python reads when the run is over. */
+/* The report: a file that machines/emulator.py reads when the run has ended. */
 static void report_text(int32_t file, const char *text)
 {
     (void)board_write(file, text, (int32_t)length(text));
@@ -202,6 +204,7 @@ static void report_number(int32_t file, const char *name, uint32_t number)
     report_text(file, "\n");
 }
 
+/* Return how many bytes of a painted stack have been overwritten. */
 static uint32_t painted_use(const uint32_t *bottom, const uint32_t *top)
 {
     const uint32_t *lowest = bottom;
@@ -211,6 +214,7 @@ static uint32_t painted_use(const uint32_t *bottom, const uint32_t *top)
     return (uint32_t)(top - lowest) * 4U;
 }
 
+/* Write the report and end the emulation. cause: NULL, or what kind of fault happened at program_counter. */
 static void finish(int32_t code, const char *cause, uint32_t program_counter) __attribute__((noreturn));
 static void finish(int32_t code, const char *cause, uint32_t program_counter)
 {

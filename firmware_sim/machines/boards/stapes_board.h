@@ -1,10 +1,11 @@
-/* What firmware may ask of an emulated board: text on the UART, files of the host, counting of instructions.
+/* stapes_board.h -- services for firmware on an emulated board: text on the UART, files of the host, counted regions.
+ * Apache-2.0.
  *
  *   #include "stapes_board.h"
  *
  *   STAPES_REGION(sum)                        // at file scope
  *
- *   int main(void)                            // its value is the exit code
+ *   int main(void)                            // its return value is the exit code
  *   {
  *       static int16_t pcm[512];
  *       int32_t file = board_open("in.pcm", 'r');
@@ -29,26 +30,26 @@ void board_print(const char *text);
 void board_print_i64(int64_t number);
 void board_print_hex(uint32_t number); /* eight digits */
 
-/* Files of the host, in the directory of the run (or by absolute path). */
-int32_t board_open(const char *path, char mode);                    /* 'r' or 'w'; negative: failed */
-int32_t board_read(int32_t file, void *to, int32_t bytes);          /* bytes that were read; 0 at the end */
-int32_t board_write(int32_t file, const void *from, int32_t bytes); /* bytes that were written */
+/* Files of the host: paths are relative to the directory of the run, or absolute. */
+int32_t board_open(const char *path, char mode);                    /* mode 'r' or 'w'; negative on failure */
+int32_t board_read(int32_t file, void *to, int32_t bytes);          /* returns the bytes read; 0 at the end */
+int32_t board_write(int32_t file, const void *from, int32_t bytes); /* returns the bytes written */
 void board_close(int32_t file);
-const char *board_argument(int32_t index); /* of the run, from 0; NULL when there are fewer */
+const char *board_argument(int32_t index); /* argument of the run, from 0; NULL: none */
 
-/* Timer: calls board_on_timer() from its interrupt, which runs on the stack of the handlers. */
-void board_timer_start(uint32_t period_ticks); /* BOARD_TIMER_HZ; at most 2^24 ticks */
+/* Timer: its interrupt calls board_on_timer(), on the stack of the handlers. */
+void board_timer_start(uint32_t period_ticks); /* ticks of BOARD_TIMER_HZ; at most 2^24 */
 void board_timer_stop(void);
-void board_on_timer(void); /* for the firmware to define */
+void board_on_timer(void); /* defined by the firmware */
 void board_wait(void);     /* sleep until an interrupt */
 
 void board_exit(int32_t code) __attribute__((noreturn));
 
-/* The region that was begun last: named in the report of a fault. */
+/* The region that was begun last, which the report of a fault names. */
 extern const char *volatile board_stage;
 
-/* Instructions between STAPES_BEGIN(name) and STAPES_END(name) are counted, those of interrupts included; the cost of
- * the marks themselves is taken off. STAPES_REGION(name) stands once at file scope, without a semicolon. */
+/* Instructions between STAPES_BEGIN(name) and STAPES_END(name) are counted, including those of interrupts; the cost of
+ * the marks themselves is subtracted. STAPES_REGION(name) must stand once at file scope, without a semicolon. */
 #ifdef __riscv
 #define BOARD_RETURN "ret"
 #else

@@ -1,5 +1,7 @@
-/* Cortex-M: vectors, start-up, faults, SysTick. The thread runs on PSP, handlers on MSP, so that a handler still has
- * a stack when the thread's has run over. */
+/* stapes_board_arm.c -- Cortex-M: vectors, start-up, faults, SysTick. Apache-2.0.
+ *
+ * The thread uses the stack pointer PSP and handlers use MSP, so that a handler still has a stack when that of the
+ * thread has overflowed. */
 #include "stapes_board.h"
 #include "stapes_board_internal.h"
 
@@ -10,7 +12,8 @@ static volatile uint32_t *const SYST = (volatile uint32_t *)0xE000E010; /* contr
 static volatile uint32_t *const MPU = (volatile uint32_t *)0xE000ED90; /* type, control, region, base, size */
 #endif
 
-enum { CFSR_GUARD = 0x1A, CFSR_STACK_LIMIT = 0x100000 }; /* data or a frame of an exception in the guard; PSPLIM */
+/* Faults of a stack overflow: data or an exception frame in the guard; a stack pointer below PSPLIM. */
+enum { CFSR_GUARD = 0x1A, CFSR_STACK_LIMIT = 0x100000 };
 
 void board_reset(void) __attribute__((noreturn));
 
@@ -29,19 +32,20 @@ uint32_t *board_stack_pointer(void)
     return pointer;
 }
 
-/* What lies below the stack need not be missing: some boards ignore writes there. ARMv8-M has a limit for the pointer;
- * before, a region without permissions lies there, where the core has such regions. */
+/* Make a stack overflow a fault. The memory below the stack need not be missing: some boards ignore writes there.
+ * ARMv8-M has a limit register for the stack pointer; older cores get a region without permissions below the stack, if
+ * they have an MPU. */
 static void guard_stack(void)
 {
 #if __ARM_ARCH >= 8
     __asm__ volatile("msr psplim, %0" ::"r"(board_stack_bottom));
 #else
     if (MPU[0] >> 8 == 0) {
-        return; /* no regions: below the RAM of such a board is nothing */
+        return; /* no MPU: on the boards with such a core, there is no memory below the RAM */
     }
     MPU[3] = ((uint32_t)board_stack_bottom - BOARD_GUARD_BYTES) | 0x10U; /* region 0 */
     MPU[4] = 0x1000001FU;                                                /* 2^16 bytes, no permissions, on */
-    MPU[1] = 5;                                                          /* on; elsewhere as without it */
+    MPU[1] = 5; /* on; everywhere else the default permissions apply */
 #endif
 }
 
@@ -50,7 +54,7 @@ void board_reset(void)
     board_prepare_memory();
     guard_stack();
 #if __ARM_ARCH >= 7
-    *CPACR |= 0xFU << 20; /* floating point and vectors */
+    *CPACR |= 0xFU << 20; /* enable floating point and vectors */
     __asm__ volatile("dsb\n isb");
 #endif
     __asm__ volatile("msr psp, %0\n"
@@ -64,7 +68,7 @@ void board_reset(void)
     __builtin_unreachable();
 }
 
-/* psp: eight words that the core has pushed, the program counter the seventh. */
+/* psp: the eight words that the core has pushed; the seventh is the program counter. */
 __attribute__((used, noreturn)) static void fault_seen(const uint32_t *psp)
 {
     if (psp < board_stack_bottom || psp > board_stack_top - 8) {

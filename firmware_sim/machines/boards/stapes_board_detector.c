@@ -1,11 +1,12 @@
-/* Firmware around a whole detector: PCM from a file of the host, events as lines of JSON on the UART.
+/* stapes_board_detector.c -- firmware with a whole detector: it reads PCM from a file of the host and writes events as
+ * lines of JSON to the UART. Apache-2.0. Its arguments select a mode:
  *
- *   free    a hop is pushed, then all work is done; features and scores are written to files
- *   paced N every N ticks the timer's interrupt pushes a hop, as a DMA does with half a buffer, ready or not
+ *   free                    pushes a hop, then does all work, until the file ends; features and scores go to files,
+ * too paced N                 every N ticks the timer's interrupt pushes a hop, as a DMA does with half a buffer,
+ * whether or not the work is done answers SAMPLES STEPS   reads no file, but computes the known answers of
+ * stapes_selftest.c
  *
- *   answers SAMPLES STEPS   no file: the known answers of csrc/stapes_selftest.c
- *
- * The name of the detector comes in by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. */
+ * The build names the detector by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. */
 #include "stapes_board.h"
 
 #include DETECTOR_HEADER
@@ -19,7 +20,7 @@ STAPES_REGION(push)
 #endif
 
 static DETECTOR(detector_t) detector;
-static int32_t pcm_file, features_file, scores_file; /* negative: none */
+static int32_t pcm_file, features_file, scores_file; /* negative: the file is not open */
 static volatile uint32_t pcm_at_end;
 static int64_t lost_so_far;
 
@@ -65,7 +66,7 @@ static void print_events(const stapes_event *events, int32_t n)
     }
 }
 
-/* What was lost before `resumed`, if anything. */
+/* Print the gap that ended at sample `resumed`, if samples were lost since the last call. */
 static void print_gap(int64_t resumed)
 {
     int64_t lost = detector.core.samples_lost - lost_so_far;
@@ -79,7 +80,7 @@ static void print_gap(int64_t resumed)
     }
 }
 
-/* One hop of the file into the ring; the last one may be short. */
+/* Push one hop of the file; the last one may be shorter. */
 static void push_hop(void)
 {
     static int16_t hop[sizeof detector.frame / sizeof detector.frame[0]]; /* a hop is at most a window */
@@ -99,7 +100,7 @@ void board_on_timer(void)
     }
 }
 
-/* All work that there is. */
+/* Do all work that the pushed samples allow. */
 static void work_off(void)
 {
     stapes_event events[sizeof detector.classes / sizeof detector.classes[0] * 2];

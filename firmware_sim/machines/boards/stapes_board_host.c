@@ -1,4 +1,5 @@
-/* The same services on this machine, so that firmware runs as a program: text to stdout, no timer, no counting. */
+/* stapes_board_host.c -- the services of stapes_board.h on this computer, so that firmware runs as a program: text
+ * goes to stdout; there is no timer, and nothing is counted. Apache-2.0. */
 #include "stapes_board.h"
 
 #include <stdio.h>

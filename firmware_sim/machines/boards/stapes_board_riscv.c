@@ -1,9 +1,12 @@
-/* RISC-V, machine mode: start-up, traps, timer. Traps run on their own stack; a locked page without permissions lies
- * below the thread's stack, so that running over is a fault. */
+/* stapes_board_riscv.c -- RISC-V in machine mode: start-up, traps, timer. Apache-2.0.
+ *
+ * Traps use a stack of their own. A locked page without permissions lies below the stack of the thread, so that an
+ * overflow is a fault. */
 #include "stapes_board.h"
 #include "stapes_board_internal.h"
 
-/* The library of the compiler is chosen by -march, and there is none with this extension's name in it. */
+/* The CSR instructions are enabled here and not by -march, because the compiler has no library for an -march with
+ * zicsr. */
 __asm__(".option arch, +zicsr");
 
 enum { CAUSE_TIMER = 7, CAUSE_LOAD_FAULT = 5, CAUSE_STORE_FAULT = 7, CAUSE_ILLEGAL = 2 };
@@ -19,7 +22,7 @@ __attribute__((naked, noinline)) static uint32_t trap_to_host(uint32_t operation
 {
     (void)operation;
     (void)parameters;
-    /* These three, uncompressed and in one page, are what the emulator takes for a call. */
+    /* The emulator recognizes a semihosting call by these three instructions, uncompressed and in one page. */
     __asm__ volatile(".option push\n"
                      ".option norvc\n"
                      ".balign 16\n"
@@ -51,7 +54,7 @@ __attribute__((used)) static void on_trap(uint32_t cause, uint32_t program_count
 
     if (cause == (0x80000000U | CAUSE_TIMER)) {
         next_tick += period;
-        TIMER_NEXT[1] = 0xFFFFFFFFU; /* no interrupt while the two halves differ */
+        TIMER_NEXT[1] = 0xFFFFFFFFU; /* no interrupt may occur between the two writes */
         TIMER_NEXT[0] = (uint32_t)next_tick;
         TIMER_NEXT[1] = (uint32_t)(next_tick >> 32);
         board_on_timer();
@@ -113,7 +116,7 @@ __attribute__((naked, section(".vectors"), used)) void board_start(void)
 void board_timer_start(uint32_t period_ticks)
 {
     period = period_ticks;
-    next_tick = TIMER_NOW[0] + (uint64_t)period_ticks; /* the run is short of 2^32 ticks */
+    next_tick = TIMER_NOW[0] + (uint64_t)period_ticks; /* a run is shorter than 2^32 ticks */
     TIMER_NEXT[1] = (uint32_t)(next_tick >> 32);
     TIMER_NEXT[0] = (uint32_t)next_tick;
     __asm__ volatile("csrs mie, %0" ::"r"(1U << CAUSE_TIMER));

@@ -1,4 +1,8 @@
-/* A word at a time where both sides are aligned alike, else byte by byte. Built with loop-to-call rewriting off. */
+/* string.c -- the functions of libc/string.h: a word at a time where both sides are aligned, else byte by byte.
+ * Apache-2.0.
+ *
+ * It must be built with -fno-tree-loop-distribute-patterns, or the compiler would turn the loops into calls of these
+ * same functions. */
 #include <stdint.h>
 #include <string.h>
 
@@ -9,7 +13,7 @@ static int both_aligned(const void *a, const void *b)
     return (((uintptr_t)a | (uintptr_t)b) & 3U) == 0;
 }
 
-/* From the lowest address up; each word is read before anything is written at or above its place, if to <= from. */
+/* Copy from the lowest address up. If out <= in, each word is read before anything is written to its address. */
 static inline void copy_up(unsigned char *out, const unsigned char *in, size_t bytes)
 {
     if (both_aligned(out, in)) {

@@ -1,4 +1,5 @@
-/* The four functions of <string.h> that device code may use, for toolchains that come without a C library. */
+/* string.h -- the four functions of <string.h> that device code may use, for toolchains without a C library.
+ * Apache-2.0. */
 #ifndef STAPES_BOARD_STRING_H
 #define STAPES_BOARD_STRING_H
 
