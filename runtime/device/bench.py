@@ -20,7 +20,7 @@ SIGNAL_S = 20
 
 
 @dataclass(frozen=True)
-class Timing:
+class StageTiming:
     """How long one call from Python took, over many calls."""
 
     what: str
@@ -49,7 +49,7 @@ def usable_engines(folder: DetectorFolder) -> Iterator[str]:
         yield name
 
 
-def timings(path: Path) -> Iterator[Timing]:
+def timings(path: Path) -> Iterator[StageTiming]:
     """Measure the stages of a step one by one, then the whole loop over blocks of one step."""
     folder = read_folder(path)
     clock, frontend = folder.clock, Frontend(folder.tables)
@@ -74,13 +74,13 @@ def timings(path: Path) -> Iterator[Timing]:
         yield _timed(f"the whole loop, one step, {ENGINES[name].title}", detector.push, blocks, step_us)
 
 
-def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> Timing:
+def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> StageTiming:
     taken = []
     for given in inputs:
         start = time.perf_counter_ns()
         call(given)
         taken.append(time.perf_counter_ns() - start)
-    return Timing(what, float(np.median(taken)) / 1e3, float(np.quantile(taken, 0.99)) / 1e3, audio_us)
+    return StageTiming(what, float(np.median(taken)) / 1e3, float(np.quantile(taken, 0.99)) / 1e3, audio_us)
 
 
 def engine_parity(path: Path) -> str:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import records
 from records import keys, record
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.runtime.labels import EVENT_FORMATS
 from stapes.runtime.live.sinks import fan_out, outbox
 from stapes.runtime.live.sinks.fan_out import FanOut
 from stapes.runtime.live.sinks.files import TextSink
@@ -198,6 +200,17 @@ def test_a_file_on_a_full_disk_holds_whole_lines_only(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "2 File too large\n"
     assert [json.loads(line)["key"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == keys(2)
+
+
+@pytest.mark.parametrize("format", EVENT_FORMATS)
+def test_every_event_format_is_a_target(format: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    sink = open_sink(f"{format}:{path}", Delivery(tmp_path))
+    sink.write(replace(record(0), label="pop"))
+    sink.close()
+    header = EVENT_FORMATS[format].header
+    assert path.read_text().startswith(header)
+    assert "pop" in path.read_text().removeprefix(header)
 
 
 def test_a_line_that_a_power_cut_tore_does_not_spoil_the_next(tmp_path: Path) -> None:
