@@ -1,10 +1,11 @@
 /* stapes_board_detector.c -- firmware with a whole detector: it reads PCM from a file of the host and writes events as
  * lines of JSON to the UART. Apache-2.0. Its arguments select a mode:
  *
- *   free                    pushes a hop, then does all work, until the file ends; features and scores go to files,
- * too paced N                 every N ticks the timer's interrupt pushes a hop, as a DMA does with half a buffer,
- * whether or not the work is done answers SAMPLES STEPS   reads no file, but computes the known answers of
- * stapes_selftest.c
+ *   free                    pushes a hop, then does all work, until the file ends; also writes features and scores to
+ *                           files
+ *   paced N                 every N ticks the timer's interrupt pushes a hop, as a DMA does with half a buffer,
+ *                           whether or not the work is done
+ *   answers SAMPLES STEPS   reads no file, but computes the known answers of stapes_selftest.c
  *
  * The build names the detector by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. */
 #include "stapes_board.h"
