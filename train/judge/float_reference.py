@@ -1,7 +1,7 @@
 """The float network that a detector was made from, on the same recordings: what int8 and fixed point cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +70,9 @@ def load_float(folder: DetectorFolder, dropout: float = 0.0) -> "FloatNetwork":
         if not (training / name).is_file():
             raise DetectorFolderError(f"{training} holds no {name}, so there is no float network to compare with")
     shape = Shape.of(read_settings(training / "settings.toml").network, folder.frontend, len(folder.classes))
+    for port in folder.model_inputs:  # the scale of training, which other versions may have chosen otherwise
+        if port.name == "features" and port.scale is not None:
+            shape = replace(shape, feature_scale=port.scale)
     network = FloatNetwork(shape, dropout)
     with np.load(training / "float.npz") as arrays:
         if len(arrays.files) != len(network.variables):

@@ -65,7 +65,7 @@ class Phase:
                 losses = []
                 if trainer.done < updates and best.waited(trainer) >= self.settings.training.patience_steps:
                     trainer.restore(best.state())
-                    status = f"ended early: the best score on val, {best.score:.3f}, was reached at step {best.update}"
+                    status = f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
                     break
             if trainer.done % SAVE_EVERY_UPDATES == 0:
                 self.workspace.save(self.name, trainer.state())
@@ -85,8 +85,8 @@ class Phase:
         if not all(np.isfinite(each).all() for each in values):
             rate = "learning_rate" if self.name == "float" else "quantized_learning_rate"
             raise StapesError(
-                f"{self.name} training: at step {trainer.done} of {self.schedule.updates} the {what} became nan or "
-                f"infinite; lower {rate} ({self.schedule.learning_rate:g}) in the settings"
+                f"{self.name} training: at gradient step {trainer.done} of {self.schedule.updates} the {what} became "
+                f"nan or infinite; lower {rate} ({self.schedule.learning_rate:g}) in the settings"
             )
 
 

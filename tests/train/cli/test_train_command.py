@@ -144,7 +144,7 @@ def test_training_ends_early_with_the_best_state_when_val_stops_improving(
     out = tmp_path / "x.stapes"
     assert main(["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "patient.toml")]) == 0
     assert _steps_of(out) == [["float", "4"], ["float", "8"], ["float", "12"], ["quantized", "4"]]
-    assert "stopped: val scored best, 0.500, at step 4" in capsys.readouterr().err
+    assert "ended early: best score on val 0.500 at gradient step 4" in capsys.readouterr().err
     (at_first_check, first), *_, (at_end, last), _, _ = kept
     assert at_first_check == at_end == 4
     np.testing.assert_array_equal(first, last)
@@ -202,7 +202,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         code = main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--config", str(settings)])
     assert code == 1
     assert (
-        "float training: at step 0 of 60 the loss became nan or infinite; lower learning_rate"
+        "float training: at gradient step 0 of 60 the loss became nan or infinite; lower learning_rate"
         in capsys.readouterr().err
     )
 
