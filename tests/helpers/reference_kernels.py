@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from stapes.convert.compile import compile_model
+from stapes.convert.emit.amalgamate import LAYOUT_HEADER
 from stapes.firmware_sim.sources import CSRC
 
 REFERENCE = CSRC / "nn" / "reference"
@@ -14,6 +15,7 @@ def compile_with_reference_kernels(tflite: bytes, folder: Path, name: str) -> No
     """Write what `stapes compile --target portable` writes, with the plain kernels in place of the fast ones."""
     compile_model(tflite, folder, name, "portable")
     for fast in folder.glob("stapes_nn_*.[ch]"):
-        fast.unlink()
+        if fast.name != LAYOUT_HEADER:  # which stapes_nn.h includes
+            fast.unlink()
     for file in (*REFERENCE.glob("*.[ch]"), KERNELS):
         shutil.copy(file, folder)
