@@ -215,4 +215,4 @@ def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: p
 
 def test_train_without_a_dataset_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--out", "x.stapes"]) == 1
-    assert "train needs a DATASET and --out" in capsys.readouterr().err
+    assert "train needs DATASET and --out" in capsys.readouterr().err
