@@ -17,7 +17,8 @@ from stapes.train.judge.timeline import Timeline
 from stapes.train.settings import OperatingPointSettings
 
 FOLDS = 5
-HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED = range(4)  # last axis of counts: hits by onset, by onset and offset; events
+# Last axis of counts: hits by onset, hits by onset and offset, annotated events, detected events.
+HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED = range(4)
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
 
