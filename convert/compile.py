@@ -1,4 +1,4 @@
-"""read -> passes -> lower -> places -> memory plan -> emit: a .tflite to a C library."""
+"""Compile a .tflite to a C library: read, passes, lower, coalesce, plan the memory, emit."""
 
 import hashlib
 import shutil
@@ -32,7 +32,7 @@ from stapes.firmware_sim.outputs import Mark, new_folder
 
 @dataclass(frozen=True)
 class CompileReport:
-    """What was written, and what it takes."""
+    """What compile_model wrote, and the memory and operations that the model takes."""
 
     name: str
     target: str
@@ -44,8 +44,10 @@ class CompileReport:
 
 
 def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
-    """Work everything out, write nothing. Raises ModelError for what cannot be compiled, ConfigError for name or
-    target.
+    """Return the model as it will be printed; nothing is written.
+
+    name: that of the C module. target: one of supported.TARGETS. Raises ModelError for a model that cannot be compiled,
+    ConfigError for a wrong name or target.
     """
     if target not in TARGETS:
         raise ConfigError(f"target {target!r}; choose {', '.join(TARGETS)}")
@@ -75,11 +77,11 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
 def compile_model(
     tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False, picture: bool = False
 ) -> CompileReport:
-    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`; with `picture` also plan.svg.
+    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`; with `picture` plan.svg, too.
 
-    Nothing is written when the model is refused (ModelError), name or target are wrong (ConfigError), the folder holds
-    something else than a generated model, or the disk is full (OutputError); files of a model generated there before
-    are replaced.
+    single_file: the kernels stand inside of NAME.c. Files of a model that was generated there before are replaced.
+    Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target, and OutputError where
+    the folder holds anything but a generated model or cannot be written; then nothing has changed.
     """
     module = plan_model(tflite, name, target)
     texts = source.files(module, single_file)

@@ -1,4 +1,4 @@
-"""TensorFlow as this project uses it: with the Keras of tf_keras, and without its diary on stderr."""
+"""TensorFlow as this project uses it: with the Keras of tf_keras, and without its messages on stderr."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what native code writes to the process's stderr; exceptions carry what matters."""
+    """Discard what native code writes to stderr meanwhile; what matters is raised as exceptions."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)
@@ -26,7 +26,7 @@ with quiet_stderr():
     import tensorflow as tf
     import tf_keras
 
-    tf.config.list_physical_devices("GPU")  # asks for a GPU now, not in the middle of a progress line
+    tf.config.list_physical_devices("GPU")  # looks for a GPU now, rather than in the middle of a progress line
 
 tf.get_logger().setLevel("ERROR")
 

@@ -1,7 +1,7 @@
-"""A step function in TensorFlow to an int8 .tflite with the signature "step"; only this and tensorflow.py need it.
+"""Convert a step function from TensorFlow to an int8 .tflite with the signature "step".
 
-The step function carries its own fake-quantization, so no representative data is used: what the converter would guess
-is decided before. `check_step` holds the file to what the device needs.
+The step function contains its own fake-quantization, so the converter needs no representative data and guesses no
+range. `check_step` refuses a file that the device could not run. Only this file and tensorflow.py import TensorFlow.
 """
 
 import tempfile
@@ -22,7 +22,7 @@ INT8_OPERATORS_ONLY = ("QUANTIZE", "DEQUANTIZE")  # any of these inside means a 
 
 @dataclass(frozen=True)
 class Step:
-    """A converted step that passed `check_step`."""
+    """A converted step function that passed `check_step`."""
 
     model: bytes
     inputs: tuple[TensorSpec, ...]
@@ -32,8 +32,8 @@ class Step:
 def convert_step(module: tf.Module) -> Step:
     """Convert `module.step`: a tf.function with an input signature, or a concrete function, that returns named tensors.
 
-    `module` holds the variables. Inputs are `features` and `state_*`, outputs `scores` and the same `state_*`. Raises
-    ModelError where the result is not a step that a device can run: see `check_step`.
+    `module` holds the variables. Inputs are `features` and `state_*`, outputs are `scores` and the same `state_*`.
+    Raises ModelError for a function that cannot be converted, and as `check_step` does.
     """
     function = module.step.get_concrete_function() if hasattr(module.step, "get_concrete_function") else module.step
     with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
@@ -43,7 +43,7 @@ def convert_step(module: tf.Module) -> Step:
 
 
 def convert_saved_model(folder: Path) -> Step:
-    """Convert the signature "step" of a SavedModel; the same rules as for `convert_step`."""
+    """Convert the signature "step" of a SavedModel, under the same conditions as `convert_step`."""
     if not (folder / "saved_model.pb").is_file():
         raise ModelError(
             f"{folder}: no saved_model.pb; write one with tf.saved_model.save(module, ..., signatures={{'step': step}})"
@@ -68,7 +68,7 @@ def check_step(model: bytes) -> Step:
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     if SIGNATURE not in interpreter.get_signature_list():
         raise ModelError(
-            f"the .tflite has no signature {SIGNATURE!r}; convert it with stapes, or name its signature so"
+            f"the .tflite has no signature {SIGNATURE!r}; convert it with `stapes convert`, or name its signature so"
         )
     for detail in interpreter.get_tensor_details():
         if detail["dtype"] not in (np.int8, np.int32):

@@ -1,5 +1,6 @@
-"""A compiled model against LiteRT's reference kernels, bit for bit, on random inputs; every intermediate tensor when
-asked.
+"""Compare a compiled model with LiteRT's reference kernels, bit for bit, on random inputs.
+
+with_intermediate_outputs makes a model whose intermediate tensors are compared, too.
 """
 
 from pathlib import Path
@@ -12,8 +13,9 @@ from stapes.firmware_sim.device.host import CompiledModel
 
 
 class Reference:
-    """A .tflite stepped by LiteRT's `BUILTIN_REF` kernels; paired inputs and outputs are carried over as the compiled
-    model does.
+    """A .tflite run by LiteRT's `BUILTIN_REF` kernels.
+
+    Pairs of an input and an output that are a state are carried over from step to step, as the compiled model does.
     """
 
     def __init__(self, tflite: bytes) -> None:
@@ -33,7 +35,7 @@ class Reference:
             self._set(state.current, np.frombuffer(state.initial, tensor.dtype))
 
     def step(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Step once; inputs and outputs in the model's order, without those that are held as states."""
+        """Run one step. Inputs and outputs are in the model's order, without those that are states."""
         for number, values in zip(self._graph.inputs, inputs, strict=True):
             self._set(number, values)
         self._interpreter.invoke()
@@ -48,8 +50,9 @@ class Reference:
 
 
 def random_inputs(model: CompiledModel, rng: np.random.Generator, step: int) -> list[np.ndarray]:
-    """One input of every model input: both extremes first, then random codes, of which every other step spans a random
-    range.
+    """Return an array per input of the model: the lowest codes in step 0, the highest in step 1, then random ones.
+
+    Odd steps draw from a random part of the range, even steps from all of it.
     """
     arrays = []
     for tensor in model.inputs:
@@ -66,8 +69,10 @@ def random_inputs(model: CompiledModel, rng: np.random.Generator, step: int) -> 
 def differences(
     tflite: bytes, folder: Path, steps: int = 16, seed: int = 0, defines: tuple[str, ...] = ()
 ) -> dict[str, int]:
-    """Return, per output, in how many of its values the compiled model in `folder` and the reference differ over the
-    steps.
+    """Return, per output, the number of its values in which the compiled model and the reference differ.
+
+    folder: what compile_model wrote. steps: consecutive steps with random inputs, which `seed` decides. defines: macros
+    for the C compiler.
     """
     model, reference, rng = CompiledModel(folder, defines), Reference(tflite), np.random.default_rng(seed)
     counts = {output.name: 0 for output in model.outputs}

@@ -1,4 +1,4 @@
-"""What `stapes convert` and `stapes compile` share: options, and how the C is written and described."""
+"""What `stapes convert` and `stapes compile` share: options, writing the C, and printing what was written."""
 
 import argparse
 from pathlib import Path
@@ -8,8 +8,8 @@ from stapes.firmware_sim.errors import ModelError
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what C is written, and where."""
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; made when missing")
+    """Add the options that decide what C is written, and where."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the C; created when missing")
     parser.add_argument(
         "--target",
         choices=TARGETS,
@@ -18,14 +18,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         + "; ".join(f"{name}: {target.processors}" for name, target in TARGETS.items()),
     )
     parser.add_argument("--name", help="C name of files and functions (default: from the model's name)")
-    parser.add_argument("--single-file", action="store_true", help="kernels inside of NAME.c, static")
+    parser.add_argument("--single-file", action="store_true", help="put the kernels into NAME.c, static")
     parser.add_argument(
         "--show-plan", action="store_true", help="print the memory plan, and draw it as plan.svg in DIR"
     )
 
 
 def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
-    """Compile, and print layers, sizes and what was written; return the module's name."""
+    """Compile a model; print its layers, its sizes and the files that were written; return its C name."""
     from stapes.convert.compile import compile_model
     from stapes.convert.emit.describe import table
     from stapes.convert.emit.show import plan_text

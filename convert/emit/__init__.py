@@ -1,1 +1,1 @@
-"""A planned model as C99 that people read."""
+"""Print a planned model as C99 that people can read."""

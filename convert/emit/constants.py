@@ -1,4 +1,4 @@
-"""What lies in flash, as C: arrays and one struct per layer, declared before the code and defined behind it."""
+"""Print the constants: arrays and one struct per layer, declared before the code and defined after it."""
 
 from collections.abc import Iterator
 
@@ -70,7 +70,7 @@ def _declaration(operation: Call, constant: Constant, array: np.ndarray) -> str:
 
 
 def _guarded(operation: Call, constant: Constant) -> str:
-    """One array, or one per layout under #if where they differ."""
+    """Return the definition of one array, or one per layout under #if where they differ."""
     arrays = list(constant.arrays.items())
     first = arrays[0][1]
     if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):

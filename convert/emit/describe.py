@@ -1,4 +1,4 @@
-"""The tables of the generated files' heads: arguments, states and layers, for people."""
+"""Describe a generated model for people: the tables of arguments, states and layers at the head of its files."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def banner(module: Module, file: str) -> str:
 
 
 def argument_rows(module: Module, names: Names) -> list[tuple[str, ...]]:
-    """Inputs, outputs and states: which of them, name, shape, type, what a value q means, the range of real values."""
+    """Return a row per input, output and state: kind, name, shape, type, the real value of a q, and its range."""
     graph = module.graph
     sides = (
         ("in", graph.inputs, names.inputs),
@@ -39,7 +39,7 @@ def comment_table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align columns to the left."""
+    """Return rows as lines, with columns aligned to the left."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -51,7 +51,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 
 def real_text(tensor: Tensor) -> str:
-    """The real value of a q."""
+    """Return the formula of the real value of a q; empty without quantization."""
     if tensor.quantization is None:
         return ""
     scale, zero = float(tensor.quantization.scales[0]), int(tensor.quantization.zero_points[0])
@@ -76,7 +76,7 @@ def range_text(tensor: Tensor) -> str:
 
 
 def layer_rows(module: Module) -> list[tuple[str, ...]]:
-    """The table of layers: name, kernel, shapes, weights, MACs, output scale."""
+    """Return the table of layers, headings first: name, kernel, shapes, bytes of weights, MACs, output scale."""
     rows: list[tuple[str, ...]] = [("layer", "kernel", "in", "out", "weights", "MACs", "output")]
     tensors = module.graph.tensors
     for operation in module.placement.operations:

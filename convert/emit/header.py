@@ -67,7 +67,7 @@ def step_prototype(module: Module, names: Names) -> str:
 
 
 def c_type(tensor: Tensor) -> str:
-    """C type of an input, output or state."""
+    """Return the C type of an input, output or state."""
     return f"{tensor.dtype}_t"
 
 

@@ -1,4 +1,4 @@
-"""A planned model: what is in it, its C names, and its sizes."""
+"""A planned model: what it consists of, its C names, and its sizes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from stapes.firmware_sim.device.model_description import Sizes
 
 @dataclass(frozen=True)
 class Module:
-    """A planned model, ready to be printed."""
+    """A planned model, ready to be printed as C."""
 
     name: str
     digest: str  # sha256 of the .tflite
@@ -22,15 +22,15 @@ class Module:
     placement: Placement
     plan: Plan
     layouts: tuple[Layout, ...]
-    every_layout: bool
+    every_layout: bool  # the C compiler chooses among all layouts
 
     @property
     def graph(self) -> Graph:
-        """The graph with the tensors that the passes added."""
+        """The graph, with the tensors that planning added."""
         return self.placement.graph
 
     def state_sizes(self) -> list[int]:
-        """Bytes of each state's memory, which may be longer than the state."""
+        """Return the bytes of each state's memory, which may be longer than the state: see plan/coalesce.py."""
         sizes = [0] * len(self.graph.states)
         for root, number in self.placement.state_of.items():
             tensor = self.graph.tensors[root]
@@ -38,11 +38,11 @@ class Module:
         return sizes
 
     def arena_bytes(self) -> int:
-        """Bytes of the arena."""
+        """Return the bytes of the arena."""
         return self.plan.size
 
     def ram_bytes(self) -> int:
-        """sizeof(NAME_t)."""
+        """Return sizeof(NAME_t)."""
         return max(4, self.arena_bytes() + sum(self.state_sizes()))
 
 
@@ -63,14 +63,14 @@ class Names:
         return self._maker.make(wish, otherwise, operator)
 
     def tensor(self, graph: Graph, number: int) -> str:
-        """Name of a constant tensor."""
+        """Return the name of a constant tensor."""
         if number not in self.tensors:
             self.tensors[number] = self.make(layer_part(graph.tensors[number].name), "constant", "constant")
         return self.tensors[number]
 
 
 def sizes_of(module: Module) -> Sizes:
-    """Add up a module."""
+    """Return the sizes of a module, in bytes, and its multiply-accumulates per step."""
     channels = tables = macs = 0
     duplicates = duplicate_tables(module)
     for operation in module.placement.operations:
@@ -97,7 +97,7 @@ def sizes_of(module: Module) -> Sizes:
 
 
 def weight_bytes(module: Module, layout: Layout) -> int:
-    """Bytes of the weights in the packing of one layout."""
+    """Return the bytes of the weights as one layout packs them."""
     constants = [
         one
         for operation in module.placement.operations
@@ -109,7 +109,7 @@ def weight_bytes(module: Module, layout: Layout) -> int:
 
 
 def constant_tensors(module: Module) -> list[int]:
-    """Roots that are constants and read by some operation."""
+    """Return the roots that are constants and that some operation reads."""
     tensors = module.graph.tensors
     roots = {module.placement.location(t).root for operation in module.placement.operations for t in operation.reads}
     return sorted(root for root in roots if tensors[root].data is not None)
@@ -121,7 +121,7 @@ def uniform(values: bytes) -> bool:
 
 
 def duplicate_tables(module: Module) -> dict[str, str]:
-    """Name of a lookup table -> name of an earlier one with the same values."""
+    """Return the lookup tables that equal an earlier one: the name of the table -> the name of the earlier one."""
     first: dict[bytes, str] = {}
     duplicates: dict[str, str] = {}
     for operation in module.placement.operations:

@@ -62,7 +62,7 @@ def _reset(module: Module, names: Names) -> str:
 
 
 def files(module: Module, single_file: bool) -> dict[str, str]:
-    """Name and text of every file of the library."""
+    """Return the texts of all files of the library by their names: header, source, and the kernels beside them."""
     kernels = sorted(
         {operation.kernel for operation in module.placement.operations if isinstance(operation, Call)}
         | _move_kernels(module)

@@ -27,7 +27,7 @@ _OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Library:
-    """A detector's C as texts by file name; no file needs a folder of its own."""
+    """The C of a detector, as texts by file name. All files may lie in one folder."""
 
     name: str
     version: str
@@ -38,12 +38,12 @@ class Library:
 
     @property
     def upper(self) -> str:
-        """What the names of macros begin with."""
+        """The prefix of the detector's macros."""
         return self.name.upper()
 
     @property
     def classes(self) -> str:
-        """The labels for people."""
+        """The classes, separated by commas, for people."""
         return ", ".join(" ".join(label.split()) for label in self.folder.classes)
 
     def program(self, file: str) -> str:
@@ -55,7 +55,7 @@ class Library:
 
 
 def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
-    """Generate and collect everything; single_file: the model's kernels inside of its source, static.
+    """Generate the C of a detector and measure it; single_file: the model's kernels stand inside of its source, static.
 
     Raises ModelError and ConfigError as compile_model does, DetectorFolderError as read_folder does.
     """
@@ -79,7 +79,7 @@ def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
 
 
 def selftest(folder: DetectorFolder, name: str) -> dict[str, str]:
-    """NAME_selftest.h and .c: the known answers, NAME_selftest() and stapes_selftest()."""
+    """Return NAME_selftest.h and .c, with the known answers, NAME_selftest() and stapes_selftest()."""
     samples = sound_samples(folder)
     answers = reference_answers(folder, samples)
     guard = f"{name.upper()}_SELFTEST_H"
@@ -137,7 +137,7 @@ int32_t {name}_selftest({name}_detector_t *detector)
 
 
 def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
-    """Headers that the texts include, directly or not, from the first folder that has them."""
+    """Return the headers that the texts include, directly or not, each from the first folder that has it."""
     found: dict[str, str] = {}
     waiting = [name for text in texts.values() for name in _OWN_INCLUDE.findall(text)]
     while waiting:
@@ -164,7 +164,7 @@ def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
 
 
 def inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
-    """Put own headers in the place of their #include, each only once."""
+    """Return the text with each #include of these headers replaced by its content, or removed where `seen` has it."""
 
     def replace(match: re.Match[str]) -> str:
         if match[1] not in headers:

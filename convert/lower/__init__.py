@@ -1,1 +1,1 @@
-"""Operators become steps: calls of kernels, moves of blocks, fills."""
+"""Lower the operators of a graph to operations: kernel calls, moves of blocks, fills."""

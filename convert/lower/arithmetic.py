@@ -1,6 +1,6 @@
-"""Numbers that the kernels need, worked out when a model is compiled, and their roundings on Python integers.
+"""Compute the multipliers and shifts of the kernels when a model is compiled; the kernels' roundings in Python.
 
-Scales are float32 as stored; products and quotients of scales are doubles unless said otherwise, as in LiteRT.
+Scales are float32 as stored. Products and quotients of scales are doubles, as in LiteRT, except where stated.
 """
 
 import math
@@ -24,34 +24,34 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def multiply_high(a: int, b: int) -> int:
-    """round(a * b / 2^31), halves up."""
+    """Return round(a * b / 2^31), halves up."""
     return (a * b + (1 << 30)) >> 31
 
 
 def divide_by_power(x: int, bits: int) -> int:
-    """round(x / 2^bits), halves away from zero."""
+    """Return round(x / 2^bits), halves away from zero."""
     return (x + (1 << (bits - 1)) - (x < 0)) >> bits if bits else x
 
 
 def round_twice(x: int, multiplier: int, shift: int) -> int:
-    """stapes_nn_round_twice: what LiteRT calls MultiplyByQuantizedMultiplier."""
+    """Return what stapes_nn_round_twice returns, which LiteRT calls MultiplyByQuantizedMultiplier."""
     return divide_by_power(multiply_high(x << max(shift, 0), multiplier), max(-shift, 0))
 
 
 def round_twice_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
-    """round_twice of int64 values; |x << shift| < 2^31."""
+    """Return round_twice of int64 values with |x << shift| < 2^31."""
     high = ((x << max(shift, 0)) * multiplier + (1 << 30)) >> 31
     right = max(-shift, 0)
     return (high + (1 << (right - 1)) - (high < 0)) >> right if right else high
 
 
 def round_once_array(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
-    """stapes_nn_round_once of int64 values below 2^31."""
+    """Return what stapes_nn_round_once returns, for int64 values below 2^31."""
     return (x * multiplier + (1 << (shift - 1))) >> shift
 
 
 def clamp(x: int, low: int, high: int) -> int:
-    """x between low and high."""
+    """Return x, limited to [low, high]."""
     return max(low, min(high, x))
 
 
@@ -79,10 +79,10 @@ def _round_half_away(x: np.ndarray) -> np.ndarray:
 def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
     """Return (multiplier, shift) with which clamp((sum * multiplier + 2^(shift-1)) >> shift) is the reference's value.
 
-    The reference is clamp(round(double(sum) * real), low, high), halves away from zero. Both sides rise with the sum,
-    so they are equal for every |sum| <= bound when they are equal on either side of each sum where the reference
-    changes. When the nearest multiplier fails (a product falls on a half, or too close to one for 31 bits) its
-    neighbours are tried. Raises ArithmeticError when none serves.
+    The reference is clamp(round(double(sum) * real), low, high), halves away from zero. Both are monotonic in the sum,
+    so they are equal for every |sum| <= bound if they are equal on both sides of each sum at which the reference
+    changes. When the nearest multiplier fails (a product falls on a half, or is too close to one for 31 bits), its
+    neighbours are tried. Raises ArithmeticError when none of them agrees.
     """
     multiplier, exponent = quantize_multiplier(real)
     shift = 31 - exponent
@@ -97,8 +97,8 @@ def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, 
     sums = np.unique(np.append(np.clip(near, -bound, bound), (-bound, bound)))
     wanted = np.clip(_round_half_away(sums * real), low, high)
     exact = sums.astype(np.int64)  # |exact * candidate| < 2^62
-    for step in sorted(range(-64, 65), key=abs):
-        candidate = multiplier + step
+    for distance in sorted(range(-64, 65), key=abs):
+        candidate = multiplier + distance
         given = round_once_array(exact, candidate, shift)
         if 0 < candidate < 1 << 31 and np.array_equal(np.clip(given, low, high), wanted):
             return candidate, shift
@@ -110,9 +110,9 @@ def equal_with_smaller_sums(
 ) -> tuple[int, int] | None:
     """Return (start, shift) with the same clamp(round_twice(start + s)) for |s| <= reach, and |start| + reach < limit.
 
-    Channels whose weights are next to nothing beside their bias of 2^30 hold their output where it is, or between two
-    neighbours. Half the start and twice the factor then do the same, once the start is moved so that the output changes
-    at the same s. None where that is not so.
+    Where the weights of a channel are negligible beside its bias of 2^30, its output is constant, or takes two
+    neighbouring values. Half the start and twice the factor then give the same outputs, once the start is moved so that
+    the output changes at the same s. None where that fails.
     """
     if multiplier == 0:
         return 0, shift
@@ -131,7 +131,7 @@ def equal_with_smaller_sums(
 
 
 def _first_at_least(rising: Callable[[int], int], wanted: int, low: int, high: int) -> int:
-    """Smallest x in [low, high] with rising(x) >= wanted; high where there is none."""
+    """Return the smallest x in [low, high] with rising(x) >= wanted; high where there is none."""
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if rising(middle) >= wanted else (middle + 1, high)
@@ -139,14 +139,17 @@ def _first_at_least(rising: Callable[[int], int], wanted: int, low: int, high: i
 
 
 def _flat(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
-    """Multiplier of a factor so small that every output is 0."""
+    """Return multiplier and shift of a factor that is so small that every output is 0."""
     if bound * real >= 0.5 and (low < 0 or high > 0):
         raise ArithmeticError(f"the factor {real} is too small for its sums up to {bound}")
     return 0, 1
 
 
 def exponential_table(beta: float, scale: float) -> list[int]:
-    """exp(-d * beta * scale) in Q0.31 for d = 0, 1, …, as LiteRT's fixed-point softmax has it; 0 past the end."""
+    """Return exp(-d * beta * scale) in Q0.31 for d = 0, 1, …, as LiteRT's fixed-point softmax has it.
+
+    Past the end of the table it is 0.
+    """
     multiplier, left = quantize_multiplier(min(beta * scale * (1 << 26), 2.0**31 - 1.0))
     radius = math.floor(31 * (1 << 26) / (1 << left))
     return [_exp_of_negative(multiply_high((-d) << left, multiplier)) for d in range(min(255, radius) + 1)]
@@ -167,7 +170,7 @@ _THIRD = 715827883
 
 
 def _exp_of_negative(a: int) -> int:
-    """exp(a) in Q0.31 of a <= 0 in Q5.26."""
+    """Return exp(a) in Q0.31 for a <= 0 in Q5.26."""
     if a == 0:
         return (1 << 31) - 1
     quarter = 1 << 24

@@ -1,9 +1,8 @@
-"""One rounding, with one shift for all channels of a layer: few instructions where a processor adds products of 64 bits
-to upper words.
+"""Find multipliers that need a single rounding with the same shift for all channels of a layer.
 
-Kernels of a Layout with `common_shift` form clamp(out_zero + ((sum * multiplier + 2^(31 + shift)) >> (32 + shift))).
-This and the reference rise with the sum, so they agree on every sum when they agree on both sides of each sum at which
-the reference changes.
+A processor that accumulates 64-bit products computes that in few instructions. Kernels of a Layout with `common_shift`
+compute clamp(out_zero + ((sum * multiplier + 2^(31 + shift)) >> (32 + shift))). Both this and the reference are
+monotonic in the sum, so they agree on every sum if they agree on both sides of each sum at which the reference changes.
 """
 
 import math
@@ -20,7 +19,7 @@ LARGEST_SHIFT = 22  # (2 * out_zero + 1) * 2^(shift - 1) and what is added to it
 
 @dataclass(frozen=True)
 class Channel:
-    """What one output channel becomes: rising `values` of int64 sums within `bound`, about sum * factor."""
+    """One output channel. `values` maps int64 sums within +-`bound` to outputs, about sum * factor; monotonic."""
 
     bias: int
     multiplier: int
@@ -31,7 +30,7 @@ class Channel:
 
 
 def fields(node: Node, channels: Sequence[Channel], possible: bool) -> dict[str, Field]:
-    """Return the fields bias, multiplier, shift and common_shift; the last is 0 where no common shift does or may."""
+    """Return the fields bias, multiplier, shift and common_shift; that is 0 where none serves or not `possible`."""
     low, high = node.clamp_range()
     zero = node.scale(node.output())[1]
     bias = np.array([channel.bias for channel in channels], np.int32)
@@ -52,7 +51,7 @@ def fields(node: Node, channels: Sequence[Channel], possible: bool) -> dict[str,
 
 
 def common_multipliers(channels: Sequence[Channel], low: int, high: int) -> tuple[list[int], int] | None:
-    """Return multipliers below 2^31 and their shift, 1 to LARGEST_SHIFT, or None."""
+    """Return multipliers below 2^31 and their common shift, 1 to LARGEST_SHIFT; None where there are none."""
     _, exponent = math.frexp(max(channel.factor for channel in channels))
     shift = min(LARGEST_SHIFT, -1 - exponent)
     if shift < 1:
@@ -62,7 +61,7 @@ def common_multipliers(channels: Sequence[Channel], low: int, high: int) -> tupl
 
 
 def _multiplier(channel: Channel, shift: int, low: int, high: int) -> int | None:
-    """Multiplier in the middle of those that agree with the channel; None where there is none."""
+    """Return the middle one of the multipliers that agree with the channel; None where there is none."""
     if channel.factor == 0:
         return 0
     changes = np.clip((np.arange(low, high) + 0.5) / channel.factor, -channel.bound, channel.bound)
@@ -70,7 +69,7 @@ def _multiplier(channel: Channel, shift: int, low: int, high: int) -> int | None
     sums = np.unique(np.append(np.clip(near, -channel.bound, channel.bound), (-channel.bound, channel.bound)))
     values = np.clip(channel.values(sums), low, high)
     unit = 1 << (32 + shift)
-    # what sum * multiplier has to reach, and must not pass, for the value; nothing where the clamp holds it
+    # bounds of sum * multiplier that give the value; none where the clamp decides
     reach, pass_over = values * unit - unit // 2, values * unit + unit // 2 - 1
     rising, falling = sums > 0, sums < 0
     below, above = values > low, values < high
@@ -82,5 +81,5 @@ def _multiplier(channel: Channel, shift: int, low: int, high: int) -> int | None
 
 
 def _quotients(values: np.ndarray, sums: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """values / sums rounded down, where chosen."""
+    """Return values / sums, rounded down, where `chosen`."""
     return values[chosen] // sums[chosen]

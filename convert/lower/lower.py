@@ -33,7 +33,7 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operat
 
 
 def argument_names(graph: Graph) -> list[str]:
-    """C names of the inputs, then of the outputs."""
+    """Return the C names of the inputs, then those of the outputs."""
     names = NameMaker()
     wishes = [("input", name) for name in graph.input_names] + [("output", name) for name in graph.output_names]
     return [names.make(name.split(":")[0].split("/")[-1], side) for side, name in wishes]

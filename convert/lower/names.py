@@ -1,4 +1,4 @@
-"""C names from the names that a model's author gave: readable, unique, safe in C and in C++."""
+"""Make C names from the names that a model's author chose: readable, unique, not reserved in C or C++."""
 
 import re
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def is_reserved(name: str) -> bool:
 
 
 def c_name(text: str) -> str:
-    """Letters, digits and single underscores, beginning with a letter, at most LONGEST; '' when nothing is left."""
+    """Return small letters, digits and single underscores, a letter first, at most LONGEST; '' when none is left."""
     words = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", text)).strip("_")
     return words[:LONGEST].rstrip("_").lstrip("0123456789_").lower()
 
@@ -60,14 +60,14 @@ def layer_part(tensor_name: str) -> str:
 
 
 def module_name(text: str, otherwise: str = "model") -> str:
-    """Name of files, functions and types: NAME_t, NAME_step, NAME.h must be nobody else's."""
+    """Return a name for files, functions and types, such that NAME_t, NAME_step and NAME.h mean nothing else in C."""
     name = c_name(text) or otherwise
     taken = is_reserved(name) or is_reserved(f"{name}_t") or f"{name}_".startswith("stapes_")
     return f"{name}_model" if taken or name in _HEADERS.split() else name
 
 
 def module_globals(module: str) -> list[str]:
-    """What the header of a module declares."""
+    """Return the names that the header of a module declares."""
     return [f"{module}_t", f"{module}_step", f"{module}_reset"]
 
 
@@ -75,7 +75,7 @@ _SUFFIXES = ("", "_bias", "_exponentials", "_multiplier", "_shift", "_start", "_
 
 
 class NameMaker:
-    """C names: readable, unique, none of them reserved; nor are those of the arrays that a layer of that name has."""
+    """Gives C names that are unique and not reserved, as are the names of the arrays that belong to such a layer."""
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self._taken = {name.lower() + suffix for name in taken for suffix in _SUFFIXES}

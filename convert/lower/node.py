@@ -1,4 +1,4 @@
-"""One operator in its graph, as the files of layers/ see it: typed access, refusals that name operator and tensor."""
+"""One operator in its graph, as the files of layers/ see it: typed access, and errors that name operator and tensor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from stapes.convert.read.graph import Graph, Operator, Tensor
 from stapes.convert.read.schema import ACTIVATIONS
 from stapes.firmware_sim.errors import ModelError
 
-LONGEST_FINDING = 320  # letters; a damaged file has lists of any length
+LONGEST_FINDING = 320  # characters of an error message; a damaged file may hold lists of any length
 
 
 @dataclass(frozen=True)
 class Node:
-    """An operator in its graph; `name` is its C name."""
+    """An operator in its graph; `name` is the C name of its layer."""
 
     graph: Graph
     operator: Operator
@@ -26,13 +26,13 @@ class Node:
     options: Mapping[str, float]  # attributes by the names in OPTIONS of the operator's file
 
     def refuse(self, found: str, supported: str) -> NoReturn:
-        """Raise ModelError: which operator, what was found, what would be supported."""
+        """Raise ModelError, which says which operator it is, what was found, and what is supported."""
         shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
         what = f"operator {self.operator.number} ({self.operator.kind}, {self.name})"
         raise ModelError(f"{what}: {shown}; supported: {supported}")
 
     def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
-        """Check how many inputs and outputs there are."""
+        """Refuse another number of inputs than these, or another number of outputs."""
         counts = len(self.operator.inputs), len(self.operator.outputs)
         if counts[0] not in inputs or counts[1] != outputs:
             self.refuse(
@@ -41,25 +41,25 @@ class Node:
             )
 
     def expect_values(self) -> None:
-        """Check that there is something in every activation tensor."""
+        """Refuse int8 and uint8 tensors without elements."""
         for number in (*self.operator.inputs, *self.operator.outputs):
             tensor = self.graph.tensors[number]
             if number >= 0 and tensor.dtype in ("int8", "uint8") and not tensor.count:
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
 
     def number(self, position: int) -> int:
-        """Tensor number of an input that must be there."""
+        """Return the tensor number of an input; refuses the operator where it is absent."""
         number = self.operator.inputs[position] if position < len(self.operator.inputs) else -1
         if number < 0:
             self.refuse(f"input {position} is absent", f"an input {position}")
         return number
 
     def tensor(self, position: int) -> Tensor:
-        """Input that must be there."""
+        """Return an input; refuses the operator where it is absent."""
         return self.graph.tensors[self.number(position)]
 
     def output(self, position: int = 0) -> Tensor:
-        """Output tensor."""
+        """Return an output."""
         return self.graph.tensors[self.operator.outputs[position]]
 
     def option(self, name: str) -> int:
@@ -67,7 +67,7 @@ class Node:
         return int(self.options[name])
 
     def values(self, position: int) -> list[int]:
-        """Constant integers of an input such as a shape, a list of axes or of sizes."""
+        """Return the constant integers of an input: a shape, a list of axes or of sizes."""
         tensor = self.tensor(position)
         if tensor.data is None or tensor.dtype not in ("int32", "int64"):
             self.refuse(
@@ -76,20 +76,20 @@ class Node:
         return [int(value) for value in tensor.data.reshape(-1)]
 
     def axis(self, axis: int, rank: int) -> int:
-        """An axis counted from either end."""
+        """Return an axis counted from the front; the given one may be negative, counted from the end."""
         if not -rank <= axis < rank:
             self.refuse(f"axis {axis} of a tensor with {rank} axes", f"axes {-rank} to {rank - 1}")
         return axis % rank
 
     def expect_shape(self, shape: tuple[int, ...], position: int = 0) -> None:
-        """Check the shape that the file states for an output."""
+        """Refuse an output whose shape in the file differs from this one."""
         if self.output(position).shape != shape:
             self.refuse(
                 f"output shape {list(self.output(position).shape)}", f"{list(shape)}, which follows from the inputs"
             )
 
     def scale(self, tensor: Tensor, dtypes: tuple[str, ...] = ("int8",)) -> tuple[np.float32, int]:
-        """Scale and zero point of an activation tensor."""
+        """Return scale and zero point of an activation tensor; refuses other types, and several scales."""
         if tensor.dtype not in dtypes:
             advice = ", also at the borders: convert with inference_input_type and inference_output_type int8"
             self.refuse(
@@ -101,7 +101,7 @@ class Node:
         return np.float32(tensor.quantization.scales[0]), int(tensor.quantization.zero_points[0])
 
     def same_scale(self, a: Tensor, b: Tensor) -> bool:
-        """Whether two activation tensors mean the same by a value; those without a scale mean nothing."""
+        """Whether two activation tensors have the same scale and zero point, or both have none."""
         given = [
             () if t.quantization is None else (*t.quantization.scales.tolist(), *t.quantization.zero_points.tolist())
             for t in (a, b)
@@ -109,7 +109,7 @@ class Node:
         return given[0] == given[1]
 
     def clamp_range(self) -> tuple[int, int]:
-        """Lowest and highest output of the fused activation."""
+        """Return the lowest and the highest code that the fused activation lets through."""
         activation = self.option("activation")
         if activation not in ACTIVATIONS:
             self.refuse(f"the fused activation {activation}", ", ".join(ACTIVATIONS.values()))

@@ -1,7 +1,7 @@
-"""How each kind of processor wants the weights: the one place where a kernel with its own packing is entered.
+"""Layouts: how the kernels for each kind of processor want the weights, and how much scratch they need.
 
-firmware_sim/csrc/nn/stapes_nn.h says how to add one. A packing takes the weights as the .tflite has them and returns
-one array whose dtype becomes the C type.
+A kernel with a packing of its own is registered here; firmware_sim/csrc/nn/stapes_nn.h says how to add one. A packing
+takes the weights as the .tflite stores them and returns one array, whose dtype becomes the C type.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ConvShape:
-    """What packing and scratch of a convolution depend on."""
+    """The sizes on which packing and scratch of a convolution depend."""
 
     in_channels: int
     out_channels: int
@@ -22,7 +22,7 @@ class ConvShape:
     in_width: int
     out_height: int
     out_width: int
-    padded: bool  # some taps lie outside of the input
+    padded: bool  # some taps read outside of the input
     stride_height: int
     stride_width: int
     dilation_height: int
@@ -30,13 +30,13 @@ class ConvShape:
 
     @property
     def taps(self) -> int:
-        """Bytes that one pixel reads: a patch."""
+        """Bytes that one output pixel reads: a patch."""
         return self.kernel_height * self.kernel_width * self.in_channels
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Pixels that a kernel forms at a time, and whether it still reads their inputs once it began to write them."""
+    """Pixels that a kernel computes at a time; `rereads`: it reads their inputs again after it began to write them."""
 
     pixels: int
     rereads: bool
@@ -44,7 +44,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Packings, scratch bytes and kernel files of one kind of processor. Scratch is 4-aligned."""
+    """Packings, bytes of scratch (aligned to 4) and kernel files for one kind of processor."""
 
     macro: str
     conv: Callable[[np.ndarray], np.ndarray]  # int8 [out, height, width, in]
@@ -54,9 +54,9 @@ class Layout:
     depthwise_scratch: Callable[[ConvShape], int]
     dense_scratch: Callable[[int, int], int]  # in_size, out_size
     conv_tile: Tile
-    depthwise_tile: Tile | None  # None: channel by channel, each of which is read as a whole before it is written
-    sources: dict[str, str]  # kernel -> C file, for kernels of this layout; others are in <kernel>.c
-    common_shift: bool = False  # stapes_nn_dense wants the constants of common_shift.py, channels filled up to fours
+    depthwise_tile: Tile | None  # None: whole channels, each of which is read before it is written
+    sources: dict[str, str]  # kernel -> its C file in this layout; other kernels are in <kernel>.c
+    common_shift: bool = False  # stapes_nn_dense takes the constants of common_shift.py, for a multiple of 4 channels
 
 
 def _as_stored(weights: np.ndarray) -> np.ndarray:
@@ -64,15 +64,16 @@ def _as_stored(weights: np.ndarray) -> np.ndarray:
 
 
 def _words_and_patches(shape: ConvShape) -> int:
-    """Two words for each tap, and two patches where the taps of a pixel do not lie in a row."""
+    """Return two words per tap, and two patches where the taps of a pixel do not lie side by side in memory."""
     in_a_row = shape.kernel_height * shape.dilation_height * shape.dilation_width == 1 and not shape.padded
     return (8 if in_a_row else 10) * shape.taps
 
 
 def _byte_plane(shape: ConvShape) -> int:
-    """One padded channel along the longer axis of the output, once per tap where pixels are apart, and three bytes.
+    """Return the bytes of one padded channel along the longer axis of the output, and three more.
 
-    A single row of pixels is read where it lies, when four channels at a time come out even.
+    With a stride, the channel is stored once per tap. A single row of pixels needs no copy where the channels come in
+    fours.
     """
     axes = [
         (shape.out_height, shape.kernel_height, shape.stride_height, shape.dilation_height),
@@ -103,9 +104,10 @@ ROWS = Layout(
 
 
 def _smlad_order(weights: np.ndarray) -> np.ndarray:
-    """[channels, taps] in groups of four channels, fours of taps, pairs of taps two apart; int32 words.
+    """Return int32 words from int8 [channels, taps]: in groups of 4 channels and 4 taps, pairs of taps two apart.
 
-    A word's bytes are c k, c+1 k, c k+2, c+1 k+2: SXTB16 gives the pair of one channel, rotated the other.
+    The bytes of a word are those of channel c tap k, channel c+1 tap k, channel c tap k+2, channel c+1 tap k+2: SXTB16
+    extracts the pair of channel c, with a rotation that of channel c+1.
     """
     channels, taps = weights.shape
     padded = np.pad(weights, ((0, -channels % 4), (0, -taps % 4)))
@@ -114,9 +116,9 @@ def _smlad_order(weights: np.ndarray) -> np.ndarray:
 
 
 def _smlad_sums(weights: np.ndarray) -> np.ndarray:
-    """As _smlad_order, but the halves of words are sums: 256 * the weight of channel c + 1, plus that of channel c.
+    """Return the words of _smlad_order, with 256 * weight[c + 1] + weight[c] as each half of a word.
 
-    So the upper byte is one less where the lower one is negative. -128 may then be out of reach.
+    The upper byte is therefore one less where the lower one is negative, and a weight of -128 may not be representable.
     """
     sums = np.pad(weights, ((0, -len(weights) % 2), (0, 0))).astype(np.int16)
     sums[1::2] -= sums[::2] < 0
@@ -124,12 +126,12 @@ def _smlad_sums(weights: np.ndarray) -> np.ndarray:
 
 
 def _by_channel(weights: np.ndarray) -> np.ndarray:
-    """[height, width, channels] to [channels, height, width]."""
+    """Return [channels, height, width] from [height, width, channels]."""
     return np.ascontiguousarray(weights.transpose(2, 0, 1))
 
 
 def _smlad_plane(shape: ConvShape) -> int:
-    """Bytes of two padded channels in 16 bits; rows are whole words, three values longer."""
+    """Return the bytes of two padded channels in 16 bits; rows are whole words and up to three values longer."""
     height = (shape.out_height - 1) * shape.stride_height + (shape.kernel_height - 1) * shape.dilation_height + 1
     width = (shape.out_width - 1) * shape.stride_width + (max(3, shape.kernel_width) - 1) * shape.dilation_width
     return (2 if shape.in_channels > 1 else 1) * 2 * height * ((width + 3) & ~1)
@@ -159,7 +161,7 @@ DSP = Layout(
 
 
 def _quads(weights: np.ndarray) -> np.ndarray:
-    """[channels, taps] in blocks of eight channels: [quad, channel, tap], then -128 times each channel's sum, int32."""
+    """Return blocks of 8 channels from [channels, taps]: [quad, channel, tap], then -128 * each sum of taps, int32."""
     channels, taps = weights.shape
     padded = np.pad(weights, ((0, -channels % 8), (0, -taps % 4)))
     quads = padded.reshape(padded.shape[0] // 8, 8, -1, 4).transpose(0, 2, 1, 3)
@@ -168,7 +170,7 @@ def _quads(weights: np.ndarray) -> np.ndarray:
 
 
 def _whole_quads(weights: np.ndarray) -> np.ndarray:
-    """[channels, height, width, in] to [channels, taps], each row of a kernel filled up to a multiple of four."""
+    """Return [channels, taps] from [channels, height, width, in], rows of a kernel padded to a multiple of 4."""
     rows = weights.reshape(*weights.shape[:2], -1)
     return np.pad(rows, ((0, 0), (0, 0), (0, -rows.shape[2] % 4))).reshape(len(rows), -1)
 
@@ -188,14 +190,14 @@ HOST = Layout(
 
 
 def _sixteens(weights: np.ndarray) -> np.ndarray:
-    """[channels, taps] to [groups of four channels, sixteens of taps, 4, 16], filled up with zeros."""
+    """Return [groups of 4 channels, groups of 16 taps, 4, 16] from [channels, taps], padded with zeros."""
     channels, taps = weights.shape
     padded = np.pad(weights, ((0, -channels % 4), (0, -taps % 16)))
     return np.ascontiguousarray(padded.reshape(-1, 4, padded.shape[1] // 16, 16).transpose(0, 2, 1, 3))
 
 
 def _fours(weights: np.ndarray) -> np.ndarray:
-    """[height, width, channels] to [groups of four channels, height, width, 4], filled up with zeros."""
+    """Return [groups of 4 channels, height, width, 4] from [height, width, channels], padded with zeros."""
     height, width, channels = weights.shape
     padded = np.pad(weights, ((0, 0), (0, 0), (0, -channels % 4)))
     return np.ascontiguousarray(padded.reshape(height, width, -1, 4).transpose(2, 0, 1, 3))

@@ -1,1 +1,1 @@
-"""Rewrites between reading and planning: each a pure function over the dataclasses of graph.py and steps.py."""
+"""Rewrites of the graph between reading and lowering: pure functions from Graph to Graph."""

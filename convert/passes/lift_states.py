@@ -1,9 +1,12 @@
-"""What a model keeps between steps, made explicit as `Graph.states`.
+"""Make what a model keeps between steps explicit as `Graph.states`.
 
-Three forms are met. Resource variables: CALL_ONCE names a graph that assigns constants to them, READ_VARIABLE and
-ASSIGN_VARIABLE use them. Paired inputs and outputs: a signature gives an input and an output the same name that begins
-with `state_`, as the steps that stapes converts do; the caller would carry the value over. Both leave no trace in the
-operators. Variable tensors: an operator that names one changes it where it lies, so that `current` is `next`.
+A .tflite expresses states in three ways:
+
+resource variables  CALL_ONCE names a graph that assigns their first values, READ_VARIABLE and ASSIGN_VARIABLE use them.
+                    These operators are removed.
+pairs               A signature gives an input and an output the same name, which begins with `state_`, as in the models
+                    that stapes converts; elsewhere the caller carries the value over. They are no arguments any more.
+variable tensors    An operator such as an LSTM changes one of its inputs in place, so that `current` is `next`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,7 +23,7 @@ _OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # in
 
 
 def lift_states(model: Model) -> Graph:
-    """Return the main graph without resource operators, its states inside."""
+    """Return the main graph with its resource variables and pairs as states, without the operators on variables."""
     return _lift_pairs(_lift_resource_variables(model))
 
 
@@ -44,7 +47,7 @@ def _lift_resource_variables(model: Model) -> Graph:
         if operator.kind not in RESOURCE_OPERATORS:
             operators.append(replace(operator, inputs=inputs))
         elif operator.kind != "CALL_ONCE":
-            graph = _follow(graph, index, replace(operator, inputs=inputs), seen, initial)
+            _follow(graph, index, replace(operator, inputs=inputs), seen, initial)
     states = tuple(
         State(name, number, seen.latest[name], initial[name].tobytes())
         for name, number in seen.current.items()
@@ -55,18 +58,19 @@ def _lift_resource_variables(model: Model) -> Graph:
     return replace(graph, operators=tuple(operators), outputs=outputs, states=states)
 
 
-def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
-    """Take in one VAR_HANDLE, READ_VARIABLE or ASSIGN_VARIABLE."""
+def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, initial: dict[str, np.ndarray]) -> None:
+    """Record one VAR_HANDLE, READ_VARIABLE or ASSIGN_VARIABLE in `seen`."""
     expected = {"VAR_HANDLE": (0, 1), "READ_VARIABLE": (1, 1), "ASSIGN_VARIABLE": (2, 0)}[operator.kind]
     if (len(operator.inputs), len(operator.outputs)) != expected or -1 in operator.inputs:
         raise ModelError(f"operator {index} ({operator.kind}): inputs {operator.inputs}, outputs {operator.outputs}")
     if operator.kind == "VAR_HANDLE":
         seen.handles[operator.outputs[0]] = _variable_name(operator)
-        return graph
+        return
     name = seen.handles.get(operator.inputs[0])
     if name is None or name not in initial:
         raise ModelError(
-            f"operator {index} ({operator.kind}): variable {name} has no start; supported: a CALL_ONCE that assigns one"
+            f"operator {index} ({operator.kind}): variable {name} has no first value; "
+            "supported: a CALL_ONCE that assigns one"
         )
     value = graph.tensors[operator.outputs[0] if operator.kind == "READ_VARIABLE" else operator.inputs[1]]
     if value.shape != initial[name].shape or value.dtype != initial[name].dtype.name:
@@ -76,14 +80,13 @@ def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, init
         )
     if operator.kind == "ASSIGN_VARIABLE":
         seen.latest[name] = operator.inputs[1]
-        return graph
+        return
     if name in seen.latest:
         seen.renamed[operator.outputs[0]] = seen.latest[name]
-        return graph
+        return
     if name not in seen.current:
         seen.current[name] = operator.outputs[0]
     seen.renamed[operator.outputs[0]] = seen.current[name]
-    return graph
 
 
 def _variable_name(handle: Operator) -> str:
@@ -92,7 +95,7 @@ def _variable_name(handle: Operator) -> str:
 
 
 def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
-    """Variables that are read but never assigned keep their start value."""
+    """Return the graph with variables that are read but never assigned as constants."""
     tensors = list(graph.tensors)
     for name, number in seen.current.items():
         if name not in seen.latest:
@@ -101,7 +104,7 @@ def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]
 
 
 def _initial_values(model: Model) -> dict[str, np.ndarray]:
-    """Values that the graphs named by CALL_ONCE assign; they may do nothing else."""
+    """Return the first values of variables, which the graphs that CALL_ONCE names assign; they may do nothing else."""
     values: dict[str, np.ndarray] = {}
     for index, operator in enumerate(model.main.operators):
         if operator.kind != "CALL_ONCE":
@@ -136,7 +139,7 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
 
 
 def _lift_pairs(graph: Graph) -> Graph:
-    """Turn inputs and outputs of one name, shape, type and quantization into states that start at their zero point."""
+    """Turn an input and an output of the same name, shape, type and quantization into a state that starts at 0."""
     states, held_inputs, held_outputs = list(graph.states), set(), set()
     for position, name in enumerate(graph.input_names if graph.signed else ()):
         once = graph.output_names.count(name) == graph.input_names.count(name) == 1
@@ -173,10 +176,9 @@ def _alike(a: Tensor, b: Tensor) -> bool:
 
 
 def lift_variable_tensors(graph: Graph) -> Graph:
-    """Return the graph with the variable tensors of its operators as states, which start at their zero point (int8) or
-    at 0.
+    """Return the graph with the variable tensors of its operators as states, which start at a real value of 0.
 
-    Raises ModelError where a variable tensor is anything but the own state of one operator.
+    Raises ModelError where a variable tensor is anything but the state of exactly one operator.
     """
     states = list(graph.states)
     used = [(operator, position) for operator in graph.operators for position in range(len(operator.inputs))]

@@ -1,1 +1,1 @@
-"""A .tflite file, read without trust, as plain dataclasses."""
+"""Read an untrusted .tflite file into plain dataclasses."""

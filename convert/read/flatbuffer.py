@@ -1,6 +1,7 @@
-"""A flatbuffer read without trust: every offset and every length is checked before it is followed.
+"""Read an untrusted flatbuffer: every offset and every length is checked before it is followed.
 
-Only what a .tflite needs: tables, scalars, strings, vectors. Unions are tables. Raises ModelError.
+Only what a .tflite needs is read: tables, scalars, strings, vectors; a union is a table. Everything raises ModelError
+for a damaged file.
 """
 
 import struct
@@ -23,13 +24,13 @@ def _unpack(data: bytes, kind: str, at: int, what: str) -> int | float:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a flatbuffer; fields by their number in the schema; an absent field gives its default."""
+    """One table of a flatbuffer. Fields are numbered as in the schema; an absent field has its default value."""
 
     data: bytes
     at: int
 
     def _field(self, number: int) -> int:
-        """Position of a field, 0 when it is absent."""
+        """Return the position of a field in the file; 0 when it is absent."""
         vtable = self.at - int(_unpack(self.data, "i", self.at, "a table"))
         length = int(_unpack(self.data, "H", vtable, "a vtable"))
         if 4 + 2 * number + 2 > length:
@@ -38,12 +39,12 @@ class Table:
         return self.at + offset if offset else 0
 
     def integer(self, number: int, kind: Scalar, default: int = 0) -> int:
-        """An integer or bool field."""
+        """Return an integer or bool field."""
         at = self._field(number)
         return int(_unpack(self.data, kind, at, "a field")) if at else default
 
     def real(self, number: int, default: float = 0.0) -> float:
-        """A float32 field."""
+        """Return a float32 field."""
         at = self._field(number)
         return float(_unpack(self.data, "f", at, "a field")) if at else default
 
@@ -52,12 +53,12 @@ class Table:
         return at + int(_unpack(self.data, "I", at, "an offset")) if at else 0
 
     def table(self, number: int) -> "Table | None":
-        """A table field (or the table of a union)."""
+        """Return a table field, or the table of a union; None when it is absent."""
         at = self._follow(number)
         return Table(self.data, at) if at else None
 
     def _vector(self, number: int, item: int) -> tuple[int, int]:
-        """Position of the first item and their count; all of them lie inside of the file."""
+        """Return the position of the first item and the number of items, all of which lie inside of the file."""
         at = self._follow(number)
         if not at:
             return 0, 0
@@ -69,19 +70,19 @@ class Table:
         return at + 4, count
 
     def array(self, number: int, kind: Scalar) -> np.ndarray:
-        """A vector of scalars, copied; empty when absent."""
+        """Return a copy of a vector of scalars; empty when it is absent."""
         dtype = np.dtype("<" + kind if kind != "?" else "?")
         at, count = self._vector(number, dtype.itemsize)
         return np.frombuffer(self.data, dtype, count, at).copy() if count else np.zeros(0, dtype)
 
     def text(self, number: int) -> str:
-        """A string, '' when absent; what cannot be printed on one line is shown as \ufffd."""
+        """Return a string, '' when it is absent. What cannot be printed on one line is replaced by \ufffd."""
         at, count = self._vector(number, 1)
         text = self.data[at : at + count].decode("utf-8", "replace")
         return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
     def tables(self, number: int) -> "list[Table]":
-        """A vector of tables."""
+        """Return a vector of tables; empty when it is absent."""
         at, count = self._vector(number, 4)
         starts = range(at, at + 4 * count, 4)
         return [Table(self.data, start + int(_unpack(self.data, "I", start, "an offset"))) for start in starts]

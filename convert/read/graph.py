@@ -1,6 +1,6 @@
-"""A .tflite as plain dataclasses: what the passes, the memory plan and the emitter work on.
+"""A .tflite as plain dataclasses, on which passes, lowering, planner and emitter work.
 
-`read_model` parses and checks; nothing after it touches the flatbuffer.
+`read_model` parses and checks the file. Only the attributes of operators stay in the flatbuffer, for schema.Option.
 """
 
 from dataclasses import dataclass, replace
@@ -12,40 +12,40 @@ from stapes.convert.read.flatbuffer import Table, root
 from stapes.convert.read.schema import DTYPES, READ, operator_name
 from stapes.firmware_sim.errors import ModelError
 
-LARGEST_TENSOR = 1 << 24  # bytes; keeps every index of the generated C far inside of int32, and plans within seconds
-LARGEST_COUNT = 1 << 11  # tensors or operators; as many that live at a time are placed within seconds
+LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far inside of int32, and planning takes seconds
+LARGEST_COUNT = 1 << 11  # tensors or operators; so many that live at the same time are placed within seconds
 RANKS = 6
 LONGEST_NAME = 256
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (q - zero_point) of int8, uint8, int16; several scales are one per slice along `axis`. float32."""
+    """real = scale * (q - zero_point) for int8, uint8 or int16; several scales belong to the slices along `axis`."""
 
-    scales: np.ndarray
+    scales: np.ndarray  # float32
     zero_points: np.ndarray
     axis: int
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value in the graph; `data` is there when it is constant: raw bytes where the type is none of schema.READ."""
+    """A value in the graph. A constant has `data`: an array, or raw bytes for types outside of schema.READ."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     quantization: Quantization | None = None
     data: np.ndarray | None = None
-    variable: bool = False  # kept between steps by the operator that names it
+    variable: bool = False  # the operator that reads it keeps it between steps
 
     @property
     def count(self) -> int:
-        """Number of elements; int8 and uint8 tensors take as many bytes."""
+        """Number of elements, which is the number of bytes of an int8 or uint8 tensor."""
         return prod(self.shape)
 
     @property
     def width(self) -> int:
-        """Bytes of an element that a model computes with."""
+        """Bytes per element of a tensor that a model computes with."""
         return 2 if self.dtype == "int16" else 1
 
 
@@ -63,8 +63,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class State:
-    """What a model keeps between steps: tensor `current` holds it during a step, tensor `next` after it; they are one
-    where an operator changes it in place.
+    """What a model keeps between steps.
+
+    Tensor `current` holds it during a step, tensor `next` after the step; they are the same tensor where an operator
+    changes it in place. `initial`: the bytes before the first step.
     """
 
     name: str
@@ -75,7 +77,7 @@ class State:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model: tensors, operators in the order in which they run, inputs and outputs, states."""
+    """A model: tensors, operators in the order in which they run, inputs, outputs and states, by tensor numbers."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
@@ -84,7 +86,7 @@ class Graph:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     states: tuple[State, ...] = ()
-    signed: bool = False  # the names are those of a signature
+    signed: bool = False  # input_names and output_names come from a signature
 
     def with_tensor(self, tensor: Tensor) -> "tuple[Graph, int]":
         """Return the graph with one more tensor, and its number."""
@@ -93,14 +95,14 @@ class Graph:
 
 @dataclass(frozen=True)
 class Model:
-    """The main graph of a .tflite, and the graphs that CALL_ONCE may name."""
+    """The main graph of a .tflite, and the other graphs, which CALL_ONCE may name."""
 
     main: Graph
     others: tuple[Graph, ...]
 
 
 def read_model(data: bytes) -> Model:
-    """Parse a .tflite. Raises ModelError on anything that is not whole, consistent and within sizes."""
+    """Parse a .tflite. Raises ModelError for a file that is damaged, inconsistent, or larger than the limits above."""
     table = root(data, b"TFL3")
     buffers = table.tables(4)
     codes = [_operator_kind(code) for code in table.tables(1)]
@@ -211,7 +213,7 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
 
 
 def _check_order(graph: Graph) -> None:
-    """Each tensor gets its value once: as an input, as a constant, or by an operator before those that read it."""
+    """Check that each tensor gets one value: as an input, as a constant, or from an operator before it is read."""
     for number in graph.inputs:
         tensor, twice = graph.tensors[number], graph.inputs.count(number) > 1
         if twice or (tensor.data is not None and tensor.count):
@@ -234,7 +236,7 @@ def _check_order(graph: Graph) -> None:
 
 
 def _with_signature_names(graph: Graph, signatures: list[Table]) -> Graph:
-    """Take the names of inputs and outputs from the first signature of the main graph, when there is one."""
+    """Return the graph with the names of its first signature for inputs and outputs, where there is one."""
     for signature in signatures:
         if signature.integer(4, "I") == 0:
             names = [{entry.integer(1, "I"): entry.text(0) for entry in signature.tables(side)} for side in (0, 1)]

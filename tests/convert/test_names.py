@@ -1,8 +1,11 @@
-"""Names in the generated C: layers are called what the author of the model called them."""
+"""Names: layers of the generated C are called what the model's author called them, operators as in the schema."""
 
 import pytest
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 
+from stapes.convert.lower.layers import SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, layer_part
+from stapes.convert.read import schema
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,16 @@ def test_a_second_operator_of_a_layer_is_told_by_what_it_does() -> None:
     made = [names.make(*wish) for wish in (("gates", "conv_2d", "conv_2d"), ("gates", "logistic", "logistic"))]
     made += [names.make("scores", "logistic", "logistic"), names.make("gates", "logistic", "logistic")]
     assert made == ["gates", "gates_logistic", "scores_logistic", "gates_logistic_2"]
+
+
+def test_operators_are_numbered_as_in_the_schema_of_litert() -> None:
+    numbers = {name: number for name, number in vars(BuiltinOperator).items() if isinstance(number, int)}
+    assert {name: number for number, name in enumerate(schema.OPERATORS)} == {
+        name: numbers[name] for name in schema.OPERATORS
+    }
+
+
+def test_every_file_of_an_operator_bears_its_name_in_the_schema() -> None:
+    """A file with another name would never be found."""
+    assert set(SUPPORTED) < set(schema.OPERATORS)
+    assert all(callable(layer(kind).lower) for kind in SUPPORTED)

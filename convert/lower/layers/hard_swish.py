@@ -13,17 +13,17 @@ from stapes.convert.lower.operations import Operation
 
 
 def _q15(multiplier: int) -> int:
-    """31-bit multiplier to 15 bits, rounded."""
+    """Return a 31-bit multiplier rounded to 15 bits."""
     return 32767 if multiplier >= (1 << 31) - (1 << 15) else (multiplier + (1 << 15)) >> 16
 
 
 def _multiply_q15(a: int, b: int) -> int:
-    """round(a * b / 2^15), halves up."""
+    """Return round(a * b / 2^15), halves up."""
     return (a * b + (1 << 14)) >> 15
 
 
 def _divide(x: int, bits: int) -> int:
-    """round(x / 2^bits), halves away from zero; from 16 bits on the reference's masks of 16 bits leave 1 or -1."""
+    """Return round(x / 2^bits), halves away from zero; from 16 bits on the reference's 16-bit masks give 1 or -1."""
     return divide_by_power(x, bits) if bits < 16 else 1 if x >= 0 else -1
 
 

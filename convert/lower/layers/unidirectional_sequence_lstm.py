@@ -122,7 +122,7 @@ def _sizes(node: Node) -> _Sizes:
 
 @dataclass(frozen=True)
 class _Gate:
-    """The products of one gate with the input, or with the hidden state, and how their sum becomes Q3.12."""
+    """Weights of one gate for the input, or for the hidden state, and how their sum becomes Q3.12."""
 
     weights: np.ndarray  # int8 [units, size]
     bias: np.ndarray  # int64 [units], the zero point folded in
@@ -146,7 +146,7 @@ def _gate(node: Node, weights_at: int, given: Tensor, bias: np.ndarray, size: in
 
 
 def _packed(gates: list[_Gate]) -> np.ndarray:
-    """int8 [units, fours of taps, gates, 4], filled up with zeros."""
+    """Return int8 [units, groups of 4 taps, gates, 4], padded with zeros."""
     rows = np.stack([gate.weights for gate in gates], axis=1)
     padded = np.pad(rows, ((0, 0), (0, 0), (0, -rows.shape[2] % 4)))
     return padded.reshape(*rows.shape[:2], -1, 4).transpose(0, 2, 1, 3)
@@ -172,7 +172,7 @@ def _bias(node: Node, position: int, units: int) -> np.ndarray:
 
 
 def _cell(node: Node) -> dict[str, Field]:
-    """Integer bits of the cell state, and its limits."""
+    """Return the integer bits of the cell state, and its limits."""
     tensor = node.tensor(CELL)
     scale, _ = node.scale(tensor, ("int16",))
     fraction, exponent = math.frexp(scale)
@@ -188,7 +188,7 @@ def _cell(node: Node) -> dict[str, Field]:
 
 
 def _output(node: Node) -> dict[str, Field]:
-    """How the hidden state is rounded: scale and zero point stand in an intermediate tensor."""
+    """Return how the hidden state is rounded; an intermediate tensor states its scale and zero point."""
     node.scale(node.output())
     inside = node.operator.intermediates
     if len(inside) != 5:

@@ -1,1 +1,1 @@
-"""What the files of several operators share."""
+"""Code that several operators share."""

@@ -1,4 +1,4 @@
-"""ADD, SUB and MUL: loops over at most four axes, with a stride of 0 where an input repeats."""
+"""What ADD, SUB and MUL share: loops over at most four axes, with a stride of 0 where an input is repeated."""
 
 from collections.abc import Mapping
 from math import prod
@@ -8,7 +8,7 @@ from stapes.convert.lower.operations import IN_PLACE, Call, Field, Overlap, merg
 
 
 def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
-    """Return the kernel call of a checked operator; factors: the members of its struct that scale."""
+    """Return the kernel call of a checked operator; factors: the members of its struct that are about scales."""
     loops, overlap = _loops(node)
     low, high = node.clamp_range()
     return Call(
@@ -29,7 +29,7 @@ def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
 
 
 def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
-    """Return the fields shape, stride_a, stride_b, and per input the overlap: one that repeats must stay apart."""
+    """Return the fields shape, stride_a, stride_b, and the overlap per input; a repeated one may not be overlapped."""
     a, b = node.tensor(0).shape, node.tensor(1).shape
     rank = max(len(a), len(b))
     shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)

@@ -63,7 +63,7 @@ def window(node: Node, axis: int, kernel: int) -> Window:
 
 @dataclass(frozen=True)
 class Kernel:
-    """What tells CONV_2D and DEPTHWISE_CONV_2D apart once their weights are checked."""
+    """In what CONV_2D and DEPTHWISE_CONV_2D differ, once their weights are checked."""
 
     name: str
     size: tuple[int, int]  # height, width
@@ -74,7 +74,7 @@ class Kernel:
 
 
 def call(node: Node, kernel: Kernel) -> Call:
-    """Check what is left and return the kernel call."""
+    """Check what both operators have in common and return the kernel call."""
     batches, _, _, in_channels = node.tensor(0).shape
     out_channels, taps = kernel.taps.shape
     rows, columns = (window(node, axis, size) for axis, size in zip((1, 2), kernel.size, strict=True))
@@ -108,11 +108,12 @@ def call(node: Node, kernel: Kernel) -> Call:
 def overlap(
     rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: Sequence[Tile | None]
 ) -> Overlap | None:
-    """How the output of a convolution may lie over its input; channels: input's, output's.
+    """Return how the output of a convolution may overlap its input; channels: those of the input, of the output.
 
-    A kernel that reads a whole channel before it writes it may write it where it was, whole pixels further on or not.
-    Others write pixels in ascending order, a tile at a time. When a tile is written, pixels from its start or its end
-    on are still to be read; `needed_from` is the first input byte that any pixel from there on reads.
+    A kernel that reads a whole channel before it writes it may overwrite that channel, also shifted by whole pixels.
+    Other kernels write pixels in ascending order, a tile at a time. When a tile is written, the pixels from its start
+    (if the kernel rereads) or from its end on are still to be computed; `needed_from` is the first input byte that any
+    pixel from there on reads.
     """
     whole_channels = not all(tiles)
     if batches > 1 or (whole_channels and channels[0] != channels[1]):
@@ -132,9 +133,9 @@ def overlap(
 
 
 def _channel_constants(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> dict[str, Field]:
-    """Bias, multiplier and shift of each output channel; proves that no sum leaves 30 bits and no product 32.
+    """Return bias, multiplier and shift of each output channel, and prove that no sum exceeds 30 bits, no product 32.
 
-    weight_sums, weight_sizes: per channel the sum of the weights and of their absolute values.
+    weight_sums, weight_sizes: per channel, the sum of the weights and the sum of their absolute values.
     """
     bias, reach = folded_bias(node, weight_sums, weight_sizes)
     multipliers, shifts = [], []
@@ -156,7 +157,7 @@ def _channel_constants(node: Node, weight_sums: np.ndarray, weight_sizes: np.nda
 
 
 def factors(node: Node, channels: int) -> list[float]:
-    """scale of the input * scale of each channel's weights / scale of the output, formed in double."""
+    """Return, per channel, scale of the input * scale of the weights / scale of the output, formed in double."""
     scale_in, scale_out = node.scale(node.tensor(0))[0], node.scale(node.output())[0]
     quantization = node.tensor(1).quantization
     assert quantization is not None
@@ -166,7 +167,7 @@ def factors(node: Node, channels: int) -> list[float]:
 
 def _smaller_sums(node: Node, channel: int, start: int, size: int, multiplier: int, shift: int) -> tuple[int, int]:
     (low, high), zero = node.clamp_range(), node.scale(node.output())[1]
-    # 512 * size covers what folding the zero point moves the start by, and values less zero point.
+    # 512 * size covers the change of the start by the folded zero point, and that of values less the zero point.
     limit = LARGEST_SUM - 512 * size
     found = equal_with_smaller_sums(start, 128 * size, multiplier, shift, low - zero, high - zero, limit)
     if found is None:
@@ -175,9 +176,9 @@ def _smaller_sums(node: Node, channel: int, start: int, size: int, multiplier: i
 
 
 def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return per channel the bias with the input's zero point folded in, and how far sums can go. int64.
+    """Return, per channel, the bias with the input's zero point folded in, and the largest absolute sum. int64.
 
-    Raw values lie in [-128, 127], values less zero point in [-255, 255]; a sum that could leave int32 either way is
+    Codes lie in [-128, 127], codes less the zero point in [-255, 255]; a sum that could exceed int32 with either is
     refused.
     """
     _, zero = node.scale(node.tensor(0))
@@ -197,7 +198,7 @@ def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -
 
 
 def checked_weights(node: Node, axis: int) -> np.ndarray:
-    """Constant int8 weights, symmetric, quantized per tensor or along `axis`."""
+    """Return the constant int8 weights of input 1; refuses others than those quantized per tensor or along `axis`."""
     weights = node.tensor(1)
     if weights.data is None or weights.dtype != "int8":
         node.refuse(
@@ -211,7 +212,7 @@ def checked_weights(node: Node, axis: int) -> np.ndarray:
 
 
 def _shape(rows: Window, columns: Window, in_channels: int, out_channels: int) -> ConvShape:
-    """Gather what packings and scratch depend on."""
+    """Return the sizes on which packing and scratch depend."""
     return ConvShape(
         in_channels=in_channels,
         out_channels=out_channels,
@@ -230,7 +231,7 @@ def _shape(rows: Window, columns: Window, in_channels: int, out_channels: int) -
 
 
 def sixteen_bits(node: Node, sizes: dict[str, int]) -> dict[str, int]:
-    """Return the sizes; refuses those that do not fit the uint16_t fields of stapes_nn.h."""
+    """Return the sizes; refuses one that does not fit the uint16_t fields of stapes_nn.h."""
     for name, size in sizes.items():
         if size >= 1 << 16:
             node.refuse(f"{name.replace('_', ' ')} {size}", "sizes below 65536")
@@ -238,7 +239,7 @@ def sixteen_bits(node: Node, sizes: dict[str, int]) -> dict[str, int]:
 
 
 def _geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, int]:
-    """Leading fields of stapes_nn_conv_layer."""
+    """Return the first fields of stapes_nn_conv_layer, in their order."""
     return {
         "batches": batches,
         "in_height": rows.size,

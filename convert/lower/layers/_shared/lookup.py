@@ -1,4 +1,4 @@
-"""Operators of one input and one value each: a table of 256 bytes, worked out when the model is compiled."""
+"""Operators that map one value to one value: a table of 256 bytes that is computed when the model is compiled."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from stapes.convert.lower.operations import IN_PLACE, Call, Constant, Operation,
 
 
 def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Operation]:
-    """Return the lookup that gives clamp(value(q)) for each quantized q of the input; nothing to do when it gives q."""
+    """Return the lookup of clamp(value(q)) for every code q of the input, or a copy where that is q itself."""
     node.expect((1,))
     node.expect_shape(node.tensor(0).shape)
     codes = np.arange(256, dtype=np.uint8).view(np.int8)  # bit patterns 0 .. 255
