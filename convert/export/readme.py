@@ -1,11 +1,11 @@
-"""The README of an exported library: what it hears, what it costs, how to port it, how to prove it."""
+"""The README of an exported library: what it detects, what it costs, how to port it, how to test it on a board."""
 
 from stapes.convert.export.library import Library
 from stapes.firmware_sim.machines.boards import BOARDS
 
 
 def readme(library: Library, usage: str, checked: str) -> str:
-    """Markdown; `usage` says how this layout is built, `checked` how far this layout itself was tested."""
+    """Return Markdown. usage: how this layout is built. checked: how far this layout itself was tested."""
     frontend, name = library.folder.frontend, library.name
     return f"""# {name}
 
@@ -22,31 +22,33 @@ no more than `<stdint.h>`, `<stddef.h>`, `<string.h>`. It takes int16 samples at
 
 Two functions are called from two places; everything else is yours.
 
-- `stapes_push(&detector.core, samples, n)`, from the interrupt of the DMA or I2S, or from a task that reads: copies
-  samples into the ring and never waits; what does not fit is dropped and counted. Push at most a hop at a time, which
-  is {frontend.hop_samples} samples; for larger blocks define `{library.upper}_RING_SAMPLES` as a window and two blocks.
-- `n = stapes_poll(&detector.core, events)`, from the main loop: does the work of one frame at most, writes up to
+- Call `stapes_push(&detector.core, samples, n)` from the interrupt of the DMA or I2S, or from a task that reads. It
+  copies samples into the ring and never waits; samples that do not fit are dropped and counted. Push at most a hop at a
+  time, which is {frontend.hop_samples} samples; for larger blocks define `{library.upper}_RING_SAMPLES` as a window and
+  two blocks.
+- Call `n = stapes_poll(&detector.core, events)` from the main loop. It does the work of at most one frame, writes up to
   `{library.upper}_EVENTS_MAX` events, and returns `STAPES_IDLE` when it needs more samples.
 
-All memory is one `static {name}_detector_t detector;`, and `{name}_start(&detector)` stands before the first sample.
-One context may push and one other poll, interrupts stay on.
+All memory is one `static {name}_detector_t detector;`. Call `{name}_start(&detector)` before the first sample. One
+context may push while another one polls; interrupts may stay enabled.
 
-- An event comes twice: `STAPES_EVENT_ANNOUNCED` once it is certain, `STAPES_EVENT_COMPLETED` when its offset is known.
-  `{name}_labels[event.class_index]` is its name; `onset_sample` and `offset_sample` count from the first sample, delays
-  of the model are already subtracted, and the clock goes on over lost samples.
-- Where the loop is too slow, the newest samples are lost: `detector.core.overruns`, `detector.core.samples_lost`.
-- Several detectors in one program: export each in a layout with a folder of sources, and let the files that begin with
-  `stapes_`, which all detectors share, stand there once; the others are named after their detector.
-- At the end of a stream: stop the microphone, call `stapes_poll` until idle, then `stapes_finish` until it returns 0.
-  Where it is the end of a recording, `stapes_tail` makes the {library.upper}_TAIL_SAMPLES samples that go behind it
-  first: answers come late, and without them its last events would not be heard.
+- An event is reported twice: as `STAPES_EVENT_ANNOUNCED` once it is certain, as `STAPES_EVENT_COMPLETED` when its end
+  is known. `{name}_labels[event.class_index]` is its class; `onset_sample` and `offset_sample` count from the first
+  sample. The delay of the model is already subtracted, and lost samples are counted, too.
+- Where the main loop is too slow, the newest samples are lost: see `detector.core.overruns` and
+  `detector.core.samples_lost`.
+- Several detectors in one program: export each in a layout with a folder of sources, and keep one copy of the files
+  that begin with `stapes_`, which all detectors share; the other files are named after their detector.
+- At the end of a stream, stop the microphone, call `stapes_poll` until it is idle, then `stapes_finish` until it
+  returns 0. At the end of a recording, `stapes_tail` first makes the {library.upper}_TAIL_SAMPLES samples that are
+  appended to it: the model answers late, and would miss the last events without them.
 
 ## Proof
 
-`stapes_selftest(&detector)`, or `{name}_selftest` where there are several, needs no audio: it makes a sound with
-integers, and compares checksums of features and scores, and the events of made-up scores, with what LiteRT's reference
-kernels gave where the detector was trained. Run it on your board first; `STAPES_SELFTEST_OK` (0) means that the board
-hears the same, bit by bit.
+`stapes_selftest(&detector)`, or `{name}_selftest` where there are several detectors, needs no audio. It synthesizes a
+sound with integers, and compares checksums of the features, of the scores, and of the events of synthetic scores with
+the answers of LiteRT's reference kernels, which were computed when the library was exported. Run it on your board
+first: `STAPES_SELFTEST_OK` (0) means that the board detects the same, bit by bit.
 
 {checked}
 """

@@ -43,14 +43,14 @@ def test_compile_shows_the_plan_as_text_and_picture(
     assert not (tmp_path / "c" / "plan.svg").exists(), "the picture of an earlier plan"
 
 
-def test_an_empty_name_is_refused_as_any_that_is_none(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_name_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(model), "--out", str(tmp_path / "c"), "--name", ""]) == 1
     assert "name '' is no C name in small letters" in capsys.readouterr().err
 
 
-def test_a_broken_file_is_one_line_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_file_is_refused_in_one_line_that_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = tmp_path / "x.tflite"
     broken.write_bytes(tflite_models.dense_stack()[:3000])
     assert main(["compile", str(broken), "--out", str(tmp_path / "c")]) == 1
@@ -60,7 +60,7 @@ def test_a_broken_file_is_one_line_with_its_name(tmp_path: Path, capsys: pytest.
     assert not (tmp_path / "c").exists()
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(tmp_path / "no.tflite"), "--out", str(tmp_path / "c")]) == 1
     assert "No such file" in capsys.readouterr().err
 

@@ -61,7 +61,7 @@ def test_generated_files_equal_the_golden_ones(tmp_path: Path, update_golden: bo
     assert text == (GOLDEN / file).read_text(), "differs from tests/convert/golden; pytest --update-golden if it should"
 
 
-def test_golden_model_equals_litert_reference(tmp_path: Path) -> None:
+def test_the_golden_model_equals_litert_reference(tmp_path: Path) -> None:
     compile_model(tiny_step(), tmp_path, "tiny")
     assert differences(tiny_step(), tmp_path, steps=40) == {"scores": 0}
 
@@ -89,7 +89,7 @@ FRAMES = "-fno-omit-frame-pointer"
 @pytest.mark.slow
 @pytest.mark.parametrize("target", BY_HAND)
 @pytest.mark.parametrize("compiler", ["arm-none-eabi-gcc", "clang"])
-def test_kernels_by_hand_compile_with_any_optimization_and_frame_pointers(
+def test_hand_written_kernels_compile_at_every_optimization_and_with_frame_pointers(
     tmp_path: Path, compiler: str, target: str
 ) -> None:
     if shutil.which(compiler) is None:
@@ -102,7 +102,7 @@ def test_kernels_by_hand_compile_with_any_optimization_and_frame_pointers(
         assert (flags, done.returncode, done.stderr) == (flags, 0, "")
 
 
-def test_header_is_good_cpp(tmp_path: Path) -> None:
+def test_the_header_compiles_as_cpp_without_warnings(tmp_path: Path) -> None:
     compile_model(tiny_step(), tmp_path, "tiny")
     (tmp_path / "main.cpp").write_text(
         '#include "tiny.h"\n#include "stapes_nn.h"\nint main() { tiny_t t; tiny_reset(&t); return 0; }\n'
@@ -168,7 +168,7 @@ def test_any_names_of_tensors_make_c_without_warnings(tmp_path: Path, single: bo
 @pytest.mark.parametrize(
     "name", ["*/ #error injected /*", 'x"; system("true"); //', "one\nline\x1b[2J", "??/", "a" * 300]
 )
-def test_names_cannot_write_c(tmp_path: Path, name: str) -> None:
+def test_names_of_tensors_cannot_inject_c(tmp_path: Path, name: str) -> None:
     b = Builder()
     x = b.input(name, (1, 4), (0.1, 0))
     y = b.operator("RESHAPE", [x, b.constant(name, [4, 1])], [b.tensor(name, (4, 1), (0.1, 0))], "ReshapeOptions")
@@ -248,7 +248,7 @@ def test_arguments_are_described_by_macros(tmp_path: Path, make: Callable[[], by
 
 @pytest.mark.parametrize("letters", [1, 60])
 def test_no_line_of_generated_c_has_120_columns(tmp_path: Path, letters: int) -> None:
-    """Long names break lines after commas; a word of them alone is never longer than a line."""
+    """With long names, lines are broken after commas; no single word is longer than a line."""
     b = Builder()
     names = [letter * letters for letter in "abcdefghijkl"]
     given = [b.input(name, (1, 9, 9, 4), (0.1, 0)) for name in names]
@@ -344,7 +344,7 @@ def test_a_folder_with_a_model_json_of_others_is_left_alone(tmp_path: Path, text
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
-    """The disk is full in the midst of the C file: a limit on the size of files stands for it."""
+    """A limit on the size of files stands in for a disk that is full after half of the C file."""
     compile_model(tiny_step(), tmp_path / "old", "tiny")
     before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -392,7 +392,7 @@ def test_a_wrong_array_is_refused_before_the_step(tmp_path: Path) -> None:
             run(np.zeros(4, np.int8), np.zeros(4, np.int8))
 
 
-def test_an_operator_outside_of_the_set_is_named(tmp_path: Path) -> None:
+def test_an_unsupported_operator_is_named(tmp_path: Path) -> None:
     b = Builder()
     x = b.input("x", (1, 4), (0.1, 0))
     tflite = b.finish([b.operator("ELU", [x], [b.tensor("bent", (1, 4), (0.1, 0))])])

@@ -27,7 +27,7 @@ MACHINES = ["host", "cortex-m4", *(pytest.param(name, marks=pytest.mark.slow) fo
 
 @pytest.fixture(scope="module")
 def libraries(compiled_detector: Path) -> dict[bool, Library]:
-    """The same detector with its kernels beside its source, and inside of it."""
+    """Return the same detector with the model's kernels in files of their own, and inside of its source."""
     return {single: gather(compiled_detector, "tiny", single_file=single) for single in (False, True)}
 
 
@@ -48,7 +48,7 @@ def library_sources(root: Path, layout: str) -> list[Path]:
 
 
 def selftest_program(root: Path, layout: str) -> Path:
-    """The layout's own program, or three lines where it has none."""
+    """Return the layout's own self-test program, or a short one where it has none."""
     own = {"single-file": root / "selftest.c", "cmake": root / "examples" / "selftest.c"}
     if layout in own:
         return own[layout]
@@ -75,8 +75,10 @@ def selftest_exit_code(root: Path, layout: str, machine: str) -> int:
 
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("layout", ["single-file", "cmake", "arduino"])
-def test_selftest_of_a_strict_build(libraries: dict[bool, Library], tmp_path: Path, layout: str, machine: str) -> None:
-    """No warning anywhere, and the answers of LiteRT's reference kernels."""
+def test_the_selftest_passes_in_a_build_without_warnings(
+    libraries: dict[bool, Library], tmp_path: Path, layout: str, machine: str
+) -> None:
+    """The referee of the self-test's answers is LiteRT, with its reference kernels."""
     assert selftest_exit_code(write(libraries, layout, tmp_path), layout, machine) == 0
 
 
@@ -89,7 +91,7 @@ def test_selftest_of_a_strict_build(libraries: dict[bool, Library], tmp_path: Pa
         (r"\.merge_gap_steps = 2", ".merge_gap_steps = 3", 4),
     ],
 )
-def test_selftest_names_what_is_wrong(
+def test_the_selftest_says_what_differs(
     libraries: dict[bool, Library], tmp_path: Path, text: str, instead: str, code: int
 ) -> None:
     root = write(libraries, "single-file", tmp_path)
@@ -129,7 +131,7 @@ def test_desktop_example_finds_the_runtimes_events(
 
 
 def test_microphone_examples_compile(libraries: dict[bool, Library], tmp_path: Path) -> None:
-    """The one for any board as it is; the sketch as C++, with stand-ins of Arduino's headers."""
+    """The example for any board compiles as it is, the sketch as C++ with stand-ins of Arduino's headers."""
     root = write(libraries, "cmake", tmp_path / "cmake")
     example = root / "examples" / "microphone.c"
     subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", "-c", example, "-o", root / "m.o"], check=True)
@@ -189,7 +191,7 @@ def test_descriptions_have_what_their_schemas_require(libraries: dict[bool, Libr
     assert files["esp-idf"]["CMakeLists.txt"].startswith("idf_component_register(\n    SRCS\n")
 
 
-def test_export_refuses_and_replaces(
+def test_an_existing_folder_is_replaced_only_with_force(
     compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
@@ -235,8 +237,10 @@ def test_no_layer_can_have_a_name_of_the_loop_or_of_the_kernels() -> None:
     assert not NameMaker().make("stapes_events_report", "layer").startswith("stapes_")
 
 
-def test_two_detectors_share_a_program(libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path) -> None:
-    """What begins with stapes_ stands once; the rest has its detector's name. Each one's self-test is the referee."""
+def test_two_exported_detectors_run_in_one_program(
+    libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path
+) -> None:
+    """Files that begin with stapes_ are shared, the others are named after their detector; both self-tests pass."""
     other = gather(compiled_detector, "other")
     for library in (libraries[False], other):
         for path, text in layout_of("cmake").files(library).items():
@@ -258,10 +262,10 @@ def test_two_detectors_share_a_program(libraries: dict[bool, Library], compiled_
     [("pops", "pops"), ("stapes", "stapes_model"), ("stapes_events", "stapes_events_model"), ("time", "time_model"),
      ("size", "size_model"), ("7", "model"), ("Öl & Gas", "l_gas")],
 )  # fmt: skip
-def test_no_detector_has_a_name_of_c_or_of_stapes(stem: str, name: str) -> None:
+def test_detectors_with_names_that_c_or_stapes_uses_are_renamed(stem: str, name: str) -> None:
     assert module_name(stem) == name
 
 
-def test_names_that_cmake_keeps_for_itself(libraries: dict[bool, Library]) -> None:
+def test_names_of_targets_that_cmake_reserves_are_avoided(libraries: dict[bool, Library]) -> None:
     named = dataclasses.replace(libraries[False], name="test")
     assert "add_library(test_detector STATIC" in layout_of("cmake").files(named)["CMakeLists.txt"]

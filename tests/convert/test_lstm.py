@@ -45,7 +45,7 @@ def _any_lstm(rng: np.random.Generator) -> Lstm:
 
 
 def _grid(seed: int, count: int) -> bytes:
-    """LSTMs side by side in one graph."""
+    """Return independent LSTMs in one graph."""
     b, rng, outputs = Builder(), np.random.default_rng(seed), []
     for number in range(count):
         lstm = _any_lstm(rng)
@@ -76,8 +76,10 @@ SWEPT = 4096  # batches, of 16 units each: a gate sees every int16
 
 
 def _sweep(gate: int, cell_bits: int) -> tuple[bytes, np.ndarray]:
-    """An LSTM whose gate is every int16, and its input. Factors to Q3.12 are 1; the other gates are constant in a unit,
-    but for the output gate, which is of any size. The cell grows from step to step.
+    """Return an LSTM in which one gate takes every int16 value, and its input.
+
+    Factors to Q3.12 are 1. The other gates are constant in a unit, except for the output gate, which takes any value.
+    The cell grows from step to step.
     """
     b, rng = Builder(), np.random.default_rng(gate)
     batch = np.arange(SWEPT)

@@ -40,7 +40,7 @@ def test_seeded_models_equal_litert_reference_in_every_tensor(tmp_path: Path, ma
 
 @pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
 def test_one_arena_suits_the_kernels_of_every_layout(tmp_path: Path, layout: str) -> None:
-    """Kernels that go by pixels want the output before the input, those that go by channels whole pixels before."""
+    """Kernels that write pixel by pixel allow an output at any distance before the input, others at whole pixels."""
     for make in (tflite_models.ds_cnn, tflite_models.cnn_gru_step):
         folder = tmp_path / make.__name__
         compile_model(make(), folder, "model", "any")
@@ -56,6 +56,6 @@ def test_activations_take_at_most_half_of_the_arena_of_tflite_micro(target: str)
 
 
 @pytest.mark.parametrize("make", OWN, ids=lambda make: make.__name__)
-def test_seeded_models_have_the_work_they_claim(tmp_path: Path, make: Callable[[], bytes]) -> None:
+def test_seeded_models_have_the_macs_that_are_reported(tmp_path: Path, make: Callable[[], bytes]) -> None:
     macs = {"dense_stack": 10_496, "ds_cnn": 2_656_768, "cnn_gru_step": 51_384}[make.__name__]
     assert compile_model(make(), tmp_path, "model").sizes.macs == macs

@@ -41,7 +41,7 @@ SIGMOID: Scale = (1 / 256, -128)
 
 
 class Grid:
-    """Cases side by side in one graph; `case(...)` takes the operator and what it needs."""
+    """Test cases in one graph, independent of each other; `case(...)` adds an operator with its tensors."""
 
     def __init__(self, seed: int) -> None:
         self.builder, self.rng, self.outputs, self.count = Builder(), np.random.default_rng(seed), [], 0
@@ -57,16 +57,16 @@ class Grid:
         return number
 
     def scale(self, low: float = 1e-3, high: float = 1.0) -> Scale:
-        """A random scale and zero point; the ends of the int8 range more often than by chance."""
+        """Return a random scale and zero point; both ends of the int8 range are more frequent than by chance."""
         zero = int(self.rng.choice([-128, 127, 0, int(self.rng.integers(-128, 128))]))
         return float(np.float32(np.exp(self.rng.uniform(np.log(low), np.log(high))))), zero
 
     def some(self, cases: Sequence[tuple]) -> list[tuple]:
-        """Sixty of them."""
+        """Return sixty random scales and zero points."""
         return [cases[pick] for pick in self.rng.choice(len(cases), 60, replace=False)]
 
     def weighted(self, kind: str, given: int, weights: tuple[int, ...], axis: int, out: int, **fields: Any) -> None:
-        """An operator with weights, per tensor or per channel, with scales that use the range of the output."""
+        """Add an operator with weights, quantized per tensor or per channel, whose outputs use the whole range."""
         taps = np.prod(weights) / weights[axis]
         spread = 20 * self.builder.scale_of(out) / (self.builder.scale_of(given) * 5000 * np.sqrt(taps))
         scales = spread * np.exp(self.rng.uniform(-1, 1, weights[axis] if self.rng.integers(0, 2) else 1))
@@ -77,7 +77,7 @@ class Grid:
         self.builder.operator(kind, inputs, [out], **fields)
 
     def check(self, folder: Path, steps: int = 12, target: str = "any") -> None:
-        """Compile, run, compare all cases; with the fast kernels of this machine the specification is held, too."""
+        """Compile, run and compare all cases, also with the plain kernels that are the specification."""
         assert len(self.outputs) >= 8
         tflite = self.builder.finish(self.outputs)
         check(tflite, folder, steps, target)
@@ -86,7 +86,7 @@ class Grid:
 
 
 def check(tflite: bytes, folder: Path, steps: int, target: str) -> None:
-    """Compile, run, compare: on this machine for a target of the compiler, in emulation for a board."""
+    """Compile, run and compare: a target of the compiler on this machine, a board in emulation."""
     if target in BOARDS:
         Bench("grid", tflite).run_step(target, folder)
         return
@@ -136,7 +136,7 @@ def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, 
 
 @LAYOUTS
 def test_depthwise_convolutions_in_place_vs_litert_reference(tmp_path: Path, layout: str) -> None:
-    """Each output may lie over the input of the same layer; rows and columns of pixels, with padding and without."""
+    """Each output may overlap the input of its layer; rows and columns of pixels, with and without padding."""
     grid = Grid(0)
     sizes = [(1, 21, 1, 3), (21, 1, 3, 1), (7, 17, 3, 3), (9, 4, 3, 1), (4, 13, 2, 3)]
     for (height, width, tall, wide), same, channels in itertools.product(sizes, (False, True), (4, 7)):
@@ -169,7 +169,7 @@ def test_fully_connected_vs_litert_reference(tmp_path: Path, seed: int, layout: 
 
 @LAYOUTS
 def test_fully_connected_with_the_largest_sums_vs_litert_reference(tmp_path: Path, layout: str) -> None:
-    """Sums of two channels share a word on DSP cores: over 512 inputs at a time, and not with weights of -128."""
+    """On DSP cores, sums of two channels share a word, for 512 inputs at a time, and not with weights of -128."""
     grid = Grid(4)
     for size, lowest in itertools.product((480, 512, 513, 1300), (-127, -128)):
         for out in (1, 6):
@@ -193,7 +193,7 @@ def test_fully_connected_with_power_of_two_scales_rounds_halves_as_litert_refere
 @LAYOUTS
 @pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
 def test_channels_that_are_all_bias_vs_litert_reference(tmp_path: Path, kind: str, layout: str) -> None:
-    """Converters give channels of tiny weights the scale at which their bias is 2^30: MobileNet has them."""
+    """Converters give channels with tiny weights the scale at which their bias is 2^30, for example in MobileNet."""
     grid = Grid(3)
     for zero_in, zero_out, activation, weight in itertools.product((-128, 5), (-128, 0), (0, 1), (0, 1, 3)):
         bias = np.array([1 << 30, -(1 << 30), (1 << 30) + 128, 77, -(1 << 30) - 128, 1 << 30])
@@ -244,7 +244,7 @@ def test_arithmetic_with_broadcasting_vs_litert_reference(tmp_path: Path, kind: 
 
 
 def test_sums_with_and_without_a_linear_form_vs_litert_reference(tmp_path: Path) -> None:
-    """Scales of simple ratios make so many halves that some have none."""
+    """With scales in simple ratios, so many sums are halves that some have no linear form."""
     grid = Grid(9)
     for _ in range(80):
         first, second, out = ((float(grid.rng.integers(1, 20)) / 64, grid.scale()[1]) for _ in range(3))
@@ -265,7 +265,7 @@ def test_addition_of_a_tensor_to_itself_vs_litert_reference(tmp_path: Path) -> N
 
 
 def _every_code(grid: Grid, scale: Scale, dtype: str = "int8") -> int:
-    """600 random codes in each of several steps."""
+    """Compare 600 random codes in each of several steps."""
     return grid.input((1, 600), scale, dtype)
 
 

@@ -59,7 +59,7 @@ def test_painted_stack_lies_below_the_bound_from_the_call_graph(tmp_path: Path, 
         ("int g(void);\nint g(void) { return 1; }", "no function f"),
     ],
 )
-def test_what_has_no_bound_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_functions_whose_stack_has_no_bound_are_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "f.c").write_text(text + "\n")
     with pytest.raises(ToolchainError, match=said):
         stack_bound(BOARDS["cortex-m4"], [tmp_path / "f.c"], "f")

@@ -19,7 +19,7 @@ SHAPE = (1, 4)
 
 
 class Variables:
-    """A graph with resource variables, and a second graph that starts them, which CALL_ONCE names."""
+    """A graph with resource variables, and a second one that assigns their first values, which CALL_ONCE names."""
 
     def __init__(self, starts: dict[str, np.ndarray]) -> None:
         self.builder = Builder()
@@ -40,7 +40,7 @@ class Variables:
         self.builder.operator("ASSIGN_VARIABLE", [self.handles[name], value], [], "AssignVariableOptions")
 
     def finish(self, outputs: list[int]) -> bytes:
-        """The main graph, with the tables of the starting graph behind its own."""
+        """Return the main graph and, after it, the graph that assigns the first values."""
         start = Builder()
         for name, values in self._starts.items():
             handle = self._handle(start, name)
@@ -67,7 +67,7 @@ STARTS = {"a": np.array([[1, 2, 3, 4]]), "b": np.array([[-5, -5, -5, -5]]), "c":
 
 
 def _exchanging(v: Variables, x: int) -> list[int]:
-    """a, b and c go round; the sum of the input and of a is the output."""
+    """The variables a, b and c exchange their values in a circle; the output is the sum of the input and a."""
     a, b, c = v.read("a"), v.read("b"), v.read("c")
     for name, value in (("a", b), ("b", c), ("c", a)):
         v.assign(name, value)
@@ -100,7 +100,7 @@ def _never_written(v: Variables, x: int) -> list[int]:
 
 
 def _one_holds_the_input_of_before(v: Variables, x: int) -> list[int]:
-    """a is the last input, b the one before, c a constant."""
+    """Variable a is the last input, b the one before it, c is constant."""
     a, b = v.read("a"), v.read("b")
     v.assign("b", a)
     v.assign("a", x)
@@ -142,7 +142,9 @@ def test_outputs_that_are_inputs_constants_or_given_twice_vs_litert_reference(tm
 
 
 @pytest.mark.parametrize(("signed", "name"), [(False, "state_x"), (True, "x"), (False, "x"), (False, "")])
-def test_inputs_and_outputs_of_one_name_stay_arguments(tmp_path: Path, signed: bool, name: str) -> None:
+def test_inputs_and_outputs_of_the_same_name_without_the_prefix_stay_arguments(
+    tmp_path: Path, signed: bool, name: str
+) -> None:
     b = Builder()
     x = b.input(name, SHAPE, SCALE)
     y = b.operator("TRANSPOSE", [x, b.constant(name, [0, 1])], [b.tensor(name, SHAPE, SCALE)], "TransposeOptions")
@@ -153,7 +155,7 @@ def test_inputs_and_outputs_of_one_name_stay_arguments(tmp_path: Path, signed: b
     assert set(differences(tflite, tmp_path).values()) == {0}
 
 
-def test_signed_inputs_and_outputs_called_state_are_held(tmp_path: Path) -> None:
+def test_inputs_and_outputs_that_a_signature_calls_state_become_states(tmp_path: Path) -> None:
     b = Builder()
     x, past = b.input("x", SHAPE, SCALE), b.input("past", SHAPE, SCALE)
     y = b.operator("ADD", [x, past], [b.tensor("y", SHAPE, SCALE)], "AddOptions")
@@ -167,7 +169,7 @@ def test_signed_inputs_and_outputs_called_state_are_held(tmp_path: Path) -> None
 
 
 def _shape_at_run_time(b: Builder, x: int) -> int:
-    """What Keras writes for Flatten of a batch of any size: SHAPE, STRIDED_SLICE, PACK."""
+    """Return what Keras writes for Flatten with a batch of any size: SHAPE, STRIDED_SLICE, PACK."""
     shape = b.operator("SHAPE", [x], [b.tensor("shape", (4,), None, "int32")], "ShapeOptions", outType=2)
     ends = [b.constant("k", values) for values in ([0], [1], [1])]
     batch = b.tensor("batch", (), None, "int32")
@@ -176,7 +178,7 @@ def _shape_at_run_time(b: Builder, x: int) -> int:
     return b.operator("PACK", [batch, b.constant("rest", -1)], [flat], "PackOptions", valuesCount=2)
 
 
-def test_a_shape_that_is_worked_out_at_run_time_is_not_needed_vs_litert_reference(tmp_path: Path) -> None:
+def test_operators_that_compute_a_shape_are_pruned_vs_litert_reference(tmp_path: Path) -> None:
     b = Builder()
     x = b.input("x", (1, 2, 3, 2), SCALE)
     flat = b.operator("RESHAPE", [x, _shape_at_run_time(b, x)], [b.tensor("flat", (1, 12), SCALE)], "ReshapeOptions")
@@ -218,7 +220,7 @@ def test_tensors_of_other_types_that_nothing_reads_do_not_matter() -> None:
     plan_model(b.finish([b.operator("TANH", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])]), "model")
 
 
-def test_an_operator_that_is_not_ours_is_refused_by_the_name_that_litert_gives_it() -> None:
+def test_an_unsupported_operator_is_named_as_in_the_schema() -> None:
     b = Builder()
     y = b.operator("BATCH_MATMUL", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])
     with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_batch_matmul\) is not supported"):

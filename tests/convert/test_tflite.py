@@ -15,7 +15,7 @@ from stapes.runtime.main import main
 
 
 class Product(tf.Module):
-    """features times a state: the smallest step there is."""
+    """Features times a state: the smallest step function."""
 
     def __init__(self, state_limit: float) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Product(tf.Module):
         self.step = tf.function(step, input_signature=tensor, autograph=False)
 
 
-def test_any_module_with_a_step_function_becomes_an_int8_step() -> None:
+def test_any_module_with_a_step_function_is_converted_to_an_int8_step() -> None:
     step = convert_step(Product(state_limit=1.0))
     assert {port.name for port in step.inputs} == {"features", "state_mean"}
     assert {port.name for port in step.outputs} == {"scores", "state_mean"}

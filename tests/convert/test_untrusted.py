@@ -40,7 +40,7 @@ edits = st.lists(
 
 
 def damaged(tflite: bytes, changes: list[tuple[float, int]], kept: float) -> bytes:
-    """Bytes (values from 0) and little-endian words (values below 0) written over, and the end cut off."""
+    """Return a model with bytes (values from 0) and little-endian words (values below 0) overwritten, and cut off."""
     data = bytearray(tflite)
     for place, value in changes:
         at = int(place * len(data))
@@ -68,7 +68,7 @@ def test_damaged_models_give_one_clear_error_or_compile(
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
-def test_bytes_of_any_kind_give_one_clear_error(data: bytes) -> None:
+def test_random_bytes_give_one_clear_error(data: bytes) -> None:
     with pytest.raises(ModelError):
         plan_model(data, "model")
     with pytest.raises(ModelError):
@@ -127,7 +127,7 @@ def test_whole_models_run_clean_under_sanitizers(tmp_path: Path, which: int, lay
 
 
 def _accepted(seed: int, count: int) -> list[bytes]:
-    """Damaged models that the compiler takes."""
+    """Return damaged models that the compiler still accepts."""
     rng, found = np.random.default_rng(seed), []
     while len(found) < count:
         changes = [
@@ -219,7 +219,7 @@ def test_empty_tensors_are_refused_by_name(shapes: tuple[tuple[int, ...], tuple[
         plan_model(tflite, "model")
 
 
-def test_hundreds_of_tensors_that_live_at_a_time_are_placed_within_seconds() -> None:
+def test_hundreds_of_tensors_that_live_at_the_same_time_are_placed_within_seconds() -> None:
     b, count = Builder(), 400
     x = b.input("x", (1, 4), (0.1, 0))
     made = [b.operator("ADD", [x, x], [b.tensor("", (1, 4), (0.1, 0))], "AddOptions") for _ in range(count)]
@@ -231,7 +231,7 @@ def test_hundreds_of_tensors_that_live_at_a_time_are_placed_within_seconds() -> 
     assert time.process_time() - start < SECONDS
 
 
-def test_names_and_shapes_of_any_length_are_told_in_brief() -> None:
+def test_long_names_and_shapes_are_abbreviated_in_messages() -> None:
     for name, shape in (("n" * 100_000, (0,)), ("x", (1,) * 100_000)):
         b = Builder()
         x = b.input(name, shape, (0.1, 0))
