@@ -2,12 +2,12 @@
 
 Recordings at any sample rate, or PCM that the program already has:
 
-    from stapes.runtime import Detector
+    from stapes.runtime import Detector, probability
 
     detector = Detector.load("pops.stapes")
     for event in detector.detect("hall.flac"):
         print(event.onset, event.offset, event.label, event.confidence)
-    probabilities = (detector.scores(pcm) + 128.0) / 256    # int16[samples] -> [steps, classes]
+    probabilities = probability(detector.scores(pcm))    # int16[samples] -> float64[steps, classes]
 
 Blocks of any size, as they arrive. Each event is yielded twice: when it is certain to be one, then with its offset:
 
@@ -21,19 +21,21 @@ this. Nothing is loaded before it is used: `import stapes.runtime` takes no time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stapes.firmware_sim.device.events import Event
+    from stapes.firmware_sim.device.events import Event, probability
     from stapes.runtime.audio import AudioFile, read_audio
     from stapes.runtime.detector import Detector
 
-__all__ = ["AudioFile", "Detector", "Event", "read_audio"]
+__all__ = ["AudioFile", "Detector", "Event", "probability", "read_audio"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stapes.firmware_sim.device.events import Event
+    from stapes.firmware_sim.device.events import Event, probability
     from stapes.runtime.audio import AudioFile, read_audio
     from stapes.runtime.detector import Detector
 
-    globals().update(AudioFile=AudioFile, Detector=Detector, Event=Event, read_audio=read_audio)
+    globals().update(
+        AudioFile=AudioFile, Detector=Detector, Event=Event, probability=probability, read_audio=read_audio
+    )
     return globals()[name]

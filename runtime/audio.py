@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 BLOCK_FRAMES = 1 << 16
 
-# libsndfile reads what there is of a truncated file without an error; only its log mentions that samples are missing.
+# libsndfile reads the samples that a truncated file has, without an error; only its log mentions the missing ones.
 _CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _CUT_OTHER = re.compile(r"^ *(?:riff|FORM|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # W64, AIFF, AU
 _CUT_RF64 = re.compile(r"Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)")
@@ -96,7 +96,7 @@ class Audio:
 class AudioFile:
     """A recording on disk, read block by block at `sample_rate_hz`, so that memory does not grow with its length.
 
-    Raises AudioError when it cannot be read, is shorter than its header says, or contains values that are no numbers.
+    Raises AudioError when it cannot be read, is shorter than its header says, or contains values that are not numbers.
 
     >>> for block in AudioFile("hall.flac", 16_000).blocks(): ...   # int16[n]
     """
@@ -196,16 +196,16 @@ def _frames_expected(log: str, frames: int) -> int | None:
 
 
 def _reason(error: soundfile.SoundFileError) -> str:
-    """Return libsndfile's own words without the path, which our message names already."""
-    said = str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
-    return "format not recognised" if said.startswith("file does not exist") else said
+    """Return libsndfile's message without the path, which our message names already."""
+    message = str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
+    return "format not recognised" if message.startswith("file does not exist") else message
 
 
 _conversions_reported: set[str] = set()
 
 
 def _report_conversion(path: Path, source_rate_hz: int, channels: int, sample_rate_hz: int) -> None:
-    """Log a conversion when it is first needed only: a thousand files of one recorder need one line."""
+    """Log a conversion the first time that it is needed: a thousand files of one recorder need one line."""
     changes = [f"{channels} channels averaged"] if channels > 1 else []
     changes += [f"{source_rate_hz} Hz resampled to {sample_rate_hz} Hz"] if source_rate_hz != sample_rate_hz else []
     conversion = ", ".join(changes)

@@ -28,7 +28,7 @@ class Console(logging.Handler):
         self._print(f"note: {text}" if record.levelno >= logging.WARNING else text, end="\n")
 
     def draw(self, text: str, *, last: bool) -> None:
-        """Replace the line of the running task; `last` leaves it standing."""
+        """Replace the line of the running task; after `last`, further output begins on a new line."""
         with self.lock:  # type: ignore[union-attr]  # None only for a handler that was made without locks
             self._print(text, end="" if sys.stderr.isatty() and not last else "\n")
 
@@ -57,7 +57,7 @@ def is_shown() -> bool:
 
 @contextmanager
 def shown() -> Iterator[None]:
-    """Do as `show` while the block runs, unless that is done already."""
+    """Show the log and progress while the block runs; do nothing when they are shown already."""
     if is_shown():
         yield
         return
@@ -78,9 +78,9 @@ def _hide(level: int) -> None:
 
 
 class Progress:
-    """One line that says how much of a task is done and how long the rest takes; nothing unless the console is shown.
+    """One line that shows how much of a task is done and how long the rest takes.
 
-    Where stderr is not a terminal, a new line is printed every few seconds instead.
+    Where stderr is not a terminal, a new line is printed every few seconds instead. Without `show`, nothing is printed.
 
     >>> progress = Progress("features", total=3)
     >>> for _ in range(3):
@@ -107,7 +107,7 @@ class Progress:
         self._draw(f"{self._task} {self._done}/{self._total}, {left:.0f} s left{'  ' + detail if detail else ''}")
 
     def close(self, summary: str = "") -> None:
-        """Replace the line by what was done and how long it took."""
+        """Replace the line with a summary of the task and the time that it took."""
         self._draw(f"{self._task}: {summary or 'done'} in {time.monotonic() - self._started:.1f} s", last=True)
 
     def _draw(self, text: str, *, last: bool = False) -> None:

@@ -31,10 +31,10 @@ BLOCK_SAMPLES = 1 << 16  # whole recordings are cut into blocks of this size
 
 @dataclass(frozen=True)
 class DetectorOutput:
-    """What a block of PCM led to. A block that is shorter than a step often leads to nothing."""
+    """What the detector made of a block of PCM; arrays without rows when the block completes no step."""
 
     features: NDArray[np.int8]  # [frames, bands], a whole number of steps
-    scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
+    scores: NDArray[np.int8]  # [steps, classes]; events.probability gives the probabilities
     events: list[Event]  # announced (offset_sample None) and completed, in the order in which that happened
 
 
@@ -48,9 +48,9 @@ class Detector:
         self._clock = folder.clock
         self._decoder = EventDecoder(folder.classes, folder.events, self._clock)
         self._step_samples = self._clock.step_samples
-        # A step needs the whole of its last frame.
+        # The number of samples that the frames of a step need; the last frame may reach into the next step.
         self._reach_samples = folder.frontend.samples_of(folder.frames_per_step)
-        self._pending: NDArray[np.int16]  # samples that the next step needs too, at most a window and a step
+        self._pending: NDArray[np.int16]  # samples that the next step needs, less than a window and a step
         self._recent: NDArray[np.int16]  # the samples from which a tail is made
         self._begin(0)
 
@@ -149,7 +149,7 @@ class Detector:
         return heard
 
     def hear_recording(self, pcm: NDArray[np.int16]) -> DetectorOutput:
-        """Return what a whole recording int16[samples] and its tail led to; a stream in progress ends."""
+        """Return features, scores and events of a whole recording int16[samples]; a stream in progress ends."""
         self.reset()
         heard = [*map(self.hear, _cut(pcm)), self.hear_end()]
         return DetectorOutput(
@@ -163,9 +163,9 @@ class Detector:
         return self.hear_end().events
 
     def gap(self, lost_samples: int) -> list[Event]:
-        """Report that `lost_samples` samples never arrived. Open events end here; return them.
+        """Report that `lost_samples` samples never arrived, and return the open events, which end before the gap.
 
-        The clock goes on behind the gap. Features, model states and event decoder start afresh there, as they do on
+        The clock continues after the gap. Features, model states and event decoder start afresh there, as they do on
         the device after an overrun.
         """
         events = self._decoder.flush()

@@ -1,4 +1,4 @@
-"""What computes the model's steps: the table of engines. All of them give the same bits.
+"""The table of engines, which compute the model's steps. All of them give the same bits.
 
 Engines are loaded only when they are chosen, so that help texts can be made from the table at no cost.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Runs one step of the model after the other and keeps the model's states between them."""
+    """Runs the steps of the model in order and keeps the model's states between them."""
 
     def run(self, features: "NDArray[np.int8]") -> "NDArray[np.int8]":
         """Return scores int8[steps, classes] for features int8[steps, frames_per_step, bands]."""

@@ -1,4 +1,4 @@
-"""Find the extra that installs a missing module, by the metadata of the installed package."""
+"""Finds the extra that installs a missing module in the metadata of the installed package."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ def needs_of_extras(requirements: Iterable[str]) -> Iterator[Need]:
 
 
 def missing_extra(error: ModuleNotFoundError) -> ToolchainError | None:
-    """Return an error that names the extra to install; None for a module of no extra, whose absence is a bug."""
+    """Return an error that names the extra to install; None for a module that belongs to no extra, which is a bug."""
     module = (error.name or "").split(".")[0]
     package = PACKAGE_OF.get(module, module.lower().replace("_", "-"))
     need = next((need for need in needs_of_extras(requires("stapes") or ()) if need.package == package), None)

@@ -52,5 +52,5 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _drop_stdout() -> None:
-    """Let stdout lead nowhere, or Python would fail once more when it flushes the unwritten rest at its end."""
+    """Discard what stdout still holds; otherwise Python would fail once more when it flushes stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

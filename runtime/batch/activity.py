@@ -31,9 +31,8 @@ class Hours:
 
     def __init__(self, classes: Sequence[str], zone: tzinfo) -> None:
         self.classes, self.zone = tuple(classes), zone
-        self.counts: dict[
-            datetime, Hour
-        ] = {}  # keyed by the start in UTC, because an hour of the local clock can occur twice
+        # The key is the start of the hour in UTC, because an hour of the local clock can occur twice.
+        self.counts: dict[datetime, Hour] = {}
 
     def add(self, start: datetime, seconds: float, events: Sequence[tuple[float, str]]) -> None:
         """Count a recording that began at `start` (UTC) and its events, given as (onset in seconds, label)."""
@@ -62,7 +61,7 @@ class Hours:
             yield [local, f"{minutes:.2f}", events, rate, *(count.events[label] for label in self.classes)]
 
     def _hour_of(self, time: datetime) -> datetime:
-        """Return the start of the local hour in UTC, where it is no whole hour if `zone` is off by half an hour."""
+        """Return the start of the local hour, in UTC; not a whole hour of UTC in zones such as UTC+5:30."""
         local = time.astimezone(self.zone)
         return time - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
@@ -83,7 +82,7 @@ def require_picture(path: Path) -> None:
         ) from None
     if path.suffix.lower()[1:] not in (known := FigureCanvasBase.get_supported_filetypes()):
         raise OutputError(
-            f"{path}: pictures of this kind cannot be drawn; use one of {', '.join(f'.{each}' for each in known)}"
+            f"{path}: no picture can be written with this suffix; use one of {', '.join(f'.{each}' for each in known)}"
         )
 
 
@@ -120,7 +119,7 @@ _STYLE: Any = {
     "font.size": 9,
 }
 _NOTHING = "0.85"
-_NAMED_DAYS = 14  # up to so many days there is room for a name below each
+_NAMED_DAYS = 14  # with at most this many days, there is room for the name of each
 
 
 def _draw_panel(panel: Any, days: Sequence[date], rates: Any) -> None:
@@ -152,10 +151,7 @@ def _name_days(axis: Any, days: Sequence[date]) -> None:
 
 
 def _grids(hours: Hours) -> tuple[list[date], dict[str, Any]]:
-    """Return every day from the first to the last, and for each class its events per minute.
-
-    These are float[24, days], masked where nothing was recorded.
-    """
+    """Return the days from first to last, and label -> events per minute float[24, days], masked where unrecorded."""
     import numpy as np
 
     local = {hour: hour.astimezone(hours.zone) for hour in hours.counts}
@@ -164,9 +160,9 @@ def _grids(hours: Hours) -> tuple[list[date], dict[str, Any]]:
     minutes = np.zeros((24, len(days)))
     events = {label: np.zeros((24, len(days))) for label in hours.classes}
     for hour, time in local.items():
-        place = time.hour, (time.date() - first).days
-        minutes[place] += hours.counts[hour].seconds / 60
+        cell = time.hour, (time.date() - first).days
+        minutes[cell] += hours.counts[hour].seconds / 60
         for label, count in hours.counts[hour].events.items():
-            events[label][place] += count
+            events[label][cell] += count
     recorded = np.ma.masked_equal(minutes, 0)
     return days, {label: count / recorded for label, count in events.items()}

@@ -15,8 +15,8 @@ TIMEOUT_S = 20
 COUNT_EVERY_S = 5.0
 
 
-class Bring(WorkerPlugin):
-    """Gives the job to every worker, also to those that join or return later."""
+class JobPlugin(WorkerPlugin):
+    """Gives the job to every worker, including those that join or return later."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -45,13 +45,13 @@ class Cluster:
             ) from error
         if not self._client.nthreads():
             logger.info(f"{scheduler} has no workers yet; waiting (start `dask worker {scheduler}` on each machine)")
-        self._client.register_plugin(Bring(job))
+        self._client.register_plugin(JobPlugin(job))
         self._executor = self._client.get_executor(pure=False)
         self._counted_at, self._count = 0.0, 1
 
     @property
     def count(self) -> int:
-        """Return the number of threads of all workers; workers may come and go."""
+        """Return the number of threads of all workers at present, counted every few seconds."""
         if time.monotonic() - self._counted_at > COUNT_EVERY_S:
             self._count = max(1, sum(self._client.nthreads().values()))
             self._counted_at = time.monotonic()
@@ -66,5 +66,5 @@ class Cluster:
         """Do nothing: Dask restarts workers, and the plugin gives them the job."""
 
     def close(self) -> None:
-        """Leave the cluster; it drops what it still had to do for this client."""
+        """Disconnect from the cluster, which then drops the remaining work of this client."""
         self._client.close()

@@ -1,4 +1,4 @@
-"""Write the events of recordings as one table."""
+"""Writes the events of a few recordings into one table."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ def as_annotation(event: Event) -> Annotation:
 
 
 def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTable) -> None:
-    """Write the events of every recording. All files are opened before the first one is heard.
+    """Write the events of every recording. All files are opened before the first one is searched.
 
     Raises AudioError, which names the recording that cannot be read; `table.out` is then left as it was. Raises
     ConfigError for several recordings in a format that cannot tell them apart.

@@ -1,4 +1,4 @@
-"""What a worker does: it hears recordings with the detector that the job carries."""
+"""What a worker does: it detects events in recordings, with the detector folder that the job contains."""
 
 import hashlib
 import platform
@@ -19,7 +19,7 @@ from stapes.runtime.detector import Detector
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one recording."""
+    """The result of one recording: its events, or why it could not be read."""
 
     found: RecordingFile
     seconds: float = 0.0
@@ -27,14 +27,14 @@ class Outcome:
     start: Start | None = None
     events: Sequence[tuple[int, int, str, float]] = ()  # onset sample, offset sample, label, confidence
     error: str = ""  # why the recording could not be heard
-    host: str = ""  # machine of the cluster where that happened
+    host: str = ""  # machine of the cluster on which the error occurred
 
 
 @dataclass(frozen=True)
 class Job:
     """Everything that a worker needs besides the recordings. It is sent to other machines as a whole."""
 
-    files: Mapping[str, bytes]  # the files of the detector folder, by their names in it
+    files: Mapping[str, bytes]  # name in the detector folder -> content
     engine: str
     clock: StartClock
     hash: str  # of the files
@@ -64,20 +64,21 @@ def hash_of(files: Mapping[str, bytes]) -> str:
 
 
 _jobs: dict[str, Job] = {}
-_of_thread = threading.local()  # a detector hears one recording at a time, so each thread has its own
+_of_thread = threading.local()  # a detector processes one recording at a time, so each thread has its own
 
 
 def install(job: Job) -> None:
-    """Make a job known to this process. Raises DetectorFolderError when it is not what was sent."""
+    """Make a job known to this process. Raises DetectorFolderError when its files changed on the way."""
     if hash_of(job.files) != job.hash:
         raise DetectorFolderError(
-            f"the detector that reached {platform.node()} is not the one that was sent; check the network and run again"
+            f"the detector that reached {platform.node()} differs from the one that was sent; "
+            "check the network and run again"
         )
     _jobs[job.hash] = job
 
 
 def hear_recordings(job_hash: str, recordings: Sequence[RecordingFile]) -> list[Outcome]:
-    """Hear recordings one after the other. Return an outcome for each, also for one that cannot be read."""
+    """Detect the events of recordings, one after the other. A recording that cannot be read gets an outcome too."""
     job = _jobs[job_hash]
     detector = _detector(job)
     return [_hear(job, detector, found) for found in recordings]
@@ -105,15 +106,15 @@ def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
         if file.duration_s == 0:
             raise AudioError("the file contains no sound, only a header")
     except (AudioError, OSError) as error:
-        said = reason(error) if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
-        return Outcome(found, error=said, host=platform.node() if job.names_host else "")
+        message = reason(error) if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
+        return Outcome(found, error=message, host=platform.node() if job.names_host else "")
     rows = [(each.onset_sample, each.offset_sample or 0, each.label, each.confidence) for each in events]
     return Outcome(found, file.duration_s, file.clipped, start, rows)
 
 
 @contextmanager
 def _local_copy(found: RecordingFile) -> Iterator[Path]:
-    """Yield the path of the recording; one behind a URL is fetched and removed again afterwards."""
+    """Yield the path of the recording; one at a URL is downloaded, and the copy is deleted afterwards."""
     if not is_url(found.place):
         yield Path(found.place)
         return

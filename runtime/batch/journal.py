@@ -1,7 +1,7 @@
-"""The journal of a run: one line of JSON per finished recording, on disk before its group counts as done.
+"""The journal of a run: one line of JSON per finished recording, on disk before its group counts as finished.
 
 It is the file OUT.progress beside the output. A killed run leaves at most one incomplete line at its end, which the
-next run cuts off; the recordings of that line are heard again. A run holds a lock on the file, which ends with the
+next run cuts off; the recording of that line is processed again. A run holds a lock on the file, which ends with the
 process.
 """
 
@@ -25,7 +25,7 @@ FORMAT = 1
 class Journal:
     """The journal of an output, locked until `close`.
 
-    `settings` is what the events depend on; `afresh` discards what the journal contains. Raises OutputError when
+    `settings` holds everything on which the events depend; `afresh` discards the content. Raises OutputError when
     another run holds the lock, and when the journal was begun with other settings; the message then names both.
     """
 
@@ -33,7 +33,7 @@ class Journal:
         self.path = path
         self._file = _locked(path)
         self._at: dict[str, tuple[int, int]] = {}  # name of a recording -> (start, length) of its line
-        self._same: dict[str, tuple[int, str]] = {}  # name -> (size, time of change) of the file that was heard
+        self._same: dict[str, tuple[int, str]] = {}  # name -> (size, time of change) of the file that was read
         try:
             if afresh:
                 os.ftruncate(self._file, 0)
@@ -49,11 +49,11 @@ class Journal:
         return len(self._at)
 
     def holds(self, found: RecordingFile) -> bool:
-        """Return whether exactly this file was heard already; a file that could not be read was not."""
+        """Return whether exactly this file is done; a file that could not be read is not, so it is tried again."""
         return self._same.get(found.name) == (found.size, found.modified)
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Append the outcomes of a group, except those it has already. Raises OutputError when the disk is full."""
+        """Append the outcomes that the journal does not hold yet. Raises OutputError when the disk is full."""
         new = [outcome for outcome in outcomes if not self.holds(outcome.found)]
         lines = [_line(_as_json(outcome)) for outcome in new]
         start = self._end
@@ -131,12 +131,12 @@ class Journal:
 
 
 def _locked(path: Path) -> int:
-    """Return a locked descriptor of the file; a file that was removed before it was locked is opened again."""
+    """Return a locked descriptor of the file. If another run deleted the file just before, it is made again."""
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(os.fstat(file), path.stat()):

@@ -1,4 +1,4 @@
-"""List the recordings of a folder: a local one, or one that fsspec can read (s3://bucket/2024)."""
+"""Lists the recordings of a folder: a local one, or one that fsspec can read (s3://bucket/2024)."""
 
 import os
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from stapes.runtime.audio import FILE_SUFFIXES
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """A file whose name says that it is a recording."""
+    """A file that has the suffix of an audio file."""
 
     name: str  # relative to the folder, with / between its parts
     place: str  # absolute path, or URL
     size: int  # bytes
-    modified: str  # time or tag of the last change, by which a changed file is noticed; "" when it is not known
+    modified: str  # time or tag of the last change, which shows that a file was changed; "" when unknown
 
 
 def is_url(folder: str) -> bool:
@@ -48,11 +48,11 @@ def _local(folder: Path, problems: list[str]) -> Iterator[RecordingFile]:
     seen: set[str] = set()
     for parent, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:  # a link led to a folder that is listed already
+        if real in seen:  # a link leads to a folder that is listed already
             folders.clear()
             continue
         seen.add(real)
-        folders.sort()  # so that of two links to one folder always the same is followed
+        folders.sort()  # so that of two links to one folder, the same one is followed in every run
         for name in filter(_is_recording, names):
             path = Path(parent, name)
             if not _is_text(str(path)):

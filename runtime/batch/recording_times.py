@@ -1,8 +1,8 @@
-"""When a recording began, by its file name or by what the recorder wrote into the WAV file.
+"""Finds out when a recording began, from its file name or from the metadata in the WAV file.
 
 Three conventions are understood: GUANO (bat detectors; a chunk `guan`), AudioMoth's comment (LIST/INFO/ICMT) and the
 Broadcast Wave extension (a chunk `bext`). The start is converted to UTC once, and events count seconds from it, so a
-recording that runs over midnight or through a change of the clocks needs no special case.
+recording that goes over midnight or over a change of the clocks needs no special case.
 """
 
 import re
@@ -18,7 +18,7 @@ from stapes.firmware_sim.errors import ConfigError
 
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}
 _OTHERS = {"f": r"\d{1,6}", "z": r"(?:Z|[+-]\d\d:?\d\d)", "%": "%"}
-_MOST_BYTES = 1 << 20  # of a chunk of metadata are read
+_MOST_BYTES = 1 << 20  # at most this much of a metadata chunk is read
 _GUANO = re.compile(
     r"^\s*Timestamp\s*:\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.MULTILINE
 )
@@ -39,8 +39,8 @@ class Start:
 class StartClock:
     """How start times are found. Raises ConfigError for an unusable pattern or an unknown time zone."""
 
-    pattern: str | None = None  # for strptime; searched in the file's name and its folders; None: metadata only
-    time_zone: str = "UTC"  # zone of times that name none, such as Europe/Berlin
+    pattern: str | None = None  # for strptime; searched in the names of the file and its folders; None: only metadata
+    time_zone: str = "UTC"  # zone of times that are stated without one, such as Europe/Berlin
 
     def __post_init__(self) -> None:
         zone(self.time_zone)
@@ -48,10 +48,10 @@ class StartClock:
             _searcher(self.pattern)
 
     def start_of(self, path: Path, name: str) -> Start | None:
-        """Return when the recording at `path` began, by its `name` or else its metadata; None when neither says so."""
-        said = None if self.pattern is None else _in_name(name, self.pattern)
-        said = said or in_metadata(path)
-        return None if said is None else _as_utc(said, zone(self.time_zone), self.time_zone)
+        """Return when the recording at `path` began, by its `name` or else its metadata, or None."""
+        stated = None if self.pattern is None else _in_name(name, self.pattern)
+        stated = stated or in_metadata(path)
+        return None if stated is None else _as_utc(stated, zone(self.time_zone), self.time_zone)
 
 
 @cache
@@ -63,14 +63,14 @@ def zone(name: str) -> tzinfo:
         raise ConfigError(f"time zone {name!r} is not known; use a name such as Europe/Berlin or UTC") from None
 
 
-def _as_utc(said: datetime, home: tzinfo, home_name: str) -> Start:
-    if said.tzinfo is not None:
-        return Start(said.astimezone(UTC))
-    first, second = (said.replace(tzinfo=home, fold=fold).astimezone(UTC) for fold in (0, 1))
+def _as_utc(stated: datetime, home: tzinfo, home_name: str) -> Start:
+    if stated.tzinfo is not None:
+        return Start(stated.astimezone(UTC))
+    first, second = (stated.replace(tzinfo=home, fold=fold).astimezone(UTC) for fold in (0, 1))
     if first < second:
-        return Start(first, f"{said} occurs twice on the clocks of {home_name}; the first was taken")
+        return Start(first, f"{stated} occurs twice on the clocks of {home_name}; the first was taken")
     if second < first:
-        return Start(first, f"{said} never occurs on the clocks of {home_name}; the recorder's clock was not changed")
+        return Start(first, f"{stated} never occurs on the clocks of {home_name}; the recorder's clock was not changed")
     return Start(first)
 
 
@@ -82,7 +82,7 @@ def _searcher(pattern: str) -> re.Pattern[str]:
         known = " ".join(f"%{each}" for each in _DIGITS | _OTHERS)
         raise ConfigError(f"start pattern {pattern!r}: {' '.join(unknown) or 'a lone %'} cannot be used, only {known}")
     if not ({"Y", "y"} & set(found) and ({"m", "d"} <= set(found) or "j" in found) and "H" in found):
-        raise ConfigError(f"start pattern {pattern!r} must say year, day and hour, such as %Y%m%d_%H%M%S")
+        raise ConfigError(f"start pattern {pattern!r} must contain year, day and hour, such as %Y%m%d_%H%M%S")
     parts = re.split(r"%(.)", pattern)
     text = "".join(
         re.escape(part) if at % 2 == 0 else rf"\d{{{_DIGITS[part]}}}" if part in _DIGITS else _OTHERS[part]
@@ -105,12 +105,12 @@ def _in_name(name: str, pattern: str) -> datetime | None:
 def in_metadata(path: Path) -> datetime | None:
     """Return the start that a WAV file states in GUANO, AudioMoth's comment or bext, tried in this order.
 
-    It has no time zone when none is stated. None for a file without such metadata.
+    The result has no time zone when the file states none; None for a file without such metadata.
     """
     chunks = dict(_chunks(path))
     for name, read in (("guan", _guano), ("ICMT", _audiomoth), ("bext", _bext)):
-        if name in chunks and (said := read(chunks[name])) is not None:
-            return said
+        if name in chunks and (stated := read(chunks[name])) is not None:
+            return stated
     return None
 
 
@@ -129,10 +129,10 @@ def _audiomoth(data: bytes) -> datetime | None:
     time, fraction, date, sign, hours, minutes = match.groups()
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     try:
-        said = datetime.strptime(f"{date} {time}", "%d/%m/%Y %H:%M:%S").replace(tzinfo=timezone(offset))
+        stated = datetime.strptime(f"{date} {time}", "%d/%m/%Y %H:%M:%S").replace(tzinfo=timezone(offset))
     except ValueError:
         return None
-    return said + timedelta(seconds=float(fraction or 0))
+    return stated + timedelta(seconds=float(fraction or 0))
 
 
 def _bext(data: bytes) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Search a folder of recordings: find what is left to do, have it done, write the results."""
+"""Searches a folder of recordings: lists them, has the remaining ones searched and writes the results."""
 
 import logging
 import os
@@ -22,12 +22,12 @@ from stapes.runtime.console import Progress
 
 logger = logging.getLogger(__name__)
 
-LISTED = 20  # so many unreadable recordings are logged by name; OUT.files names all of them
+LISTED = 20  # at most this many unreadable recordings are logged by name; OUT.files names all of them
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What to search with which detector, and where results are written."""
+    """What is searched, with which detector, and where the results are written."""
 
     detector: Path
     folder: str  # a path, or a URL that fsspec reads
@@ -37,17 +37,17 @@ class BatchSettings:
     scheduler: str | None = None  # address of a Dask scheduler, whose workers then replace local processes
     clock: StartClock = field(default_factory=StartClock)
     tracks: str | None = None  # one of tracks.TRACK_FORMATS
-    check: int | None = None  # list so many most certain and so many most doubtful events of each class
+    check: int | None = None  # number of the most certain and of the most doubtful events of each class to list
     plot: Path | None = None
     force: bool = False
 
 
 def run_batch(settings: BatchSettings) -> Totals:
-    """Hear every recording below a folder and write the tables, or continue a run that was interrupted.
+    """Detect the events of every recording below a folder and write the tables, or continue an interrupted run.
 
     The result depends neither on the number of workers nor on interruptions. When a recording cannot be read, the
     journal is kept, so that the same command tries that recording again.
-    Raises ConfigError and OutputError before the first recording is heard, AudioError when there are no recordings.
+    Raises ConfigError and OutputError before the first recording is read, AudioError when there are no recordings.
     """
     tables = Tables(settings.out)
     _require_possible(settings, tables)
@@ -57,7 +57,7 @@ def run_batch(settings: BatchSettings) -> Totals:
     begun = tables.journal.exists() and not settings.force
     if not begun:
         _check_outputs(settings, tables)
-    journal = Journal(tables.journal, _settings_that_count(settings, job), afresh=settings.force)
+    journal = Journal(tables.journal, _settings_of_results(settings, job), afresh=settings.force)
     try:
         _hear(settings, job, journal, recordings)
         hours = Hours(folder.classes, zone(settings.clock.time_zone))
@@ -79,7 +79,7 @@ def run_batch(settings: BatchSettings) -> Totals:
 
 
 def _require_possible(settings: BatchSettings, tables: Tables) -> None:
-    """Find every mistake that can be found before the first recording is heard."""
+    """Raise an error for settings that cannot work, before the first recording is read."""
     if tables.out.suffix not in (".csv", ".tsv"):
         raise ConfigError(f"--out {tables.out}: the events of a folder are written as .csv or .tsv; name such a file")
     for option, number in (("--jobs", settings.jobs), ("--check", settings.check)):
@@ -87,7 +87,7 @@ def _require_possible(settings: BatchSettings, tables: Tables) -> None:
             raise ConfigError(f"{option} {number}: must be at least 1")
     if settings.jobs is not None and settings.scheduler is not None:
         raise ConfigError(
-            "--jobs is for this machine, --scheduler for a cluster, which has its own workers; use one of the two"
+            "--jobs starts processes on this machine, --scheduler uses the workers of a cluster; leave out one of them"
         )
     if settings.plot is not None:
         require_picture(settings.plot)
@@ -101,8 +101,8 @@ def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
         raise OutputError(f"{tables.tracks} exists already and may contain corrections; move it away")
 
 
-def _settings_that_count(settings: BatchSettings, job: Job) -> dict[str, str]:
-    """Return what the results depend on: a run is continued only with equal settings."""
+def _settings_of_results(settings: BatchSettings, job: Job) -> dict[str, str]:
+    """Return the settings on which the results depend: a run is continued only when they are the same."""
     return {
         "detector": job.detector_hash,
         "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
@@ -153,7 +153,7 @@ def _record(results: Iterable[list[Outcome]], journal: Journal, left: list[Recor
 
 
 def _weight(found: RecordingFile) -> int:
-    """Return how long a recording may take, relative to others; not every server tells sizes."""
+    """Return a measure of how long a recording takes: its size, or 1 when the server does not state sizes."""
     return found.size or 1
 
 

@@ -55,14 +55,14 @@ class Totals:
     seconds: float = 0.0
     events: int = 0
     clipped: int = 0  # recordings with samples louder than full scale
-    without_start: int = 0  # recordings that do not say when they began
+    without_start: int = 0  # recordings whose start is unknown
     unreadable: list[str] = field(default_factory=list)  # what could not be read and why
     doubts: list[str] = field(default_factory=list)  # start times that may be wrong and why
 
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What the tables contain besides the events."""
+    """Settings of the tables, and the collectors that are filled while the events are written."""
 
     classes: Sequence[str]
     sample_rate_hz: int

@@ -10,7 +10,7 @@ from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.labels import Annotation, write_audacity, write_raven
 
 EventRow = list[str]  # a row of the table of events
-_Ranked = tuple[float, int, EventRow, Annotation]  # rank, minus its number among all
+_Ranked = tuple[float, int, EventRow, Annotation]  # (rank, minus the event's number, row, event)
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class TrackFormat:
 
 
 def _audacity(events: Sequence[Annotation], _high_hz: int) -> str:
-    """Write the confidence behind the label, where a person looks for doubtful events."""
+    """Write the confidence after the label, so that a person sees which events are doubtful."""
     return write_audacity(
         Annotation(event.onset, event.offset, f"{event.label} {event.confidence:.2f}") for event in events
     )
 
 
 def _raven(events: Sequence[Annotation], high_hz: int) -> str:
-    """Write Raven's own columns and one more, Confidence, by which Raven can sort."""
+    """Write Raven's own columns and a column Confidence, by which Raven can sort."""
     confidences = ["Confidence", *(f"{event.confidence:.3f}" for event in events)]
     lines = write_raven(events, high_hz).splitlines()
     return "".join(f"{line}\t{confidence}\n" for line, confidence in zip(lines, confidences, strict=True))
@@ -85,7 +85,7 @@ class Check:
     def chosen(self) -> Iterator[tuple[str, EventRow, Annotation]]:
         """Yield (`surest` or `doubtful`, row, event), class by class, the most certain and the most doubtful first.
 
-        An event of a class with so few events that it belongs to both is yielded as `surest` only.
+        In a class with few events, an event can be among both; it is then yielded only as `surest`.
         """
         for label in sorted(self._surest):
             surest, doubtful = (sorted(each[label], reverse=True) for each in (self._surest, self._doubtful))

@@ -1,7 +1,7 @@
-"""The workers that hear recordings: processes on this machine or those of a Dask cluster, driven by one loop.
+"""The workers that process recordings: processes on this machine or those of a Dask cluster, driven by one loop.
 
 Both are executors of concurrent.futures, so the loop is the same for both. When a worker dies, the recordings that it
-had are heard again, one at a time; when a recording kills its worker a second time, it is reported as unreadable.
+had are processed again, one at a time; when a recording kills its worker a second time, it is reported as unreadable.
 """
 
 import multiprocessing
@@ -20,23 +20,23 @@ from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.console import is_shown, show
 
 Group = Sequence[RecordingFile]
-GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work, far more than it costs to hand it over
+GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work, far more than the cost of sending it to a worker
 
 
 class Workers(Protocol):
-    """Whatever hears groups of recordings."""
+    """Workers that process groups of recordings."""
 
     died: tuple[type[BaseException], ...]  # the exceptions of a future whose worker died
 
     @property
     def count(self) -> int:
-        """Return how many groups can be heard at the same time at this moment."""
+        """Return how many groups can be processed at the same time at present."""
 
     def executor(self) -> Executor:
         """Return the executor to which groups are submitted."""
 
     def renew(self) -> None:
-        """After the death of a worker, make sure that the next group finds a living one."""
+        """Called after a worker died: make sure that the next group finds a working one."""
 
     def close(self) -> None:
         """Stop all workers."""
@@ -49,7 +49,7 @@ class LocalProcesses:
 
     def __init__(self, job: Job, count: int) -> None:
         self._job, self._count = job, count
-        self._strangers = set(multiprocessing.active_children())
+        self._other_children = set(multiprocessing.active_children())
         self._pool: ProcessPoolExecutor | None = None
 
     @property
@@ -69,14 +69,14 @@ class LocalProcesses:
         return self._pool
 
     def renew(self) -> None:
-        """Drop the pool, which ends as a whole when one process dies; the next group starts another."""
+        """Drop the pool, which is unusable once a process died; `executor` starts another."""
         if self._pool is not None:
             self._pool.shutdown(wait=False)
         self._pool = None
 
     def close(self) -> None:
-        """End the processes in the middle of their work. What they have not returned does not count as done."""
-        for process in set(multiprocessing.active_children()) - self._strangers:
+        """Terminate the processes. Work whose results they have not returned is lost."""
+        for process in set(multiprocessing.active_children()) - self._other_children:
             process.terminate()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
@@ -85,9 +85,8 @@ class LocalProcesses:
 def _begin_process(job: Job, shows_log: bool) -> None:
     if shows_log:
         show()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all processes of the terminal; the parent alone decides what to do
+    # Ctrl-C reaches all processes of the terminal. Only the parent reacts to it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     install(job)
 
@@ -100,7 +99,7 @@ def _end_with_parent() -> None:
 
 
 def in_groups(recordings: Sequence[RecordingFile], workers: int) -> list[Group]:
-    """Divide recordings into groups that are large enough to hand over and small enough to occupy every worker."""
+    """Divide recordings into groups: large enough to be worth sending, small enough that every worker gets some."""
     limit = min(GROUP_BYTES, sum(each.size for each in recordings) // (8 * max(1, workers)))
     groups: list[list[RecordingFile]] = []
     size = 0
@@ -121,10 +120,10 @@ def hear_all(job: Job, groups: Sequence[Group], workers: Workers) -> Iterator[li
     waiting, suspects = deque(groups), deque[Group]()
     pending: dict[Future[list[Outcome]], Group] = {}
     while waiting or suspects or pending:
-        alone = bool(suspects) and not pending
-        if alone:
+        retries = bool(suspects) and not pending
+        if retries:
             _submit(job, suspects.popleft(), workers, pending)
-        while waiting and not suspects and not alone and len(pending) < 2 * workers.count:
+        while waiting and not suspects and not retries and len(pending) < 2 * workers.count:
             _submit(job, waiting.popleft(), workers, pending)
         for future in wait(pending, return_when=FIRST_COMPLETED).done:
             group = pending.pop(future)
@@ -132,7 +131,7 @@ def hear_all(job: Job, groups: Sequence[Group], workers: Workers) -> Iterator[li
                 yield future.result()
             except workers.died:
                 workers.renew()
-                if alone:
+                if retries:
                     yield [Outcome(group[0], error="the process that read it died twice (out of memory, or a crash)")]
                 else:
                     suspects.extend([found] for found in group)

@@ -36,7 +36,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--start-pattern",
         metavar="PATTERN",
-        help="where file names contain the start time, such as %%Y%%m%%d_%%H%%M%%S",
+        help="pattern of the start time in file names, such as %%Y%%m%%d_%%H%%M%%S",
     )
     group.add_argument(
         "--time-zone", default="UTC", metavar="NAME", help="time zone of the recorders' clocks; default: UTC"

@@ -17,7 +17,7 @@ DEFAULT_BOARD = "cortex-m4"
 
 
 def add_output(parser: argparse.ArgumentParser, default_format: str | None) -> None:
-    """Add the options that say where events are written, in which format, and what computes the model."""
+    """Add the options for the output file, its format and the engine; `default_format` None: the command chooses."""
     parser.add_argument("--out", type=Path, metavar="FILE", help="write events to this file instead of to stdout")
     parser.add_argument("--force", action="store_true", help="replace an existing --out")
     parser.add_argument(
@@ -52,7 +52,7 @@ def board_names(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what a board offers; `budget_of` reads them."""
+    """Add the options for the size and speed of a board; `budget_of` reads them."""
     parser.add_argument("--flash", metavar="SIZE", help="flash of the board, such as 64K; fail if it is too small")
     parser.add_argument("--ram", metavar="SIZE", help="RAM of the board, such as 20K; fail if it is too small")
     parser.add_argument("--mhz", type=float, help="clock of the core in MHz; fail if it is too slow")
@@ -60,13 +60,17 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 
 def budget_of(arguments: argparse.Namespace) -> "Budget":
-    """Return what the options of `add_budget` say. Raises ConfigError for a speed that is not above 0 or a bad size."""
+    """Return the budget that the options of `add_budget` give.
+
+    Raises ConfigError for a speed that is not above 0 or is infinite, and for a text that is not a size.
+    """
     from stapes.firmware_sim.machines.simulation import Pace
     from stapes.runtime.device.firmware_cost import Budget, parse_bytes
 
     speeds = [arguments.cpi, *([] if arguments.mhz is None else [arguments.mhz])]
     if not all(0 < speed < math.inf for speed in speeds):
-        raise ConfigError(f"--mhz {arguments.mhz} and --cpi {arguments.cpi}: both must be above 0")
+        mhz = "" if arguments.mhz is None else f"--mhz {arguments.mhz:g} and "
+        raise ConfigError(f"{mhz}--cpi {arguments.cpi:g}: a speed must be above 0 and finite; correct it")
     return Budget(
         flash_bytes=None if arguments.flash is None else parse_bytes(arguments.flash),
         ram_bytes=None if arguments.ram is None else parse_bytes(arguments.ram),

@@ -1,1 +1,1 @@
-"""A detector on boards: simulated, compared with this machine, and measured."""
+"""A detector on emulated boards and on this machine: simulated, compared and measured."""

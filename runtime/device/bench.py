@@ -23,14 +23,14 @@ SIGNAL_S = 20
 class StageTiming:
     """How long one call from Python took, over many calls."""
 
-    what: str
+    stage: str
     median_us: float
     p99_us: float
     audio_us: float  # length of the audio that one call processes
 
     def row(self) -> str:
         """Return one line of the table; the last column is the load of one core in real time."""
-        return f"{self.what:44} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
+        return f"{self.stage:44} {self.median_us:9.1f} {self.p99_us:9.1f} {self.median_us / self.audio_us:9.3%}"
 
 
 def noise(samples: int) -> NDArray[np.int16]:
@@ -74,17 +74,17 @@ def timings(path: Path) -> Iterator[StageTiming]:
         yield _timed(f"the whole loop, one step, {ENGINES[name].title}", detector.push, blocks, step_us)
 
 
-def _timed(what: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> StageTiming:
+def _timed(stage: str, call: Callable[[Any], Any], inputs: Iterable[Any], audio_us: float) -> StageTiming:
     taken = []
     for given in inputs:
         start = time.perf_counter_ns()
         call(given)
         taken.append(time.perf_counter_ns() - start)
-    return StageTiming(what, float(np.median(taken)) / 1e3, float(np.quantile(taken, 0.99)) / 1e3, audio_us)
+    return StageTiming(stage, float(np.median(taken)) / 1e3, float(np.quantile(taken, 0.99)) / 1e3, audio_us)
 
 
 def engine_parity(path: Path) -> str:
-    """Compare the scores of both engines on the same signal bit for bit, and return a line that says the result."""
+    """Compare the scores of both engines on the same signal bit for bit, and return the result as one line."""
     try:
         compiled = Detector.load(path, "c")
     except (DetectorFolderError, ToolchainError) as error:
@@ -101,7 +101,7 @@ def training_parity(folder: DetectorFolder) -> Iterator[str]:
     """Yield what training measured on its validation part: the int8 detector compared with the float network."""
     parity = folder.scores.get("parity")
     if not parity:
-        yield "parity int8 / float: training left no figures in this detector"
+        yield "parity int8 / float: this detector has no figures from training"
         return
     for pair, apart in parity["scores"].items():
         figures = ", ".join(f"{name} {value:.4f}" for name, value in apart.items())
@@ -120,7 +120,7 @@ def training_parity(folder: DetectorFolder) -> Iterator[str]:
 
 
 def bench(path: Path) -> None:
-    """Print what a detector takes on this machine, and the parity of its forms.
+    """Print how long the stages take on this machine, whether the engines agree, and the parity found in training.
 
     Raises DetectorFolderError when the folder cannot be used.
     """

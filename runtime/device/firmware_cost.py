@@ -52,7 +52,7 @@ class FirmwareCost:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a board offers; None where nothing is to be checked."""
+    """The flash, RAM and speed that a board offers; None for a limit that is not checked."""
 
     flash_bytes: int | None = None
     ram_bytes: int | None = None
@@ -61,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one thing fits, in words."""
+    """The result of one check, with a text for a person."""
 
     fits: bool
     text: str
@@ -110,6 +110,7 @@ def flash_by_part(firmware: Firmware) -> dict[str, int]:
 
 
 def _own_part(file: str, files: set[str]) -> str:
+    """Return the part of a file of no fixed name: NAME is the model, NAME_detector holds tables and settings."""
     if f"{file}_detector" in files:
         return "model"
     return "tables and settings" if file.endswith("_detector") else "C library"
@@ -176,9 +177,9 @@ def _speed(cost: FirmwareCost, pace: Pace) -> list[Verdict]:
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes that 65536, 64K or 1M means. Raises ConfigError for any other text."""
+    """Return the number of bytes that a text such as 65536, 64K or 1M means. Raises ConfigError for other texts."""
     factor = {"K": 1 << 10, "M": 1 << 20}.get(text[-1:].upper(), 1)
     digits = text[:-1] if factor > 1 else text
     if not digits.isascii() or not digits.isdigit():
-        raise ConfigError(f"{text!r} is not a size; write a number of bytes, or such as 64K or 1M")
+        raise ConfigError(f"{text!r} is not a size; write a number of bytes, such as 65536, 64K or 1M")
     return int(digits) * factor

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SimulateSettings:
-    """What `stapes simulate` was asked for."""
+    """The settings of `stapes simulate`."""
 
     detector: Path
     recording: Path
@@ -35,7 +35,7 @@ class SimulateSettings:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What one board made of the recording."""
+    """The runs of the recording on one board, their cost and the verdicts."""
 
     board: Board
     free: DetectorRun  # the run in which audio waits for the board; its instructions are counted
@@ -45,7 +45,7 @@ class Simulated:
 
     @property
     def overruns(self) -> int:
-        """Number of gaps because the board was too slow."""
+        """The number of gaps that arose because the board was too slow."""
         return (self.paced or self.free).overruns
 
 

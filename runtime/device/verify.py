@@ -32,11 +32,11 @@ COLUMNS = ("machine", "known features", "known scores", "known events", "feature
 
 @dataclass(frozen=True)
 class ReferenceRun:
-    """What LiteRT's reference kernels in the Python runtime make of one recording."""
+    """The results of LiteRT's reference kernels, in the Python runtime, for one recording."""
 
-    pcm: NDArray[np.int16]
-    features: NDArray[np.int8]
-    scores: NDArray[np.int8]
+    pcm: NDArray[np.int16]  # [samples]
+    features: NDArray[np.int8]  # [frames, bands]
+    scores: NDArray[np.int8]  # [steps, classes]
     events: list[Event]
 
 
@@ -65,9 +65,10 @@ def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
 
 
 def verify_command(path: Path, recordings: Sequence[Path]) -> int:
-    """Print a table of what is equal; return 1 when anything differs, else 0.
+    """Print for each machine which results equal the reference; return 1 when any differs, else 0.
 
-    Raises DetectorFolderError or AudioError for what cannot be read. A machine without its tools is not compared.
+    A board whose compiler or emulator is not installed is not compared. Raises DetectorFolderError or AudioError for a
+    detector or a recording that cannot be read.
     """
     folder = read_folder(path)
     rate = folder.frontend.sample_rate_hz
@@ -112,11 +113,11 @@ def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Ex
         return MachineAnswers(name, (f"not compared: {error}",), True)
     try:
         built = build_where_it_fits(folder, board, out)
-        said, wanted = built.answers(expected.samples), expected.answers
+        answers, wanted = built.answers(expected.samples), expected.answers
         cells = [
-            _word(said.features_crc32 == wanted.features_crc32),
-            _word(said.scores_crc32 == wanted.scores_crc32),
-            _word(said.events_crc32 == wanted.events_crc32),
+            _word(answers.features_crc32 == wanted.features_crc32),
+            _word(answers.scores_crc32 == wanted.scores_crc32),
+            _word(answers.events_crc32 == wanted.events_crc32),
         ]
         cells += _compare_recordings(built, expected.references)
     except ToolchainError as error:
@@ -131,7 +132,7 @@ def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) ->
     frames = steps = events = 0
     for reference in references:
         heard = built.hear(reference.pcm, count=False)
-        features = heard.features[: len(reference.features)]  # the runtime makes whole steps
+        features = heard.features[: len(reference.features)]  # the runtime has only the frames of whole steps
         if not np.array_equal(features, reference.features):
             return [f"DIFFER from frame {_first(features, reference.features)}", "", ""]
         if not np.array_equal(heard.scores, reference.scores):
@@ -144,6 +145,7 @@ def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) ->
 
 
 def _first(left: NDArray[np.int8], right: NDArray[np.int8]) -> int:
+    """Return the first row that differs, or the length of the shorter array when none does."""
     n = min(len(left), len(right))
     rows = np.flatnonzero((left[:n] != right[:n]).any(axis=1))
     return int(rows[0]) if len(rows) else n

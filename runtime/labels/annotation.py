@@ -1,4 +1,4 @@
-"""What all label formats share: the annotation, how a file is read as text, and how times are parsed."""
+"""Shared by all label formats: the annotation, reading a file as text, and parsing times."""
 
 import math
 import re
@@ -25,7 +25,7 @@ class Annotation:
 
 
 class Problems:
-    """Raises the errors of a label file at once, or collects them in a list so that a person sees all of them.
+    """Raises the first error of a label file, or collects all of them in a list.
 
     >>> problems = Problems(collected := [])
     >>> problems.add("a.txt:3", "onset 'x' is not a number")
@@ -107,9 +107,9 @@ def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
 
 
 def plain(text: str, forbidden: str = "\t\r\n") -> str:
-    """Return a label or a file name. Raises LabelError when a plain text format cannot contain it."""
+    """Return a label or a file name unchanged. Raises LabelError when it contains a forbidden character."""
     if any(character in text for character in forbidden):
-        raise LabelError(f"{text!r} contains a tab or a line end, which this format cannot contain; rename it")
+        raise LabelError(f"{text!r} contains a tab or a line end, which this format cannot hold; choose another name")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Convert label files from one format to another."""
+"""Converts label files from one format to another."""
 
 import logging
 import sys
@@ -61,9 +61,7 @@ def convert_labels(conversion: Conversion) -> None:
 
 def _update(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> None:
     if conversion.out is None or conversion.target != "dcase" or not conversion.out.is_file():
-        raise ConfigError(
-            "--update changes an existing table: name the table with --out, and use no other --to than dcase"
-        )
+        raise ConfigError("--update changes an existing table: name the table with --out, and leave out --to")
     write_whole(conversion.out, replace_rows(conversion.out, recordings))
     logger.info(f"rows of {len(recordings)} recordings are replaced in {conversion.out}")
 
@@ -139,7 +137,7 @@ def _places(events: Sequence[Annotation], shown: int = 3) -> str:
 
 
 def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path | None) -> str:
-    """Return the recording's name with its suffix, which a label file named after the recording does not tell."""
+    """Return the recording's name with its suffix, which is missing when only the label file's name is known."""
     whole = Path(name).suffix.lower() in FILE_SUFFIXES
     if audio is None:
         beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
@@ -147,13 +145,13 @@ def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path 
     if whole and (audio / name).is_file():
         return name
     files = audio.rglob(escape(Path(name).name) + ("" if whole else ".*"))
-    called = [each.relative_to(audio) for each in files if each.suffix.lower() in FILE_SUFFIXES]
-    lying_alike = [each for each in called if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
-    found = lying_alike if len(called) > 1 else called
+    namesakes = [each.relative_to(audio) for each in files if each.suffix.lower() in FILE_SUFFIXES]
+    in_same_folders = [each for each in namesakes if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
+    found = in_same_folders if len(namesakes) > 1 else namesakes
     if len(found) != 1:
         place = events[0].place if whole and events else path
         raise LabelError(
-            f"{place}: {len(called)} recordings below {audio} are called {name!r}; there must be exactly one"
+            f"{place}: {len(namesakes)} recordings below {audio} are called {name!r}; there must be exactly one"
         )
     return found[0].as_posix()
 

@@ -27,10 +27,10 @@ def read_dcase(
     """
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
-    called = {name: (names or {}).get(name, name) for name in COLUMNS}
-    for place, row in read_table(path, list(called.values()), problems):
+    column_of = {name: (names or {}).get(name, name) for name in COLUMNS}
+    for place, row in read_table(path, list(column_of.values()), problems):
         try:
-            _add(recordings, row | {name: row[column] for name, column in called.items()}, place)
+            _add(recordings, row | {name: row[column] for name, column in column_of.items()}, place)
         except LabelError as error:
             problems.keep(error)
     return recordings
@@ -99,8 +99,8 @@ def write_csv(recordings: Mapping[str, Sequence[Annotation]]) -> str:
 def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> str:
     """Return the text of a table in which the rows of these recordings are replaced and all other rows are kept.
 
-    A recording is found by its name, or by its base name when the table uses that. Further columns of new rows are
-    empty, except `group`, which is kept.
+    A recording is found by its name, or by its base name when the table uses that. In new rows, all
+    further columns but `group` are empty.
     """
     old = list(read_table(path, COLUMNS))
     header = next(csv.reader(read_lines(path)[:1], delimiter=_delimiter(read_lines(path)[0])))

@@ -21,9 +21,8 @@ class _Document:
     times_ms: dict[str, str] = field(default_factory=dict)  # time slot -> milliseconds as text
     media: str = ""
     tier: str = ""
-    found: list[tuple[int, str, str, str, str]] = field(
-        default_factory=list
-    )  # line, tier, first and last time slot, text
+    # (line, tier, first time slot, last time slot, text) of each annotation
+    found: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     text: str | None = None  # of the annotation that is being parsed; None outside of annotations
 
 

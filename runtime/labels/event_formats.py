@@ -1,4 +1,4 @@
-"""The table of formats in which detected events are printed, row by row: a live log and a finished file look alike."""
+"""The table of formats in which detected events are printed, row by row, the same for live logs and for files."""
 
 import csv
 import io

@@ -22,8 +22,8 @@ Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
 class LabelFormat:
     """One format of label files. Either `write_all` or `write_one` is given.
 
-    The file of a recording that `write_one` makes is called like the recording, with `suffix`. A file is recognized by
-    the last part of `suffix`; where formats share it, by `begins`, and the one without `begins` is the default.
+    A file made by `write_one` has the name of its recording, with `suffix`. A file is recognized by the last part of
+    `suffix`; among formats that share it, by `begins`, and the format without `begins` is the default.
     """
 
     title: str  # as help texts name it
@@ -76,7 +76,8 @@ def recognize(path: Path) -> str:
     alike = {name: form for name, form in LABEL_FORMATS.items() if Path("x" + form.suffix).suffix == suffix}
     if not alike:
         raise LabelError(
-            f"{path}: files of no format end like this; name one of {', '.join(LABEL_FORMATS)} with --from"
+            f"{path}: no label format has the suffix {path.suffix!r}; name one of "
+            f"{', '.join(LABEL_FORMATS)} with --from"
         )
     default, *others = sorted(alike, key=lambda name: alike[name].begins is not None)
     first_line = read_lines(path)[0] if others else ""

@@ -84,7 +84,9 @@ def _event(item: Any, place: str) -> Annotation | None:
     try:
         end = float(item["time"]) + float(item["duration"])
     except (TypeError, ValueError):
-        raise LabelError(f"{place}: time {item['time']!r} or duration {item['duration']!r} is not a number") from None
+        raise LabelError(
+            f"{place}: time {item['time']!r} or duration {item['duration']!r} is not a number; correct or delete it"
+        ) from None
     onset, offset = parse_times(str(item["time"]), repr(round(end, 9)), place)
     return Annotation(onset, offset, value, place=place)
 

@@ -1,7 +1,7 @@
 """Raven selection tables: tab-separated, with `Begin Time (s)` and `End Time (s)`, one row per selection and view.
 
 In a table over several sound files, Begin Time counts from the start of the first file; then `Begin File` and
-`File Offset (s)` tell where a selection lies.
+`File Offset (s)` state the file and the time of a selection.
 """
 
 import csv
@@ -25,8 +25,8 @@ def read_raven(
     """Return recording name -> annotations; the name is `Begin File`, or that of the table if there is no such column.
 
     All columns are kept in `columns`. Without `label_column` the label is taken from the column Annotation, Species,
-    Label, Tag, Class or Type. Raises LabelError for a bad row or a header without these columns, or puts it into
-    `collected` and skips the row.
+    Label, Tag, Class, Type or Call Type. Raises LabelError for a bad row or a header without these columns, or puts it
+    into `collected` and skips the row.
     """
     problems = Problems(collected)
     required = [BEGIN, END, *filter(None, [label_column])]
@@ -40,9 +40,8 @@ def read_raven(
     seen: set[tuple[str, str]] = set()
     for place, row in rows:
         selection = row.get("Selection", "")
-        if (
-            selection and (selection, row[BEGIN]) in seen
-        ):  # a selection has one row for each view: waveform and spectrogram
+        # A selection has a row for each view, waveform and spectrogram.
+        if selection and (selection, row[BEGIN]) in seen:
             continue
         seen.add((selection, row[BEGIN]))
         try:
@@ -63,8 +62,8 @@ def _label_column(path: Path, rows: Sequence[tuple[str, dict[str, str]]], proble
         own = [column for column in columns.values() if column not in _RAVENS_OWN]
         problems.add(
             f"{path}:1",
-            f"no column Annotation or Species in the header; say which of {', '.join(own) or 'its columns'} "
-            "contains the labels: --columns event_label=NAME",
+            f"no column Annotation or Species in the header; name the one of {', '.join(own) or 'its columns'} "
+            "that contains the labels with --columns event_label=NAME",
         )
     return found
 

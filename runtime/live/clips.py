@@ -1,4 +1,4 @@
-"""`--record DIR`: a file with the sound of each event and of the time before and after it."""
+"""`--record DIR`: a FLAC file with the sound of each event and of the time before and after it."""
 
 import logging
 import re
@@ -19,8 +19,8 @@ from stapes.runtime.live.sinks.record import Record
 
 logger = logging.getLogger(__name__)
 
-LONGEST_S = 60.0  # only so much of the end of a longer event is kept
-KEPT_FREE_BYTES = 64 << 20  # left free for the log of events, which matters more than clips
+LONGEST_S = 60.0  # of a longer event only the end is kept
+KEPT_FREE_BYTES = 64 << 20  # disk space left for the log of events, which matters more than clips
 WARNING_EVERY_S = 60.0
 
 
@@ -81,7 +81,7 @@ class ClipRecorder:
             self.dropped += 1
             if time.monotonic() - self._warned_s > WARNING_EVERY_S:
                 self._warned_s = time.monotonic()
-                logger.warning(f"a clip was not kept ({error}); events are still logged")
+                logger.warning(f"a clip was not written ({error}); make room on the disk; events are still logged")
 
     def _cut(self, record: Record) -> NDArray[np.int16]:
         last = record.offset_sample + self._after

@@ -1,4 +1,4 @@
-"""The picture in the terminal while `stapes listen` runs."""
+"""What the terminal shows while `stapes listen` runs."""
 
 import math
 import time
@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stapes.firmware_sim.device.events import probability
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.listen import OpenEvents, Update
 from stapes.runtime.live.sinks.record import Record
@@ -23,7 +24,7 @@ QUIETEST_DB = -60.0  # level at the left end of its bar
 
 
 class Display:
-    """Shows the level, score and rate of each class, the last events, the lag and the dropped audio.
+    """Shows the level, each class's probability and rate, the last events, the lag and the dropped audio.
 
     The bar of a class has a mark at its threshold. While an event lasts, its length so far is shown behind the bar.
     """
@@ -31,8 +32,8 @@ class Display:
     def __init__(self, detector: Detector, source: Source, console: Console | None = None) -> None:
         self._detector, self._source = detector, source
         self._level, self._now_s = 0.0, 0.0
-        self._thresholds = [(setting.on_score + 128) / 256 for setting in detector.folder.events]
-        self._scores = np.zeros(len(detector.classes))  # highest scores since the last redraw
+        self._thresholds = [probability(setting.on_score) for setting in detector.folder.events]
+        self._probabilities = np.zeros(len(detector.classes))  # the highest since the last redraw
         self._last: deque[Record] = deque(maxlen=EVENTS)
         self._open = OpenEvents()
         self._recent: deque[tuple[float, str]] = deque()  # (onset, class) of the last minute
@@ -46,7 +47,7 @@ class Display:
         self._level = max(update.level, 0.8 * self._level)
         self._now_s = update.end_sample / self._detector.sample_rate_hz
         for scores in update.heard.scores:
-            self._scores = np.maximum(self._scores, (scores + 128.0) / 256)
+            self._probabilities = np.maximum(self._probabilities, probability(scores))
         self._open.follow(update.events)
         for record in records:
             if record.kind != "rate":
@@ -58,7 +59,7 @@ class Display:
         if time.monotonic() - self._shown_s >= REFRESH_S:
             self._shown_s = time.monotonic()
             self._live.update(self.render(), refresh=True)
-            self._scores[:] = 0
+            self._probabilities[:] = 0
 
     def close(self) -> None:
         """Draw the last picture and leave it on the screen."""
@@ -76,12 +77,13 @@ class Display:
         width = max(8, min(LONGEST_BAR, self._console.width - max(map(len, self._detector.classes)) - 28))
         decibels = 20 * math.log10(max(self._level, 1e-5))
         table.add_row("level", _bar(1 - decibels / QUIETEST_DB, width), f"{decibels:.0f} dB")
-        for label, score, threshold in zip(self._detector.classes, self._scores, self._thresholds, strict=True):
+        rows = zip(self._detector.classes, self._probabilities, self._thresholds, strict=True)
+        for label, highest, threshold in rows:
             style = "bold green" if label in self._open else ""
             rate = sum(1 for _, other in self._recent if other == label)
             lasted = f"{self._now_s - self._open[label] / self._detector.sample_rate_hz:.1f} s" if style else ""
-            bar = _bar(score, width, threshold)
-            table.add_row(Text(label, style), bar, f"{score:.2f}", f"{rate:3d}/min", Text(lasted, style))
+            bar = _bar(highest, width, threshold)
+            table.add_row(Text(label, style), bar, f"{highest:.2f}", f"{rate:3d}/min", Text(lasted, style))
         return table
 
     def _events(self) -> Table:

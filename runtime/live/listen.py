@@ -1,4 +1,4 @@
-"""The live loop: blocks and gaps from a source go through converter and detector, on a clock that gaps do not stop."""
+"""The live loop: blocks and gaps from a source pass through converter and detector, on a clock that includes gaps."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ WAIT_S = 0.2  # longest wait for audio, and so the longest delay until a request
 
 @dataclass(frozen=True)
 class Update:
-    """What one block or gap led to. Sample numbers are those of the stream's clock at the detector's rate."""
+    """The results of one block or gap. Sample numbers are those of the stream's clock at the detector's rate."""
 
     start_sample: int  # where the block or gap began
     end_sample: int  # the clock after it
@@ -59,20 +59,20 @@ def listen(
     while not stopped() and (item := source.read(WAIT_S)) is not None:
         start = detector.position_samples
         if isinstance(item, Gap):
-            tail = converter.flush()
-            heard = detector.hear(tail)
+            rest = converter.flush()
+            heard = detector.hear(rest)
             clock += Fraction(item.lost_frames * rate_hz, item.rate_hz)
             heard.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
             converter = Converter(source.rate_hz, rate_hz, input_settings)
-            yield Update(start, detector.position_samples, tail, heard, gap=item)
+            yield Update(start, detector.position_samples, rest, heard, gap=item)
         elif len(item):
             clock += Fraction(len(item) * rate_hz, converter.source_rate_hz)
             pcm = converter.push(item)
             yield Update(
                 start, detector.position_samples + len(pcm), pcm, detector.hear(pcm), float(np.abs(item).max())
             )
-    start, tail = detector.position_samples, converter.flush()
-    heard = detector.hear(tail)
+    start, rest = detector.position_samples, converter.flush()
+    heard = detector.hear(rest)
     end = detector.position_samples
     heard.events.extend(detector.flush())
-    yield Update(start, end, tail, heard, last=True)
+    yield Update(start, end, rest, heard, last=True)

@@ -1,4 +1,4 @@
-"""A microphone, read through PyAudio (PortAudio). The callback does nothing but queue samples."""
+"""A microphone, read through PyAudio (PortAudio). Its callback only queues samples, since it must not wait."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ class InputDevice:
     index: int
     name: str
     channels: int
-    default_rate_hz: int
+    default_rate_hz: int  # the rate that PortAudio suggests
     is_default: bool
 
 
@@ -118,7 +118,10 @@ class Microphone:
                     return
                 except (OSError, ValueError) as error:
                     refusals.append(f"{rate_hz} Hz x {channels}: {error.args[-1] if error.args else error}")
-        raise AudioError(f"microphone {device.name!r} cannot be opened ({'; '.join(dict.fromkeys(refusals))})")
+        raise AudioError(
+            f"microphone {device.name!r} cannot be opened ({'; '.join(dict.fromkeys(refusals))}); "
+            "end the program that uses it, or choose another with --device"
+        )
 
     def _take(self, data: bytes, _frames: int, _time: Mapping[str, float], status: int) -> tuple[None, int]:
         import pyaudio

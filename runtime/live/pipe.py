@@ -24,9 +24,9 @@ _KNOWN = {(1, 16): _INT16, (1, 32): np.dtype("<i4"), (3, 32): np.dtype("<f4")}  
 class Pipe:
     """A file descriptor that gives WAV, or else raw int16, little-endian, at `rate_hz` with `channels` channels.
 
-    It is read no faster than it is heard, so the writer waits. Opening waits for the first bytes, or until `stopped()`
-    returns True. Raises AudioError when the pipe ends before the first sample, and for a WAV whose samples are neither
-    16 or 32 bit PCM nor 32 bit float; ConfigError for an impossible rate or number of channels.
+    It is read only as fast as blocks are processed, so the writer waits. Opening waits for the first bytes, or until
+    `stopped()` returns True. Raises AudioError when the pipe ends before the first sample, and for a WAV whose
+    samples are neither 16 or 32 bit PCM nor 32 bit float; ConfigError for an impossible rate or number of channels.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Find out from which source PulseAudio (or PipeWire) records; it moves streams without telling PortAudio."""
+"""Finds the source from which PulseAudio or PipeWire records; both move streams without informing PortAudio."""
 
 import json
 import os

@@ -11,7 +11,7 @@ from stapes.runtime.live.listen import Update
 class RateWindow:
     """The rates of one window of the stream's clock."""
 
-    per_minute: dict[str, float]  # label -> events per minute of audio heard
+    per_minute: dict[str, float]  # label -> events per minute of audio received
     onset_sample: int
     offset_sample: int
 
@@ -20,7 +20,7 @@ class RateMeter:
     """Counts events in windows of the stream's clock. An event belongs to the window in which it begins.
 
     A window is returned as soon as no event that began in it can still be announced. Gaps do not count as time, and a
-    window of which less than half was heard gives no rate.
+    window of which less than half was received gives no rate.
     """
 
     def __init__(self, folder: DetectorFolder, window_s: float) -> None:

@@ -14,18 +14,19 @@ from stapes.runtime.live.source import Block, Gap
 
 logger = logging.getLogger(__name__)
 
-NO_DATA_S = 2.0
-IDENTITY_S, NEW_IDENTITY_S, NEW_ASKED = 5.0, 0.5, 5
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+NO_DATA_S = 2.0  # a microphone is lost when it delivers no audio for so long
+IDENTITY_S = 5.0  # how often the sound server is asked from which microphone the audio comes
+NEW_IDENTITY_S, NEW_ASKED = 0.5, 5  # while it does not know a new stream: how often, and how many times
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0  # pauses between attempts to open the microphone again
 
 
 class Reconnecting:
-    """A source that goes on after its microphone was lost.
+    """A source that continues after its microphone was lost.
 
     PortAudio shows the loss of a device in three ways: no more data, a stream that is not active, or an OSError. Each
     leads to a gap of length 0, which completes open events, and, once the microphone is back, to a gap as long as it
     was away. PortAudio does not show that a sound server moved the stream to another microphone; therefore `identity`
-    is called now and then, and a move is a gap of length 0 too.
+    is called every few seconds. A move is a gap as long as the block that it replaces.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class Reconnecting:
             self._microphone.close()
 
     def _moved(self, item: Block | Gap) -> Gap | None:
-        """Ask now and then where the audio comes from. When that has changed, return a gap that replaces `item`."""
-        # The server does not know a new stream at once. One that it never knows is asked for only a few times quickly.
+        """Ask every few seconds where the audio comes from. When that changed, return a gap that replaces `item`."""
+        # The server knows a new stream only after a moment, so the first few questions follow quickly.
         new = self._records_from is None and self._asked < NEW_ASKED
         if self._now_s() - self._asked_at_s < (NEW_IDENTITY_S if new else IDENTITY_S):
             return None

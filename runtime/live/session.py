@@ -42,10 +42,10 @@ class Watcher(Protocol):
     """Follows the stream: a display, a clip recorder or the live page."""
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Take what one block or gap led to, and the records made of it."""
+        """Take the results of one block or gap, and the records made of them."""
 
     def close(self) -> None:
-        """Finish, because the stream has ended."""
+        """Finish after the end of the stream."""
 
 
 class Log:
@@ -94,7 +94,7 @@ class Log:
 
 @dataclass(frozen=True, kw_only=True)
 class ListenSettings:
-    """What `stapes listen` was asked for."""
+    """The settings of `stapes listen`."""
 
     detector: Path
     engine: str = "auto"
@@ -119,7 +119,7 @@ class ListenSettings:
 def listen_command(settings: ListenSettings) -> None:
     """Listen until Ctrl-C or SIGTERM, then complete the open events.
 
-    Raises ConfigError, OutputError or AudioError for what cannot work, before anything is heard.
+    Raises ConfigError, OutputError or AudioError before any audio is read, for settings that cannot work.
     """
     _require_possible(settings)
     detector = Detector.load(settings.detector, settings.engine)
@@ -153,7 +153,7 @@ def listen_command(settings: ListenSettings) -> None:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Everything that follows a stream."""
+    """Everything that receives the results of a stream."""
 
     sinks: Sequence[Sink]
     watchers: Sequence[Watcher] = ()
@@ -182,7 +182,7 @@ def run(
 
 
 def _require_possible(settings: ListenSettings) -> None:
-    """Raise ConfigError for settings that cannot work. The comparisons are such that they refuse nan as well."""
+    """Raise ConfigError for settings that cannot work. The comparisons are written so that they refuse nan too."""
     window_s, rolls = settings.rate_window_s, (settings.pre_roll_s, settings.post_roll_s)
     if window_s is not None and not 1 <= window_s <= LONGEST_RATE_S:
         raise ConfigError(
@@ -193,9 +193,7 @@ def _require_possible(settings: ListenSettings) -> None:
     if not abs(settings.input.gain_db) <= MOST_GAIN_DB:
         raise ConfigError(f"--gain {settings.input.gain_db:g}: must be -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
     if settings.stdin and settings.device is not None:
-        raise ConfigError(
-            f"--device {settings.device}: stdin is heard instead of a microphone; leave out --device or -"
-        )
+        raise ConfigError(f"--device {settings.device}: stdin is read instead of a microphone; leave out --device or -")
     if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
         raise ConfigError("--template is the body that webhooks receive: name a webhook with --to https://HOST/PATH")
 
@@ -218,7 +216,9 @@ def _display_class() -> "type[Display] | None":
     try:
         from stapes.runtime.live.display import Display
     except ImportError:
-        logger.warning("level and scores are not shown here because rich is not installed: pip install 'stapes[mic]'")
+        logger.warning(
+            "the terminal does not show level and scores because rich is not installed: pip install 'stapes[mic]'"
+        )
         return None
     return Display
 

@@ -1,4 +1,4 @@
-"""Sources of live audio, and what happens when audio arrives too fast, too late or not at all.
+"""Sources of live audio, and the treatment of audio that arrives too fast, too late or not at all.
 
 A source is read by one thread and filled by another (PortAudio's). Between them is a `BlockQueue` of limited length.
 When it is full, the newest samples are dropped and counted, as on the device, and the reader gets a `Gap` instead.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Gap:
-    """Audio that never reached the reader. The stream's clock goes on by `lost_frames`."""
+    """Audio that never reached the reader. The stream's clock advances by `lost_frames`."""
 
     lost_frames: int  # at rate_hz
     rate_hz: int
@@ -67,7 +67,7 @@ class ClockWatch:
         self.shortfall_s = 0.0  # how far delivery is behind the clock at this moment
 
     def received(self, frames: int, now_s: float) -> int:
-        """Count frames that arrived at `now_s` (monotonic clock); return how many turn out to be lost, mostly 0."""
+        """Count frames that arrived at `now_s` (monotonic clock); return the number found to be lost, usually 0."""
         if self._started is None:
             self._started = now_s - frames / self._rate_hz
             self._open_window(now_s)
@@ -87,7 +87,7 @@ class ClockWatch:
 
 
 class BlockQueue:
-    """Hands blocks from a thread that must never wait to one that may."""
+    """Passes blocks from a thread that must never wait (`put`) to one that may (`get`)."""
 
     def __init__(self, rate_hz: int, limit_s: float) -> None:
         self._rate_hz, self._limit_frames = rate_hz, int(limit_s * rate_hz)
@@ -97,7 +97,7 @@ class BlockQueue:
         self._lost, self._reason, self._dropping = 0, "", False
         self.queued_frames = 0
         self.dropped_frames = 0  # because the reader was too slow
-        self.missing_frames = 0  # because they never came
+        self.missing_frames = 0  # because they were never delivered
 
     @property
     def shortfall_s(self) -> float:

@@ -52,7 +52,7 @@ def test_a_file_read_in_blocks_equals_the_file_read_at_once(tmp_path: Path, fram
     assert np.array_equal(np.concatenate(list(blocks)), read_audio(tmp_path / "hall.flac", 16_000).pcm)
 
 
-def test_a_conversion_is_said_once_for_files_of_a_kind(
+def test_a_conversion_is_logged_once_for_all_files_that_need_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, logger="stapes")
@@ -67,7 +67,7 @@ def test_a_conversion_is_said_once_for_files_of_a_kind(
 @pytest.mark.parametrize(
     ("kept", "complaint"), [(0.0, "cannot be read as audio"), (0.5, "is cut off|cannot be read beyond")]
 )
-def test_cut_off_audio_is_one_line_that_names_the_file(
+def test_a_truncated_file_is_an_error_of_one_line_that_names_it(
     tmp_path: Path, suffix: str, kept: float, complaint: str
 ) -> None:
     path = tmp_path / f"hall.{suffix}"
@@ -89,7 +89,7 @@ def test_other_kinds_are_read_whole_and_refused_when_cut_off(tmp_path: Path, kin
         read_audio(cut, 16_000)
 
 
-def test_a_flac_of_a_pipe_that_does_not_say_its_length_is_refused(tmp_path: Path) -> None:
+def test_a_flac_that_does_not_state_its_length_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "pipe.flac"
     soundfile.write(path, _noise(2, 16_000), 16_000)
     head = bytearray(path.read_bytes())
@@ -100,7 +100,7 @@ def test_a_flac_of_a_pipe_that_does_not_say_its_length_is_refused(tmp_path: Path
         read_audio(path, 16_000)
 
 
-def test_what_is_no_audio_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_audio_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.wav").write_text("dear all, " * 1000)
     with pytest.raises(AudioError, match=r"letter\.wav: cannot be read as audio"):
         read_audio(tmp_path / "letter.wav", 16_000)

@@ -53,7 +53,7 @@ def test_scores_vs_litert_signature_runner(tiny_detector: Path, detector: Detect
     assert np.array_equal(detector.scores(recording), expected), "each call starts afresh"
 
 
-def test_the_bursts_are_heard_where_they_are(detector: Detector, recording: np.ndarray) -> None:
+def test_the_bursts_are_detected_where_they_are(detector: Detector, recording: np.ndarray) -> None:
     events = detector.detect(recording)
     assert [event.label for event in events] == [label for _, _, label in BURSTS]
     for event, (onset, offset, _) in zip(events, BURSTS, strict=True):
@@ -86,7 +86,7 @@ def _moved(event: Event, samples: int) -> tuple[str, int, int | None]:
     return event.label, event.onset_sample + samples, offset
 
 
-def test_after_a_gap_everything_starts_afresh_on_a_clock_that_went_on(
+def test_after_a_gap_all_states_start_afresh_and_the_clock_includes_the_gap(
     detector: Detector, recording: np.ndarray
 ) -> None:
     cut, lost = 4 * 16_000 + 5_000, 12_345  # inside the second hiss
@@ -134,7 +134,7 @@ def test_samples_of_another_kind_are_refused(detector: Detector) -> None:
         detector.push(np.zeros((10, 2), np.float32))  # type: ignore[arg-type]
 
 
-def test_an_unknown_engine_and_a_missing_folder_are_one_line(tiny_detector: Path, tmp_path: Path) -> None:
+def test_an_unknown_engine_and_a_missing_folder_are_errors_of_one_line(tiny_detector: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="engine 'gpu' is not known"):
         Detector.load(tiny_detector, engine="gpu")
     with pytest.raises(DetectorFolderError, match="no such detector folder"):

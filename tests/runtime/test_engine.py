@@ -38,7 +38,7 @@ def test_compiled_scores_and_events_vs_litert(compiled: Path) -> None:
     assert c.detect(pcm) == litert.detect(pcm) != []
 
 
-def test_c_from_elsewhere_runs_only_when_asked_and_then_by_itself(compiled: Path) -> None:
+def test_c_from_elsewhere_runs_when_asked_for_and_from_then_on_with_auto(compiled: Path) -> None:
     folder = read_folder(compiled)
     assert isinstance(choose_engine(folder, "auto"), LitertEngine), "nobody on this machine has built it"
     choose_engine(folder, "c")
@@ -55,6 +55,6 @@ def test_c_of_another_model_is_refused(compiled: Path) -> None:
     assert isinstance(choose_engine(folder, "auto"), LitertEngine)
 
 
-def test_a_detector_without_c_says_how_to_get_it(tiny_detector: Path) -> None:
+def test_the_error_for_a_detector_without_c_names_the_command_that_makes_it(tiny_detector: Path) -> None:
     with pytest.raises(DetectorFolderError, match="stapes compile"):
         choose_engine(read_folder(tiny_detector), "c")

@@ -12,7 +12,7 @@ from stapes.runtime.extras import PACKAGE_OF, missing_extra, needs_of_extras
 from stapes.runtime.main import main
 
 
-def test_training_without_its_extra_is_one_line(
+def test_training_without_its_extra_is_an_error_of_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in ("scipy", "sklearn")]:
@@ -27,7 +27,7 @@ def test_training_without_its_extra_is_one_line(
     assert "pip install 'stapes[train]'" in said
 
 
-def test_a_picture_without_its_extra_is_one_line_before_any_work(
+def test_a_picture_without_its_extra_is_an_error_of_one_line_before_any_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backend_bases", None)

@@ -41,10 +41,10 @@ def test_the_package_itself_loads_nothing_before_it_is_used() -> None:
         "assert not hasattr(stapes.runtime, 'nonsense')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "AudioFile Detector Event read_audio\n"
+    assert done.stdout == "AudioFile Detector Event probability read_audio\n"
 
 
-def test_the_document_of_the_package_is_true(
+def test_the_example_in_the_documentation_of_the_package_works(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import soundfile
@@ -87,7 +87,7 @@ def _listen(detector: Detector, pcm: np.ndarray, rate_hz: int) -> list:
     return list(listen(detector, Played(rate_hz, blocks(pcm, 960)), lambda: False))
 
 
-def test_the_sink_in_the_documents_works_as_it_stands(
+def test_the_sink_in_the_documents_works_unchanged(
     tiny_detector: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blocks_of_page = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "listening.md").read_text(), re.DOTALL)

@@ -1,4 +1,4 @@
-"""The address at which the page is served. It needs no aiohttp, so bad settings are reported before anything loads."""
+"""The address at which the page is served. Bad settings are reported before aiohttp is loaded."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DEFAULT_PORT = 8765
 
 @dataclass(frozen=True)
 class Address:
-    """Host, port and token. Raises ConfigError for an impossible port, or when others could open the page."""
+    """Host, port and token. Raises ConfigError for an impossible port, and for an open page without a token."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT

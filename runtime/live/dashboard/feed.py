@@ -1,4 +1,4 @@
-"""Messages from the live loop to the page, ten per second, and a short memory for pages that open later."""
+"""Messages from the live loop to the page, ten per second. The latest are kept for pages that open later."""
 
 import base64
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.frontend import band_edges_hz
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import clip_name
@@ -40,12 +41,12 @@ class Feed:
         self._memory: deque[str] = deque(maxlen=int(MEMORY_S / MESSAGE_S))
         self._open = OpenEvents()
         self._records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_RECORDS)
-        self._lock = threading.Lock()  # pages ask from the server's thread
+        self._lock = threading.Lock()  # `hello` is called in the server's thread
         self._level: float
         self._begin()
 
     def hello(self) -> list[str]:
-        """Return the messages that a new page gets: facts with the last records, then the last half minute."""
+        """Return what a new page gets: facts with the last records, then the messages of the last half minute."""
         folder = self._detector.folder
         with self._lock:
             records, memory = list(self._records), list(self._memory)
@@ -53,7 +54,7 @@ class Feed:
             "detector": folder.path.name,
             "source": self._source.name,
             "classes": folder.classes,
-            "thresholds": [(setting.on_score + 128) / 256 for setting in folder.events],
+            "thresholds": [probability(setting.on_score) for setting in folder.events],
             "rate_hz": self._clock.sample_rate_hz,
             "hop_samples": self._hop,
             "step_samples": self._clock.step_samples,

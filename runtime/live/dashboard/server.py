@@ -18,7 +18,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.live.dashboard.address import Address, is_this_machine
 
 BACKLOG = 100  # messages, 10 s of them: a page that reads more slowly loses the oldest
-LARGEST_MESSAGE = 1024  # bytes from a page, which has nothing to send
+LARGEST_MESSAGE = 1024  # bytes; a page has no reason to send anything
 _CLIP = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.flac")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -62,8 +62,8 @@ class PageServer:
         return len(self._queues)
 
     def send(self, message: str) -> None:
-        """Hand a message to every open page without waiting."""
-        self._loop.call_soon_threadsafe(self._spread, message)
+        """Send a message to every open page, without waiting."""
+        self._loop.call_soon_threadsafe(self._queue_message, message)
 
     def close(self) -> None:
         """Close the connections of all pages and stop the server."""
@@ -96,7 +96,7 @@ class PageServer:
             queue.put_nowait(None)
         await runner.cleanup()
 
-    def _spread(self, message: str) -> None:
+    def _queue_message(self, message: str) -> None:
         for queue in self._queues:
             if queue.qsize() >= BACKLOG:
                 queue.get_nowait()
@@ -104,7 +104,7 @@ class PageServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Callable) -> web.StreamResponse:
-        """Refuse a wrong token, pages of other sites, and foreign host names that were made to point here."""
+        """Refuse wrong tokens, pages of other sites, and foreign host names that resolve to this machine."""
         token = self._address.token
         if token is not None and not hmac.compare_digest(request.query.get("token", "").encode(), token.encode()):
             raise web.HTTPForbidden(text="wrong token")
@@ -133,8 +133,8 @@ class PageServer:
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=LARGEST_MESSAGE, compress=False)
         await socket.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        for told in self._hello():
-            queue.put_nowait(told)
+        for greeting in self._hello():
+            queue.put_nowait(greeting)
         self._queues.add(queue)
         reader = asyncio.create_task(_ignore(socket))
         try:

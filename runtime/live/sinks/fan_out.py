@@ -1,4 +1,4 @@
-"""Hands every record to every sink, whatever happens to one of them."""
+"""Passes every record to every sink, even when one of them fails."""
 
 import logging
 import time
@@ -10,28 +10,28 @@ from stapes.runtime.live.sinks.record import Record, Sink
 logger = logging.getLogger(__name__)
 
 WARNING_EVERY_S = 60.0
-HELD_RECORDS = 10_000  # kept for a failing sink, some 10 MB; later records are lost
+HELD_RECORDS = 10_000  # kept for a failing sink, about 10 MB; later records are lost
 
 
 class FanOut:
-    """Hands records to all sinks. A failing sink is reported, then receives what it missed, in order."""
+    """Passes records to all sinks. A failing sink is reported, then receives what it missed, in order."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = [_Holding(sink) for sink in sinks]
 
     def write(self, record: Record) -> None:
-        """Hand the record to all sinks."""
+        """Pass the record to all sinks."""
         for sink in self._sinks:
             sink.write(record)
 
     def close(self) -> None:
-        """Try for the last time to write what could not be written. The sinks stay open."""
+        """Try once more to write the records that could not be written. The sinks stay open."""
         for sink in self._sinks:
             sink.close()
 
 
 class _Holding:
-    """Keeps the records that a sink failed to write, and hands them over before the next one."""
+    """Keeps the records that a sink failed to write, and passes them on before the next one."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink, self._held = sink, deque[Record]()
@@ -43,14 +43,14 @@ class _Holding:
             self._held.append(record)
         else:
             self._lost += 1
-        self._hand_over()
+        self._write_held()
 
     def close(self) -> None:
-        self._hand_over()
+        self._write_held()
         if lost := self._lost + len(self._held):
             logger.warning(f"records that could not be written and are lost: {lost}")
 
-    def _hand_over(self) -> None:
+    def _write_held(self) -> None:
         try:
             while self._held:
                 self._sink.write(self._held[0])

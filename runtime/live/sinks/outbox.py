@@ -24,15 +24,15 @@ LAST_TRY_S = 5.0  # how long closing waits until the queue is sent
 
 
 class UnreachableError(Exception):
-    """The receiver did not take a record this time; the record is sent again later."""
+    """The receiver did not accept a record this time; the record is sent again later."""
 
 
 class RefusedError(Exception):
-    """The receiver will never take this record; it stays in the queue file, marked as refused, and the next is sent."""
+    """The receiver will never accept this record, which stays in the queue file, marked as refused."""
 
 
 class Receiver(Protocol):
-    """Takes records elsewhere: an MQTT broker or a web server."""
+    """Accepts records elsewhere: an MQTT broker or a web server."""
 
     name: str
 

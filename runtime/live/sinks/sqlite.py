@@ -1,4 +1,4 @@
-"""Records in an SQLite database: a table to read, and the database of the queues that the outbox sends."""
+"""Records in an SQLite database. The outbox opens its queues through `open_database` too."""
 
 import logging
 import os

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What all sinks that send over the network share."""
+    """Settings of all sinks that send over the network."""
 
     queue_dir: Path  # holds the records that have not been sent yet
     template: str | None = None  # body of a webhook; None: the record as JSON
@@ -30,7 +30,7 @@ class Delivery:
 class TargetKind:
     """One kind of target; TARGETS names it by what stands before the colon."""
 
-    form: str  # how a person writes such a target
+    form: str  # how such a target is written, for help texts
     open: Callable[[str, Delivery], Sink]  # takes the whole text of the target
 
 

@@ -11,19 +11,15 @@ from stapes.runtime.live.sinks.outbox import RefusedError, UnreachableError, spl
 from stapes.runtime.live.sinks.record import Record
 
 TIMEOUT_S = 10.0
-_REFUSALS = (
-    400,
-    413,
-    415,
-    422,
-)  # these concern the record; every other answer may change when somebody repairs the server
+# These answers concern the record itself; any other may change when somebody repairs the server.
+_REFUSALS = (400, 413, 415, 422)
 
 
 class Webhook:
     """POSTs each record as JSON, with its key in the header `Idempotency-Key`.
 
     template: another body, in which $label, $utc, $onset, … are filled in as inside a JSON string; for example
-    '{"text": "$label at $utc"}'. Raises ConfigError for a name that is no field of a record or a URL without a host.
+    '{"text": "$label at $utc"}'. Raises ConfigError for an unknown name or a URL without a host.
     """
 
     def __init__(self, url: str, template: str | None = None) -> None:
@@ -67,7 +63,7 @@ def _parse(template: str) -> Template:
     unknown = set(parsed.get_identifiers()) - known
     if unknown or not parsed.is_valid():
         raise ConfigError(
-            f"the template of webhooks contains {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
+            f"--template contains {', '.join('$' + name for name in sorted(unknown)) or 'a bare $'}; "
             f"a record has {', '.join('$' + name for name in sorted(known))}, and $$ stands for a dollar sign"
         )
     return parsed

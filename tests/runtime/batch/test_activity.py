@@ -25,7 +25,7 @@ def test_a_recording_over_midnight_is_counted_in_both_days() -> None:
     ]
 
 
-def test_the_hour_that_comes_twice_is_two_rows() -> None:
+def test_an_hour_that_occurs_twice_has_two_rows() -> None:
     hours = Hours(["owl"], BERLIN)
     hours.add(datetime(2024, 10, 26, 23, 0, tzinfo=UTC), 4 * 3600.0, [(5400.0, "owl"), (9000.0, "owl")])
     assert [(row[0], row[2]) for row in list(hours.rows())[1:]] == [
@@ -36,7 +36,7 @@ def test_the_hour_that_comes_twice_is_two_rows() -> None:
     ]
 
 
-def test_the_hour_that_never_comes_is_no_row() -> None:
+def test_an_hour_that_never_occurs_has_no_row() -> None:
     hours = Hours(["owl"], BERLIN)
     hours.add(datetime(2024, 3, 31, 0, 0, tzinfo=UTC), 2 * 3600.0, [])
     assert [row[0] for row in list(hours.rows())[1:]] == ["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00"]
@@ -75,7 +75,7 @@ def _share(pixels: NDArray[np.float32], color: tuple[float, ...]) -> float:
     return float(np.mean(np.all(np.abs(pixels - color) < 0.01, axis=2)))
 
 
-def test_the_picture_tells_nothing_recorded_from_nothing_heard(tmp_path: Path) -> None:
+def test_the_picture_shows_hours_without_recordings_unlike_hours_without_events(tmp_path: Path) -> None:
     grey, none, most = (0.85,) * 3, *(matplotlib.colormaps["GnBu"](at)[:3] for at in (0.0, 1.0))
     silent, gap = Hours(["owl"], UTC), Hours(["owl"], UTC)
     for day in (1, 2, 3, 4):
@@ -100,5 +100,5 @@ def test_the_picture_has_a_panel_per_class_and_is_wide_for_a_season(tmp_path: Pa
     assert large.shape[1] > 1.6 * small.shape[1]
     with pytest.raises(OutputError, match="cannot be written"):
         draw_activity(one, tmp_path / "no" / "folder.png")
-    with pytest.raises(OutputError, match="pictures of this kind cannot be drawn"):
+    with pytest.raises(OutputError, match="no picture can be written with this suffix"):
         require_picture(tmp_path / "a.csv")

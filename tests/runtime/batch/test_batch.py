@@ -71,7 +71,7 @@ def test_rows_vs_the_detector_on_each_recording(tiny_detector: Path, season: Pat
     assert not table.with_name("events.csv.progress").exists()
 
 
-def test_times_of_the_clock_stand_in_every_table(table: Path) -> None:
+def test_every_table_holds_utc_times(table: Path) -> None:
     first = _rows(table)[0]
     assert first["filename"] == "north/R_20240501_000000.flac"
     assert first["utc"] == f"2024-05-01T00:00:{float(first['onset']):06.3f}Z"
@@ -93,7 +93,7 @@ def test_two_processes_a_url_and_a_tsv_hold_the_same(
     assert _rows(out) == _rows(table)
 
 
-def test_a_torn_line_is_heard_again_and_nothing_twice(
+def test_the_recording_of_an_incomplete_line_is_processed_again_and_no_other(
     tiny_detector: Path, copy: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (copy / "bad.wav").write_bytes(b"not audio")
@@ -139,7 +139,9 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     assert "events.csv exists already" in _error(capsys)
 
 
-def test_a_recording_that_vanishes_or_changes(tiny_detector: Path, copy: Path, tmp_path: Path) -> None:
+def test_a_recording_that_was_deleted_is_left_out_and_one_that_changed_is_processed_again(
+    tiny_detector: Path, copy: Path, tmp_path: Path
+) -> None:
     recordings, _ = list_recordings(str(copy))
     Path(recordings[0].place).unlink()
     job = Job.of(tiny_detector, "litert", StartClock(), names_host=False)
@@ -209,7 +211,7 @@ def test_tracks_open_in_raven_and_audacity_and_corrected_ones_stay(
     )
 
 
-def test_the_surest_and_the_most_doubtful_are_listed_and_alone_in_the_tracks(
+def test_the_surest_and_the_most_doubtful_events_are_listed_and_the_only_ones_in_the_tracks(
     tiny_detector: Path, season: Path, table: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "events.csv"
@@ -230,7 +232,7 @@ def test_the_surest_and_the_most_doubtful_are_listed_and_alone_in_the_tracks(
     assert tracks == {f"{row['filename']}.Table.1.selections.txt" for row in listed}
 
 
-def test_of_few_events_none_is_listed_twice() -> None:
+def test_in_a_class_with_few_events_none_is_listed_twice() -> None:
     check = Check(2)
     confidences = (0.5, 0.9, 0.9, 0.7)
     check.add(([str(at)], Annotation(at, at + 1, "owl", confidence)) for at, confidence in enumerate(confidences[:3]))
@@ -264,7 +266,7 @@ def test_a_picture_is_drawn(tiny_detector: Path, season: Path, tmp_path: Path) -
     assert (tmp_path / "events.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_of_one_line_and_the_run_can_be_continued(tmp_path: Path) -> None:
     import resource
 
     outcomes = [
@@ -342,7 +344,7 @@ class _Mortal:
         return future
 
 
-def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -> None:
+def test_a_recording_that_kills_its_worker_does_not_affect_the_others(tiny_detector: Path) -> None:
     recordings = [RecordingFile(f"{number}", f"/{number}", 10, "") for number in range(50)]
     groups, workers = in_groups(recordings, 2), _Mortal("31")
     assert 2 < len(groups) < 25
@@ -366,12 +368,12 @@ def test_a_recording_that_kills_its_worker_costs_no_other(tiny_detector: Path) -
         (["{season}", "--out", "{tmp}/e.csv", "--start-pattern", "%Y"], "year, day and hour"),
         (["{season}/north/R_20240501_000000.flac", "--jobs", "2"], "--jobs is for a folder"),
         (["{season}", "--out", "{tmp}/e.csv", "--check", "0"], "--check 0: must be at least 1"),
-        (["{season}", "--out", "{tmp}/e.csv", "--plot", "{tmp}/e.xls"], "pictures of this kind cannot be drawn"),
+        (["{season}", "--out", "{tmp}/e.csv", "--plot", "{tmp}/e.xls"], "no picture can be written with this suffix"),
         (["{tmp}", "--out", "{tmp}/e.csv"], "no recordings in it"),
         (["nope://x/y", "--out", "{tmp}/e.csv"], "cannot be read here"),
     ],
 )
-def test_what_cannot_work_is_one_line(
+def test_a_command_that_cannot_work_prints_one_line(
     tiny_detector: Path,
     season: Path,
     tmp_path: Path,

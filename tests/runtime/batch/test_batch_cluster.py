@@ -103,7 +103,7 @@ def test_a_killed_worker_and_a_killed_client_change_nothing_vs_one_process(
     assert out.read_bytes() == alone.read_bytes()
 
 
-def test_no_scheduler_is_one_line(
+def test_a_missing_scheduler_is_an_error_of_one_line(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = pytest.importorskip("stapes.runtime.batch.cluster")

@@ -49,7 +49,7 @@ def _utc(path: Path, clock: StartClock | None = None) -> datetime | None:
         ("Recorded at 10:00:00 05/04/2018 by AudioMoth 0123", datetime(2018, 4, 5, 10, tzinfo=UTC)),
     ],
 )
-def test_audiomoth_says_its_own_zone(tmp_path: Path, comment: str, utc: datetime) -> None:
+def test_audiomoth_states_its_own_zone(tmp_path: Path, comment: str, utc: datetime) -> None:
     assert _utc(_wav(tmp_path / "a.WAV", _icmt(comment)), StartClock(time_zone="Asia/Tokyo")) == utc
 
 
@@ -91,7 +91,7 @@ def test_metadata_behind_the_data_of_an_rf64_file(tmp_path: Path) -> None:
     assert _utc(path) == datetime(2023, 7, 1, 23, 15, tzinfo=UTC)
 
 
-def test_the_name_goes_before_the_metadata(tmp_path: Path) -> None:
+def test_the_name_takes_precedence_over_the_metadata(tmp_path: Path) -> None:
     path = _wav(tmp_path / "SITE7_20240501_041500_x.wav", _bext("2001-01-01", "00:00:00"))
     assert _utc(path, StartClock("%Y%m%d_%H%M%S")) == datetime(2024, 5, 1, 4, 15, tzinfo=UTC)
     assert _utc(path, StartClock("%Y-%m-%d_%H")) == datetime(2001, 1, 1, tzinfo=UTC), "where the name does not match"
@@ -104,7 +104,7 @@ def test_folders_count_as_part_of_the_name(tmp_path: Path) -> None:
     assert start.utc == datetime(2024, 5, 1, 4, 15, tzinfo=UTC)
 
 
-def test_the_name_of_the_file_goes_before_that_of_its_folders(tmp_path: Path) -> None:
+def test_the_name_of_the_file_takes_precedence_over_those_of_its_folders(tmp_path: Path) -> None:
     path = _wav(tmp_path / "x.wav")
     for name in ("20240501_000000/B_20240501_041500.wav", "20240501_000000/B_20240501_041500_20240501_051500.wav"):
         start = StartClock("%Y%m%d_%H%M%S").start_of(path, name)
@@ -132,7 +132,7 @@ def test_daylight_saving_of_berlin(tmp_path: Path, name: str, utc: datetime, dou
 
 
 @pytest.mark.parametrize("name", ["20241350_990000.wav", "x.wav", "120240501_041500.wav"])
-def test_digits_that_are_no_time_are_none(tmp_path: Path, name: str) -> None:
+def test_digits_that_are_not_a_time_give_no_start_time(tmp_path: Path, name: str) -> None:
     assert _utc(_wav(tmp_path / name), StartClock("%Y%m%d_%H%M%S")) is None
 
 
@@ -140,7 +140,7 @@ def test_digits_that_are_no_time_are_none(tmp_path: Path, name: str) -> None:
     "content",
     [b"", b"RIFF", b"RIFF\x10\0\0\0WAVELIST\xff\xff\xff\xffINFOICMT\xff\xff\xff\x7fRecorded", b"fLaC" + bytes(100)],
 )
-def test_damaged_heads_say_nothing(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_header_gives_no_start_time(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     assert in_metadata(tmp_path / "a.wav") is None
 
@@ -155,6 +155,6 @@ def test_damaged_heads_say_nothing(tmp_path: Path, content: bytes) -> None:
         (None, "Berlin", "time zone 'Berlin' is not known"),
     ],
 )
-def test_what_cannot_be_used_is_refused(pattern: str | None, zone: str, complaint: str) -> None:
+def test_unusable_settings_are_refused(pattern: str | None, zone: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         StartClock(pattern, zone)

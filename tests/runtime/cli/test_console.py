@@ -62,7 +62,7 @@ def test_a_command_leaves_the_log_as_it_was(capsys: pytest.CaptureFixture[str]) 
     assert (logger.level, logger.handlers) == before
 
 
-def test_every_room_can_log_the_device_s_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_modules_of_every_folder_can_log(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("stapes.firmware_sim.machines.emulator")
     logger.info("not seen")
     with shown(), shown():
@@ -76,7 +76,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_on_a_terminal_a_note_stands_above_the_line_of_the_running_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_a_note_is_printed_above_the_line_of_the_running_task(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     with shown():

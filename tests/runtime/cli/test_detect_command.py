@@ -69,7 +69,7 @@ def test_an_existing_output_is_kept_without_force(
     assert out.read_text().startswith("filename\tonset")
 
 
-def test_an_unreadable_recording_is_one_line_and_nothing_is_half_written(
+def test_an_unreadable_recording_prints_one_line_and_leaves_no_partial_output(
     tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "cut.flac").write_bytes(recordings[0].read_bytes()[:20_000])
@@ -87,7 +87,7 @@ def test_an_unreadable_recording_is_one_line_and_nothing_is_half_written(
         (["{a}", "--out", "no/such/folder.tsv"], "does not exist"),
     ],
 )
-def test_what_cannot_work_is_one_line(
+def test_a_command_that_cannot_work_prints_one_line(
     tiny_detector: Path, recordings: list[Path], capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
     filled = [word.format(a=recordings[0], b=recordings[1]) for word in words]

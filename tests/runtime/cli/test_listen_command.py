@@ -203,7 +203,9 @@ def test_records_go_to_a_file_and_to_other_targets_as_well(tiny_detector: Path, 
 
 
 @pytest.mark.parametrize("command", ["detect", "listen"])
-def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp_path: Path, command: str) -> None:
+def test_a_command_ends_silently_when_the_reader_of_its_output_ends(
+    tiny_detector: Path, tmp_path: Path, command: str
+) -> None:
     pcm = noise_bursts(20.0, [(at + 0.2, at + 0.6, "hiss") for at in range(20)])
     soundfile.write(tmp_path / "hall.wav", pcm, 16_000)
     (tmp_path / "long.pcm").write_bytes(40 * pcm.tobytes())
@@ -227,7 +229,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(tiny_detector: Path, tmp
     assert "rror" not in said
 
 
-def test_chunks_behind_a_wavs_samples_are_not_heard(tiny_detector: Path, tmp_path: Path) -> None:
+def test_chunks_after_the_samples_of_a_wav_are_not_taken_for_audio(tiny_detector: Path, tmp_path: Path) -> None:
     path, rubbish = tmp_path / "hall.wav", np.random.default_rng(1).integers(-30_000, 30_000, 16_000, np.int16)
     soundfile.write(path, noise_bursts(2.0, []), 16_000)
     data = path.read_bytes() + b"LIST" + rubbish.nbytes.to_bytes(4, "little") + rubbish.tobytes()
@@ -243,7 +245,7 @@ def test_a_program_that_writes_nothing_into_the_pipe_is_an_error(tiny_detector: 
 
 
 @pytest.mark.parametrize("begun", [b"", b"RIFF\0\0"])
-def test_a_pipe_that_says_nothing_yet_can_be_stopped(tiny_detector: Path, begun: bytes) -> None:
+def test_listening_to_a_pipe_without_data_can_be_stopped(tiny_detector: Path, begun: bytes) -> None:
     listening = _Listening(tiny_detector, "-", "--to", "sqlite::memory:", stdin=subprocess.PIPE)
     assert listening.process.stdin is not None
     listening.process.stdin.buffer.write(begun)  # type: ignore[attr-defined]
@@ -258,7 +260,7 @@ def _takes_sigterm(process: int) -> bool:
     return bool(int(status["SigCgt"], 16) & 1 << signal.SIGTERM - 1)
 
 
-def test_a_full_disk_under_stdout_is_said_and_listening_goes_on(tiny_detector: Path) -> None:
+def test_a_full_disk_under_stdout_is_reported_and_listening_goes_on(tiny_detector: Path) -> None:
     pcm = noise_bursts(3.5, BURSTS)
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -270,7 +272,7 @@ def test_a_full_disk_under_stdout_is_said_and_listening_goes_on(tiny_detector: P
     assert lost == "note: records that could not be written and are lost: 3"
 
 
-def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) -> None:
+def test_a_wav_of_an_unknown_kind_is_an_error_of_one_line(tiny_detector: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "ulaw.wav", np.zeros(100, np.int16), 16_000, subtype="ULAW")
     done = subprocess.run(
         [*STAPES, "listen", tiny_detector, "-"],
@@ -309,7 +311,7 @@ def test_a_wav_of_another_kind_is_one_line(tiny_detector: Path, tmp_path: Path) 
         (["{detector}", "-", "--raw-rate", "0"], "both must be at least 1"),
     ],
 )
-def test_what_cannot_work_is_one_line_before_anything_is_heard(
+def test_a_command_that_cannot_work_prints_one_line_before_any_audio_is_read(
     tiny_detector: Path,
     pulse: VirtualMicrophone,
     capsys: pytest.CaptureFixture[str],
@@ -332,7 +334,7 @@ def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixt
     assert any(" pulse: " in line for line in capsys.readouterr().out.splitlines())
 
 
-def test_a_machine_without_a_microphone_says_so(
+def test_a_machine_without_a_microphone_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stapes.runtime.live.microphone, "list_devices", lambda: [])

@@ -53,12 +53,12 @@ def test_bench_prints_stages_and_parity(compiled: Path, capsys: pytest.CaptureFi
     assert "parity compiled C / LiteRT: every score equal" in out
 
 
-def test_bench_without_c_says_what_was_not_measured(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_without_c_names_what_was_not_measured(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(tiny_detector)]) == 0
     assert "parity compiled C / LiteRT: not measured: " in capsys.readouterr().out
 
 
-def test_parity_of_training_is_said_in_words(tiny_detector: Path) -> None:
+def test_parity_of_training_is_printed_in_words(tiny_detector: Path) -> None:
     events = {"f1_onset_float": 0.9, "f1_onset_quantized": 0.8, "f1_onset_int8": 0.7, "pairs": 5, "only_float": 1}
     events |= {"only_int8": 2, "int8_minus_float": -0.2, "int8_minus_float_low": -0.3, "int8_minus_float_high": 0.0}
     scores = {"float / int8": {"mean": 0.1, "p99": 0.2, "largest": 0.3}}

@@ -53,7 +53,7 @@ def test_simulate_prints_the_runtimes_events_then_figures_in_json(
         assert set(cost["flash"]) >= {"frontend", "events", "loop", "kernels", "model", "tables and settings"}
 
 
-def test_simulate_says_what_does_not_fit_and_ends_with_1(
+def test_simulate_names_what_does_not_fit_and_exits_with_1(
     compiled_detector: Path, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budget = ["--flash", "8K", "--ram", "20K", "--mhz", "2", "--cpi", "2.0", "--paced"]
@@ -102,13 +102,14 @@ def test_all_boards_and_one_more_are_each_run_once() -> None:
     [
         (["--board", "m9"], "no board is named 'm9'; choose cortex-m0"),
         (["--paced"], "--paced needs the speed of the core: add --mhz"),
-        (["--flash", "64Q"], "'64Q' is not a size; write a number of bytes, or such as 64K or 1M"),
-        (["--mhz", "-1"], "both must be above 0"),
-        (["--mhz", "nan"], "both must be above 0"),
-        (["--cpi", "inf", "--mhz", "48"], "both must be above 0"),
+        (["--flash", "64Q"], "'64Q' is not a size; write a number of bytes, such as 65536, 64K or 1M"),
+        (["--mhz", "-1"], "--mhz -1 and --cpi 1.5: a speed must be above 0 and finite"),
+        (["--mhz", "nan"], "--mhz nan and --cpi 1.5: a speed must be above 0 and finite"),
+        (["--cpi", "inf", "--mhz", "48"], "--mhz 48 and --cpi inf: a speed must be above 0 and finite"),
+        (["--cpi", "0"], "error: --cpi 0: a speed must be above 0 and finite"),
     ],
 )
-def test_settings_that_make_no_sense_are_one_line(
+def test_settings_that_cannot_work_are_an_error_of_one_line(
     compiled_detector: Path, recording: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["simulate", str(compiled_detector), str(recording), *words]) == 1
@@ -150,7 +151,7 @@ def test_verify_finds_every_machine_equal(
         assert row.split()[-6:] == ["126", "equal", "63", "equal", "2", "equal"]
 
 
-def test_verify_sees_a_model_that_computes_something_else(
+def test_verify_finds_a_model_that_computes_something_else(
     compiled_detector: Path,
     recording: Path,
     tmp_path: Path,
@@ -214,7 +215,7 @@ def test_budgets_by_hand() -> None:
     assert late.text.startswith("costliest step 10.67 of 10 ms")
 
 
-def test_sizes_as_people_write_them() -> None:
+def test_sizes_are_read_as_people_write_them() -> None:
     assert [parse_bytes(text) for text in ("65536", "64K", "64k", "1M")] == [65536, 65536, 65536, 1 << 20]
     for text in ("", "K", "1.5K", "-1", "64KB", "²"):
         with pytest.raises(ConfigError, match="is not a size"):

@@ -36,7 +36,7 @@ def _file(folder: Path, data: bytes | str, name: str = "a.txt") -> Path:
     return path
 
 
-def test_audacity_reads_what_is_met_in_practice(tmp_path: Path) -> None:
+def test_audacity_reads_the_variants_found_in_practice(tmp_path: Path) -> None:
     """Byte-order mark, CRLF, frequency rows, a point label, no text, a decimal comma, an empty line, not in order."""
     text = "\ufeff2.5\t2.5\tpop\r\n\\\t100.0\t4000.0\r\n\r\n0,25\t0,75\tpop\r\n1.0\t1.5\r\n3\t4\tdog bark\tloud\r\n"
     found = read_audacity(_file(tmp_path, text))
@@ -138,7 +138,7 @@ def test_a_file_of_100_mb_is_refused_unread(tmp_path: Path, monkeypatch: pytest.
     assert annotation.MAX_LABEL_BYTES < 100 * 1024 * 1024
 
 
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="cannot be read"):
         read_audacity(tmp_path / "none.txt")
 
@@ -164,7 +164,7 @@ def test_dcase_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dic
 
 
 def test_a_label_that_a_format_cannot_hold_is_refused() -> None:
-    with pytest.raises(LabelError, match="rename it"):
+    with pytest.raises(LabelError, match="choose another name"):
         write_audacity([Annotation(0, 1, "two\nlines")])
 
 

@@ -97,7 +97,7 @@ def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
         (f"{RAVEN}\tAnnotation\n1\tS\t1\t2\t1\t0\t9\twren\n", ":2: onset 2 s is after offset 1 s"),
         (
             f"{RAVEN}\tNotes\tCall\n1\tS\t1\t1\t2\t0\t9\t\twren\n2\tS\t1\t1\t2\t0\t9\t\twren\n",
-            ":1: no column Annotation or Species in the header; say which of Notes, Call contains the labels: ",
+            ":1: no column Annotation or Species in the header; name the one of Notes, Call that contains the labels ",
         ),
         ("Selection\tBegin Time (s)\n1\t2\n", ":1: no column End Time (s)"),
         (
@@ -182,7 +182,7 @@ def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: 
         ("[\n" + "[" * 100_000, ":2: the task is nested too deeply"),
     ],
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_a_file_that_is_not_an_export_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path = _file(tmp_path, text, "x.json")
     with pytest.raises(LabelError) as raised:
         read_labelstudio(path)
@@ -287,7 +287,7 @@ def test_a_label_of_a_recording_that_does_not_exist_is_named_by_file_and_line(
     assert ("day1/a.wav\t1.000000" in printed.out) == skip
 
 
-def test_labels_never_replaces_a_file_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_replaces_a_file_only_with_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     track, out = _file(tmp_path, "1\t2\tpop\n", "a.txt"), _file(tmp_path, "precious", "out.tsv")
     assert main(["labels", str(track), "--out", str(out)]) == 1
     assert "out.tsv exists already" in capsys.readouterr().err
@@ -301,10 +301,10 @@ def test_labels_never_replaces_a_file_unasked(tmp_path: Path, capsys: pytest.Cap
     [
         (["a.txt", "--columns", "onset=x"], "--columns names the columns of a table"),
         (["a.txt", "--columns", "start=x"], "write NAME=COLUMN with NAME one of filename"),
-        (["a.doc"], "files of no format end like this"),
+        (["a.doc"], "no label format has the suffix '.doc'; name one of audacity, "),
     ],
 )
-def test_a_conversion_that_makes_no_sense_says_what_to_do(
+def test_a_conversion_that_cannot_work_prints_what_to_do(
     tmp_path: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _file(tmp_path, "1\t2\tpop\n", "a.txt")

@@ -130,7 +130,7 @@ def test_a_foreign_name_that_points_here_is_refused(server: PageServer) -> None:
     assert _status(f"http://127.0.0.1:{server.port}/", Host=f"rebound.example.org:{server.port}") == 403
 
 
-def test_an_open_door_needs_a_token() -> None:
+def test_an_address_that_other_machines_reach_needs_a_token() -> None:
     with pytest.raises(ConfigError, match="give it with --token"):
         parse_address("0.0.0.0:8765", None)
     assert parse_address("0.0.0.0:8080", "secret") == Address("0.0.0.0", 8080, "secret")
@@ -140,7 +140,7 @@ def test_an_open_door_needs_a_token() -> None:
         parse_address("here:there", None)
 
 
-def test_a_taken_port_is_one_line(server: PageServer) -> None:
+def test_a_port_in_use_is_an_error_of_one_line(server: PageServer) -> None:
     with pytest.raises(ConfigError, match="choose another port"):
         PageServer(Address(port=server.port), lambda: [], None)
 
@@ -157,14 +157,14 @@ def test_a_taken_port_is_one_line(server: PageServer) -> None:
         (f"GET /{'a' * 100_000} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "400"),
     ],
 )
-def test_a_request_of_rubbish_is_refused_without_a_traceback(
+def test_a_malformed_request_is_refused_without_a_traceback(
     server: PageServer, caplog: pytest.LogCaptureFixture, request_: str, status: str
 ) -> None:
     assert _raw(server.port, request_).split()[1] == status
     assert not caplog.records
 
 
-def test_rubbish_from_a_page_hurts_nobody(server: PageServer) -> None:
+def test_malformed_data_from_a_page_disturbs_no_other_page(server: PageServer) -> None:
     async def question(session: ClientSession) -> list[str]:
         url = f"http://127.0.0.1:{server.port}/stream"
         async with session.ws_connect(url) as good, session.ws_connect(url) as bad:
@@ -178,7 +178,7 @@ def test_rubbish_from_a_page_hurts_nobody(server: PageServer) -> None:
     assert _ask(question) == ["after the rubbish"]
 
 
-def test_fifty_pages_get_every_message_and_a_deaf_one_does_not_grow(server: PageServer) -> None:
+def test_fifty_pages_get_every_message_and_the_queue_of_one_that_does_not_read_is_limited(server: PageServer) -> None:
     async def question(session: ClientSession) -> list[list[str]]:
         url = f"http://127.0.0.1:{server.port}/stream"
         pages = [await session.ws_connect(url) for _ in range(50)]
@@ -230,7 +230,7 @@ def test_an_event_that_goes_on_is_open_until_it_is_complete(detector: Detector) 
     assert not any(is_open[done:])
 
 
-def test_after_a_gap_the_feeds_frames_stand_behind_it(detector: Detector) -> None:
+def test_frames_after_a_gap_have_positions_after_it(detector: Detector) -> None:
     items = blocks(noise_bursts(4.0, []), 320)
     items[75:100] = [Gap(25 * 320, 16_000, "overrun")]
     _, messages = _watched(detector, items)

@@ -67,7 +67,7 @@ def test_events_and_gaps_are_logged_with_sample_times_and_keys_of_their_own(dete
     assert len({record.key for record in records}) == 3
 
 
-def test_rates_count_what_was_heard(detector: Detector) -> None:
+def test_rates_count_only_the_audio_that_was_received(detector: Detector) -> None:
     """Three hisses in the first window of 6 s; in the second, half of which is lost, one; the last ends after 4 s."""
     bursts = [(at, at + 0.4, "hiss") for at in (0.5, 2.0, 4.0, 7.0, 13.0)]
     items = blocks(noise_bursts(16.0, bursts), 320)
@@ -95,7 +95,7 @@ def test_a_rate_comes_as_soon_as_no_event_of_its_window_can_still_begin(detector
     assert told_s < 6.5
 
 
-def test_a_window_that_was_hardly_heard_gives_no_rate(detector: Detector) -> None:
+def test_a_window_with_less_than_half_of_its_audio_gives_no_rate(detector: Detector) -> None:
     items = [*blocks(np.zeros(16_000 * 2, np.int16), 320), Gap(16_000 * 20, 16_000, "microphone away")]
     rates = RateMeter(detector.folder, window_s=6)
     assert [record.kind for record in _live(detector, items, rates=rates)] == ["gap"]
@@ -125,7 +125,7 @@ def test_a_clip_over_a_gap_is_silent_there(detector: Detector, tmp_path: Path) -
     assert clip[: 24_000 - first].any()
 
 
-def test_a_full_disk_costs_clips_before_events(
+def test_on_a_full_disk_clips_are_dropped_and_events_are_kept(
     detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1000, 1000)
@@ -135,7 +135,7 @@ def test_a_full_disk_costs_clips_before_events(
     assert len(_live(detector, blocks(pcm, 320), recorder)) == 2
     assert recorder.dropped == 2
     assert list(tmp_path.iterdir()) == []
-    assert caplog.text.count("a clip was not kept (less than 64 MB free") == 1
+    assert caplog.text.count("a clip was not written (less than 64 MB free") == 1
 
 
 def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:

@@ -58,12 +58,12 @@ def test_an_unknown_or_ambiguous_device_names_those_there_are() -> None:
         microphone._choose(DEVICES, "hw:")
 
 
-def test_no_microphone_is_one_line() -> None:
+def test_a_missing_microphone_is_an_error_of_one_line() -> None:
     with pytest.raises(AudioError, match="no microphone found; plug one in"):
         microphone._choose([], None)
 
 
-def test_pyaudio_not_installed_is_one_line_with_the_command(
+def test_missing_pyaudio_is_one_line_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyaudio", None)

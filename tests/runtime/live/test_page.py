@@ -149,7 +149,7 @@ def test_the_page_fits_a_phone(browser: Chromium) -> None:
     assert drawing_width > 300
 
 
-def test_a_clip_that_is_not_there_is_said(browser: Chromium, tmp_path: Path) -> None:
+def test_a_missing_clip_is_shown_as_a_dash(browser: Chromium, tmp_path: Path) -> None:
     records = [asdict(record(number)) | {"clip": f"{number}.flac"} for number in range(2)]
     server = PageServer(Address(port=0), lambda: [_facts("pops", *records)], tmp_path)
 

@@ -100,7 +100,7 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     assert "is back after" in said
 
 
-def test_a_short_silence_of_the_driver_is_no_loss() -> None:
+def test_a_short_pause_of_the_driver_is_not_a_loss() -> None:
     clock, microphone = Clock(), FakeMicrophone()
     source = Reconnecting(lambda: microphone, clock, identity=lambda: None)  # type: ignore[arg-type, return-value]
     source.read(0)

@@ -128,7 +128,7 @@ def test_a_queue_belongs_to_one_process(tmp_path: Path) -> None:
     first.close()
 
 
-def test_a_damaged_database_is_moved_aside_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_database_is_moved_aside_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "log.sqlite"
     for attempt in range(2):
         path.write_bytes(b"no database at all " * 500)
@@ -155,7 +155,7 @@ class Full:
     def close(self) -> None: ...
 
 
-def test_a_sink_that_fails_is_said_and_gets_what_it_missed_in_order_while_the_others_go_on(
+def test_a_failing_sink_is_reported_then_receives_what_it_missed_in_order_while_the_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     full, sqlite = Full(), SqliteSink(tmp_path / "log.sqlite")
@@ -213,7 +213,7 @@ def test_every_event_format_is_a_target(format: str, tmp_path: Path) -> None:
     assert "pop" in path.read_text().removeprefix(header)
 
 
-def test_a_line_that_a_power_cut_tore_does_not_spoil_the_next(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_after_a_power_cut_does_not_spoil_the_next(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text('{"kind": "ev')
     sink = TextSink(path, "jsonl")
@@ -291,7 +291,7 @@ def test_a_webhook_gets_every_record_once_in_order_over_server_errors(tmp_path: 
     assert json.loads(accepted[3][1]) == json.loads(record(3).as_json())
 
 
-def test_a_webhook_that_says_no_is_not_asked_again(tmp_path: Path) -> None:
+def test_a_record_that_a_webhook_refuses_is_not_sent_again(tmp_path: Path) -> None:
     with _web_server(iter([422])) as (url, accepted):
         with pytest.raises(RefusedError, match="HTTP 422"):
             Webhook(url).deliver("key", "{}")
@@ -299,7 +299,7 @@ def test_a_webhook_that_says_no_is_not_asked_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500])
-def test_what_somebody_can_mend_is_tried_again_and_nothing_is_redirected(status: int) -> None:
+def test_an_error_that_can_be_repaired_is_tried_again_and_redirects_are_not_followed(status: int) -> None:
     with _web_server(itertools.repeat(status)) as (url, accepted):
         with pytest.raises(UnreachableError, match=f"HTTP {status}"):
             Webhook(url).deliver("key", "{}")
@@ -401,7 +401,7 @@ def test_mqtt_records_survive_a_broker_that_is_down_and_one_that_restarts(tmp_pa
 @pytest.mark.parametrize(
     ("target", "module", "extra"), [("mqtt://broker/topic", "paho", "mqtt"), ("https://host/hook", "httpx", "webhook")]
 )
-def test_what_a_receiver_lacks_is_one_line_with_the_command(
+def test_a_missing_package_of_a_receiver_is_one_line_with_the_command_that_installs_it(
     tiny_detector: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

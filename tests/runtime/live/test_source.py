@@ -26,7 +26,7 @@ def test_a_slow_reader_loses_the_newest_audio_and_finds_one_gap_of_its_exact_len
     assert queue.queued_frames == 0
 
 
-def test_one_slow_spell_makes_one_gap() -> None:
+def test_one_slow_period_makes_one_gap() -> None:
     queue = BlockQueue(RATE, limit_s=1.0)
     items = []
     for k in range(100):  # the reader takes one block for every two that come, then catches up
@@ -64,11 +64,11 @@ def _delivered(watch: ClockWatch, seconds: float, *, start: float = 0.0, rate_er
     return sum(watch.received(320, now) for now in times)
 
 
-def test_jitter_and_a_slow_clock_are_no_loss() -> None:
+def test_jitter_and_a_slow_clock_are_not_losses() -> None:
     assert _delivered(ClockWatch(RATE), 3600, rate_error=2e-4) == 0
 
 
-def test_audio_delivered_late_is_no_loss() -> None:
+def test_audio_delivered_late_is_not_a_loss() -> None:
     watch = ClockWatch(RATE)
     assert _delivered(watch, 30) == 0
     assert sum(watch.received(320, 33.0) for _ in range(150)) == 0, "3 s of backlog at once"
