@@ -1,4 +1,4 @@
-"""A folder of recordings as a recorder leaves it, and `stapes detect` over it in a process of its own."""
+"""A folder of recordings as a recorder writes it, and `stapes detect` on it in a process of its own."""
 
 import signal
 import subprocess
@@ -23,21 +23,21 @@ def write_season(folder: Path, recordings: int, seconds: float) -> Path:
 
 
 def detect_words(detector: Path, folder: object, out: Path, *words: object) -> list[str]:
-    """Arguments of the command."""
+    """Return the arguments of the command."""
     return ["detect", str(detector), str(folder), "--out", str(out), "--engine", "litert", *map(str, words)]
 
 
 def start_detect(*arguments: object) -> subprocess.Popen[str]:
     """Begin `stapes detect` (arguments of `detect_words`)."""
     words = [sys.executable, "-c", _RUN, *detect_words(*arguments)]  # type: ignore[arg-type]
-    return subprocess.Popen(words, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=_hear_ctrl_c)
+    return subprocess.Popen(words, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=_accept_ctrl_c)
 
 
-def _hear_ctrl_c() -> None:
-    """A shell lets what it starts in the background ignore SIGINT, and so would all that the tests start there."""
+def _accept_ctrl_c() -> None:
+    """Undo that a shell makes its background processes, and so also their children, ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def heard(journal: Path) -> int:
-    """How many recordings a journal holds; the first line is its head."""
+def finished(journal: Path) -> int:
+    """Return the number of recordings in a journal; its first line is a header."""
     return max(0, journal.read_bytes().count(b"\n") - 1) if journal.exists() else 0

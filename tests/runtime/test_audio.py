@@ -1,4 +1,4 @@
-"""The one way in: any file becomes int16 at the detector's rate, the same bits for any block size."""
+"""Audio input: any file becomes int16 at the detector's rate, the same bits for any block size."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The device's loop in Python: the same events for any block size, and over gaps on one clock."""
+"""The device's loop in Python: the same events for any block size, and a clock that includes gaps."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Both engines give the same bits, and nobody's C runs unasked."""
+"""Both engines give the same bits, and the C of a folder from elsewhere runs only when it is asked for."""
 
 import dataclasses
 import shutil
@@ -40,12 +40,12 @@ def test_compiled_scores_and_events_vs_litert(compiled: Path) -> None:
 
 def test_c_from_elsewhere_runs_when_asked_for_and_from_then_on_with_auto(compiled: Path) -> None:
     folder = read_folder(compiled)
-    assert isinstance(choose_engine(folder, "auto"), LitertEngine), "nobody on this machine has built it"
+    assert isinstance(choose_engine(folder, "auto"), LitertEngine), "it was never built on this machine"
     choose_engine(folder, "c")
     assert isinstance(choose_engine(folder, "auto"), CompiledEngine)
     with (compiled / "c" / "tiny.c").open("a") as source:
         source.write("/* changed by somebody */\n")
-    assert isinstance(choose_engine(folder, "auto"), LitertEngine), "not what was built here"
+    assert isinstance(choose_engine(folder, "auto"), LitertEngine), "these are not the sources that were built here"
 
 
 def test_c_of_another_model_is_refused(compiled: Path) -> None:

@@ -1,4 +1,4 @@
-"""A command whose extra is not installed says which one to install, in one line."""
+"""A command whose extra is not installed prints one line that names the extra."""
 
 import sys
 import tomllib
@@ -22,9 +22,9 @@ def test_training_without_its_extra_is_an_error_of_one_line(
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "scipy", None)
     assert main(["evaluate", str(tmp_path), str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("error: this needs scipy")
-    assert "pip install 'stapes[train]'" in said
+    message = capsys.readouterr().err
+    assert message.startswith("error: this needs scipy")
+    assert "pip install 'stapes[train]'" in message
 
 
 def test_a_picture_without_its_extra_is_an_error_of_one_line_before_any_work(
@@ -58,8 +58,10 @@ def test_a_python_that_tensorflow_does_not_serve_is_named(monkeypatch: pytest.Mo
     line = """tensorflow==2.21.0; python_version < "3.14" and extra == "train\""""
     monkeypatch.setattr(extras, "requires", lambda _: [line])
     monkeypatch.setattr(sys, "version_info", (3, 14, 1))
-    said = str(missing_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")))
-    assert "tensorflow, which this version of stapes can use only with Python before 3.14; this is Python 3.14:" in said
+    message = str(missing_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")))
+    assert (
+        "tensorflow, which this version of stapes can use only with Python before 3.14; this is Python 3.14:" in message
+    )
     monkeypatch.setattr(sys, "version_info", (3, 13, 9))
-    said = str(missing_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")))
-    assert said.endswith("not installed: pip install 'stapes[train]'")
+    message = str(missing_extra(ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")))
+    assert message.endswith("not installed: pip install 'stapes[train]'")

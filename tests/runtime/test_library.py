@@ -1,4 +1,4 @@
-"""stapes as a library: light to import, and its documents are true."""
+"""stapes as a library: it is quick to import, and the examples in its documentation work."""
 
 import re
 import shutil

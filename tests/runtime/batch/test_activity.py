@@ -84,7 +84,7 @@ def test_the_picture_shows_hours_without_recordings_unlike_hours_without_events(
             gap.add(datetime(2024, 5, day, tzinfo=UTC), 24 * 3600.0, [(float(at), "owl") for at in range(86400)])
     pixels = _pixels(silent, tmp_path / "silent.png")
     assert _share(pixels, none) > 0.4
-    assert _share(pixels, grey) < 0.01, "the legend alone"
+    assert _share(pixels, grey) < 0.01, "grey only in the legend"
     pixels = _pixels(gap, tmp_path / "gap.png")
     assert _share(pixels, grey) == pytest.approx(_share(pixels, most), rel=0.1), "two days each"
     assert _share(pixels, none) < 0.01

@@ -1,4 +1,4 @@
-"""`stapes detect` over a folder: the same table however it was made, and what cannot be read."""
+"""`stapes detect` on a folder: the same table for any number of workers, and recordings that cannot be read."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from season import detect_words, heard, write_season
+from season import detect_words, finished, write_season
 from tiny_detector import write_tiny_detector
 
 from stapes.firmware_sim.errors import OutputError
@@ -36,7 +36,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(tiny_detector: Path, season: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The table of one undisturbed run."""
+    """The table of a run that was not interrupted."""
     out = tmp_path_factory.mktemp("out") / "events.csv"
     assert main(detect_words(tiny_detector, season, out, "--jobs", 1, *PATTERN)) == 0
     return out
@@ -67,7 +67,7 @@ def test_rows_vs_the_detector_on_each_recording(tiny_detector: Path, season: Pat
     rows = _rows(table)
     assert [(row["filename"], row["onset"], row["offset"], row["event_label"]) for row in rows] == expected
     assert len(expected) == 7
-    assert sum(map(len, read_dcase(table).values())) == 7, "other tools of the house read it"
+    assert sum(map(len, read_dcase(table).values())) == 7, "it is a table that the rest of stapes can read"
     assert not table.with_name("events.csv.progress").exists()
 
 
@@ -121,11 +121,11 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     (copy / "._hidden.wav").write_text("left out")
     out = tmp_path / "events.csv"
     assert main(detect_words(tiny_detector, copy, out, "--jobs", 2, *PATTERN)) == 1
-    said = capsys.readouterr().err
-    assert "5 files or folders could not be read" in said
-    assert "header.wav: the file contains no sound" in said
-    assert "caf\\udce9.wav': the name is not UTF-8" in said
-    assert "north/R_20240501_000000.flac: " in said
+    message = capsys.readouterr().err
+    assert "5 files or folders could not be read" in message
+    assert "header.wav: the file contains no sound" in message
+    assert "caf\\udce9.wav': the name is not UTF-8" in message
+    assert "north/R_20240501_000000.flac: " in message
     assert [row["problem"] != "" for row in _rows(out.with_name("events.files.csv"))].count(True) == 4
     assert len(_rows(out)) == 6
 
@@ -139,7 +139,7 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     assert "events.csv exists already" in _error(capsys)
 
 
-def test_a_recording_that_was_deleted_is_left_out_and_one_that_changed_is_processed_again(
+def test_a_recording_that_was_deleted_or_changed_does_not_count_as_done(
     tiny_detector: Path, copy: Path, tmp_path: Path
 ) -> None:
     recordings, _ = list_recordings(str(copy))
@@ -154,8 +154,8 @@ def test_a_recording_that_was_deleted_is_left_out_and_one_that_changed_is_proces
     os.utime(recordings[1].place)
     again, _ = list_recordings(str(copy))
     assert journal.holds(recordings[1])
-    assert not journal.holds(again[0]), "touched since"
-    assert not journal.holds(recordings[0]), "not heard"
+    assert not journal.holds(again[0]), "changed since then"
+    assert not journal.holds(recordings[0]), "could not be read"
     journal.close()
 
 
@@ -175,7 +175,7 @@ def test_another_detector_for_a_half_done_output_is_refused_with_both_hashes(
     assert main(detect_words(tiny_detector, copy, out, "--time-zone", "Asia/Tokyo")) == 1
     assert "begun with time zone UTC, now it is Asia/Tokyo" in _error(capsys)
     assert main(detect_words(other, copy, out, "--force", "--jobs", 1)) == 1
-    assert "going on" not in capsys.readouterr().err
+    assert "continuing" not in capsys.readouterr().err
 
 
 def test_a_second_run_into_the_same_output_is_refused(
@@ -291,7 +291,7 @@ def test_a_full_disk_is_an_error_of_one_line_and_the_run_can_be_continued(tmp_pa
     assert [outcome.found.name for outcome in journal.outcomes(f"{n}.wav" for n in range(20))] == [
         outcome.found.name for outcome in outcomes
     ]
-    assert heard(tmp_path / "journal") == 20
+    assert finished(tmp_path / "journal") == 20
     journal.close()
 
 
@@ -317,8 +317,8 @@ def test_a_folder_that_cannot_be_listed_is_named(forbidden: Path) -> None:
     assert problems == [f"{forbidden}/closed: cannot be listed (Permission denied); check the permissions"]
 
 
-class _Mortal:
-    """Workers that die of every group in which a certain recording is."""
+class _FragileWorkers:
+    """Workers that die of every group that contains the recording `poison`."""
 
     died = (BrokenProcessPool,)
     count = 2
@@ -326,7 +326,7 @@ class _Mortal:
     def __init__(self, poison: str) -> None:
         self.poison, self.deaths = poison, 0
 
-    def executor(self) -> "_Mortal":
+    def executor(self) -> "_FragileWorkers":
         return self
 
     def renew(self) -> None:
@@ -346,13 +346,13 @@ class _Mortal:
 
 def test_a_recording_that_kills_its_worker_does_not_affect_the_others(tiny_detector: Path) -> None:
     recordings = [RecordingFile(f"{number}", f"/{number}", 10, "") for number in range(50)]
-    groups, workers = in_groups(recordings, 2), _Mortal("31")
+    groups, workers = in_groups(recordings, 2), _FragileWorkers("31")
     assert 2 < len(groups) < 25
     job = Job.of(tiny_detector, "litert", StartClock(), names_host=False)
     outcomes = [outcome for some in hear_all(job, groups, workers) for outcome in some]  # type: ignore[arg-type]
     assert sorted(outcome.found.name for outcome in outcomes) == sorted(found.name for found in recordings)
     assert [outcome.found.name for outcome in outcomes if outcome.error] == ["31"]
-    assert workers.deaths == 2, "in its group, and alone"
+    assert workers.deaths == 2, "once in its group, once by itself"
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_a_recording_that_kills_its_worker_does_not_affect_the_others(tiny_detec
         (["{season}", "{season}", "--out", "{tmp}/e.csv"], "or one folder"),
         (["{season}", "--out", "{tmp}/no/e.csv"], "does not exist"),
         (["{season}", "--out", "{tmp}/e.csv", "--jobs", "0"], "must be at least 1"),
-        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "use one of the two"),
+        (["{season}", "--out", "{tmp}/e.csv", "--jobs", "2", "--scheduler", "tcp://x:1"], "leave out one of them"),
         (["{season}", "--out", "{tmp}/e.csv", "--start-pattern", "%Y"], "year, day and hour"),
         (["{season}/north/R_20240501_000000.flac", "--jobs", "2"], "--jobs is for a folder"),
         (["{season}", "--out", "{tmp}/e.csv", "--check", "0"], "--check 0: must be at least 1"),

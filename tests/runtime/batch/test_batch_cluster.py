@@ -1,5 +1,6 @@
 """The same run on a Dask cluster: a real scheduler and three worker processes, of which one is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from season import detect_words, heard, start_detect, write_season
+from season import detect_words, finished, start_detect, write_season
 
 from stapes.runtime.main import main
 
@@ -54,8 +55,6 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         )
         workers = [start("worker", *words) for _ in range(3)]
         processes += workers
-        import json
-
         yield Cluster(json.loads(port_file.read_text())["address"], workers)
     finally:
         for process in reversed(processes):
@@ -81,26 +80,26 @@ def test_a_killed_worker_and_a_killed_client_change_nothing_vs_one_process(
     cluster: Cluster, tiny_detector: Path, tmp_path: Path
 ) -> None:
     season = write_season(tmp_path / "season", RECORDINGS, 90.0)
-    alone, out = tmp_path / "alone.csv", tmp_path / "events.csv"
+    expected, out = tmp_path / "expected.csv", tmp_path / "events.csv"
     journal = tmp_path / "events.csv.progress"
-    assert main(detect_words(tiny_detector, season, alone, "--jobs", 1)) == 0
+    assert main(detect_words(tiny_detector, season, expected, "--jobs", 1)) == 0
 
     client = start_detect(tiny_detector, season, out, "--scheduler", cluster.address)
-    _wait_until(lambda: heard(journal) >= 3, client)
+    _wait_until(lambda: finished(journal) >= 3, client)
     client.kill()
     client.communicate()
-    held = heard(journal)
+    held = finished(journal)
     assert held < RECORDINGS
 
     client = start_detect(tiny_detector, season, out, "--scheduler", cluster.address)
-    _wait_until(lambda: heard(journal) >= held + 3, client)
+    _wait_until(lambda: finished(journal) >= held + 3, client)
     os.kill(cluster.workers[0].pid, signal.SIGKILL)
-    assert heard(journal) < RECORDINGS
-    said = client.communicate(timeout=240)[1]
-    assert client.returncode == 0, said
-    assert f"continuing: {held} of {RECORDINGS} recordings are done" in said
+    assert finished(journal) < RECORDINGS
+    message = client.communicate(timeout=240)[1]
+    assert client.returncode == 0, message
+    assert f"continuing: {held} of {RECORDINGS} recordings are done" in message
     assert cluster.workers[0].wait(10) == -signal.SIGKILL
-    assert out.read_bytes() == alone.read_bytes()
+    assert out.read_bytes() == expected.read_bytes()
 
 
 def test_a_missing_scheduler_is_an_error_of_one_line(

@@ -1,4 +1,4 @@
-"""Runs and workers that are killed with SIGKILL in the middle: nothing twice, nothing missing."""
+"""Runs and workers that are killed with SIGKILL in the middle: no event is missing or repeated."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from season import detect_words, heard, start_detect, write_season
+from season import detect_words, finished, start_detect, write_season
 from tiny_detector import RATE, noise_bursts
 
 from stapes.runtime.main import main
@@ -26,7 +26,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(tiny_detector: Path, season: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The table of one undisturbed run."""
+    """The table of a run that was not interrupted."""
     out = tmp_path_factory.mktemp("out") / "events.csv"
     assert main(detect_words(tiny_detector, season, out, "--jobs", 2)) == 0
     return out.read_bytes()
@@ -57,11 +57,11 @@ def test_a_killed_run_continues_where_it_was(tiny_detector: Path, season: Path, 
     for _ in range(3):
         run = start_detect(tiny_detector, season, out, "--jobs", 2)
         wanted = held + 3
-        _wait_for(lambda wanted=wanted: heard(journal) >= wanted, run)  # type: ignore[misc]
+        _wait_for(lambda wanted=wanted: finished(journal) >= wanted, run)  # type: ignore[misc]
         workers = _children(run.pid)
         run.kill()
         run.communicate()
-        held = heard(journal)
+        held = finished(journal)
         assert held < RECORDINGS
         assert not out.exists()
         deadline = time.monotonic() + 20
@@ -69,10 +69,10 @@ def test_a_killed_run_continues_where_it_was(tiny_detector: Path, season: Path, 
             assert time.monotonic() < deadline, "workers outlive the run"
             time.sleep(0.05)
     run = start_detect(tiny_detector, season, out, "--jobs", 1)
-    said = run.communicate(timeout=120)[1]
-    assert run.returncode == 0, said
-    assert f"continuing: {held} of {RECORDINGS} recordings are done" in said
-    assert f"detect {RECORDINGS - held}/{RECORDINGS - held}" in said, "only the others were heard"
+    message = run.communicate(timeout=120)[1]
+    assert run.returncode == 0, message
+    assert f"continuing: {held} of {RECORDINGS} recordings are done" in message
+    assert f"detect {RECORDINGS - held}/{RECORDINGS - held}" in message, "only the others were processed"
     assert out.read_bytes() == table
     assert not journal.exists()
 
@@ -81,24 +81,24 @@ def test_a_killed_run_continues_where_it_was(tiny_detector: Path, season: Path, 
 def test_a_killed_worker_changes_nothing(tiny_detector: Path, season: Path, table: bytes, tmp_path: Path) -> None:
     out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
     run = start_detect(tiny_detector, season, out, "--jobs", 2)
-    _wait_for(lambda: heard(journal) >= 3, run)
+    _wait_for(lambda: finished(journal) >= 3, run)
     os.kill(_children(run.pid)[-1], signal.SIGKILL)
-    said = run.communicate(timeout=120)[1]
-    assert run.returncode == 0, said
+    message = run.communicate(timeout=120)[1]
+    assert run.returncode == 0, message
     assert out.read_bytes() == table
 
 
 def test_ctrl_c_ends_at_once_and_keeps_what_is_done(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
     out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
-    for number in range(20):  # so many that it is not over before it is stopped
+    for number in range(20):  # enough that the run has not ended before it is stopped
         shutil.copytree(season, tmp_path / "seasons" / str(number), copy_function=os.link)
     run = start_detect(tiny_detector, tmp_path / "seasons", out, "--jobs", 2)
-    _wait_for(lambda: heard(journal) >= 3, run)
+    _wait_for(lambda: finished(journal) >= 3, run)
     run.send_signal(signal.SIGINT)
-    said = run.communicate(timeout=20)[1]
-    assert run.returncode == 130, said
-    assert said.rstrip().endswith("interrupted")
-    assert heard(journal) >= 3
+    message = run.communicate(timeout=20)[1]
+    assert run.returncode == 130, message
+    assert message.rstrip().endswith("interrupted")
+    assert finished(journal) >= 3
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Recordings behind URLs: the referee is the same run over the local folder."""
+"""Recordings at URLs: the referee is the same run over the local folder."""
 
 import functools
 import http.server
@@ -18,7 +18,7 @@ pytest.importorskip("fsspec")
 
 
 class _Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder; a recording that is called broken is an error of the server."""
+    """Serves a folder; a request for a recording with `broken` in its name fails with status 500."""
 
     def do_GET(self) -> None:
         if "broken" in self.path and self.path.endswith(".flac"):
@@ -27,7 +27,7 @@ class _Server(http.server.SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Keep the log of the tests free of requests."""
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_a_web_server_gives_the_same_table_vs_the_local_folder(
     (season / "cut.flac").write_bytes(whole[: len(whole) // 2])
     capsys.readouterr()
     assert main(detect_words(tiny_detector, f"{server}/season%202024", remote, *words, "--force")) == 1
-    said = capsys.readouterr().err
-    assert "  broken.flac: cannot be fetched (500" in said
-    assert "  cut.flac: cannot be read beyond" in said, "without the place of the copy"
+    message = capsys.readouterr().err
+    assert "  broken.flac: cannot be fetched (500" in message
+    assert "  cut.flac: cannot be read beyond" in message, "the message does not name the temporary copy"
     assert remote.read_bytes() == local.read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Library code logs; only the command line prints what is logged, and draws progress."""
+"""Library code logs; only the command line prints the log and draws progress."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""`stapes detect`: a table of events, whole or not at all."""
+"""`stapes detect`: a table of events, complete or not written at all."""
 
 from pathlib import Path
 

@@ -46,17 +46,17 @@ class _Listening:
             text=True,
         )
 
-    def wait_until_it_says(self, words: str = "listening to ") -> None:
+    def wait_for(self, words: str = "listening to ") -> None:
         assert self.process.stderr is not None
         killer = threading.Timer(60, self.process.kill)
         killer.start()
-        said = []
+        lines = []
         for line in self.process.stderr:
-            said.append(line)
+            lines.append(line)
             if words in line:
                 killer.cancel()
                 return
-        raise AssertionError(f"ended with {self.process.wait()}; it did not say {words!r} but {said}")
+        raise AssertionError(f"ended with {self.process.wait()}; expected {words!r} on stderr, got {lines}")
 
     def end(self, number: int) -> tuple[list[str], str]:
         self.process.send_signal(number)
@@ -71,7 +71,7 @@ def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_fi
 ) -> None:
     pcm = noise_bursts(3.5, BURSTS)
     listening = _Listening(tiny_detector, "--device", "pulse", environment=virtual_microphone.environment)
-    listening.wait_until_it_says()
+    listening.wait_for()
     _play_and_wait(virtual_microphone, pcm)
     lines, _ = listening.end(number)
     heard = _events(lines)
@@ -80,7 +80,7 @@ def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_fi
     ]
     assert len(expected) == 3
     assert [label for label, _, _ in heard] == [label for label, _, _ in expected]
-    # The silence ahead of the recording is no whole number of steps: two steps of 512 samples hold any shift's effect.
+    # The silence before the recording is not a whole number of steps, which may shift an event by up to two steps of 512.
     shift = heard[0][1] - expected[0][1]
     for (_, onset, offset), (_, true_onset, true_offset) in zip(heard, expected, strict=True):
         assert abs(onset - true_onset - shift) <= 1024
@@ -88,7 +88,7 @@ def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_fi
 
 
 def test_the_microphones_events_equal_the_files_to_the_sample(tiny_detector: Path, pulse: VirtualMicrophone) -> None:
-    """The file holds the same silence ahead of the recording as the stream did."""
+    """The file contains the same silence before the recording as the stream."""
     detector, pcm, hearing = Detector.load(tiny_detector), noise_bursts(3.5, BURSTS), threading.Event()
     updates = []
     with Microphone("pulse", 16_000) as microphone:
@@ -106,7 +106,7 @@ def test_the_microphones_events_equal_the_files_to_the_sample(tiny_detector: Pat
 
 
 @pytest.mark.slow
-def test_a_sound_server_that_dies_and_comes_back_leaves_two_marks_and_loses_no_clock(
+def test_the_end_and_restart_of_a_sound_server_make_two_gaps_and_the_clock_stays_right(
     tiny_detector: Path, virtual_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     own = VirtualMicrophone(tmp_path)
@@ -114,13 +114,13 @@ def test_a_sound_server_that_dies_and_comes_back_leaves_two_marks_and_loses_no_c
     listening = _Listening(tiny_detector, "--device", "pulse", environment=own.environment)
     started_s = time.monotonic()
     try:
-        listening.wait_until_it_says()
+        listening.wait_for()
         _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "hiss")]))
         own.stop()
-        listening.wait_until_it_says("lost (")
+        listening.wait_for("lost (")
         time.sleep(2)
         own.start()
-        listening.wait_until_it_says("is back after")
+        listening.wait_for("is back after")
         _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "rumble")]))
         lines, _ = listening.end(signal.SIGTERM)
     finally:
@@ -145,12 +145,12 @@ def test_a_stream_that_the_sound_server_moves_to_another_microphone_is_marked(
     own.start("module-null-sink sink_name=other format=s16le rate=16000 channels=1")
     listening = _Listening(tiny_detector, "--device", "pulse", environment=own.environment)
     try:
-        listening.wait_until_it_says()
+        listening.wait_for()
         _play_and_wait(own, noise_bursts(1.5, [(0.3, 0.9, "hiss")]))
         modules = own.control("list", "short", "modules").splitlines()
         (pipe,) = [line.split()[0] for line in modules if "module-pipe-source" in line]
         own.control("unload-module", pipe)
-        listening.wait_until_it_says("the sound server moved the recording from 'mic' to 'other.monitor'")
+        listening.wait_for("the sound server moved the recording from 'mic' to 'other.monitor'")
         lines, _ = listening.end(signal.SIGTERM)
     finally:
         listening.process.kill()
@@ -209,7 +209,7 @@ def test_a_command_ends_silently_when_the_reader_of_its_output_ends(
     pcm = noise_bursts(20.0, [(at + 0.2, at + 0.6, "hiss") for at in range(20)])
     soundfile.write(tmp_path / "hall.wav", pcm, 16_000)
     (tmp_path / "long.pcm").write_bytes(40 * pcm.tobytes())
-    # detect hands over pieces of some kilobytes: 40 recordings make several of them.
+    # `detect` writes in blocks of a few kilobytes, of which 40 recordings make several.
     what = ["-"] if command == "listen" else 40 * [str(tmp_path / "hall.wav")]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with (tmp_path / "long.pcm").open("rb") as stdin:
@@ -224,9 +224,9 @@ def test_a_command_ends_silently_when_the_reader_of_its_output_ends(
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr is not None
-        said = process.stderr.read().decode()
-    assert process.wait(30) == 0, said
-    assert "rror" not in said
+        message = process.stderr.read().decode()
+    assert process.wait(30) == 0, message
+    assert "rror" not in message
 
 
 def test_chunks_after_the_samples_of_a_wav_are_not_taken_for_audio(tiny_detector: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Label files as people have them, and as the tools of the field write them."""
+"""Label files in the variants found in practice, and as other tools write them."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_dcase_reads_decimal_commas_between_semicolons(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("x\t1\tpop", "onset 'x' is not a number"),
         ("nan\t1\tpop", "onset 'nan' is not a number"),
@@ -81,19 +81,19 @@ def test_dcase_reads_decimal_commas_between_semicolons(tmp_path: Path) -> None:
         ("1.0 2.0 pop", "is not an Audacity label"),
     ],
 )
-def test_a_bad_audacity_row_is_named_by_file_and_line(tmp_path: Path, line: str, says: str) -> None:
+def test_a_bad_audacity_row_is_named_by_file_and_line(tmp_path: Path, line: str, message: str) -> None:
     path = _file(tmp_path, f"0\t1\tgood\n{line}\n3\t4\tgood\n")
     with pytest.raises(LabelError) as raised:
         read_audacity(path)
     assert str(raised.value).startswith(f"{path}:2: ")
-    assert says in str(raised.value)
+    assert message in str(raised.value)
     collected: list[StapesError] = []
     assert [each.onset for each in read_audacity(path, collected)] == [0, 3]
     assert [str(error) for error in collected] == [str(raised.value)]
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "says"),
+    ("text", "place", "message"),
     [
         ("filename\tonset\toffset\na.wav\t1\t2\n", ":1: ", "no column event_label in the header"),
         ("", ":1: ", "no column filename, onset, offset, event_label"),
@@ -103,29 +103,29 @@ def test_a_bad_audacity_row_is_named_by_file_and_line(tmp_path: Path, line: str,
         ('filename\tonset\toffset\tevent_label\n"a.wav\t1\t2\tpop\n', ":3: ", "quotation mark is not closed"),
     ],
 )
-def test_a_bad_table_is_named_by_file_and_line(tmp_path: Path, text: str, place: str, says: str) -> None:
+def test_a_bad_table_is_named_by_file_and_line(tmp_path: Path, text: str, place: str, message: str) -> None:
     path = _file(tmp_path, text, "labels.tsv")
     with pytest.raises(LabelError) as raised:
         read_dcase(path)
     assert str(raised.value).startswith(f"{path}{place}")
-    assert says in str(raised.value)
+    assert message in str(raised.value)
     collected: list[StapesError] = []
     read_dcase(path, collected)
     assert [str(error) for error in collected] == [str(raised.value)]
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "message"),
     [
         (b"0\t1\tpop\n" + b"1\t2\tno\xebl\n", "a.txt:2: the file is not UTF-8 but another encoding"),
         ("0\t1\tpop\n".encode("utf-16"), "a.txt:1: the file is not UTF-8 but UTF-16"),
         (b"0\t1\tpop\n0\t\x001\tpop\n", "a.txt:2: the line contains zero bytes"),
     ],
 )
-def test_another_encoding_is_named_by_file_and_line(tmp_path: Path, data: bytes, says: str) -> None:
+def test_another_encoding_is_named_by_file_and_line(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(LabelError, match="save it again as UTF-8") as raised:
         read_audacity(_file(tmp_path, data))
-    assert says in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_a_file_of_100_mb_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (f"{RAVEN}\tAnnotation\n1\tS\t1\t2\t1\t0\t9\twren\n", ":2: onset 2 s is after offset 1 s"),
         (
@@ -106,11 +106,11 @@ def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_bad_selection_table_is_named_by_file_and_line(tmp_path: Path, text: str, says: str) -> None:
+def test_a_bad_selection_table_is_named_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
     path = _file(tmp_path, text)
     with pytest.raises(LabelError) as raised:
         read_raven(path)
-    assert str(raised.value).startswith(f"{path}{says}")
+    assert str(raised.value).startswith(f"{path}{message}")
 
 
 def test_the_label_column_of_a_selection_table_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +172,7 @@ def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("{}", ":1: the file is not a Label Studio export"),
         ("", ":1: the file is not a Label Studio export"),
@@ -182,11 +182,11 @@ def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: 
         ("[\n" + "[" * 100_000, ":2: the task is nested too deeply"),
     ],
 )
-def test_a_file_that_is_not_an_export_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_a_file_that_is_not_an_export_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = _file(tmp_path, text, "x.json")
     with pytest.raises(LabelError) as raised:
         read_labelstudio(path)
-    assert str(raised.value).startswith(f"{path}{says}")
+    assert str(raised.value).startswith(f"{path}{message}")
 
 
 def test_a_cut_off_export_is_named_by_its_line(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_labels_replaces_a_file_only_with_force(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["a.txt", "--columns", "onset=x"], "--columns names the columns of a table"),
         (["a.txt", "--columns", "start=x"], "write NAME=COLUMN with NAME one of filename"),
@@ -305,11 +305,11 @@ def test_labels_replaces_a_file_only_with_force(tmp_path: Path, capsys: pytest.C
     ],
 )
 def test_a_conversion_that_cannot_work_prints_what_to_do(
-    tmp_path: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _file(tmp_path, "1\t2\tpop\n", "a.txt")
     assert main(["labels", str(tmp_path / words[0]), *words[1:]]) == 1
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_recordings_that_differ_in_their_endings_only_are_not_written_to_one_track(
@@ -415,10 +415,10 @@ def test_jams_reads_scaper_and_names_bad_observations_by_line(tmp_path: Path) ->
         '{\n"annotations": [': ":2: the file is not JSON",
         "[" * 100_000: ":1: the file is nested too deeply",
     }
-    for text, says in bad.items():
+    for text, message in bad.items():
         with pytest.raises(LabelError) as raised:
             read_jams(_file(tmp_path, text, "x.jams"))
-        assert f"x.jams{says}" in str(raised.value)
+        assert f"x.jams{message}" in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["../a.wav", "x/../../a.wav", "/a.wav"])

@@ -1,4 +1,4 @@
-"""The live page's server: everyone who may sees the same stream, and nobody else sees anything."""
+"""The live page's server: every page that is allowed to gets the same stream, and no other gets anything."""
 
 import asyncio
 import base64

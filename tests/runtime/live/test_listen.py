@@ -1,4 +1,4 @@
-"""The live loop: blocks at any rate, gaps on one clock, and an end that completes what is open."""
+"""The live loop: blocks at any rate, a clock that includes gaps, and an end that completes open events."""
 
 from pathlib import Path
 

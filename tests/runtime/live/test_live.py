@@ -1,4 +1,4 @@
-"""What follows the stream: the log, rates, clips, and the display."""
+"""What is made of the stream: the log, rates, clips, and the display."""
 
 import io
 import re
@@ -27,7 +27,7 @@ from stapes.runtime.live.source import Block, Gap
 
 
 class Kept:
-    """A sink of one's own: two methods."""
+    """A sink as a user may write it, with two methods."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []

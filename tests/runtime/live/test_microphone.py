@@ -1,4 +1,4 @@
-"""The microphone, played by a private PulseAudio; what is missing is one line."""
+"""The microphone, played by a private PulseAudio; a missing device or package is an error of one line."""
 
 import sys
 import threading

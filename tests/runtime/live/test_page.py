@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 class Paced:
-    """A source that plays PCM as fast as it would sound, then waits until it is told to end."""
+    """A source that plays PCM in real time, then waits until the test ends it."""
 
     name, rate_hz, lag_s, dropped_s = "paced", 16_000, 0.0, 0.0
 
@@ -66,7 +66,7 @@ def _see(browser: Chromium, url: str, look: Callable[[Page], Coroutine[Any, Any,
 
 
 def _facts(detector: str, *records: dict[str, Any]) -> str:
-    """What a page is told first."""
+    """Return the first message that a page receives."""
     facts = {"detector": detector, "source": "USB Audio Device (hw:1,0)", "classes": ["pop"], "thresholds": [0.5]}
     facts |= {"rate_hz": 16_000, "hop_samples": 256, "step_samples": 512, "bands": 40, "records": records}
     facts |= {"band_hz": [100.0 + 180 * band for band in range(40)]}

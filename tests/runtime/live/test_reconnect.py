@@ -1,4 +1,4 @@
-"""A microphone that goes away and comes back: said, marked, and on one clock."""
+"""A microphone that is lost and comes back: it is reported, marked as a gap, and the clock includes the gap."""
 
 from collections.abc import Callable
 
@@ -74,7 +74,7 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     fail(microphones[-1], clock)
     lost = source.read(0)
     assert isinstance(lost, Gap)
-    assert lost.lost_frames == 0, "closes what is open at once"
+    assert lost.lost_frames == 0, "open events are completed at once"
     assert reason in lost.reason
     assert microphones[-1].closed
 
@@ -95,9 +95,9 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     assert back == Gap(round((clock.now_s - heard_last_s) * 16_000), 16_000, "microphone away")
     assert len(source.read(0)) == 320
     assert source.reconnections == 1
-    said = caplog.text
-    assert "microphone 'fake' lost" in said
-    assert "is back after" in said
+    message = caplog.text
+    assert "microphone 'fake' lost" in message
+    assert "is back after" in message
 
 
 def test_a_short_pause_of_the_driver_is_not_a_loss() -> None:
@@ -117,7 +117,7 @@ def test_a_stream_that_is_moved_to_another_microphone_is_marked() -> None:
     source = Reconnecting(FakeMicrophone, clock, identity=lambda: names[-1])  # type: ignore[arg-type]
     assert len(source.read(0)) == 320
     names.append("webcam")
-    assert len(source.read(0)) == 320, "asked now and then only"
+    assert len(source.read(0)) == 320, "the server is not asked for every block"
     clock.now_s += IDENTITY_S
     assert source.read(0) == Gap(320, 16_000, "moved from built-in to webcam")
     clock.now_s += IDENTITY_S

@@ -1,4 +1,4 @@
-"""Where records go: nothing is lost, nothing comes twice without its key, and trouble is one line."""
+"""Sinks: no record is lost, a repeated record has the same key, and a failure is reported in one line."""
 
 import contextlib
 import itertools
@@ -78,9 +78,9 @@ def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
     _until(lambda: sink.waiting() == 0)
     sink.close()
     assert receiver.keys == keys(20)
-    said = caplog.text
-    assert said.count("receiver cannot be reached (down)") == 1, "said once, not at every try"
-    assert "receiver is back" in said
+    message = caplog.text
+    assert message.count("receiver cannot be reached (down)") == 1, "reported once, not at every attempt"
+    assert "receiver is back" in message
 
 
 def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
@@ -162,9 +162,9 @@ def test_a_failing_sink_is_reported_then_receives_what_it_missed_in_order_while_
     sinks = FanOut([full, sqlite])
     for number in range(5):
         sinks.write(record(number))
-    said = caplog.text
-    assert said.count("No space left on device") == 1
-    assert "listening goes on" in said
+    message = caplog.text
+    assert message.count("No space left on device") == 1
+    assert "listening goes on" in message
     assert sqlite3.connect(tmp_path / "log.sqlite").execute("SELECT count(*) FROM records").fetchone() == (5,)
     full.full = False
     sinks.write(record(5))
@@ -395,7 +395,7 @@ def test_mqtt_records_survive_a_broker_that_is_down_and_one_that_restarts(tmp_pa
     referee.disconnect()  # type: ignore[attr-defined]
     referee.loop_stop()  # type: ignore[attr-defined]
     broker.stop()
-    assert list(dict.fromkeys(received)) == keys(10), "in order, and a repetition only with its key"
+    assert list(dict.fromkeys(received)) == keys(10), "in order, and a repeated record has the same key"
 
 
 @pytest.mark.parametrize(
@@ -416,9 +416,9 @@ def test_a_missing_package_of_a_receiver_is_one_line_with_the_command_that_insta
     for name in ("mqtt", "webhook"):
         monkeypatch.delitem(sys.modules, f"stapes.runtime.live.sinks.{name}", raising=False)
     assert main(["listen", str(tiny_detector), "-", "--queue", str(tmp_path), "--to", target]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: this needs {module}")
-    assert said.endswith(f"pip install 'stapes[{extra}]'\n")
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: this needs {module}")
+    assert message.endswith(f"pip install 'stapes[{extra}]'\n")
 
 
 # ---- kill -9
@@ -437,7 +437,7 @@ def test_a_database_killed_a_hundred_times_holds_every_record_that_was_acknowled
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     kept = {key for (key,) in database.execute("SELECT key FROM records")}
     assert kept >= set(keys(count))
-    assert len(kept) <= count + 1, "the one that was under way at the last kill may be there"
+    assert len(kept) <= count + 1, "the record that was being written at the last kill may be there"
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Hours of listening, faster than they would sound: memory stays flat, and event times stay exact past every wrap.
+"""Hours of audio, faster than real time: memory stays flat, and event times stay exact past every wrap.
 
 `make soak` sets STAPES_SOAK_HOURS to 24; one hour runs with the slow tests.
 """

@@ -1,4 +1,4 @@
-"""Between the sound card and the reader: bounded, counted, and honest about what was lost."""
+"""The queue between sound card and reader: its length is limited, and lost samples are counted and reported."""
 
 import numpy as np
 
