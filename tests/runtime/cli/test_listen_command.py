@@ -80,7 +80,7 @@ def test_a_recording_played_into_a_virtual_microphone_gives_the_events_of_the_fi
     ]
     assert len(expected) == 3
     assert [label for label, _, _ in heard] == [label for label, _, _ in expected]
-    # The silence before the recording is not a whole number of steps, which may shift an event by up to two steps of 512.
+    # The silence before the recording is not a whole number of steps, which shifts events by up to two steps of 512.
     shift = heard[0][1] - expected[0][1]
     for (_, onset, offset), (_, true_onset, true_offset) in zip(heard, expected, strict=True):
         assert abs(onset - true_onset - shift) <= 1024

@@ -225,7 +225,7 @@ def test_sizes_are_read_as_people_write_them() -> None:
 def test_a_detector_too_large_for_the_microbit_runs_on_a_larger_board(
     tmp_path: Path, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """16 KB of RAM cannot hold a window of 2048 samples: the code runs on a larger board of the same core, with a note."""
+    """16 KB of RAM cannot hold a window of 2048 samples: its code runs on a larger board of the same core."""
     wide = write_tiny_detector(tmp_path / "wide.stapes", FrontendConfig(n_fft=2048, window_samples=2048))
     compile_model(wide.model, wide.path / "c", "wide")
     assert main(["simulate", str(wide.path), str(recording), "--board", "m0", "--json"]) == 0
