@@ -49,7 +49,7 @@
 
 #include "stapes_nn_layout.h"
 
-#define STAPES_NN_VERSION 1
+#define STAPES_NN_VERSION 2
 
 /* `stapes compile --single-file` makes the kernels static, so that one program can contain several such files. */
 #ifndef STAPES_NN_API

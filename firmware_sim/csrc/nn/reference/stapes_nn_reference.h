@@ -29,31 +29,33 @@ void stapes_nn_reference_move(const stapes_nn_move_layer *layer, const int8_t *i
 
 /* The roundings that LiteRT's reference kernels are made of, under the names that they have there (gemmlowp). */
 
-/* a * b * 2 / 2^32, rounded to the nearest, halves up; |a|, |b| < 2^31, so that nothing saturates. */
+/* a * b / 2^31, rounded to the nearest, halves up. |a|, |b| < 2^31, so that the result does not saturate. */
 static inline int32_t reference_saturating_rounding_doubling_high_mul(int32_t a, int32_t b)
 {
     const int64_t product = (int64_t)a * b;                           /* |product| < 2^62 */
-    const int64_t nudge = product >= 0 ? 1LL << 30 : 1 - (1LL << 30); /* half of 2^31, for truncation */
+    const int64_t nudge = product >= 0 ? 1LL << 30 : 1 - (1LL << 30); /* half of the divisor; the division truncates */
     return (int32_t)((product + nudge) / (1LL << 31));                /* |result| < 2^31 */
 }
 
 /* x / 2^exponent, rounded to the nearest, halves away from zero; 0 <= exponent <= 31. */
 static inline int32_t reference_rounding_divide_by_power_of_two(int32_t x, int32_t exponent)
 {
-    const int64_t half = exponent > 0 ? (int64_t)1 << (exponent - 1) : 0;              /* <= 2^30 */
-    const int64_t magnitude = ((x < 0 ? -(int64_t)x : (int64_t)x) + half) >> exponent; /* <= 2^31 + 2^30 before */
-    return (int32_t)(x < 0 ? -magnitude : magnitude);
+    const int64_t half = exponent > 0 ? (int64_t)1 << (exponent - 1) : 0; /* <= 2^30 */
+    const int64_t magnitude = x < 0 ? -(int64_t)x : (int64_t)x;           /* <= 2^31 */
+    const int64_t quotient = (magnitude + half) >> exponent;              /* the sum is <= 2^31 + 2^30 */
+    return (int32_t)(x < 0 ? -quotient : quotient);
 }
 
-/* x * multiplier * 2^(shift - 31), rounded twice: |x * 2^shift| < 2^31 where shift > 0. */
+/* x * multiplier * 2^(shift - 31), rounded twice. Where shift > 0, the compiler proves |x * 2^shift| < 2^31. */
 static inline int32_t reference_multiply_by_quantized_multiplier(int32_t x, int32_t multiplier, int32_t shift)
 {
     const int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-    const int32_t shifted = (int32_t)(x * (1LL << left)); /* |shifted| < 2^31: proved when the model was compiled */
+    const int32_t shifted = (int32_t)(x * (1LL << left)); /* |shifted| < 2^31 */
     return reference_rounding_divide_by_power_of_two(
         reference_saturating_rounding_doubling_high_mul(shifted, multiplier), right);
 }
 
+/* x, limited to [low, high], which lies within the range of int8. */
 static inline int8_t reference_clamp_to_int8(int64_t x, int32_t low, int32_t high)
 {
     return (int8_t)(x < low ? low : x > high ? high : x);

@@ -1,8 +1,9 @@
 /* stapes_nn_reference_depthwise.c -- DEPTHWISE_CONV_2D. Apache-2.0. */
 #include "stapes_nn_reference.h"
 
-/* One output value: output channel c hears input channel c / depth_multiplier alone. A tap outside of the input reads
- * as the input's zero point; the bias contains -zero_point * (sum of weights). */
+/* One output value: output channel c takes its taps from input channel c / depth_multiplier only. A tap outside of the
+ * input reads as the input's zero point. The bias contains -zero_point * (sum of weights), so the taps are multiplied
+ * as they are. */
 static int32_t reference_depthwise_sum(const stapes_nn_conv_layer *layer, const int8_t *image, int32_t y, int32_t x,
                                        int32_t channel)
 {

@@ -7,7 +7,7 @@ static int32_t reference_offset_of(const int32_t i[4], const int32_t strides[4])
     return i[0] * strides[0] + i[1] * strides[1] + i[2] * strides[2] + i[3] * strides[3];
 }
 
-/* Step to the next element in the order of the output. Returns 0 after the last one. */
+/* Advance the indices to the next element in the order of the output. Returns 0 after the last element. */
 static int reference_next_element(int32_t i[4], const int32_t shape[4])
 {
     for (int axis = 3; axis >= 0; axis--) {
@@ -23,7 +23,7 @@ void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, 
 {
     int32_t i[4] = {0, 0, 0, 0};
     do {
-        /* |.| < 2^31: the compiler proved that this linear form gives LiteRT's bits for every pair of inputs. */
+        /* The compiler proved that this linear form gives LiteRT's bits for every pair of inputs, and |sum| < 2^31. */
         const int32_t sum = a[reference_offset_of(i, layer->stride_a)] * layer->factor_a +
                             b[reference_offset_of(i, layer->stride_b)] * layer->factor_b + layer->offset;
         *out++ = reference_clamp_to_int8(sum >> layer->shift, layer->out_min, layer->out_max);
@@ -36,7 +36,8 @@ void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *
     const int32_t sign = layer->multiplier_b < 0 ? -1 : 1; /* -1 subtracts */
     int32_t i[4] = {0, 0, 0, 0};
     do {
-        /* Both inputs get 20 more bits, |.| <= 255 * 2^20, and a common scale: factors of at most 1/2. */
+        /* Both inputs are shifted left by 20 bits, |wide| <= 255 * 2^20, and brought to a common scale by factors of
+         * at most 1/2. */
         const int32_t wide_a = (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a) * (1 << 20);
         const int32_t wide_b = (b[reference_offset_of(i, layer->stride_b)] - layer->zero_b) * (1 << 20);
         const int32_t scaled_a =

@@ -1,11 +1,12 @@
 /* stapes_nn_reference_lstm.c -- UNIDIRECTIONAL_SEQUENCE_LSTM with int8 values and an int16 cell. Apache-2.0.
  *
- * Qm.n: m integer bits and n fractional bits beside the sign, 16 bits in all. The functions of 16 bits and their names
- * are those of gemmlowp's fixedpoint.h, in which LiteRT's kernel is written. */
+ * Qm.n: m integer bits and n fractional bits beside the sign, 16 bits in all. exp, the logistic function and tanh are
+ * computed as in gemmlowp's fixedpoint.h, which LiteRT's kernel uses. */
 #include "stapes_nn_reference.h"
 
 enum { INPUT_GATE, FORGET_GATE, CELL_GATE, OUTPUT_GATE, GATES };
 
+/* x, limited to [low, high], which lies within the range of int16. */
 static int32_t reference_clamp_to_int16(int32_t x, int32_t low, int32_t high)
 {
     return x < low ? low : x > high ? high : x;
@@ -15,12 +16,12 @@ static int32_t reference_clamp_to_int16(int32_t x, int32_t low, int32_t high)
 static int32_t reference_multiply_16(int32_t a, int32_t b)
 {
     const int32_t product = a * b;                                /* |product| <= 2^30 */
-    const int32_t nudge = product >= 0 ? 1 << 14 : 1 - (1 << 14); /* half of 2^15, for truncation */
-    return reference_clamp_to_int16((product + nudge) / (1 << 15), -32768,
-                                    32767); /* saturates for -2^15 * -2^15 alone */
+    const int32_t nudge = product >= 0 ? 1 << 14 : 1 - (1 << 14); /* half of the divisor; the division truncates */
+    /* Only -2^15 * -2^15 saturates. */
+    return reference_clamp_to_int16((product + nudge) / (1 << 15), -32768, 32767);
 }
 
-/* exp(x) in Q0.15 for x in Q0.15 within [-1/4, 0): the series of exp to the fourth power around -1/8. */
+/* exp(x) in Q0.15 for x in Q0.15 within [-1/4, 0): the Taylor series around -1/8, to the fourth power. */
 static int32_t reference_exp_within_last_quarter(int32_t x)
 {
     const int32_t exp_of_minus_eighth = 28918, third = 10923;                          /* Q0.15 */
@@ -51,11 +52,11 @@ static int32_t reference_exp_on_negative_values(int32_t x, int32_t bits)
     return quarters >= 128 ? 0 : result; /* below -32 */
 }
 
-/* 1 / d in Q2.13, for d = (1 + x) / 2 and x in Q0.15 within [0, 1]: three steps of Newton's method. */
+/* 1 / d in Q2.13, for d = (1 + x) / 2 and x in Q0.15 within [0, 1]: three Newton iterations. */
 static int32_t reference_reciprocal_of_half_of_one_plus(int32_t x)
 {
     const int32_t one = 1 << 13;                              /* Q2.13 */
-    const int32_t d = (x + (1 << 15)) >> 1;                   /* Q0.15: [2^14, 2^15); 1 + x, halved and cut */
+    const int32_t d = (x + (1 << 15)) >> 1;                   /* Q0.15: [2^14, 2^15); 1 + x, halved, rounded down */
     int32_t guess = 23130 + reference_multiply_16(d, -15420); /* 48/17 - 32/17 d: [7710, 15420] */
     for (int i = 0; i < 3; i++) {
         const int32_t error = one - reference_multiply_16(d, guess); /* |error| < 2^9 */
@@ -76,7 +77,7 @@ static int32_t reference_logistic(int32_t x)
 }
 
 /* tanh(x) in Q0.15 of x in Q(bits).(15 - bits), 0 <= bits <= 6: 2 / (1 + exp(-2 |x|)) - 1 with the sign of x. The
- * same 16 bits with one integer bit more are twice the value. */
+ * same 16 bits stand for twice the value when they are read with one more integer bit. */
 static int32_t reference_hyperbolic_tangent(int32_t x, int32_t bits)
 {
     if (x == 0) {
@@ -100,7 +101,7 @@ static int32_t reference_gate_sum(const int8_t *values, int32_t count, const int
     return sum;
 }
 
-/* The value of a gate before its function, in Q3.12. */
+/* The value of a gate before its activation function, in Q3.12. */
 static int32_t reference_gate_value(const stapes_nn_lstm_layer *layer, int32_t unit, int32_t gate, const int8_t *in,
                                     const int8_t *hidden)
 {
@@ -131,9 +132,9 @@ static int8_t reference_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     const int32_t sum = reference_rounding_divide_by_power_of_two(kept, 15) +
                         reference_rounding_divide_by_power_of_two(added, 15 + layer->cell_bits); /* |sum| < 2^16 */
     *cell = (int16_t)reference_clamp_to_int16(sum, layer->cell_min, layer->cell_max);
-    const int32_t shown =
-        reference_logistic(value[OUTPUT_GATE]) * reference_hyperbolic_tangent(*cell, layer->cell_bits); /* < 2^30 */
-    const int32_t scaled = reference_multiply_by_quantized_multiplier(shown, layer->out_multiplier, layer->out_shift);
+    const int32_t output = reference_logistic(value[OUTPUT_GATE]) *
+                           reference_hyperbolic_tangent(*cell, layer->cell_bits); /* |output| < 2^30 */
+    const int32_t scaled = reference_multiply_by_quantized_multiplier(output, layer->out_multiplier, layer->out_shift);
     return reference_clamp_to_int8((int64_t)scaled + layer->out_zero, -128, 127);
 }
 
@@ -142,7 +143,7 @@ void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *i
 {
     const int32_t units = layer->units;
     for (int32_t batch = 0; batch < layer->batches; batch++) {
-        const int8_t *before = hidden + batch * units; /* the output of the time step before */
+        const int8_t *before = hidden + batch * units; /* the outputs of the previous time step */
         for (int32_t time = 0; time < layer->time_steps; time++) {
             const int32_t row = batch * layer->batch_stride + time * layer->time_stride;
             for (int32_t unit = 0; unit < units; unit++) {

@@ -3,7 +3,7 @@
  * Qm.n: m integer bits and n fractional bits beside the sign. */
 #include "stapes_nn_reference.h"
 
-/* x * 4; a result beyond int32 becomes its nearest limit. */
+/* x * 4, saturated to int32. */
 static int32_t reference_saturating_times_four(int32_t x)
 {
     const int64_t wide = (int64_t)x * 4;
@@ -23,10 +23,12 @@ static int32_t reference_reciprocal_of_one_plus(int32_t x)
         const int32_t correction = reference_saturating_rounding_doubling_high_mul(guess, error); /* Q4.27 */
         guess += reference_saturating_times_four(correction);                                     /* Q2.29, [1, 2] */
     }
-    return guess > INT32_MAX / 2 ? INT32_MAX : guess * 2; /* half of it, from Q2.29 to Q0.31 */
+    /* Half of the guess, converted from Q2.29 to Q0.31: doubled. */
+    return guess > INT32_MAX / 2 ? INT32_MAX : guess * 2;
 }
 
-/* exp((in - highest) * scale * beta) in Q0.31; 0 where the table ends. */
+/* exp(-below * scale * beta) in Q0.31, for a value that lies `below` under the highest of its row: from the table, and
+ * 0 after its end. */
 static int32_t reference_exponential(const stapes_nn_softmax_layer *layer, int32_t below)
 {
     return below < layer->length ? layer->exponentials[below] : 0;
@@ -49,7 +51,7 @@ static void reference_softmax_row(const stapes_nn_softmax_layer *layer, const in
     for (int32_t i = 0; i < layer->depth; i++) {
         const int32_t share =
             reference_saturating_rounding_doubling_high_mul(scale, reference_exponential(layer, highest - in[i]));
-        const int32_t scaled = reference_rounding_divide_by_power_of_two(share, 12 - headroom + 31 - 8); /* to 1/256 */
+        const int32_t scaled = reference_rounding_divide_by_power_of_two(share, 12 - headroom + 31 - 8); /* in 1/256 */
         out[i] = reference_clamp_to_int8((int64_t)scaled - 128, -128, 127);
     }
 }
