@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from stapes.runtime.batch.activity import Hours
@@ -13,6 +13,7 @@ from stapes.runtime.batch.detect import EventTable, open_table
 from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.labels import Annotation
+from stapes.runtime.utc import utc_text
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,6 @@ def _file_row(outcome: Outcome, events: Sequence[Annotation], classes: Sequence[
         *(sum(event.label == label for event in events) for label in classes),
         outcome.error,
     ]
-
-
-def utc_text(time: datetime) -> str:
-    """Return a UTC time as ISO 8601, rounded to milliseconds."""
-    rounded = time + timedelta(microseconds=500)
-    return rounded.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _count(totals: Totals, hours: Hours, outcome: Outcome, events: Sequence[Annotation]) -> None:

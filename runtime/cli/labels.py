@@ -13,7 +13,7 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "labels",
         help="convert label files to another format",
         description=f"Convert labels between {', '.join(titles)} and {last}.",
-        epilog="example:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
+        epilog="examples:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
         "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -18,7 +18,7 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="find events in what a microphone hears, as they happen",
         description="Find events in what a microphone hears. Ctrl-C or SIGTERM completes open events\n"
         "and ends the command.",
-        epilog="example:\n  stapes listen --list-devices\n  stapes listen dogs.stapes --device 'USB Audio'",
+        epilog="examples:\n  stapes listen --list-devices\n  stapes listen dogs.stapes --device 'USB Audio'",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
@@ -80,7 +80,12 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--template", metavar="TEXT", help='body that webhooks receive, such as \'{"text": "$label at $utc"}\''
     )
-    parser.add_argument("--queue", type=Path, metavar="DIR", help="folder where records wait until they can be sent")
+    parser.add_argument(
+        "--queue",
+        type=Path,
+        metavar="DIR",
+        help="folder where records wait until they are sent; default: $XDG_STATE_HOME/stapes or ~/.local/state/stapes",
+    )
     parser.set_defaults(run=_run)
 
 

@@ -12,7 +12,7 @@ def add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Run the self-test's sound, and recordings if any are named, on this machine and on every board\n"
         "that it can emulate. Features, scores and events must equal those of LiteRT's reference\n"
         "kernels. The C in the folder is compiled and run.",
-        epilog="example:\n  stapes verify dogs.stapes\n  stapes verify dogs.stapes yard.wav",
+        epilog="examples:\n  stapes verify dogs.stapes\n  stapes verify dogs.stapes yard.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")

@@ -5,13 +5,12 @@ import signal
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import require_new_file
@@ -20,13 +19,14 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.listen import Update, listen
+from stapes.runtime.live.log import Log
 from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.live.pipe import Pipe
-from stapes.runtime.live.rate import RateMeter, RateWindow
+from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.reconnect import Reconnecting
 from stapes.runtime.live.sinks.fan_out import FanOut
 from stapes.runtime.live.sinks.files import TextSink
-from stapes.runtime.live.sinks.record import Record, Sink, utc_text
+from stapes.runtime.live.sinks.record import Record, Sink
 from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_sink
 from stapes.runtime.live.source import Source
 
@@ -46,50 +46,6 @@ class Watcher(Protocol):
 
     def close(self) -> None:
         """Finish after the end of the stream."""
-
-
-class Log:
-    """Makes numbered records of updates, with times on the stream's clock and in UTC."""
-
-    def __init__(self, source: str, sample_rate_hz: int) -> None:
-        self._source, self._rate_hz = source, sample_rate_hz
-        self._session, self._number = uuid.uuid4().hex, 0
-
-    def records(self, update: Update, now_unix_s: float) -> list[Record]:
-        """Return records of the update's complete events and of its gap; its last sample was heard at `now_unix_s`."""
-        self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
-        found = [
-            self._record("event", event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
-            for event in update.events
-            if event.offset_sample is not None
-        ]
-        if update.gap is not None:
-            found.append(self._record("gap", update.gap.reason, update.start_sample, update.end_sample))
-        return found
-
-    def rates(self, window: RateWindow) -> list[Record]:
-        """Return a record of the rate of each class."""
-        return [
-            self._record("rate", label, window.onset_sample, window.offset_sample, per_minute=rate)
-            for label, rate in window.per_minute.items()
-        ]
-
-    def _record(
-        self, kind: Literal["event", "gap", "rate"], label: str, onset: int, offset: int, **figures: float
-    ) -> Record:
-        self._number += 1
-        return Record(
-            kind=kind,
-            key=f"{self._session}-{self._number}",
-            source=self._source,
-            label=label,
-            onset=onset / self._rate_hz,
-            offset=offset / self._rate_hz,
-            onset_sample=onset,
-            offset_sample=offset,
-            utc=utc_text(self._now_unix_s - (self._now_sample - onset) / self._rate_hz),
-            **figures,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +98,8 @@ def listen_command(settings: ListenSettings) -> None:
             rolls = settings.pre_roll_s, settings.post_roll_s
             watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
         if settings.web is not None:
+            from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
+
             watchers.append(Dashboard(detector, source, settings.web, settings.record_dir))
         if display:
             watchers.append(display(detector, source))
@@ -221,29 +179,6 @@ def _display_class() -> "type[Display] | None":
         )
         return None
     return Display
-
-
-class Dashboard:
-    """The live page as a watcher of the stream: its feed and its server."""
-
-    def __init__(self, detector: Detector, source: Source, address: Address, clips: Path | None) -> None:
-        from stapes.runtime.live.dashboard.feed import Feed
-        from stapes.runtime.live.dashboard.server import PageServer
-
-        self._feed = Feed(detector, source, clips is not None)
-        self._server = PageServer(address, self._feed.hello, clips)
-        self._feed.send = self._server.send
-        self.url = self._server.url
-        logger.info(f"the live page is at {self.url}")
-
-    def update(self, update: Update, records: Sequence[Record]) -> None:
-        """Take one block."""
-        self._feed.update(update, records)
-
-    def close(self) -> None:
-        """Send the last message and close the connections of the pages."""
-        self._feed.close()
-        self._server.close()
 
 
 @contextmanager

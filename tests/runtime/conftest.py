@@ -1,4 +1,4 @@
-"""The virtual microphone that every test of listening shares."""
+"""The virtual microphone that all tests of listening share."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from virtual_microphone import VirtualMicrophone
 
 @pytest.fixture(scope="session")
 def virtual_microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
-    """A PulseAudio of our own, ended with the session."""
+    """A private PulseAudio, which ends with the test session."""
     if shutil.which("pulseaudio") is None:
         pytest.skip("needs Debian's pulseaudio")
     microphone = VirtualMicrophone(tmp_path_factory.mktemp("pulse"))
@@ -20,7 +20,7 @@ def virtual_microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vir
 
 @pytest.fixture
 def pulse(virtual_microphone: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch) -> VirtualMicrophone:
-    """The virtual microphone, with this process's environment leading to it."""
+    """The virtual microphone, to which the environment of this process points."""
     for name, value in virtual_microphone.environment.items():
         monkeypatch.setenv(name, value)
     return virtual_microphone

@@ -30,7 +30,7 @@ def detector(tiny_detector: Path) -> Detector:
 
 
 def _reference_scores(path: Path, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
-    """Scores by the features of the whole recording with its tail and a loop over LiteRT's own signature runner."""
+    """Compute scores from the features of the recording and its tail, in a loop over LiteRT's signature runner."""
     folder = read_folder(path)
     features = Frontend(folder.tables).features(with_tail(folder.clock, pcm))
     runner = Interpreter(

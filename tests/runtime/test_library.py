@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_importing_the_detector_adds_a_tenth_of_a_second_to_numpys_own_and_no_training_stack() -> None:
-    """With numpy's share it is below 0.3 s on an idle machine; that share is not ours, and grows with the load."""
+    """With NumPy it is below 0.3 s on an idle machine. NumPy's part is not counted, because it grows with the load."""
     code = (
         "import time, numpy; before = time.process_time()\n"
         "from stapes.runtime.detector import Detector\n"

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 
@@ -37,12 +36,3 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what is under way. Nothing is written afterwards."""
-
-
-def utc_text(unix_s: float) -> str:
-    """Return a Unix time as ISO 8601 with milliseconds.
-
-    >>> utc_text(0.25)
-    '1970-01-01T00:00:00.250Z'
-    """
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

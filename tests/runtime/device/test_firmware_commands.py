@@ -1,4 +1,4 @@
-"""stapes simulate, verify and size: events, figures, budgets, exit codes."""
+"""`stapes simulate`, `verify` and `size`: events, figures, budgets and exit codes."""
 
 import json
 import shutil
@@ -158,7 +158,7 @@ def test_verify_finds_a_model_that_computes_something_else(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One bias of the generated C is off: scores and events differ, features do not. Boards are left out."""
+    """One bias of the generated C is wrong: scores and events differ, features do not. Boards are left out."""
     folder = tmp_path / "bent.stapes"
     shutil.copytree(compiled_detector, folder)
     source = folder / "c" / "tiny.c"
@@ -195,7 +195,7 @@ def test_verify_reads_the_answers_that_are_stored(
 
 
 def test_budgets_by_hand() -> None:
-    """1 million instructions a second, 10 ms steps of 8000 at worst."""
+    """1 million instructions per second of audio, steps of 10 ms with at most 8000 instructions."""
     cost = FirmwareCost(
         stages=(StageCost("frontend", 9000.0, 9500), StageCost("model", 1000.0, 4000)),
         mean_per_hop=10_000.0,

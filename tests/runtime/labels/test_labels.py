@@ -157,7 +157,7 @@ names = labels.filter(bool)
 @settings(deadline=None)
 @given(st.dictionaries(names, st.lists(annotations, max_size=5), max_size=5))
 def test_dcase_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
-    """Event-free recordings stay in the table: `annotated and empty` is not `not annotated`."""
+    """A recording without events keeps a row, which tells it from one that was not annotated."""
     path = tmp_path_factory.mktemp("labels", numbered=True) / "labels.tsv"
     path.write_text(write_dcase(written), encoding="utf-8")
     assert read_dcase(path) == written

@@ -1,4 +1,4 @@
-"""Raven, Label Studio and CSV labels, and `stapes labels`, which turns one format into another."""
+"""Raven, Label Studio, CSV, JAMS and ELAN labels, and `stapes labels`, which converts between formats."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ events = st.lists(
     ),
     max_size=5,
 )
-# Label Studio drops directories and its own upload prefix; a region without label is none
+# Label Studio drops folders and its own upload prefix, and it has no regions without a label.
 names = st.text(st.sampled_from("abxyz0_."), min_size=1, max_size=8).filter(lambda name: not name.startswith("."))
 
 
@@ -66,7 +66,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[
 @settings(deadline=None)
 @given(st.dictionaries(names, events, max_size=4))
 def test_labelstudio_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
-    """What it cannot keep is a region twice: with several channels that is how a stereo region looks."""
+    """A repeated region is read once, because a region of a stereo file is exported once per channel."""
     once = {name: list(dict.fromkeys(each)) for name, each in written.items()}
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_labelstudio(once), "x.json")
     assert read_labelstudio(path) == {name: _sorted(each) for name, each in once.items()}
@@ -81,7 +81,7 @@ def test_raven_counts_a_selection_once_although_each_view_has_a_row(tmp_path: Pa
 
 
 def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
-    """Begin Time goes on counting over the files; File Offset is where the selection lies."""
+    """Begin Time counts over all files; File Offset is the time of the selection in its own file."""
     text = f"{RAVEN}\tBegin File\tFile Offset (s)\tAnnotation\n"
     text += "1\tSpectrogram 1\t1\t10\t11.5\t0\t9\ta.wav\t10\twren\n"
     text += "2\tSpectrogram 1\t1\t70\t70.5\t0\t9\tb.wav\t10\trobin\n"
@@ -195,7 +195,7 @@ def test_a_cut_off_export_is_named_by_its_line(tmp_path: Path) -> None:
         read_labelstudio(path)
 
 
-def test_labels_turns_a_sheet_with_its_own_column_names_into_dcase(tmp_path: Path) -> None:
+def test_labels_converts_a_table_with_other_column_names_to_dcase(tmp_path: Path) -> None:
     sheet = _file(tmp_path, "what;file;start;end\npop;a.wav;0,5;1,25\n", "sheet.csv")
     out = tmp_path / "labels.tsv"
     columns = "filename=file,onset=start,offset=end,event_label=what"
@@ -247,7 +247,7 @@ def test_bad_rows_stop_or_are_left_out_and_counted(
     assert ("2 bad rows or names are left out" in printed) == skip
 
 
-def test_a_file_of_which_nothing_can_be_read_is_not_taken_for_event_free(
+def test_a_file_without_a_readable_row_does_not_count_as_a_recording_without_events(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tracks = [_file(tmp_path, "1\t2\tpop\n", "a.txt"), tmp_path / "b.txt", _file(tmp_path, "2\t1\tpop\n", "c.txt")]
@@ -312,7 +312,7 @@ def test_a_conversion_that_cannot_work_prints_what_to_do(
     assert message in capsys.readouterr().err
 
 
-def test_recordings_that_differ_in_their_endings_only_are_not_written_to_one_track(
+def test_recordings_that_differ_only_in_their_suffixes_are_not_written_to_one_track(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = _file(tmp_path, "filename,onset,offset,event_label\na.wav,1,2,pop\na.flac,1,2,pop\n", "labels.csv")
@@ -358,7 +358,7 @@ def test_jams_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list
 @settings(deadline=None)
 @given(events)
 def test_elan_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
-    """Times are kept to the millisecond; inner runs of blanks become one, and no text takes the name of the tier."""
+    """Times are kept to the millisecond, several blanks become one, and an empty text becomes the name of the tier."""
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_elan(written), "x.eaf")
     kept = [
         Annotation(round(e.onset * 1000) / 1000, round(e.offset * 1000) / 1000, " ".join(e.label.split()) or "events")

@@ -1,6 +1,6 @@
-"""JAMS and ELAN files beside the libraries of those formats: what they write is read, and they read what is written.
+"""JAMS and ELAN files compared with the libraries of these formats: each side reads what the other one writes.
 
-Neither library is among the project's: `pip install jams pympi-ling` has these tests run.
+The project does not depend on these libraries. `pip install jams pympi-ling` enables the tests.
 """
 
 from pathlib import Path

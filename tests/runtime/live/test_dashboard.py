@@ -265,7 +265,7 @@ def test_the_stream_ends_with_the_server(clips: Path) -> None:
 
 
 def test_a_minute_of_the_stream_costs_the_server_less_than_nine_seconds_of_a_core(detector: Detector) -> None:
-    """15 % of one core, with a page open; the page's own reading is counted too, since it runs in this process."""
+    """15 % of one core, with a page open; what the page reads is counted too, since it runs in this process."""
     server = PageServer(Address(port=0), lambda: [], None)
     _, messages = _watched(detector, blocks(noise_bursts(60.0, []), 320))
     texts = [json.dumps(message) for message in messages]

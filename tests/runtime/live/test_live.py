@@ -68,7 +68,7 @@ def test_events_and_gaps_are_logged_with_sample_times_and_keys_of_their_own(dete
 
 
 def test_rates_count_only_the_audio_that_was_received(detector: Detector) -> None:
-    """Three hisses in the first window of 6 s; in the second, half of which is lost, one; the last ends after 4 s."""
+    """Three hisses in the first window of 6 s, one in the second, half of which is lost; the third window has 4 s."""
     bursts = [(at, at + 0.4, "hiss") for at in (0.5, 2.0, 4.0, 7.0, 13.0)]
     items = blocks(noise_bursts(16.0, bursts), 320)
     items[9 * 50 : 12 * 50] = [Gap(3 * 16_000, 16_000, "microphone away")]
@@ -85,7 +85,7 @@ def test_rates_count_only_the_audio_that_was_received(detector: Detector) -> Non
 
 
 def test_a_rate_comes_as_soon_as_no_event_of_its_window_can_still_begin(detector: Detector) -> None:
-    """An event that begins at the window's very end and goes on for long is in it, and does not hold it up."""
+    """A long event that begins at the very end of the window belongs to it and does not delay it."""
     rates, seen = RateMeter(detector.folder, window_s=6), list[tuple[float, float]]()
     pcm = noise_bursts(12.0, [(5.9, 11.0, "hiss")])
     for update in listen(detector, Played(16_000, blocks(pcm, 320)), lambda: False):

@@ -25,7 +25,8 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.dashboard.server import PageServer
-from stapes.runtime.live.session import Dashboard, Outputs, run
+from stapes.runtime.live.dashboard.watcher import Dashboard
+from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
 
 pytestmark = pytest.mark.slow

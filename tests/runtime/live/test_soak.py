@@ -35,7 +35,7 @@ def _memory_bytes() -> int:
 
 
 class Endless(Played):
-    """The same minute again and again behind a first gap that sets the clock; notes memory use along the way."""
+    """The same minute many times, after a first gap that sets the clock. It measures memory use while it plays."""
 
     def __init__(self, minute: list[Block], minutes: int, start_sample: int) -> None:
         super().__init__(RATE, [])

@@ -1,0 +1,55 @@
+"""Makes records of what happens in the live loop."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Literal
+
+from stapes.runtime.live.listen import Update
+from stapes.runtime.live.rate import RateWindow
+from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.utc import utc_text
+
+
+class Log:
+    """Makes numbered records of updates, with times on the stream's clock and in UTC."""
+
+    def __init__(self, source: str, sample_rate_hz: int) -> None:
+        self._source, self._rate_hz = source, sample_rate_hz
+        self._session, self._number = uuid.uuid4().hex, 0
+
+    def records(self, update: Update, now_unix_s: float) -> list[Record]:
+        """Return records of the update's complete events and of its gap; its last sample was heard at `now_unix_s`."""
+        self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
+        found = [
+            self._record("event", event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
+            for event in update.events
+            if event.offset_sample is not None
+        ]
+        if update.gap is not None:
+            found.append(self._record("gap", update.gap.reason, update.start_sample, update.end_sample))
+        return found
+
+    def rates(self, window: RateWindow) -> list[Record]:
+        """Return a record of the rate of each class."""
+        return [
+            self._record("rate", label, window.onset_sample, window.offset_sample, per_minute=rate)
+            for label, rate in window.per_minute.items()
+        ]
+
+    def _record(
+        self, kind: Literal["event", "gap", "rate"], label: str, onset: int, offset: int, **figures: float
+    ) -> Record:
+        self._number += 1
+        onset_unix_s = self._now_unix_s - (self._now_sample - onset) / self._rate_hz
+        return Record(
+            kind=kind,
+            key=f"{self._session}-{self._number}",
+            source=self._source,
+            label=label,
+            onset=onset / self._rate_hz,
+            offset=offset / self._rate_hz,
+            onset_sample=onset,
+            offset_sample=offset,
+            utc=utc_text(datetime.fromtimestamp(onset_unix_s, UTC)),
+            **figures,
+        )
