@@ -64,9 +64,9 @@ class StepClock:
         return self.begin_sample(score) / self.sample_rate_hz
 
     def edges_samples(self, n_scores: int) -> NDArray[np.int64]:
-        """Return int64[n_scores + 1]: score k stands for the samples from edges[k] up to but without edges[k + 1].
+        """Return int64[n_scores + 1]: score k stands for samples edges[k] up to but not including edges[k + 1].
 
-        What would lie before the recording is cut off: the edges of a score that stands for nothing in it are both 0.
+        Edges before the recording are moved to its beginning: a score that stands for nothing in it has edges 0 and 0.
         """
         first = self.begin_sample(0)
         return np.maximum(first + self.step_samples * np.arange(n_scores + 1, dtype=np.int64), 0)

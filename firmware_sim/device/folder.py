@@ -55,16 +55,16 @@ class DetectorFolder:
 
     @property
     def tables(self) -> bytes:
-        """Return the frontend's tables, as the device has them."""
+        """Return frontend.bin, the tables that the frontend of the device reads."""
         return (self.path / "frontend.bin").read_bytes()
 
     @property
     def model(self) -> bytes:
-        """Return the int8 step as a TFLite flatbuffer."""
+        """Return model.tflite, which computes one step in int8."""
         return (self.path / "model.tflite").read_bytes()
 
     def model_description(self) -> ModelDescription:
-        """Read what `stapes compile` wrote about the C in the folder.
+        """Read c/model.json, which describes the generated C.
 
         Raises DetectorFolderError when there is no generated C, or it was generated from another model.tflite.
         """
@@ -186,7 +186,7 @@ def _check_frontend(folder: DetectorFolder) -> None:
 def new_detector_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Yield a draft folder; after the block it is read and checked, and then takes the place of `path`.
 
-    Raises OutputError as `new_folder` does, DetectorFolderError when the draft is no whole detector. After any
+    Raises OutputError as `new_folder` does, DetectorFolderError as `read_folder` does for the draft. After any
     exception `path` is as before.
     """
     with new_folder(path, force=force, mark=MARK) as draft:

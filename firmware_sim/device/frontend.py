@@ -1,8 +1,8 @@
 """Log-mel features by the C of the device: int16 PCM in, int8 bands out, the same bits on every target.
 
 `make_tables` turns a configuration into the tables that the C reads (frontend.bin); `Frontend` runs the C with them.
-csrc/frontend/stapes_frontend_api.h says what each number of the tables means, stapes_frontend.c explains the arithmetic
-and its intervals.
+csrc/frontend/stapes_frontend_api.h describes each number in the tables; stapes_frontend.c explains the arithmetic and
+its intervals.
 """
 
 import hashlib
@@ -323,7 +323,7 @@ def _affine(config: FrontendConfig) -> tuple[int, int, int]:
     offset = round(((DB_PER_OCTAVE * LOG2_BIAS - config.int8_zero_db) / config.int8_step_db + 0.5) * 2 ** (shift - 16))
     values = np.arange(-32768, 32768)
     wanted = affine_int8(values.astype(np.int16), config)
-    for nudge in sorted(np.ndindex(9, 9), key=lambda steps: abs(steps[0] - 4) + abs(steps[1] - 4)):
+    for nudge in sorted(np.ndindex(9, 9), key=lambda by: abs(by[0] - 4) + abs(by[1] - 4)):
         tried = multiplier + nudge[0] - 4, offset + nudge[1] - 4
         if np.array_equal(np.clip((values * tried[0] + tried[1] * 65536) >> shift, -128, 127), wanted):
             return *tried, shift

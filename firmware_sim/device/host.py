@@ -27,17 +27,18 @@ if platform.machine() in ("x86_64", "AMD64"):
 ROOM_STEPS = 64  # `run` allocates the outputs of this many calls at a time
 
 # All C is one translation unit, with static kernels that `flatten` inlines: the C compiler sees the sizes of a layer
-# where it compiles the layer's kernel. `given` holds the inputs of all steps one after the other, `made` the outputs.
+# where it compiles the layer's kernel. `inputs` holds the inputs of all steps, one step after the other; `outputs`
+# takes their outputs.
 _UNIT = """#define STAPES_NN_API static
 {includes}
 
-void {name}_steps(void *self, int32_t steps, const char *given, char *made);
-__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, const char *given, char *made)
+void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs);
+__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs)
 {{
     for (; steps > 0; steps--) {{
         {name}_step(self, {arguments});
-        given += {given};
-        made += {made};
+        inputs += {input_bytes};
+        outputs += {output_bytes};
     }}
 }}
 """
@@ -71,7 +72,7 @@ class CompiledModel:
         address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
         self._model.function = ffi.cast("stapes_host_steps", address)
         self._model.self = self._memory
-        self._model.made_bytes = sum(tensor.count for tensor in self.outputs)
+        self._model.output_bytes = sum(tensor.count for tensor in self.outputs)
         self._expected = [(np.dtype(tensor.dtype), tensor.count) for tensor in self.inputs]
         # For a model with one input, so that `run` needs no loop over inputs, which took a sixth of its time.
         self._dtype: np.dtype = self._expected[0][0]
@@ -80,7 +81,7 @@ class CompiledModel:
             (slice(start, start + tensor.count), np.dtype(tensor.dtype), tensor.shape)
             for start, tensor in zip(_starts(self.outputs), self.outputs, strict=True)
         ]
-        self._made: Iterator[tuple[np.ndarray, ...]] = iter(())
+        self._room: Iterator[tuple[np.ndarray, ...]] = iter(())
         self.reset()
 
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -89,27 +90,27 @@ class CompiledModel:
         Raises ConfigError for another number of arrays, another size or another dtype.
         """
         if len(inputs) == 1 and inputs[0].dtype == self._dtype and inputs[0].nbytes == self._bytes:
-            given = inputs[0].tobytes()
+            joined = inputs[0].tobytes()
         else:
-            given = self._join(inputs)
-        made = next(self._made, None)
-        if made is None:
+            joined = self._join(inputs)
+        outputs = next(self._room, None)
+        if outputs is None:
             arrays = self._make_room(ROOM_STEPS)
-            self._made = zip(*([array[step, ...] for step in range(ROOM_STEPS)] for array in arrays), strict=True)
-            made = next(self._made)
-        lib.stapes_host_run(self._model, 1, given)
-        return made
+            self._room = zip(*([array[step, ...] for step in range(ROOM_STEPS)] for array in arrays), strict=True)
+            outputs = next(self._room)
+        lib.stapes_host_run(self._model, 1, joined)
+        return outputs
 
     def _join(self, inputs: tuple[np.ndarray, ...]) -> bytes:
         """Return the bytes of all inputs of a step. Raises ConfigError as `run` does."""
         self._require_number(inputs)
-        given = b""
+        joined = b""
         for values, (dtype, size) in zip(inputs, self._expected):  # noqa: B905 -- equally long; `strict` would cost time
             if values.dtype != dtype or values.nbytes != size:
                 wanted = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
-            given += values.tobytes()
-        return given
+            joined += values.tobytes()
+        return joined
 
     def _require_number(self, inputs: tuple[np.ndarray, ...]) -> None:
         if len(inputs) != len(self.inputs):
@@ -128,20 +129,20 @@ class CompiledModel:
                 wanted = f"{tensor.dtype} {[steps, *tensor.shape]}"
                 raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
         parts = [np.ascontiguousarray(array).reshape(steps, -1).view(np.int8) for array in inputs]
-        given = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        made = self._make_room(steps)
-        self._made = iter(())  # the next call of `run` makes room of its own
-        lib.stapes_host_run(self._model, steps, ffi.from_buffer(given))
-        return tuple(made)
+        joined = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        outputs = self._make_room(steps)
+        self._room = iter(())  # the next call of `run` makes room of its own
+        lib.stapes_host_run(self._model, steps, ffi.from_buffer(joined))
+        return tuple(outputs)
 
     def _make_room(self, steps: int) -> list[np.ndarray]:
         """Let the outputs of the next steps go to new memory; return it as an array [steps, *shape] per output."""
-        made = np.empty((steps, self._model.made_bytes), np.int8)
-        self._model.made = ffi.from_buffer(made)
-        return [made[:, part].view(dtype).reshape(steps, *shape) for part, dtype, shape in self._parts]
+        room = np.empty((steps, self._model.output_bytes), np.int8)
+        self._model.outputs = ffi.from_buffer(room)
+        return [room[:, part].view(dtype).reshape(steps, *shape) for part, dtype, shape in self._parts]
 
     def reset(self) -> None:
-        """Put every state back to what it was before the first step."""
+        """Set every state to its initial value."""
         self._reset(self._library.cast("void *", self._memory))
 
 
@@ -166,15 +167,18 @@ def build_shared(folder: Path, defines: tuple[str, ...] = ()) -> Path:
 
 
 def is_built(folder: Path) -> bool:
-    """Return whether exactly these sources were built on this machine before: then somebody here has trusted them."""
+    """Return whether exactly these sources were built on this machine before: then its user has trusted them."""
     return (folder / MODEL_JSON).is_file() and _plan_build(folder, ())[-1].exists()
 
 
 def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple[str, ...], Path]:
     """Return the compiler, the translation unit, the flags, and the path of the library in the cache."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
+    name = os.environ.get("CC", "cc")
+    compiler = shutil.which(name)
     if compiler is None:
-        raise ToolchainError("no C compiler found; install one (Debian: apt-get install gcc) or set CC")
+        raise ToolchainError(
+            f"no C compiler found: there is no program {name!r}; install one (Debian: apt-get install gcc) or set CC"
+        )
     unit = _unit(folder)
     flags = (*FLAGS, *(f"-D{define}" for define in defines))
     files = sorted([*folder.glob("*.c"), *folder.glob("*.h")])
@@ -184,16 +188,16 @@ def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple
 def _unit(folder: Path) -> str:
     """Return all C of a folder as one translation unit, with a loop over steps."""
     description = read_model_description(folder)
-    name, given, made = description.name, description.inputs, description.outputs
-    arguments = [f"(const void *)(given + {start})" for start in _starts(given)]
-    arguments += [f"(void *)(made + {start})" for start in _starts(made)]
+    arguments = [f"(const void *)(inputs + {start})" for start in _starts(description.inputs)]
+    arguments += [f"(void *)(outputs + {start})" for start in _starts(description.outputs)]
+    name = description.name
     sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
     return _UNIT.format(
         name=name,
         includes="\n".join(f'#include "{path.name}"' for path in sources),
         arguments=", ".join(arguments),
-        given=sum(tensor.count for tensor in given),
-        made=sum(tensor.count for tensor in made),
+        input_bytes=sum(tensor.count for tensor in description.inputs),
+        output_bytes=sum(tensor.count for tensor in description.outputs),
     )
 
 

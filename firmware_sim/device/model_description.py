@@ -1,7 +1,7 @@
-"""model.json: what `stapes compile` says about a generated model to those who do not read its C.
+"""model.json: what programs need to know about a generated model without reading its C.
 
-`ModelDescription` is written by the compiler and read by everything that builds or runs the C. A description that does
-not hold together is refused, because its sizes become memory and its names become C.
+`ModelDescription` is written by the compiler and read by everything that builds or runs the C. An
+inconsistent description is refused, because its sizes become memory and its names become C.
 """
 
 import json
@@ -25,13 +25,13 @@ class TensorSpec:
     """An 8-bit input or output of a step: real value = scale * (q - zero_point).
 
     The fields can also be read as in model.json, by name: `spec["shape"]`. Raises ConfigError for a wrong type, a dtype
-    that is neither int8 nor uint8, a shape without values or of too many, and a quantization that means nothing.
+    that is neither int8 nor uint8, a shape with no values or too many, and an impossible quantization.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str = "int8"
-    scale: float | None  # None, with zero_point: the model does not say
+    scale: float | None  # None, together with zero_point: the model gives no quantization
     zero_point: int | None
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Exact bytes, as the #defines in the header say them, and multiply-accumulates per step."""
+    """Exact sizes in bytes, equal to the #defines in the header, and the multiply-accumulates per step."""
 
     ram: int  # sizeof(NAME_t): arena and states
     arena: int
@@ -80,7 +80,7 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """A generated model. Raises ConfigError for a name that C does not know, and for what TensorSpec and Sizes refuse.
+    """A generated model. Raises ConfigError for a name that C does not allow, and as TensorSpec and Sizes do.
 
     Inputs and outputs stand in the order of the arguments of NAME_step.
     """

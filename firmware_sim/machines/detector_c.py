@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS, source
+from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_tail.c")
 _WORDS_PER_LINE = 8
@@ -39,8 +39,12 @@ def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
     out.mkdir(parents=True, exist_ok=True)
     for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
         (out / f"{name}_detector.{suffix}").write_text(text)
-    own = [*sorted((CSRC / "frontend").glob("stapes_frontend*.c")), *map(source, LOOP_SOURCES)]
-    sources = (*own, *sorted(model.glob("*.c")), out / f"{name}_detector.c")
+    sources = (
+        source("stapes_frontend.c"),
+        *map(source, LOOP_SOURCES),
+        *sorted(model.glob("*.c")),
+        out / f"{name}_detector.c",
+    )
     return DetectorC(name, description.sizes.ram, sources, (*INCLUDE_DIRS, model, out))
 
 
@@ -195,7 +199,7 @@ def _event_config(label: str, config: EventConfig) -> str:
 def _c_string(text: str) -> str:
     """Return a C string literal of the text in UTF-8.
 
-    Other than plain characters become octal escapes of three digits, which unlike hexadecimal ones always end.
+    All other than plain characters become octal escapes, which unlike hexadecimal ones end after three digits.
     """
     plain = "".join(
         chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()

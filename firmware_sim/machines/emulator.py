@@ -65,12 +65,12 @@ def run(
 ) -> RunResult:
     """Run a program to its end. It finds `files` in its working directory; the files that it writes are in the result.
 
-    count: count the instructions of every STAPES_REGION; without, the run is several times as fast.
+    count: count the instructions of every STAPES_REGION; a run that counts nothing is several times as fast.
     profile: count instructions by function as well.
-    regions: further regions to count, each from one address up to, and without, another.
+    regions: further regions to count, each from one address up to but not including another.
     on_line: called with every line from the UART as soon as it is complete.
     icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly.
-    timeout_s: real time after which the run is given up.
+    timeout_s: real time, in seconds, after which the run is ended.
 
     A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing, cannot run the program,
     or the program has not ended after `timeout_s`; ConfigError for an argument that is empty or holds a space or comma.

@@ -243,12 +243,12 @@ def _build_here(code: DetectorC, out: Path, flags: Sequence[str]) -> Path:
     program = out / f"{code.name}-host"
     main = out / f"{code.name}-host-main.o"
     compiler = [find_tool("cc"), "-std=c99", *flags, *(f"-I{path}" for path in (*code.include_dirs, FOLDER))]
-    steps: tuple[list[str | Path], ...] = (
+    commands: tuple[list[str | Path], ...] = (
         [*compiler, "-Dmain=firmware_main", "-c", MAIN, "-o", main],
         [*compiler, *code.sources, main, FOLDER / "stapes_board_host.c", "-o", program],
     )
-    for step in steps:
-        call(step, f"compiling {code.name} for this machine")
+    for command in commands:
+        call(command, f"compiling {code.name} for this machine")
     return program
 
 

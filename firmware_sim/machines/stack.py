@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import FOLDER, Board
-from stapes.firmware_sim.machines.tools import find_tool
+from stapes.firmware_sim.machines.tools import check, find_tool
 
 _NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(?:\\n(\d+) bytes \((\w+)[^"]*\))?"', re.MULTILINE)
 _EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.MULTILINE)
@@ -70,8 +70,7 @@ def _call_graph(board: Board, source: Path, include_dirs: Sequence[Path], flags:
     command += ["-isystem", str(FOLDER / "libc"), "-I", str(FOLDER), *(f"-I{path}" for path in include_dirs)]
     command += ["-c", str(source), "-o", "x.o"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    if done.returncode:
-        raise ToolchainError(f"{source.name}: {(done.stderr.splitlines() or ['no message'])[0]}")
+    check(done, f"compiling {source.name}")
     return (folder / "x.ci").read_text()
 
 

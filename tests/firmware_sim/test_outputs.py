@@ -30,7 +30,7 @@ def content(path: Path) -> str:
 
 
 def killed(action: Callable[[], None], at_call: int) -> bool:
-    """Run `action` in a process that dies, without any clean-up, at its n-th move or removal; False if it lived on."""
+    """Run `action` in a process that dies, without any clean-up, at its n-th move or removal; False if it finished."""
     if (child := os.fork()) == 0:
         calls = 0
 
@@ -39,7 +39,7 @@ def killed(action: Callable[[], None], at_call: int) -> bool:
                 nonlocal calls
                 calls += 1
                 if calls == at_call:
-                    if function is shutil_rmtree:  # dies in the midst of it
+                    if function is shutil_rmtree:  # dies after a part of it
                         (arguments[0] / "mark.txt").unlink(missing_ok=True)
                     os._exit(9)
                 function(*arguments, **options)

@@ -1,4 +1,4 @@
-"""The C of the device, file by file: no compiler has anything to say about it."""
+"""No compiler warns about any file of the device's C."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ COMPUTERS = {
 
 
 def warnings(command: list[str], sources: list[Path]) -> str:
-    """What the compiler says about all files, which are compiled one at a time."""
+    """Return the compiler's messages about all files, which are compiled one at a time."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"needs {command[0]}")
     return "".join(

@@ -1,4 +1,4 @@
-"""A detector that answers half a second late hears a recording to its end, wherever the recording is heard."""
+"""A detector whose scores come half a second late detects events to the end of a recording, on every way to run it."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from tiny_detector import noise_bursts, write_tiny_detector
 from stapes.convert.compile import compile_model
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import gather
-from stapes.firmware_sim.device.events import Event, completed
+from stapes.firmware_sim.device.events import completed
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.simulation import build_detector
@@ -27,7 +27,7 @@ from stapes.train.data.dataset import open_dataset
 from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.scored import features_of, score_recordings
 
-LISTEN = "import sys; from stapes.runtime.main import main; sys.exit(main())"
+STAPES = "import sys; from stapes.runtime.main import main; sys.exit(main())"
 DELAY_STEPS, STEP_S = 16, 0.032
 HISS = (1.5, 1.9, "hiss")  # the event in question
 EARLIER = (0.9, 1.2, "rumble")
@@ -44,10 +44,6 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _ending(behind_s: float) -> NDArray[np.int16]:
     """Return a recording that ends `behind_s` seconds after the event."""
     return noise_bursts(4.0, [EARLIER, HISS])[: round((HISS[1] + behind_s) * 16_000)]
-
-
-def _heard(events: list[Event]) -> list[tuple[str, int, int | None]]:
-    return [(event.label, event.onset_sample, event.offset_sample) for event in events]
 
 
 @pytest.mark.parametrize("behind_s", [-0.1, 0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0])
@@ -99,9 +95,9 @@ def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, beh
     strict.append("-fsanitize=address")
     subprocess.run(["cc", *strict, f"-I{tmp_path / 'include'}", *sources, "-o", program], check=True)
     for pcm in (_ending(behind_s), _ending(behind_s)[-3_000:], np.zeros(0, np.int16)):
-        said = subprocess.run([program], input=pcm.tobytes(), capture_output=True, check=True).stdout.decode()
+        printed = subprocess.run([program], input=pcm.tobytes(), capture_output=True, check=True).stdout.decode()
         expected = Detector.load(late, "litert").detect(pcm)
-        assert said.splitlines() == [f"{each.onset:.3f}\t{each.offset:.3f}\t{each.label}" for each in expected]
+        assert printed.splitlines() == [f"{each.onset:.3f}\t{each.offset:.3f}\t{each.label}" for each in expected]
 
 
 def test_the_commands_hear_the_same_end(late: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,9 +115,9 @@ def test_the_commands_hear_the_same_end(late: Path, tmp_path: Path, capsys: pyte
     assert main(["detect", str(late), str(folder), "--out", str(tmp_path / "all.csv"), "--jobs", "1"]) == 0
     with (tmp_path / "all.csv").open(newline="") as file:
         assert [(row["onset"], row["offset"], row["event_label"]) for row in csv.DictReader(file)] == expected
-    command = [sys.executable, "-c", LISTEN, "listen", str(late), "-"]
-    said = subprocess.run(command, input=pcm.tobytes(), check=True, capture_output=True).stdout
-    records = [json.loads(line) for line in said.splitlines()]
+    command = [sys.executable, "-c", STAPES, "listen", str(late), "-"]
+    printed = subprocess.run(command, input=pcm.tobytes(), check=True, capture_output=True).stdout
+    records = [json.loads(line) for line in printed.splitlines()]
     assert [(f"{each['onset']:.3f}", f"{each['offset']:.3f}", each["label"]) for each in records] == expected
 
 
@@ -157,7 +153,7 @@ def test_no_event_reaches_behind_the_end(late: Path) -> None:
         assert samples - 3 * 512 < offset <= samples
 
 
-def test_what_training_chooses_on_is_what_the_detector_says(late: Path, tmp_path: Path) -> None:
+def test_thresholds_are_chosen_on_the_scores_of_the_detector(late: Path, tmp_path: Path) -> None:
     """The scores on which thresholds are chosen, and those that `stapes evaluate` judges, reach to the end as well."""
     (tmp_path / "val").mkdir()
     soundfile.write(tmp_path / "val" / "end.wav", _ending(0.05), 16_000)

@@ -14,14 +14,14 @@ enum { STAPES_EVENTS_SILENCE = -128 }; /* the score of probability 0 */
 /* Phases of a class. SPENT: the event ended by its maximum duration, but the score has not yet fallen. */
 enum { STAPES_EVENTS_IDLE = 0, STAPES_EVENTS_OPEN = 1, STAPES_EVENTS_SPENT = 2 };
 
-/* Return how many steps the smoothed score lags behind: 0..7; 0 for smoothing_steps 1. */
+/* Return by how many steps the smoothed score lags behind the scores: 0..7. */
 static int32_t stapes_events_smoothing_delay(const stapes_event_config *config)
 {
     return (config->smoothing_steps - 1) / 2;
 }
 
-/* Return minus the delay of the smoothing in samples: in (-2^31 * 7, 0]. */
-static int64_t stapes_events_smoothing_delay_samples(const stapes_events *self, const stapes_event_config *config)
+/* Return by how many samples the smoothing moves reported times: minus its delay, in (-7 * 2^31, 0]. */
+static int64_t stapes_events_smoothing_shift_samples(const stapes_events *self, const stapes_event_config *config)
 {
     return -(int64_t)stapes_events_smoothing_delay(config) * self->setup->step_samples;
 }
@@ -90,7 +90,7 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
     int8_t smoothed = stapes_events_smooth(config, state, score);
-    int64_t begin = self->step_sample + stapes_events_smoothing_delay_samples(self, config);
+    int64_t begin = self->step_sample + stapes_events_smoothing_shift_samples(self, config);
     int64_t end = begin + self->setup->step_samples;
     uint8_t may_begin = state->blocked == 0;
     int32_t written = 0;
@@ -136,7 +136,7 @@ static int32_t stapes_events_close_class(const stapes_events *self, int32_t clas
 {
     const stapes_event_config *config = &self->setup->configs[class_index];
     stapes_event_class *state = &self->classes[class_index];
-    int64_t last_end = self->step_sample + stapes_events_smoothing_delay_samples(self, config);
+    int64_t last_end = self->step_sample + stapes_events_smoothing_shift_samples(self, config);
 
     if (state->phase != STAPES_EVENTS_OPEN) {
         return 0;
@@ -192,7 +192,7 @@ int32_t stapes_events_flush(stapes_events *self, stapes_event *out)
 {
     int32_t written = 0;
 
-    /* A class is closed after as many steps of silence as its median is late. */
+    /* A class is closed after as many steps of silence as its median lags behind. */
     while (written == 0 && self->flushed_steps <= STAPES_MAX_SMOOTHING_STEPS / 2) {
         for (int32_t i = 0; i < self->setup->n_classes; i++) {
             int32_t delay = stapes_events_smoothing_delay(&self->setup->configs[i]);

@@ -66,9 +66,10 @@ static uint32_t stapes_selftest_crc_of_events(uint32_t crc, const stapes_event *
     return crc;
 }
 
-/* Let the detector hear `samples` samples of the sound; add the checksums of its features and scores to `answers`. */
-static void stapes_selftest_hear_sound(stapes_detector *self, stapes_event *out, uint32_t samples,
-                                       stapes_answers *answers)
+/* Let the detector process `samples` samples of the sound; add the checksums of its features and scores to `answers`.
+ */
+static void stapes_selftest_process_sound(stapes_detector *self, stapes_event *out, uint32_t samples,
+                                          stapes_answers *answers)
 {
     stapes_sound sound = {1, 0};
     uint32_t bands = self->setup->tables->n_bands;
@@ -118,7 +119,7 @@ void stapes_answer(stapes_detector *self, stapes_event *out, uint32_t samples, u
     const stapes_answers none = {0, 0, 0};
 
     *answers = none;
-    stapes_selftest_hear_sound(self, out, samples, answers);
+    stapes_selftest_process_sound(self, out, samples, answers);
     stapes_selftest_decode_scores(self, out, steps, answers);
 }
 

@@ -1,4 +1,4 @@
-/* stapes_selftest_api.h -- known answers: a detector hears a synthetic sound, and three checksums of its features, its
+/* stapes_selftest_api.h -- known answers: a detector processes a synthetic sound, and checksums of its features, its
  * scores and its events are compared with those from the computer on which it was trained. Apache-2.0.
  *
  * This file has no preprocessor lines, because the C compiler and Python's cffi read the same declarations. Include

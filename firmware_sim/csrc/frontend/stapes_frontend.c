@@ -298,8 +298,8 @@ STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tab
 {
     const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     stapes_frontend_point *const end = z + tables->n_fft / 2;
-    int32_t quarter = 4,
-            stride = 3 * tables->n_fft / 32; /* of the twiddles in a stage with groups of 4 * quarter points */
+    int32_t quarter = 4;
+    int32_t stride = 3 * tables->n_fft / 32; /* of the twiddles in a stage with groups of 4 * quarter points */
     if (tables->first_radix == 4) {
         stapes_frontend_first_stage(z, end);
     } else {
@@ -316,8 +316,8 @@ STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tab
         for (stapes_frontend_point *a = z; a < end; a += 4 * quarter)
             stapes_frontend_dft4(a, quarter, stapes_frontend_halved(a[0]), stapes_frontend_halved(a[quarter]),
                                  stapes_frontend_halved(a[2 * quarter]), stapes_frontend_halved(a[3 * quarter]));
-        stapes_frontend_rotated_butterflies(z, end, quarter, twiddles + stride - 3,
-                                            stride); /* the table leaves out the twiddles 1 */
+        /* The first twiddles of a stage are 1; the table leaves them out. */
+        stapes_frontend_rotated_butterflies(z, end, quarter, twiddles + stride - 3, stride);
     }
 }
 

@@ -32,10 +32,11 @@ typedef struct stapes_frontend_tables {
     int32_t int8_multiplier;
     int32_t int8_offset;
     int32_t log2_offset; /* added to log2 of the power, in Q15, for input that was not shifted */
-    uint16_t
-        window_at; /* int32[window / 2 + 1]: the rising half, 2^(input bits + 1) at the centre; odd ones negative */
-    uint16_t
-        twiddles_at; /* int32[n_fft / 8 - 1][3][2]: (cos, sin) * 2^31 of 1, 2, 3 angles, with 18 bits and a sign */
+    /* int32[window / 2 + 1]: the rising half of the window, 2^(input bits + 1) at its centre; the weights of odd
+     * samples are negative */
+    uint16_t window_at;
+    /* int32[n_fft / 8 - 1][3][2]: (cos, sin) * 2^31 of one, two and three times an angle, with 18 bits and a sign */
+    uint16_t twiddles_at;
     uint16_t odd_twiddles_at; /* int32[n_fft / 8][2]: the same for the odd bins of the real FFT */
     uint16_t order_at;        /* uint16[n_fft / 2 / first_radix]: byte offsets of the groups of the first stage */
     uint16_t segments_at;     /* stapes_frontend_segment[n_bands + 1] */
@@ -67,9 +68,11 @@ int32_t stapes_frontend_check_crc(const stapes_frontend_tables *tables);
 /* Compute one frame: pcm[window] to features[n_bands] and log2_bands[n_bands], each of which may be NULL. work:
  * int32[n_fft].
  *
- *   log2_bands  log2(power) - 20 in Q10, and -32768 for a power of 0. The power of a band is the sum of |X|^2 times
- * its triangle, whose peak is 1; X is the unscaled DFT of pcm * Hann, in units of the samples. features    an affine
- * function of log2_bands (see int8_shift), rounded and saturated. */
+ *   log2_bands  log2(power) - 20 in Q10, and -32768 for a power of 0
+ *   features    an affine function of log2_bands (see int8_shift), rounded and saturated
+ *
+ * The power of a band is the sum of |X|^2 times the triangle of the band, whose peak is 1; X is the unscaled DFT of
+ * pcm * Hann, in units of the samples. */
 void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *pcm, int32_t *work, int8_t *features,
                            int16_t *log2_bands);
 

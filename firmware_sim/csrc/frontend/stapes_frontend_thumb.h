@@ -115,12 +115,10 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z,
 {
     const int32_t quarter_bytes = quarter * (int32_t)sizeof *z, twiddle_bytes = stride * (int32_t)sizeof *twiddles;
     for (; z < end; z += 4 * quarter) {
-        const stapes_frontend_point *w = twiddles,
-                                    *const last =
-                                        z + quarter; /* read from the stack in the loop, since no register is free */
-        stapes_frontend_point
-            *next = z + 1,
-            *at = z + 1 + quarter; /* `at` goes to the second, the fourth, the third of four points, and back */
+        const stapes_frontend_point *w = twiddles;
+        const stapes_frontend_point *const last = z + quarter; /* read from the stack, since no register is free */
+        stapes_frontend_point *next = z + 1;
+        stapes_frontend_point *at = z + 1 + quarter; /* the second, the fourth, the third of four points, and back */
         int32_t a, b, c, d, e, f, g, h, i;
         __asm__ volatile("1:                                     \n"
                          "ldrd  %[a], %[b], [%[at]]              \n"

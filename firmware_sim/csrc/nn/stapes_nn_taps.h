@@ -48,16 +48,16 @@ static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *la
     }
 }
 
-/* Return the taps of output pixel (y, x) as one run: in the input where they lie so, else gathered at `patch`. Taps
- * outside of the input have the value of its zero point. */
+/* Return the taps of output pixel (y, x) as one run of bytes: in the input where they are one run there, else gathered
+ * at `patch`. Taps outside of the input have the value of its zero point. */
 STAPES_NN_INLINE const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y,
                                               int32_t x, int8_t *patch)
 {
     const int32_t channels = layer->in_channels, width = layer->kernel_width;
     const int32_t top = y * layer->stride_height - layer->pad_top, bottom = top + layer->kernel_height;
     const int32_t left = x * layer->stride_width - layer->pad_left;
-    const int32_t first =
-        left < 0 ? (-left < width ? -left : width) : 0; /* taps first .. last - 1 of a row lie inside of the input */
+    /* Taps first .. last - 1 of a row lie inside of the input. */
+    const int32_t first = left < 0 ? (-left < width ? -left : width) : 0;
     const int32_t last = layer->in_width - left < width ? layer->in_width - left : width;
     const int32_t before = first * channels, run = (last - first) * channels,
                   after = (width - last) * channels; /* bytes */

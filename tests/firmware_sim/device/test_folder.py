@@ -113,7 +113,7 @@ def test_another_model_is_refused(detector: DetectorFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "words"),
     [
         ({"events": {"pop": {}}}, "events are set for"),
         ({"frontend": {"colour": "red"}}, "colour"),
@@ -129,10 +129,10 @@ def test_another_model_is_refused(detector: DetectorFolder) -> None:
     ],
 )
 def test_a_damaged_description_is_one_line_with_the_file(
-    detector: DetectorFolder, changes: dict[str, object], said: str
+    detector: DetectorFolder, changes: dict[str, object], words: str
 ) -> None:
     edit(detector, **changes)
-    with pytest.raises(DetectorFolderError, match=said) as caught:
+    with pytest.raises(DetectorFolderError, match=words) as caught:
         read_folder(detector.path)
     assert str(detector.path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -26,11 +26,13 @@ static void stapes_sweep_keep_completed(stapes_sweep_list *list, const stapes_ev
     }
 }
 
+/* Return n, limited to 0..most. */
 static int32_t stapes_sweep_at_most(int64_t n, int32_t most)
 {
     return n < 0 ? 0 : n < most ? (int32_t)n : most;
 }
 
+/* Return how many scores from the first one on are below the level. */
 static int32_t stapes_sweep_steps_below(int8_t level, const int8_t *scores, int32_t steps)
 {
     int32_t n = 0;
@@ -41,8 +43,9 @@ static int32_t stapes_sweep_steps_below(int8_t level, const int8_t *scores, int3
     return n;
 }
 
-/* Take those of the next steps that only count: stapes_events_step_class would neither begin, announce, pause, resume
- * nor end an event in them. Return how many they are; it may be 0 although there are some. */
+/* Skip steps from the next one on in which stapes_events_step_class would only advance counters: it would neither
+ * begin, announce, pause, resume nor end an event. Return the number of steps that were skipped, which may be less
+ * than possible. */
 static int32_t stapes_sweep_skip(const stapes_event_config *config, stapes_event_class *state, const int8_t *smoothed,
                                  int32_t steps)
 {
@@ -69,7 +72,7 @@ static int32_t stapes_sweep_skip(const stapes_event_config *config, stapes_event
     return n;
 }
 
-/* Decode the smoothed scores of one recording with a decoder of one class, which smooths no more. */
+/* Decode the smoothed scores of one recording with a decoder of one class, which does not smooth them again. */
 static void stapes_sweep_decode(stapes_events *decoder, const int8_t *smoothed, int32_t steps, int32_t setting,
                                 stapes_sweep_list *list)
 {

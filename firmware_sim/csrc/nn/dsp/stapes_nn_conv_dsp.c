@@ -152,9 +152,8 @@ static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_con
  */
 static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile)
 {
-    const int32_t words =
-        (int32_t)(tile->patch_end -
-                  tile->patch); /* a pair of taps is one word of each pixel, and eight bytes of weights */
+    /* A pair of taps is one word of each pixel, and eight bytes of weights. */
+    const int32_t words = (int32_t)(tile->patch_end - tile->patch);
     int32_t channel, word, pixel, half;
     for (channel = 0; channel < layer->out_channels; channel++) {
         const int8_t *const weights =

@@ -4,8 +4,8 @@
 
 #include "stapes_host_api.h"
 
-void stapes_host_run(stapes_host_model *model, int32_t steps, const char *given)
+void stapes_host_run(stapes_host_model *model, int32_t steps, const char *inputs)
 {
-    model->function(model->self, steps, given, model->made);
-    model->made += (ptrdiff_t)steps * model->made_bytes;
+    model->function(model->self, steps, inputs, model->outputs);
+    model->outputs += (ptrdiff_t)steps * model->output_bytes;
 }

@@ -188,8 +188,9 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, 
 {
     stapes_nn_v32qi bytes, outside;
     int i;
-#if defined(__AVX2__) /* each instruction packs the halves of its vectors apart, and saturates: clamped, it is the \
-                         same */
+#if defined(__AVX2__)
+    /* Each instruction packs the two halves of its vectors separately and saturates, which the clamping below would do
+     * anyway. */
     const stapes_nn_v16hi zeros = (stapes_nn_v16hi){0} + (int16_t)zero;
     const stapes_nn_v16hi front =
         __builtin_ia32_paddsw256(__builtin_ia32_packssdw256(lanes[0], lanes[vectors > 1 ? 1 : 0]), zeros);
@@ -200,7 +201,7 @@ STAPES_NN_ALWAYS_INLINE void stapes_nn_store_lanes(const stapes_nn_v8si *lanes, 
         (stapes_nn_v32qi)__builtin_ia32_permvarsi256((stapes_nn_v8si)__builtin_ia32_packsswb256(front, back), order);
 #else
     for (i = 0; i < vectors; i++) {
-        const stapes_nn_v8si wide = lanes[i] + zero, below = wide<INT8_MIN, above = wide> INT8_MAX;
+        const stapes_nn_v8si wide = lanes[i] + zero, below = (wide < INT8_MIN), above = (wide > INT8_MAX);
         const stapes_nn_v8qi eight = __builtin_convertvector(
             (wide & ~(below | above)) | (INT8_MIN & below) | (INT8_MAX & above), stapes_nn_v8qi);
         memcpy((int8_t *)&bytes + 8 * i, &eight, sizeof eight);

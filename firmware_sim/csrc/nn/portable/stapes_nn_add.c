@@ -42,8 +42,8 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
 #endif
 #endif /* STAPES_NN_HOST */
     for (; i < count; i++) {
-        out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low,
-                                  high); /* |sum| < 2^31, partial sums too: proved by the compiler */
+        /* |sum| < 2^31, partial sums too: proved by the compiler */
+        out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low, high);
     }
     stapes_nn_limit(out, count, low, high);
 }

@@ -42,7 +42,7 @@ static void stapes_nn_average_four(const stapes_nn_pool_layer *layer, const int8
             value += layer->channels;
         }
     }
-    for (n = 0; n < 4; n++) { /* a single call in the code, which takes the sums in turn */
+    for (n = 0; n < 4; n++) { /* a loop, so that the code contains the call only once */
         out[n] = stapes_nn_average_finish(layer, sum0, count);
         sum0 = sum1;
         sum1 = sum2;

@@ -135,8 +135,8 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     const int8_t *const weights = (const int8_t *)layer->weights + channel * taps;
     const int32_t *const bias = layer->bias + channel;
     const uint32_t *words = tile->words;
-    const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7), *const end =
-                                                                                   words + STAPES_NN_CONV_WORDS * taps;
+    const uint32_t *const eights = words + STAPES_NN_CONV_WORDS * (taps & ~7);
+    const uint32_t *const end = words + STAPES_NN_CONV_WORDS * taps;
     uint32_t offset = STAPES_NN_CONV_OFFSET * 0x10001u;
     int32_t sums[STAPES_NN_CONV_CHANNELS][STAPES_NN_CONV_PIXELS];
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_DECLARE)
@@ -192,9 +192,8 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels,
                   channels = layer->out_channels;
     const int32_t group = channels < STAPES_NN_CONV_CHANNELS ? 1 : STAPES_NN_CONV_CHANNELS;
-    const uint32_t offset_sum =
-        STAPES_NN_CONV_OFFSET *
-        (uint32_t)(taps / 8 * 4 + taps % 8); /* one per two taps of an eight, one per tap after the last eight */
+    const int32_t offsets = taps / 8 * 4 + taps % 8; /* one per two taps of an eight, one per tap after them */
+    const uint32_t offset_sum = STAPES_NN_CONV_OFFSET * (uint32_t)offsets;
     uint32_t *const words = (uint32_t *)(void *)scratch;
     stapes_nn_conv_tile tile;
     int32_t batch, y, x, channel;

@@ -63,10 +63,10 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
         stapes_nn_mul_any(layer, a, b, out, end);
         return;
     }
-    rounding = (2 * layer->out_zero + 1) *
-               ((int32_t)1 << (right - 1)); /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
-    for (; out < end;
-         a += stride_a, b += stride_b) { /* stapes_nn_round_twice, with the output's zero point in `rounding` */
+    /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
+    rounding = (2 * layer->out_zero + 1) * ((int32_t)1 << (right - 1));
+    /* stapes_nn_round_twice, with the output's zero point in `rounding` */
+    for (; out < end; a += stride_a, b += stride_b) {
         const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
         *out++ = stapes_nn_narrow((scaled + (scaled >> 31) + rounding) >> right, low, high);
     }

@@ -35,9 +35,8 @@ static int32_t stapes_nn_softmax_reciprocal_of_one_plus(int32_t x)
             ((int32_t)1 << 29) - stapes_nn_softmax_multiply_q31(half, guess); /* 1 - d * guess, Q2.29 */
         guess += stapes_nn_softmax_quadruple(stapes_nn_softmax_multiply_q31(guess, error));
     }
-    return guess > INT32_MAX / 2
-               ? INT32_MAX
-               : guess * 2; /* guess is 2 / (1 + x) in [1, 2]: halved and Q2.29 to Q0.31, it is doubled */
+    /* The guess is 2 / (1 + x) in Q2.29, within [1, 2]. Half of it in Q0.31 is twice the integer. */
+    return guess > INT32_MAX / 2 ? INT32_MAX : guess * 2;
 }
 
 /* Return exp(-below * beta * scale) in Q0.31. */
@@ -57,8 +56,8 @@ static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, cons
         }
     }
     for (i = 0; i < depth; i++) {
-        sum += stapes_nn_softmax_divide_by_power(stapes_nn_softmax_exponential(layer, most - in[i]),
-                                                 12); /* Q12.19, 2^19 <= sum <= 511 * 2^19 < 2^28 */
+        /* Q12.19, 2^19 <= sum <= 511 * 2^19 < 2^28 */
+        sum += stapes_nn_softmax_divide_by_power(stapes_nn_softmax_exponential(layer, most - in[i]), 12);
     }
     while (((uint32_t)sum << headroom) < 0x80000000u) {
         headroom++;

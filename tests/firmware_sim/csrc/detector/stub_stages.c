@@ -1,13 +1,12 @@
-/* Stages whose answers a test can foretell: sample i of the stream has the value i mod 2^15, so that a frame tells
- * where it is from. Feature 0 is the position of the frame in frames, and the model says yes where bit 2 of it is set.
- */
+/* Stages whose results a test can predict: sample i of the stream has the value i mod 2^15, so that a frame shows
+ * where it is from. Feature 0 is the position of the frame in frames; the score is high where bit 2 of it is set. */
 #include <stddef.h>
 #include <stdint.h>
 
 #include "stapes_detector.h"
 
 enum { LOG_FRAMES = 4096 };
-int32_t stub_frames[LOG_FRAMES]; /* first sample of each frame that was heard; -1: one that is torn */
+int32_t stub_frames[LOG_FRAMES]; /* first sample of each frame; -1: its samples are not consecutive */
 uint32_t stub_frame_count;
 uint32_t stub_resets;
 

@@ -1,5 +1,5 @@
-/* A producer and a consumer that share a detector, for ThreadSanitizer: both hurry and dawdle at random. The frontend
- * is a check: every sample must be the one that the clock says, over all gaps. Exit code 0: no frame was wrong. */
+/* A producer and a consumer that share a detector, for ThreadSanitizer: both pause at random. The frontend is a
+ * check: every sample must be the one that the clock expects, over all gaps. Exit code 0: no frame was wrong. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -47,8 +47,8 @@ static uint32_t draw(uint32_t *state)
     return *state >> 16;
 }
 
-/* A main loop that was kept busy elsewhere while more came in than the ring holds: an overrun, whatever the scheduler
- * does. */
+/* Wait until more samples have arrived than the ring holds, so that there is an overrun whatever the scheduler does.
+ */
 static void fall_behind(void)
 {
     uint32_t since = __atomic_load_n(&produced, __ATOMIC_RELAXED);

@@ -74,7 +74,7 @@ static void wait_for_timer(void)
     board_print_i64(ticks);
 }
 
-/* A frame that leaves the stack in one step, and loops for as long as what was written there cannot be read. */
+/* A frame that reaches beyond the stack at once. Loops for as long as the value that was written cannot be read. */
 __attribute__((noinline)) static int leap(void)
 {
     volatile uint8_t wide[20000];
