@@ -86,8 +86,8 @@ def open_dataset(path: Path | str, group_pattern: str = "") -> Dataset:
     text that it matches, or that its parentheses match, is the recording's group. A column `group` takes precedence
     over the pattern, and the pattern over the parent folder.
 
-    Raises DatasetError (no audio, no labels, names that do
-    not match), LabelError (with file and line), AudioError, and ConfigError (the pattern is not a regular expression).
+    Raises DatasetError (no audio, no labels, names that do not match), LabelError (with file and line), AudioError, and
+    ConfigError (the pattern is not a regular expression).
     """
     dataset, errors = inspect_dataset(path, group_pattern)
     if errors:

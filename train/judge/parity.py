@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.events import EventConfig, probability
 from stapes.train.judge.metrics import ONSET, count_matches, f1_difference, macro_f1, match_events
 from stapes.train.judge.operating_point import choose_settings
 from stapes.train.judge.scored import ScoredRecordings
@@ -75,7 +75,7 @@ def compare_forms(
     settings: OperatingPointSettings,
 ) -> Parity:
     """Compare the three forms on the same recordings; `configs` are the settings chosen on the int8 scores."""
-    device = [((scores.astype(np.float32) + 128) / 256).astype(np.float32) for scores in int8.scores]
+    device = [probability(scores).astype(np.float32) for scores in int8.scores]  # exact: multiples of 1/256
     float_scored, quantized_scored = (replace(int8, scores=tuple(as_int8(each))) for each in (in_float, quantized))
     return Parity(
         scores={
@@ -88,7 +88,7 @@ def compare_forms(
 
 
 def as_int8(probabilities: Probabilities) -> list[NDArray[np.int8]]:
-    """Return probabilities as int8 scores, which the device's decoder takes: round(256 p) - 128, at most 127."""
+    """Return the nearest int8 score of each probability p, as `probability` reads it: round(256 p) - 128, <= 127."""
     return [np.clip(np.rint(each * 256) - 128, -128, 127).astype(np.int8) for each in probabilities]
 
 
