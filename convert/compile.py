@@ -50,15 +50,16 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
     ConfigError for a wrong name or target.
     """
     if target not in TARGETS:
-        raise ConfigError(f"target {target!r}; choose {', '.join(TARGETS)}")
+        raise ConfigError(f"target {target!r} is unknown; use one of {', '.join(TARGETS)}")
     if module_name(name) != name:
         raise ConfigError(
-            f"name {name!r} is no C name in small letters, or C has a use for it; try {module_name(name)!r}"
+            f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
     graph = lift_variable_tensors(prune(lift_states(read_model(tflite))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
-            f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, beside states; it needs both"
+            f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "
+            "it needs at least one of each"
         )
     layouts = tuple(LAYOUTS[layout] for layout in TARGETS[target].layouts)
     operations = lower(graph, name, layouts)
@@ -77,9 +78,10 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
 def compile_model(
     tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False, picture: bool = False
 ) -> CompileReport:
-    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`; with `picture` plan.svg, too.
+    """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
 
-    single_file: the kernels stand inside of NAME.c. Files of a model that was generated there before are replaced.
+    single_file: the kernels stand inside of NAME.c. picture: plan.svg, a drawing of the memory plan, is written, too.
+    Files of a model that was generated there before are replaced.
     Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target, and OutputError where
     the folder holds anything but a generated model or cannot be written; then nothing has changed.
     """
@@ -95,14 +97,14 @@ def compile_model(
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:
-    """Write the folder anew: these files, and those of an older one that no earlier run generated."""
+    """Replace the folder by one with these files, and with those of the old one that no earlier run generated."""
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         if out.is_dir() and not any(out.iterdir()):
             out.rmdir()
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
-    others = _files_of_others(out)
+    others = _files_not_generated(out)
     with new_folder(out, force=True, mark=Mark(MODEL_JSON)) as draft:
         for path in others:
             copy = shutil.copytree if path.is_dir() and not path.is_symlink() else shutil.copy2
@@ -111,20 +113,15 @@ def _write(out: Path, texts: dict[str, str]) -> None:
             (draft / name).write_text(text, encoding="utf-8")
 
 
-def _files_of_others(out: Path) -> list[Path]:
+def _files_not_generated(out: Path) -> list[Path]:
     """Return what lies in a folder beside a generated model. Raises OutputError when no generated model lies there."""
     if not out.exists():
         return []
-    written = _written_before(out)
-    return [path for path in out.iterdir() if path.name not in written]
-
-
-def _written_before(out: Path) -> tuple[str, ...]:
-    """Return the names of the files that an earlier run wrote into a folder."""
     try:
-        return read_model_description(out).files
+        generated = read_model_description(out).files
     except DetectorFolderError as error:
         raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it") from error
+    return [path for path in out.iterdir() if path.name not in generated]
 
 
 def _describe(module: Module, sizes: Sizes, target: str, files: list[str]) -> ModelDescription:

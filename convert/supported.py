@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from stapes.convert.lower.layers import SUPPORTED
 
-RESOURCE_OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")  # which become states
+# Operators on resource variables, which passes/lift_states.py turns into states.
+RESOURCE_OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 OPERATORS = tuple(sorted((*SUPPORTED, *RESOURCE_OPERATORS)))
 
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of processor: what it is, and in which layouts its C holds the weights, by names of packing.LAYOUTS."""
+    """A kind of processor: its name for people, and the layouts of its weights, which are names in packing.LAYOUTS."""
 
     processors: str
     layouts: tuple[str, ...]

@@ -11,7 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Discard what native code writes to stderr meanwhile; what matters is raised as exceptions."""
+    """Discard what native code writes to stderr within the context; errors are still raised as exceptions."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)

@@ -17,7 +17,7 @@ from stapes.firmware_sim.device.model_description import TensorSpec
 from stapes.firmware_sim.errors import ModelError
 
 SIGNATURE = "step"
-INT8_OPERATORS_ONLY = ("QUANTIZE", "DEQUANTIZE")  # any of these inside means a change of scale between tensors
+SCALE_CHANGES = ("QUANTIZE", "DEQUANTIZE")  # the converter inserts them between tensors of different scales
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,20 @@ def check_step(model: bytes) -> Step:
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
     if SIGNATURE not in interpreter.get_signature_list():
         raise ModelError(
-            f"the .tflite has no signature {SIGNATURE!r}; convert it with `stapes convert`, or name its signature so"
+            f"the .tflite has no signature {SIGNATURE!r}; convert it with `stapes convert`, or save it "
+            "with a signature of that name"
         )
     for detail in interpreter.get_tensor_details():
         if detail["dtype"] not in (np.int8, np.int32):
             raise ModelError(
-                f"tensor {detail['name']} is {np.dtype(detail['dtype'])}: the device computes in int8 only"
+                f"tensor {detail['name']} is {np.dtype(detail['dtype'])}, but the device computes in int8 only; "
+                "quantize it with tf.quantization.fake_quant_*"
             )
     for operator in interpreter._get_ops_details():
-        if operator["op_name"] in INT8_OPERATORS_ONLY:
+        if operator["op_name"] in SCALE_CHANGES:
             raise ModelError(
-                f"operator {operator['index']} is {operator['op_name']}: two tensors that should share a scale do not"
+                f"operator {operator['index']} is {operator['op_name']}: two tensors that should share a scale do not; "
+                "give both the same range of fake quantization"
             )
     runner = interpreter.get_signature_runner(SIGNATURE)
     inputs = _tensors(runner.get_input_details(), interpreter.get_input_details())
@@ -87,7 +90,7 @@ def check_step(model: bytes) -> Step:
     for tensor in inputs:
         if tensor.name.startswith("state_") and after.get(tensor.name) != tensor:
             raise ModelError(
-                f"{tensor.name} goes in as {tensor} and comes out as {after.get(tensor.name)}: they must be equal"
+                f"{tensor.name} goes in as {tensor} and comes out as {after.get(tensor.name)}; both must be the same"
             )
     return Step(model, inputs, outputs)
 

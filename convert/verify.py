@@ -1,6 +1,6 @@
 """Compare a compiled model with LiteRT's reference kernels, bit for bit, on random inputs.
 
-with_intermediate_outputs makes a model whose intermediate tensors are compared, too.
+To compare intermediate tensors as well, compile and compare what with_intermediate_outputs returns.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from stapes.firmware_sim.device.host import CompiledModel
 class Reference:
     """A .tflite run by LiteRT's `BUILTIN_REF` kernels.
 
-    Pairs of an input and an output that are a state are carried over from step to step, as the compiled model does.
+    An output that is the next value of a state is copied to its input after every step, as the compiled model does.
     """
 
     def __init__(self, tflite: bytes) -> None:
@@ -27,9 +27,11 @@ class Reference:
         self._interpreter.allocate_tensors()
         carried = {detail["index"] for detail in self._interpreter.get_input_details()}
         self._carried = [state for state in self._graph.states if state.current in carried]
-        held = {state.name for state in self._carried}
-        main = model.main  # LiteRT keeps the values of its own outputs only
-        self._outputs = [n for n, name in zip(main.outputs, main.output_names, strict=True) if name not in held]
+        carried_names = {state.name for state in self._carried}
+        main = model.main  # whose outputs are read, since LiteRT may overwrite every other tensor
+        self._outputs = [
+            n for n, name in zip(main.outputs, main.output_names, strict=True) if name not in carried_names
+        ]
         for state in self._carried:
             tensor = self._graph.tensors[state.current]
             self._set(state.current, np.frombuffer(state.initial, tensor.dtype))

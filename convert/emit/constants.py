@@ -36,14 +36,14 @@ def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
                     if name in duplicates
                     else f"{declaration};"
                 )
-            definitions += _layer(module, operation, duplicates)
+            definitions += _layer(operation, duplicates)
     for name, fields in moves.items():
         declarations.append(f"static const stapes_nn_move_layer {name};")
         definitions.append(_struct("stapes_nn_move_layer", name, fields))
     return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
 
 
-def _layer(module: Module, operation: Call, duplicates: dict[str, str]) -> Iterator[str]:
+def _layer(operation: Call, duplicates: dict[str, str]) -> Iterator[str]:
     own = [
         constant for constant in operation.all_constants() if f"{operation.name}_{constant.suffix}" not in duplicates
     ]

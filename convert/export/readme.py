@@ -70,6 +70,6 @@ def _cost_table(library: Library) -> str:
             *rows,
             "",
             "Counted under QEMU with gcc -O2, over the sound of the self-test. Instructions are not cycles: multiply "
-            "by the cycles an instruction of your core and flash.",
+            "by the cycles per instruction of your core and flash.",
         ]
     )

@@ -30,7 +30,10 @@ class Channel:
 
 
 def fields(node: Node, channels: Sequence[Channel], possible: bool) -> dict[str, Field]:
-    """Return the fields bias, multiplier, shift and common_shift; that is 0 where none serves or not `possible`."""
+    """Return the fields bias, multiplier, shift and common_shift of a layer.
+
+    Where there is no common shift, or not `possible`, it is 0, and the kernel uses the shift of each channel.
+    """
     low, high = node.clamp_range()
     zero = node.scale(node.output())[1]
     bias = np.array([channel.bias for channel in channels], np.int32)

@@ -1,4 +1,4 @@
-"""Lower a graph to operations: the file of each operator in layers/ checks it and says what it becomes."""
+"""Lower a graph to operations: the file of each operator in layers/ checks it and returns what it becomes."""
 
 from stapes.convert.lower.layers import SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals

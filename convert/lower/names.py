@@ -75,7 +75,7 @@ _SUFFIXES = ("", "_bias", "_exponentials", "_multiplier", "_shift", "_start", "_
 
 
 class NameMaker:
-    """Gives C names that are unique and not reserved, as are the names of the arrays that belong to such a layer."""
+    """Makes C names that are unique and not reserved; so are the names of the arrays of a layer of that name."""
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self._taken = {name.lower() + suffix for name in taken for suffix in _SUFFIXES}

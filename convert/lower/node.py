@@ -91,7 +91,10 @@ class Node:
     def scale(self, tensor: Tensor, dtypes: tuple[str, ...] = ("int8",)) -> tuple[np.float32, int]:
         """Return scale and zero point of an activation tensor; refuses other types, and several scales."""
         if tensor.dtype not in dtypes:
-            advice = ", also at the borders: convert with inference_input_type and inference_output_type int8"
+            advice = (
+                ", inputs and outputs of the model included: convert with inference_input_type and "
+                "inference_output_type int8"
+            )
             self.refuse(
                 f"tensor {tensor.name} is {tensor.dtype}",
                 " or ".join(dtypes) + (advice if tensor.dtype == "float32" else ""),

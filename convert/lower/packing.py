@@ -18,8 +18,6 @@ class ConvShape:
     out_channels: int
     kernel_height: int
     kernel_width: int
-    in_height: int
-    in_width: int
     out_height: int
     out_width: int
     padded: bool  # some taps read outside of the input

@@ -2,10 +2,10 @@
 
 A .tflite expresses states in three ways:
 
-resource variables  CALL_ONCE names a graph that assigns their first values, READ_VARIABLE and ASSIGN_VARIABLE use them.
-                    These operators are removed.
+resource variables  CALL_ONCE names a graph that assigns their initial values, READ_VARIABLE and ASSIGN_VARIABLE use
+                    them. These operators are removed.
 pairs               A signature gives an input and an output the same name, which begins with `state_`, as in the models
-                    that stapes converts; elsewhere the caller carries the value over. They are no arguments any more.
+                    that stapes converts; elsewhere the caller carries the value over. Neither is an argument any more.
 variable tensors    An operator such as an LSTM changes one of its inputs in place, so that `current` is `next`.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stapes.convert.read.graph import Graph, Model, Operator, State, Tensor
+from stapes.convert.read.graph import LONGEST_NAME, Graph, Model, Operator, State, Tensor
 from stapes.convert.read.schema import Option
 from stapes.convert.supported import RESOURCE_OPERATORS
 from stapes.firmware_sim.errors import ModelError
@@ -62,21 +62,24 @@ def _follow(graph: Graph, index: int, operator: Operator, seen: _Variables, init
     """Record one VAR_HANDLE, READ_VARIABLE or ASSIGN_VARIABLE in `seen`."""
     expected = {"VAR_HANDLE": (0, 1), "READ_VARIABLE": (1, 1), "ASSIGN_VARIABLE": (2, 0)}[operator.kind]
     if (len(operator.inputs), len(operator.outputs)) != expected or -1 in operator.inputs:
-        raise ModelError(f"operator {index} ({operator.kind}): inputs {operator.inputs}, outputs {operator.outputs}")
+        raise ModelError(
+            f"operator {index} ({operator.kind}) has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs"
+            f"; supported: {expected[0]} inputs and {expected[1]} outputs, none of them absent"
+        )
     if operator.kind == "VAR_HANDLE":
         seen.handles[operator.outputs[0]] = _variable_name(operator)
         return
     name = seen.handles.get(operator.inputs[0])
     if name is None or name not in initial:
         raise ModelError(
-            f"operator {index} ({operator.kind}): variable {name} has no first value; "
-            "supported: a CALL_ONCE that assigns one"
+            f"operator {index} ({operator.kind}): variable {_shown(name)} has no initial value; "
+            "supported: variables to which a CALL_ONCE assigns one"
         )
     value = graph.tensors[operator.outputs[0] if operator.kind == "READ_VARIABLE" else operator.inputs[1]]
     if value.shape != initial[name].shape or value.dtype != initial[name].dtype.name:
         raise ModelError(
-            f"operator {index} ({operator.kind}): {value.dtype} {list(value.shape)} "
-            f"for variable {name} {list(initial[name].shape)}"
+            f"operator {index} ({operator.kind}) uses variable {_shown(name)} as {value.dtype} {list(value.shape)}, "
+            f"but CALL_ONCE assigns {initial[name].dtype.name} {list(initial[name].shape)}"
         )
     if operator.kind == "ASSIGN_VARIABLE":
         seen.latest[name] = operator.inputs[1]
@@ -94,6 +97,11 @@ def _variable_name(handle: Operator) -> str:
     return handle.options.text(1) if handle.options else ""
 
 
+def _shown(name: str | None) -> str:
+    """Return the name of a variable for a message; a damaged file may hold one of any length."""
+    return "without a name" if not name else name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
 def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]) -> Graph:
     """Return the graph with variables that are read but never assigned as constants."""
     tensors = list(graph.tensors)
@@ -104,7 +112,7 @@ def _as_constants(graph: Graph, seen: _Variables, initial: dict[str, np.ndarray]
 
 
 def _initial_values(model: Model) -> dict[str, np.ndarray]:
-    """Return the first values of variables, which the graphs that CALL_ONCE names assign; they may do nothing else."""
+    """Return the initial int8 values of variables; graphs named by CALL_ONCE assign them and may do nothing else."""
     values: dict[str, np.ndarray] = {}
     for index, operator in enumerate(model.main.operators):
         if operator.kind != "CALL_ONCE":
@@ -128,7 +136,8 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
             value = graph.tensors[operator.inputs[1]].data
             if value is None or value.dtype != np.int8 or not value.size:
                 raise ModelError(
-                    f"graph {number} (CALL_ONCE) starts {handles[operator.inputs[0]]} with no constant int8"
+                    f"graph {number} (CALL_ONCE): the initial value of variable {_shown(handles[operator.inputs[0]])} "
+                    "is computed, empty, or not int8; supported: constant int8 tensors that are not empty"
                 )
             values[handles[operator.inputs[0]]] = value
         else:
@@ -140,7 +149,7 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
 
 def _lift_pairs(graph: Graph) -> Graph:
     """Turn an input and an output of the same name, shape, type and quantization into a state that starts at 0."""
-    states, held_inputs, held_outputs = list(graph.states), set(), set()
+    states, paired_inputs, paired_outputs = list(graph.states), set(), set()
     for position, name in enumerate(graph.input_names if graph.signed else ()):
         once = graph.output_names.count(name) == graph.input_names.count(name) == 1
         if not (once and name.startswith(STATE_PREFIX)):
@@ -151,18 +160,18 @@ def _lift_pairs(graph: Graph) -> Graph:
         if current != following and _alike(tensor, graph.tensors[following]):
             zero = int(tensor.quantization.zero_points[0])  # type: ignore[union-attr]
             states.append(State(name, current, following, bytes([zero % 256]) * tensor.count))
-            held_inputs.add(position)
-            held_outputs.add(other)
+            paired_inputs.add(position)
+            paired_outputs.add(other)
 
-    def rest(values: tuple, held: set[int]) -> tuple:
-        return tuple(value for position, value in enumerate(values) if position not in held)
+    def rest(values: tuple, paired: set[int]) -> tuple:
+        return tuple(value for position, value in enumerate(values) if position not in paired)
 
     return replace(
         graph,
-        inputs=rest(graph.inputs, held_inputs),
-        input_names=rest(graph.input_names, held_inputs),
-        outputs=rest(graph.outputs, held_outputs),
-        output_names=rest(graph.output_names, held_outputs),
+        inputs=rest(graph.inputs, paired_inputs),
+        input_names=rest(graph.input_names, paired_inputs),
+        outputs=rest(graph.outputs, paired_outputs),
+        output_names=rest(graph.output_names, paired_outputs),
         states=tuple(states),
     )
 

@@ -1,7 +1,7 @@
 """Remove the operators that neither an output nor a state depends on.
 
-The second input of RESHAPE does not count: the file states a fixed shape for its output. So operators that compute that
-shape in each inference (SHAPE, STRIDED_SLICE, PACK) are removed, too.
+The second input of RESHAPE, the new shape, is dropped: the file states a fixed shape for the output. The operators that
+compute that shape in each inference (SHAPE, STRIDED_SLICE, PACK) are therefore removed, too.
 """
 
 from dataclasses import replace

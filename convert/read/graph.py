@@ -36,7 +36,7 @@ class Tensor:
     dtype: str
     quantization: Quantization | None = None
     data: np.ndarray | None = None
-    variable: bool = False  # the operator that reads it keeps it between steps
+    variable: bool = False  # a state: the operator that reads it also changes it
 
     @property
     def count(self) -> int:
@@ -86,7 +86,7 @@ class Graph:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     states: tuple[State, ...] = ()
-    signed: bool = False  # input_names and output_names come from a signature
+    signed: bool = False  # input_names and output_names are those of a signature
 
     def with_tensor(self, tensor: Tensor) -> "tuple[Graph, int]":
         """Return the graph with one more tensor, and its number."""
@@ -225,7 +225,7 @@ def _check_order(graph: Graph) -> None:
             if number >= 0 and number not in known:
                 raise ModelError(f"operator {index} ({operator.kind}) reads tensor {number} before it is written")
         for number in operator.outputs:
-            if number in known and graph.tensors[number].count:  # layers say what is empty
+            if number in known and graph.tensors[number].count:  # Node.expect_values refuses empty tensors
                 raise ModelError(
                     f"operator {index} ({operator.kind}) writes tensor {number}, which has a value already"
                 )

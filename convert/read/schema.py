@@ -14,6 +14,7 @@ READ = ("int8", "uint8", "int32", "int64", "bool")
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 ACTIVATIONS = {NONE: "none", RELU: "relu", RELU_N1_TO_1: "relu_n1_to_1", RELU6: "relu6"}
 SAME, VALID = range(2)
+LONGEST_CUSTOM = 64  # characters of a custom operator's name in a message
 
 # Every builtin operator; its number in the schema is its position here.
 OPERATORS = [
@@ -231,9 +232,9 @@ OPERATORS = [
 
 
 def operator_name(number: int, custom: str) -> str:
-    """Return the name of an operator; `custom` names those that the schema does not know."""
+    """Return the name of an operator; `custom` names those outside of the schema, and may be of any length."""
     if 0 <= number < len(OPERATORS):
-        return f"CUSTOM {custom!r}" if OPERATORS[number] == "CUSTOM" else OPERATORS[number]
+        return f"CUSTOM {custom[:LONGEST_CUSTOM]!r}" if OPERATORS[number] == "CUSTOM" else OPERATORS[number]
     return f"number {number}"
 
 

@@ -45,7 +45,7 @@ def test_compile_shows_the_plan_as_text_and_picture(
 
 def test_an_empty_name_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(model), "--out", str(tmp_path / "c"), "--name", ""]) == 1
-    assert "name '' is no C name in small letters" in capsys.readouterr().err
+    assert "name '' is not a lower-case C identifier" in capsys.readouterr().err
 
 
 def test_a_damaged_file_is_refused_in_one_line_that_names_it(

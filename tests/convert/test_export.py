@@ -96,9 +96,9 @@ def test_the_selftest_says_what_differs(
 ) -> None:
     root = write(libraries, "single-file", tmp_path)
     source = root / "tiny_single.c"
-    bent, count = re.subn(text, instead, source.read_text(), count=1)
+    changed, count = re.subn(text, instead, source.read_text(), count=1)
     assert count == 1
-    source.write_text(bent)
+    source.write_text(changed)
     assert selftest_exit_code(root, "single-file", "host") == code
 
 
@@ -124,10 +124,10 @@ def test_desktop_example_finds_the_runtimes_events(
     sources = [*library_sources(root, "cmake"), root / "examples" / "listen.c"]
     subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", *sources, "-o", program], check=True)
     pcm = noise_bursts(2.0, [(0.5, 0.9, "hiss"), (1.2, 1.6, "rumble")])
-    heard = subprocess.run([program], input=pcm.astype("<i2").tobytes(), capture_output=True, check=True).stdout
+    printed = subprocess.run([program], input=pcm.astype("<i2").tobytes(), capture_output=True, check=True).stdout
     expected = Detector.load(compiled_detector, engine="litert").detect(pcm)
     assert len(expected) == 2
-    assert heard.decode().splitlines() == [f"{e.onset:.3f}\t{e.offset:.3f}\t{e.label}" for e in expected]
+    assert printed.decode().splitlines() == [f"{e.onset:.3f}\t{e.offset:.3f}\t{e.label}" for e in expected]
 
 
 def test_microphone_examples_compile(libraries: dict[bool, Library], tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_every_value_of_a_gate_vs_litert_reference(
 
 def test_reset_starts_afresh_and_instances_do_not_share_their_state(tmp_path: Path) -> None:
     lstm = Lstm(units=8, hidden_scale=(0.01, 5), out_scale=(0.01, 5))
-    compile_model(lstm.alone(), tmp_path, "model")
+    compile_model(lstm.tflite(), tmp_path, "model")
     one, two, rng = CompiledModel(tmp_path), CompiledModel(tmp_path), np.random.default_rng(0)
     inputs = [random_inputs(one, rng, step)[0] for step in range(6)]
     first = [one.run(values)[0] for values in inputs]
@@ -138,7 +138,7 @@ def test_reset_starts_afresh_and_instances_do_not_share_their_state(tmp_path: Pa
 def test_many_short_steps_equal_one_long_one(tmp_path: Path) -> None:
     long = Lstm(steps=12)
     for name, lstm in (("one", long), ("many", replace(long, steps=3))):
-        compile_model(lstm.alone(), tmp_path / name, name)
+        compile_model(lstm.tflite(), tmp_path / name, name)
     x = np.random.default_rng(0).integers(-128, 128, (1, 12, 3)).astype(np.int8)
     short = CompiledModel(tmp_path / "many")
     parts = [short.run(np.ascontiguousarray(x[:, at : at + 3]))[0] for at in range(0, 12, 3)]
@@ -196,12 +196,12 @@ REFUSALS: list[tuple[Callable[[Builder, Lstm], Lstm], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), REFUSALS, ids=[said[:24] for _, said in REFUSALS])
-def test_other_forms_are_refused_by_name(change: Callable[[Builder, Lstm], Lstm], said: str) -> None:
+@pytest.mark.parametrize(("change", "message"), REFUSALS, ids=[message[:24] for _, message in REFUSALS])
+def test_other_forms_are_refused_by_name(change: Callable[[Builder, Lstm], Lstm], message: str) -> None:
     b = Builder()
     lstm = change(b, Lstm())
     out = lstm.add(b, np.random.default_rng(0), b.input("x", lstm.in_shape, lstm.in_scale))
-    with pytest.raises(ModelError, match=r"operator 0 \(UNIDIRECTIONAL_SEQUENCE_LSTM, lstm_layer\): .*" + said):
+    with pytest.raises(ModelError, match=r"operator 0 \(UNIDIRECTIONAL_SEQUENCE_LSTM, lstm_layer\): .*" + message):
         plan_model(b.finish([out]), "model")
 
 

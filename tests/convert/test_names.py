@@ -41,6 +41,10 @@ def test_operators_are_numbered_as_in_the_schema_of_litert() -> None:
     }
 
 
+def test_the_name_of_a_custom_operator_is_abbreviated() -> None:
+    assert schema.operator_name(schema.OPERATORS.index("CUSTOM"), "n" * 100_000) == f"CUSTOM '{'n' * 64}'"
+
+
 def test_every_file_of_an_operator_bears_its_name_in_the_schema() -> None:
     """A file with another name would never be found."""
     assert set(SUPPORTED) < set(schema.OPERATORS)

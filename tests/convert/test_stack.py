@@ -52,14 +52,14 @@ def test_painted_stack_lies_below_the_bound_from_the_call_graph(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("int f(int n);\nint f(int n) { return n ? f(n - 1) + n * f(n - 2) : 1; }", "f calls f"),
         ("int f(int (*g)(void));\nint f(int (*g)(void)) { return g() + 1; }", "f calls __indirect_call"),
         ("int g(void);\nint g(void) { return 1; }", "no function f"),
     ],
 )
-def test_functions_whose_stack_has_no_bound_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_functions_whose_stack_has_no_bound_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "f.c").write_text(text + "\n")
-    with pytest.raises(ToolchainError, match=said):
+    with pytest.raises(ToolchainError, match=message):
         stack_bound(BOARDS["cortex-m4"], [tmp_path / "f.c"], "f")

@@ -188,6 +188,14 @@ def test_operators_that_compute_a_shape_are_pruned_vs_litert_reference(tmp_path:
     assert differences(tflite, tmp_path) == {"y": 0}
 
 
+def test_a_variable_without_an_initial_value_is_refused_and_its_name_abbreviated() -> None:
+    variables = Variables(STARTS)
+    variables.handles["n"] = variables._handle(variables.builder, "n" * 100_000)
+    with pytest.raises(ModelError, match=r"\(READ_VARIABLE\): variable n+… has no initial value; supported") as caught:
+        plan_model(variables.finish([variables.read("n")]), "model")
+    assert len(str(caught.value)) < 600
+
+
 def test_refusals_count_operators_as_the_file_does() -> None:
     b = Builder()
     x = b.input("x", SHAPE, SCALE)
@@ -197,19 +205,20 @@ def test_refusals_count_operators_as_the_file_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "said"),
+    ("dtype", "message"),
     [
         (
             "float32",
-            r"operator 0 \(QUANTIZE, y_quantize\): tensor x is float32; supported: int8 or uint8, also at the borders",
+            r"operator 0 \(QUANTIZE, y_quantize\): tensor x is float32; supported: int8 or uint8, "
+            "inputs and outputs of the model included",
         ),
         ("int16", r"operator 0 \(QUANTIZE, y_quantize\): tensor x is int16; supported: int8 or uint8"),
     ],
 )
-def test_types_that_are_not_supported_are_refused_by_name(dtype: str, said: str) -> None:
+def test_types_that_are_not_supported_are_refused_by_name(dtype: str, message: str) -> None:
     b = Builder()
     y = b.operator("QUANTIZE", [b.input("x", SHAPE, SCALE, dtype)], [b.tensor("y", SHAPE, SCALE)])
-    with pytest.raises(ModelError, match=said):
+    with pytest.raises(ModelError, match=message):
         plan_model(b.finish([y]), "model")
 
 

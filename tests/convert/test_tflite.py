@@ -68,9 +68,12 @@ def test_a_folder_that_is_no_saved_model_or_has_no_step_is_refused(
 ) -> None:
     module = Product(state_limit=1.0)
     tf.saved_model.save(module, str(tmp_path / "product"), signatures={"other": module.step})
-    for given, said in (("nothing", "no saved_model.pb; write one with"), ("product", "cannot be converted to TFLite")):
+    for given, message in (
+        ("nothing", "no saved_model.pb; write one with"),
+        ("product", "cannot be converted to TFLite"),
+    ):
         assert main(["convert", str(tmp_path / given), "--out", str(tmp_path / "c")]) == 1
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
 
 

@@ -75,7 +75,7 @@ class Lstm:
             timeMajor=self.time_major,
         )
 
-    def alone(self, seed: int = 0) -> bytes:
-        """A model of nothing else."""
+    def tflite(self, seed: int = 0) -> bytes:
+        """Return a .tflite that consists of this LSTM, its input and its output."""
         b = Builder()
         return b.finish([self.add(b, np.random.default_rng(seed), b.input("x", self.in_shape, self.in_scale))])

@@ -14,7 +14,7 @@ def files(library: Library) -> dict[str, str]:
 version={library.version}
 author=stapes
 maintainer=stapes
-sentence=Hears {library.classes}.
+sentence=Detects {library.classes}.
 paragraph=Audio events with onset and offset times: int16 samples in, events out, static memory only.
 category=Signal Input/Output
 url=https://example.com/{name}

@@ -28,7 +28,7 @@ project({name}_microphone)
         'idf_component_register(SRCS "main.c" PRIV_REQUIRES esp_driver_i2s ${detector})\n'
     )
     component = (
-        f'version: "{library.version}"\ndescription: "Hears {_quoted(library.classes)}: audio events"\n'
+        f'version: "{library.version}"\ndescription: "Detects {_quoted(library.classes)}: audio events"\n'
         'license: "Apache-2.0"\ndependencies:\n  idf: ">=5.3"\n'
     )
     usage = f"Copy this folder to `components/{name}` of your project; `examples/microphone` uses the I2S driver."

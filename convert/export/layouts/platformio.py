@@ -15,7 +15,7 @@ def files(library: Library) -> dict[str, str]:
     manifest = {
         "name": name,
         "version": library.version,
-        "description": f"Hears {library.classes}: audio events on a microcontroller",
+        "description": f"Detects {library.classes}: audio events on a microcontroller",
         "license": "Apache-2.0",
         "frameworks": "*",
         "platforms": "*",

@@ -20,7 +20,7 @@ def files(library: Library) -> dict[str, str]:
 endif()
 """
     kconfig = f"""config {upper}
-\tbool "{name}: hears {library.classes}"
+\tbool "{name}: detects {library.classes}"
 \thelp
 \t  Audio events with onset and offset times: int16 samples in, events out,
 \t  static memory only.

@@ -23,7 +23,7 @@ static void print_events(const stapes_event *events, int32_t n)
 }
 
 /* Push at most a hop of samples, and print the events that they complete. */
-static void hear(const int16_t *samples, uint32_t n)
+static void process(const int16_t *samples, uint32_t n)
 {
     stapes_event events[EXAMPLE_EVENTS_MAX];
     int32_t found;
@@ -49,8 +49,8 @@ static void keep(const int16_t *samples, uint32_t n)
     n_recent = kept + n;
 }
 
-/* Append the tail that a recording needs so that its last events are heard; a live stream does not end. */
-static void hear_tail(void)
+/* Process the tail that a recording needs so that its last events are found; a live stream does not end. */
+static void process_tail(void)
 {
     static int16_t tail[TAIL + 1];
     uint32_t n = at_most(n_recent, TAIL);
@@ -61,7 +61,7 @@ static void hear_tail(void)
     stapes_tail(recent + (n_recent - n), n, EXAMPLE_STEP_SAMPLES, tail, TAIL);
     for (uint32_t at = 0, left = TAIL; left > 0;) {
         n = at_most(left, EXAMPLE_HOP_SAMPLES);
-        hear(tail + at, n);
+        process(tail + at, n);
         at += n;
         left -= n;
     }
@@ -78,10 +78,10 @@ int main(void)
         return 1;
     }
     while ((samples = fread(hop, sizeof hop[0], EXAMPLE_HOP_SAMPLES, stdin)) > 0) {
-        hear(hop, (uint32_t)samples);
+        process(hop, (uint32_t)samples);
         keep(hop, (uint32_t)samples);
     }
-    hear_tail();
+    process_tail();
     while ((n = stapes_finish(&detector.core, events)) > 0) {
         print_events(events, n);
     }

@@ -1,7 +1,7 @@
 """MEAN over any axes, int8.
 
-LiteRT rounds the sum of values less the zero point twice with m * 2^k // n: m is the multiplier of s_in / s_out, n the
-number of elements, 2^k <= n.
+LiteRT subtracts the zero point from the values and rounds their sum twice with the multiplier m * 2^power // count: m
+is the multiplier of s_in / s_out, and 2^power <= count, the number of elements.
 """
 
 from math import prod
@@ -28,8 +28,8 @@ def lower(node: Node) -> list[Operation]:
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     multiplier, shift = quantize_multiplier(float(scale_in) / float(scale_out))
-    spare = min(count.bit_length() - 1, 31 + shift)
-    multiplier, shift = (multiplier << spare) // count, shift - spare
+    power = min(count.bit_length() - 1, 31 + shift)
+    multiplier, shift = (multiplier << power) // count, shift - power
     if count * 256 << max(shift, 0) >= 1 << 30:
         node.refuse(f"scales {scale_in} into {scale_out}", "results within int32")
     (kept_shape, [kept_stride]), (reduced_shape, [reduced_stride]) = (

@@ -28,9 +28,7 @@ def lower(node: Node) -> list[Operation]:
     if not (math.isfinite(beta) and beta * float(scale_in) * (1 << 26) > 1):
         node.refuse(f"beta {beta} with input scale {scale_in}", "a product above 2^-26")
     if not shape or shape[-1] > 511:
-        node.refuse(
-            f"shape {list(shape)}", "a last axis of at most 511: the reference gives up where a sum reaches 512"
-        )
+        node.refuse(f"shape {list(shape)}", "a last axis of at most 511: the reference aborts where a sum reaches 512")
     table = exponential_table(beta, float(scale_in))
     return [
         Call(

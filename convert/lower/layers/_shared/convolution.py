@@ -63,7 +63,7 @@ def window(node: Node, axis: int, kernel: int) -> Window:
 
 @dataclass(frozen=True)
 class Kernel:
-    """In what CONV_2D and DEPTHWISE_CONV_2D differ, once their weights are checked."""
+    """What differs between CONV_2D and DEPTHWISE_CONV_2D, once their weights are checked."""
 
     name: str
     size: tuple[int, int]  # height, width
@@ -218,8 +218,6 @@ def _shape(rows: Window, columns: Window, in_channels: int, out_channels: int) -
         out_channels=out_channels,
         kernel_height=rows.kernel,
         kernel_width=columns.kernel,
-        in_height=rows.size,
-        in_width=columns.size,
         out_height=rows.out,
         out_width=columns.out,
         padded=rows.padded or columns.padded,
