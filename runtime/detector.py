@@ -143,19 +143,19 @@ class Detector:
 
         The next block begins another recording.
         """
-        heard = self.hear(tail(self._clock, self._recent))
-        heard.events.extend(self._decoder.flush())
+        output = self.hear(tail(self._clock, self._recent))
+        output.events.extend(self._decoder.flush())
         self.reset()
-        return heard
+        return output
 
     def hear_recording(self, pcm: NDArray[np.int16]) -> DetectorOutput:
         """Return features, scores and events of a whole recording int16[samples]; a stream in progress ends."""
         self.reset()
-        heard = [*map(self.hear, _cut(pcm)), self.hear_end()]
+        outputs = [*map(self.hear, _cut(pcm)), self.hear_end()]
         return DetectorOutput(
-            np.concatenate([each.features for each in heard]),
-            np.concatenate([each.scores for each in heard]),
-            [event for each in heard for event in each.events],
+            np.concatenate([each.features for each in outputs]),
+            np.concatenate([each.scores for each in outputs]),
+            [event for each in outputs for event in each.events],
         )
 
     def flush(self) -> list[Event]:
@@ -173,7 +173,7 @@ class Detector:
         return events
 
     def reset(self) -> None:
-        """Forget everything that was heard. The next sample has number 0."""
+        """Forget the stream so far. The next sample has number 0."""
         self._begin(0)
 
     def _begin(self, first_sample: int) -> None:

@@ -26,13 +26,13 @@ class Outcome:
     clipped: int = 0  # samples that the conversion saturated
     start: Start | None = None
     events: Sequence[tuple[int, int, str, float]] = ()  # onset sample, offset sample, label, confidence
-    error: str = ""  # why the recording could not be heard
+    error: str = ""  # why the recording could not be read
     host: str = ""  # machine of the cluster on which the error occurred
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a worker needs besides the recordings. It is sent to other machines as a whole."""
+    """All that a worker needs except the recordings. It is sent to other machines as a whole."""
 
     files: Mapping[str, bytes]  # name in the detector folder -> content
     engine: str

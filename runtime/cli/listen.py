@@ -23,70 +23,90 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
     parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
-    parser.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
     parser.add_argument("--list-devices", action="store_true", help="list the microphones")
+    _add_input(parser)
+    add_output(parser, default_format="jsonl")
+    _add_targets(parser)
+    _add_page(parser)
+    _add_clips(parser)
     parser.add_argument(
+        "--rate", type=float, metavar="SECONDS", help="also report events per minute over windows of this length"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input")
+    group.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
+    group.add_argument(
         "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
     )
-    parser.add_argument(
+    group.add_argument(
         "--gain", type=float, default=0.0, metavar="DB", help="amplify the input by this many decibels; may be negative"
     )
-    parser.add_argument(
+    group.add_argument(
         "--raw-rate", type=int, metavar="HZ", help="sample rate of raw PCM on stdin; default: the detector's"
     )
-    parser.add_argument(
+    group.add_argument(
         "--raw-channels",
         type=int,
         default=1,
         metavar="N",
         help="number of channels of raw PCM on stdin; default: %(default)s",
     )
-    add_output(parser, default_format="jsonl")
-    parser.add_argument(
+
+
+def _add_targets(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("further targets")
+    group.add_argument(
         "--to",
         action="append",
         default=[],
         metavar="TARGET",
         help=f"also write or send events there; may be repeated: {target_forms()}",
     )
-    parser.add_argument(
+    group.add_argument(
+        "--template", metavar="TEXT", help='body that webhooks receive, such as \'{"text": "$label at $utc"}\''
+    )
+    group.add_argument(
+        "--queue",
+        type=Path,
+        metavar="DIR",
+        help="folder where records wait until they are sent; default: $XDG_STATE_HOME/stapes or ~/.local/state/stapes",
+    )
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("live page")
+    group.add_argument(
         "--web",
         nargs="?",
         const="",
         metavar="[HOST:]PORT",
         help="serve the live page at this address; default: 127.0.0.1:8765",
     )
-    parser.add_argument(
+    group.add_argument(
         "--token", help="secret that opens the live page; required when --web lets other machines open it"
     )
-    parser.add_argument(
-        "--rate", type=float, metavar="SECONDS", help="also report events per minute over windows of this length"
-    )
-    parser.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event in this folder")
-    parser.add_argument(
+
+
+def _add_clips(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("clips")
+    group.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event in this folder")
+    group.add_argument(
         "--pre-roll",
         type=float,
         default=1.0,
         metavar="S",
         help="seconds of a clip before its event; default: %(default)s",
     )
-    parser.add_argument(
+    group.add_argument(
         "--post-roll",
         type=float,
         default=1.0,
         metavar="S",
         help="seconds of a clip after its event; default: %(default)s",
     )
-    parser.add_argument(
-        "--template", metavar="TEXT", help='body that webhooks receive, such as \'{"text": "$label at $utc"}\''
-    )
-    parser.add_argument(
-        "--queue",
-        type=Path,
-        metavar="DIR",
-        help="folder where records wait until they are sent; default: $XDG_STATE_HOME/stapes or ~/.local/state/stapes",
-    )
-    parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -67,12 +67,12 @@ class Verdict:
     text: str
 
 
-def cost_of(built: BuiltDetector, heard: DetectorRun) -> FirmwareCost:
+def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
     """Return the cost of a run that was counted and not paced."""
     assert built.firmware is not None
-    assert heard.run is not None
+    assert result.run is not None
     frontend, per_step = built.folder.frontend, built.folder.frames_per_step
-    stages, frames = heard.stages, max(heard.frames, 1)
+    stages, frames = result.stages, max(result.frames, 1)
     calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may complete no frame
     rows = tuple(StageCost(name, sum(stages[name]) / calls[name], max(stages[name], default=0)) for name in STAGES)
     hop_s = frontend.hop_samples / frontend.sample_rate_hz
@@ -92,7 +92,7 @@ def cost_of(built: BuiltDetector, heard: DetectorRun) -> FirmwareCost:
         hop_s=hop_s,
         frames_per_step=per_step,
         flash=flash_by_part(built.firmware),
-        ram=_ram_by_part(built, heard),
+        ram=_ram_by_part(built, result),
     )
 
 
@@ -116,9 +116,9 @@ def _own_part(file: str, files: set[str]) -> str:
     return "tables and settings" if file.endswith("_detector") else "C library"
 
 
-def _ram_by_part(built: BuiltDetector, heard: DetectorRun) -> dict[str, int]:
+def _ram_by_part(built: BuiltDetector, result: DetectorRun) -> dict[str, int]:
     assert built.firmware is not None
-    assert heard.run is not None
+    assert result.run is not None
     frontend = built.folder.frontend
     parts = {
         "audio ring": 2 * ring_samples(built.folder),
@@ -126,8 +126,8 @@ def _ram_by_part(built: BuiltDetector, heard: DetectorRun) -> dict[str, int]:
         "frontend work": 4 * frontend.n_fft,
         "model": built.model_ram_bytes,
     }
-    parts["loop, events, scores"] = heard.detector_bytes - sum(parts.values())
-    parts |= {"stack": heard.run.stack_bytes, "stack of interrupts": heard.run.handler_stack_bytes}
+    parts["loop, events, scores"] = result.detector_bytes - sum(parts.values())
+    parts |= {"stack": result.run.stack_bytes, "stack of interrupts": result.run.handler_stack_bytes}
     if built.firmware.static_ram_bytes:
         parts["other static data"] = built.firmware.static_ram_bytes
     return parts

@@ -119,8 +119,8 @@ def _as_json(seen: Simulated) -> str:
 
 def _as_text(seen: Simulated) -> str:
     board, cost, frames = seen.board, seen.cost, seen.free.frames
-    heard = f"{frames * cost.hop_s:.1f} s of audio and tail, {frames} hops"
-    lines = [f"\n{board.name} ({board.core}, {board.machine}): {heard}"]
+    audio = f"{frames * cost.hop_s:.1f} s of audio and tail, {frames} hops"
+    lines = [f"\n{board.name} ({board.core}, {board.machine}): {audio}"]
     lines.append(f"  {'instructions per hop':<22}{'mean':>10}{'worst':>10}")
     lines += [f"    {row.name:<20}{row.mean_per_hop:>10,.0f}{row.worst:>10,}" for row in cost.stages]
     lines.append(f"    {'all':<20}{cost.mean_per_hop:>10,.0f}{cost.worst_hop:>10,}")

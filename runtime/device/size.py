@@ -38,25 +38,25 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
             built = build_where_it_fits(folder, board, Path(out))
             assert built.firmware is not None
             sites = call_sites(built.firmware, f"{built.name}_step")
-            heard = built.hear(pcm, regions={f"{n}": (s.address, s.return_address) for n, s in enumerate(sites)})
-            cost = cost_of(built, heard)
+            result = built.hear(pcm, regions={f"{n}": (s.address, s.return_address) for n, s in enumerate(sites)})
+            cost = cost_of(built, result)
             found = verdicts(cost, budget)
             fits &= all(verdict.fits for verdict in found)
             print(f"{built.machine} ({built.firmware.board.core}, {built.firmware.board.machine})\n")
-            print("\n".join(_report(layers_of(built, heard, sites), heard, cost)))
+            print("\n".join(_report(layers_of(built, result, sites), result, cost)))
             print("".join(f"{'pass' if verdict.fits else 'FAIL'}  {verdict.text}\n" for verdict in found))
     return 0 if fits else 1
 
 
-def layers_of(built: BuiltDetector, heard: DetectorRun, sites: Sequence[CallSite]) -> list[LayerCost]:
+def layers_of(built: BuiltDetector, result: DetectorRun, sites: Sequence[CallSite]) -> list[LayerCost]:
     """Return the kernel calls of NAME_step in order, with the names of their layers in the generated source."""
     assert built.firmware is not None
-    assert heard.run is not None
+    assert result.run is not None
     source = (built.folder.path / "c" / f"{built.name}.c").read_text()
     written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", source, re.M)
     constants = _constants_by_layer(built.firmware, built.name, [layer for _, layer in written])
     kernels = [
-        (site.callee.removeprefix("stapes_nn_"), heard.run.regions[f"{number}"])
+        (site.callee.removeprefix("stapes_nn_"), result.run.regions[f"{number}"])
         for number, site in enumerate(sites)
         if site.callee.startswith("stapes_nn_")
     ]
@@ -80,14 +80,14 @@ def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) ->
     return sizes
 
 
-def _report(layers: Sequence[LayerCost], heard: DetectorRun, cost: FirmwareCost) -> list[str]:
-    assert heard.run is not None
-    model = sum(heard.stages["model"]) / max(1, heard.steps)
+def _report(layers: Sequence[LayerCost], result: DetectorRun, cost: FirmwareCost) -> list[str]:
+    assert result.run is not None
+    model = sum(result.stages["model"]) / max(1, result.steps)
     rest = model - sum(layer.instructions for layer in layers)
     lines = [f"{'layer':<28}{'kernel':<16}{'flash':>8}{'instructions':>14}  per step"]
     lines += [f"{row.name:<28}{row.kernel:<16}{row.flash_bytes:>8,}{row.instructions:>14,.0f}" for row in layers]
     lines.append(f"{'moves and calls':<44}{'':>8}{rest:>14,.0f}")
-    per_frame = sum(heard.stages["frontend"]) / max(1, heard.frames)
+    per_frame = sum(result.stages["frontend"]) / max(1, result.frames)
     lines.append(f"{'frontend, one frame':<44}{'':>8}{per_frame:>14,.0f}")
     for title, parts, total in (("flash", cost.flash, cost.flash_bytes), ("RAM", cost.ram, cost.ram_bytes)):
         lines += ["", f"{title:<28}{'bytes':>8}"]

@@ -60,8 +60,8 @@ class MachineAnswers:
 
 def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
     """Return the known answers of a folder, computed by LiteRT's reference kernels."""
-    heard = Detector(folder, LitertEngine(folder)).hear(selftest_pcm(samples))
-    return known_answers(folder, heard.features, heard.scores)
+    output = Detector(folder, LitertEngine(folder)).hear(selftest_pcm(samples))
+    return known_answers(folder, output.features, output.scores)
 
 
 def verify_command(path: Path, recordings: Sequence[Path]) -> int:
@@ -91,8 +91,8 @@ def verify_command(path: Path, recordings: Sequence[Path]) -> int:
 
 
 def _hear(folder: DetectorFolder, pcm: NDArray[np.int16]) -> ReferenceRun:
-    heard = Detector(folder, LitertEngine(folder)).hear_recording(pcm)
-    return ReferenceRun(pcm, heard.features, heard.scores, heard.events)
+    output = Detector(folder, LitertEngine(folder)).hear_recording(pcm)
+    return ReferenceRun(pcm, output.features, output.scores, output.events)
 
 
 def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> MachineAnswers:
@@ -131,16 +131,16 @@ def _compare_recordings(built: BuiltDetector, references: list[ReferenceRun]) ->
     """Return the numbers of equal frames, steps and events in all recordings, or where the first difference is."""
     frames = steps = events = 0
     for reference in references:
-        heard = built.hear(reference.pcm, count=False)
-        features = heard.features[: len(reference.features)]  # the runtime has only the frames of whole steps
+        output = built.hear(reference.pcm, count=False)
+        features = output.features[: len(reference.features)]  # the runtime has only the frames of whole steps
         if not np.array_equal(features, reference.features):
             return [f"DIFFER from frame {_first(features, reference.features)}", "", ""]
-        if not np.array_equal(heard.scores, reference.scores):
-            return ["equal", f"DIFFER from step {_first(heard.scores, reference.scores)}", ""]
-        if heard.events != reference.events:
-            return ["equal", "equal", f"DIFFER: {len(heard.events)} reports, {len(reference.events)} expected"]
-        frames, steps = frames + len(features), steps + len(heard.scores)
-        events += sum(event.offset_sample is not None for event in heard.events)
+        if not np.array_equal(output.scores, reference.scores):
+            return ["equal", f"DIFFER from step {_first(output.scores, reference.scores)}", ""]
+        if output.events != reference.events:
+            return ["equal", "equal", f"DIFFER: {len(output.events)} reports, {len(reference.events)} expected"]
+        frames, steps = frames + len(features), steps + len(output.scores)
+        events += sum(event.offset_sample is not None for event in output.events)
     return [f"{frames:,} equal", f"{steps:,} equal", f"{events:,} equal"] if references else []
 
 

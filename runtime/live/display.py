@@ -46,7 +46,7 @@ class Display:
         """Take one block. The screen is redrawn only a few times per second."""
         self._level = max(update.level, 0.8 * self._level)
         self._now_s = update.end_sample / self._detector.sample_rate_hz
-        for scores in update.heard.scores:
+        for scores in update.output.scores:
             self._probabilities = np.maximum(self._probabilities, probability(scores))
         self._open.follow(update.events)
         for record in records:

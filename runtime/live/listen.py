@@ -22,7 +22,7 @@ class Update:
     start_sample: int  # where the block or gap began
     end_sample: int  # the clock after it
     pcm: NDArray[np.int16]  # the samples in between; for a gap, those that the resampler still held
-    heard: DetectorOutput
+    output: DetectorOutput
     level: float = 0.0  # largest magnitude in the block, 0 to 1
     gap: Gap | None = None
     last: bool = False  # the stream has ended
@@ -30,7 +30,7 @@ class Update:
     @property
     def events(self) -> list[Event]:
         """Announced and completed events, in the order in which that happened."""
-        return self.heard.events
+        return self.output.events
 
 
 class OpenEvents(dict[str, int]):
@@ -60,11 +60,11 @@ def listen(
         start = detector.position_samples
         if isinstance(item, Gap):
             rest = converter.flush()
-            heard = detector.hear(rest)
+            output = detector.hear(rest)
             clock += Fraction(item.lost_frames * rate_hz, item.rate_hz)
-            heard.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
+            output.events.extend(detector.gap(max(0, round(clock) - detector.position_samples)))
             converter = Converter(source.rate_hz, rate_hz, input_settings)
-            yield Update(start, detector.position_samples, rest, heard, gap=item)
+            yield Update(start, detector.position_samples, rest, output, gap=item)
         elif len(item):
             clock += Fraction(len(item) * rate_hz, converter.source_rate_hz)
             pcm = converter.push(item)
@@ -72,7 +72,7 @@ def listen(
                 start, detector.position_samples + len(pcm), pcm, detector.hear(pcm), float(np.abs(item).max())
             )
     start, rest = detector.position_samples, converter.flush()
-    heard = detector.hear(rest)
+    output = detector.hear(rest)
     end = detector.position_samples
-    heard.events.extend(detector.flush())
-    yield Update(start, end, rest, heard, last=True)
+    output.events.extend(detector.flush())
+    yield Update(start, end, rest, output, last=True)

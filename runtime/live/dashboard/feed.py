@@ -66,9 +66,9 @@ class Feed:
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
         """Take one block; send a message when the last one is a tenth of a second old."""
-        heard = update.heard
-        self._frames.append(heard.features)
-        self._scores += heard.scores.tolist()
+        output = update.output
+        self._frames.append(output.features)
+        self._scores += output.scores.tolist()
         self._level = max(self._level, update.level)
         self._open.follow(update.events)
         self._new += [self._as_dict(record) for record in records]
