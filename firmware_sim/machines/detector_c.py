@@ -124,19 +124,14 @@ int32_t {name}_start({name}_detector_t *self);
 
 
 def _source(folder: DetectorFolder, name: str) -> str:
-    clock, upper = folder.clock, name.upper()
-    words = struct.unpack(f"<{len(folder.tables) // 4}I", folder.tables)
-    configs = "\n".join(
-        _event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
-    )
-    labels = "\n".join(f"    {_c_string(label)}," for label in folder.classes)
+    clock, upper, words = folder.clock, name.upper(), len(folder.tables) // 4
     return f"""{_banner(folder, f"{name}_detector.c")}
  */
 #include "{name}_detector.h"
 
 #include <stddef.h>
 
-static const uint32_t {name}_tables[{len(words)}];
+static const uint32_t {name}_tables[{words}];
 static const stapes_event_config {name}_event_configs[{upper}_CLASSES];
 
 static const stapes_event_setup {name}_event_setup = {{
@@ -176,7 +171,18 @@ int32_t {name}_start({name}_detector_t *self)
     return stapes_frontend_init({name}_setup.tables, sizeof {name}_tables);
 }}
 
-const char *const {name}_labels[{upper}_CLASSES] = {{
+{_constants(folder, name)}"""
+
+
+def _constants(folder: DetectorFolder, name: str) -> str:
+    """Return the labels, the event settings of each class and the frontend's tables."""
+    upper = name.upper()
+    words = struct.unpack(f"<{len(folder.tables) // 4}I", folder.tables)
+    configs = "\n".join(
+        _event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
+    )
+    labels = "\n".join(f"    {_c_string(label)}," for label in folder.classes)
+    return f"""const char *const {name}_labels[{upper}_CLASSES] = {{
 {labels}
 }};
 

@@ -1,4 +1,4 @@
-"""Ten minutes of real recordings: every board and this machine hear what the Python runtime hears."""
+"""Ten minutes of real recordings: every board and this machine compute what the Python runtime computes."""
 
 from pathlib import Path
 

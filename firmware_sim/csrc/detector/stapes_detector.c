@@ -180,8 +180,8 @@ static void stapes_detector_account_for_gap(stapes_detector *self)
 
 int32_t stapes_poll(stapes_detector *self, stapes_event *out)
 {
-    uint32_t gaps =
-        STAPES_DETECTOR_LOAD_ACQUIRE(self->gaps); /* read first: all samples before an open gap are in the ring */
+    /* `gaps` is read first: then all samples before an open gap are in the ring. */
+    uint32_t gaps = STAPES_DETECTOR_LOAD_ACQUIRE(self->gaps);
     uint32_t available = stapes_detector_available(self);
 
     if (!self->closing) {

@@ -22,8 +22,8 @@ typedef struct stapes_detector_setup {
     uint32_t ring_samples;            /* any number from window + hop to 2^30 */
     uint32_t frames_per_step;
     void (*model_reset)(void *model); /* sets all states of the model to their initial values */
-    void (*model_step)(void *model, const int8_t *features,
-                       int8_t *scores); /* [frames_per_step][n_bands], [n_classes] */
+    /* runs one step: features[frames_per_step][n_bands] to scores[n_classes] */
+    void (*model_step)(void *model, const int8_t *features, int8_t *scores);
 } stapes_detector_setup;
 
 /* Everything that changes. The sizes follow from the setup. */

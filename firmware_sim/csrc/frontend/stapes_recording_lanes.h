@@ -65,8 +65,8 @@ REC_INLINE REC_WORDS REC_NAME(factor_at)(const void *at)
 REC_INLINE REC_NAME(point) REC_NAME(half_rotated)(REC_NAME(point) z, const int32_t *w)
 {
 #if defined(REC_MULTIPLY_HIGH_DOUBLED)
-    const REC_WORDS twiddle =
-        (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1); /* exact: twiddles have 18 significant bits */
+    /* The shift is exact: twiddles have 18 significant bits. */
+    const REC_WORDS twiddle = (REC_WORDS)((REC_SIGNED_WORDS)REC_NAME(factor_at)(w) >> 1);
     return (REC_NAME(point)){REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 0) - REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 1),
                              REC_MULTIPLY_HIGH_DOUBLED(z.im, twiddle, 0) +
                                  REC_MULTIPLY_HIGH_DOUBLED(z.re, twiddle, 1)};
@@ -131,7 +131,8 @@ REC_INLINE int32_t REC_NAME(headroom)(const int16_t *pcm, int32_t samples)
     return stapes_frontend_leading_zeros(((uint32_t)(parts[0] | parts[0] >> 16) & 0xFFFEu) | 2u) - 16;
 }
 
-REC_STAGE void REC_NAME(measure)(const stapes_frontend_tables *tables, REC_NAME(input) * in)
+/* Set how the samples of each frame become words: exponents, and either gain or factor and offset. */
+REC_STAGE void REC_NAME(scale_samples)(const stapes_frontend_tables *tables, REC_NAME(input) * in)
 {
     uint32_t factors[REC_LANES], offsets[REC_LANES];
     uint16_t gains[2 * REC_LANES];
@@ -231,13 +232,12 @@ REC_INLINE void REC_NAME(first_stage)(const stapes_frontend_tables *tables,
         for (int32_t place = 0; place < radix; place++)
             if (2 * (place * block + n) < window)
                 REC_NAME(load_pairs)(in->starts, 2 * (place * block + n), window, samples[place]);
-        const int32_t sounding =
-            (window / 2 - n + block - 1) / block; /* blocks whose n-th pair lies within the window */
+        const int32_t blocks = (window / 2 - n + block - 1) / block; /* those whose n-th pair lies within the window */
         for (int32_t m = n; m < n + 4; m++) {
             REC_NAME(point) y[4], *group = z + order[m] / 8;
             for (int32_t place = 0; place < radix; place++) {
                 const int32_t pair = place * block + m;
-                if (place >= sounding)
+                if (place >= blocks)
                     y[place] = (REC_NAME(point)){REC_SPLAT(0), REC_SPLAT(0)};
                 else if (whole)
                     y[place] = REC_NAME(windowed_whole)(tables, in, pair, samples[place][m - n]);
@@ -445,7 +445,7 @@ static REC_TARGET void REC_NAME(frames)(const stapes_frontend_tables *tables,
         reordered ^= 1;
     for (int32_t lane = 0; lane < REC_LANES; lane++)
         in.starts[lane] = pcm + (reordered ? REC_LANE_AT(lane) : lane) * tables->hop;
-    REC_NAME(measure)(tables, &in);
+    REC_NAME(scale_samples)(tables, &in);
     for (int32_t lane = 0; lane < REC_LANES; lane++)
         exponents[lane] = in.exponents[reordered ? REC_LANE_AT(lane) : lane];
     REC_NAME(window_and_first_stage)(tables, weights, &in, z);

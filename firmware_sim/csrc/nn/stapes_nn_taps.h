@@ -59,8 +59,8 @@ STAPES_NN_INLINE const int8_t *stapes_nn_taps(const stapes_nn_conv_layer *layer,
     /* Taps first .. last - 1 of a row lie inside of the input. */
     const int32_t first = left < 0 ? (-left < width ? -left : width) : 0;
     const int32_t last = layer->in_width - left < width ? layer->in_width - left : width;
-    const int32_t before = first * channels, run = (last - first) * channels,
-                  after = (width - last) * channels; /* bytes */
+    /* Bytes of a row of taps: outside of the input, inside, outside again. */
+    const int32_t before = first * channels, run = (last - first) * channels, after = (width - last) * channels;
     const int8_t *const from = in + (left + first) * channels;
     int8_t *to = patch;
     int32_t row;

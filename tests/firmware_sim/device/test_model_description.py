@@ -1,4 +1,4 @@
-"""model.json is read back as it was written, and refused in one line with its file when it does not hold together."""
+"""model.json is read back as it was written, and refused in one line with its file when it is inconsistent."""
 
 import json
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def test_the_text_is_what_earlier_versions_wrote() -> None:
         (lambda c: c["inputs"][0].update(name=""), "name is '': need a text"),
     ],
 )
-def test_a_description_that_does_not_hold_together_is_one_line(
+def test_an_inconsistent_description_is_refused_in_one_line(
     tmp_path: Path, change: Callable[[Any], object], message: str
 ) -> None:
     written(tmp_path, change)
@@ -113,7 +113,7 @@ def test_text_that_is_no_object_is_one_line(tmp_path: Path, text: str) -> None:
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
-def test_a_folder_without_a_description_says_what_writes_one(tmp_path: Path) -> None:
+def test_the_message_about_a_missing_description_names_the_command_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(DetectorFolderError, match=r"No such file.*write one: stapes compile MODEL\.tflite --out "):
         read_model_description(tmp_path)
 

@@ -13,7 +13,7 @@ def _clock(delay_steps: int, step: int, origin: int) -> StepClock:
 
 
 def _specified(recent: list[int], step: int, samples: int) -> list[int]:
-    """Return the quietest whole step before the end, of equals the last, played backward and forward in turn."""
+    """Return the last of the quietest whole steps before the end, played backward and forward in turn."""
     length = min(step, len(recent))
     ends = range(len(recent), length - 1, -length)
     steps = [recent[end - length : end] for end in ends]
@@ -42,7 +42,7 @@ def test_a_step_at_full_scale_does_not_overflow() -> None:
 
 
 @pytest.mark.parametrize(("delay_steps", "origin"), [(4, 3), (0, 3), (1, 0), (0, 0)])
-def test_nothing_has_no_tail_and_a_recording_one_of_known_length(delay_steps: int, origin: int) -> None:
+def test_an_empty_recording_has_no_tail_and_any_other_a_tail_of_known_length(delay_steps: int, origin: int) -> None:
     clock = _clock(delay_steps, 8, origin)
     assert len(tail(clock, np.zeros(0, np.int16))) == 0
     one: NDArray[np.int16] = tail(clock, np.ones(1, np.int16))

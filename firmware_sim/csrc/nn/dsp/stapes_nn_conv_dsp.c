@@ -58,7 +58,8 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     const int32_t *constants = tile->constants;
     const uint32_t *const patch = tile->patch, *const patch_end = tile->patch_end;
     int8_t *out = tile->out, *out2 = tile->out2;
-    const int32_t odd = (patch_end - patch) & 4; /* an odd number of fours of taps: begin in the middle of the loop */
+    /* Not 0 for an odd number of groups of four taps: then the assembly begins in the middle of its loop. */
+    const int32_t odd = (patch_end - patch) & 4;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "ldr r0, %[weights]\n"

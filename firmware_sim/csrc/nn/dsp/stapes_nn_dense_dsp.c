@@ -58,8 +58,8 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
     const int8_t *const weights = job->weights;
     const int32_t *bias = job->bias, *multiplier = job->multiplier;
     const uint32_t *const pairs = job->pairs, *const pairs_end = job->pairs_end;
-    const int32_t odd =
-        (pairs_end - pairs) & 2; /* an odd number of fours of inputs: begin in the middle of the loop */
+    /* Not 0 for an odd number of groups of four inputs: then the assembly begins in the middle of its loop. */
+    const int32_t odd = (pairs_end - pairs) & 2;
     const int32_t shift = layer->common_shift, rounding = stapes_nn_rounding(layer->out_zero, shift);
     int8_t *out = job->out;
     int32_t *const sums = job->sums;

@@ -121,8 +121,8 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     const int32_t channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
     const int32_t bottom = top + (layer->kernel_height - 1) * layer->dilation_height;
-    const int32_t last = left + (pixels - 1) * layer->stride_width,
-                  width = layer->in_width; /* column of the first tap of the last pixel */
+    const int32_t last = left + (pixels - 1) * layer->stride_width; /* column of the first tap of the last pixel */
+    const int32_t width = layer->in_width;
     stapes_nn_host_taps taps = {NULL, 0, 0, layer->kernel_height, (layer->kernel_width * channels + 3) / 4 * 4};
     const int32_t end = (bottom * width + last) * channels + taps.run;
     int32_t pixel;

@@ -37,8 +37,8 @@ static void STAPES_NN_NOINLINE stapes_nn_add_requantized_row(const stapes_nn_add
         stapes_nn_add_requantized_scaling(sign * layer->multiplier_b, layer->shift_b);
     const stapes_nn_add_requantized_scale scale_out =
         stapes_nn_add_requantized_scaling(layer->multiplier_out, layer->shift_out);
-    const int32_t twice =
-        layer->shift_out > 0 ? 2 : 1; /* 2 for a factor below 1 that was rounded up to 2^30 * 2^(1 - 31) */
+    /* A shift of 1 to the left comes from a factor just below 1 that was rounded up to 2^30 * 2^(1 - 31). */
+    const int32_t twice = layer->shift_out > 0 ? 2 : 1;
     const int32_t zero_a = layer->zero_a, zero_b = layer->zero_b, zero = layer->out_zero;
     const int32_t low = layer->out_min, high = layer->out_max, stride_a = layer->stride_a[3],
                   stride_b = layer->stride_b[3];

@@ -38,16 +38,16 @@ static int32_t stapes_nn_lstm_exp(int32_t x, int32_t bits)
     static const int16_t factors[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^k) in Q0.15, k = -2 .. 4 */
     const int16_t *factor = factors;
     const int32_t quarter = (int32_t)1 << (13 - bits);
-    const int32_t low = (x & (quarter - 1)) - quarter;    /* [-quarter, -1]: -1/4 to 0 */
-    int32_t quarters = (low - x) >> (13 - bits);          /* [0, 2^(bits + 2)) */
-    const int32_t d = low * (1 << bits) + (1 << 12);      /* Q0.15, from -1/8: [-2^12, 2^12) */
-    const int32_t d2 = stapes_nn_lstm_multiply_q15(d, d); /* [0, 2^9] */
-    const int32_t d3 = stapes_nn_lstm_multiply_q15(d2, d),
-                  d4 = stapes_nn_lstm_multiply_q15(d2, d2); /* [-2^6, 2^6], [0, 2^3] */
-    const int32_t series =
-        stapes_nn_lstm_multiply_q15(((d4 + 2) >> 2) + d3, 10923) + d2; /* d^4/12 + d^3/3 + d^2: [0, 534] */
-    int32_t result =
-        28918 + stapes_nn_lstm_multiply_q15(28918, d + ((series + 1) >> 1)); /* exp(-1/8) (1 + ...): [25520, 32767] */
+    const int32_t low = (x & (quarter - 1)) - quarter;      /* [-quarter, -1]: -1/4 to 0 */
+    int32_t quarters = (low - x) >> (13 - bits);            /* [0, 2^(bits + 2)) */
+    const int32_t d = low * (1 << bits) + (1 << 12);        /* Q0.15, from -1/8: [-2^12, 2^12) */
+    const int32_t d2 = stapes_nn_lstm_multiply_q15(d, d);   /* [0, 2^9] */
+    const int32_t d3 = stapes_nn_lstm_multiply_q15(d2, d);  /* [-2^6, 2^6] */
+    const int32_t d4 = stapes_nn_lstm_multiply_q15(d2, d2); /* [0, 2^3] */
+    /* d^4 / 12 + d^3 / 3 + d^2: [0, 534] */
+    const int32_t series = stapes_nn_lstm_multiply_q15(((d4 + 2) >> 2) + d3, 10923) + d2;
+    /* exp(-1/8) * (1 + d + series / 2): [25520, 32767] */
+    int32_t result = 28918 + stapes_nn_lstm_multiply_q15(28918, d + ((series + 1) >> 1));
     if (quarters >= 128) {
         return 0; /* below -32 */
     }

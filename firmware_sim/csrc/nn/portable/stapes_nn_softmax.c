@@ -62,9 +62,9 @@ static void stapes_nn_softmax_one_row(const stapes_nn_softmax_layer *layer, cons
     while (((uint32_t)sum << headroom) < 0x80000000u) {
         headroom++;
     }
-    scale = stapes_nn_softmax_reciprocal_of_one_plus(
-        (int32_t)(((uint32_t)sum << headroom) - 0x80000000u)); /* 2^(12 - headroom) / sum */
-    exponent = 12 - headroom + 23;                             /* in [23, 31], since 4 <= headroom <= 12 */
+    /* 2^(12 - headroom) / sum */
+    scale = stapes_nn_softmax_reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - 0x80000000u));
+    exponent = 12 - headroom + 23; /* in [23, 31], since 4 <= headroom <= 12 */
     for (i = 0; i < depth; i++) {
         const int32_t share = stapes_nn_softmax_divide_by_power(
             stapes_nn_softmax_multiply_q31(scale, stapes_nn_softmax_exponential(layer, most - in[i])), exponent);

@@ -55,9 +55,9 @@ void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, 
 {
     int32_t i[4] = {0, 0, 0, 0};
     do {
-        const int32_t product =
-            (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a) *
-            (b[reference_offset_of(i, layer->stride_b)] - layer->zero_b); /* |product| <= 255^2 < 2^16 */
+        const int32_t value_a = a[reference_offset_of(i, layer->stride_a)] - layer->zero_a; /* |value| <= 255 */
+        const int32_t value_b = b[reference_offset_of(i, layer->stride_b)] - layer->zero_b;
+        const int32_t product = value_a * value_b; /* |product| <= 255^2 < 2^16 */
         const int32_t scaled = reference_multiply_by_quantized_multiplier(product, layer->multiplier, layer->shift);
         *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, layer->out_min, layer->out_max);
     } while (reference_next_element(i, layer->shape));

@@ -126,11 +126,11 @@ static int8_t reference_lstm_unit(const stapes_nn_lstm_layer *layer, int32_t uni
     for (int32_t gate = 0; gate < GATES; gate++) {
         value[gate] = reference_gate_value(layer, unit, gate, in, hidden);
     }
-    const int32_t kept = reference_logistic(value[FORGET_GATE]) * *cell; /* |kept| < 2^30 */
-    const int32_t added =
-        reference_logistic(value[INPUT_GATE]) * reference_hyperbolic_tangent(value[CELL_GATE], 3); /* |added| < 2^30 */
+    /* |kept|, |added|, |sum|: below 2^30, 2^30, 2^16 */
+    const int32_t kept = reference_logistic(value[FORGET_GATE]) * *cell;
+    const int32_t added = reference_logistic(value[INPUT_GATE]) * reference_hyperbolic_tangent(value[CELL_GATE], 3);
     const int32_t sum = reference_rounding_divide_by_power_of_two(kept, 15) +
-                        reference_rounding_divide_by_power_of_two(added, 15 + layer->cell_bits); /* |sum| < 2^16 */
+                        reference_rounding_divide_by_power_of_two(added, 15 + layer->cell_bits);
     *cell = (int16_t)reference_clamp_to_int16(sum, layer->cell_min, layer->cell_max);
     const int32_t output = reference_logistic(value[OUTPUT_GATE]) *
                            reference_hyperbolic_tangent(*cell, layer->cell_bits); /* |output| < 2^30 */
