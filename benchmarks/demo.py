@@ -83,7 +83,7 @@ def demo(out: Path) -> None:
     draw(picture(detector, shown), out / "demo.png")
     print_events(shown)
     print_scores(scores, trained.scores["parity"])
-    spent, hop = hop_ms(detector, shown.pcm), 1e3 * detector.folder.frontend.hop_samples / detector.sample_rate_hz
+    spent, hop = hop_ms(detector, shown.pcm), 1e3 * detector.folder.frontend.hop_s
     print(f"time per hop: {spent:.3f} ms in Python on this machine, of {hop:.0f} ms")
     print(f"\ndetector  {folder}\npicture   {out / 'demo.png'}\ntook      {time.monotonic() - started:.0f} s")
 

@@ -74,6 +74,11 @@ class FrontendConfig:
             )
 
     @property
+    def hop_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.hop_samples / self.sample_rate_hz
+
+    @property
     def feature_scale(self) -> float:
         """Return the real value that a network takes for one int8 step of a feature.
 

@@ -139,7 +139,7 @@ class BuiltDetector:
     def _ticks(self, pace: Pace) -> int:
         if self.board is None:
             raise ConfigError("only an emulated board can be paced, not this machine: name a board")
-        hop = self.folder.frontend.hop_samples / self.folder.frontend.sample_rate_hz
+        hop = self.folder.frontend.hop_s
         ticks = round(pace.instructions(hop) * (1 << _PACED_ICOUNT_SHIFT) * 1e-9 * self.board.timer_hz)
         if not 0 < ticks < _TIMER_MOST_TICKS:
             raise ConfigError(

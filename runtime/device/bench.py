@@ -54,7 +54,7 @@ def timings(path: Path) -> Iterator[StageTiming]:
     folder = read_folder(path)
     clock, frontend = folder.clock, Frontend(folder.tables)
     hop, window, step = folder.frontend.hop_samples, folder.frontend.window_samples, clock.step_samples
-    hop_us, step_us = 1e6 * hop / clock.sample_rate_hz, 1e6 * clock.step_s
+    hop_us, step_us = 1e6 * folder.frontend.hop_s, 1e6 * clock.step_s
     pcm = noise(SIGNAL_S * clock.sample_rate_hz)
 
     frames = [pcm[at : at + window] for at in range(0, len(pcm) - window, hop)]
@@ -125,9 +125,7 @@ def bench(path: Path) -> None:
     Raises DetectorFolderError when the folder cannot be used.
     """
     folder = read_folder(path)
-    clock = folder.clock
-    step_ms = 1e3 * clock.step_s
-    hop_ms = folder.frontend.hop_samples / clock.sample_rate_hz * 1e3
+    step_ms, hop_ms = 1e3 * folder.clock.step_s, 1e3 * folder.frontend.hop_s
     print(f"{path}: {len(folder.classes)} classes, step {step_ms:g} ms, hop {hop_ms:g} ms")
     print(f"{'from Python, one core':44} {'median us':>9} {'p99 us':>9} {'load':>9}")
     for timing in timings(path):

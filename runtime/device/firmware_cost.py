@@ -71,11 +71,10 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
     """Return the cost of a run that was counted and not paced."""
     assert built.firmware is not None
     assert result.run is not None
-    frontend, per_step = built.folder.frontend, built.folder.frames_per_step
+    per_step, hop_s = built.folder.frames_per_step, built.folder.frontend.hop_s
     stages, frames = result.stages, max(result.frames, 1)
     calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may complete no frame
     rows = tuple(StageCost(name, sum(stages[name]) / calls[name], max(stages[name], default=0)) for name in STAGES)
-    hop_s = frontend.hop_samples / frontend.sample_rate_hz
     push = max(stages["push"], default=0)
     step_ends = [model + events for model, events in zip(stages["model"], stages["events"], strict=True)]
     hops = list(stages["frontend"])

@@ -26,7 +26,7 @@ from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Block, Gap
 
 
-class Kept:
+class RecordList:
     """A sink as a user may write it, with two methods."""
 
     def __init__(self) -> None:
@@ -46,10 +46,10 @@ def detector(tiny_detector: Path) -> Detector:
 def _live(
     detector: Detector, items: Sequence[Block | Gap], *watchers: object, rates: RateMeter | None = None
 ) -> list[Record]:
-    kept = Kept()
-    outputs = Outputs([kept], watchers, rates)  # type: ignore[arg-type]
+    sink = RecordList()
+    outputs = Outputs([sink], watchers, rates)  # type: ignore[arg-type]
     run(detector, Played(16_000, items), outputs, threading.Event(), InputSettings())
-    return kept.records
+    return sink.records
 
 
 def test_events_and_gaps_are_logged_with_sample_times_and_keys_of_their_own(detector: Detector) -> None:

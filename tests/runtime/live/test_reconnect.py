@@ -41,7 +41,7 @@ def _unanticipated() -> Block:
     raise OSError(-9999, "Unanticipated host error")
 
 
-def _deaf(microphone: FakeMicrophone, clock: Clock) -> None:
+def _silent(microphone: FakeMicrophone, clock: Clock) -> None:
     microphone.next = lambda: NOTHING
     clock.now_s += NO_DATA_S + 0.1
 
@@ -56,7 +56,7 @@ def _failing(microphone: FakeMicrophone, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("fail", "reason"),
-    [(_deaf, "no audio for 2 s"), (_inactive, "stopped"), (_failing, "Unanticipated host error")],
+    [(_silent, "no audio for 2 s"), (_inactive, "stopped"), (_failing, "Unanticipated host error")],
 )
 def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_away(
     fail: Callable[[FakeMicrophone, Clock], None], reason: str, caplog: pytest.LogCaptureFixture
