@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stapes.convert.emit.describe import real_text
 from stapes.convert.emit.lines import assignment, rows
 from stapes.convert.emit.module import Module, Names, constant_tensors, duplicate_tables, uniform
 from stapes.convert.emit.statements import Moves, initializer
@@ -18,7 +19,8 @@ def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
         tensor = module.graph.tensors[number]
         declaration = f"static const int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
         declarations.append(declaration + ";")
-        definitions.append(_array(declaration, np.asarray(tensor.data).view(np.int8)))
+        comment = ": ".join(filter(None, (names.tensor(module.graph, number), real_text(tensor))))
+        definitions.append(f"/* {comment} */\n" + _array(declaration, np.asarray(tensor.data).view(np.int8)))
     for state, name in zip(module.graph.states, names.states, strict=True):
         if not uniform(state.initial):
             declaration = f"static const int8_t {name}_start[{len(state.initial)}]"

@@ -76,8 +76,11 @@ def range_text(tensor: Tensor) -> str:
 
 
 def layer_rows(module: Module) -> list[tuple[str, ...]]:
-    """Return the table of layers, headings first: name, kernel, shapes, bytes of weights, MACs, output scale."""
-    rows: list[tuple[str, ...]] = [("layer", "kernel", "in", "out", "weights", "MACs", "output")]
+    """Return the table of layers, headings first: name, kernel, shapes, bytes of weights, MACs, output scale.
+
+    Where layouts pack the weights differently, their bytes are those of the largest packing.
+    """
+    rows: list[tuple[str, ...]] = [("layer", "kernel", "in", "out", "weight bytes", "MACs", "output")]
     tensors = module.graph.tensors
     for operation in module.placement.operations:
         if isinstance(operation, Call):

@@ -1,11 +1,11 @@
-"""NAME.h of a generated model: sizes, what the arguments mean, the struct, and the two functions."""
+"""NAME.h of a generated model: sizes, the meaning of the arguments, the struct, and the two functions."""
 
 import numpy as np
 
 from stapes.convert.emit.amalgamate import LAYOUT_HEADER, layout_choice
 from stapes.convert.emit.describe import argument_rows, banner, comment_table, real_range
 from stapes.convert.emit.lines import function
-from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
+from stapes.convert.emit.module import Module, Names, rounded_up, sizes_of, weight_bytes
 from stapes.convert.read.graph import Tensor
 
 
@@ -16,7 +16,9 @@ def header(module: Module, single_file: bool) -> str:
     members = [f"    int32_t arena[{max(1, sizes.arena // 4)}];" if sizes.arena or not module.graph.states else ""]
     for state, label, size in zip(module.graph.states, names.states, module.state_sizes(), strict=True):
         tensor = module.graph.tensors[state.current]
-        members.append(f"    {c_type(tensor)} {label}[{size // tensor.width}];")
+        longer = size > rounded_up(tensor.count * tensor.width)
+        note = f" /* the state is the first {tensor.count}; a step appends its new values */" if longer else ""
+        members.append(f"    {c_type(tensor)} {label}[{size // tensor.width}];{note}")
     return f"""{banner(module, f"{name}.h")}
  *
 {comment_table(argument_rows(module, names))}
@@ -28,20 +30,20 @@ def header(module: Module, single_file: bool) -> str:
 {_layout_include(module, single_file)}
 #define {upper}_RAM_BYTES {sizes.ram} /* sizeof({name}_t) */
 #define {upper}_CHANNEL_BYTES {sizes.channels} /* biases, multipliers, shifts */
-#define {upper}_TABLE_BYTES {sizes.tables}
-#define {upper}_MACS {sizes.macs} /* per step */
+#define {upper}_TABLE_BYTES {sizes.tables} /* lookup tables and other constants */
+#define {upper}_MACS {sizes.macs} /* multiply-accumulates per step */
 {_weight_bytes(module)}
 {_argument_macros(module, names)}
 #ifdef __cplusplus
 extern "C" {{
 #endif
 
-/* Everything that changes; one per detector. The arena is free between steps, the states are not. */
+/* All memory that changes, one per detector. The arena may be overwritten between steps, the states may not. */
 typedef struct {{
 {chr(10).join(member for member in members if member)}
 }} {name}_t;
 
-/* Call it before the first step, and to start afresh. */
+/* Set the states to their initial values: before the first step, and to start afresh. */
 void {name}_reset({name}_t *self);
 
 /* One inference. The arrays must not overlap each other or *self. */
@@ -72,9 +74,11 @@ def c_type(tensor: Tensor) -> str:
 
 
 def _argument_macros(module: Module, names: Names) -> str:
-    """Count, scale, zero point and range of every input and output, as macros."""
+    """Return macros with the count, scale, zero point and range of every input and output."""
     graph, upper = module.graph, module.name.upper()
-    lines = ["/* Arguments: real = SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */"]
+    lines = [
+        "/* An argument q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */"
+    ]
     arguments = zip((*graph.inputs, *graph.outputs), (*names.inputs, *names.outputs), strict=True)
     for number, name in arguments:
         tensor, prefix = graph.tensors[number], f"#define {upper}_{name.upper()}"
@@ -115,7 +119,7 @@ def _weight_bytes(module: Module) -> str:
         f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {layout}\n#define {macro} {size}"
         for position, (layout, size) in enumerate(sizes.items())
     )
-    return f"\n/* Weights are packed for the processor. */\n{chosen}\n#endif\n"
+    return f"\n/* The size depends on how the weights are packed for the processor. */\n{chosen}\n#endif\n"
 
 
 def _weight_sizes(module: Module) -> dict[str, int]:

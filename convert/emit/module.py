@@ -34,16 +34,8 @@ class Module:
         sizes = [0] * len(self.graph.states)
         for root, number in self.placement.state_of.items():
             tensor = self.graph.tensors[root]
-            sizes[number] = -(-tensor.count * tensor.width // 4) * 4
+            sizes[number] = rounded_up(tensor.count * tensor.width)
         return sizes
-
-    def arena_bytes(self) -> int:
-        """Return the bytes of the arena."""
-        return self.plan.size
-
-    def ram_bytes(self) -> int:
-        """Return sizeof(NAME_t)."""
-        return max(4, self.arena_bytes() + sum(self.state_sizes()))
 
 
 class Names:
@@ -84,11 +76,12 @@ def sizes_of(module: Module) -> Sizes:
                     tables += size
     tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
+    states = sum(module.state_sizes())
     weights = max(weight_bytes(module, layout) for layout in module.layouts)
     return Sizes(
-        ram=module.ram_bytes(),
-        arena=module.arena_bytes(),
-        states=sum(module.state_sizes()),
+        ram=max(4, module.plan.size + states),  # sizeof(NAME_t), which has an arena of one word if nothing else
+        arena=module.plan.size,
+        states=states,
         weights=weights,
         channels=channels,
         tables=tables,
@@ -113,6 +106,11 @@ def constant_tensors(module: Module) -> list[int]:
     tensors = module.graph.tensors
     roots = {module.placement.location(t).root for operation in module.placement.operations for t in operation.reads}
     return sorted(root for root in roots if tensors[root].data is not None)
+
+
+def rounded_up(size: int) -> int:
+    """Return a size in bytes, rounded up to whole words of 4 bytes."""
+    return -(-size // 4) * 4
 
 
 def uniform(values: bytes) -> bool:

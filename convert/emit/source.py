@@ -19,7 +19,7 @@ def source(module: Module) -> str:
     return f"""{banner(module, f"{module.name}.c")}
  *
 {comment_table(layer_rows(module))}
- */
+{_packing_note(module)} */
 #include "{module.name}.h"
 
 #include <string.h>
@@ -32,11 +32,18 @@ def source(module: Module) -> str:
 {_layout_guard(module)}
 {declarations}
 {_reset(module, names)}
+/* A line per layer, with inputs, output and, where the kernel needs some, scratch memory. Offsets into the arena are
+ * those of the memory plan: tensors that are not needed at the same time share bytes, and a kernel may overwrite an
+ * input that nothing reads afterwards. A copy is named after the tensor or state that it completes. */
 {step_prototype(module, names)}
 {{
 {body}
 }}
 {definitions}"""
+
+
+def _packing_note(module: Module) -> str:
+    return " *\n * Weight bytes are those of the largest packing.\n" if len(module.layouts) > 1 else ""
 
 
 def _layout_guard(module: Module) -> str:

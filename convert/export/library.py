@@ -1,4 +1,4 @@
-"""The C of a whole detector, its self-test, and what it costs: what every layout is made from."""
+"""The C of a whole detector, and what it costs: what every layout is made from."""
 
 import re
 import shutil
@@ -8,8 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stapes.convert.compile import compile_model
+from stapes.convert.export.selftest import selftest_files
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.device.known_answers import SCORE_STEPS, sound_samples
+from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
@@ -18,11 +19,10 @@ from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.firmware_sim.sources import INCLUDE_DIRS
 from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
-from stapes.runtime.device.verify import reference_answers
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
-_OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
+OWN_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"\n', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
         folder = read_folder(copy)
         compile_model(folder.model, copy / "c", name, single_file=single_file)
         code = detector_c(folder, Path(scratch) / "generated")
-        texts = {source.name: source.read_text() for source in code.sources} | selftest(folder, name)
+        texts = {source.name: source.read_text() for source in code.sources} | selftest_files(folder, name)
         costs = _costs(folder, Path(scratch))
         texts |= _headers(texts, [copy / "c", Path(scratch) / "generated", *INCLUDE_DIRS])
     return Library(
@@ -78,73 +78,15 @@ def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
     )
 
 
-def selftest(folder: DetectorFolder, name: str) -> dict[str, str]:
-    """Return NAME_selftest.h and .c, with the known answers, NAME_selftest() and stapes_selftest()."""
-    samples = sound_samples(folder)
-    answers = reference_answers(folder, samples)
-    guard = f"{name.upper()}_SELFTEST_H"
-    header = f"""/* {name}_selftest.h -- written by stapes {version("stapes")}; regenerate, do not edit. */
-#ifndef {guard}
-#define {guard}
-
-#include "{name}_detector.h"
-#include "stapes_selftest.h"
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-/* Hear {samples / folder.frontend.sample_rate_hz:.2f} s of a sound that is made here, and compare with the answers of
- * LiteRT's reference kernels. Returns STAPES_SELFTEST_OK or what differs; call {name}_start() afterwards. */
-int32_t {name}_selftest({name}_detector_t *detector);
-
-#ifdef __cplusplus
-}}
-#endif
-
-/* The same by the name that every detector's has; in a file with several detectors it is the first one's. */
-#ifndef STAPES_SELFTEST_NAMED
-#define STAPES_SELFTEST_NAMED
-static inline int32_t stapes_selftest({name}_detector_t *detector)
-{{
-    return {name}_selftest(detector);
-}}
-#endif
-
-#endif
-"""
-    source = f"""/* {name}_selftest.c -- written by stapes {version("stapes")}; regenerate, do not edit. */
-#include "{name}_selftest.h"
-
-int32_t {name}_selftest({name}_detector_t *detector)
-{{
-    static const stapes_answers expected = {{
-        .features_crc32 = 0x{answers.features_crc32:08x}u,
-        .scores_crc32 = 0x{answers.scores_crc32:08x}u,
-        .events_crc32 = 0x{answers.events_crc32:08x}u,
-    }};
-    stapes_event events[{name.upper()}_EVENTS_MAX];
-    stapes_answers found;
-
-    if ({name}_start(detector) != STAPES_FRONTEND_OK) {{
-        return STAPES_SELFTEST_TABLES;
-    }}
-    stapes_answer(&detector->core, events, {samples}, {SCORE_STEPS}, &found);
-    return stapes_compare_answers(&found, &expected);
-}}
-"""
-    return {f"{name}_selftest.h": header, f"{name}_selftest.c": source}
-
-
 def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
     """Return the headers that the texts include, directly or not, each from the first folder that has it."""
     found: dict[str, str] = {}
-    waiting = [name for text in texts.values() for name in _OWN_INCLUDE.findall(text)]
+    waiting = [name for text in texts.values() for name in OWN_INCLUDE.findall(text)]
     while waiting:
         name = waiting.pop()
         if name not in texts and name not in found and name != "stapes_board.h":
             found[name] = next(folder / name for folder in folders if (folder / name).exists()).read_text()
-            waiting += _OWN_INCLUDE.findall(found[name])
+            waiting += OWN_INCLUDE.findall(found[name])
     return found
 
 
@@ -161,17 +103,3 @@ def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
         built = build_detector(folder, board, out)
         costs[name] = cost_of(built, built.hear(pcm))
     return costs
-
-
-def inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
-    """Return the text with each #include of these headers replaced by its content, or removed where `seen` has it."""
-
-    def replace(match: re.Match[str]) -> str:
-        if match[1] not in headers:
-            return match[0]
-        if match[1] in seen:
-            return ""
-        seen.add(match[1])
-        return inlined(headers[match[1]], headers, seen)
-
-    return _OWN_INCLUDE.sub(replace, text)

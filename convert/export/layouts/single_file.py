@@ -1,7 +1,9 @@
 """One C file and one header, for any project."""
 
+import re
+
 from stapes.convert.export.layouts._common import BUILT
-from stapes.convert.export.library import Library, inlined
+from stapes.convert.export.library import OWN_INCLUDE, Library
 from stapes.convert.export.readme import readme
 
 SINGLE_FILE = True
@@ -12,10 +14,10 @@ def files(library: Library) -> dict[str, str]:
     name = library.name
     texts = library.headers
     seen: set[str] = set()
-    header = inlined(f'#include "{name}_detector.h"\n#include "{name}_selftest.h"\n', texts, seen)
+    header = _inlined(f'#include "{name}_detector.h"\n#include "{name}_selftest.h"\n', texts, seen)
     guard = f"{library.upper}_SINGLE_H"
     header = f"#ifndef {guard}\n#define {guard}\n\n{header}\n#endif\n"
-    bodies = [inlined(text, texts, seen) for text in library.sources.values()]
+    bodies = [_inlined(text, texts, seen) for text in library.sources.values()]
     usage = (
         f"Add `{name}_single.c` and `{name}_single.h` to any project; `main.c` is an example for a DMA with two "
         f"half-buffers, `selftest.c` a program whose exit code is the self-test's answer.\n\n"
@@ -34,3 +36,17 @@ def _from_single(program: str, name: str) -> str:
     """Return an example program that includes the one header instead of the headers of detector and self-test."""
     selftest, single = f'#include "{name}_selftest.h"', f'#include "{name}_single.h"'
     return program.replace(f'#include "{name}_detector.h"\n{selftest}', single).replace(selftest, single)
+
+
+def _inlined(text: str, headers: dict[str, str], seen: set[str]) -> str:
+    """Return the text with each #include of these headers replaced by its content, or removed where `seen` has it."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1] not in headers:
+            return match[0]
+        if match[1] in seen:
+            return ""
+        seen.add(match[1])
+        return _inlined(headers[match[1]], headers, seen)
+
+    return OWN_INCLUDE.sub(replace, text)

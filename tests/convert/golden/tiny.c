@@ -1,10 +1,10 @@
 /* tiny.c -- written by stapes VERSION from a .tflite with sha256 6b32657eccc85524.
  * Regenerate, do not edit. This file belongs to whoever generated it; the kernels (stapes_nn) are Apache-2.0.
  *
- *   layer            kernel    in     out    weights  MACs  output
- *   filters          conv 2x3  2x4x1  1x2x2  12       24    real = 0.05 * (q + 128)
- *   logits           dense     1x2x2  2      8        8     real = 0.05 * q
- *   scores_logistic  lookup    2      2                     real = 0.00390625 * (q + 128)
+ *   layer            kernel    in     out    weight bytes  MACs  output
+ *   filters          conv 2x3  2x4x1  1x2x2  12            24    real = 0.05 * (q + 128)
+ *   logits           dense     1x2x2  2      8             8     real = 0.05 * q
+ *   scores_logistic  lookup    2      2                          real = 0.00390625 * (q + 128)
  */
 #include "tiny.h"
 
@@ -28,6 +28,9 @@ void tiny_reset(tiny_t *self)
     memset(self->state_past, 0, 4);
 }
 
+/* A line per layer, with inputs, output and, where the kernel needs some, scratch memory. Offsets into the arena are
+ * those of the memory plan: tensors that are not needed at the same time share bytes, and a kernel may overwrite an
+ * input that nothing reads afterwards. A copy is named after the tensor or state that it completes. */
 void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2])
 {
     int8_t *const arena = (int8_t *)self->arena;

@@ -12,11 +12,11 @@
 
 #define TINY_RAM_BYTES 72 /* sizeof(tiny_t) */
 #define TINY_CHANNEL_BYTES 36 /* biases, multipliers, shifts */
-#define TINY_TABLE_BYTES 256
-#define TINY_MACS 32 /* per step */
+#define TINY_TABLE_BYTES 256 /* lookup tables and other constants */
+#define TINY_MACS 32 /* multiply-accumulates per step */
 #define TINY_WEIGHT_BYTES 20
 
-/* Arguments: real = SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */
+/* An argument q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */
 #define TINY_FEATURES_COUNT 4
 #define TINY_FEATURES_SCALE 0.03125f
 #define TINY_FEATURES_ZERO_POINT 0
@@ -32,13 +32,13 @@
 extern "C" {
 #endif
 
-/* Everything that changes; one per detector. The arena is free between steps, the states are not. */
+/* All memory that changes, one per detector. The arena may be overwritten between steps, the states may not. */
 typedef struct {
     int32_t arena[16];
-    int8_t state_past[8];
+    int8_t state_past[8]; /* the state is the first 4; a step appends its new values */
 } tiny_t;
 
-/* Call it before the first step, and to start afresh. */
+/* Set the states to their initial values: before the first step, and to start afresh. */
 void tiny_reset(tiny_t *self);
 
 /* One inference. The arrays must not overlap each other or *self. */
