@@ -1,8 +1,8 @@
 """A whole detector as a program, on an emulated board or on this machine: PCM in; features, scores and events out.
 
 >>> built = build_detector(read_folder("pops.stapes"), BOARDS["cortex-m4"], Path("build"))     # doctest: +SKIP
->>> heard = built.hear(pcm)                                                                    # doctest: +SKIP
->>> heard.events, heard.stages["model"], heard.run.stack_bytes                                 # doctest: +SKIP
+>>> result = built.hear(pcm)                                                                   # doctest: +SKIP
+>>> result.events, result.stages["model"], result.run.stack_bytes                              # doctest: +SKIP
 """
 
 import json

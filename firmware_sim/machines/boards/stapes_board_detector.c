@@ -183,7 +183,7 @@ int main(void)
         print_events(events, n);
     }
     print_gap(detector.core.sample);
-    board_print("{\"summary\": \"heard\"");
+    board_print("{\"summary\": \"run\"");
     print_number("frames", detector.core.frames);
     print_number("steps", detector.core.steps);
     print_number("overruns", detector.core.overruns);

@@ -35,8 +35,8 @@ static int32_t reference_exp_within_last_quarter(int32_t x)
     return exp_of_minus_eighth + reference_multiply_16(exp_of_minus_eighth, d + series); /* [25520, 32767] */
 }
 
-/* exp(x) in Q0.15 for x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7: exp(-1/4 .. 0) times exp(-2^k) for each bit k of
- * the multiple of 1/4 that is left. */
+/* exp(x) in Q0.15 for x < 0 in Q(bits).(15 - bits), 1 <= bits <= 7. x is split into a multiple of -1/4 and a remainder
+ * in [-1/4, 0): the result is exp(remainder) times exp(-2^k) for each bit that is set in the multiple. */
 static int32_t reference_exp_on_negative_values(int32_t x, int32_t bits)
 {
     static const int32_t exp_of_minus_power[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* Q0.15, k = -2 .. 4 */
@@ -65,7 +65,7 @@ static int32_t reference_reciprocal_of_half_of_one_plus(int32_t x)
     return guess;
 }
 
-/* 1 / (1 + exp(-x)) in Q0.15 of x in Q3.12. */
+/* 1 / (1 + exp(-x)) in Q0.15 for x in Q3.12: computed for |x|; the value for -|x| is 1 minus that. */
 static int32_t reference_logistic(int32_t x)
 {
     if (x == 0) {
@@ -76,7 +76,7 @@ static int32_t reference_logistic(int32_t x)
     return x > 0 ? of_magnitude : 32767 - of_magnitude;
 }
 
-/* tanh(x) in Q0.15 of x in Q(bits).(15 - bits), 0 <= bits <= 6: 2 / (1 + exp(-2 |x|)) - 1 with the sign of x. The
+/* tanh(x) in Q0.15 for x in Q(bits).(15 - bits), 0 <= bits <= 6: 2 / (1 + exp(-2 |x|)) - 1 with the sign of x. The
  * same 16 bits stand for twice the value when they are read with one more integer bit. */
 static int32_t reference_hyperbolic_tangent(int32_t x, int32_t bits)
 {
