@@ -17,7 +17,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
-    parser.add_argument("--as", dest="layout", choices=LAYOUTS, required=True, help="the layout")
+    parser.add_argument("--as", dest="layout", choices=LAYOUTS, required=True, help="the build system")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; must not exist")
     parser.add_argument("--force", action="store_true", help="replace an exported library that stands there")
     parser.set_defaults(run=_run)

@@ -5,7 +5,8 @@ import numpy as np
 from stapes.convert.emit.amalgamate import LAYOUT_HEADER, layout_choice
 from stapes.convert.emit.describe import argument_rows, banner, comment_table, real_range
 from stapes.convert.emit.lines import function
-from stapes.convert.emit.module import Module, Names, rounded_up, sizes_of, weight_bytes
+from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
+from stapes.convert.plan.memory import aligned
 from stapes.convert.read.graph import Tensor
 
 
@@ -13,10 +14,14 @@ def header(module: Module, single_file: bool) -> str:
     """Return the text of NAME.h."""
     names, sizes, name = Names(module), sizes_of(module), module.name
     upper = name.upper()
-    members = [f"    int32_t arena[{max(1, sizes.arena // 4)}];" if sizes.arena or not module.graph.states else ""]
+    members = []
+    if sizes.arena or not module.graph.states:
+        members.append(
+            f"    int32_t arena[{max(1, sizes.arena // 4)}]; /* tensors and scratch memory, aligned to 4 bytes */"
+        )
     for state, label, size in zip(module.graph.states, names.states, module.state_sizes(), strict=True):
         tensor = module.graph.tensors[state.current]
-        longer = size > rounded_up(tensor.count * tensor.width)
+        longer = size > aligned(tensor.count * tensor.width)
         note = f" /* the state is the first {tensor.count}; a step appends its new values */" if longer else ""
         members.append(f"    {c_type(tensor)} {label}[{size // tensor.width}];{note}")
     return f"""{banner(module, f"{name}.h")}
@@ -40,7 +45,7 @@ extern "C" {{
 
 /* All memory that changes, one per detector. The arena may be overwritten between steps, the states may not. */
 typedef struct {{
-{chr(10).join(member for member in members if member)}
+{chr(10).join(members)}
 }} {name}_t;
 
 /* Set the states to their initial values: before the first step, and to start afresh. */

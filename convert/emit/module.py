@@ -7,7 +7,7 @@ from stapes.convert.lower.names import NameMaker, layer_part, module_globals
 from stapes.convert.lower.operations import Call, Constant
 from stapes.convert.lower.packing import Layout
 from stapes.convert.plan.coalesce import Placement
-from stapes.convert.plan.memory import Plan
+from stapes.convert.plan.memory import Plan, aligned
 from stapes.convert.read.graph import Graph
 from stapes.firmware_sim.device.model_description import Sizes
 
@@ -34,7 +34,7 @@ class Module:
         sizes = [0] * len(self.graph.states)
         for root, number in self.placement.state_of.items():
             tensor = self.graph.tensors[root]
-            sizes[number] = rounded_up(tensor.count * tensor.width)
+            sizes[number] = aligned(tensor.count * tensor.width)
         return sizes
 
 
@@ -106,11 +106,6 @@ def constant_tensors(module: Module) -> list[int]:
     tensors = module.graph.tensors
     roots = {module.placement.location(t).root for operation in module.placement.operations for t in operation.reads}
     return sorted(root for root in roots if tensors[root].data is not None)
-
-
-def rounded_up(size: int) -> int:
-    """Return a size in bytes, rounded up to whole words of 4 bytes."""
-    return -(-size // 4) * 4
 
 
 def uniform(values: bytes) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from stapes.convert.lower.operations import Call, Overlap
 from stapes.convert.plan.coalesce import Placement
 
-ALIGN = 4
+ALIGN = 4  # bytes: kernels use scratch as int32, and memory for a state or a tensor is in whole words
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,12 @@ def plan_memory(placement: Placement) -> Plan:
 
 
 def _height(buffers: list[Buffer], offsets: list[int]) -> int:
-    return max((_up(offset + buffer.size) for buffer, offset in zip(buffers, offsets, strict=True)), default=0)
+    return max((aligned(offset + buffer.size) for buffer, offset in zip(buffers, offsets, strict=True)), default=0)
 
 
-def _up(x: int) -> int:
-    return -(-x // ALIGN) * ALIGN
+def aligned(size: int) -> int:
+    """Return a size or an offset in bytes, rounded up to a multiple of ALIGN."""
+    return -(-size // ALIGN) * ALIGN
 
 
 def _buffers(placement: Placement) -> list[Buffer]:
@@ -142,7 +143,7 @@ def _place(buffers: list[Buffer], order: list[int], interference: list[list[int]
         placed = [j for j in interference[i] if offsets[j] >= 0]
         near = [j for j in placed if (i, j) in rules or (j, i) in rules]
         starts, ends = _runs((offsets[j], offsets[j] + buffers[j].size) for j in set(placed) - set(near))
-        candidates = {0} | {_up(end) for end in ends} | {_up(offsets[j] + buffers[j].size) for j in near}
+        candidates = {0} | {aligned(end) for end in ends} | {aligned(offsets[j] + buffers[j].size) for j in near}
         for j in near:
             candidates |= {offsets[j] + d for rule in rules.get((j, i), ()) for d in rule.distances()}
             candidates |= {offsets[j] - d for rule in rules.get((i, j), ()) for d in rule.distances()}

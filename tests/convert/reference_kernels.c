@@ -1,16 +1,16 @@
 /* The kernels of a generated model, answered by their plain specification in csrc/nn/reference.
  *
- * The memory plan lets the output of a convolution overlap its input, which the fast kernels are written for; the
- * specification is not, so it writes elsewhere first. */
+ * The memory plan lets the output of a convolution overlap its input. The fast kernels allow for that; the
+ * specification does not, so its output is written to a separate array first. */
 #include <string.h>
 
 #include "stapes_nn_reference.h"
 
-static int8_t apart[1 << 20];
+static int8_t separate[1 << 20];
 
-static void move_to(int8_t *out, int32_t count)
+static void copy_separate_to(int8_t *out, int32_t count)
 {
-    memcpy(out, apart, (size_t)count);
+    memcpy(out, separate, (size_t)count);
 }
 
 static int32_t conv_outputs(const stapes_nn_conv_layer *layer)
@@ -21,16 +21,16 @@ static int32_t conv_outputs(const stapes_nn_conv_layer *layer)
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     (void)scratch;
-    stapes_nn_reference_conv(layer, in, apart);
-    move_to(out, conv_outputs(layer));
+    stapes_nn_reference_conv(layer, in, separate);
+    copy_separate_to(out, conv_outputs(layer));
 }
 
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
                                        int8_t *scratch)
 {
     (void)scratch;
-    stapes_nn_reference_depthwise(layer, in, apart);
-    move_to(out, conv_outputs(layer));
+    stapes_nn_reference_depthwise(layer, in, separate);
+    copy_separate_to(out, conv_outputs(layer));
 }
 
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)

@@ -62,7 +62,7 @@ class Grid:
         return float(np.float32(np.exp(self.rng.uniform(np.log(low), np.log(high))))), zero
 
     def some(self, cases: Sequence[tuple]) -> list[tuple]:
-        """Return sixty random scales and zero points."""
+        """Return sixty random ones of the cases."""
         return [cases[pick] for pick in self.rng.choice(len(cases), 60, replace=False)]
 
     def weighted(self, kind: str, given: int, weights: tuple[int, ...], axis: int, out: int, **fields: Any) -> None:
@@ -71,7 +71,7 @@ class Grid:
         spread = 20 * self.builder.scale_of(out) / (self.builder.scale_of(given) * 5000 * np.sqrt(taps))
         scales = spread * np.exp(self.rng.uniform(-1, 1, weights[axis] if self.rng.integers(0, 2) else 1))
         inputs = [given, self.builder.weights("w", self.rng.integers(-127, 128, weights), scales.tolist(), axis)]
-        if kind != "FULLY_CONNECTED" or self.rng.integers(0, 2):  # LiteRT asks convolutions for a bias
+        if kind != "FULLY_CONNECTED" or self.rng.integers(0, 2):  # LiteRT requires a bias of convolutions
             bias_scales = [self.builder.scale_of(given) * float(np.float32(scale)) for scale in scales]
             inputs.append(self.builder.bias("b", self.rng.integers(-20000, 20000, weights[axis]), bias_scales))
         self.builder.operator(kind, inputs, [out], **fields)

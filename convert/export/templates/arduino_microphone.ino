@@ -28,7 +28,7 @@ void setup() {
   example_start(&detector);
   PDM.onReceive(onSamples);
   if (!PDM.begin(1, EXAMPLE_SAMPLE_RATE_HZ)) {
-    Serial.println("the PDM library does not know this sample rate");
+    Serial.println("the PDM library does not support this sample rate");
   }
 }
 

@@ -1,15 +1,16 @@
 """Operators: a file each, which is named after the operator in the .tflite schema, in small letters.
 
 To add an operator, copy template.py under its name: the file is found by that name, there is no table. An operator that
-needs a kernel of its own also needs csrc/nn/portable/stapes_nn_<kernel>.c and its declaration in csrc/nn/stapes_nn.h.
+needs a kernel of its own also needs csrc/nn/portable/stapes_nn_<kernel>.c, its declaration in csrc/nn/stapes_nn.h, and a
+plain specification in csrc/nn/reference, with which tests compare it.
 
 A file defines
 
     lower     checks one operator and returns the operations that it becomes; raises ModelError by Node.refuse
     OPTIONS   where it has attributes: how they are read from the .tflite, by the names that Node.option takes
 
-and states at its head how LiteRT's reference kernels (`BUILTIN_REF`, ai-edge-litert 2.x) round, whose bits the
-generated C gives; tests/convert asks LiteRT itself, over grids of scales. There, "rounded twice with a factor" means
+and states at its head how LiteRT's reference kernels (`BUILTIN_REF`, ai-edge-litert 2.x) round. The generated C gives
+the same bits; tests/convert compares it with LiteRT itself, over grids of scales. "Rounded twice with a factor" means
 stapes_nn_round_twice with the factor's 31-bit multiplier: x * multiplier / 2^31 with halves up, then the remaining
 shift with halves away from zero. TFLite Micro and CMSIS-NN round FULLY_CONNECTED twice and compute LOGISTIC and TANH in
 fixed point: about 1 of 1000 outputs differs by 1 there.

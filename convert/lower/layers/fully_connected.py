@@ -1,7 +1,7 @@
 """FULLY_CONNECTED: int8, weights quantized per tensor or per channel.
 
-LiteRT computes round(double(sum) * s_in * s_w[channel] / s_out), halves away from zero, in both cases; here a 31-bit
-multiplier that is proved to agree on every sum that the layer can form.
+LiteRT computes round(double(sum) * s_in * s_w[channel] / s_out), halves away from zero, in both cases. The generated
+C uses a 31-bit multiplier that is proved to agree on every sum that the layer can form.
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
 """HARD_SWISH: x * relu6(x + 3) / 6.
 
-LiteRT computes it in 16-bit fixed point; one of the products is truncated, and shifts by 16 or more give 1 or -1. Here
-a table.
+LiteRT computes it in 16-bit fixed point; one of the products is truncated, and shifts by 16 or more give 1 or -1.
+The generated C looks it up in a table.
 """
 
 import numpy as np

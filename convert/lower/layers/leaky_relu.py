@@ -1,6 +1,7 @@
 """LEAKY_RELU: x, or alpha * x below zero.
 
-LiteRT rounds twice with s_in / s_out, below zero with s_in * alpha / s_out, both formed in float32; here a table.
+LiteRT rounds twice with s_in / s_out, below zero with s_in * alpha / s_out, both formed in float32.
+The generated C looks it up in a table.
 """
 
 import numpy as np

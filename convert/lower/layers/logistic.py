@@ -1,6 +1,7 @@
 """LOGISTIC: 1 / (1 + exp(-x)) into the scale 1/256.
 
-LiteRT computes it in float32, multiplies by 1 / s_out in float32 and rounds with halves away from zero; here a table.
+LiteRT computes it in float32, multiplies by 1 / s_out in float32 and rounds with halves away from zero.
+The generated C looks it up in a table.
 """
 
 import math

@@ -1,6 +1,7 @@
 """QUANTIZE between int8 and uint8.
 
-LiteRT rounds twice with s_in / s_out, formed in double; here a table.
+LiteRT rounds twice with s_in / s_out, formed in double.
+The generated C looks it up in a table.
 """
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice

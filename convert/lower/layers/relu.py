@@ -1,6 +1,7 @@
 """RELU: max(x, 0).
 
-LiteRT rounds twice with s_in / s_out, formed in float32; here a table.
+LiteRT rounds twice with s_in / s_out, formed in float32.
+The generated C looks it up in a table.
 """
 
 import math

@@ -1,6 +1,7 @@
 """RELU6: min(max(x, 0), 6).
 
-LiteRT rounds twice with s_in / s_out, formed in float32; here a table.
+LiteRT rounds twice with s_in / s_out, formed in float32.
+The generated C looks it up in a table.
 """
 
 from stapes.convert.lower.layers._shared.activations import lower_relu

@@ -1,8 +1,8 @@
 """SUB: int8 with broadcasting.
 
 LiteRT rounds inputs * 2^20 twice with s / (2 max(s_a, s_b)), then their difference twice with
-2 max(s_a, s_b) / (2^20 s_out), formed in double. Here, where there is one, a linear form of the codes that is proved to
-agree on every pair of them.
+2 max(s_a, s_b) / (2^20 s_out), formed in double. Where one exists, the generated C uses a linear form of the codes that
+is proved to agree on every pair of them.
 """
 
 from stapes.convert.lower.layers._shared.sums import lower_sum

@@ -34,7 +34,7 @@ extern "C" {
 
 /* All memory that changes, one per detector. The arena may be overwritten between steps, the states may not. */
 typedef struct {
-    int32_t arena[16];
+    int32_t arena[16]; /* tensors and scratch memory, aligned to 4 bytes */
     int8_t state_past[8]; /* the state is the first 4; a step appends its new values */
 } tiny_t;
 
