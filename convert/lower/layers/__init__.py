@@ -1,8 +1,8 @@
 """Operators: a file each, which is named after the operator in the .tflite schema, in small letters.
 
 To add an operator, copy template.py under its name: the file is found by that name, there is no table. An operator that
-needs a kernel of its own also needs csrc/nn/portable/stapes_nn_<kernel>.c, its declaration in csrc/nn/stapes_nn.h, and a
-plain specification in csrc/nn/reference, with which tests compare it.
+needs a kernel of its own also needs csrc/nn/portable/stapes_nn_<kernel>.c, its declaration in csrc/nn/stapes_nn.h, and
+a plain specification in csrc/nn/reference, with which tests compare it.
 
 A file defines
 
