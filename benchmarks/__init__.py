@@ -1,1 +1,1 @@
-"""Latency, size, parity and accuracy, measured beside peers."""
+"""Latency, size, parity and accuracy, compared with those of peers."""

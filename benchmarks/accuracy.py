@@ -1,8 +1,8 @@
-"""`make bench-accuracy`: train with the default settings on real recordings, once per seed, and keep what was reached.
+"""`make bench-accuracy`: train with the default settings on real recordings, once per seed, and keep the scores.
 
 One row per seed in benchmarks/results/accuracy.csv: event F1 on val with settings chosen there, and in folds that hold
-out sources of val, with settings chosen on the others; the same folds with a budget of false alarms; int8 beside float.
-Seeds whose detector stands in the output folder are not trained again.
+out sources of val, with settings chosen on the others; the same folds with a budget of false alarms; int8 compared
+with float. A seed whose detector exists in the output folder is not trained again.
 """
 
 import argparse
@@ -29,7 +29,7 @@ BUDGET_PER_HOUR = 10.0  # false alarms of each class
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train, gather, write; return the process's exit code."""
+    """Train the detectors, write their scores and print them; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="make bench-accuracy", description=__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 def _detector(dataset: Dataset, out: Path, seed: int) -> DetectorFolder:
     path = out / f"seed_{seed}.stapes"
     if path.exists():
-        logger.info(f"seed {seed}: {path} stands")
+        logger.info(f"seed {seed}: {path} exists and is not trained again")
         return read_folder(path)
     from stapes.train.run import train_detector  # loads TensorFlow
 
@@ -84,14 +84,16 @@ def _row(dataset: Dataset, folder: DetectorFolder) -> dict[str, Any]:
 
 
 def _within_budget(dataset: Dataset, folder: DetectorFolder) -> EventScores:
-    """Return what to expect of sources held out with settings chosen for a budget of false alarms."""
+    """Return the scores on held-out sources, with settings chosen for a budget of false alarms."""
     recordings = dataset.splits["val"]
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     expected = OperatingPoint(
         scored, OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR)
     ).expected_on_other_sources()
     if expected is None:
-        raise DatasetError(f"{dataset.path}: val has too few sources to say what to expect elsewhere")
+        raise DatasetError(
+            f"{dataset.path}: val has too few sources to hold some out; label more sources in the column `source`"
+        )
     return expected
 
 

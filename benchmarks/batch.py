@@ -1,9 +1,9 @@
-"""How fast a folder is searched: `make bench-batch`, after `make demo`.
+"""How fast `stapes detect` goes through a folder of recordings: `make bench-batch`, after `make demo`.
 
-The demo's detector hears folders of FLAC files of ten minutes, made of the demo's recordings, with the compiled model
-and with LiteRT's `BUILTIN_REF`, by one and by two processes. Printed and written to results/batch.csv: hours of audio
-against seconds on the clock and seconds of processor, from starting the processes to the last table. The stages are
-timed on one recording. The files of a folder are links to one, so that no disk is measured.
+The demo's detector runs over folders of ten-minute FLAC files, made of the demo's recordings, with the compiled model
+and with LiteRT's `BUILTIN_REF`, in one process and in two. Wall time and processor time of each run, from the start of
+its processes to its last table, are printed and written to results/batch.csv. The stages are timed on one recording.
+All files of a folder are links to one file, so that the speed of the disk does not count.
 """
 
 import argparse
@@ -39,7 +39,7 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """One run, or one stage of it (processes 0)."""
+    """Time that one run takes, or one stage of a run (then `processes` is 0)."""
 
     engine: str
     what: str  # "run", or a stage
@@ -50,17 +50,17 @@ class Cost:
 
     @property
     def per_wall(self) -> float:
-        """Times real time on the clock."""
+        """Seconds of audio per second of wall time."""
         return self.hours * 3600 / self.wall_s
 
     @property
     def per_core(self) -> float:
-        """Times real time of one core that does nothing else."""
+        """Seconds of audio per second of processor time."""
         return self.hours * 3600 / self.processor_s
 
 
 def stages(detector: Path, recording: Path) -> Iterator[Cost]:
-    """Time the stages one by one over one recording, the best of a few times."""
+    """Yield the cost of each stage over one recording, the best of REPEATS."""
     folder = read_folder(detector)
     rate = folder.clock.sample_rate_hz
     pcm = read_audio(recording, rate).pcm
@@ -90,7 +90,7 @@ def _stage(engine: str, what: str, hours: float, call: Callable[[], object]) -> 
 
 
 def runs(detector: Path, recording: Path, scratch: Path, chosen: Sequence[float]) -> Iterator[Cost]:
-    """Search folders of growing length by one process, then the longest by two."""
+    """Yield the cost of runs over folders of growing length in one process, then over the longest in two."""
     for engine, lengths in HOURS.items():
         for hours in chosen or lengths:
             yield _run(engine, 1, hours, detector, recording, scratch)
@@ -108,18 +108,18 @@ def _run(engine: str, processes: int, hours: float, detector: Path, recording: P
         totals = run_batch(settings)
         cost = Cost(engine, "run", processes, hours, time.perf_counter() - wall, _processor_s() - processor)
     if totals.unreadable or totals.seconds != hours * 3600:
-        raise DetectorFolderError(f"the run was not whole: {totals}")
+        raise DetectorFolderError(f"the run did not read all {hours:g} hours: {totals}; run the benchmark again")
     return cost
 
 
 def _processor_s() -> float:
-    """Of this process and of those that it waited for."""
+    """Return the processor time in seconds of this process and of the child processes that have ended."""
     parts = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
 def write_recording(sounds: Path, out: Path) -> None:
-    """Write ten minutes of the demo's test recordings, one after the other, again and again."""
+    """Write ten minutes of audio: the demo's test recordings, repeated. Raises DetectorFolderError without them."""
     files = sorted((sounds / "test").glob("*.flac"))
     if not files:
         raise DetectorFolderError(f"{sounds}/test has no recordings; `make demo` makes them")
@@ -130,7 +130,7 @@ def write_recording(sounds: Path, out: Path) -> None:
 
 
 def print_tables(costs: Sequence[Cost]) -> None:
-    """Stages first, then whole runs, both engines beside each other."""
+    """Print the stages, then the runs, then processor time per hour of audio as fitted to the runs of each engine."""
     print(f"{'stage, one core':34} {'x real time':>12} {'us per second':>14}")
     for cost in costs:
         if not cost.processes:
@@ -146,14 +146,17 @@ def print_tables(costs: Sequence[Cost]) -> None:
                 + " ".join(f"{figure:12,.{digits}f}" for figure, digits in zip(figures, (1, 2, 2, 0, 0), strict=True))
             )
     for engine, name in TITLES.items():
-        alone = [cost for cost in costs if cost.engine == engine and cost.processes == 1]
-        if len(alone) > 1:
-            slope, start = np.polyfit([cost.hours for cost in alone], [cost.processor_s for cost in alone], 1)
+        single = [cost for cost in costs if cost.engine == engine and cost.processes == 1]
+        if len(single) > 1:
+            slope, start = np.polyfit([cost.hours for cost in single], [cost.processor_s for cost in single], 1)
             print(f"{name}: {slope:.2f} s of processor per hour and {start:.2f} s to begin: {3600 / slope:,.0f} x")
 
 
 def day_table(costs: Sequence[Cost]) -> str:
-    """What cores hear in a day, from the longest run of one process: the table in docs/months-of-recordings.md."""
+    """Return hours of audio that cores process in a day, from the longest run of one process, as a Markdown table.
+
+    docs/months-of-recordings.md holds it.
+    """
     rows = ["| engine | x real time, one core | hours a day, 1 core | 16 cores | 256 cores |", "|---|---|---|---|---|"]
     for engine, name in TITLES.items():
         longest = [cost for cost in costs if cost.engine == engine and cost.processes == 1][-1]
@@ -163,7 +166,7 @@ def day_table(costs: Sequence[Cost]) -> str:
 
 
 def hours_table(costs: Sequence[Cost]) -> str:
-    """Seconds of processor against hours, one process and two: the other table in docs/months-of-recordings.md."""
+    """Return seconds of processor time by hours of audio as a Markdown table; docs/months-of-recordings.md holds it."""
     rows = ["| engine | processes | hours | seconds of processor | per hour |", "|---|---|---|---|---|"]
     for cost in costs:
         if cost.processes:
@@ -188,9 +191,9 @@ def _row(cost: Cost) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure; the CSV is written when that is everything."""
+    """Measure and print; write the CSV unless --hours chose other lengths."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
-    parser.add_argument("--demo", type=Path, default=DEMO, metavar="DIR", help="what `make demo` made")
+    parser.add_argument("--demo", type=Path, default=DEMO, metavar="DIR", help="the folder that `make demo` made")
     parser.add_argument("--hours", type=float, action="append", default=[], help="instead of the usual lengths")
     chosen = parser.parse_args(arguments)
     given = read_folder(chosen.demo / "pops.stapes")

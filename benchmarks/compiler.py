@@ -2,8 +2,8 @@
 
 Three models with seeded random weights (tflite_models.py) are compiled and run on seven cores. Printed and written to
 results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of the same ELF the
-flash beside weights, biases, multipliers and shifts, the activation RAM and the painted stack. The outputs of every run
-are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
+flash without weights, biases, multipliers and shifts, the activation RAM and the painted stack. The outputs of every
+run are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
 """
 
 import argparse
@@ -72,20 +72,20 @@ _STATEMENT = re.compile(r"^    (?:stapes_nn_\w+\(&?(\w+?)(?:_table)?, .*|mem\w+\
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a step, or of one layer of it, on one board. Instructions: the most over the inputs."""
+    """Cost of a step, or of one layer of it, on one board; `instructions` is the largest count over the inputs."""
 
     model: str
     board: str
-    layer: str  # "step" is the whole
+    layer: str  # "step" for the whole step
     macs: int
     instructions: int
-    code_bytes: int | None = None  # flash beside weights, biases, multipliers and shifts
+    code_bytes: int | None = None  # flash without weights, biases, multipliers and shifts
     activation_bytes: int | None = None
     stack_bytes: int | None = None
 
 
 class Bench:
-    """One model: its .tflite, the inputs, and what LiteRT makes of them."""
+    """One model: its .tflite file, the inputs, and the outputs that LiteRT computes from them."""
 
     def __init__(self, name: str, tflite: bytes) -> None:
         self.name, self.tflite = name, tflite
@@ -178,7 +178,7 @@ def _marked(source: str) -> str:
 
 
 def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
-    """Per model a table of layers by boards, then the bytes."""
+    """Print a table of layers by boards for each model, then a table of bytes."""
     for model in dict.fromkeys(cost.model for cost in costs):
         by_place = {(cost.layer, cost.board): cost for cost in costs if cost.model == model}
         rows = [(f"{model}: instructions", "MACs", *boards)]
@@ -193,7 +193,7 @@ def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what was asked for; the CSV is written when that is everything."""
+    """Measure and print; write the CSV unless options chose some of the models or boards."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compiler", description=__doc__)
     parser.add_argument("--model", choices=MODELS, action="append", help="default: all")
     parser.add_argument("--board", choices=MEASURED_BOARDS, action="append", help="default: all")

@@ -1,12 +1,13 @@
-"""A step on this machine: compiled C through cffi beside LiteRT from Python, in one run.
+"""Time one step of a model on this machine: compiled C, called through cffi, and LiteRT, called from Python.
 
     python -m benchmarks.compiler_laptop [MODEL.tflite ...]
 
-Best of several rounds in turn, microseconds of processor time. LiteRT: set_tensor of every input, invoke, get_tensor of
-every output.
-Compiled: `run`, a call per step, and `run_steps`, one call for a block of 50 steps as the runtime makes them. Without a
-model: the network that `stapes train` makes by default and the CNN and GRU of the compiler's benchmark, both with
-random weights; rows go to benchmarks/results/laptop.csv.
+The ways take turns; the best round of each counts, in microseconds of processor time. A step of LiteRT is set_tensor of
+every input, invoke, and get_tensor of every output. Compiled C is timed as `run`, one call per step, and as
+`run_steps`, one call for a block of 50 steps, as the runtime calls it.
+
+Without a model on the command line, these are timed: the network that `stapes train` makes by default,
+and the CNN and GRU of the compiler's benchmark, both with random weights. Rows go to benchmarks/results/laptop.csv.
 """
 
 import argparse
@@ -30,7 +31,7 @@ KERNEL_SETS = ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "BUILTIN_REF")
 
 
 def microseconds_per_step(tflite: bytes) -> dict[str, float]:
-    """Time the compiled model and LiteRT with each of its kernel sets."""
+    """Return microseconds per step by way: the compiled model, and LiteRT with each of its kernel sets."""
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as folder:
         compile_model(tflite, Path(folder), "model", "host")
         model = CompiledModel(Path(folder))
@@ -46,7 +47,7 @@ def microseconds_per_step(tflite: bytes) -> dict[str, float]:
 
 
 def default_step() -> bytes:
-    """The network that `stapes train` makes where no setting is given, of four classes, with random weights."""
+    """Return the .tflite file of the default network of `stapes train` with four classes and random weights."""
     from stapes.convert.tensorflow import tf_keras  # loads TensorFlow
     from stapes.convert.tflite import convert_step
     from stapes.train.learn.network import FloatNetwork, Shape
@@ -88,7 +89,7 @@ def _time(step: Callable[[], object], steps: int) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print one line per model and way."""
+    """Print one line per model and way; return the process's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, help=".tflite files")
     arguments = parser.parse_args(argv)

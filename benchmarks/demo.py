@@ -1,7 +1,7 @@
 """`make demo`: the main job on made-up sounds, from nothing to events, in a few minutes.
 
-Makes labelled recordings, trains on one part of them, and listens to another part whose sources were never trained on,
-with the int8 step in the folder that a device would get.
+It makes labelled recordings, trains a detector on the split train, and detects events in the split test, whose sources
+were not trained on. The detector runs the int8 model that a device would get.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from stapes.runtime.console import Progress, show
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
-from stapes.train.data.soundscapes import standard_parts, synthesize
+from stapes.train.data.soundscapes import standard_splits, synthesize
 from stapes.train.judge.metrics import ONSET, EventScores, event_scores, match_events
 from stapes.train.settings import AugmentationSettings, NetworkSettings, Settings, TrainingSettings
 
@@ -40,8 +40,8 @@ SETTINGS = Settings(  # a smaller network than the default trains within the dem
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One recording as the detector heard it."""
+class DetectedRecording:
+    """One recording, its samples at the detector's rate, and the events that the detector found in it."""
 
     recording: Recording
     pcm: NDArray[np.int16]
@@ -51,7 +51,7 @@ class Heard:
 def main(argv: list[str] | None = None) -> int:
     """Run the demo; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="replaced when it is an earlier demo's")
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="replaced if an earlier demo made it")
     try:
         demo(parser.parse_args(argv).out)
     except StapesError as error:
@@ -68,7 +68,7 @@ def demo(out: Path) -> None:
     sounds, folder = out / "sounds", out / "pops.stapes"
     _clear(out)
     logger.info(f"1/4 making {TRAIN_MINUTES * 1.4:.0f} minutes of labelled sounds in {sounds}")
-    synthesize(sounds, standard_parts(TRAIN_MINUTES), seed=1)
+    synthesize(sounds, standard_splits(TRAIN_MINUTES), seed=1)
     logger.info("2/4 training: float, then quantization-aware; converting")
     dataset = open_dataset(sounds)
     from stapes.train.run import train_detector  # loads TensorFlow
@@ -89,7 +89,7 @@ def demo(out: Path) -> None:
 
 
 def _clear(out: Path) -> None:
-    """Make way for a new demo; what is no earlier demo's stays."""
+    """Remove the output of an earlier demo. Raises OutputError for a folder that the demo did not make."""
     if out.exists() and any(out.iterdir()) and not (out / "sounds").is_dir():
         raise OutputError(f"{out} exists and was not made by the demo; name another folder with --out")
     for name in ("sounds", "pops.stapes"):
@@ -97,29 +97,29 @@ def _clear(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def listen(detector: Detector, dataset: Dataset) -> list[Heard]:
-    """Detect the events of every recording of the test part."""
+def listen(detector: Detector, dataset: Dataset) -> list[DetectedRecording]:
+    """Detect the events of every recording of the split test."""
     from stapes.runtime.audio import read_audio
 
     heard = []
     progress = Progress("listening", len(dataset.splits["test"]))
     for recording in dataset.splits["test"]:
         pcm = read_audio(recording.path, detector.sample_rate_hz).pcm
-        heard.append(Heard(recording, pcm, [as_annotation(event) for event in detector.detect(pcm)]))
+        heard.append(DetectedRecording(recording, pcm, [as_annotation(event) for event in detector.detect(pcm)]))
         progress.advance()
     progress.close()
     return heard
 
 
-def _scores(heard: list[Heard], dataset: Dataset) -> EventScores:
+def _scores(heard: list[DetectedRecording], dataset: Dataset) -> EventScores:
     reference = {each.recording.name: each.recording.annotations for each in heard}
     detected = {each.recording.name: each.found for each in heard}
     durations_s = {each.recording.name: each.recording.duration_s for each in heard}
     return event_scores(reference, detected, durations_s, dataset.classes)
 
 
-def print_events(heard: Heard) -> None:
-    """Print true events beside found ones, in order of time."""
+def print_events(heard: DetectedRecording) -> None:
+    """Print annotated events next to detected ones, in order of time."""
     true, found = heard.recording.annotations, heard.found
     pairs: list[tuple[Annotation | None, Annotation | None]] = []
     for label in sorted({event.label for event in [*true, *found]}):
@@ -162,15 +162,15 @@ def print_scores(scores: EventScores, parity: dict[str, Any]) -> None:
     )
 
 
-def picture(detector: Detector, heard: Heard) -> Picture:
-    """Gather what is drawn of one recording."""
-    said = detector.hear_recording(heard.pcm)
+def picture(detector: Detector, heard: DetectedRecording) -> Picture:
+    """Return what the picture of one recording shows."""
+    run = detector.hear_recording(heard.pcm)
     return Picture(
         name=heard.recording.name,
         duration_s=heard.recording.duration_s,
         classes=detector.classes,
-        features=said.features,
-        scores=said.scores,
+        features=run.features,
+        scores=run.scores,
         thresholds=[(one.on_score, one.off_score) for one in detector.folder.events],
         true=heard.recording.annotations,
         found=heard.found,

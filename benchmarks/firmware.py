@@ -1,7 +1,7 @@
 """A whole detector on every board: `make bench-firmware`, after `make demo`.
 
 Frontend, model, events and loop of one detector run over one recording on eight emulated boards. Printed as a Markdown
-table and written to results/firmware.csv: exact instructions by stage, flash, RAM, stack; a board that hears other
+table and written to results/firmware.csv: exact instructions by stage, flash, RAM, stack; a board that detects other
 events than LiteRT's reference kernels ends the benchmark.
 """
 
@@ -33,8 +33,8 @@ RECORDING = Path("build/demo/sounds/val/val_000.flac")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One board; instructions are per hop, bytes without what only the emulation needs."""
+class BoardCost:
+    """Cost of a detector on one board: instructions per hop, and bytes without what only the emulator needs."""
 
     board: str
     core: str
@@ -68,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(detector: Path, recording: Path) -> list[Row]:
-    """Rows of all boards. Raises ModelError when one of them hears something else than the reference."""
+def measure(detector: Path, recording: Path) -> list[BoardCost]:
+    """Return the cost on every board. Raises ModelError when a board detects other events than the reference."""
     reference = Detector.load(detector, engine="litert")
     pcm = read_audio(recording, reference.sample_rate_hz).pcm
     expected = reference.detect(pcm)
@@ -84,14 +84,14 @@ def measure(detector: Path, recording: Path) -> list[Row]:
             built = build_detector(folder, board, Path(scratch))
             heard = built.hear(pcm)
             if completed(heard.events) != expected:
-                raise ModelError(f"{board.name} hears other events in {recording} than LiteRT's reference kernels")
+                raise ModelError(f"{board.name} detects other events in {recording} than LiteRT's reference kernels")
             rows.append(_row(board, built, heard, cost_of(built, heard)))
     return rows
 
 
-def _row(board: Board, built: BuiltDetector, heard: DetectorRun, cost: FirmwareCost) -> Row:
+def _row(board: Board, built: BuiltDetector, heard: DetectorRun, cost: FirmwareCost) -> BoardCost:
     stages = {stage.name: stage.mean_per_hop for stage in cost.stages}
-    return Row(
+    return BoardCost(
         board=board.name,
         core=board.core,
         frontend_instructions=round(stages["frontend"], 1),
@@ -109,8 +109,8 @@ def _row(board: Board, built: BuiltDetector, heard: DetectorRun, cost: FirmwareC
     )
 
 
-def markdown(rows: Sequence[Row]) -> list[str]:
-    """The table for people."""
+def markdown(rows: Sequence[BoardCost]) -> list[str]:
+    """Return the lines of a Markdown table."""
     lines = ["| core | frontend | model | events | all, per hop | million/s | flash | RAM | stack |"]
     lines.append("|---|---|---|---|---|---|---|---|---|")
     lines += [

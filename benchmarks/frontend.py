@@ -1,4 +1,4 @@
-"""`make bench-frontend`: how exact the frontend is, how fast here beside its peers, and what it costs on boards.
+"""`make bench-frontend`: how exact the frontend is, how fast compared with its peers, and what it costs on boards.
 
 Prints three tables and writes them to benchmarks/results/frontend.csv as one: group, subject, figure, value.
 """
@@ -27,7 +27,7 @@ from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
 
 COLUMNS = ("group", "subject", "figure", "value")
-CONFIG = FrontendConfig(window_samples=400, hop_samples=160)  # 25/10 ms, what the peers do
+CONFIG = FrontendConfig(window_samples=400, hop_samples=160)  # 25/10 ms, as the peers use
 DEMO = FrontendConfig()  # 32/16 ms
 RATE = CONFIG.sample_rate_hz
 MEASURED_BOARDS = [board.name for board in BOARDS.values() if board.stand_in is None]
@@ -35,7 +35,7 @@ Row = tuple[str, str, str, float]
 
 
 def accuracy() -> Iterator[Row]:
-    """dB of error of the log2 values against librosa's triangles over a float64 DFT."""
+    """Yield the error in dB of the log2 values against librosa's triangles over a float64 DFT."""
     samples, frontend = 3 * RATE, Frontend(make_tables(CONFIG))
     signals = {f"white noise {level} dBFS": reference.noise(level, samples) for level in (-80, -60, -40, -20, 0)}
     signals |= {f"pink noise {level} dBFS": reference.pink_noise(level, samples) for level in (-80, -60)}
@@ -56,7 +56,7 @@ def accuracy() -> Iterator[Row]:
 
 
 def speed(seconds: int = 60, rounds: int = 9) -> Iterator[Row]:
-    """Frames a second of CPU time on one core, best of rounds that take turns; whole recordings."""
+    """Yield frames per second of processor time over a recording; the libraries take turns, the best round counts."""
     pcm = reference.as_int16(reference.pink_noise(-30, seconds * RATE))
     wave = pcm.astype(np.float32) / np.float32(32768)
     subjects: dict[str, Callable[[], int]] = {
@@ -98,7 +98,7 @@ def _pymicro(pcm: reference.Int16s) -> int:
 
 
 def boards() -> Iterator[Row]:
-    """Instructions of the dearest frame, counted by the emulator, code and tables; -O2."""
+    """Yield instructions of the most expensive frame, as the emulator counts them, and bytes of code and tables."""
     pcm = reference.as_int16(np.concatenate([reference.noise(level, 1600) for level in (-70, -3)]))
     with tempfile.TemporaryDirectory() as folder:
         for board in MEASURED_BOARDS:
@@ -115,7 +115,7 @@ def boards() -> Iterator[Row]:
 
 
 def print_table(rows: list[Row]) -> None:
-    """One line a subject, one column a figure."""
+    """Print one line per subject and one column per figure."""
     group, figures = rows[0][0], list(dict.fromkeys(row[2] for row in rows))
     print(f"\n{group}: " + " | ".join(figures))
     for subject in dict.fromkeys(row[1] for row in rows):
@@ -128,7 +128,7 @@ def _shown(value: float) -> str:
 
 
 def main() -> int:
-    """Measure, print, write the CSV."""
+    """Measure, print, and write the CSV; return the process's exit code."""
     rows: list[Row] = []
     for measure in (accuracy, speed, boards):
         try:

@@ -18,23 +18,23 @@ SOURCES = (source("stapes_frontend.c"), Path(__file__).parent / "frontend_firmwa
 
 @dataclass(frozen=True)
 class BoardRun:
-    """What the frontend gave on a board, and what it cost in instructions."""
+    """The output of the frontend on a board, and the instructions that it took."""
 
     features: npt.NDArray[np.int8]
     log2: npt.NDArray[np.int16]
     init: int
-    frame: int  # the dearest frame
+    frame: int  # instructions of the most expensive frame
     stack_bytes: int
 
 
 def build(board: str, folder: Path, flags: Sequence[str] = ("-O2",)) -> Firmware:
-    """The program for a board, in `folder`."""
+    """Build the program for a board in `folder`."""
     elf = folder / f"frontend_{board}{''.join(flags)}.elf"
     return build_firmware(BOARDS[board], SOURCES, elf, include_dirs=INCLUDE_DIRS, flags=[*flags, "-Wall", "-Wextra"])
 
 
 def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np.int16]) -> BoardRun:
-    """Run at most 65536 samples."""
+    """Run the program on at most 65536 samples, int16[samples]."""
     done = run(firmware, files={"tables.bin": make_tables(config), "input.pcm": pcm.astype("<i2").tobytes()})
     if done.exit_code != 0:
         raise RuntimeError(f"the frontend on {firmware.board.name}: exit code {done.exit_code}, {done.fault}")
@@ -48,7 +48,7 @@ def run_on_board(firmware: Firmware, config: FrontendConfig, pcm: npt.NDArray[np
 
 
 def code_bytes(firmware: Firmware) -> int:
-    """Flash of the frontend's code and constants as linked, without the CRC, which a device may leave out."""
+    """Return the linked bytes of the frontend's code and constants, without the CRC, which a device may leave out."""
     part = firmware.parts["stapes_frontend"]
     crc = sum(symbol.bytes for symbol in firmware.symbols if symbol.name == "stapes_frontend_check_crc")
     return part["text"] + part["rodata"] - crc

@@ -38,12 +38,15 @@ def bin_powers(pcm: Int16s, config: FrontendConfig) -> Floats:
 
 
 def band_powers(pcm: Int16s, config: FrontendConfig) -> Floats:
-    """float64[frames, n_bands]: the same through the triangles."""
+    """Return float64[frames, n_bands]: the power in each triangle."""
     return bin_powers(pcm, config) @ triangles(config).T
 
 
 def decibel_errors(log2_bands: Int16s, pcm: Int16s, config: FrontendConfig) -> Floats:
-    """dB of each band against the referee, with the power of 16-bit rounding noise (LSB^2 / 12) added to both sides."""
+    """Return the error of each band in dB against the referee, with the power of 16-bit rounding noise added to both.
+
+    That power is LSB^2 / 12.
+    """
     window = librosa.filters.get_window("hann", config.window_samples, fftbins=True)
     noise = np.sum(window**2) / 12 * triangles(config).sum(axis=1)
     power = np.where(log2_bands == -32768, 0.0, 2.0 ** (log2_bands / LOG2_ONE + LOG2_BIAS))
@@ -51,35 +54,35 @@ def decibel_errors(log2_bands: Int16s, pcm: Int16s, config: FrontendConfig) -> F
 
 
 def as_int16(signal: Floats) -> Int16s:
-    """Samples in -1..1, rounded and clipped."""
+    """Return samples in -1..1 as int16, rounded and clipped."""
     return np.clip(np.round(32768 * signal), -32768, 32767).astype(np.int16)
 
 
 def noise(level_db: float, samples: int, seed: int = 1) -> Floats:
-    """White noise of that RMS level in dBFS."""
+    """Return white noise with this RMS level in dBFS."""
     return 10 ** (level_db / 20) * np.random.default_rng(seed).standard_normal(samples)
 
 
 def pink_noise(level_db: float, samples: int) -> Floats:
-    """Noise that falls by 3 dB an octave, of that RMS level."""
+    """Return noise that falls by 3 dB per octave, with this RMS level in dBFS."""
     spectrum = np.fft.rfft(noise(0, samples))
     shaped = np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))), samples)
     return 10 ** (level_db / 20) * shaped / np.std(shaped)
 
 
 def sine(level_db: float, hz: float, samples: int, rate: int = 16_000) -> Floats:
-    """A sine of that peak level."""
+    """Return a sine with this peak level."""
     return 10 ** (level_db / 20) * np.sin(2 * np.pi * hz * np.arange(samples) / rate)
 
 
 def sweep(level_db: float, samples: int, rate: int = 16_000) -> Floats:
-    """A sine from 20 Hz to 0.47 of the sample rate, exponentially."""
+    """Return a sine whose frequency rises exponentially from 20 Hz to 0.47 of the sample rate."""
     time, growth = np.arange(samples) / samples, np.log(0.47 * rate / 20)
     return 10 ** (level_db / 20) * np.sin(2 * np.pi * 20 * samples / rate / growth * (np.exp(time * growth) - 1))
 
 
 def impulses(level_db: float, samples: int) -> Floats:
-    """One sample every 0.1 s and a bit, so that it meets every part of the window."""
+    """Return clicks of one sample a little more than 0.1 s apart, so that they fall on every part of the window."""
     signal = np.zeros(samples)
     signal[::1_613] = 10 ** (level_db / 20)
     return signal

@@ -1,4 +1,4 @@
-"""How large an environment is that detects, compiles and exports, but does not train: `make bench-install`.
+"""The size of an environment that detects, compiles and exports, but does not train: `make bench-install`.
 
 stapes is built as a wheel and installed without extras into a fresh virtual environment, with the dependencies pinned
 in requirements/light.txt. Printed and written to results/install.csv: the megabytes (10^6 bytes) that each package
@@ -20,7 +20,7 @@ NOT_NEEDED = ("pip", "setuptools")  # what `python -m venv` adds
 
 @dataclass(frozen=True)
 class Distributions:
-    """What `python -m build` writes; the wheel is built from the sdist."""
+    """The files that `python -m build` writes; the wheel is built from the sdist."""
 
     sdist: Path
     wheel: Path

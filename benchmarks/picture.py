@@ -1,4 +1,4 @@
-"""A picture of what a detector heard: spectrogram, scores, true and found events, on one time axis."""
+"""A picture of one recording: spectrogram, scores, annotated and detected events, on one time axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ COLOURS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#a6761d")
 
 @dataclass(frozen=True)
 class Picture:
-    """One recording as the detector heard it."""
+    """One recording, and the features, scores and events of a detector."""
 
     name: str
     duration_s: float
     classes: tuple[str, ...]
-    features: NDArray[np.int8]  # [frames, bands], the tail's included
+    features: NDArray[np.int8]  # [frames, bands], those of the tail included
     scores: NDArray[np.int8]  # [steps, classes]
     thresholds: Sequence[tuple[int, int]]  # on and off score of each class
     true: Sequence[Annotation]

@@ -1,9 +1,9 @@
-"""`make bench-quantization`: float, quantized after training (PTQ) and quantization-aware (QAT), after equal steps.
+"""`make bench-quantization`: float, quantized after training (PTQ) and quantization-aware (QAT).
 
-The float network of each seed of `make bench-accuracy` is trained on for as many steps, at the same rates and on the
-same batches, as quantization-aware training had. Events are chosen by the same rule for each form. Rows go to
-benchmarks/results/quantization.csv; `change` is the macro F1 by onset minus that of float, recordings resampled in
-pairs.
+The float network of each seed of `make bench-accuracy` is trained further, for as many gradient steps, at the same
+rates and on the same batches as quantization-aware training. The same rule chooses the event settings of each form.
+Rows go to benchmarks/results/quantization.csv; `change` is the macro F1 by onset minus that of float, recordings
+resampled in pairs.
 """
 
 import argparse
@@ -31,10 +31,12 @@ logger = logging.getLogger("stapes.benchmarks.quantization")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train on, gather, write; return the process's exit code."""
+    """Train further, compare the forms, write and print the rows; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="make bench-quantization", description=__doc__)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--detectors", type=Path, default=Path("build/accuracy"), help="those of bench-accuracy")
+    parser.add_argument(
+        "--detectors", type=Path, default=Path("build/accuracy"), help="the detectors of bench-accuracy"
+    )
     arguments = parser.parse_args(argv)
     try:
         dataset = open_dataset(arguments.dataset)

@@ -14,7 +14,7 @@ def results_path(name: str) -> Path:
 
 
 def write_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace what the benchmark `name` measured before; every row has the columns of the first."""
+    """Replace the rows of the benchmark `name`; every row must have the columns of the first."""
     with results_path(name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -22,6 +22,6 @@ def write_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows that the benchmark `name` kept, each value as text. OSError where it was never run."""
+    """Return the rows that the benchmark `name` kept, each value as text. Raises OSError if it was never run."""
     with results_path(name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -1,6 +1,6 @@
 """`make bench-suggest`: how many events of real recordings `stapes suggest` proposes, without a detector.
 
-Each recording of val in ../shared/data/soundscapes is heard by `stapes suggest`; its events and the proposals are
+Each recording of val in ../shared/data/soundscapes is given to `stapes suggest`; its events and the proposals are
 matched one to one by onset, whatever their labels. Written to results/suggest.csv, with the share that as many marks
 at equal distances find.
 """
@@ -32,28 +32,28 @@ class Suggested:
     hours: float
     events: int
     proposals: int
-    found: int  # events that a proposal begins within the collar of
-    found_evenly: int  # the same, of as many marks at equal distances in each recording
+    found: int  # events whose onset has a proposal within the collar
+    found_evenly: int  # the same for as many marks at equal distances in each recording
 
     @property
     def share(self) -> float:
-        """Events found, of all."""
+        """Share of the events that are found."""
         return self.found / self.events
 
     @property
     def per_event(self) -> float:
-        """Proposals for each event: what a person looks through."""
+        """Number of proposals per event, which a person has to look through."""
         return self.proposals / self.events
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, write, print; return the process's exit code."""
+    """Measure, write the row and print the sentence; return the process's exit code."""
     parser = argparse.ArgumentParser(prog="make bench-suggest", description=__doc__)
     parser.add_argument("dataset", type=Path)
     arguments = parser.parse_args(argv)
     if not arguments.dataset.exists():
         print(
-            f"{arguments.dataset} is not there: nothing measured, suggest.csv stays as it is",
+            f"{arguments.dataset} does not exist: nothing was measured, and suggest.csv is unchanged",
             file=sys.stderr,
         )
         return 0
@@ -90,7 +90,7 @@ def _found(recording: Recording, marks: Sequence[float] | np.ndarray) -> int:
 
 
 def sentence(suggested: Suggested) -> str:
-    """Return what docs/own-recordings.md says."""
+    """Return the sentence in docs/own-recordings.md that gives these figures."""
     return (
         f"Of {suggested.events} events in real recordings it proposes {suggested.share:.0%} within "
         f"{ONSET.onset_s * 1000:.0f} ms, with {suggested.per_event:.1f} marks for each (`make bench-suggest`); as many "
@@ -99,7 +99,7 @@ def sentence(suggested: Suggested) -> str:
 
 
 def read_csv() -> Suggested:
-    """Return the last measurement."""
+    """Return the figures in results/suggest.csv."""
     row = read_rows("suggest")[0]
     return Suggested(hours=float(row.pop("hours")), **{name: int(count) for name, count in row.items()})
 

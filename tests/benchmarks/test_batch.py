@@ -13,12 +13,12 @@ def test_hours_a_day_follow_from_seconds_of_processor() -> None:
 
 
 def test_the_tables_in_the_docs_are_the_last_measurement() -> None:
-    said = (ROOT / "docs" / "months-of-recordings.md").read_text()
-    assert day_table(read_csv()) in said
-    assert hours_table(read_csv()) in said
+    page = (ROOT / "docs" / "months-of-recordings.md").read_text()
+    assert day_table(read_csv()) in page
+    assert hours_table(read_csv()) in page
 
 
 def test_cost_grows_linearly_with_the_hours() -> None:
     for engine in ("c", "litert"):
-        alone = [cost for cost in read_csv() if cost.engine == engine and cost.processes == 1]
-        assert alone[-1].processor_s < 1.25 * alone[-1].hours / alone[0].hours * alone[0].processor_s
+        single = [cost for cost in read_csv() if cost.engine == engine and cost.processes == 1]
+        assert single[-1].processor_s < 1.25 * single[-1].hours / single[0].hours * single[0].processor_s

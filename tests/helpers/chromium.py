@@ -76,10 +76,10 @@ class Chromium:
         return page
 
     async def _port(self) -> int:
-        told = self._profile / "DevToolsActivePort"
+        port_file = self._profile / "DevToolsActivePort"
         deadline = time.monotonic() + 60
-        while not told.exists() or not told.read_text().strip():
+        while not port_file.exists() or not port_file.read_text().strip():
             assert self._process.poll() is None, "chromium ended"
             assert time.monotonic() < deadline, "chromium does not answer"
             await asyncio.sleep(0.1)
-        return int(told.read_text().split()[0])
+        return int(port_file.read_text().split()[0])

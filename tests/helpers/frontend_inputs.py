@@ -1,4 +1,4 @@
-"""Configurations of the frontend at its limits, and inputs made to find a wrong bit."""
+"""Configurations of the frontend at its limits, and inputs that make a wrong bit likely to show."""
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ CONFIGS = {
 
 
 def random_samples(samples: int, shift: int) -> Int16s:
-    """A linear congruential generator, the same everywhere; every 300 samples the level changes by 6 dB."""
+    """Return noise of a linear congruential generator, the same everywhere; its level changes every 300 samples."""
     state, out = 1, np.empty(samples, np.int16)
     for n in range(samples):
         state = (state * 1_664_525 + 1_013_904_223) % 2**32
@@ -51,7 +51,7 @@ def clicks(samples: int) -> Int16s:
 
 
 def worst_frames(config: FrontendConfig) -> Int16s:
-    """Full-scale frames whose signs follow a basis function of the FFT, edges, extremes that alternate."""
+    """Return full-scale frames: signs of the FFT's basis functions, single edges, and alternating extremes."""
     window, n = config.window_samples, np.arange(config.window_samples)
     half = config.n_fft // 2
     rows = [

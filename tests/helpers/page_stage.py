@@ -21,7 +21,7 @@ HELPERS = Path(__file__).parent
 BLOCK_S = 300.0
 LISTENING_S = 8.0  # a program at a microphone is ended then, as Ctrl-C ends it
 
-# Programs of other projects that pages call; what they write is what the page says that they write.
+# Programs that pages call; each stand-in writes what the page says that the program writes.
 _PROGRAMS = {
     "stapes": f'exec {sys.executable} {HELPERS}/stand_in_stapes.py "$@"',
     "python": f'exec {sys.executable} "$@"',
@@ -96,7 +96,7 @@ class Stage:
 
 
 def _sounds(recordings: int, seconds: float, seed: int) -> list[tuple[np.ndarray, list[Annotation]]]:
-    """Noise with bursts of the tiny detector's classes, and their labels."""
+    """Return recordings of noise with bursts of the tiny detector's classes, and their labels."""
     made = []
     for number in range(recordings):
         onsets = np.arange(1.0, seconds - 2.0, 2.0) + 0.1 * number
@@ -122,7 +122,7 @@ def _write_stereo(path: Path) -> None:
 
 
 def _write_dataset(path: Path) -> None:
-    """A dataset as a person makes it: a folder per session, a label track beside each recording."""
+    """Write a dataset as a person makes it: a folder per session, a label track next to each recording."""
     for number, session in enumerate(("kitchen", "garden", "hall", "yard", "cellar", "street")):
         (path / session).mkdir(parents=True)
         for place, (pcm, events) in enumerate(_sounds(2, 12.0, 10 * number), 1):
@@ -131,7 +131,7 @@ def _write_dataset(path: Path) -> None:
 
 
 def _write_table(path: Path) -> None:
-    """The table that holds what the tracks of a dataset hold."""
+    """Write the label tracks of a dataset as one table."""
     recordings = {
         str(track.with_suffix(".wav").relative_to(path.parent)): read_audacity(track)
         for track in sorted(path.parent.glob("*/*.txt"))

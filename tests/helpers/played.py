@@ -1,4 +1,4 @@
-"""A source that plays what it is given, as fast as it is read."""
+"""A source of given blocks and gaps, which never waits."""
 
 from collections import deque
 from collections.abc import Iterable

@@ -34,21 +34,21 @@ def write_and_be_killed(opened: Callable[[], Sink], times: int) -> int:
     """Let child processes write records, each going on where the last one was killed; return how many were written."""
     number, chance = 0, random.Random(6)
     for _ in range(times):
-        told, tell = os.pipe()
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             sink = opened()
             while True:
                 sink.write(record(number))
-                os.write(tell, b".")
+                os.write(writing, b".")
                 number += 1
-        os.close(tell)
-        number += len(os.read(told, 1))
+        os.close(writing)
+        number += len(os.read(reading, 1))
         time.sleep(chance.uniform(0, 0.05))
         os.kill(child, signal.SIGKILL)
-        while more := os.read(told, 1 << 16):
+        while more := os.read(reading, 1 << 16):
             number += len(more)
-        os.close(told)
+        os.close(reading)
         os.waitpid(child, 0)
     return number
 

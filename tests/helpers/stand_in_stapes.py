@@ -1,7 +1,7 @@
-"""The `stapes` command as pages call it, where hours or a person would be needed: run as a program by page_stage.py.
+"""A stand-in for the `stapes` command in pages, for commands that would take hours or a person; page_stage.py runs it.
 
-`train` takes the settings that the page gives, with a training of a few updates. `synth` makes a minute of sounds.
-`listen` at a microphone is ended after some seconds, as a service manager ends it.
+`train` takes the settings that the page gives, but trains for a few gradient steps only. `synth` makes a minute of
+sounds. `listen` at a microphone is ended after some seconds, as a service manager ends it.
 """
 
 import os
@@ -18,7 +18,7 @@ LISTEN_S = 4.0
 
 
 def _short_training(words: list[str]) -> list[str]:
-    """The same command with settings of a short training."""
+    """Return the same command with settings of a short training."""
     from stapes.train.settings import Settings, read_settings, write_settings
 
     config = build_parser().parse_args(words).config

@@ -50,7 +50,7 @@ def write_tiny_detector(path: Path, frontend: FrontendConfig | None = None, dela
 def noise_bursts(
     seconds: float, bursts: list[tuple[float, float, str]], rate: int = RATE, seed: int = 5
 ) -> NDArray[np.int16]:
-    """int16[samples]: faint noise, and per (onset, offset, class) loud noise in that class's half of the bands."""
+    """Return int16[samples]: faint noise and per (onset, offset, class) loud noise in the class's half of the bands."""
     generator = np.random.default_rng(seed)
     pcm = generator.standard_normal(int(seconds * rate)) * 4
     for onset, offset, label in bursts:

@@ -14,11 +14,11 @@ RATE, BLOCK = 16_000, 160
 
 
 class VirtualMicrophone:
-    """16 kHz, mono, paced as sound would be; the environment variables lead PortAudio to it.
+    """A mono microphone at 16 kHz, in real time; with the variables in `environment`, PortAudio records from it.
 
-    PulseAudio throws away what comes before a recording stream runs, so silence is played first, until `hearing` is
-    set by whoever records; what is lost of it shifts the recording by a whole number of samples and no more. Silence
-    comes last too: PortAudio hands over whole buffers only.
+    PulseAudio discards sound until a program records, so silence is played first, until the recording program sets
+    `hearing`. The silence that is lost shifts the recording by a whole number of samples and does nothing else. Silence
+    is played last as well, because PortAudio delivers whole buffers only.
     """
 
     def __init__(self, run: Path) -> None:
@@ -33,7 +33,7 @@ class VirtualMicrophone:
         }
 
     def start(self, *more_modules: str) -> None:
-        """Plug it in."""
+        """Start the sound server with the microphone."""
         paths = [self._run / "native", self._run / "mic.fifo"]
         for path in paths:
             path.unlink(missing_ok=True)
@@ -50,19 +50,19 @@ class VirtualMicrophone:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Pull it out, server and all."""
+        """Stop the sound server, as if the microphone were unplugged."""
         self._server.kill()
         self._server.wait(10)
 
     def control(self, *words: str) -> str:
-        """Ask the sound server something by pactl."""
+        """Run pactl with these words; return what it prints."""
         command = ["pactl", *words]
         return subprocess.run(
             command, env=os.environ | self.environment, capture_output=True, text=True, check=True
         ).stdout
 
     def play(self, pcm: NDArray[np.int16], hearing: threading.Event) -> threading.Thread:
-        """Play in a thread of its own."""
+        """Play int16[samples] in a new thread; it waits with silence until `hearing` is set."""
         thread = threading.Thread(target=self._play, args=(pcm, hearing))
         thread.start()
         return thread
@@ -71,7 +71,7 @@ class VirtualMicrophone:
         started, samples = time.monotonic(), 0
         with (self._run / "mic.fifo").open("wb", buffering=0) as pipe:
             while not hearing.is_set():
-                assert samples < 30 * RATE, "nobody listens"
+                assert samples < 30 * RATE, "no program recorded from the microphone within 30 s"
                 samples += self._write(pipe, np.zeros(BLOCK, np.int16), started, samples)
             played = np.concatenate([pcm, np.zeros(RATE // 2, np.int16)])
             for at in range(0, len(played), BLOCK):

@@ -13,8 +13,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "evaluate",
         help="measure how well a detector finds the events in recordings",
         description="Run what the device runs (fixed-point features, int8 model, event decoder in C) over recordings "
-        "and "
-        "compare its events with the labels.",
+        "and compare its events with the labels.",
         epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
         "  stapes evaluate dogs.stapes recordings/ --report dogs.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -17,8 +17,7 @@ def add_synth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "synth",
         help="synthesize labelled sounds to try things on",
         description="Write a synthetic dataset of pops, beeps and cracks over noise, in train/, val/ and test/. "
-        "Nothing is "
-        "downloaded.",
+        "Nothing is downloaded.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,12 +33,12 @@ def add_synth(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.train.data.soundscapes import CLASSES, standard_parts, synthesize
+    from stapes.train.data.soundscapes import CLASSES, standard_splits, synthesize
 
     if not 0.5 <= arguments.minutes <= 10_000:
         raise ConfigError(f"--minutes {arguments.minutes:g}: need 0.5 to 10000")
     if arguments.folder.exists():
         raise OutputError(f"{arguments.folder} exists already; give the name of a new folder")
-    parts = standard_parts(arguments.minutes)
-    synthesize(arguments.folder, parts, arguments.seed)
-    print(f"{arguments.folder}: {sum(part.recordings for part in parts)} recordings of {', '.join(CLASSES)}")
+    splits = standard_splits(arguments.minutes)
+    synthesize(arguments.folder, splits, arguments.seed)
+    print(f"{arguments.folder}: {sum(each.recordings for each in splits)} recordings of {', '.join(CLASSES)}")

@@ -36,13 +36,15 @@ class Corpus:
         return self.pcm[self.starts[index] : self.starts[index + 1]]
 
 
-def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[str], rate_hz: int, file: Path) -> Corpus:
-    """Convert the recordings of the split `part` to `rate_hz`, write them to `file` and map that file into memory.
+def load_corpus(
+    split: str, recordings: Sequence[Recording], classes: Sequence[str], rate_hz: int, file: Path
+) -> Corpus:
+    """Convert the recordings of the split `split` to `rate_hz`, write them to `file` and map that file into memory.
 
     The file is mapped because a dataset may be larger than memory. Raises AudioError for a recording that cannot be
     read, DatasetError when all recordings are digital silence, and OutputError when `file` cannot be written.
     """
-    progress = Progress(f"reading {part}", len(recordings))
+    progress = Progress(f"reading {split}", len(recordings))
     lengths, silent = [], []
     try:
         with file.open("wb") as stream:
@@ -55,12 +57,12 @@ def load_corpus(part: str, recordings: Sequence[Recording], classes: Sequence[st
         raise OutputError(f"{file}: cannot be written: {error.strerror}; make room and run again") from error
     if len(silent) == len(recordings):
         raise DatasetError(
-            f"{silent[0]}: all samples are zero, as in every recording of {part}; "
+            f"{silent[0]}: all samples are zero, as in every recording of {split}; "
             "nothing can be learned from digital silence: record again, or check how the files were exported"
         )
     progress.close(f"{len(recordings)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
     if silent:
-        logger.warning(f"{silent[0]}: all samples are zero ({len(silent)} such in {part})")
+        logger.warning(f"{silent[0]}: all samples are zero ({len(silent)} such in {split})")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
     return Corpus(pcm, starts, tuple(_events(each, classes, rate_hz) for each in recordings), rate_hz)

@@ -129,8 +129,8 @@ CLASSES = {"beep": beep, "crack": crack, "pop": pop}
 DISTRACTORS = {"sweep": sweep, "thud": thud, "babble": babble}
 
 
-def standard_parts(train_minutes: float) -> list[SyntheticSplit]:
-    """Return a split train of about this length, and val and test of a fifth of it each."""
+def standard_splits(train_minutes: float) -> list[SyntheticSplit]:
+    """Return the split train, of about this many minutes, and the splits val and test of a fifth of it each."""
     recordings = max(2, round(train_minutes * 60 / RECORDING_S))
     return [
         SyntheticSplit("train", recordings),
@@ -138,26 +138,26 @@ def standard_parts(train_minutes: float) -> list[SyntheticSplit]:
     ]
 
 
-def synthesize(folder: Path, parts: list[SyntheticSplit], seed: int) -> None:
+def synthesize(folder: Path, splits: list[SyntheticSplit], seed: int) -> None:
     """Write each split's recordings as FLAC, with labels.tsv, and events_meta.tsv with the source of each event.
 
     The same seed gives the same sounds.
     """
-    progress = Progress("sounds", sum(part.recordings for part in parts))
-    for number, part in enumerate(parts):
+    progress = Progress("sounds", sum(split.recordings for split in splits))
+    for number, split in enumerate(splits):
         rng = np.random.default_rng([seed, number])
         kinds = CLASSES | DISTRACTORS
         sources = {name: [make(rng) for _ in range(SOURCES_PER_SPLIT)] for name, make in kinds.items()}
         made: dict[str, list[SourcedEvent]] = {}
-        (folder / part.name).mkdir(parents=True)
-        for index in range(part.recordings):
-            name = f"{part.name}_{index:03}.flac"
+        (folder / split.name).mkdir(parents=True)
+        for index in range(split.recordings):
+            name = f"{split.name}_{index:03}.flac"
             pcm, made[name] = soundscape(sources, RECORDING_S, rng)
-            soundfile.write(folder / part.name / name, pcm, RATE_HZ, subtype="PCM_16")
+            soundfile.write(folder / split.name / name, pcm, RATE_HZ, subtype="PCM_16")
             progress.advance()
         labels = {name: [each.annotation for each in events] for name, events in made.items()}
-        (folder / part.name / "labels.tsv").write_text(write_dcase(labels), encoding="utf-8")
-        (folder / part.name / "events_meta.tsv").write_text(_with_sources(made, part.name), encoding="utf-8")
+        (folder / split.name / "labels.tsv").write_text(write_dcase(labels), encoding="utf-8")
+        (folder / split.name / "events_meta.tsv").write_text(_with_sources(made, split.name), encoding="utf-8")
     progress.close()
 
 
@@ -169,13 +169,13 @@ class SourcedEvent:
     source: int
 
 
-def _with_sources(made: dict[str, list[SourcedEvent]], part: str) -> str:
+def _with_sources(made: dict[str, list[SourcedEvent]], split: str) -> str:
     rows = ["filename\tonset\toffset\tevent_label\tsource"]
     for name, events in made.items():
         for each in events:
             event = each.annotation
             times = f"{event.onset:.6f}\t{event.offset:.6f}"
-            rows.append(f"{name}\t{times}\t{event.label}\t{part}_{event.label}_{each.source}")
+            rows.append(f"{name}\t{times}\t{event.label}\t{split}_{event.label}_{each.source}")
     return "\n".join(rows) + "\n"
 
 

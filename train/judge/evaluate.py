@@ -1,4 +1,4 @@
-"""How well a detector finds the events of one part of a dataset: all figures of `stapes evaluate`."""
+"""How well a detector finds the events of one split of a dataset: all figures of `stapes evaluate`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -40,7 +40,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of a detector on one part of a dataset."""
+    """The figures of a detector on one split of a dataset."""
 
     detector: str
     dataset: str
@@ -62,24 +62,24 @@ def evaluate(
     with_float: bool = False,
     group_pattern: str | None = None,
 ) -> tuple[Evaluation, list[JudgedRecording]]:
-    """Judge a detector on the part of a dataset that `split` names; without one on test if there is one, else val.
+    """Judge a detector on one split of a dataset; without a name on test if the dataset has it, else on val.
 
-    with_float: judge the float network that it was made from as well; needs TensorFlow and the folder's `training`.
+    with_float: also judge the float network of the detector; needs TensorFlow and the detector's folder `training`.
     group_pattern: how recordings are grouped; None: as in training.
     Returns the figures and the recordings that they were measured on. Raises DetectorFolderError, DatasetError (unknown
-    class or part), LabelError and AudioError.
+    class or split), LabelError and AudioError.
     """
     detector = Detector.load(detector_path)
     dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
     log_notes(dataset.notes)
-    part = choose_split(dataset, split)
-    recordings = dataset.splits[part]
+    split = choose_split(dataset, split)
+    recordings = dataset.splits[split]
     require_known_classes(detector, recordings, dataset)
     judged = judge_recordings(detector, recordings)
     evaluation = Evaluation(
         detector=str(detector_path),
         dataset=str(dataset_path),
-        split=part,
+        split=split,
         warning="; ".join(
             filter(None, [overlap_warning(detector.folder, recordings), _no_annotation_warning(recordings)])
         ),

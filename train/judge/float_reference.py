@@ -20,6 +20,7 @@ from stapes.train.judge.metrics import (
     event_scores,
     f1_difference,
 )
+from stapes.train.judge.parity import as_int8
 from stapes.train.judge.scored import decode, features_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def compare_with_float(folder: DetectorFolder, judged: Sequence[JudgedRecording]
 
 def float_events(folder: DetectorFolder, judged: Sequence[JudgedRecording]) -> dict[str, list[Annotation]]:
     """Return the events of each recording that the device's decoder makes of the float network's scores."""
-    from stapes.train.judge.parity import as_int8
     from stapes.train.learn.fit import Scorer
 
     scorer = Scorer(load_float(folder))
@@ -68,7 +68,9 @@ def load_float(folder: DetectorFolder, dropout: float = 0.0) -> "FloatNetwork":
     training = folder.path / "training"
     for name in ("settings.toml", "float.npz"):
         if not (training / name).is_file():
-            raise DetectorFolderError(f"{training} holds no {name}, so there is no float network to compare with")
+            raise DetectorFolderError(
+                f"{training} holds no {name}, so there is no float network to compare with; train the detector again"
+            )
     shape = Shape.of(read_settings(training / "settings.toml").network, folder.frontend, len(folder.classes))
     for port in folder.model_inputs:  # the scale of training, which other versions may have chosen otherwise
         if port.name == "features" and port.scale is not None:

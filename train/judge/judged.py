@@ -1,4 +1,4 @@
-"""What a detector says about labelled recordings on its deployed path: fixed-point features, int8 model, C events."""
+"""Run a detector on labelled recordings as a device does: fixed-point features, int8 model, event decoder in C."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from stapes.train.data.dataset import Dataset, Recording
 
 @dataclass(frozen=True)
 class JudgedRecording:
-    """One recording and what the detector said about it."""
+    """One recording, and the scores and events that the detector gave for it."""
 
     recording: Recording
     scores: NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
@@ -32,7 +32,7 @@ def choose_split(dataset: Dataset, split: str | None) -> str:
     if split not in dataset.splits:
         there = ", ".join(dataset.splits) or "none"
         raise DatasetError(
-            f"{dataset.path} has no {split} part ({dataset.split_by}; parts: {there}); name one that it has"
+            f"{dataset.path} has no split {split} ({dataset.split_by}; splits: {there}); name one that it has"
         )
     return split
 

@@ -86,8 +86,8 @@ class OperatingPoint:
             lines.append(f"{candidates.label}: no event is found within {budget:g} false alarms per hour{fewest}")
         return lines
 
-    def describe(self, part: str, expected: EventScores | None) -> dict[str, Any]:
-        """Return what detector.json keeps: the rule of each class, the part it was chosen on, the figures to expect.
+    def describe(self, split: str, expected: EventScores | None) -> dict[str, Any]:
+        """Return what detector.json keeps: the rule of each class, the split it was chosen on, the figures to expect.
 
         expected: of `expected_on_other_sources`.
         """
@@ -97,7 +97,7 @@ class OperatingPoint:
         rules = {label: within.format(budget) if budget else best_f1 for label, budget in budgets.items()}
         return {
             "rule": rules,
-            "chosen_on": part,
+            "chosen_on": split,
             "expected": None if expected is None else expected.as_dict(),
             "expected_by": f"{FOLDS} folds of sources, each judged with settings chosen on the others",
         }

@@ -29,13 +29,13 @@ from stapes.train.data.dataset import audio_files
 
 logger = logging.getLogger(__name__)
 
-BACKGROUND_S = 30.0  # the background of a band is its median level over so much sound around
+BACKGROUND_S = 30.0  # the background of a band is its median level over this much sound around it
 SPREAD_MIN_DB = 3.0  # the spread of a band is its median level minus its 16 % quantile, at least this
 EXCESS_FROM, EXCESS_TO = 0.5, 3.5  # levels above the background count between these multiples of the spread
-RISE_S = 0.08  # a rise is the difference of the mean excess over so long after and before a moment
+RISE_S = 0.08  # a rise is the difference of the mean excess over this long after and before a moment
 RISE_MIN = 0.25  # an event begins where the rise exceeds the median of all rises by this; mean over bands
 ONSET_DISTANCE_S = 0.1  # of two onsets closer than this, only the one with the larger rise is kept
-END_SHARE, END_HOLD_S = 0.3, 0.064  # an event ends when less than this share of its rise is left for so long
+END_SHARE, END_HOLD_S = 0.3, 0.064  # an event ends when less than this share of its rise is left for this long
 GROUPS_MAX = 8
 SILHOUETTE_MIN = 0.1  # below this silhouette score all sounds count as one group
 

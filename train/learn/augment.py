@@ -141,8 +141,8 @@ class Remixer:
         places = np.linspace(0.0, 1.0, size // 2 + 1)
         gain = 10 ** (np.interp(places, np.linspace(0.0, 1.0, len(curve_db)), curve_db) / 20)
         spectrum = rfft(pcm, size) * gain.astype(np.float32)
-        heard = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
-        return irfft(spectrum, size)[: len(pcm)], 2.0 * float(heard.sum()) / size
+        audible = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
+        return irfft(spectrum, size)[: len(pcm)], 2.0 * float(audible.sum()) / size
 
     def _cut(self, label: int) -> list[EventRun]:
         """Return every run of the class without its background; runs without a clear event are empty."""

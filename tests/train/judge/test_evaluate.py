@@ -170,11 +170,11 @@ def test_a_class_that_the_detector_does_not_know_is_named_by_file_and_line(
     assert evaluate(tiny_detector, tmp_path / "data")[0].figures.events.classes["hiss"].n_reference == 3
 
 
-def test_a_part_that_is_not_there_is_an_error(
+def test_a_split_that_does_not_exist_is_an_error(
     tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = _error(capsys, "evaluate", str(tiny_detector), str(bursts), "--split", "test")
-    assert message == f"error: {bursts} has no test part (folders val/; parts: val); name one that it has"
+    assert message == f"error: {bursts} has no split test (folders val/; splits: val); name one that it has"
 
 
 def test_a_recording_that_is_cut_off_stops_the_evaluation(
@@ -228,7 +228,7 @@ def test_scores_and_events_are_exported_for_other_libraries(
 
 
 def test_the_warning_follows_the_recordings_not_the_name_of_their_part(tiny_detector: Path, tmp_path: Path) -> None:
-    """Renamed, relabelled and in another part they are the same; other recordings of the same length are not."""
+    """Renamed, relabelled and in another split they are the same; other recordings of the same length are not."""
     data, other, tuned = tmp_path / "data", tmp_path / "other", tmp_path / "tuned.stapes"
     for seed, part in enumerate(("train", "val", "test")):
         for folder in (data, other):

@@ -35,7 +35,7 @@ HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
 
 @pytest.fixture(autouse=True, scope="module")
 def no_boards() -> Iterator[None]:
-    """Reports without what boards take, which is seconds of work; one test has it."""
+    """Leave the cost on boards out of reports, as counting it takes seconds; one test of its own has it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stapes.train.report.device_cost.device_costs", lambda folder: {})
         yield
@@ -165,13 +165,13 @@ def test_a_tuned_detector_says_how_each_class_was_tuned(tiny_detector: Path, dat
     detector, report = tmp_path / "x.stapes", tmp_path / "x.html"
     shutil.copytree(tiny_detector, detector)
     tune = ["tune", str(detector), str(data), "--split", "test", "--false-alarms-per-hour"]
-    for budgets, said in (
+    for budgets, expected in (
         (["5000"], ">best recall within 5000 false alarms per hour<"),
         (["5000", "--false-alarms-per-hour", "hiss=4000"], "hiss: best recall within 4000 false alarms per hour"),
     ):
         assert main([*tune, *budgets]) == 0
         assert main(["evaluate", str(detector), str(data), "--report", str(report), "--force"]) == 0
-        assert said in report.read_text(encoding="utf-8")
+        assert expected in report.read_text(encoding="utf-8")
 
 
 def test_training_curves_and_parity_are_shown_when_the_detector_has_them(
@@ -250,8 +250,8 @@ f.onload = () => {
   const page = f.contentDocument, sound = page.querySelector("audio"), picture = page.querySelector(".picture");
   const {left, width} = picture.getBoundingClientRect(), middle = (+picture.dataset.left + +picture.dataset.right) / 2;
   picture.dispatchEvent(new MouseEvent("click", {clientX: left + middle * width}));
-  const told = `${sound.duration.toFixed(2)} from ${sound.currentTime.toFixed(2)}`;
-  document.title = `width ${page.documentElement.scrollWidth} sound ${told}`;
+  const times = `${sound.duration.toFixed(2)} from ${sound.currentTime.toFixed(2)}`;
+  document.title = `width ${page.documentElement.scrollWidth} sound ${times}`;
 };</script>"""
 
 
