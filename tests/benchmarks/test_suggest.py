@@ -26,5 +26,5 @@ def test_proposals_find_more_than_marks_at_equal_distances(soundscapes: Path) ->
 def test_without_the_recordings_the_figures_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = read_csv()
     assert main([str(tmp_path / "none")]) == 0
-    assert "is not there" in capsys.readouterr().err
+    assert "does not exist: nothing was measured" in capsys.readouterr().err
     assert read_csv() == before
