@@ -48,6 +48,7 @@ def show() -> None:
         logger = logging.getLogger("stapes")
         logger.addHandler(_console)
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # libraries that install a handler for all loggers would print every record again
 
 
 def is_shown() -> bool:
@@ -72,8 +73,10 @@ def shown() -> Iterator[None]:
 def _hide(level: int) -> None:
     global _console
     if _console is not None:
-        logging.getLogger("stapes").removeHandler(_console)
-        logging.getLogger("stapes").setLevel(level)
+        logger = logging.getLogger("stapes")
+        logger.removeHandler(_console)
+        logger.setLevel(level)
+        logger.propagate = True
         _console = None
 
 

@@ -71,6 +71,23 @@ def test_modules_of_every_folder_can_log(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == "information\nnote: a warning\n"
 
 
+def test_a_record_is_printed_once_although_a_library_installed_a_handler_for_all_loggers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """TensorFlow's converter does so; without care every note of `stapes train` stands there twice."""
+    elsewhere = io.StringIO()
+    handler = logging.StreamHandler(elsewhere)
+    logging.getLogger().addHandler(handler)
+    try:
+        with shown():
+            logging.getLogger("stapes.train").info("once")
+        logging.getLogger("stapes.train").warning("to whoever configured logging")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert capsys.readouterr().err == "once\n"
+    assert elsewhere.getvalue() == "to whoever configured logging\n"
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
