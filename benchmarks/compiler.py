@@ -105,7 +105,7 @@ class Bench:
             self.given += b"".join(array.tobytes() for array in values)
             self.wanted += b"".join(array.tobytes() for array in reference.step(*values))
 
-    def measure(self, board: str, folder: Path) -> list[Cost]:
+    def costs_of_layers(self, board: str, folder: Path) -> list[Cost]:
         """Compile, build, run and compare; a step first, then its layers in their order."""
         firmware, result, report = self.run_step(board, folder)
         source = folder / "c" / f"{self.name}.c"
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             bench = Bench(model, MODELS[model]())
             for board in boards:
                 logger.info(f"{model} on {board}")
-                costs += bench.measure(board, (chosen.keep or Path(scratch)) / model / board)
+                costs += bench.costs_of_layers(board, (chosen.keep or Path(scratch)) / model / board)
     print_tables(costs, boards)
     if not (chosen.model or chosen.board):
         write_rows("compiler", [asdict(cost) for cost in costs])

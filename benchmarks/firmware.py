@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--recording", type=Path, default=RECORDING)
     chosen = parser.parse_args(arguments)
     try:
-        rows = measure(chosen.detector, chosen.recording)
+        rows = costs_on_boards(chosen.detector, chosen.recording)
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(detector: Path, recording: Path) -> list[BoardCost]:
+def costs_on_boards(detector: Path, recording: Path) -> list[BoardCost]:
     """Return the cost on every board. Raises ModelError when a board detects other events than the reference."""
     reference = Detector.load(detector, engine="litert")
     pcm = read_audio(recording, reference.sample_rate_hz).pcm

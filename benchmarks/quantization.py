@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.metrics import count_matches, f1_difference
@@ -61,18 +61,21 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
         logger.info(f"seed {settings.seed}: {form}")
         point = OperatingPoint(scored, settings.operating_point)
         configs = point.configs
-        scores, folds = event_scores_of(scored, recordings, configs), point.expected_on_other_sources()
+        scores, expected = event_scores_of(scored, recordings, configs), point.expected_on_other_sources()
+        if expected is None:
+            raise DatasetError(
+                f"{dataset.path}: val has too few sources to hold some out; label more sources in the column `source`"
+            )
         counts[form] = count_matches(scored.reference, scored.events(configs), scored.names, scored.classes)
         change = f1_difference(counts[form], counts["float"])
-        assert folds is not None
         yield {
             "seed": settings.seed,
             "form": form,
             "steps": settings.training.float_steps + settings.training.quantized_steps,
             "f1_onset": round(scores.macro_f1_onset.value, 4),
             "f1_onset_offset": round(scores.macro_f1_onset_offset.value, 4),
-            "folds_f1_onset": round(folds.macro_f1_onset.value, 4),
-            "folds_f1_onset_offset": round(folds.macro_f1_onset_offset.value, 4),
+            "folds_f1_onset": round(expected.macro_f1_onset.value, 4),
+            "folds_f1_onset_offset": round(expected.macro_f1_onset_offset.value, 4),
             "change": round(change.value, 4),
             "change_low": round(change.low, 4),
             "change_high": round(change.high, 4),

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 0
     try:
-        suggested = measure(open_dataset(arguments.dataset).splits["val"])
+        suggested = count_found_events(open_dataset(arguments.dataset).splits["val"])
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(recordings: Sequence[Recording]) -> Suggested:
+def count_found_events(recordings: Sequence[Recording]) -> Suggested:
     """Count the events of `recordings` that proposals find. Raises AudioError."""
     frontend = Frontend(make_tables(FrontendConfig()))
     progress = Progress("listening", len(recordings))

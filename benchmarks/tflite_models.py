@@ -17,7 +17,7 @@ Scale = tuple[float, int]  # scale, zero point
 
 
 class Builder:
-    """A graph in the making; tensors are numbers.
+    """Builds the graph of a .tflite file; its methods return and take tensors by their index in the graph.
 
     >>> b = Builder()
     >>> x = b.input("x", (1, 4), (0.1, 0))
@@ -38,7 +38,7 @@ class Builder:
     def tensor(
         self, name: str, shape: Sequence[int], scale: Scale | None, dtype: str = "int8", data: np.ndarray | None = None
     ) -> int:
-        """Add a tensor; `data` makes it a constant."""
+        """Add a tensor and return its index; `data` makes it a constant."""
         tensor = schema.TensorT()
         tensor.name, tensor.shape = name, list(shape)
         tensor.type = getattr(schema.TensorType, dtype.upper())
@@ -54,7 +54,7 @@ class Builder:
         return len(self._graph.tensors) - 1
 
     def scale_of(self, number: int) -> float:
-        """Scale of a tensor."""
+        """Return the scale of a tensor."""
         return float(self._graph.tensors[number].quantization.scale[0])
 
     def input(self, name: str, shape: Sequence[int], scale: Scale, dtype: str = "int8") -> int:
@@ -95,7 +95,7 @@ class Builder:
         intermediates: Sequence[int] = (),
         **fields: Any,
     ) -> int:
-        """Add an operator; `options` names its table, `fields` set it. Returns the first output."""
+        """Add an operator; `options` names its options table, whose fields are `fields`. Returns the first output."""
         node = schema.OperatorT()
         node.opcodeIndex = self._code(getattr(schema.BuiltinOperator, kind))
         node.inputs, node.outputs = list(inputs), list(outputs)
@@ -120,7 +120,7 @@ class Builder:
         return len(self._model.operatorCodes) - 1
 
     def sign(self, inputs: dict[str, int], outputs: dict[str, int]) -> None:
-        """Name inputs and outputs by a signature."""
+        """Add a signature, which names the tensors of inputs and outputs."""
         self._signature = (inputs, outputs)
 
     def finish(self, outputs: Sequence[int]) -> bytes:
@@ -166,7 +166,7 @@ class Layers:
         return self.remember(self.builder.input(name, shape, scale), shape, scale)
 
     def remember(self, number: int, shape: tuple[int, ...], scale: Scale) -> int:
-        """Keep what later layers need to know of a tensor."""
+        """Record the shape and scale of a tensor for later layers; return its index."""
         self.shape_of[number], self.scale_of[number] = shape, scale
         return number
 
@@ -186,7 +186,7 @@ class Layers:
         options: str,
         **fields: Any,
     ) -> int:
-        """Add one of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, per channel along `axis` of the weights."""
+        """Add a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED, quantized per channel along `axis` of the weights."""
         channels = weights[axis]
         values = self._rng.integers(-127, 128, weights)
         taps = values.size // channels

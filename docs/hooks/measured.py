@@ -6,8 +6,8 @@ from benchmarks.batch import day_table, hours_table, read_csv
 from benchmarks.readme_table import table
 from benchmarks.rows import read_rows
 
-Row = Mapping[str, str]
-Column = tuple[str, Callable[[Row], str]]
+ResultRow = Mapping[str, str]  # column of a results file -> text
+Column = tuple[str, Callable[[ResultRow], str]]  # heading, text of the cell
 
 INTRODUCTION = """# What is measured
 
@@ -66,20 +66,20 @@ def _section(title: str, command: str, text: str, rows: str) -> str:
     return f"## {title}\n\n{text} Command: `{command}`.\n\n{rows}"
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+def _table(rows: Sequence[ResultRow], columns: Sequence[Column]) -> str:
     lines = ["| " + " | ".join(name for name, _ in columns) + " |", "|" + "---|" * len(columns)]
     return "\n".join(lines + ["| " + " | ".join(show(row) for _, show in columns) + " |" for row in rows])
 
 
-def _text(name: str) -> Callable[[Row], str]:
+def _text(name: str) -> Callable[[ResultRow], str]:
     return lambda row: row[name]
 
 
-def _whole(name: str) -> Callable[[Row], str]:
+def _whole(name: str) -> Callable[[ResultRow], str]:
     return lambda row: f"{round(float(row[name])):,}"
 
 
-def _number(name: str, digits: int) -> Callable[[Row], str]:
+def _number(name: str, digits: int) -> Callable[[ResultRow], str]:
     return lambda row: f"{float(row[name]):.{digits}f}"
 
 
@@ -137,7 +137,7 @@ def _by_subject(group: str, subject: str, form: str) -> str:
 
 
 def _accuracy() -> str:
-    def interval(name: str) -> Callable[[Row], str]:
+    def interval(name: str) -> Callable[[ResultRow], str]:
         return lambda row: (
             f"{float(row[name]):.3f} ({float(row[name + '_low']):.3f} to {float(row[name + '_high']):.3f})"
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suggest import main, measure, read_csv, sentence
+from benchmarks.suggest import count_found_events, main, read_csv, sentence
 from stapes.train.data.dataset import open_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +18,7 @@ def test_the_figures_in_the_docs_are_the_last_measurement() -> None:
 
 
 def test_proposals_find_more_than_marks_at_equal_distances(soundscapes: Path) -> None:
-    some = measure(open_dataset(soundscapes).splits["val"][:4])
+    some = count_found_events(open_dataset(soundscapes).splits["val"][:4])
     assert some.events > 0
     assert some.found > some.found_evenly
 

@@ -11,7 +11,7 @@ from stapes.runtime.labels import Annotation, overlapping
 from stapes.train.data.dataset import Dataset, Recording, require_trainable
 from stapes.train.data.findings import Findings
 
-TOUCHING_S = 0.01  # a shorter gap between two labels is hardly intended
+TOUCHING_S = 0.01  # a shorter gap between two labels of a class is probably a mistake
 RARE = 0.1  # share of the number of events of the largest class
 MIN_SOURCES = 2  # of a class: one to train or choose on, and another one to evaluate on
 

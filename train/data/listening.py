@@ -18,7 +18,7 @@ CELL_S = 0.005  # resolution of the power curve for the signal-to-noise ratios
 AROUND_S = 1.0  # the background of an event is this long before and after it, without other events
 BACKGROUND_MIN_S = 0.1
 HIGH_PASS_HZ = 150.0  # below it wind, handling noise and mains hum dominate
-SNR_FLOOR_DB = -10.0  # less added power cannot be told from fluctuations of the background
+SNR_FLOOR_DB = -10.0  # power added below this ratio cannot be told from fluctuations of the background
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class StretchCounter:
         self._lengths: list[NDArray[np.int64]] = []
 
     def push(self, true: NDArray[np.bool_]) -> None:
-        """Take the next block."""
+        """Take the next block, bool[samples]."""
         if not len(true):
             return
         edges = np.flatnonzero(np.diff(np.concatenate([[self._open > 0], true, [False]]).astype(np.int8)))
@@ -140,9 +140,9 @@ class _PowerCurve:
 def snr_db(power: NDArray[np.float64], annotations: tuple[Annotation, ...]) -> tuple[float, ...]:
     """Return the signal-to-noise ratio of each annotation in dB: 10 log10(power it adds / power of its background).
 
-    `power` is the mean power in each cell of CELL_S. The background is what lies within 1 s of the event and outside of
-    all annotations. The ratio is nan where there is less than 0.1 s of background, or where it is digital silence, and
-    at least SNR_FLOOR_DB.
+    `power` is float64[cells], the mean power in each cell of CELL_S. The background is what lies within 1 s of the
+    event and outside of all annotations. The ratio is nan where there is less than 0.1 s of background, or where the
+    background is digital silence; ratios below SNR_FLOOR_DB are raised to it.
     """
     spans = [_cells(each, len(power)) for each in annotations]
     free = np.ones(len(power), bool)

@@ -133,7 +133,7 @@ def _mean_defined(tables: Sequence[NDArray[np.float64]], shape: tuple[int, ...])
 
 
 def area(rates: Mapping[str, Rates], draw: int, criteria: Criteria) -> Psds:
-    """Return the score of one resample and its curves."""
+    """Return the score and the curves of one resample, which is row `draw` of the rates."""
     most = criteria.max_false_per_hour
     rocs = {
         label: _staircase(each.false[draw], each.true[draw], most)
@@ -175,9 +175,8 @@ def count_detections(
         thresholds = np.unique(scores)
         found = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
         found = np.vstack([found, np.zeros((1, 2 + len(others)), np.int64)])
-        counts[row] = found[
-            np.searchsorted(thresholds, LEVELS)
-        ]  # a threshold selects the same steps as the next higher score that occurs
+        # A threshold selects the same steps as the lowest occurring score that is not below it.
+        counts[row] = found[np.searchsorted(thresholds, LEVELS)]
     return Curve(n_reference, counts[:, :, 0], counts[:, :, 1], counts[:, :, 2:])
 
 

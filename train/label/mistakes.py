@@ -74,9 +74,10 @@ class Excerpt:
 
 
 def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 10.0) -> Excerpt:
-    """Return the event with `around_s` of sound before and after it, shortened to `longest_s`. Raises AudioError.
+    """Return the event with `around_s` seconds of sound before and after it, cut after `longest_s` seconds.
 
-    Only this part of the file is read, because recordings may be hours long.
+    Raises AudioError when the file cannot be opened. Only this part of the file is read, because recordings may be
+    hours long.
     """
     recording, event = mistake.judged.recording, mistake.event
     begin = max(0.0, event.onset - around_s)
