@@ -163,8 +163,8 @@ def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> N
         _print("on other recordings (95 %)", rows)
     if unknown:
         print(
-            f"\nno estimate for {', '.join(unknown)} on other recordings: its events come from fewer than two sources, "
-            "or all recordings belong to one group"
+            f"\nno estimate for {', '.join(unknown)} on other recordings: events from at least two sources, "
+            "and recordings of at least two groups, are needed for one"
         )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from stapes.firmware_sim.errors import DatasetError
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
@@ -29,8 +30,8 @@ MARK = Mark("mined.tsv")  # --force replaces only folders that hold it
 def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
     """Write the false alarms in all recordings below `folder` to `out`, and print their number per class and per hour.
 
-    Raises DatasetError when there is no recording, AudioError for one that cannot be read, and OutputError when `out`
-    exists and cannot be replaced.
+    Raises DatasetError when there is no recording or no sample in any of them, AudioError for one that cannot be read,
+    and OutputError when `out` exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path)
@@ -53,6 +54,8 @@ def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
                 rows.append(f"{name}\t{path.relative_to(folder)}\t{begin:.3f}\t{end:.3f}\t{','.join(labels)}")
             progress.advance(path.name)
         (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
+        if not seconds:
+            raise DatasetError(f"{folder}: its {len(files)} recordings hold no samples; record some without any event")
     progress.close(f"{seconds / 3600:.2f} h")
     per_hour = [[label, str(count), f"{count / seconds * 3600:.1f}"] for label, count in counts.items()]
     for line in table(["class", "false alarms", "per hour"], per_hour):

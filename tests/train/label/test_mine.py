@@ -50,3 +50,14 @@ def test_mine_needs_recordings(tiny_detector: Path, tmp_path: Path, capsys: pyte
     assert main(["mine", str(tiny_detector), str(empty), "--out", str(tmp_path / "out")]) == 1
     assert str(empty) in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_recordings_without_a_sample_are_no_hours_to_count_false_alarms_in(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    soundfile.write(quiet / "x.wav", np.zeros(0, np.int16), 16_000)
+    assert main(["mine", str(tiny_detector), str(quiet), "--out", str(tmp_path / "out")]) == 1
+    assert "its 1 recordings hold no samples; record some without any event" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
