@@ -31,8 +31,8 @@ int32_t {name}_selftest({name}_detector_t *detector);
 }}
 #endif
 
-/* The same under a name that does not depend on the detector; where a file includes several of these headers, it is the
- * self-test of the first. */
+/* The same under a name that does not depend on the detector. Where a file includes several of these headers, it is
+ * the self-test of the first. */
 #ifndef STAPES_SELFTEST_NAMED
 #define STAPES_SELFTEST_NAMED
 static inline int32_t stapes_selftest({name}_detector_t *detector)

@@ -198,8 +198,8 @@ static const uint32_t {name}_tables[{len(words)}] = {{
 
 
 def _event_config(label: str, config: EventConfig) -> str:
-    values = ", ".join(f".{name} = {value}" for name, value in vars(config).items())
-    return f"    /* {_in_comment(label)} */\n    {{{values}}},"
+    values = "\n".join(f"        .{name} = {value}," for name, value in vars(config).items())
+    return f"    /* {_in_comment(label)} */\n    {{\n{values}\n    }},"
 
 
 def _c_string(text: str) -> str:

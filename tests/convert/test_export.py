@@ -164,6 +164,8 @@ def test_every_layout_is_complete_and_without_leftovers(
         "freertos/FreeRTOS.h",
     }
     assert own <= {Path(path).name for path in texts}
+    code = [line for path, text in texts.items() if path.endswith((".c", ".h", ".ino")) for line in text.splitlines()]
+    assert [line for line in code if len(line) >= 120] == []
     for path in texts:  # files that a build description names exist
         if Path(path).name == "CMakeLists.txt":
             for named in re.findall(r"^\s+\"?((?:\.\./)?(?:src|examples)/[\w.]+\.c)\"?$", texts[path], re.M):

@@ -309,6 +309,14 @@ def test_functions_of_one_value_vs_litert_reference(tmp_path: Path, check: Calla
     check(tmp_path)
 
 
+def test_a_function_whose_results_are_not_finite_is_refused(tmp_path: Path) -> None:
+    builder = Builder()
+    given = builder.input("x", (1, 4), (0.1, 0))
+    out = builder.operator("TANH", [given], [builder.tensor("y", (1, 4), (1e-45, 0))])
+    with pytest.raises(ModelError, match="finite"):
+        compile_model(builder.finish([out]), tmp_path, "model")
+
+
 def test_hard_swish_at_scales_far_apart_vs_litert_reference(tmp_path: Path) -> None:
     grid = Grid(20)
     for _ in range(60):

@@ -1,6 +1,8 @@
 """Template for the next operator, here NEG: copy this file as <operator, as the .tflite schema names it>.py.
 
 Replace this text: say which forms are supported (types, ranks, attributes), and how LiteRT's reference kernel rounds.
+The operator must have an int8 kernel in LiteRT's BUILTIN_REF, the referee: a case of it in
+tests/convert/test_operators.py compares the two.
 """
 
 from stapes.convert.lower.node import Node

@@ -12,13 +12,15 @@ from stapes.convert.lower.operations import Operation
 
 
 def lower_float_function(node: Node, function: Callable[[np.float32], np.float32]) -> list[Operation]:
-    """Return the lookup of a function from real values to real values."""
+    """Return the lookup of a function of real values; refuses scales in which a result is not finite."""
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     inverse = np.float32(1) / scale_out
 
     def value(q: int) -> int:
         scaled = float(function(scale_in * np.float32(q - zero_in)) * inverse)
+        if not math.isfinite(scaled):
+            node.refuse(f"output scale {scale_out}, in which a result is {scaled}", "scales with finite results")
         return int(math.copysign(math.floor(abs(scaled) + 0.5), scaled)) + zero_out
 
     return lower_lookup(node, value)
