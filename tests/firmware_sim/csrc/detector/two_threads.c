@@ -14,6 +14,7 @@ static stapes_frontend_tables tables;
 static stapes_detector detector;
 static int producer_done;
 static uint32_t produced;
+static int consumer_paused;
 static uint64_t pushed_into_ring;
 static uint32_t wrong_frames;
 
@@ -51,6 +52,7 @@ static uint32_t draw(uint32_t *state)
  */
 static void fall_behind(void)
 {
+    __atomic_store_n(&consumer_paused, 1, __ATOMIC_RELEASE);
     uint32_t since = __atomic_load_n(&produced, __ATOMIC_RELAXED);
     while (__atomic_load_n(&produced, __ATOMIC_RELAXED) - since < 2 * RING &&
            !__atomic_load_n(&producer_done, __ATOMIC_ACQUIRE)) {
@@ -58,9 +60,18 @@ static void fall_behind(void)
     }
 }
 
+/* Wait until the consumer has paused once more: on a busy machine the whole stream could else pass in one overrun. */
+static void wait_for_the_consumer(void)
+{
+    while (!__atomic_exchange_n(&consumer_paused, 0, __ATOMIC_ACQ_REL)) {
+        sched_yield();
+    }
+}
+
 static void *produce(void *unused)
 {
     uint32_t random = 1;
+    uint32_t blocks = 0;
     uint32_t position = 0;
     int16_t block[64];
 
@@ -72,6 +83,9 @@ static void *produce(void *unused)
         }
         pushed_into_ring += stapes_push(&detector, block, n);
         __atomic_store_n(&produced, position, __ATOMIC_RELAXED);
+        if (++blocks % 1024 == 0) {
+            wait_for_the_consumer();
+        }
         for (uint32_t pause = draw(&random) % 8; pause > 0; pause--) {
             sched_yield();
         }
@@ -114,7 +128,7 @@ int main(void)
         for (uint32_t pause = draw(&random) % 8; pause > 0; pause--) {
             sched_yield();
         }
-        if (++polls % 512 == 0) {
+        if (++polls % 128 == 0) {
             fall_behind();
         }
     }
