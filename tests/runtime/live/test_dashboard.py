@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import socket
 import threading
@@ -168,8 +169,9 @@ def test_malformed_data_from_a_page_disturbs_no_other_page(server: PageServer) -
     async def question(session: ClientSession) -> list[str]:
         url = f"http://127.0.0.1:{server.port}/stream"
         async with session.ws_connect(url) as good, session.ws_connect(url) as bad:
-            await bad.send_str("{" * 1000)
-            await bad.send_bytes(bytes(1_000_000))
+            with contextlib.suppress(ConnectionError):  # the server may close this page before all of it is sent
+                await bad.send_str("{" * 1000)
+                await bad.send_bytes(bytes(1_000_000))
             await good.receive()
             server.send("after the rubbish")
             return [(await good.receive()).data]
