@@ -22,6 +22,12 @@ def soundscapes() -> Path:
 
 
 @pytest.fixture(scope="session")
+def keystrokes() -> Path:
+    """21 minutes of typing on four keyboards, with the times of key presses (not part of the project)."""
+    return _shared("data/keystrokes")
+
+
+@pytest.fixture(scope="session")
 def foreign_models() -> Path:
     """int8 models that others made (not part of the project)."""
     return _shared("models")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.errors import DatasetError, OutputError
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
+from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import POINT_S, Recording
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def load_corpus(
         logger.warning(f"{silent[0]}: all samples are zero ({len(silent)} such in {split})")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
-    return Corpus(pcm, starts, tuple(_events(each, classes, rate_hz) for each in recordings), rate_hz)
+    return Corpus(pcm, starts, tuple(event_samples(each.annotations, classes, rate_hz) for each in recordings), rate_hz)
 
 
 def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
@@ -78,10 +79,11 @@ def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
     return length, loudest
 
 
-def _events(recording: Recording, classes: Sequence[str], rate_hz: int) -> Events:
+def event_samples(annotations: Sequence[Annotation], classes: Sequence[str], rate_hz: int) -> Events:
+    """Return the times of events in samples; point labels are given the length POINT_S."""
     rows = [
         (each.onset, each.offset if each.offset > each.onset else each.onset + POINT_S, classes.index(each.label))
-        for each in recording.annotations
+        for each in annotations
     ]
     times = np.array(sorted(rows), np.float64).reshape(-1, 3)
     return np.rint(times * [rate_hz, rate_hz, 1]).astype(np.int64)
