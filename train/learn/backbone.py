@@ -1,0 +1,78 @@
+"""A pretrained backbone: the first convolutions of a network that others trained on many sounds, read from its file."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.firmware_sim.errors import ConfigError, ModelError
+from stapes.train.learn.backbone_convolution import BackboneConvolution, check_convolutions
+from stapes.train.learn.backbone_keras import read_keras_convolutions
+from stapes.train.learn.backbone_tflite import read_tflite_convolutions
+
+__all__ = ["YAMNET_FRONTEND", "Backbone", "BackboneConvolution", "read_backbone"]
+
+# The features of YAMNet (tensorflow/models, research/audioset/yamnet/params.py) are ln(band magnitude + 0.001) of
+# samples in -1..1. Here a feature is a level in dB of power; 8.686 dB are one neper.
+YAMNET_FRONTEND = FrontendConfig(
+    sample_rate_hz=16_000,
+    n_fft=512,
+    window_samples=400,
+    hop_samples=160,
+    n_bands=64,
+    band_scale="htk",
+    f_min_hz=125.0,
+    f_max_hz=7_500.0,
+    int8_zero_db=90.0,
+    int8_step_db=0.47,
+)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """The first layers of a pretrained network. Layer 1 is one convolution, each further layer two of them.
+
+    convolutions: in the order in which they run, each followed by ReLU.
+    source: name of the file that they were read from.
+    sha256: of the whole file, in hexadecimal digits.
+    """
+
+    convolutions: tuple[BackboneConvolution, ...]
+    source: str
+    sha256: str
+
+    @property
+    def layers(self) -> int:
+        """Number of layers."""
+        return (len(self.convolutions) + 1) // 2
+
+
+def read_backbone(path: Path, layers: int | None = None) -> Backbone:
+    """Read a backbone from a Keras HDF5 file or an int8 .tflite, cut after `layers` layers (None: all in the file).
+
+    Supported are YAMNet's weights as Google publishes them (yamnet.h5), Keras 2 models of YAMNet's first layers, and
+    int8 .tflite files that begin with these layers. Raises ModelError for a file that cannot be read, is damaged, has
+    another layout or holds weights that are not finite; ConfigError for a number of layers that the file does not have.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    if data.startswith(b"\x89HDF\r\n\x1a\n"):
+        convolutions = read_keras_convolutions(data, str(path))
+    elif data[4:8] == b"TFL3":
+        convolutions = read_tflite_convolutions(data, str(path))
+    else:
+        raise ModelError(
+            f"{path}: is neither an HDF5 file nor a .tflite; it begins with {data[:8]!r}. A backbone is Google's "
+            "yamnet.h5, a Keras model of YAMNet's layers (.h5) or an int8 .tflite of them"
+        )
+    check_convolutions(convolutions, str(path))
+    backbone = Backbone(tuple(convolutions), path.name, hashlib.sha256(data).hexdigest())
+    if layers is None:
+        return backbone
+    if not 1 <= layers <= backbone.layers:
+        raise ConfigError(
+            f"{path}: has {backbone.layers} layers, but {layers} are asked for: need 1 to {backbone.layers}"
+        )
+    return Backbone(backbone.convolutions[: 2 * layers - 1], backbone.source, backbone.sha256)
