@@ -1,6 +1,5 @@
 """Lists the recordings of a folder: a local one, or one that fsspec can read (s3://bucket/2024)."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from stapes.firmware_sim.errors import AudioError, ToolchainError
 from stapes.runtime.audio import FILE_SUFFIXES
+from stapes.runtime.walk import is_utf8, walk_files
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,18 @@ def _local(folder: Path, problems: list[str]) -> Iterator[RecordingFile]:
         problems.append(f"{error.filename}: cannot be listed ({error.strerror}); check the permissions")
 
     top = folder.absolute()
-    seen: set[str] = set()
-    for parent, folders, names in os.walk(top, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:  # a link leads to a folder that is listed already
-            folders.clear()
+    for path in walk_files(top, unreadable):
+        if not _is_recording(path.name):
             continue
-        seen.add(real)
-        folders.sort()  # so that of two links to one folder, the same one is followed in every run
-        for name in filter(_is_recording, names):
-            path = Path(parent, name)
-            if not _is_text(str(path)):
-                problems.append(f"{str(path)!r}: the name is not UTF-8; rename the file")
-                continue
-            try:
-                status = path.stat()
-            except OSError as error:
-                problems.append(f"{path}: cannot be read ({error.strerror})")
-                continue
-            yield RecordingFile(path.relative_to(top).as_posix(), str(path), status.st_size, str(status.st_mtime_ns))
+        if not is_utf8(path):
+            problems.append(f"{str(path)!r}: the name is not UTF-8; rename the file")
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            problems.append(f"{path}: cannot be read ({error.strerror})")
+            continue
+        yield RecordingFile(path.relative_to(top).as_posix(), str(path), status.st_size, str(status.st_mtime_ns))
 
 
 def _remote(folder: str) -> Iterator[RecordingFile]:
@@ -106,13 +99,6 @@ def fetch(found: RecordingFile, path: Path) -> None:
 def reason(error: Exception) -> str:
     """Return the message of an error, without the number and the file name that an OSError adds."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-
-
-def _is_text(name: str) -> bool:
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _is_recording(name: str) -> bool:

@@ -32,6 +32,9 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--audio", type=Path, metavar="DIR", help="folder of the recordings: names are written relative to it"
     )
     parser.add_argument(
+        "--recording", metavar="NAME", help="the recording that the one label file belongs to, whatever its name"
+    )
+    parser.add_argument(
         "--columns", default="", metavar="NAME=COLUMN,...", help="names of a table's columns, such as onset=start"
     )
     parser.add_argument(
@@ -59,6 +62,7 @@ def _run(arguments: argparse.Namespace) -> None:
             columns=parse_columns(arguments.columns),
             force=arguments.force,
             update=arguments.update,
+            recording=arguments.recording,
             skip_bad=arguments.skip_bad,
         )
     )

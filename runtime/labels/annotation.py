@@ -9,6 +9,7 @@ from pathlib import Path
 from stapes.firmware_sim.errors import LabelError, StapesError
 
 MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows; a larger file is not a label file
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)", re.ASCII)  # 1:02:03.5 or 2:03.5
 _DECIMAL = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -93,12 +94,26 @@ def parse_number(text: str, what: str, place: str) -> float:
     return number
 
 
-def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
-    """Return onset and offset in seconds.
+def parse_seconds(text: str, what: str, place: str) -> float:
+    """Return seconds written as a decimal number, as h:mm:ss or as m:ss.
 
-    Raises LabelError when one is not a number, the onset is negative, or the offset lies before the onset.
+    Raises LabelError, which names `what` and `place`, for anything else.
     """
-    begin, end = parse_number(onset, "onset", place), parse_number(offset, "offset", place)
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock is None:
+        return parse_number(text, what, place)
+    hours, minutes, seconds = int(clock[1] or 0), int(clock[2]), float(clock[3].replace(",", "."))
+    if seconds >= 60 or (clock[1] and minutes >= 60):
+        raise LabelError(f"{place}: {what} {text.strip()!r} has more than 59 minutes or seconds; write it as h:mm:ss")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
+    """Return onset and offset in seconds, which are decimal numbers or h:mm:ss.
+
+    Raises LabelError when one is neither, the onset is negative, or the offset lies before the onset.
+    """
+    begin, end = parse_seconds(onset, "onset", place), parse_seconds(offset, "offset", place)
     if begin < 0:
         raise LabelError(f"{place}: onset {begin:g} s lies before the recording begins; correct the row or delete it")
     if end < begin:

@@ -4,15 +4,14 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from glob import escape
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, LabelError, OutputError, StapesError
 from stapes.firmware_sim.outputs import require_new, write_whole
-from stapes.runtime.audio import FILE_SUFFIXES
 from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, overlapping
 from stapes.runtime.labels.dcase import COLUMNS, replace_rows
 from stapes.runtime.labels.formats import LABEL_FORMATS, Reader, recognize
+from stapes.runtime.labels.naming import Naming
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +28,7 @@ class Conversion:
     columns: Mapping[str, str]  # filename, onset, offset or event_label -> its name in the files
     force: bool = False  # replace existing files
     update: bool = False  # replace only the rows of these recordings in the existing table `out`
+    recording: str | None = None  # the recording of the one label file, whatever the file names
     skip_bad: bool = False  # leave out and count bad and repeated rows instead of stopping at the first bad one
 
 
@@ -37,11 +37,17 @@ def convert_labels(conversion: Conversion) -> None:
 
     Raises LabelError, which names file and line, ConfigError and OutputError.
     """
+    if conversion.recording is not None and len(conversion.files) != 1:
+        raise ConfigError(
+            f"--recording names the recording of one label file, not of {len(conversion.files)}; give one"
+        )
     bad: list[StapesError] = []
+    naming = Naming(conversion.audio, conversion.recording)
     recordings: dict[str, list[Annotation]] = {}
     for path in conversion.files:
-        for name, events in _read(path, conversion, bad).items():
+        for name, events in _read(path, conversion, naming, bad).items():
             recordings.setdefault(name, []).extend(events)
+    naming.log_elsewhere()
     if bad:
         logger.warning(f"{len(bad)} bad rows or names are left out; the first is {bad[0]}")
     _note_repeated_and_overlapping(recordings, conversion.skip_bad)
@@ -77,7 +83,7 @@ def parse_columns(text: str) -> dict[str, str]:
     return columns
 
 
-def _read(path: Path, conversion: Conversion, bad: list[StapesError]) -> dict[str, list[Annotation]]:
+def _read(path: Path, conversion: Conversion, naming: Naming, bad: list[StapesError]) -> dict[str, list[Annotation]]:
     """Return recording name -> annotations of one file; bad rows and names are raised or put into `bad`."""
     collected = bad if conversion.skip_bad else None
     problems, before = Problems(collected), len(bad)
@@ -87,11 +93,16 @@ def _read(path: Path, conversion: Conversion, bad: list[StapesError]) -> dict[st
     except LabelError as error:  # the format could not be recognized
         problems.keep(error)
         return recordings
+    if conversion.recording is not None and len(found) > 1:
+        raise LabelError(
+            f"{path}: has labels of {len(found)} recordings ({', '.join(sorted(found)[:3])}), but --recording names "
+            "one; leave the option out"
+        )
     for name, events in found.items():
         if len(bad) > before and not events:
             continue  # no row could be read, which does not mean that the recording has no events
         try:
-            recordings.setdefault(_recording(name, path, events, conversion.audio), []).extend(events)
+            recordings.setdefault(naming.recording_of(name, path, events), []).extend(events)
         except LabelError as error:
             problems.keep(error)
     return recordings
@@ -101,7 +112,7 @@ def _reader(path: Path, conversion: Conversion) -> Reader:
     source, columns = conversion.source or recognize(path), conversion.columns
     form = LABEL_FORMATS[source]
     if not columns:
-        return form.read
+        return form.read if conversion.audio is None or form.read_paths is None else form.read_paths
     if form.read_renamed is not None and set(columns) <= set(form.renamable):
         return form.read_renamed(columns)
     instead = f"name only {' and '.join(form.renamable)}" if form.renamable else "leave it out"
@@ -134,26 +145,6 @@ def _others(events: Sequence[Annotation], left_out: Sequence[Annotation]) -> lis
 def _places(events: Sequence[Annotation], shown: int = 3) -> str:
     more = ", …" if len(events) > shown else ""
     return f"{len(events)} ({', '.join(each.place for each in events[:shown])}{more})"
-
-
-def _recording(name: str, path: Path, events: Sequence[Annotation], audio: Path | None) -> str:
-    """Return the recording's name with its suffix, which is missing when only the label file's name is known."""
-    whole = Path(name).suffix.lower() in FILE_SUFFIXES
-    if audio is None:
-        beside = [name + suffix for suffix in FILE_SUFFIXES if (path.parent / (name + suffix)).is_file()]
-        return beside[0] if len(beside) == 1 and not whole else name
-    if whole and (audio / name).is_file():
-        return name
-    files = audio.rglob(escape(Path(name).name) + ("" if whole else ".*"))
-    namesakes = [each.relative_to(audio) for each in files if each.suffix.lower() in FILE_SUFFIXES]
-    in_same_folders = [each for each in namesakes if path.parts[-len(each.parts) : -1] == each.parts[:-1]]
-    found = in_same_folders if len(namesakes) > 1 else namesakes
-    if len(found) != 1:
-        place = events[0].place if whole and events else path
-        raise LabelError(
-            f"{place}: {len(namesakes)} recordings below {audio} are called {name!r}; there must be exactly one"
-        )
-    return found[0].as_posix()
 
 
 def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversion) -> list[tuple[Path, str]]:

@@ -6,13 +6,15 @@ that the recording was listened to and has no event.
 
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from stapes.firmware_sim.errors import LabelError, StapesError
-from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain, read_lines
+from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain
+from stapes.runtime.labels.table import read_header, read_table
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
+OPTIONAL = ("group", "source", "confidence")
 _NOTHING = {"", "nan", "na", "none"}
 
 
@@ -28,49 +30,12 @@ def read_dcase(
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
     column_of = {name: (names or {}).get(name, name) for name in COLUMNS}
-    for place, row in read_table(path, list(column_of.values()), problems):
+    for place, row in read_table(path, list(column_of.values()), problems, optional=OPTIONAL):
         try:
             _add(recordings, row | {name: row[column] for name, column in column_of.items()}, place)
         except LabelError as error:
             problems.keep(error)
     return recordings
-
-
-def read_table(
-    path: Path, required: Sequence[str], problems: Problems | None = None, delimiter: str = ""
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield (file:line, {column: text}) of a table whose header has at least the required columns.
-
-    The default delimiter is the first of tab, semicolon and comma that the header contains.
-    """
-    problems = problems or Problems()
-    lines = problems.lines(path)
-    if not lines:
-        return
-    delimiter = delimiter or _delimiter(lines[0])
-    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader)]
-        if missing := [name for name in required if name not in header]:
-            problems.add(
-                f"{path}:1",
-                f"no column {', '.join(missing)} in the header ({', '.join(header) or 'empty'}); "
-                f"the first line must name {', '.join(required)}",
-            )
-            return
-        for fields in reader:
-            place = f"{path}:{reader.line_num}"
-            if any(field.strip() for field in fields[len(header) :]):
-                problems.add(
-                    place,
-                    f"the row has {len(fields)} columns, the header {len(header)}; put text with the delimiter in it "
-                    "in quotation marks (decimal commas need tabs or semicolons between columns)",
-                )
-            elif any(field.strip() for field in fields):
-                padded = [*fields, *[""] * (len(header) - len(fields))]
-                yield place, dict(zip(header, (each.strip() for each in padded), strict=False))
-    except csv.Error as error:
-        problems.add(f"{path}:{reader.line_num}", f"{error}; a quotation mark is not closed, or the file is cut off")
 
 
 def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: str) -> None:
@@ -102,13 +67,13 @@ def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> 
     A recording is found by its name, or by its base name when the table uses that. In new rows, all
     further columns but `group` are empty.
     """
-    old = list(read_table(path, COLUMNS))
-    header = next(csv.reader(read_lines(path)[:1], delimiter=_delimiter(read_lines(path)[0])))
+    old = list(read_table(path, COLUMNS, optional=OPTIONAL))
+    header = read_header(path)
     known = {row["filename"] for _, row in old}
     new = {name if name in known else _base(name, known): events for name, events in recordings.items()}
     groups = {row["filename"]: row["group"] for _, row in old if row.get("group")}
     text = io.StringIO()
-    table = csv.DictWriter(text, [name.strip() for name in header], delimiter="\t", lineterminator="\n", restval="")
+    table = csv.DictWriter(text, header, delimiter="\t", lineterminator="\n", restval="")
     table.writeheader()
     table.writerows(row for _, row in old if row["filename"] not in new)
     for name, events in new.items():
@@ -124,10 +89,6 @@ def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> 
 def _base(name: str, known: Collection[str]) -> str:
     base = name.rsplit("/", 1)[-1]
     return base if base in known else name
-
-
-def _delimiter(header: str) -> str:
-    return next((mark for mark in "\t;," if mark in header), "\t")
 
 
 def _write(recordings: Mapping[str, Sequence[Annotation]], delimiter: str) -> str:

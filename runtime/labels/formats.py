@@ -12,7 +12,8 @@ from stapes.runtime.labels.dcase import COLUMNS, read_dcase, write_csv, write_dc
 from stapes.runtime.labels.elan import read_elan, write_elan
 from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
-from stapes.runtime.labels.raven import BEGIN, read_raven, write_raven
+from stapes.runtime.labels.names import name_of_file
+from stapes.runtime.labels.raven import begins_raven, read_raven, write_raven
 
 Recordings = Mapping[str, Sequence[Annotation]]  # name of a recording -> its annotations, [] when it has none
 Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
@@ -29,6 +30,7 @@ class LabelFormat:
     title: str  # as help texts name it
     suffix: str
     read: Reader
+    read_paths: Reader | None = None  # names recordings by the whole paths in the file, to match them with a folder
     write_all: Callable[[Recordings], str] | None = None  # one file for many recordings
     write_one: Callable[[Sequence[Annotation]], str] | None = None  # one file for each recording
     begins: Callable[[str], bool] | None = None  # whether a file of this format can begin with this line
@@ -37,7 +39,7 @@ class LabelFormat:
 
 
 def _read_audacity(path: Path, collected: list[StapesError] | None) -> dict[str, list[Annotation]]:
-    return {path.stem: read_audacity(path, collected)}
+    return {name_of_file(path): read_audacity(path, collected)}
 
 
 def _read_dcase_renamed(columns: Mapping[str, str]) -> Reader:
@@ -45,23 +47,40 @@ def _read_dcase_renamed(columns: Mapping[str, str]) -> Reader:
 
 
 def _read_raven_renamed(columns: Mapping[str, str]) -> Reader:
-    return partial(read_raven, label_column=columns["event_label"])
+    return partial(read_raven, label_column=columns["event_label"], whole_paths=True)
+
+
+def _read_labelstudio_renamed(columns: Mapping[str, str]) -> Reader:
+    return partial(read_labelstudio, audio_key=columns["filename"], whole_paths=True)
 
 
 LABEL_FORMATS = {
     "audacity": LabelFormat("Audacity", ".txt", _read_audacity, write_one=write_audacity),
-    "dcase": LabelFormat("DCASE", ".tsv", read_dcase, write_dcase, renamable=COLUMNS, read_renamed=_read_dcase_renamed),
-    "csv": LabelFormat("CSV", ".csv", read_dcase, write_csv, renamable=COLUMNS, read_renamed=_read_dcase_renamed),
+    "dcase": LabelFormat(
+        "DCASE", ".tsv", read_dcase, write_all=write_dcase, renamable=COLUMNS, read_renamed=_read_dcase_renamed
+    ),
+    "csv": LabelFormat(
+        "CSV", ".csv", read_dcase, write_all=write_csv, renamable=COLUMNS, read_renamed=_read_dcase_renamed
+    ),
     "raven": LabelFormat(
         "Raven",
         ".selections.txt",
         read_raven,
+        partial(read_raven, whole_paths=True),
         write_one=write_raven,
-        begins=lambda line: BEGIN in line.split("\t"),
+        begins=begins_raven,
         renamable=("event_label",),
         read_renamed=_read_raven_renamed,
     ),
-    "labelstudio": LabelFormat("Label Studio", ".json", read_labelstudio, write_labelstudio),
+    "labelstudio": LabelFormat(
+        "Label Studio",
+        ".json",
+        read_labelstudio,
+        partial(read_labelstudio, whole_paths=True),
+        write_labelstudio,
+        renamable=("filename",),
+        read_renamed=_read_labelstudio_renamed,
+    ),
     "elan": LabelFormat("ELAN", ".eaf", read_elan, write_one=write_elan),
     "jams": LabelFormat("JAMS", ".jams", read_jams, write_one=write_jams),
 }

@@ -1,33 +1,57 @@
 """Label Studio's JSON export: a list of tasks, each with annotations whose results are labelled regions.
 
-A task without an annotation was not annotated; a task whose annotation has no regions is a recording without events. A
-recording is named by the last part of its path or URL, without the eight hex digits that uploading puts before it.
+A task without an annotation was not annotated; a task whose annotation has no results is a recording without events. A
+recording is named by the last part of its path or URL. An uploaded one has eight hex digits before its name, which are
+taken off; names of other files may begin so, too, as with a date, and stay whole.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from stapes.firmware_sim.errors import LabelError, StapesError
-from stapes.runtime.labels.annotation import Annotation, Problems, duplicates, parse_times
+from stapes.runtime.labels.annotation import Annotation, Problems, duplicates
+from stapes.runtime.labels.labelstudio_results import events_of_results
+from stapes.runtime.labels.names import is_audio, shortest_names
 
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
+_UPLOADED = re.compile(r"(^|/)data/upload/(\d+/)?[^/]+$")
 _SPACE = re.compile(r"[\s,]*")
 
 
-def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> dict[str, list[Annotation]]:
+@dataclass(frozen=True)
+class _Source:
+    """Where the recording of a task comes from."""
+
+    path: str  # whole path; the file name alone for an uploaded file
+    identity: str  # differs for two recordings, even when their paths are equal
+
+
+def read_labelstudio(
+    path: Path, collected: list[StapesError] | None = None, whole_paths: bool = False, audio_key: str = ""
+) -> dict[str, list[Annotation]]:
     """Return recording name -> annotations for every recording that was annotated; [] for one without events.
 
-    Raises LabelError for a bad task, naming the line where it begins, or puts it into `collected` and skips the task.
+    With `whole_paths` the name is the whole path, else as many of its last parts as tell the recordings apart.
+    `audio_key` names the entry of `data` that holds the recording. Raises LabelError for a bad task, naming the line
+    where it begins, or puts it into `collected` and skips the task.
     """
     problems = Problems(collected)
     recordings: dict[str, list[Annotation]] = {}
+    sources: dict[str, tuple[str, str]] = {}  # path -> identity and place of the first task with it
     for place, task in _tasks(path, problems):
         try:
-            name, events = _recording(task, place)
+            source, events = _task(task, audio_key, place)
+            identity, first = sources.setdefault(source.path, (source.identity, place))
+            if identity != source.identity:
+                raise LabelError(
+                    f"{place}: {source.path!r} is the name of another recording at {first}, too, and their labels "
+                    "would be merged; rename one of the two recordings, or leave one of the two tasks out"
+                )
         except LabelError as error:
             problems.keep(error)
             continue
@@ -35,11 +59,12 @@ def read_labelstudio(path: Path, collected: list[StapesError] | None = None) -> 
             problems.add(place, "the task is not as Label Studio exports it; export the labels again")
             continue
         if events is not None:
-            recordings.setdefault(name, []).extend(events)
+            recordings.setdefault(source.path, []).extend(events)
     for name, events in recordings.items():
         repeated = {id(each) for each in duplicates(events)}  # the regions of a stereo file occur once per channel
         recordings[name] = sorted((e for e in events if id(e) not in repeated), key=lambda e: (e.onset, e.offset))
-    return recordings
+    names = {} if whole_paths else shortest_names(sources)
+    return {names.get(name, name): events for name, events in recordings.items()}
 
 
 def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
@@ -70,32 +95,48 @@ def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
         yield f"{path}:{line}", task
 
 
-def _recording(task: Any, place: str) -> tuple[str, list[Annotation] | None]:
+def _task(task: Any, audio_key: str, place: str) -> tuple[_Source, list[Annotation] | None]:
     """Return the recording of a task and its events, or None for the events when it was not annotated."""
     data = task.get("data") if isinstance(task, dict) else None
-    audio = data.get("audio") if isinstance(data, dict) else None
-    if not isinstance(audio, str) or not isinstance(task.get("annotations"), list):
+    if not isinstance(data, dict) or not isinstance(task.get("annotations"), list):
         raise LabelError(f"{place}: the task has no data.audio or no annotations; export as JSON, not as JSON-MIN")
+    source = _source(_audio(data, audio_key, place), str(task.get("file_upload") or ""))
     done = [each for each in task["annotations"] if not each.get("was_cancelled")]
     if len(done) > 1:
         raise LabelError(f"{place}: the task has {len(done)} annotations; keep one of them in Label Studio")
-    if not done:
-        return _file_name(audio), None
-    results = [each for each in done[0].get("result", []) if each.get("type") == "labels"]
-    return _file_name(audio), [event for each in results for event in _events(each.get("value", {}), place)]
+    return source, events_of_results(done[0].get("result", []), place) if done else None
 
 
-def _file_name(audio: str) -> str:
+def _audio(data: Mapping[str, Any], key: str, place: str) -> str:
+    """Return the path or URL of the recording: data.audio, or else the only entry that ends as an audio file does."""
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}
+    keys = [key or "audio"] if (key or "audio") in texts else []
+    if not keys and not key:
+        keys = [name for name, value in texts.items() if is_audio(_path(value))]
+    if len(keys) != 1:
+        found = f"{len(keys)} entries that name audio" if keys else f"no data.{key or 'audio'}"
+        raise LabelError(
+            f"{place}: the task has {found} (data has {', '.join(data) or 'nothing'}); name the entry with the "
+            "recording with --columns filename=NAME"
+        )
+    return texts[keys[0]]
+
+
+def _source(audio: str, upload: str) -> _Source:
+    """Return where a recording comes from; only what was uploaded has eight hex digits before its name."""
+    path = _path(audio)
+    base = path.rsplit("/", 1)[-1]
+    is_upload = bool(_UPLOADED.search(path)) or base == upload
+    identity = audio.split("?")[0] if is_audio(audio.split("?")[0]) else audio
+    return _Source(_UPLOAD.sub("", base) if is_upload else path, identity)
+
+
+def _path(audio: str) -> str:
     path = audio.replace("\\", "/")
     if "://" in path or path.startswith("/data/"):
         url = urlsplit(path)
         path = parse_qs(url.query).get("d", [unquote(url.path)])[0]  # local files: /data/local-files/?d=PATH
-    return _UPLOAD.sub("", path.rsplit("/", 1)[-1])
-
-
-def _events(value: Mapping[str, Any], place: str) -> list[Annotation]:
-    onset, offset = parse_times(str(value.get("start", "")), str(value.get("end", "")), place)
-    return [Annotation(onset, offset, str(label), place=place) for label in value.get("labels", [])]
+    return path
 
 
 def write_labelstudio(recordings: Mapping[str, Sequence[Annotation]]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from stapes.firmware_sim.errors import DatasetError, LabelError
 from stapes.runtime.labels import Annotation, read_audacity, read_dcase
 from stapes.runtime.labels.annotation import Problems
-from stapes.runtime.labels.dcase import read_table
+from stapes.runtime.labels.table import read_table
 from stapes.train.data.findings import Findings
 
 Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; files that are not annotated are missing
