@@ -12,8 +12,11 @@ from stapes.train.learn.backbone_tflite import read_tflite_convolutions
 
 __all__ = ["YAMNET_FRONTEND", "Backbone", "BackboneConvolution", "read_backbone"]
 
-# The features of YAMNet (tensorflow/models, research/audioset/yamnet/params.py) are ln(band magnitude + 0.001) of
-# samples in -1..1. Here a feature is a level in dB of power; 8.686 dB are one neper.
+# The features of YAMNet (tensorflow/models, research/audioset/yamnet/params.py and features.py) are, in nepers,
+# ln(band magnitude + 0.001) of samples in -1..1. Here a feature is a level of power: one neper is 8.686 dB, and a full
+# scale of 32768 is 90.3 dB. The zero lies 4.5 dB (0.53 nepers) lower, because a sum of magnitudes over the bins of a
+# band exceeds the root of the sum of their powers by so much in the mean over bands: q = 0 is YAMNet's real 0, and
+# q = -128 its ln(0.001). docs/backbone.md says what differs between bands.
 YAMNET_FRONTEND = FrontendConfig(
     sample_rate_hz=16_000,
     n_fft=512,
@@ -23,7 +26,7 @@ YAMNET_FRONTEND = FrontendConfig(
     band_scale="htk",
     f_min_hz=125.0,
     f_max_hz=7_500.0,
-    int8_zero_db=90.0,
+    int8_zero_db=85.8,
     int8_step_db=0.47,
 )
 
