@@ -21,10 +21,15 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--step-ms", type=float, default=32.0, metavar="MS", help="time between two scores of the detector (default 32)"
     )
     add_group_pattern(parser, "none")
+    parser.add_argument(
+        "--write-split",
+        action="store_true",
+        help="write DATASET/split.tsv, so that no recording changes its part when others are added",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.check import check
 
-    check(arguments.dataset, arguments.step_ms / 1e3, arguments.group_pattern or "")
+    check(arguments.dataset, arguments.step_ms / 1e3, arguments.group_pattern or "", arguments.write_split)

@@ -7,21 +7,26 @@ from pathlib import Path
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
+from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.console import Progress
 from stapes.train.data.dataset import Dataset, Recording, inspect_dataset
 from stapes.train.data.findings import Findings, Note
 from stapes.train.data.label_checks import events_of, label_runs, note_labels, sources_of
 from stapes.train.data.listening import SNR_FLOOR_DB, AudioSummary, Stretches, listen
+from stapes.train.data.parts import SAVED, saved_split
 from stapes.train.text import table
 
 PLACES_SHOWN = 20  # for each kind of note
+FOLDERS_SHOWN = 20  # of each split
 DC_SHARE = 0.01  # of full scale
 
 
-def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
+def check(folder: Path, step_s: float, group_pattern: str = "", write_split: bool = False) -> None:
     """Print the report of the dataset in `folder` for a detector with a score every `step_s` seconds.
 
-    Raises DatasetError when problems prevent training or evaluation, ConfigError for an impossible step.
+    With `write_split` the split of every recording is written to split.tsv in `folder`, where it stays when recordings
+    are added. Raises DatasetError when problems prevent training or evaluation, ConfigError for an impossible step, and
+    OutputError when split.tsv cannot be written.
     """
     if not 1e-3 <= step_s <= 1:
         raise ConfigError(
@@ -37,6 +42,16 @@ def check(folder: Path, step_s: float, group_pattern: str = "") -> None:
         print(line)
     if found.errors:
         raise DatasetError(f"{folder}: {_problem_count(found.errors)}, listed above; correct them first")
+    if write_split:
+        _write_split(dataset)
+
+
+def _write_split(dataset: Dataset) -> None:
+    path = dataset.path / SAVED
+    write_whole(path, saved_split({each.name: split for split, part in dataset.splits.items() for each in part}))
+    print(
+        f"\n{path}: holds the split of {len(dataset.recordings)} recordings from now on; new ones are added around it"
+    )
 
 
 def listen_to_all(recordings: Sequence[Recording], found: Findings) -> dict[str, AudioSummary]:
@@ -121,6 +136,9 @@ def report(dataset: Dataset, audio: dict[str, AudioSummary], step_s: float) -> I
     ]
     yield from table(["split", "recordings", "groups", "minutes", "event-free", "events"], rows)
     yield ""
+    yield "what lies where, and why"
+    yield from table(["split", "folder", "recordings", "minutes", "events", "why"], list(_part_rows(dataset)))
+    yield ""
     header = ["class", *dataset.splits, "share", "shortest s", "median s", "longest s"]
     yield from table(header, list(_class_rows(dataset)))
     yield ""
@@ -133,6 +151,25 @@ def report(dataset: Dataset, audio: dict[str, AudioSummary], step_s: float) -> I
     steps = [step_s, 2 * step_s, 4 * step_s]
     yield "label capacity: share of events that stay separate if the detector has one score per"
     yield from table(["class", *(f"{1e3 * each:g} ms" for each in steps)], list(_capacity_rows(dataset, steps)))
+
+
+def _part_rows(dataset: Dataset) -> Iterator[list[str]]:
+    """Yield a row per split, folder and reason, at most FOLDERS_SHOWN for each split."""
+    for split, part in dataset.splits.items():
+        places: dict[tuple[str, str], list[Recording]] = defaultdict(list)
+        for each in part:
+            places[each.name.rpartition("/")[0] or ".", each.why].append(each)
+        shown = sorted(places)[:FOLDERS_SHOWN]
+        for folder, why in shown:
+            yield [split, folder, *_amounts(places[folder, why]), why]
+        if rest := [each for place in places if place not in shown for each in places[place]]:
+            yield [split, f"{len(places) - len(shown)} more", *_amounts(rest), ""]
+
+
+def _amounts(recordings: Sequence[Recording]) -> list[str]:
+    """Return the number of recordings, their minutes and the number of their events."""
+    minutes = sum(each.duration_s for each in recordings) / 60
+    return [str(len(recordings)), f"{minutes:.1f}", str(sum(len(each.annotations) for each in recordings))]
 
 
 def _channels(count: int) -> str:

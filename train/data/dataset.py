@@ -1,33 +1,43 @@
 """Read a folder of labelled recordings: splits, labels and groups, and everything that is wrong with them.
 
-DATASET/                  the splits are the folders train/, val/ and test/; without them, recordings are split by group
+DATASET/                  the splits are the folders train/, val/ and test/; without them, recordings are split by
+                          group, and with test/ or val/ alone, the rest is for training (and val)
   **/*.wav .flac .ogg …   audio, at any depth, with any sample rate and number of channels
-  labels.tsv              filename, onset, offset, event_label [, group, source]; in each split or in DATASET.
+  labels.tsv or .csv      filename, onset, offset, event_label [, group, source]; in each split or in DATASET.
                           Recordings that it does not name are free of events. Recordings of one group, and recordings
                           with events of one source (the animal, the machine, the original clip), stay in one split
   events_meta.tsv         optional, beside labels.tsv: the same rows with further columns, such as snr_db and source
   **/*.txt                if there is no labels.tsv: an Audacity label track with the name of each recording; recordings
                           without one are not annotated and are left out
   label_map.tsv           optional: label, class; labels with an empty class are ignored
+  split.tsv               optional: filename, split; written by `stapes check --write-split`
 """
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
-from stapes.runtime.audio import FILE_SUFFIXES, AudioFile
+from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation, duplicates
+from stapes.runtime.labels.names import is_audio
+from stapes.runtime.walk import hidden, is_utf8, walk_files
+from stapes.train.data.entry import Entry
 from stapes.train.data.findings import Findings, Note
-from stapes.train.data.label_sources import LabelTable, RecordingLabels, audacity_labels, hidden, read_label_map
-from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
+from stapes.train.data.label_sources import (
+    LabelTable,
+    RecordingLabels,
+    audacity_labels,
+    note_ignored_tracks,
+    read_label_map,
+    table_in,
+)
+from stapes.train.data.parts import GROUP_COLUMN, PATTERN, SPLITS, assign_parts, enter_folder, note_leaks
 
-SPLITS = ("train", "val", "test")
 PAST_END_S = 0.1  # offsets up to this far past the end are clipped, as editors round times and codecs pad
-GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
 UNGROUPED = (
     "recordings have neither group nor source: clips of one source may be in different splits, so that scores are too "
     "good; give sources in a column `source` or `group` of labels.tsv, or by --group-pattern"
@@ -46,6 +56,7 @@ class Recording:
     duration_s: float
     annotations: tuple[Annotation, ...]  # sorted by time, within the recording
     ignored: tuple[Annotation, ...] = ()  # annotations that label_map.tsv ignores
+    why: str = ""  # why it belongs to its split, as text
 
     def source(self, event: Annotation) -> str:
         """Return the source of an event: the column `source` of its row, or else the group of the recording."""
@@ -103,10 +114,8 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
         raise DatasetError(f"{folder}: no such folder; give the folder with the recordings and their labels")
     found = Findings()
     fixed = [split for split in SPLITS if (folder / split).is_dir()]
-    audio = {part: audio_files(folder / part) for part in fixed or [""]}
-    if fixed:
-        _note_outside(folder, fixed, found)
-    sources = _label_sources(folder, audio, found)
+    audio = _audio_of_parts(folder, fixed, found)
+    sources = _label_sources(folder, audio, fixed, found)
     entries = [each for split in sources for each in _entries(folder, split, sources[split], pattern, found)]
     if not entries and not found.errors:
         raise DatasetError(
@@ -116,10 +125,10 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
     _name_classes(folder, entries, found)
     for entry in entries:
         _clip(entry, found)
-    split_by = _split(entries, fixed) if entries else "nothing to split"
-    _note_leaks(entries, found)
+    split_by = assign_parts(folder, entries, fixed, found) if entries else "nothing to split"
+    note_leaks(entries, found, UNGROUPED)
     splits = {
-        split: [each.finished(folder) for each in entries if each.split == split]
+        split: [_finished(each) for each in entries if each.split == split]
         for split in SPLITS
         if any(each.split == split for each in entries)
     }
@@ -165,62 +174,84 @@ def require_trainable(dataset: Dataset) -> None:
             )
 
 
-@dataclass
-class _Entry:
-    """A recording while the dataset is being read."""
-
-    path: Path
-    split: str  # "" until the recordings are split
-    group: str
-    group_by: str
-    sources: set[str]
-    duration_s: float
-    annotations: list[Annotation] = field(default_factory=list)
-    ignored: list[Annotation] = field(default_factory=list)
-
-    @property
-    def marks(self) -> set[str]:
-        """Its group and sources; recordings that share one must stay in the same split."""
-        return {f"group {self.group}", *(f"source {each}" for each in self.sources)}
-
-    def finished(self, folder: Path) -> Recording:
-        """Return the finished recording."""
-        events = tuple(sorted(self.annotations, key=lambda each: (each.onset, each.offset, each.label)))
-        name = self.path.relative_to(folder).as_posix()
-        return Recording(self.path, name, self.group, self.duration_s, events, tuple(self.ignored))
+def _finished(entry: Entry) -> Recording:
+    events = tuple(sorted(entry.annotations, key=lambda each: (each.onset, each.offset, each.label)))
+    return Recording(entry.path, entry.name, entry.group, entry.duration_s, events, tuple(entry.ignored), entry.why)
 
 
-def audio_files(folder: Path) -> list[Path]:
-    """Return the audio files below a folder, without hidden ones. Raises DatasetError when there are none."""
+def audio_files(folder: Path, found: Findings | None = None) -> list[Path]:
+    """Return the audio files below a folder, without hidden ones; linked folders are followed.
+
+    Raises DatasetError when there are none, and for a name that is not UTF-8, unless `found` keeps this error.
+    """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give a folder with recordings")
-    files = (each for each in folder.rglob("*") if each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder))
-    audio = sorted(each for each in files if each.is_file())
-    if not audio:
+    audio = []
+    for file in walk_files(folder):
+        if not is_audio(file.name) or hidden(file, folder) or not file.is_file():
+            continue
+        if is_utf8(file):
+            audio.append(file)
+            continue
+        error = DatasetError(
+            f"{str(file)!r}: the name is not UTF-8, so no label file can name it; rename it, all of a folder at once "
+            "with: convmv -r -f latin1 -t utf8 --notest FOLDER"
+        )
+        if found is None:
+            raise error
+        found.error(error)
+    if not audio and not (found and found.errors):
         raise DatasetError(f"{folder}: contains no audio (WAV, FLAC or OGG); put recordings there or remove the folder")
+    return sorted(audio)
+
+
+def _audio_of_parts(folder: Path, fixed: Sequence[str], found: Findings) -> dict[str, list[Path]]:
+    """Return the audio files of each split that is a folder, and under "" those that are still to be split.
+
+    Those outside of the folders are left out if there is a folder train/, and otherwise are what train is made of.
+    """
+    if not fixed:
+        return {"": audio_files(folder, found)}
+    audio = {split: audio_files(folder / split, found) for split in fixed}
+    everything = audio_files(folder, Findings())
+    outside = [each for each in everything if each.relative_to(folder).parts[0] not in fixed]
+    if "train" in fixed:
+        for each in outside:
+            found.note("recordings outside of the split folders: left out", each)
+    elif outside:
+        return {"": outside} | audio
     return audio
 
 
-def _label_sources(folder: Path, audio: dict[str, list[Path]], found: Findings) -> dict[str, RecordingLabels]:
-    """Return the labels of each split: from its own labels.tsv, or else the dataset's, or else from label tracks."""
+def _label_sources(
+    folder: Path, audio: dict[str, list[Path]], fixed: Sequence[str], found: Findings
+) -> dict[str, RecordingLabels]:
+    """Return the labels of each part: from its own table, or else the dataset's, or else from label tracks.
+
+    The part "" holds the recordings outside of the folders `fixed`.
+    """
     sources = {}
-    without = [split for split in audio if not (folder / split / "labels.tsv").is_file()]
-    shared = folder / "labels.tsv"
-    if without and shared.is_file():
-        all_of_them = LabelTable(shared, [file for split in without for file in audio[split]], found).read()
-        for split in without:
-            sources[split] = replace(all_of_them, labels={file: all_of_them.labels[file] for file in audio[split]})
-    elif without:
-        for split in without:
-            sources[split] = RecordingLabels(audacity_labels(folder / split, audio[split], found))
-    for split in set(audio) - set(without):
-        sources[split] = LabelTable(folder / split / "labels.tsv", audio[split], found).read()
-    return {split: sources[split] for split in audio}
+    tables = {part: table_in(folder / part, found) for part in audio if part}
+    without = [part for part in audio if not tables.get(part)]
+    shared = table_in(folder, found)
+    if without and shared:
+        all_of_them = LabelTable(shared, [file for part in without for file in audio[part]], found).read()
+        for part in without:
+            sources[part] = replace(all_of_them, labels={file: all_of_them.labels[file] for file in audio[part]})
+            note_ignored_tracks(folder / part, audio[part], shared, found)
+    for part in without if not shared else ():
+        others = [folder / split for split in fixed] if not part else []
+        sources[part] = RecordingLabels(audacity_labels(folder / part, audio[part], found, others))
+    for part, table in tables.items():
+        if table:
+            sources[part] = LabelTable(table, audio[part], found).read()
+            note_ignored_tracks(folder / part, audio[part], table, found)
+    return {part: sources[part] for part in audio}
 
 
 def _entries(
     folder: Path, split: str, labels: RecordingLabels, pattern: "re.Pattern[str] | None", found: Findings
-) -> Iterator[_Entry]:
+) -> Iterator[Entry]:
     explicit = bool(pattern or labels.groups or any(labels.sources.values()))
     by_folder = len({each.parent for each in labels.labels}) > 1 and not explicit
     for path in sorted(labels.labels):
@@ -245,10 +276,14 @@ def _entries(
                 found.note(
                     "recordings have names that the group pattern does not match: each is a group of its own", path
                 )
-        yield _Entry(path, split, group, group_by, labels.sources.get(path, set()), duration_s, labels.labels[path])
+        sources, events = labels.sources.get(path, set()), labels.labels[path]
+        entry = Entry(path, name, "", group, group_by, sources, duration_s, events)
+        if split:
+            enter_folder(entry, split)
+        yield entry
 
 
-def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
+def _name_classes(folder: Path, entries: list[Entry], found: Findings) -> None:
     """Apply the label map, and decide what labels without text mean."""
     named = any(event.label for entry in entries for event in entry.annotations)
     mapping = read_label_map(folder / "label_map.tsv", found) if (folder / "label_map.tsv").is_file() else {}
@@ -267,9 +302,25 @@ def _name_classes(folder: Path, entries: list[_Entry], found: Findings) -> None:
                 found.note(f"labels without text, like all labels here: taken as class {UNNAMED_CLASS!r}", event.place)
                 kept.append(replace(event, label=UNNAMED_CLASS))
         entry.annotations = kept
+    _note_alike(entries, found)
 
 
-def _clip(entry: _Entry, found: Findings) -> None:
+def _note_alike(entries: Sequence[Entry], found: Findings) -> None:
+    """Note classes that differ in case or blanks only: they may be one class, typed in two ways."""
+    first = {event.label: event.place for entry in reversed(entries) for event in reversed(entry.annotations)}
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(first):
+        alike["".join(label.split()).casefold()].append(label)
+    for labels in alike.values():
+        if len(labels) > 1:
+            found.note(
+                "classes differ only in case or blanks: if they are one, map them to one name in label_map.tsv",
+                first[labels[0]],
+                " and ".join(map(repr, labels)),
+            )
+
+
+def _clip(entry: Entry, found: Findings) -> None:
     """Remove repeated annotations, and clip or refuse those that end after the recording."""
     repeated = {id(each) for each in duplicates(entry.annotations)}
     kept = []
@@ -291,65 +342,3 @@ def _clip(entry: _Entry, found: Findings) -> None:
         else:
             kept.append(event)
     entry.annotations = kept
-
-
-def _split(entries: list[_Entry], fixed: list[str]) -> str:
-    """Choose the split of every entry that has none yet; return a description of how this was done."""
-    by = {each.group_by for each in entries} | {SOURCE_COLUMN for each in entries if each.sources}
-    if not fixed:
-        return f"split by {', '.join(sorted(by))}{_assign(entries, FRACTIONS)}"
-    how = f"folders {', '.join(f'{split}/' for split in fixed)}"
-    if "train" in fixed and "val" not in fixed:
-        apart = _assign([each for each in entries if each.split == "train"], HELD_OUT)
-        return f"{how}; val held out of train/ by {', '.join(sorted(by))}{apart}"
-    return how
-
-
-def _assign(entries: list[_Entry], fractions: dict[str, float]) -> str:
-    """Assign entries to splits, keeping together those that share a group or source.
-
-    Returns a remark if there are fewer independent sets of recordings than splits, otherwise "".
-    """
-    together: dict[int, list[_Entry]] = defaultdict(list)
-    for number, entry in zip(connected([each.marks for each in entries]), entries, strict=True):
-        together[number].append(entry)
-    groups = {
-        min(each.path for each in tie).as_posix(): (sum(e.duration_s for e in tie), _events(tie))
-        for tie in together.values()
-    }
-    chosen = split_groups(groups, fractions)
-    for tie in together.values():
-        for entry in tie:
-            entry.split = chosen[min(each.path for each in tie).as_posix()]
-    if len(entries) > 1 and len(together) < len(fractions):
-        count = "1 set that cannot" if len(together) == 1 else f"{len(together)} sets that cannot"
-        return f"; shared groups and sources tie the {len(entries)} recordings into {count} be split"
-    return ""
-
-
-def _events(entries: Iterable[_Entry]) -> list[Annotation]:
-    return [event for entry in entries for event in entry.annotations]
-
-
-def _note_outside(folder: Path, fixed: list[str], found: Findings) -> None:
-    for each in sorted(folder.rglob("*")):
-        inside = each.relative_to(folder).parts[0] in fixed
-        if not inside and each.suffix.lower() in FILE_SUFFIXES and not hidden(each, folder):
-            found.note("recordings outside of the split folders: left out", each)
-
-
-def _note_leaks(entries: list[_Entry], found: Findings) -> None:
-    if len({each.split for each in entries}) < 2:
-        return
-    if all(each.group_by == "recording" and not each.sources for each in entries):
-        for entry in entries:
-            found.note(UNGROUPED, entry.path)
-    splits: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for entry in entries:
-        if entry.group_by in (GROUP_COLUMN, PATTERN):
-            splits["groups", entry.group].add(entry.split)
-        for source in entry.sources:
-            splits["sources", source].add(entry.split)
-    for (kind, name), parts in sorted(splits.items()):
-        if len(parts) > 1:
-            found.note(f"{kind} are in more than one split: scores will be too good", name, ", ".join(sorted(parts)))

@@ -8,9 +8,13 @@ from pathlib import Path
 from stapes.firmware_sim.errors import DatasetError, LabelError
 from stapes.runtime.labels import Annotation, read_audacity, read_dcase
 from stapes.runtime.labels.annotation import Problems
+from stapes.runtime.labels.dcase import OPTIONAL
+from stapes.runtime.labels.names import RecordingNames, same_form
 from stapes.runtime.labels.table import read_table
+from stapes.runtime.walk import hidden, walk_files
 from stapes.train.data.findings import Findings
 
+TABLES = ("labels.tsv", "labels.csv")
 Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; files that are not annotated are missing
 
 
@@ -28,10 +32,8 @@ class LabelTable:
 
     def __init__(self, path: Path, audio: Sequence[Path], found: Findings) -> None:
         self.path = path
-        self._audio = set(audio)
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        for file in audio:
-            self._by_name[file.name].append(file)
+        self._audio = audio
+        self._names = RecordingNames(path.parent, audio, f"correct the name in {path.name}")
         self._found = found
 
     def read(self) -> RecordingLabels:
@@ -47,12 +49,15 @@ class LabelTable:
         labels: Labels = {file: [] for file in self._audio}
         further = self._further_columns()
         for name, events in read_dcase(self.path, self._found.errors).items():
-            file = self._match(name)
-            if file is None:
-                place = events[0].place if events else str(self.path)
-                self._found.error(DatasetError(f"{place}: {name!r} {self._why_not(name)}"))
-            else:
-                labels[file] += [replace(e, columns={**e.columns, **further.get(_key(file, e), {})}) for e in events]
+            place = events[0].place if events else str(self.path)
+            try:
+                file = self._names.find(name)
+            except LabelError as error:
+                self._found.error(DatasetError(f"{place}: {error}"))
+                continue
+            if self._names.differs_in_folders(name, file):
+                self._found.note("names match a recording in another folder, by file name only", place, str(file))
+            labels[file] += [replace(e, columns={**e.columns, **further.get(_key(file, e), {})}) for e in events]
         return labels
 
     def _further_columns(self) -> dict[tuple[Path, int, int, str], dict[str, str]]:
@@ -72,7 +77,7 @@ class LabelTable:
         """
         groups: dict[Path, str] = {}
         sources: dict[Path, set[str]] = defaultdict(set)
-        for place, row in read_table(self.path, ["filename"], Problems([])):
+        for place, row in read_table(self.path, ["filename"], Problems([]), optional=OPTIONAL):
             file, group, source = self._match(row["filename"]), row.get("group", ""), row.get("source", "")
             if file is not None and group and groups.setdefault(file, group) != group:
                 self._found.error(
@@ -86,40 +91,51 @@ class LabelTable:
         return groups, sources
 
     def _match(self, name: str) -> Path | None:
-        relative = Path(name.replace("\\", "/"))
-        if (self.path.parent / relative) in self._audio:
-            return self.path.parent / relative
-        same = self._by_name.get(relative.name, [])
-        return same[0] if len(same) == 1 else None
-
-    def _why_not(self, name: str) -> str:
-        relative = Path(name.replace("\\", "/"))
-        if same := self._by_name.get(relative.name):
-            how = f"write the path relative to {self.path.parent}"
-            return f"is the name of {len(same)} recordings ({_listed(same)}); {how}"
-        alike = [each.name for each in sorted(self._audio) if each.stem == relative.stem]
-        hint = f"is {alike[0]} meant?" if alike else "add the recording or delete these rows"
-        return f"is no recording below {self.path.parent}; {hint}"
+        try:
+            return self._names.find(name)
+        except LabelError:
+            return None
 
 
 def _key(file: Path, event: Annotation) -> tuple[Path, int, int, str]:
     return file, round(event.onset * 1e6), round(event.offset * 1e6), event.label
 
 
-def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Labels:
+def table_in(folder: Path, found: Findings) -> Path | None:
+    """Return the labels.tsv or labels.csv of a folder, or None. Both are an error, and the first of them counts."""
+    tables = [each for each in sorted(folder.iterdir(), reverse=True) if each.name.lower() in TABLES and each.is_file()]
+    if len(tables) > 1:
+        names = " and ".join(each.name for each in tables)
+        found.error(DatasetError(f"{folder}: has {names}, and it is not clear which one counts; keep one of them"))
+    return tables[0] if tables else None
+
+
+def note_ignored_tracks(folder: Path, audio: Sequence[Path], table: Path, found: Findings) -> None:
+    """Note every label track with labels that is not read, because there is a table."""
+    tracks = _tracks(folder)
+    by_name = {same_form(name): file for file in audio for name in (file.name, file.stem)}
+    for track in tracks:
+        file = by_name.get(same_form(track.stem))
+        if file is not None and track.stat().st_size:
+            kind = f"label tracks are not read, because {table} counts for all recordings: add their labels to it"
+            found.note(kind, track)
+
+
+def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings, excluded: Sequence[Path] = ()) -> Labels:
     """Return the annotations of each recording that has a label track.
 
-    The track is a .txt file with the name of the recording, beside it or anywhere below `folder`.
+    The track is a .txt file with the name of the recording, with or without its suffix, beside it or anywhere below
+    `folder`, but not in the folders `excluded`.
     """
-    tracks = {file for file in folder.rglob("*.txt") if not hidden(file, folder)}
-    elsewhere: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(tracks):
-        elsewhere[file.stem].append(file)
+    tracks = {each for each in _tracks(folder) if not any(other in each.parents for other in excluded)}
+    named: dict[str, list[Path]] = defaultdict(list)
+    for track in sorted(tracks):
+        named[same_form(track.stem)].append(track)
     labels: Labels = {}
     owner: dict[Path, Path] = {}
     for file in audio:
-        beside = file.with_suffix(".txt")
-        choices = [beside] if beside in tracks else elsewhere.get(file.stem, [])
+        choices = [track for name in (file.stem, file.name) for track in named.get(same_form(name), [])]
+        choices = [track for track in choices if track.parent == file.parent] or choices
         if not choices:
             found.note("recordings without a label track: not annotated, left out", file)
         elif len(choices) > 1 or choices[0] in owner:
@@ -131,13 +147,12 @@ def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings) -> Lab
             owner[choices[0]] = file
             labels[file] = read_audacity(choices[0], found.errors)
     for track in sorted(tracks - set(owner)):
-        found.note("text files belong to no recording: not read", track)
+        found.note("text files belong to no recording: not read (`stapes labels` reads tables of Raven)", track)
     return labels
 
 
-def hidden(file: Path, folder: Path) -> bool:
-    """Return whether the name of a file, or of a folder between it and `folder`, begins with a dot (as `._x.wav`)."""
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+def _tracks(folder: Path) -> list[Path]:
+    return [each for each in walk_files(folder) if each.suffix.lower() == ".txt" and not hidden(each, folder)]
 
 
 def read_label_map(path: Path, found: Findings) -> dict[str, str]:

@@ -14,13 +14,15 @@ HELD_OUT = {"train": 0.85, "val": 0.15}
 
 
 def split_groups(
-    groups: Mapping[str, tuple[float, Sequence[Annotation]]], fractions: Mapping[str, float] = FRACTIONS
+    groups: Mapping[str, tuple[float, Sequence[Annotation]]],
+    fractions: Mapping[str, float] = FRACTIONS,
+    placed: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return group -> split, so that each split gets about its fraction of the time and of the events of every class.
 
     `groups` gives the seconds and the annotations of each group. The largest groups are placed first, each in the split
     where the squared distance from the fractions grows least; every split gets a group if there are enough groups. The
-    result is deterministic: the same data gives the same split.
+    result is deterministic: the same data gives the same split. Groups in `placed` keep their split, and count.
     """
     names = sorted(groups)
     labels = sorted({each.label for _, events in groups.values() for each in events})
@@ -28,8 +30,13 @@ def split_groups(
     shares = amounts / np.maximum(amounts.sum(axis=0), 1e-9)
     goal = np.array(list(fractions.values()))[:, None]
     have = np.zeros((len(goal), shares.shape[1]))
-    chosen: dict[str, str] = {}
+    chosen = dict(placed or {})
+    for index, name in enumerate(names):
+        if chosen.get(name) in fractions:
+            have[list(fractions).index(chosen[name])] += shares[index]
     for index in sorted(range(len(names)), key=lambda each: (-shares[each].sum(), names[each])):
+        if names[index] in chosen:
+            continue
         empty = np.flatnonzero(have.sum(axis=1) == 0)
         n_left = len(names) - len(chosen)
         allowed = empty if n_left <= len(empty) else np.arange(len(goal))

@@ -204,12 +204,12 @@ BAD: dict[str, tuple[dict[str, float | str | bytes], type[StapesError], str]] = 
     "unknown recording": (
         {"a.wav": 1.0, "labels.tsv": HEADER + "a.flac\t0\t1\tp\n"},
         DatasetError,
-        "labels.tsv:2: 'a.flac' is no recording below",
+        "labels.tsv:2: 0 recordings below",
     ),
     "ambiguous name": (
         {"x/a.wav": 1.0, "y/a.wav": 1.0, "labels.tsv": HEADER + "a.wav\t0\t1\tp\n"},
         DatasetError,
-        "labels.tsv:2: 'a.wav' is the name of 2 recordings",
+        "are called 'a.wav' (x/a.wav, y/a.wav); write its folder",
     ),
     "ambiguous track": (
         {"x/a.wav": 1.0, "y/a.wav": 1.0, "z/a.txt": "0\t1\tp\n"},

@@ -1,0 +1,157 @@
+"""Decide which recordings are for training, for choosing and for judging: train, val and test.
+
+What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` is
+always for training. What is left is split by group, in proportion to the fractions; a hash of each group's name would
+not depend on what else is there, but of five or ten groups, which is what most people have, it often puts none into
+val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check --write-split`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from stapes.firmware_sim.errors import DatasetError, LabelError
+from stapes.runtime.labels import Annotation
+from stapes.runtime.labels.annotation import Problems
+from stapes.runtime.labels.names import same_form
+from stapes.runtime.labels.table import read_table
+from stapes.train.data.entry import Entry
+from stapes.train.data.findings import Findings
+from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
+
+SPLITS = ("train", "val", "test")
+GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
+SAVED = "split.tsv"  # in the dataset: filename, split
+MINED = "mined.tsv"  # in a folder that `stapes mine` wrote
+
+
+def assign_parts(folder: Path, entries: list[Entry], fixed: Sequence[str], found: Findings) -> str:
+    """Set the split of every entry, and why it belongs there; return a description of how this was done.
+
+    `fixed` names the splits that are folders; the entries in them have a split already. An unusable split.tsv is kept
+    as an error.
+    """
+    _place_mined(folder, entries, found)
+    saved = _read_saved(folder, entries, found)
+    held_out = "train" in fixed and "val" not in fixed
+    if held_out:
+        for entry in entries:
+            entry.split = "" if entry.split == "train" and entry.why == _in_folder("train") else entry.split
+    loose = [each for each in entries if not each.split]
+    fractions = FRACTIONS if not fixed else HELD_OUT if "val" not in fixed else {"train": 1.0}
+    remark = _assign(loose, fractions, saved) if loose else ""
+    described = [*([f"folders {', '.join(f'{split}/' for split in fixed)}"] if fixed else [])]
+    by = sorted({each.group_by for each in loose} | {SOURCE_COLUMN for each in loose if each.sources})
+    if held_out:
+        described.append(f"val held out of train/ by {', '.join(by)}{remark}")
+    elif loose and fixed:
+        described.append(f"the rest is {' and '.join(fractions)} by {', '.join(by)}{remark}")
+    elif loose or not fixed:
+        described.append(f"split by {', '.join(by)}{remark}")
+    if any(each.name in saved for each in loose):
+        described.append(f"{SAVED} decides")
+    return "; ".join(described)
+
+
+def _in_folder(split: str) -> str:
+    return f"folder {split}/"
+
+
+def enter_folder(entry: Entry, split: str) -> None:
+    """Put an entry into the split whose folder it lies in."""
+    entry.split, entry.why = split, _in_folder(split)
+
+
+def saved_split(recordings: Mapping[str, str]) -> str:
+    """Return the text of a split.tsv for name of recording -> split."""
+    return "filename\tsplit\n" + "".join(f"{name}\t{split}\n" for name, split in sorted(recordings.items()))
+
+
+def _place_mined(folder: Path, entries: Sequence[Entry], found: Findings) -> None:
+    """Put mined recordings, which were chosen because a detector failed on them, into train."""
+    holds: dict[Path, bool] = {}
+    for entry in entries:
+        above = [each for each in entry.path.parents if each == folder or folder in each.parents]
+        if not any(holds.setdefault(each, (each / MINED).is_file()) for each in above):
+            continue
+        if entry.split in ("val", "test"):
+            found.note(f"mined recordings are in {entry.split}/: they flatter or spoil its figures", entry.path)
+        else:
+            entry.split, entry.why = "train", f"mined ({MINED}): always train"
+
+
+def _read_saved(folder: Path, entries: Sequence[Entry], found: Findings) -> dict[str, str]:
+    """Return name of recording -> split from the dataset's split.tsv; {} when there is none."""
+    path = folder / SAVED
+    if not path.is_file():
+        return {}
+    saved: dict[str, str] = {}
+    names = {same_form(each.name): each.name for each in entries}
+    for place, row in read_table(path, ["filename", "split"], Problems(found.errors)):
+        name, split = names.get(same_form(row["filename"])), row["split"]
+        if split not in SPLITS:
+            found.error(LabelError(f"{place}: split {split!r} is none of {', '.join(SPLITS)}; correct the row"))
+        elif name is None:
+            found.note(f"rows of {SAVED} name no recording: not used", place, row["filename"])
+        elif saved.setdefault(name, split) != split:
+            found.error(DatasetError(f"{place}: {name} is in {split} here and in {saved[name]} above; keep one row"))
+    return saved
+
+
+def _assign(entries: Sequence[Entry], fractions: Mapping[str, float], saved: Mapping[str, str]) -> str:
+    """Assign entries to splits, keeping together those that share a group or source.
+
+    Returns a remark if there are fewer independent sets of recordings than splits, otherwise "".
+    """
+    together: dict[str, list[Entry]] = defaultdict(list)
+    numbers = connected([each.marks for each in entries])
+    first: dict[int, str] = {}
+    for number, entry in zip(numbers, entries, strict=True):
+        together[first.setdefault(number, entry.path.as_posix())].append(entry)
+    placed = {name: _saved_of(tie, saved) for name, tie in together.items() if any(e.name in saved for e in tie)}
+    amounts = {name: (sum(e.duration_s for e in tie), _events(tie)) for name, tie in together.items()}
+    chosen = split_groups(amounts, fractions, placed)
+    for name, tie in together.items():
+        for entry in tie:
+            entry.split = saved.get(entry.name, chosen[name])
+            entry.why = SAVED if entry.name in saved else _why(entry, name in placed, fractions)
+    if len(together) < min(len(entries), len(fractions)):
+        count = "1 set that cannot" if len(together) == 1 else f"{len(together)} sets that cannot"
+        return f"; shared groups and sources tie the {len(entries)} recordings into {count} be split"
+    return ""
+
+
+def _saved_of(tie: Sequence[Entry], saved: Mapping[str, str]) -> str:
+    """Return the split of recordings that belong together; when they are in several, train before val before test."""
+    splits = {saved[entry.name] for entry in tie if entry.name in saved}
+    return min(splits, key=SPLITS.index)
+
+
+def _why(entry: Entry, with_saved: bool, fractions: Mapping[str, float]) -> str:
+    if with_saved:
+        return f"belongs to a recording in {SAVED}"
+    if len(fractions) == 1:
+        return "not in val/ or test/"
+    return f"by {entry.group_by}{', source' if entry.sources else ''}, in proportion"
+
+
+def _events(entries: Iterable[Entry]) -> list[Annotation]:
+    return [event for entry in entries for event in entry.annotations]
+
+
+def note_leaks(entries: Sequence[Entry], found: Findings, ungrouped: str) -> None:
+    """Add a note for every group and source in more than one split, and for recordings that have neither."""
+    if len({each.split for each in entries}) < 2:
+        return
+    if all(each.group_by == "recording" and not each.sources for each in entries):
+        for entry in entries:
+            found.note(ungrouped, entry.path)
+    splits: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.group_by in (GROUP_COLUMN, PATTERN):
+            splits["groups", entry.group].add(entry.split)
+        for source in entry.sources:
+            splits["sources", source].add(entry.split)
+    for (kind, name), parts in sorted(splits.items()):
+        if len(parts) > 1:
+            found.note(f"{kind} are in more than one split: scores will be too good", name, ", ".join(sorted(parts)))
