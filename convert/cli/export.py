@@ -13,18 +13,25 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="a detector as a C library for a build system",
         description="Write the C of a whole detector (frontend, model, events, loop) with a README, a porting note,\n"
         "an example for a microphone and a self-test, in the layout that a build system expects.",
-        epilog="example:\n  stapes export dogs.stapes --as arduino --out dogs",
+        epilog="examples:\n  stapes export dogs.stapes --as arduino           # writes arduino/dogs\n"
+        "  stapes export dogs.stapes --as esp-idf --out firmware/components/dogs",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("--as", dest="layout", choices=LAYOUTS, required=True, help="the build system")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; must not exist")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write; must not exist; default: the build system, in it the detector's name",
+    )
     parser.add_argument("--force", action="store_true", help="replace an exported library that stands there")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.convert.export.command import export
+    from stapes.convert.export.command import export, library_name
 
-    files = export(arguments.detector, arguments.layout, arguments.out, force=arguments.force)
-    print("\n".join(str(arguments.out / file) for file in files))
+    out = arguments.out or Path(arguments.layout) / library_name(arguments.detector)
+    files = export(arguments.detector, arguments.layout, out, force=arguments.force)
+    print("\n".join(str(out / file) for file in files))

@@ -5,22 +5,32 @@ from pathlib import Path
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import gather
 from stapes.convert.lower.names import module_name
+from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 
 MARK = Mark("README.md", text="made by stapes")  # --force replaces only folders that hold it
 
 
+def library_name(detector: Path) -> str:
+    """Return the name of a detector's library: that of its folder, as C allows it."""
+    return module_name(detector.absolute().stem, "detector")
+
+
 def export(detector: Path, layout_name: str, out: Path, *, force: bool = False) -> list[str]:
     """Write a detector as a C library into the folder `out` and return the paths of its files.
 
-    layout_name: one of layouts.LAYOUTS. The library is named after the detector's folder. Raises OutputError where
-    `out` exists and `force` is not set, and what read_folder and compile_model raise. After an error nothing has
-    changed.
+    layout_name: one of layouts.LAYOUTS. The library is named after the detector's folder. Parents of `out` are made.
+    Raises OutputError where `out` exists and `force` is not set or it cannot be written, and what read_folder and
+    compile_model raise. After an error nothing has changed.
     """
-    require_new_folder(out, force, MARK)
-    name = module_name(detector.absolute().stem, "detector")
+    if out.absolute().parent.is_dir():
+        require_new_folder(out, force, MARK)
     chosen = layout(layout_name)
-    files = chosen.files(gather(detector, name, single_file=chosen.SINGLE_FILE))
+    files = chosen.files(gather(detector, library_name(detector), single_file=chosen.SINGLE_FILE))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out.parent} cannot be made ({error.strerror}); choose another folder") from error
     with new_folder(out, force=force, mark=MARK) as draft:
         for path, text in files.items():
             (draft / path).parent.mkdir(parents=True, exist_ok=True)

@@ -216,6 +216,20 @@ def test_an_existing_folder_is_replaced_only_with_force(
     assert (mine / "thesis.txt").exists()
 
 
+def test_without_a_name_the_library_stands_in_a_folder_of_the_build_system(
+    compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A component of ESP-IDF is named as its folder, so the last folder has the name of the detector."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(compiled_detector), "--as", "esp-idf"]) == 0
+    assert (tmp_path / "esp-idf" / "tiny" / "CMakeLists.txt").is_file()
+    assert "esp-idf/tiny/CMakeLists.txt" in capsys.readouterr().out.splitlines()
+    (tmp_path / "file").write_text("")
+    assert main(["export", str(compiled_detector), "--as", "cmake", "--out", "file/x/y"]) == 1
+    assert "file/x cannot be made" in capsys.readouterr().err
+
+
 FILE_SCOPE = re.compile(
     r"^(?:static|extern|typedef|STAPES_\w+) [^(=;\n]*?(\w+)(?:\(|\[| =|;)"  # functions, constants, plain typedefs
     r"|^\} (\w+);"  # typedefs of structs

@@ -9,7 +9,8 @@ OUT/
 """
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
 from stapes.train.data.dataset import audio_files
+from stapes.train.text import table
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +54,17 @@ class Proposal:
     timbre: NDArray[np.float64]  # [bands + 2]: unit spectrum of the excess, log2 of seconds, position of its peak
 
 
+@dataclass(frozen=True)
+class Example:
+    """A proposal as it is told to the user."""
+
+    name: str  # of the recording
+    event: Annotation
+    excess_db: float
+
+
 def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) -> None:
-    """Write a label track for every recording below `folder`.
+    """Write a label track for every recording below `folder`; print the size and an example of each group.
 
     Raises AudioError, DatasetError (no recordings) and OutputError (`out` exists and cannot be replaced).
     """
@@ -72,21 +83,39 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) ->
         progress.advance(path.name)
     groups = iter(group_similar([each for one in found for each in one]))
     rows = ["filename\tonset\toffset\tevent_label\texcess_db"]
+    examples: dict[str, list[Example]] = defaultdict(list)
     with new_folder(out, force=force, mark=MARK) as draft:
         for path, new, old in zip(files, found, known, strict=True):
             named = [(Annotation(each.onset, each.offset, next(groups)), f"{each.excess_db:.1f}") for each in new]
             both = sorted([*named, *((each, "") for each in old)], key=lambda each: each[0].onset)
             name = path.relative_to(folder)
+            for each, excess in named:
+                examples[each.label].append(Example(name.as_posix(), each, float(excess)))
             track = (draft / name).with_suffix(".txt")
             track.parent.mkdir(parents=True, exist_ok=True)
             track.write_text(write_audacity(each for each, _ in both), encoding="utf-8")
             rows += [f"{name}\t{e.onset:.3f}\t{e.offset:.3f}\t{e.label}\t{excess}" for e, excess in both]
         (draft / MARK.file).write_text("\n".join(rows) + "\n", encoding="utf-8")
     progress.close(f"{len(rows) - 1} proposals in {len(files)} recordings")
+    for line in _groups(examples):
+        print(line)
     logger.info(
         f"open a recording in Audacity, import its label track from {out}, correct it, and export it beside the "
         "recording"
     )
+
+
+def _groups(examples: Mapping[str, Sequence[Example]]) -> Iterator[str]:
+    """Yield the lines of a table: how many proposals each group has, and the loudest one to listen to."""
+    if not examples:
+        return
+    rows = []
+    for label in sorted(examples, key=lambda each: (-len(examples[each]), each)):
+        loudest = max(examples[label], key=lambda each: each.excess_db)
+        lengths = [each.event.offset - each.event.onset for each in examples[label]]
+        times = f"{loudest.event.onset:.2f} to {loudest.event.offset:.2f} s"
+        rows.append([label, str(len(lengths)), f"{np.median(lengths):.2f}", times, loudest.name])
+    yield from table(["group", "proposals", "median s", "for example", "in"], rows)
 
 
 def _overlaps(proposal: Proposal, events: Sequence[Annotation]) -> bool:

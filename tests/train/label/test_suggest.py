@@ -44,7 +44,9 @@ def test_proposals_that_sound_alike_get_one_label() -> None:
     assert groups.count("group1") == 8
 
 
-def test_suggest_writes_tracks_named_after_the_recordings(tmp_path: Path) -> None:
+def test_suggest_writes_tracks_named_after_the_recordings_and_tells_the_size_and_an_example_of_each_group(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "new"
     folder.mkdir()
     soundfile.write(folder / "x.flac", noise_bursts(30.0, BURSTS), 16_000)
@@ -53,6 +55,11 @@ def test_suggest_writes_tracks_named_after_the_recordings(tmp_path: Path) -> Non
     assert main(["suggest", str(folder), "--out", str(out)]) == 0
     assert len(read_audacity(out / "x.txt")) == len(tsv_rows(out / "suggestions.tsv")) == len(BURSTS)
     assert (out / "quiet.txt").read_text() == ""
+    header, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert " ".join(header) == "group proposals median s for example in"
+    assert [row[:2] for row in rows] == [["group1", "8"], ["group2", "4"]]
+    onsets = {f"{each.onset:.2f}": each.label for each in read_audacity(out / "x.txt")}
+    assert all(onsets[row[3]] == row[0] and row[-1] == "x.flac" for row in rows)
 
 
 def test_a_trained_detector_names_what_it_knows(tiny_detector: Path, tmp_path: Path) -> None:
