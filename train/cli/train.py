@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.train.cli.config_comments import with_comments
 from stapes.train.cli.options import add_group_pattern
 
 EXAMPLE = """example:
@@ -32,7 +33,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
-    parser.add_argument("--print-config", action="store_true", help="print every setting and stop")
+    parser.add_argument("--print-config", action="store_true", help="print every setting, with what it does, and stop")
     parser.add_argument("--force", action="store_true", help="replace an existing detector")
     parser.set_defaults(run=_run)
 
@@ -44,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.seed is not None:
         settings = replace(settings, seed=arguments.seed)
     if arguments.print_config:
-        print(write_settings(settings), end="")
+        print(with_comments(write_settings(settings)), end="")
         return
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
