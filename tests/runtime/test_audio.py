@@ -10,7 +10,6 @@ import soxr
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime import audio
 from stapes.runtime.audio import AudioFile, Converter, read_audio
 
 
@@ -56,7 +55,7 @@ def test_a_conversion_is_logged_once_for_all_files_that_need_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, logger="stapes")
-    monkeypatch.setattr(audio, "_conversions_reported", set())
+    monkeypatch.setattr("stapes.runtime.audio.file._said", set())
     for name in ("first.wav", "second.wav"):
         soundfile.write(tmp_path / name, _noise(0.1, 48_000, channels=2), 48_000)
         read_audio(tmp_path / name, 16_000)

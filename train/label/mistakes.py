@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import probability
-from stapes.runtime.audio import AudioFile, Converter
+from stapes.runtime.audio import AudioFile
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.judged import JudgedRecording
@@ -82,11 +81,7 @@ def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 
     recording, event = mistake.judged.recording, mistake.event
     begin = max(0.0, event.onset - around_s)
     end = min(recording.duration_s, event.offset + around_s, begin + longest_s)
-    source_rate_hz = AudioFile(recording.path, rate_hz).source_rate_hz
-    converter = Converter(source_rate_hz, rate_hz)
-    first, last = round(begin * source_rate_hz), round(end * source_rate_hz)
-    samples, _ = soundfile.read(recording.path, last - first, first, dtype="float32", always_2d=True)
-    return Excerpt(begin, end, np.concatenate([converter.push(samples), converter.flush()]))
+    return Excerpt(begin, end, AudioFile(recording.path, rate_hz).excerpt(begin, end))
 
 
 def events_within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:

@@ -47,7 +47,7 @@ def test_a_program_that_configures_nothing_sees_warnings_only(tiny_detector: Pat
 def test_the_command_line_shows_information_warnings_and_progress(
     tiny_detector: Path, loud: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stapes.runtime.audio._conversions_reported", set())
+    monkeypatch.setattr("stapes.runtime.audio.file._said", set())
     assert main(["detect", str(tiny_detector), str(loud)]) == 0
     resampled, warning, *progress = capsys.readouterr().err.splitlines()
     assert resampled == "48000 Hz resampled to 16000 Hz (first in loud.wav)"
