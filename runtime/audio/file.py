@@ -2,7 +2,7 @@
 
 import logging
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,7 @@ class AudioFile:
                 "silence; choose one with --channel 1"
             )
 
-    def samples(self, frames: int = BLOCK_FRAMES) -> Iterator[NDArray[np.float32]]:
+    def samples(self, frames: int = BLOCK_FRAMES) -> Generator[NDArray[np.float32], None, None]:
         """Yield float32[frames, channels] at `source_rate_hz`, at most `frames` frames at a time, full scale 1.0."""
         with self._opened() as samples:
             yield from self._checked(samples, 0, samples.frames, frames)

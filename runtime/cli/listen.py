@@ -22,7 +22,13 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, nargs="?", help="detector folder")
-    parser.add_argument("source", nargs="?", choices=["-"], help="- for stdin (WAV or raw PCM) instead of a microphone")
+    # An option, because `-` may then stand anywhere, and is never the value of another option such as --web.
+    parser.add_argument(
+        "-",
+        dest="stdin",
+        action="store_true",
+        help="hear stdin instead of a microphone: a recording, or WAV or raw PCM (int16) from a pipe",
+    )
     parser.add_argument("--list-devices", action="store_true", help="list the microphones")
     _add_input(parser)
     add_output(parser, default_format="jsonl")
@@ -46,6 +52,11 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--raw-rate", type=int, metavar="HZ", help="sample rate of raw PCM on stdin; default: the detector's"
+    )
+    group.add_argument(
+        "--paced",
+        action="store_true",
+        help="hear a recording on stdin as slowly as it sounds, with times in UTC, as if it happened now",
     )
     group.add_argument(
         "--raw-channels",
@@ -124,7 +135,7 @@ def _run(arguments: argparse.Namespace) -> None:
         raise ConfigError("name a detector folder, such as `stapes listen X.stapes`, or use --list-devices")
     if arguments.token is not None and arguments.web is None:
         raise ConfigError("--token is the secret of the live page: add --web, or leave --token out")
-    if arguments.raw_rate is not None and arguments.source is None:
+    if arguments.raw_rate is not None and not arguments.stdin:
         raise ConfigError(f"--raw-rate {arguments.raw_rate} is for raw PCM on stdin: add - after the detector")
     from stapes.runtime.audio import InputSettings
     from stapes.runtime.live.dashboard.address import parse_address
@@ -135,7 +146,8 @@ def _run(arguments: argparse.Namespace) -> None:
             detector=arguments.detector,
             engine=arguments.engine,
             device=arguments.device,
-            stdin=arguments.source == "-",
+            stdin=arguments.stdin,
+            paced=arguments.paced,
             raw_rate_hz=arguments.raw_rate,
             raw_channels=arguments.raw_channels,
             input=InputSettings(arguments.channel, arguments.gain),

@@ -25,11 +25,11 @@ WARNING_EVERY_S = 60.0
 
 
 def clip_name(record: Record) -> str:
-    """Return the file name of an event's clip: UTC, label and first sample.
+    """Return the file name of an event's clip: UTC (or seconds, where it is not known), label and first sample.
 
     Everything in the label but letters, digits, `_` and `-` is replaced by `_`.
     """
-    moment = re.sub(r"[-:]", "", record.utc)
+    moment = re.sub(r"[-:]", "", record.utc) if record.utc else f"{record.onset:010.3f}s"
     return f"{moment}_{re.sub(r'[^A-Za-z0-9_-]+', '_', record.label)}_{record.onset_sample}.flac"
 
 

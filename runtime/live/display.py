@@ -91,7 +91,8 @@ class Display:
         for record in self._last:
             confidence = f"{record.confidence:.2f}" if record.confidence is not None else ""
             what = record.label if record.kind == "event" else f"{record.kind}: {record.label}"
-            table.add_row(Text(record.utc[11:23], "dim"), what, f"{record.offset - record.onset:.2f} s", confidence)
+            moment = record.utc[11:23] if record.utc else f"{record.onset:.2f} s"
+            table.add_row(Text(moment, "dim"), what, f"{record.offset - record.onset:.2f} s", confidence)
         return table
 
 

@@ -11,14 +11,17 @@ from stapes.runtime.utc import utc_text
 
 
 class Log:
-    """Makes numbered records of updates, with times on the stream's clock and in UTC."""
+    """Makes numbered records of updates, with times on the stream's clock and, for live sound, in UTC."""
 
     def __init__(self, source: str, sample_rate_hz: int) -> None:
         self._source, self._rate_hz = source, sample_rate_hz
         self._session, self._number = uuid.uuid4().hex, 0
 
-    def records(self, update: Update, now_unix_s: float) -> list[Record]:
-        """Return records of the update's complete events and of its gap; its last sample was heard at `now_unix_s`."""
+    def records(self, update: Update, now_unix_s: float | None) -> list[Record]:
+        """Return records of the update's complete events and of its gap.
+
+        Its last sample was heard at `now_unix_s`; None: that is not known, and the records have no UTC.
+        """
         self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
         found = [
             self._record("event", event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
@@ -40,7 +43,8 @@ class Log:
         self, kind: Literal["event", "gap", "rate"], label: str, onset: int, offset: int, **figures: float
     ) -> Record:
         self._number += 1
-        onset_unix_s = self._now_unix_s - (self._now_sample - onset) / self._rate_hz
+        age_s = (self._now_sample - onset) / self._rate_hz
+        now_s = self._now_unix_s
         return Record(
             kind=kind,
             key=f"{self._session}-{self._number}",
@@ -50,6 +54,6 @@ class Log:
             offset=offset / self._rate_hz,
             onset_sample=onset,
             offset_sample=offset,
-            utc=utc_text(datetime.fromtimestamp(onset_unix_s, UTC)),
+            utc=None if now_s is None else utc_text(datetime.fromtimestamp(now_s - age_s, UTC)),
             **figures,
         )

@@ -47,6 +47,8 @@ class Microphone:
     Raises AudioError when there is no such device or no microphone at all, and when it cannot be opened.
     """
 
+    is_live = True
+
     def __init__(self, device: str | None, sample_rate_hz: int, channel: int | None = None) -> None:
         self._context = _portaudio()
         self._portaudio = self._context.__enter__()

@@ -29,6 +29,8 @@ class Reconnecting:
     is called every few seconds. A move is a gap as long as the block that it replaces.
     """
 
+    is_live = True
+
     def __init__(
         self,
         connect: Callable[[], Microphone],

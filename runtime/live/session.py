@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import InputSettings
+from stapes.runtime.audio.convert import require_channel
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
 from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.log import Log
 from stapes.runtime.live.microphone import Microphone
-from stapes.runtime.live.pipe import Pipe
+from stapes.runtime.live.pipe import RawPcm
 from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.reconnect import Reconnecting
 from stapes.runtime.live.sinks.fan_out import FanOut
@@ -29,6 +30,7 @@ from stapes.runtime.live.sinks.files import TextSink
 from stapes.runtime.live.sinks.record import Record, Sink
 from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_sink
 from stapes.runtime.live.source import Source
+from stapes.runtime.live.stdin import open_stdin
 
 if TYPE_CHECKING:
     from stapes.runtime.live.display import Display
@@ -58,6 +60,7 @@ class ListenSettings:
     stdin: bool = False
     raw_rate_hz: int | None = None  # sample rate of PCM without a header; None: the detector's
     raw_channels: int = 1
+    paced: bool = False  # play a recording on stdin as slowly as it sounds
     input: InputSettings = field(default_factory=InputSettings)
     record_dir: Path | None = None
     pre_roll_s: float = 1.0
@@ -125,7 +128,7 @@ def run(
     log, out, rates = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks), outputs.rates
     try:
         for update in listen(detector, source, stop.is_set, input_settings):
-            records = log.records(update, time.time() - source.lag_s)
+            records = log.records(update, time.time() - source.lag_s if source.is_live else None)
             if rates is not None:
                 windows = rates.update(update) + (rates.finish(update.end_sample) if update.last else [])
                 records += [record for window in windows for record in log.rates(window)]
@@ -152,19 +155,19 @@ def _require_possible(settings: ListenSettings) -> None:
         raise ConfigError(f"--gain {settings.input.gain_db:g}: must be -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
     if settings.stdin and settings.device is not None:
         raise ConfigError(f"--device {settings.device}: stdin is read instead of a microphone; leave out --device or -")
+    if settings.paced and not settings.stdin:
+        raise ConfigError("--paced plays a recording on stdin as slowly as it sounds: add - and < RECORDING")
     if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
         raise ConfigError("--template is the body that webhooks receive: name a webhook with --to https://HOST/PATH")
 
 
 def _open_source(settings: ListenSettings, sample_rate_hz: int, stopped: Callable[[], bool]) -> Source:
     if settings.stdin:
-        rate_hz = sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz
-        pipe = Pipe(sys.stdin.fileno(), rate_hz, settings.raw_channels, stopped)
-        if settings.input.channel is not None and not 1 <= settings.input.channel <= pipe.channels:
-            raise ConfigError(
-                f"--channel {settings.input.channel}: stdin has channels 1 to {pipe.channels}; correct --channel"
-            )
-        return pipe
+        is_said = settings.raw_rate_hz is not None or settings.raw_channels != 1
+        raw = RawPcm(sample_rate_hz if settings.raw_rate_hz is None else settings.raw_rate_hz, settings.raw_channels)
+        source = open_stdin(sys.stdin.fileno(), replace(raw, is_said=is_said), settings.paced, stopped)
+        require_channel("stdin", settings.input.channel, source.channels)
+        return source
     return Reconnecting(lambda: Microphone(settings.device, sample_rate_hz, settings.input.channel))
 
 

@@ -33,6 +33,10 @@ class Source(Protocol):
     rate_hz: int
 
     @property
+    def is_live(self) -> bool:
+        """Whether the sound is heard as it happens; else, as with a recording, the clock does not say when it was."""
+
+    @property
     def lag_s(self) -> float:
         """Seconds of audio that wait to be read."""
 

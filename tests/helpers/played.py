@@ -12,7 +12,7 @@ from stapes.runtime.live.source import Block, Gap
 class Played:
     """Blocks and gaps in order, then the end."""
 
-    name, lag_s, dropped_s = "played", 0.0, 0.0
+    name, is_live, lag_s, dropped_s = "played", True, 0.0, 0.0
 
     def __init__(self, rate_hz: int, items: Iterable[Block | Gap]) -> None:
         self.rate_hz, self._items = rate_hz, deque(items)

@@ -17,7 +17,7 @@ class Record:
     offset: float  # seconds
     onset_sample: int  # at the detector's rate
     offset_sample: int
-    utc: str  # time of the onset, ISO 8601
+    utc: str | None  # time of the onset, ISO 8601; None for a recording, which does not say when it was made
     confidence: float | None = None  # for events only
     per_minute: float | None = None  # for rates only: events per minute of audio heard between onset and offset
 

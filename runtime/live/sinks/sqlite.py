@@ -69,7 +69,7 @@ class SqliteSink:
 
     def write(self, record: Record) -> None:
         """Insert the record. Raises OSError when the disk is full or the file cannot be written."""
-        columns = record.__dict__
+        columns = record.__dict__ | {"utc": record.utc or ""}
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         try:
             self._database.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", tuple(columns.values()))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -272,16 +273,58 @@ def test_a_full_disk_under_stdout_is_reported_and_listening_goes_on(tiny_detecto
     assert lost == "note: records that could not be written and are lost: 3"
 
 
-def test_a_wav_of_an_unknown_kind_is_an_error_of_one_line(tiny_detector: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "ulaw.wav", np.zeros(100, np.int16), 16_000, subtype="ULAW")
+@pytest.mark.parametrize(
+    ("name", "settings", "complaint"),
+    [
+        ("gsm.wav", {"subtype": "GSM610"}, "stdin: WAV with the codec GSM 6.10 cannot be read from a pipe"),
+        ("hall.flac", {}, "stdin: FLAC cannot be read from a pipe"),
+        ("hall.mp3", {}, "stdin: MP3 cannot be read from a pipe"),
+        ("error.txt", None, "stdin: this is a text that begins with 'arecord: main: audio open error"),
+    ],
+)
+def test_what_a_pipe_cannot_give_is_named_with_what_to_do(
+    tiny_detector: Path, tmp_path: Path, name: str, settings: dict[str, str] | None, complaint: str
+) -> None:
+    if settings is None:
+        (tmp_path / name).write_text("arecord: main: audio open error: Device or resource busy\n" * 9)
+    else:
+        soundfile.write(tmp_path / name, noise_bursts(1.0, []), 16_000, **settings)
     done = subprocess.run(
-        [*STAPES, "listen", tiny_detector, "-"],
-        stdin=(tmp_path / "ulaw.wav").open("rb"),
-        capture_output=True,
-        text=True,
+        [*STAPES, "listen", tiny_detector, "-"], input=(tmp_path / name).read_bytes(), capture_output=True
     )
     assert done.returncode == 1
-    assert "error: stdin: a WAV of format 7" in done.stderr
+    assert f"error: {complaint}" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("words", [["-", "{detector}"], ["{detector}", "--gain", "0", "-"], ["{detector}", "-"]])
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "wav"])
+def test_a_recording_given_as_stdin_is_heard_as_detect_hears_it_and_has_no_utc(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], suffix: str
+) -> None:
+    path = tmp_path / f"hall.{suffix}"
+    soundfile.write(path, noise_bursts(3.5, BURSTS), 16_000)
+    with path.open("rb") as stdin:
+        filled = [word.format(detector=tiny_detector) for word in words]
+        done = subprocess.run([*STAPES, "listen", *filled], stdin=stdin, capture_output=True, check=True)
+    lines = done.stdout.decode().splitlines()
+    events = Detector.load(tiny_detector).detect(path)
+    assert len(events) == 3
+    assert sorted(_events(lines), key=lambda event: event[1]) == [
+        (event.label, event.onset_sample, event.offset_sample) for event in events
+    ]
+    assert not any("utc" in json.loads(line) for line in lines), "nobody knows when it was recorded"
+
+
+def test_a_paced_recording_takes_its_time_and_has_utc(tiny_detector: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "hall.flac", noise_bursts(2.0, [(0.3, 0.9, "hiss")]), 16_000)
+    begun_s = time.time()
+    with (tmp_path / "hall.flac").open("rb") as stdin:
+        done = subprocess.run(
+            [*STAPES, "listen", tiny_detector, "-", "--paced"], stdin=stdin, capture_output=True, check=True
+        )
+    assert time.time() - begun_s > 2
+    (record,) = map(json.loads, done.stdout.decode().splitlines())
+    assert datetime.fromisoformat(record["utc"]).timestamp() > begun_s
 
 
 @pytest.mark.parametrize(
@@ -297,7 +340,7 @@ def test_a_wav_of_an_unknown_kind_is_an_error_of_one_line(tiny_detector: Path, t
         (["{detector}", "-", "--to", "https://a/b", "--template", "$colour"], "a record has"),
         (["{detector}", "-", "--out", "{detector}"], "is a folder"),
         (["{detector}", "-", "--out", "{detector}/detector.json"], "exists already"),
-        (["{detector}", "-", "--channel", "2"], "stdin has channels 1 to 1"),
+        (["{detector}", "-", "--channel", "2"], "stdin has channels 1 to 1, not 2"),
         (["{detector}", "--device", "pulse", "--channel", "99"], "not 99"),
         (["{detector}", "-", "--rate", "0"], "at least 1 s"),
         (["{detector}", "-", "--rate", "nan"], "at least 1 s"),

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 class Paced:
     """A source that plays PCM in real time, then waits until the test ends it."""
 
-    name, rate_hz, lag_s, dropped_s = "paced", 16_000, 0.0, 0.0
+    name, rate_hz, is_live, lag_s, dropped_s = "paced", 16_000, True, 0.0, 0.0
 
     def __init__(self, pcm: NDArray[np.int16]) -> None:
         self._samples = pcm[:, None].astype(np.float32) / 32768
