@@ -51,7 +51,7 @@ def test_a_name_that_is_not_utf8_is_named_escaped(tmp_path: Path) -> None:
 @pytest.mark.skipif(not HOSTILE.is_dir(), reason="needs ../shared/cases/hostile beside the project")
 @pytest.mark.parametrize("name", ["zero.au", "rf64a.wav"])
 def test_a_damaged_header_is_an_error_of_one_line(name: str) -> None:
-    with pytest.raises(AudioError, match="which cannot be right|cut off"):
+    with pytest.raises(AudioError, match=r"which cannot be right|cut off"):
         read_audio(HOSTILE / name, RATE)
 
 
@@ -74,7 +74,7 @@ def test_channels_in_opposite_phase_are_told_and_one_can_be_chosen(
     assert f"{path}: its channels are in opposite phase and cancel each other" in caplog.text
     assert np.array_equal(read_audio(path, RATE, channel=1).pcm, PCM)
     assert np.array_equal(read_audio(path, RATE, channel=2).pcm, -PCM)
-    with pytest.raises(AudioError, match="balanced.wav has channels 1 to 2, not 3; correct --channel"):
+    with pytest.raises(AudioError, match=r"balanced\.wav has channels 1 to 2, not 3; correct --channel"):
         AudioFile(path, RATE, channel=3)
 
 

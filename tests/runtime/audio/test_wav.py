@@ -5,6 +5,7 @@ import os
 import struct
 import threading
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def from_pipe(content: bytes) -> NDArray[np.int16]:
     reading, writing = os.pipe()
 
     def write() -> None:
-        with os.fdopen(writing, "wb") as file:
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as file:
             file.write(content)
 
     threading.Thread(target=write, daemon=True).start()
@@ -170,11 +171,11 @@ def test_whatever_length_is_stated_no_sample_is_lost_in_silence(
 ) -> None:
     """Property: all samples in front of the stated end are heard, or the error says that some are missing."""
     data = PCM[1 : 1 + frames].tobytes()
-    try:
-        heard = from_file(tmp_path / "a.wav", wav(data, stated, behind=behind))
-    except AudioError as error:
-        assert "cut off" in str(error)
-        assert stated > len(data) + len(behind)
+    content, there = wav(data, stated, behind=behind), len(data) + len(behind)
+    if there + 44 < stated < 0x7FFF_0000 or 0x8001_0000 < stated < 0xFFFF_0000:
+        with pytest.raises(AudioError, match="cut off"):
+            from_file(tmp_path / "a.wav", content)
         return
-    sure = min(stated // 2, frames) if stated else 0
+    heard = from_file(tmp_path / "a.wav", content)
+    sure = min(stated // 2, frames)
     assert np.array_equal(heard[:sure], PCM[1 : 1 + sure])
