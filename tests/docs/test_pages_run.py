@@ -36,6 +36,7 @@ NEEDS = {
     ),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/compiling.md": Need(("kws.tflite",)),
+    "docs/backbone.md": Need(("yamnet.h5",)),
     "docs/reference/c.md": Need(("dogs.stapes", "yard.pcm")),
     "docs/reference/python.md": Need(("dogs.stapes", "yard.flac", "yard.txt")),
 }

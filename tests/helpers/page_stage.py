@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from backbone_files import random_weights, write_keras_weights
 from page_blocks import ROOT, Block
 from season import write_season
 from tiny_detector import RATE, noise_bursts
@@ -151,6 +152,7 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
     "stereo.pcm": _write_stereo,
     "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
+    "yamnet.h5": lambda path: write_keras_weights(path, random_weights(layers=14)),
     "season": lambda path: write_season(path, 4, 4.0),
     "recordings": _write_dataset,
     "recordings/labels.tsv": _write_table,
