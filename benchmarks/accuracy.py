@@ -1,104 +1,123 @@
-"""`make bench-accuracy`: train with the default settings on real recordings, once per seed, and keep the scores.
+"""`make bench-accuracy`: detectors in rooms and on keyboards that they never heard; docs/accuracy.md has the protocol.
 
-One row per seed in benchmarks/results/accuracy.csv: event F1 on val with settings chosen there, and in folds that hold
-out sources of val, with settings chosen on the others; the same folds with a budget of false alarms; int8 compared
-with float. A seed whose detector exists in the output folder is not trained again.
+Each configuration is trained once per seed, fold of soundscapes and keyboard of keystrokes (hours), and judged on what
+was held out. A detector that exists in the output folder is not trained again. Rows go to
+benchmarks/results/accuracy.csv, accuracy_folds.csv and accuracy_keyboards.csv; those of other configurations stay. The
+rows of `baseline` stay as they were measured, unless it is given by name.
 """
 
 import argparse
-import logging
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
-from benchmarks.rows import results_path, write_rows
-from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.errors import DatasetError, StapesError
+from benchmarks.accuracy_rows import Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
+from benchmarks.configurations import BASELINE, configurations, quick
+from benchmarks.folds import (
+    KEYBOARDS,
+    KEYSTROKES,
+    ROOMS,
+    SOUNDSCAPES,
+    Fold,
+    keyboard_fold,
+    open_folds_of,
+    room_fold,
+    write_links,
+)
+from benchmarks.pooled import Pooled
+from benchmarks.rows import results_path
+from benchmarks.trainings import Training, train_missing
+from benchmarks.unseen_keyboards import judge_keyboards
+from benchmarks.unseen_rooms import judge_folds
+from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import show
-from stapes.train.data.dataset import Dataset, open_dataset
-from stapes.train.judge.metrics import EventScores
-from stapes.train.judge.operating_point import OperatingPoint
-from stapes.train.judge.scored import features_of, score_recordings
-from stapes.train.settings import OperatingPointSettings, Settings
+from stapes.train.settings import Settings
 
-logger = logging.getLogger("stapes.benchmarks.accuracy")
+QUICK = "quick: folds 1 and 2, one keyboard, a third of the updates"
 
-BUDGET_PER_HOUR = 10.0  # false alarms of each class
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run."""
+
+    form: str  # "whole", or what is left out
+    rooms: Sequence[int]  # numbers of the folds
+    keyboards: Sequence[str]
+    seeds: Sequence[int]
+    out: Path  # where the detectors are kept
+
+    def detector(self, name: str, fold: str, seed: int) -> Path:
+        """Return where the detector of a configuration, fold and seed is kept."""
+        return self.out / name / f"{fold}_seed_{seed}.stapes"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train the detectors, write their scores and print them; return the process's exit code."""
+    """Train what is missing, judge, write the tables and print them; return the process's exit code."""
+    known = configurations()
     parser = argparse.ArgumentParser(prog="make bench-accuracy", description=__doc__)
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument(
+        "--configuration",
+        nargs="+",
+        choices=known,
+        default=[name for name in known if name != BASELINE],
+        help="which to run (default: all but the baseline)",
+    )
+    parser.add_argument("--folds", type=int, nargs="+", choices=ROOMS, default=ROOMS, help="of soundscapes")
+    parser.add_argument("--keyboards", nargs="+", choices=KEYBOARDS, default=KEYBOARDS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--out", type=Path, default=Path("build/accuracy"), help="where the detectors are kept")
+    parser.add_argument("--quick", action="store_true", help=f"20 minutes: one seed; {QUICK}")
     arguments = parser.parse_args(argv)
+    plan = _plan(arguments)
     try:
-        dataset = open_dataset(arguments.dataset)
-        rows = [_row(dataset, _detector(dataset, arguments.out, seed)) for seed in arguments.seeds]
+        for name in arguments.configuration:
+            _run(plan, name, quick(known[name]) if arguments.quick else known[name], arguments.jobs)
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    write_rows("accuracy", rows)
     print(results_path("accuracy").read_text(encoding="utf-8"), end="")
     return 0
 
 
-def _detector(dataset: Dataset, out: Path, seed: int) -> DetectorFolder:
-    path = out / f"seed_{seed}.stapes"
-    if path.exists():
-        logger.info(f"seed {seed}: {path} exists and is not trained again")
-        return read_folder(path)
-    from stapes.train.run import train_detector  # loads TensorFlow
-
-    out.mkdir(parents=True, exist_ok=True)
-    return train_detector(dataset, path, replace(Settings(), seed=seed))
+def _plan(arguments: argparse.Namespace) -> Plan:
+    if arguments.quick:
+        return Plan(QUICK, ROOMS[:2], KEYBOARDS[:1], [1], arguments.out / "quick")
+    rooms, keyboards = sorted(set(arguments.folds)), [each for each in KEYBOARDS if each in arguments.keyboards]
+    whole = (len(rooms), len(keyboards)) == (len(ROOMS), len(KEYBOARDS))
+    form = "whole" if whole else f"folds {' '.join(map(str, rooms))}; keyboards {' '.join(keyboards)}"
+    return Plan(form, rooms, keyboards, arguments.seeds, arguments.out)
 
 
-def _row(dataset: Dataset, folder: DetectorFolder) -> dict[str, Any]:
-    val, events = folder.scores["val"], folder.scores["parity"]["events"]
-    folds, within = folder.operating_point["expected"], _within_budget(dataset, folder)
-    return {
-        "seed": folder.provenance["seed"],
-        "model_bytes": len(folder.model),
-        "f1_onset": _rounded(val["macro_f1_onset"]["value"]),
-        "f1_onset_low": _rounded(val["macro_f1_onset"]["low"]),
-        "f1_onset_high": _rounded(val["macro_f1_onset"]["high"]),
-        "f1_onset_offset": _rounded(val["macro_f1_onset_offset"]["value"]),
-        "false_alarms_per_hour": _rounded(val["false_alarms_per_hour"]["value"]),
-        "folds_f1_onset": _rounded(folds["macro_f1_onset"]["value"]),
-        "folds_f1_onset_low": _rounded(folds["macro_f1_onset"]["low"]),
-        "folds_f1_onset_high": _rounded(folds["macro_f1_onset"]["high"]),
-        "folds_f1_onset_offset": _rounded(folds["macro_f1_onset_offset"]["value"]),
-        "budget_folds_recall": _rounded(fmean(one.recall for one in within.classes.values())),
-        "budget_folds_alarms_of_worst_class": _rounded(
-            max(one.false_alarms_per_hour.value for one in within.classes.values())
-        ),
-        "float_f1_onset": _rounded(events["f1_onset_float"]),
-        "int8_minus_float": _rounded(events["int8_minus_float"]),
-        "int8_minus_float_low": _rounded(events["int8_minus_float_low"]),
-        "int8_minus_float_high": _rounded(events["int8_minus_float_high"]),
-    }
+def _run(plan: Plan, name: str, settings: Settings, jobs: int) -> None:
+    """Train and judge one configuration, and put its rows into the tables."""
+    soundscapes, keystrokes = open_folds_of(SOUNDSCAPES), open_folds_of(KEYSTROKES)
+    folds = [
+        *(room_fold(soundscapes, number) for number in plan.rooms),
+        *(keyboard_fold(keystrokes, keyboard) for keyboard in plan.keyboards),
+    ]
+    train_missing([each for fold in folds for each in _trainings(plan, name, settings, fold)], jobs)
+    for seed in plan.seeds:
+        _judge(plan, Run(name, seed, plan.form))
 
 
-def _within_budget(dataset: Dataset, folder: DetectorFolder) -> EventScores:
-    """Return the scores on held-out sources, with settings chosen for a budget of false alarms."""
-    recordings = dataset.splits["val"]
-    scored = score_recordings(folder, recordings, features_of(folder, recordings))
-    expected = OperatingPoint(
-        scored, OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR)
-    ).expected_on_other_sources()
-    if expected is None:
-        raise DatasetError(
-            f"{dataset.path}: val has too few sources to hold some out; label more sources in the column `source`"
-        )
-    return expected
+def _trainings(plan: Plan, name: str, settings: Settings, fold: Fold) -> list[Training]:
+    dataset = write_links(fold, plan.out / "folds")
+    return [
+        Training(dataset, fold.group_pattern, plan.detector(name, fold.name, seed), replace(settings, seed=seed))
+        for seed in plan.seeds
+    ]
 
 
-def _rounded(value: float) -> float:
-    return round(value, 4)
+def _judge(plan: Plan, run: Run) -> None:
+    detectors = [plan.detector(run.configuration, f"scape{number}", run.seed) for number in plan.rooms]
+    rooms = judge_folds(detectors, plan.rooms, SOUNDSCAPES, with_budget=True)
+    detectors = [plan.detector(run.configuration, f"keys_{keyboard}", run.seed) for keyboard in plan.keyboards]
+    keyboards = judge_keyboards(detectors, plan.keyboards, KEYSTROKES)
+    replace_rows("accuracy_folds", list(fold_rows(run, rooms)))
+    replace_rows("accuracy_keyboards", list(keyboard_rows(run, keyboards)))
+    replace_rows("accuracy", [run_row(run, Pooled(rooms), keyboards, baseline_hits(rooms))])
 
 
 if __name__ == "__main__":

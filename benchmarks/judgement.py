@@ -1,7 +1,7 @@
 """What a detector finds in the rooms of its fold, counted by source and by recording, so that folds can be pooled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DatasetError
 from stapes.train.data.dataset import Recording
-from stapes.train.judge.alarm_curve import ON_SCORES, AlarmCurve, ClassEvents, alarm_curve
+from stapes.train.judge.alarm_curve import AlarmCurve, ClassEvents, alarm_curve
 from stapes.train.judge.event_free import EventFreeTime
 from stapes.train.judge.frame_precision import score_counts
 from stapes.train.judge.metrics import ONSET_OFFSET, EventLists
@@ -39,8 +39,8 @@ class ClassJudgement:
     """One class of a detector on its fold."""
 
     curve: AlarmCurve
-    chosen: PointCounts  # at the detector's operating point
-    chosen_threshold: int  # the index of its on threshold in the curve
+    on_score: int  # of the operating point
+    chosen: PointCounts  # at the operating point
     budget: PointCounts | None  # with settings chosen for a budget of false alarms; None: not computed
     steps: NDArray[np.int64]  # [judged recordings, 256, 2], of `score_counts`
 
@@ -53,8 +53,8 @@ class FoldJudgement:
     classes: dict[str, ClassJudgement]
     judged: tuple[str, ...]  # names of the recordings
     held_out: tuple[str, ...]
-    model_bytes: int
-    int8_minus_float: float  # macro F1 by onset on val, as training measured it
+    model_bytes: int = 0
+    int8_minus_float: float = float("nan")  # macro F1 by onset on val, as training measured it
 
 
 def judge(folder: DetectorFolder, fold: Fold, distractors: EventLists, *, with_budget: bool) -> FoldJudgement:
@@ -64,27 +64,43 @@ def judge(folder: DetectorFolder, fold: Fold, distractors: EventLists, *, with_b
     """
     require_unseen(folder, fold)
     held_out = scores_of(folder, fold.held_out)
-    judged = _among(held_out, fold.judged)
-    free = EventFreeTime(held_out, distractors)
-    settings = list(folder.events)
-    budget = _budget_settings(folder, fold) if with_budget else [None] * len(settings)
+    budget = _budget_settings(folder, fold) if with_budget else None
+    return replace(
+        judge_scores(held_out, [each.name for each in fold.judged], distractors, folder.events, budget),
+        fold=fold.name,
+        model_bytes=len(folder.model),
+        int8_minus_float=folder.scores["parity"]["events"]["int8_minus_float"],
+    )
+
+
+def judge_scores(
+    held_out: ScoredRecordings,
+    judged_names: Sequence[str],
+    distractors: EventLists,
+    chosen: Sequence[EventConfig],
+    budget: Sequence[EventConfig] | None,
+) -> FoldJudgement:
+    """Judge scores of held-out recordings: recall in those of the given names, alarms in all of them.
+
+    chosen, budget: the setting of each class at the operating point, and with a budget of false alarms.
+    """
+    judged, free = _among(held_out, judged_names), EventFreeTime(held_out, distractors)
+    within = budget or [None] * len(chosen)
     steps = score_counts(judged)
     return FoldJudgement(
-        fold=fold.name,
+        fold="",
         classes={
             label: ClassJudgement(
                 curve=alarm_curve(judged, held_out, free, label, config),
+                on_score=config.on_score,
                 chosen=_counts(judged, held_out, free, label, config),
-                chosen_threshold=ON_SCORES.index(config.on_score),
-                budget=_counts(judged, held_out, free, label, within) if within else None,
+                budget=_counts(judged, held_out, free, label, other) if other else None,
                 steps=steps[column],
             )
-            for column, (label, config, within) in enumerate(zip(folder.classes, settings, budget, strict=True))
+            for column, (label, config, other) in enumerate(zip(held_out.classes, chosen, within, strict=True))
         },
         judged=judged.names,
         held_out=held_out.names,
-        model_bytes=len(folder.model),
-        int8_minus_float=folder.scores["parity"]["events"]["int8_minus_float"],
     )
 
 
@@ -109,22 +125,18 @@ def require_unseen(folder: DetectorFolder, fold: Fold) -> None:
 
 
 def _budget_settings(folder: DetectorFolder, fold: Fold) -> Sequence[EventConfig]:
-    scored = scores_of(folder, fold.made_with["val"])
-    return choose_settings(
-        scored, OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR), "thresholds for a budget"
-    )
+    settings = OperatingPointSettings(false_alarms_per_hour=BUDGET_PER_HOUR)
+    return choose_settings(scores_of(folder, fold.made_with["val"]), settings, "thresholds for a budget")
 
 
-def _among(scored: ScoredRecordings, recordings: Sequence[Recording]) -> ScoredRecordings:
-    wanted = [scored.names.index(each.name) for each in recordings]
-    names = tuple(scored.names[index] for index in wanted)
-    return ScoredRecordings(
-        names,
-        tuple(scored.scores[index] for index in wanted),
-        {name: scored.reference[name] for name in names},
-        scored.classes,
-        scored.clock,
-        tuple(scored.group(index) for index in wanted),
+def _among(scored: ScoredRecordings, names: Sequence[str]) -> ScoredRecordings:
+    wanted = [scored.names.index(name) for name in names]
+    return replace(
+        scored,
+        names=tuple(names),
+        scores=tuple(scored.scores[index] for index in wanted),
+        reference={name: scored.reference[name] for name in names},
+        groups=tuple(scored.group(index) for index in wanted),
     )
 
 

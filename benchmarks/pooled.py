@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.judgement import ClassJudgement, FoldJudgement, PointCounts
+from stapes.train.judge.alarm_curve import ON_SCORES
 from stapes.train.judge.event_free import AWAY, DURING
 from stapes.train.judge.frame_precision import average_precision
 from stapes.train.judge.metrics import Estimate, estimate, ratio, resample_weights
 
 RATES_PER_HOUR = (10.0, 40.0, 100.0)  # alarms of each class
+LOGIT_MOVES = np.arange(200, -201, -1) / 20  # of thresholds, the highest first
 
 Resampled = NDArray[np.float64]  # [1 + resamples]: the figure itself, and its values when resampled
 HitsWanted = Mapping[tuple[str, str], float]  # fold and class -> hits by onset
@@ -82,18 +84,16 @@ class Pooled:
     def alarms_at_equal_recall(self, wanted: HitsWanted) -> tuple[Estimate, Estimate]:
         """Return alarms per hour away from distractors, all classes together, where as many events are found; recall.
 
-        wanted: hits of each fold and class. Each class of each fold gets the highest threshold that finds as many, or
-        the one that finds most: the second figure is the recall that this gives.
+        wanted: hits of each fold and class. The on thresholds of a class are moved away from those of the operating
+        points by the same logit in all folds: as high as as many events allow, or to where most are found. The second
+        figure is the recall that this gives.
         """
-
-        def threshold(fold: FoldJudgement, label: str) -> int:
-            return fold.classes[label].curve.reaching(wanted[fold.fold, label])
-
         alarms, found = [], []
         for label in self.labels:
+            thresholds = self._thresholds_finding(label, sum(wanted[fold.fold, label] for fold in self.folds))
             counts = hours = hits = annotated = np.zeros(1)
-            for fold in self.folds:
-                curve, index = fold.classes[label].curve, threshold(fold, label)
+            for fold, index in zip(self.folds, thresholds, strict=True):
+                curve = fold.classes[label].curve
                 recordings, sources = self._recordings(fold.held_out), self._sources(label, curve.sources)
                 counts = counts + recordings @ curve.alarms[index, :, AWAY]
                 hours = hours + recordings @ curve.hours[:, AWAY]
@@ -102,6 +102,13 @@ class Pooled:
             alarms.append(ratio(counts, hours))
             found.append(ratio(hits, annotated))
         return _estimate(np.sum(alarms, axis=0)), _estimate(_mean(found))
+
+    def _thresholds_finding(self, label: str, wanted: float) -> NDArray[np.int64]:
+        """Return int64[folds]: where in each curve the on thresholds stand that find as many events in all folds."""
+        moved = np.stack([_places_of_moved(fold.classes[label].on_score) for fold in self.folds], axis=1)
+        curves = [fold.classes[label].curve.hits.sum(axis=-1) for fold in self.folds]
+        hits = np.sum([curve[moved[:, index]] for index, curve in enumerate(curves)], axis=0)
+        return np.asarray(moved[np.argmax(hits >= min(wanted, hits.max()))])
 
     def int8_minus_float(self) -> float:
         """Return the mean over folds of what training measured on val."""
@@ -156,6 +163,13 @@ class Pooled:
 
 def _weights(n: int, seed: int) -> NDArray[np.float64]:
     return np.concatenate([np.ones((1, n)), resample_weights(n, seed=seed)])
+
+
+def _places_of_moved(on_score: int) -> NDArray[np.int64]:
+    """Return int64[moves]: where in ON_SCORES a threshold stands after each of LOGIT_MOVES, the highest first."""
+    odds = (on_score + 128) / (128 - on_score)
+    moved = 256 / (1 + np.exp(-(np.log(odds) + LOGIT_MOVES))) - 128
+    return ON_SCORES[0] - np.clip(np.rint(moved), ON_SCORES[-1], ON_SCORES[0]).astype(np.int64)
 
 
 def _mean(values: Sequence[Resampled]) -> Resampled:

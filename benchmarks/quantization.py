@@ -1,9 +1,9 @@
 """`make bench-quantization`: float, quantized after training (PTQ) and quantization-aware (QAT).
 
-The float network of each seed of `make bench-accuracy` is trained further, for as many gradient steps, at the same
-rates and on the same batches as quantization-aware training. The same rule chooses the event settings of each form.
-Rows go to benchmarks/results/quantization.csv; `change` is the macro F1 by onset minus that of float, recordings
-resampled in pairs.
+The float network of each seed of `make bench-accuracy`, made without the scenes of fold 1, is trained further, for as
+many gradient steps, at the same rates and on the same batches as quantization-aware training. The same rule chooses the
+event settings of each form. Rows go to benchmarks/results/quantization.csv; `change` is macro F1 by onset minus that
+of float, recordings resampled in pairs.
 """
 
 import argparse
@@ -35,14 +35,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench-quantization", description=__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument(
-        "--detectors", type=Path, default=Path("build/accuracy"), help="the detectors of bench-accuracy"
+        "--detectors", type=Path, default=Path("build/accuracy/small"), help="the detectors of bench-accuracy"
     )
     arguments = parser.parse_args(argv)
     try:
-        dataset = open_dataset(arguments.dataset)
-        detectors = sorted(arguments.detectors.glob("seed_*.stapes"))
+        detectors = sorted(arguments.detectors.glob(f"{arguments.dataset.name}_seed_*.stapes"))
         if not detectors:
             raise StapesError(f"{arguments.detectors}: no detectors; run `make bench-accuracy` first")
+        dataset = open_dataset(arguments.dataset)
         rows = [row for path in detectors for row in _rows(dataset, read_folder(path))]
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.accuracy_rows import baseline_hits
 from benchmarks.folds import ROOMS, SOUNDSCAPES, distractors, open_folds_of, room_fold
 from benchmarks.judgement import BUDGET_PER_HOUR, FoldJudgement, judge
 from benchmarks.pooled import RATES_PER_HOUR, Pooled
@@ -90,6 +91,9 @@ def _figures(pooled: Pooled) -> Iterator[Line]:
         recall, alarms, worst = pooled.budget()
         yield f"recall, chosen for {BUDGET_PER_HOUR:g} false alarms per hour and class", f"{recall:.3f}"
         yield f"alarms per hour of the worst class then, {worst}", f"{alarms:.0f}"
+    if wanted := baseline_hits(pooled.folds):
+        alarms, recall = pooled.alarms_at_equal_recall(wanted)
+        yield "alarms away from distractors at the baseline's recall", f"{alarms:.0f}, recall {recall.value:.3f}"
     yield "int8 minus float, F1 by onset on val", f"{pooled.int8_minus_float():+.3f}"
 
 

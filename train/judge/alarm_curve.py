@@ -96,11 +96,6 @@ class AlarmCurve:
         most = per_hour * (recordings @ self.hours.sum(axis=-1))
         return hits_within(sources @ self.hits.T, alarms, most), sources @ self.annotated
 
-    def reaching(self, hits: float) -> int:
-        """Return the index of the highest threshold with so many hits, or with the most if none has as many."""
-        total = self.hits.sum(axis=-1)
-        return int(np.argmax(total >= min(hits, total.max())))
-
 
 def hits_within(
     hits: NDArray[np.float64], alarms: NDArray[np.float64], most: NDArray[np.float64]

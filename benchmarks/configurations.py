@@ -1,0 +1,27 @@
+"""The settings that `make bench-accuracy` compares, by name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from stapes.train.settings import Settings, read_settings
+
+BASELINE = "baseline"  # its rows stay as they were measured, unless it is asked for by name
+
+
+def configurations() -> dict[str, Settings]:
+    """Return the settings of each configuration; `small` are the default settings."""
+    return {
+        BASELINE: read_settings(Path(__file__).parent / "baseline.toml"),
+        "small": Settings(),
+    }
+
+
+def quick(settings: Settings) -> Settings:
+    """Return the settings with a third of the updates, for a first impression."""
+    training = settings.training
+    return replace(
+        settings,
+        training=replace(
+            training, float_steps=training.float_steps // 3, quantized_steps=max(1, training.quantized_steps // 3)
+        ),
+    )

@@ -1,0 +1,61 @@
+"""Train the detectors of the accuracy benchmark that do not exist yet, several at a time if asked to."""
+
+import logging
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from stapes.firmware_sim.errors import StapesError
+from stapes.runtime.console import show
+from stapes.train.data.dataset import open_dataset
+from stapes.train.settings import Settings, read_settings
+
+logger = logging.getLogger("stapes.benchmarks.trainings")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A detector to be trained."""
+
+    dataset: Path
+    group_pattern: str
+    out: Path
+    settings: Settings
+
+
+def train_missing(trainings: Sequence[Training], jobs: int) -> None:
+    """Train the detectors that do not exist, `jobs` at a time, each in a process of its own.
+
+    Raises StapesError for one that exists and was trained with other settings, and what training raises.
+    """
+    missing = [each for each in trainings if not _exists(each)]
+    logger.info(f"{len(trainings)} detectors, {len(missing)} of them to be trained")
+    if not missing:
+        return
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+        for done in pool.map(_train, missing):
+            logger.info(f"{done} is trained")
+
+
+def _exists(training: Training) -> bool:
+    if not training.out.exists():
+        return False
+    if read_settings(training.out / "training" / "settings.toml") != training.settings:
+        raise StapesError(
+            f"{training.out}: was trained with other settings than its configuration has now; "
+            "move it away to have it trained again"
+        )
+    return True
+
+
+def _train(training: Training) -> Path:
+    from stapes.train.run import train_detector  # loads TensorFlow
+
+    show()
+    training.out.parent.mkdir(parents=True, exist_ok=True)
+    dataset = open_dataset(training.dataset, training.group_pattern)
+    train_detector(dataset, training.out, training.settings)
+    return training.out

@@ -1,0 +1,83 @@
+"""The tables of the accuracy benchmark keep what was not run again, and no detector is judged on what it knows."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import rows
+from benchmarks.accuracy_rows import baseline_hits, replace_rows
+from benchmarks.configurations import BASELINE, configurations
+from benchmarks.folds import room_fold
+from benchmarks.judgement import FoldJudgement, require_unseen
+from benchmarks.trainings import Training, train_missing
+from benchmarks.unseen_rooms import main
+from stapes.firmware_sim.device.folder import read_folder
+from stapes.firmware_sim.errors import DatasetError, StapesError
+from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.overlap import content_ids
+from stapes.train.settings import Settings, write_settings
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_detector_that_knows_a_held_out_recording_is_refused(
+    soundscapes: Path, tiny_detector: Path, split: str
+) -> None:
+    """Training on a recording makes the detector know it, and so does choosing thresholds on it."""
+    fold = room_fold(open_dataset(soundscapes), 2)
+    known = content_ids(fold.made_with[split][:2] + fold.held_out[:1])
+    folder = read_folder(tiny_detector)
+    if split == "train":
+        folder = replace(folder, provenance=folder.provenance | {"trained_on": known})
+    else:
+        folder = replace(folder, operating_point=folder.operating_point | {"recordings": known})
+    with pytest.raises(DatasetError, match=f"1 of the {len(fold.held_out)} recordings that scape2 holds out"):
+        require_unseen(folder, fold)
+
+
+def test_rows_replace_those_of_the_same_run_alone(results: Path) -> None:
+    def row(name: str, seed: int, form: str, value: int) -> dict[str, str | int]:
+        return {"configuration": name, "seed": seed, "form": form, "value": value}
+
+    replace_rows("accuracy", [row("small", 1, "whole", 1), row("small", 2, "whole", 2)])
+    replace_rows("accuracy", [row("small", 1, "quick", 3)])
+    replace_rows("accuracy", [row("small", 2, "whole", 4)])
+    with (results / "accuracy.csv").open(encoding="utf-8") as file:
+        assert [int(each["value"]) for each in csv.DictReader(file)] == [1, 3, 4]
+
+
+def test_alarms_are_compared_at_the_mean_hits_of_the_seeds_of_the_baseline(results: Path) -> None:
+    fold = FoldJudgement("scape1", dict.fromkeys(["a"]), (), ())  # type: ignore[arg-type]  # only names are read
+    assert baseline_hits([fold]) is None
+    base = {"configuration": BASELINE, "form": "whole", "fold": "scape1", "class": "a"}
+    replace_rows("accuracy_folds", [base | {"seed": seed, "hits": hits} for seed, hits in ((1, 10), (2, 13))])
+    replace_rows("accuracy_folds", [base | {"seed": 1, "hits": 99, "form": "quick"}])
+    assert baseline_hits([fold]) == {("scape1", "a"): 11.5}
+    assert baseline_hits([fold, replace(fold, fold="scape2")]) is None
+
+
+def test_a_detector_of_other_settings_is_not_taken_for_that_of_its_configuration(tmp_path: Path) -> None:
+    training = tmp_path / "scape1_seed_1.stapes" / "training"
+    training.mkdir(parents=True)
+    (training / "settings.toml").write_text(write_settings(Settings(seed=1)), encoding="utf-8")
+    train_missing([Training(tmp_path, "", training.parent, Settings(seed=1))], jobs=1)  # nothing is left to do
+    with pytest.raises(StapesError, match="was trained with other settings"):
+        train_missing([Training(tmp_path, "", training.parent, Settings(seed=2))], jobs=1)
+
+
+def test_the_baseline_is_written_out_in_full() -> None:
+    """A default that changes must not change it."""
+    text = (Path(__file__).resolve().parents[2] / "benchmarks" / "baseline.toml").read_text(encoding="utf-8")
+    assert text.partition("\n")[2] == write_settings(configurations()[BASELINE])
+
+
+def test_each_detector_needs_a_fold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--detector", "a.stapes", "--fold", "1", "2"]) == 1
+    assert "1 detectors and the folds 1, 2: need one detector of each fold" in capsys.readouterr().err
