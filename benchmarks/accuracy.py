@@ -30,7 +30,7 @@ from benchmarks.rows import results_path
 from benchmarks.trainings import Training, train_missing
 from benchmarks.unseen_keyboards import judge_keyboards
 from benchmarks.unseen_rooms import judge_folds
-from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.errors import ConfigError, StapesError
 from stapes.runtime.console import show
 from stapes.train.settings import Settings
 
@@ -41,7 +41,7 @@ QUICK = "quick: folds 1 and 2, one keyboard, a third of the updates"
 class Plan:
     """What is run."""
 
-    form: str  # "whole", or what is left out
+    form: str  # "whole", or which part
     rooms: Sequence[int]  # numbers of the folds
     keyboards: Sequence[str]
     seeds: Sequence[int]
@@ -63,15 +63,21 @@ def main(argv: list[str] | None = None) -> int:
         default=[name for name in known if name != BASELINE],
         help="which to run (default: all but the baseline)",
     )
-    parser.add_argument("--folds", type=int, nargs="+", choices=ROOMS, default=ROOMS, help="of soundscapes")
-    parser.add_argument("--keyboards", nargs="+", choices=KEYBOARDS, default=KEYBOARDS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--folds", type=int, nargs="+", choices=ROOMS, default=ROOMS, help="those of soundscapes (default: all)"
+    )
+    parser.add_argument(
+        "--keyboards", nargs="*", default=KEYBOARDS, metavar="NAME", help=f"{', '.join(KEYBOARDS)}; without names: none"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("--out", type=Path, default=Path("build/accuracy"), help="where the detectors are kept")
-    parser.add_argument("--quick", action="store_true", help=f"20 minutes: one seed; {QUICK}")
+    parser.add_argument(
+        "--quick", action="store_true", help="20 minutes: one seed, two folds, one keyboard, less training"
+    )
     arguments = parser.parse_args(argv)
-    plan = _plan(arguments)
     try:
+        plan = _plan(arguments)
         for name in arguments.configuration:
             _run(plan, name, quick(known[name]) if arguments.quick else known[name], arguments.jobs)
     except StapesError as error:
@@ -84,9 +90,14 @@ def main(argv: list[str] | None = None) -> int:
 def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.quick:
         return Plan(QUICK, ROOMS[:2], KEYBOARDS[:1], [1], arguments.out / "quick")
+    if strange := sorted(set(arguments.keyboards) - set(KEYBOARDS)):
+        raise ConfigError(f"there is no keyboard {strange[0]!r}; the keyboards are {', '.join(KEYBOARDS)}")
     rooms, keyboards = sorted(set(arguments.folds)), [each for each in KEYBOARDS if each in arguments.keyboards]
-    whole = (len(rooms), len(keyboards)) == (len(ROOMS), len(KEYBOARDS))
-    form = "whole" if whole else f"folds {' '.join(map(str, rooms))}; keyboards {' '.join(keyboards)}"
+    form = "whole"
+    if (len(rooms), len(keyboards)) != (len(ROOMS), len(KEYBOARDS)):
+        form = (
+            f"folds {' '.join(map(str, rooms))}; {'keyboards ' + ' '.join(keyboards) if keyboards else 'no keyboard'}"
+        )
     return Plan(form, rooms, keyboards, arguments.seeds, arguments.out)
 
 

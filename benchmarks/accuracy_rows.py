@@ -34,7 +34,8 @@ def run_row(run: Run, pooled: Pooled, keyboards: Sequence[KeyboardJudgement], wa
     """Return the row of accuracy.csv. wanted: the baseline's hits, to compare alarms at its recall; None: unknown."""
     recall, alarms, worst = pooled.budget()
     equal = pooled.alarms_at_equal_recall(wanted) if wanted else (None, None)
-    key_f1, key_errors = [one.f1.value for one in keyboards], [one.count_error.value for one in keyboards]
+    key_f1 = [one.f1.value for one in keyboards]
+    key_error = max((one.count_error.value for one in keyboards), key=lambda error: abs(error), default=0.0)
     figures: dict[str, Estimate | None] = {
         "frame_precision": pooled.frame_precision(),
         "f1_onset": pooled.f1(),
@@ -56,7 +57,7 @@ def run_row(run: Run, pooled: Pooled, keyboards: Sequence[KeyboardJudgement], wa
         "int8_minus_float": round(pooled.int8_minus_float(), 4),
         "keyboards_f1_mean": round(fmean(key_f1), 4) if keyboards else "",
         "keyboards_f1_worst": round(min(key_f1), 4) if keyboards else "",
-        "keyboards_count_error_worst": round(max(key_errors, key=abs), 4) if keyboards else "",
+        "keyboards_count_error_worst": round(key_error, 4) if keyboards else "",
     }
 
 

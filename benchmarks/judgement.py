@@ -85,7 +85,7 @@ def judge_scores(
     chosen, budget: the setting of each class at the operating point, and with a budget of false alarms.
     """
     judged, free = _among(held_out, judged_names), EventFreeTime(held_out, distractors)
-    within = budget or [None] * len(chosen)
+    within: Sequence[EventConfig | None] = budget or [None] * len(chosen)
     steps = score_counts(judged)
     return FoldJudgement(
         fold="",

@@ -84,12 +84,12 @@ def judge_keyboards(detectors: Sequence[Path], keyboards: Sequence[str], dataset
         require_unseen(folder, fold)
         scored = scores_of(folder, fold.judged)
         counts = count_matches(scored.reference, scored.events(folder.events), scored.names, scored.classes)
-        judged.append(_figures(keyboard, counts))
+        judged.append(figures_of(keyboard, counts))
     return judged
 
 
-def _figures(keyboard: str, counts: np.ndarray) -> KeyboardJudgement:
-    """counts: int64[recordings, classes, 3], of `count_matches`."""
+def figures_of(keyboard: str, counts: np.ndarray) -> KeyboardJudgement:
+    """Return the figures of counts int64[recordings, classes, 3], as `count_matches` gives them."""
     total, resampled = counts.sum(axis=0), np.tensordot(resample_weights(len(counts)), counts, 1)
     hits, annotated, detected = (int(total[:, kind].sum()) for kind in (TP, REFERENCE, DETECTED))
     return KeyboardJudgement(

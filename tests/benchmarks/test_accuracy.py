@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import rows
@@ -12,6 +13,7 @@ from benchmarks.configurations import BASELINE, configurations
 from benchmarks.folds import room_fold
 from benchmarks.judgement import FoldJudgement, require_unseen
 from benchmarks.trainings import Training, train_missing
+from benchmarks.unseen_keyboards import figures_of
 from benchmarks.unseen_rooms import main
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
@@ -76,6 +78,15 @@ def test_the_baseline_is_written_out_in_full() -> None:
     """A default that changes must not change it."""
     text = (Path(__file__).resolve().parents[2] / "benchmarks" / "baseline.toml").read_text(encoding="utf-8")
     assert text.partition("\n")[2] == write_settings(configurations()[BASELINE])
+
+
+def test_the_figures_of_a_keyboard_are_those_of_its_counts() -> None:
+    counts = np.array([[[8, 10, 12]], [[5, 5, 9]], [[7, 10, 9]]])  # hits, annotated, detected
+    one = figures_of("K3P", counts)
+    assert (one.annotated, one.detected, one.hits) == (25, 30, 20)
+    assert one.f1.value == 2 * 20 / (25 + 30)
+    assert one.count_error.value == pytest.approx(30 / 25 - 1)
+    assert one.count_error.low == pytest.approx(-0.1)  # of 1000 draws, some are of the third recording alone
 
 
 def test_each_detector_needs_a_fold(capsys: pytest.CaptureFixture[str]) -> None:
