@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.accuracy_rows import Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
+from benchmarks.accuracy_rows import FULL, QUICK, Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
 from benchmarks.configurations import BASELINE, configurations, quick
 from benchmarks.folds import (
     KEYBOARDS,
@@ -34,14 +34,12 @@ from stapes.firmware_sim.errors import ConfigError, StapesError
 from stapes.runtime.console import show
 from stapes.train.settings import Settings
 
-QUICK = "quick: folds 1 and 2, one keyboard, a third of the updates"
-
 
 @dataclass(frozen=True)
 class Plan:
     """What is run."""
 
-    form: str  # "whole", or which part
+    training: str  # FULL or QUICK
     rooms: Sequence[int]  # numbers of the folds
     keyboards: Sequence[str]
     seeds: Sequence[int]
@@ -64,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
         help="which to run (default: all but the baseline)",
     )
     parser.add_argument(
-        "--folds", type=int, nargs="+", choices=ROOMS, default=ROOMS, help="those of soundscapes (default: all)"
+        "--folds", type=int, nargs="*", default=ROOMS, metavar="N", help="of rooms, 1 to 4 (default: all; no N: none)"
     )
     parser.add_argument(
-        "--keyboards", nargs="*", default=KEYBOARDS, metavar="NAME", help=f"{', '.join(KEYBOARDS)}; without names: none"
+        "--keyboards", nargs="*", default=KEYBOARDS, metavar="NAME", help=f"{', '.join(KEYBOARDS)} (no NAME: none)"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="SEED")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
@@ -90,15 +88,16 @@ def main(argv: list[str] | None = None) -> int:
 def _plan(arguments: argparse.Namespace) -> Plan:
     if arguments.quick:
         return Plan(QUICK, ROOMS[:2], KEYBOARDS[:1], [1], arguments.out / "quick")
-    if strange := sorted(set(arguments.keyboards) - set(KEYBOARDS)):
-        raise ConfigError(f"there is no keyboard {strange[0]!r}; the keyboards are {', '.join(KEYBOARDS)}")
-    rooms, keyboards = sorted(set(arguments.folds)), [each for each in KEYBOARDS if each in arguments.keyboards]
-    form = "whole"
-    if (len(rooms), len(keyboards)) != (len(ROOMS), len(KEYBOARDS)):
-        form = (
-            f"folds {' '.join(map(str, rooms))}; {'keyboards ' + ' '.join(keyboards) if keyboards else 'no keyboard'}"
-        )
-    return Plan(form, rooms, keyboards, arguments.seeds, arguments.out)
+    choices: tuple[tuple[str, Sequence[object], Sequence[object]], ...] = (
+        ("fold", arguments.folds, ROOMS),
+        ("keyboard", arguments.keyboards, KEYBOARDS),
+    )
+    for kind, given, known in choices:
+        if strange := [each for each in given if each not in known]:
+            raise ConfigError(f"there is no {kind} {strange[0]}; give some of {', '.join(map(str, known))}, or none")
+    rooms = [each for each in ROOMS if each in arguments.folds]
+    keyboards = [each for each in KEYBOARDS if each in arguments.keyboards]
+    return Plan(FULL, rooms, keyboards, arguments.seeds, arguments.out)
 
 
 def _run(plan: Plan, name: str, settings: Settings, jobs: int) -> None:
@@ -110,7 +109,7 @@ def _run(plan: Plan, name: str, settings: Settings, jobs: int) -> None:
     ]
     train_missing([each for fold in folds for each in _trainings(plan, name, settings, fold)], jobs)
     for seed in plan.seeds:
-        _judge(plan, Run(name, seed, plan.form))
+        _judge(plan, Run(name, seed, plan.training))
 
 
 def _trainings(plan: Plan, name: str, settings: Settings, fold: Fold) -> list[Training]:
@@ -122,13 +121,13 @@ def _trainings(plan: Plan, name: str, settings: Settings, fold: Fold) -> list[Tr
 
 
 def _judge(plan: Plan, run: Run) -> None:
-    detectors = [plan.detector(run.configuration, f"scape{number}", run.seed) for number in plan.rooms]
-    rooms = judge_folds(detectors, plan.rooms, SOUNDSCAPES, with_budget=True)
+    if plan.rooms:
+        detectors = [plan.detector(run.configuration, f"scape{number}", run.seed) for number in plan.rooms]
+        rooms = judge_folds(detectors, plan.rooms, SOUNDSCAPES, with_budget=True)
+        replace_rows("accuracy_folds", list(fold_rows(run, rooms)))
+        replace_rows("accuracy", [run_row(run, Pooled(rooms), baseline_hits(rooms))])
     detectors = [plan.detector(run.configuration, f"keys_{keyboard}", run.seed) for keyboard in plan.keyboards]
-    keyboards = judge_keyboards(detectors, plan.keyboards, KEYSTROKES)
-    replace_rows("accuracy_folds", list(fold_rows(run, rooms)))
-    replace_rows("accuracy_keyboards", list(keyboard_rows(run, keyboards)))
-    replace_rows("accuracy", [run_row(run, Pooled(rooms), keyboards, baseline_hits(rooms))])
+    replace_rows("accuracy_keyboards", list(keyboard_rows(run, judge_keyboards(detectors, plan.keyboards, KEYSTROKES))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables of the accuracy benchmark: results/accuracy.csv has a row per configuration and seed.
+"""The tables of the accuracy benchmark: results/accuracy.csv has a row per configuration and seed, for rooms.
 
 accuracy_folds.csv has a row per fold and class, accuracy_keyboards.csv one per keyboard.
 """
@@ -16,26 +16,30 @@ from benchmarks.unseen_keyboards import KeyboardJudgement
 from stapes.train.judge.event_free import AWAY, DURING
 from stapes.train.judge.metrics import Estimate
 
-KEY = ("configuration", "seed", "form")
+FULL, QUICK = "full", "quick"  # training: with all updates, or with a third of them
+# What tells the rows of a table apart that are written together from those that stay.
+KEYS = {
+    "accuracy": ("configuration", "seed", "training", "folds"),
+    "accuracy_folds": ("configuration", "seed", "training", "fold"),
+    "accuracy_keyboards": ("configuration", "seed", "training", "keyboard"),
+}
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was judged for one row of accuracy.csv."""
+    """Which detectors were judged."""
 
     configuration: str
     seed: int
-    form: str  # what was run: "whole" for all folds and keyboards, else which of them
+    training: str  # FULL or QUICK
 
 
-def run_row(run: Run, pooled: Pooled, keyboards: Sequence[KeyboardJudgement], wanted: HitsWanted | None) -> Row:
+def run_row(run: Run, pooled: Pooled, wanted: HitsWanted | None) -> Row:
     """Return the row of accuracy.csv. wanted: the baseline's hits, to compare alarms at its recall; None: unknown."""
     recall, alarms, worst = pooled.budget()
     equal = pooled.alarms_at_equal_recall(wanted) if wanted else (None, None)
-    key_f1 = [one.f1.value for one in keyboards]
-    key_error = max((one.count_error.value for one in keyboards), key=lambda error: abs(error), default=0.0)
     figures: dict[str, Estimate | None] = {
         "frame_precision": pooled.frame_precision(),
         "f1_onset": pooled.f1(),
@@ -51,13 +55,11 @@ def run_row(run: Run, pooled: Pooled, keyboards: Sequence[KeyboardJudgement], wa
     }
     return {
         **asdict(run),
+        "folds": " ".join(fold.fold.removeprefix("scape") for fold in pooled.folds),
         "model_bytes": max(fold.model_bytes for fold in pooled.folds),
         **{name: value for each, figure in figures.items() for name, value in _columns(each, figure)},
         "budget_worst_class": worst,
         "int8_minus_float": round(pooled.int8_minus_float(), 4),
-        "keyboards_f1_mean": round(fmean(key_f1), 4) if keyboards else "",
-        "keyboards_f1_worst": round(min(key_f1), 4) if keyboards else "",
-        "keyboards_count_error_worst": round(key_error, 4) if keyboards else "",
     }
 
 
@@ -102,13 +104,14 @@ def keyboard_rows(run: Run, keyboards: Sequence[KeyboardJudgement]) -> Iterator[
 
 
 def replace_rows(table: str, rows: Sequence[Row]) -> None:
-    """Write rows in the place of those of the same configuration, seed and form; all other rows stay."""
+    """Write rows in the place of those with the same KEYS; all other rows stay."""
     if not rows:
         return
-    new = {tuple(str(row[name]) for name in KEY) for row in rows}
+    key = KEYS[table]
+    new = {tuple(str(row[name]) for name in key) for row in rows}
     known: list[Mapping[str, Any]] = []
     if results_path(table).is_file():
-        known = [row for row in read_rows(table) if tuple(row[name] for name in KEY) not in new]
+        known = [row for row in read_rows(table) if tuple(row[name] for name in key) not in new]
     write_rows(table, [*known, *rows])
 
 
@@ -116,7 +119,7 @@ def baseline_hits(folds: Sequence[FoldJudgement]) -> HitsWanted | None:
     """Return the baseline's hits of each fold and class, averaged over its seeds; None where a fold was not run."""
     if not results_path("accuracy_folds").is_file():
         return None
-    rows = [row for row in read_rows("accuracy_folds") if row["configuration"] == BASELINE and row["form"] == "whole"]
+    rows = [row for row in read_rows("accuracy_folds") if (row["configuration"], row["training"]) == (BASELINE, FULL)]
     hits = {
         (fold.fold, label): [float(row["hits"]) for row in rows if (row["fold"], row["class"]) == (fold.fold, label)]
         for fold in folds

@@ -75,12 +75,29 @@ def _firmware() -> Iterator[Row]:
 
 
 def _accuracy() -> Iterator[Row]:
-    rows = [row for row in read_rows("accuracy") if row["form"] == "whole"]
+    rows = [row for row in read_rows("accuracy") if (row["training"], row["folds"]) == ("full", "1 2 3 4")]
+    keyboards = [row for row in read_rows("accuracy_keyboards") if row["training"] == "full"]
     for name in dict.fromkeys(row["configuration"] for row in rows):
-        yield from _accuracy_of(name, [row for row in rows if row["configuration"] == name])
+        yield from _accuracy_in_rooms(name, [row for row in rows if row["configuration"] == name])
+        if own := [row for row in keyboards if row["configuration"] == name]:
+            yield _accuracy_on_keyboards(name, own)
 
 
-def _accuracy_of(name: str, seeds: list[dict[str, str]]) -> Iterator[Row]:
+def _accuracy_on_keyboards(name: str, rows: list[dict[str, str]]) -> Row:
+    f1, errors = ([float(row[column]) for row in rows] for column in ("f1_onset", "count_error"))
+    return (
+        f"*{name}* on keyboards it never heard ({_seeds(rows)}): F1 by onset, mean / worst of "
+        f"{len({row['keyboard'] for row in rows})}; worst count error",
+        f"{sum(f1) / len(f1):.3f} / {min(f1):.3f}; {max(errors, key=lambda error: abs(error)):+.0%}",
+    )
+
+
+def _seeds(rows: list[dict[str, str]]) -> str:
+    seeds = len({row["seed"] for row in rows})
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
+
+
+def _accuracy_in_rooms(name: str, seeds: list[dict[str, str]]) -> Iterator[Row]:
     """Yield the rows of one configuration: means over its seeds, of the limits of intervals as well."""
 
     def mean(column: str) -> float:
@@ -90,8 +107,7 @@ def _accuracy_of(name: str, seeds: list[dict[str, str]]) -> Iterator[Row]:
         return f"{mean(column):{spec}} ({mean(column + '_low'):{spec}} to {mean(column + '_high'):{spec}})"
 
     yield (
-        f"*{name}* in rooms it never heard ({len(seeds)} seed{'s' if len(seeds) > 1 else ''}): frame AP; event F1 by "
-        "onset / onset and offset",
+        f"*{name}* in rooms it never heard ({_seeds(seeds)}): frame AP; event F1 by onset / onset and offset",
         f"{interval('frame_precision', '.3f')}; {interval('f1_onset', '.3f')} / {mean('f1_onset_offset'):.3f}",
     )
     yield (
@@ -106,11 +122,6 @@ def _accuracy_of(name: str, seeds: list[dict[str, str]]) -> Iterator[Row]:
     yield (
         f"*{name}* there, chosen for at most 10 false alarms per hour and class: those of the worst class; recall",
         f"{interval('budget_alarms_of_worst_class', '.0f')} per hour; {interval('budget_recall', '.2f')}",
-    )
-    yield (
-        f"*{name}* on keyboards it never heard: F1 by onset, mean / worst of four; worst count error",
-        f"{mean('keyboards_f1_mean'):.3f} / {mean('keyboards_f1_worst'):.3f}; "
-        f"{mean('keyboards_count_error_worst'):+.0%}",
     )
     yield f"*{name}*: int8 minus float, F1 by onset", f"{mean('int8_minus_float'):+.3f}"
 

@@ -2,15 +2,17 @@
 
 import logging
 import multiprocessing
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import open_dataset
-from stapes.train.settings import Settings, read_settings
+from stapes.train.settings import Settings, write_settings
 
 logger = logging.getLogger("stapes.benchmarks.trainings")
 
@@ -43,12 +45,21 @@ def train_missing(trainings: Sequence[Training], jobs: int) -> None:
 def _exists(training: Training) -> bool:
     if not training.out.exists():
         return False
-    if read_settings(training.out / "training" / "settings.toml") != training.settings:
+    written = tomllib.loads((training.out / "training" / "settings.toml").read_text(encoding="utf-8"))
+    if not _agree(written, tomllib.loads(write_settings(training.settings))):
         raise StapesError(
             f"{training.out}: was trained with other settings than its configuration has now; "
             "move it away to have it trained again"
         )
     return True
+
+
+def _agree(written: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Return whether settings are equal as far as both name them: stapes may have had others then."""
+    return all(
+        _agree(written[name], wanted[name]) if isinstance(wanted[name], dict) else written[name] == wanted[name]
+        for name in set(written) & set(wanted)
+    )
 
 
 def _train(training: Training) -> Path:
