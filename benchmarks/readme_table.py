@@ -76,7 +76,8 @@ def _firmware() -> Iterator[Row]:
 
 def _accuracy() -> Iterator[Row]:
     rows = [row for row in read_rows("accuracy") if (row["training"], row["folds"]) == ("full", "1 2 3 4")]
-    keyboards = [row for row in read_rows("accuracy_keyboards") if row["training"] == "full"]
+    measured = read_rows("accuracy_keyboards") if results_path("accuracy_keyboards").is_file() else []
+    keyboards = [row for row in measured if row["training"] == "full"]
     for name in dict.fromkeys(row["configuration"] for row in rows):
         yield from _accuracy_in_rooms(name, [row for row in rows if row["configuration"] == name])
         if own := [row for row in keyboards if row["configuration"] == name]:

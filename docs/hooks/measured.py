@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.batch import day_table, hours_table, read_csv
 from benchmarks.readme_table import table
-from benchmarks.rows import read_rows
+from benchmarks.rows import read_rows, results_path
 
 ResultRow = Mapping[str, str]  # column of a results file -> text
 Column = tuple[str, Callable[[ResultRow], str]]  # heading, text of the cell
@@ -28,9 +28,7 @@ def _sections() -> Iterable[str]:
     yield _section("One step on a laptop", "make bench-compiler", _LAPTOP_TEXT, _laptop())
     yield _section("The frontend on each board", "make bench-frontend", _FRONTEND_TEXT, _frontend_boards())
     yield _section("Error of the frontend", "make bench-frontend", _ERROR_TEXT, _frontend_error())
-    yield _section("Accuracy on real recordings", "make bench-accuracy", _ACCURACY_TEXT, _accuracy())
-    yield _section("Accuracy by fold and class", "make bench-accuracy", _FOLDS_TEXT, _accuracy_folds())
-    yield _section("Accuracy on keyboards never heard", "make bench-accuracy", _KEYBOARDS_TEXT, _accuracy_keyboards())
+    yield from (_section(title, "make bench-accuracy", text, rows()) for title, text, rows in _accuracy_sections())
     yield _section("What int8 costs", "make bench-quantization", _QUANTIZATION_TEXT, _quantization())
     yield _section("Months of recordings", "make demo bench-batch", _BATCH_TEXT, day_table(read_csv()))
     yield hours_table(read_csv())
@@ -68,6 +66,15 @@ _BATCH_TEXT = (
 
 def _section(title: str, command: str, text: str, rows: str) -> str:
     return f"## {title}\n\n{text} Command: `{command}`.\n\n{rows}"
+
+
+def _accuracy_sections() -> Iterable[tuple[str, str, Callable[[], str]]]:
+    """Yield title, text and table of what has been measured: rooms and keyboards can be run by themselves."""
+    if results_path("accuracy").is_file():
+        yield "Accuracy in rooms never heard", _ACCURACY_TEXT, _accuracy
+        yield "Accuracy by fold and class", _FOLDS_TEXT, _accuracy_folds
+    if results_path("accuracy_keyboards").is_file():
+        yield "Accuracy on keyboards never heard", _KEYBOARDS_TEXT, _accuracy_keyboards
 
 
 def _table(rows: Sequence[ResultRow], columns: Sequence[Column]) -> str:
@@ -211,7 +218,7 @@ def _accuracy_keyboards() -> str:
 def _quantization() -> str:
     columns = [
         ("seed", _text("seed")),
-        ("training", _text("training")),
+        ("form", _text("form")),
         ("F1 by onset", _number("f1_onset", 3)),
         ("F1 by onset and offset", _number("f1_onset_offset", 3)),
         ("held-out sources, F1 by onset", _number("folds_f1_onset", 3)),
