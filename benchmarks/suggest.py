@@ -19,9 +19,9 @@ from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress, show
 from stapes.runtime.labels import Annotation
+from stapes.runtime.onsets import proposals
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.judge.metrics import ONSET, match_events
-from stapes.train.label.suggest import proposals
 
 
 @dataclass(frozen=True)

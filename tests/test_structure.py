@@ -47,7 +47,7 @@ ROOMS = {
         ("detector", "labels"),
         ("engine", "audio"),
         ("litert_engine", "compiled_engine"),
-        ("console", "extras", "utc", "walk"),
+        ("console", "extras", "onsets", "utc", "walk"),
     ),
     "firmware_sim": (
         ("__init__", "_build_ffi"),

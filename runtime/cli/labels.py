@@ -1,9 +1,12 @@
-"""`stapes labels`: convert label files to another format."""
+"""`stapes labels`: convert label files to another format, and label clips that are sorted into folders."""
 
 import argparse
 from pathlib import Path
 
+from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels.formats import LABEL_FORMATS
+
+FOLDERS = "folders"  # in the place of a format: clips in a folder per class
 
 
 def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -12,15 +15,22 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "labels",
         help="convert label files to another format",
-        description=f"Convert labels between {', '.join(titles)} and {last}.",
+        description=f"Convert labels between {', '.join(titles)} and {last}; or find the onsets in clips that are "
+        "sorted into a folder per class.",
         epilog="examples:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
-        "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv",
+        "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv\n"
+        "  stapes labels clips --from folders --event-free noise --out clips/labels.tsv",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="label files")
     parser.add_argument(
-        "--from", dest="source", choices=LABEL_FORMATS, help="format of the files; default: recognized for each file"
+        "files", type=Path, nargs="+", metavar="FILE", help="label files; with --from folders, a folder of folders"
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        choices=(*LABEL_FORMATS, FOLDERS),
+        help="format of the files, or `folders` for clips in a folder per class; default: recognized for each file",
     )
     parser.add_argument(
         "--to", dest="target", choices=LABEL_FORMATS, default="dcase", help="format to write; default: %(default)s"
@@ -38,6 +48,17 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--columns", default="", metavar="NAME=COLUMN,...", help="names of a table's columns, such as onset=start"
     )
     parser.add_argument(
+        "--event-free",
+        metavar="NAME,...",
+        help="with --from folders: folders of clips without events (default: noise, background, silence)",
+    )
+    parser.add_argument(
+        "--group-pattern",
+        metavar="REGEX",
+        help="with --from folders: clips in whose names this regular expression matches the same text are of one "
+        "speaker or source; '^[^_]+' matches the text before the first _",
+    )
+    parser.add_argument(
         "--skip-bad",
         action="store_true",
         help="leave out bad rows and repeated rows instead of stopping at the first bad one",
@@ -52,6 +73,12 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.runtime.labels.convert import Conversion, convert_labels, parse_columns
 
+    if arguments.source == FOLDERS:
+        _label_folders(arguments)
+        return
+    for option in ("event_free", "group_pattern"):
+        if getattr(arguments, option) is not None:
+            raise ConfigError(f"--{option.replace('_', '-')} is for --from folders; leave it out")
     convert_labels(
         Conversion(
             files=arguments.files,
@@ -66,3 +93,17 @@ def _run(arguments: argparse.Namespace) -> None:
             skip_bad=arguments.skip_bad,
         )
     )
+
+
+def _label_folders(arguments: argparse.Namespace) -> None:
+    from stapes.runtime.labels.clips import Clips, write_clip_labels
+
+    if len(arguments.files) != 1 or not arguments.files[0].is_dir():
+        raise ConfigError("--from folders reads one folder, which holds a folder of clips per class; name that folder")
+    given = [name for name in ("audio", "recording", "columns", "update") if getattr(arguments, name)]
+    if given or arguments.target != "dcase":
+        raise ConfigError(f"--from folders writes a table of its own; leave out --{given[0] if given else 'to'}")
+    names = arguments.event_free
+    event_free = None if names is None else [each.strip("/ ") for each in names.split(",") if each.strip("/ ")]
+    clips = Clips(arguments.files[0], event_free, arguments.group_pattern or "")
+    write_clip_labels(clips, arguments.out, arguments.force, arguments.skip_bad)

@@ -109,6 +109,8 @@ def _read(path: Path, conversion: Conversion, naming: Naming, bad: list[StapesEr
 
 
 def _reader(path: Path, conversion: Conversion) -> Reader:
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; if it holds a folder of clips per class, read it with --from folders")
     source, columns = conversion.source or recognize(path), conversion.columns
     form = LABEL_FORMATS[source]
     if not columns:

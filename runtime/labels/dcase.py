@@ -61,6 +61,11 @@ def write_csv(recordings: Mapping[str, Sequence[Annotation]]) -> str:
     return _write(recordings, ",")
 
 
+def write_grouped(recordings: Mapping[str, Sequence[Annotation]], groups: Mapping[str, str]) -> str:
+    """Return the same table as `write_dcase`, with the column `group` of every recording."""
+    return _write(recordings, "\t", groups)
+
+
 def replace_rows(path: Path, recordings: Mapping[str, Sequence[Annotation]]) -> str:
     """Return the text of a table in which the rows of these recordings are replaced and all other rows are kept.
 
@@ -91,13 +96,16 @@ def _base(name: str, known: Collection[str]) -> str:
     return base if base in known else name
 
 
-def _write(recordings: Mapping[str, Sequence[Annotation]], delimiter: str) -> str:
+def _write(
+    recordings: Mapping[str, Sequence[Annotation]], delimiter: str, groups: Mapping[str, str] | None = None
+) -> str:
     text = io.StringIO()
     table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    table.writerow(COLUMNS)
+    table.writerow([*COLUMNS, *(["group"] if groups else [])])
     for name, annotations in recordings.items():
+        group = [plain(groups[name])] if groups else []
         for each in annotations:
-            table.writerow([plain(name), f"{each.onset:.6f}", f"{each.offset:.6f}", plain(each.label)])
+            table.writerow([plain(name), f"{each.onset:.6f}", f"{each.offset:.6f}", plain(each.label), *group])
         if not annotations:
-            table.writerow([plain(name), "", "", ""])
+            table.writerow([plain(name), "", "", "", *group])
     return text.getvalue()

@@ -11,7 +11,8 @@ from tiny_detector import noise_bursts
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.runtime.labels import read_audacity
 from stapes.runtime.main import main
-from stapes.train.label.suggest import RISE_S, group_similar, proposals
+from stapes.runtime.onsets import RISE_S, proposals
+from stapes.train.label.suggest import group_similar
 
 BURSTS = [(t, t + 0.3 + 0.05 * (t % 3), "hiss" if t % 6 else "rumble") for t in range(2, 26, 2)]
 
