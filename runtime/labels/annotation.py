@@ -41,7 +41,7 @@ class Problems:
         """Raise a LabelError, or collect it when a list was given."""
         self.keep(LabelError(f"{place}: {text}"))
 
-    def keep(self, error: LabelError) -> None:
+    def keep(self, error: StapesError) -> None:
         """Raise `error`, or collect it when a list was given."""
         if self._collected is None:
             raise error
