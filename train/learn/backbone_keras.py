@@ -65,7 +65,9 @@ def _read_file(data: bytes, source: str) -> _KerasFile:
             group.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
             weights = _named_weights(arrays, source)
             settings = _layer_settings(json.loads(file.attrs.get("model_config", "null")))
-    except (OSError, RuntimeError, KeyError, ValueError, RecursionError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # h5py raises what its reading of a damaged file runs into, of a dozen types
         reason = " ".join(str(error).split())
         raise ModelError(
             f"{source}: is truncated or damaged: HDF5 says {reason!r}; get a whole copy of the file"
@@ -111,6 +113,7 @@ def _layer_settings(value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+@np.errstate(over="ignore", invalid="ignore")  # in a damaged file; check_convolutions refuses infinities
 def _convolution(file: _KerasFile, part: str) -> BackboneConvolution:
     layer, _, keras_name = part.partition("/")
     kind = _KINDS[keras_name]
@@ -125,10 +128,17 @@ def _convolution(file: _KerasFile, part: str) -> BackboneConvolution:
             "strides of 1 or 2, the same in both directions, padding 'same' and no dilation"
         )
     channels_axis = 2 if kind == "depthwise" else 3
-    scale, bias = _batch_norm(file, part, kernel.shape[channels_axis], bn_settings.get("epsilon", YAMNET_EPSILON))
+    epsilon, highest = (
+        bn_settings.get("epsilon", YAMNET_EPSILON),
+        file.settings.get(_relu_of(part), {}).get("max_value"),
+    )
+    if not isinstance(epsilon, int | float) or not isinstance(highest, int | float | None):
+        raise ModelError(
+            f"{file.source}: {part} has the BatchNorm epsilon {epsilon!r} and the ReLU max_value {highest!r}; need a "
+            "number, and one or none"
+        )
+    scale, bias = _batch_norm(file, part, kernel.shape[channels_axis], epsilon)
     folded = kernel * (scale[:, np.newaxis] if kind == "depthwise" else scale)
-    relu = file.settings.get(f"{layer}/relu" if kind == "convolution" else f"{part}/relu", {})
-    highest = relu.get("max_value")
     return BackboneConvolution(
         kind=kind,
         kernel=folded.astype(np.float32),
@@ -136,6 +146,11 @@ def _convolution(file: _KerasFile, part: str) -> BackboneConvolution:
         stride=strides[0],
         activation_max=math.inf if highest is None else float(highest),
     )
+
+
+def _relu_of(part: str) -> str:
+    """Return how YAMNet names the ReLU after a convolution."""
+    return "layer1/relu" if part == "layer1/conv" else f"{part}/relu"
 
 
 def _batch_norm(

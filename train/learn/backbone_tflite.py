@@ -80,7 +80,9 @@ def _weights(graph: Graph, operator: Operator, where: str) -> tuple[Floats, Floa
     if bias is None or bias.shape != (channels,):
         raise ModelError(f"{where} has no constant bias of shape [{channels}]")
     # The bias has the scale of the sums: the input's scale times that of the channel's weights.
-    return kernel.astype(np.float32), (bias * (float(data.quantization.scales[0]) * scales)).astype(np.float32)
+    real_bias = bias * (float(data.quantization.scales[0]) * scales)
+    with np.errstate(over="ignore"):  # scales that no model has; check_convolutions refuses the infinities
+        return kernel.astype(np.float32), real_bias.astype(np.float32)
 
 
 def _per_channel(weights: Tensor, axis: int, where: str) -> tuple[np.ndarray, np.ndarray]:

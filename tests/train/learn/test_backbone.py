@@ -160,6 +160,23 @@ def test_a_truncated_file_is_refused(tmp_path: Path, foreign_models: Path) -> No
     refused(tmp_path / "part.tflite")
 
 
+def test_a_damaged_file_is_refused_in_one_line_or_read(tmp_path: Path) -> None:
+    whole = write_keras_weights(tmp_path / "whole.h5", random_weights(layers=1)).read_bytes()
+    random = np.random.default_rng(0)
+    path, messages = tmp_path / "damaged.h5", []
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for at in random.integers(8, len(whole), 4):
+            damaged[at] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_backbone(path)
+        except ModelError as error:
+            messages.append(str(error))
+    assert 0 < len(messages) < 100
+    assert not [message for message in messages if "\n" in message]
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     for value in (np.nan, np.inf):
         weights = random_weights(layers=2)
