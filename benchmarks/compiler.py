@@ -1,6 +1,6 @@
 """What compiled models cost on emulated boards: `make bench-compiler`.
 
-Three models with seeded random weights (tflite_models.py) are compiled and run on seven cores. Printed and written to
+Four models with seeded random weights (tflite_models.py, yamnet_model.py) are compiled and run on seven cores. Printed and written to
 results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of the same ELF the
 flash without weights, biases, multipliers and shifts, the activation RAM and the painted stack. The outputs of every
 run are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import tflite_models
+from benchmarks import tflite_models, yamnet_model
 from benchmarks.rows import write_rows
 from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.emit.describe import table
@@ -36,6 +36,7 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "ds_cnn": tflite_models.ds_cnn,
     "cnn_gru_step": tflite_models.cnn_gru_step,
     "dense_stack": tflite_models.dense_stack,
+    "yamnet_6_layers": yamnet_model.yamnet_6_layers,
 }
 MEASURED_BOARDS = [board.name for board in BOARDS.values() if board.stand_in is None]
 FLAGS = ("-O2",)

@@ -356,30 +356,31 @@ def cnn_gru_step(seed: int = 3) -> bytes:
         newShape=[1, count],
     )
     y = net.dense("embedding", y, 32, STATE, relu=False)
-    hidden = _gru(net, y, h)
+    hidden = gru(net, y, h)
     logits = net.dense("logits", hidden, 3, (0.05, 0), relu=False)
     scores = net.simple("LOGISTIC", "scores", [logits], (1, 3), (1 / 256, -128))
     net.builder.sign({"features": x, "state_h": h}, {"scores": scores, "state_h": hidden})
     return net.builder.finish([scores, hidden])
 
 
-def _gru(net: Layers, x: int, h: int) -> int:
+def gru(net: Layers, x: int, h: int) -> int:
     """h' = z h + (1 - z) n, with n = tanh(W x + U (r h)); each gate is two FULLY_CONNECTED and an ADD."""
+    units = net.shape_of[h][1]
     gate: Scale = (0.05, 0)
 
     def summed(name: str, state: int) -> int:
-        parts = [net.dense(f"{name}_x", x, 32, gate, relu=False), net.dense(f"{name}_h", state, 32, gate, relu=False)]
-        return net.simple("ADD", f"{name}_sum", parts, (1, 32), gate, "AddOptions")
+        parts = [net.dense(f"{name}_x", x, units, gate, relu=False), net.dense(f"{name}_h", state, units, gate, relu=False)]
+        return net.simple("ADD", f"{name}_sum", parts, (1, units), gate, "AddOptions")
 
     def product(name: str, a: int, b: int) -> int:
-        return net.simple("MUL", name, [a, b], (1, 32), STATE, "MulOptions")
+        return net.simple("MUL", name, [a, b], (1, units), STATE, "MulOptions")
 
-    update = net.simple("LOGISTIC", "update", [summed("update", h)], (1, 32), (1 / 256, -128))
-    reset = net.simple("LOGISTIC", "reset", [summed("reset", h)], (1, 32), (1 / 256, -128))
-    candidate = net.simple("TANH", "candidate", [summed("candidate", product("reset_h", reset, h))], (1, 32), STATE)
+    update = net.simple("LOGISTIC", "update", [summed("update", h)], (1, units), (1 / 256, -128))
+    reset = net.simple("LOGISTIC", "reset", [summed("reset", h)], (1, units), (1 / 256, -128))
+    candidate = net.simple("TANH", "candidate", [summed("candidate", product("reset_h", reset, h))], (1, units), STATE)
     one = net.builder.constant("one", [127], "int8", (1 / 255, -128))
     net.remember(one, (1,), (1 / 255, -128))
-    rest = net.simple("SUB", "rest", [one, update], (1, 32), (1 / 256, -128), "SubOptions")
+    rest = net.simple("SUB", "rest", [one, update], (1, units), (1 / 256, -128), "SubOptions")
     return net.simple(
-        "ADD", "h_next", [product("kept", update, h), product("new", rest, candidate)], (1, 32), STATE, "AddOptions"
+        "ADD", "h_next", [product("kept", update, h), product("new", rest, candidate)], (1, units), STATE, "AddOptions"
     )

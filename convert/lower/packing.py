@@ -123,16 +123,27 @@ def _smlad_sums(weights: np.ndarray) -> np.ndarray:
     return _smlad_order(sums.astype(np.int8))
 
 
-def _by_channel(weights: np.ndarray) -> np.ndarray:
-    """Return [channels, height, width] from [height, width, channels]."""
-    return np.ascontiguousarray(weights.transpose(2, 0, 1))
+def _threes(weights: np.ndarray) -> np.ndarray:
+    """Return int32 words [groups of 4 channels, height, groups of 3 taps, 3] from int8 [height, width, channels].
+
+    The bytes of the first word are those of channel c tap k, channel c+1 tap k, channel c tap k+1, channel c+1 tap k+1,
+    the second word holds those of channels c+2 and c+3, the third tap k+2 of all four.
+    """
+    height, width, channels = weights.shape
+    padded = np.pad(weights, ((0, 0), (0, -width % 3), (0, -channels % 4)))
+    split = padded.reshape(height, -1, 3, padded.shape[2] // 4, 2, 2)  # row, three, tap, group, pair, channel
+    by_group = split.transpose(3, 0, 1, 4, 2, 5)
+    shape = by_group.shape[:3]
+    pairs = by_group[..., :2, :].reshape(*shape, 8)
+    return np.concatenate([pairs, by_group[..., 2, :].reshape(*shape, 4)], axis=-1).view("<i4")
 
 
-def _smlad_plane(shape: ConvShape) -> int:
-    """Return the bytes of two padded channels in 16 bits; rows are whole words and up to three values longer."""
+def _constants_and_plane(shape: ConvShape) -> int:
+    """Return the bytes of the constants of four channels and of their plane, rows padded for taps by threes."""
+    threes = -(-shape.kernel_width // 3)
     height = (shape.out_height - 1) * shape.stride_height + (shape.kernel_height - 1) * shape.dilation_height + 1
-    width = (shape.out_width - 1) * shape.stride_width + (max(3, shape.kernel_width) - 1) * shape.dilation_width
-    return (2 if shape.in_channels > 1 else 1) * 2 * height * ((width + 3) & ~1)
+    width = (shape.out_width - 1) * shape.stride_width + (3 * threes - 1) * shape.dilation_width + 1
+    return 4 * (16 + 7 * shape.kernel_height * threes) + 4 * height * width
 
 
 def _groups(channels: int) -> int:
@@ -142,10 +153,10 @@ def _groups(channels: int) -> int:
 DSP = Layout(
     macro="STAPES_NN_DSP",
     conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
-    depthwise=_by_channel,
+    depthwise=_threes,
     dense=_smlad_sums,
     conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 24 * _groups(shape.taps),
-    depthwise_scratch=_smlad_plane,
+    depthwise_scratch=_constants_and_plane,
     dense_scratch=lambda in_size, out_size: 8 * _groups(in_size),
     conv_tile=Tile(2, rereads=False),
     depthwise_tile=None,

@@ -33,7 +33,7 @@
  *   conv, depthwise   A tile of pixels at a time. Layout.conv_tile and .depthwise_tile in convert/lower/packing.py say
  *                     how many pixels a tile has, and whether the kernel still reads the inputs of a tile while it
  *                     writes its outputs; kernels that gather the inputs first do not.
- *   depthwise         In ROWS, DSP and MVE one, two or four channels at a time, which are gathered before they are
+ *   depthwise         In ROWS, DSP and MVE one or four channels at a time, which are gathered before they are
  *                     written: the output may start whole pixels before the input, or, when it has as many channels,
  *                     where the input does.
  *   pools             Pixel by pixel.
@@ -49,7 +49,7 @@
 
 #include "stapes_nn_layout.h"
 
-#define STAPES_NN_VERSION 2
+#define STAPES_NN_VERSION 3
 
 /* `stapes compile --single-file` makes the kernels static, so that one program can contain several such files. */
 #ifndef STAPES_NN_API
@@ -128,9 +128,9 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 /* DEPTHWISE_CONV_2D in NHWC order; out_channels = in_channels * depth multiplier. Rounds twice.
  *
  *   weights  ROWS and HOST: int8_t [kernel_height][kernel_width][out_channels]
- *            DSP: [out_channels][kernel_height][kernel_width]
+ *            DSP: in groups of four channels and of three taps; see the kernel's file
  *            MVE: [out_channels / 4, rounded up][kernel_height][kernel_width][4]
- *   scratch  ROWS: one padded channel; DSP: two, in 16 bits; MVE: four
+ *   scratch  ROWS: one padded channel; DSP: four, and their constants; MVE: four
  *            HOST: kernel_height * kernel_width * in_channels bytes when there is padding */
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
                                        int8_t *scratch);

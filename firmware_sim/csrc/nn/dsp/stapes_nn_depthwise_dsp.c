@@ -1,9 +1,13 @@
-/* stapes_nn_depthwise_dsp.c -- DEPTHWISE_CONV_2D with SMLAD: five pixels of a row at a time. Apache-2.0.
+/* stapes_nn_depthwise_dsp.c -- DEPTHWISE_CONV_2D with SMLAD: four channels of one pixel at a time. Apache-2.0.
  *
- * Two channels at a time are gathered, each into a plane of 16-bit values with its padding. Neighbouring values of a
- * row share a word, so that one multiplication serves two taps. Kernels of up to 3 x 3 taps with a horizontal stride
- * of 1 and without dilation are computed by the assembly, for which rows are padded with zeros to three taps; all
- * others by the C.
+ * Four channels are gathered into a plane with their padding, four bytes per pixel, so that no tap must be tested for
+ * lying inside of the input. The taps of a row of the kernel are taken by threes: the first two of a channel form a
+ * pair of 16-bit values for SMLAD, the third is multiplied alone.
+ *
+ * Weights lie in the order of use: for every group of four channels c0 .. c3, every row of the kernel and every three
+ * taps k .. k + 2 of it the bytes c0 k, c1 k, c0 k+1, c1 k+1, then those of c2 and c3, then c0 k+2 .. c3 k+2. Taps and
+ * channels are padded with zeros. Kernels with a horizontal dilation are computed by the C, all others by the
+ * assembly.
  *
  * Weights and biases are doubled because SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31.
  * |doubled sum| < 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. */
@@ -13,86 +17,117 @@
 
 #include "stapes_nn_dsp.h"
 
-/* A plane: rows of `width` values; the width is even and leaves room for reading three values past the last tap. The
- * plane of the second channel follows that of the first. */
+/* Words that stand for a group of channels in scratch: four doubled biases, seven words per three taps, then
+ * multiplier, rounding and shift of each channel. */
+#define STAPES_NN_DEPTHWISE_WORDS(threes) (16 + 7 * (threes))
+
+/* The plane of four channels: the part of the padded input that the taps of all pixels read, four bytes a pixel. */
 typedef struct {
-    int16_t *values;
-    int32_t width, size; /* in values */
+    int8_t *values;
+    int32_t height, width;
+    int32_t threes; /* per row of the kernel */
 } stapes_nn_dsp_plane;
 
-/* Lay out the planes in scratch and fill them with the input's zero point. */
-static stapes_nn_dsp_plane stapes_nn_depthwise_planes(const stapes_nn_conv_layer *layer, int8_t *scratch)
+/* Lay out the plane after the constants in scratch, and fill it with the input's zero point. */
+static stapes_nn_dsp_plane stapes_nn_depthwise_plane(const stapes_nn_conv_layer *layer, int8_t *scratch)
 {
-    const int32_t height =
-        (layer->out_height - 1) * layer->stride_height + (layer->kernel_height - 1) * layer->dilation_height + 1;
-    const int32_t wide = layer->kernel_width < 3 ? 3 : layer->kernel_width;
-    const uint32_t zeros = stapes_nn_pair(layer->in_zero, layer->in_zero);
+    const uint32_t zeros = (uint32_t)(uint8_t)layer->in_zero * 0x01010101u;
     stapes_nn_dsp_plane plane;
-    int16_t *pair, *end;
-    plane.values = (int16_t *)(void *)scratch;
-    plane.width = ((layer->out_width - 1) * layer->stride_width + (wide - 1) * layer->dilation_width + 3) & ~1;
-    plane.size = height * plane.width;
-    end = plane.values + (layer->in_channels > 1 ? 2 : 1) * plane.size;
-    for (pair = plane.values; pair < end; pair += 2) {
-        stapes_nn_put_pair(pair, zeros);
+    int8_t *to, *end;
+    plane.threes = (layer->kernel_width + 2) / 3;
+    plane.height =
+        (layer->out_height - 1) * layer->stride_height + (layer->kernel_height - 1) * layer->dilation_height + 1;
+    plane.width = (layer->out_width - 1) * layer->stride_width + (3 * plane.threes - 1) * layer->dilation_width + 1;
+    plane.values = scratch + 4 * STAPES_NN_DEPTHWISE_WORDS(layer->kernel_height * plane.threes);
+    end = plane.values + 4 * plane.height * plane.width;
+    for (to = plane.values; to < end; to += 4) {
+        memcpy(to, &zeros, 4);
     }
     return plane;
 }
 
-/* Copy one channel of the input, or two if `two` is set, into their planes. */
-static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
-                                       int32_t two, const int8_t *in)
+/* The part of the input that is copied into the plane. `in_skip` and `skip` are the bytes from its end of a row to its
+ * start in the next one, in the input and in the plane. */
+typedef struct {
+    int32_t rows, columns, channels;
+    int32_t in_skip, skip;
+} stapes_nn_dsp_part;
+
+/* Copy four neighbouring channels of every pixel. */
+static void STAPES_NN_NOINLINE stapes_nn_depthwise_copy(const stapes_nn_dsp_part *part, const int8_t *from, int8_t *to)
 {
-    const int32_t channels = layer->in_channels, height = plane->size / plane->width, gap = two ? plane->size : 0;
-    const int32_t rows = height - layer->pad_top < layer->in_height ? height - layer->pad_top : layer->in_height;
-    const int32_t columns =
-        plane->width - layer->pad_left < layer->in_width ? plane->width - layer->pad_left : layer->in_width;
-    int16_t *row = plane->values + layer->pad_top * plane->width + layer->pad_left;
-    int32_t y;
-    for (y = 0; y < rows; y++) {
-        const int8_t *from = in;
-        int16_t *to = row, *const end = row + columns;
-        const int16_t *const pairs = two ? end - 1 : to;
-        if (layer->pad_left & 1) {
-            to[gap] = from[gap > 0];
-            *to++ = *from;
+    const int32_t channels = part->channels, columns = part->columns, in_skip = part->in_skip, skip = part->skip;
+    int32_t rows, left;
+    for (rows = part->rows; rows > 0; rows--) {
+        for (left = columns; left >= 2; left -= 2, to += 8) {
+            const uint32_t first = stapes_nn_four(from), second = stapes_nn_four(from += channels);
+            memcpy(to, &first, 4);
+            memcpy(to + 4, &second, 4);
             from += channels;
         }
-        for (; to < pairs; to += 2, from += 2 * channels) {
-            const uint32_t bytes = stapes_nn_two(from) | stapes_nn_two(from + channels) << 16;
-            stapes_nn_put_pair(to, stapes_nn_even(bytes));
-            stapes_nn_put_pair(to + gap, stapes_nn_odd(bytes));
+        if (left > 0) {
+            memcpy(to, from, 4);
+            to += 4;
+            from += channels;
         }
-        for (; to < end; from += channels) {
-            to[gap] = from[gap > 0];
-            *to++ = *from;
-        }
-        row += plane->width;
-        in += layer->in_width * channels;
+        from += in_skip;
+        to += skip;
     }
 }
 
-/* Compute one channel in C: the specification of the assembly. |sum| < 2^30 for all partial sums: proved by the
- * compiler. */
-static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer, const int16_t *plane,
-                                                     int32_t width, int32_t channel, int8_t *out)
+/* Copy the input channels of output channels group .. group + 3 into the plane; with a depth multiplier they may be
+ * the same channel. */
+static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
+                                       const int8_t *in, int32_t group)
 {
-    const int8_t *const weights =
-        (const int8_t *)layer->weights + channel * layer->kernel_height * layer->kernel_width;
-    int32_t y, x, ky, kx;
-    for (y = 0; y < layer->out_height; y++) {
-        for (x = 0; x < layer->out_width; x++) {
-            const int16_t *row = plane + y * layer->stride_height * width + x * layer->stride_width;
-            const int8_t *weight = weights;
-            int32_t sum = layer->bias[channel];
-            for (ky = 0; ky < layer->kernel_height; ky++) {
-                for (kx = 0; kx < layer->kernel_width; kx++) {
-                    sum += row[kx * layer->dilation_width] * *weight++;
-                }
-                row += layer->dilation_height * width;
+    const int32_t channels = layer->in_channels, copies = layer->out_channels / channels;
+    int8_t *to = plane->values + 4 * (layer->pad_top * plane->width + layer->pad_left);
+    stapes_nn_dsp_part part;
+    int32_t x, i;
+    part.channels = channels;
+    part.rows = plane->height - layer->pad_top < layer->in_height ? plane->height - layer->pad_top : layer->in_height;
+    part.columns = plane->width - layer->pad_left < layer->in_width ? plane->width - layer->pad_left : layer->in_width;
+    part.in_skip = (layer->in_width - part.columns) * channels;
+    part.skip = 4 * (plane->width - part.columns);
+    if (copies == 1 && group + 4 <= channels) {
+        stapes_nn_depthwise_copy(&part, in + group, to);
+        return;
+    }
+    for (; part.rows > 0; part.rows--) {
+        for (x = part.columns; x > 0; x--, to += 4, in += channels) {
+            for (i = 0; i < 4 && group + i < layer->out_channels; i++) {
+                to[i] = in[(group + i) / copies];
             }
-            sum = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
-            out[(y * layer->out_width + x) * layer->out_channels + channel] =
+        }
+        in += part.in_skip;
+        to += part.skip;
+    }
+}
+
+/* Compute output channels group .. group + 3 of every pixel in C: the specification of the assembly. |sum| < 2^30 for
+ * all partial sums: proved by the compiler. */
+static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer,
+                                                     const stapes_nn_dsp_plane *plane, int32_t group, int8_t *out)
+{
+    const int32_t tall = layer->kernel_height, wide = layer->kernel_width;
+    const int8_t *const weights = (const int8_t *)layer->weights + 3 * group * tall * plane->threes;
+    const int32_t pixels = layer->out_height * layer->out_width;
+    int32_t pixel, i, ky, kx;
+    for (pixel = 0; pixel < pixels; pixel++) {
+        const int32_t y = pixel / layer->out_width * layer->stride_height,
+                      x = pixel % layer->out_width * layer->stride_width;
+        for (i = 0; i < 4 && group + i < layer->out_channels; i++) {
+            int32_t sum = layer->bias[group + i];
+            for (ky = 0; ky < tall; ky++) {
+                const int8_t *const row = plane->values + 4 * ((y + ky * layer->dilation_height) * plane->width + x);
+                for (kx = 0; kx < wide; kx++) {
+                    const int32_t place = kx % 3 == 2 ? 8 + i : i / 2 * 4 + kx % 3 * 2 + i % 2;
+                    sum +=
+                        row[4 * kx * layer->dilation_width + i] * weights[12 * (ky * plane->threes + kx / 3) + place];
+                }
+            }
+            sum = stapes_nn_round_twice(sum, layer->multiplier[group + i], layer->shift[group + i]);
+            out[pixel * layer->out_channels + group + i] =
                 stapes_nn_clamp(sum + layer->out_zero, layer->out_min, layer->out_max);
         }
     }
@@ -100,185 +135,144 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
 
 #if STAPES_NN_ASM
 
-/* Arrange the constants of one channel in the order of use: the doubled bias; for each row of the kernel the doubled
- * pairs of weights (k0, k1) and (k1, k2); multiplier, rounding, shift. */
-static void stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, int32_t channel, int32_t constants[10])
+/* Arrange the constants of four channels in the order of use. The kernel is computed from its last three taps to its
+ * first: `steps` below zero lead from three taps to those before them, and one above zero to the last taps of the next
+ * pixel, by which the assembly knows the end. Returns 0 where it cannot be used. */
+static int stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
+                                         int32_t group, int32_t *to)
 {
-    const int32_t wide = layer->kernel_width, right = -layer->shift[channel];
-    const int8_t *weights = (const int8_t *)layer->weights + channel * layer->kernel_height * wide;
-    int32_t rows;
-    *constants++ = 2 * layer->bias[channel];
-    for (rows = layer->kernel_height; rows > 0; rows--, weights += wide) {
-        const int32_t second = wide > 1 ? 2 * weights[1] : 0;
-        *constants++ = (int32_t)stapes_nn_pair(2 * weights[0], second);
-        *constants++ = (int32_t)stapes_nn_pair(second, wide > 2 ? 2 * weights[2] : 0);
+    const int32_t threes = plane->threes, count = layer->kernel_height * threes;
+    const int32_t to_row_before = 12 * (threes - 1) - 4 * layer->dilation_height * plane->width;
+    const int8_t *weights = (const int8_t *)layer->weights + 3 * group * count + 12 * count;
+    int32_t i, along = threes, offset = 0;
+    if (layer->dilation_width != 1 || group + 4 > layer->out_channels) {
+        return 0;
     }
-    *constants++ = layer->multiplier[channel];
-    *constants++ = stapes_nn_rounding(layer->out_zero, right);
-    *constants++ = right;
-}
-
-/* 15 products: the three taps of a row, for five pixels. */
-#define STAPES_NN_DEPTHWISE_ROW  \
-    "ldmia r0, {r9-r12}\n\t"     \
-    "ldmia r1!, {r2, r3}\n\t"    \
-    "add r0, r0, lr\n\t"         \
-    "smlad r4, r9, r2, r4\n\t"   \
-    "smlatb r5, r9, r2, r5\n\t"  \
-    "smlad r6, r10, r2, r6\n\t"  \
-    "smlatb r7, r10, r2, r7\n\t" \
-    "smlad r8, r11, r2, r8\n\t"  \
-    "smlabt r4, r10, r3, r4\n\t" \
-    "smlad r5, r10, r3, r5\n\t"  \
-    "smlabt r6, r11, r3, r6\n\t" \
-    "smlad r7, r11, r3, r7\n\t"  \
-    "smlabt r8, r12, r3, r8\n\t"
-
-#define STAPES_NN_DEPTHWISE_FINISH(sum) STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "r9", "r10")
-
-/* What all channels of a layer share. Pixels are computed in blocks of five columns, which begin at even columns and
- * may overlap; the last block, at column `final`, may have four columns. One run of the assembly computes a block for
- * all rows of the output or, where the output has one row, all blocks but the last one. */
-typedef struct {
-    int32_t final, x_stride;  /* column of the last block, columns from a run to the next one */
-    int32_t runs, final_runs; /* blocks per run, and in the last run */
-    int32_t pitch;            /* bytes from a row of the plane to the next one */
-    int32_t back;             /* bytes from the end of a block's rows back to the next block */
-    int32_t out_stride;       /* bytes from the outputs of a block to those of the next one */
-    int32_t channels, tall;   /* of the layer, and rows of its kernel */
-    int32_t last, final_last; /* bytes from the first output of a block to its fifth one. In a block of four columns
-                                 they lead to the fourth output, which is stored after the fifth */
-} stapes_nn_depthwise_blocks;
-
-/* Set `blocks`. Returns 0 where the assembly cannot be used. */
-static int stapes_nn_depthwise_plan(const stapes_nn_conv_layer *layer, int32_t plane_width,
-                                    stapes_nn_depthwise_blocks *blocks)
-{
-    const int32_t width = layer->out_width, channels = layer->out_channels, pitch = 2 * plane_width;
-    const int one_row = layer->out_height == 1;
-    int32_t channel;
-    for (channel = 0; channel < channels; channel++) {
-        if (layer->shift[channel] > -1 || layer->shift[channel] < -22) {
+    for (i = 0; i < 4; i++) {
+        to[i] = 2 * layer->bias[group + i]; /* |bias| < 2^30 */
+    }
+    to += 4;
+    for (i = count; i > 0; i--, to += 7) {
+        const uint32_t third = stapes_nn_four(weights -= 4);
+        const uint32_t high = stapes_nn_four(weights -= 4), low = stapes_nn_four(weights -= 4);
+        to[0] = (int32_t)stapes_nn_double(stapes_nn_even(low));
+        to[1] = (int32_t)stapes_nn_double(stapes_nn_odd(low));
+        to[2] = (int32_t)stapes_nn_double(stapes_nn_even(high));
+        to[3] = (int32_t)stapes_nn_double(stapes_nn_odd(high));
+        to[4] = --along > 0 ? -12 : to_row_before;
+        to[5] = (int32_t)stapes_nn_double(stapes_nn_even(third));
+        to[6] = (int32_t)stapes_nn_double(stapes_nn_odd(third));
+        along = along > 0 ? along : threes;
+        offset += i > 1 ? to[4] : 0;
+    }
+    to[-3] = 4 * layer->stride_width - offset;
+    for (i = 0; i < 4; i++, to += 3) {
+        const int32_t right = -layer->shift[group + i];
+        if (right < 1 || right > 22) {
             return 0;
         }
+        to[0] = layer->multiplier[group + i];
+        to[1] = stapes_nn_rounding(layer->out_zero, right);
+        to[2] = right;
     }
-    blocks->channels = channels;
-    blocks->tall = layer->kernel_height;
-    blocks->final = width & 1 ? width - 5 : width - 4;
-    blocks->x_stride = one_row ? blocks->final : 4;
-    blocks->runs = one_row ? (blocks->final + 3) / 4 : layer->out_height;
-    blocks->final_runs = layer->out_height;
-    blocks->pitch = pitch;
-    blocks->back = layer->kernel_height * pitch - (one_row ? 8 : layer->stride_height * pitch);
-    blocks->out_stride = (one_row ? 4 : width) * channels;
-    blocks->last = 4 * channels;
-    blocks->final_last = (width & 1 ? 4 : 3) * channels;
-    return layer->kernel_height <= 3 && layer->kernel_width <= 3 && layer->stride_width == 1 &&
-           layer->dilation_width == 1 && layer->dilation_height == 1 && width >= 4;
+    return 1;
 }
 
-/* Compute one channel. The assembly reads the members of `blocks` from the stack, for no register is left to point
- * anywhere else. */
+/* Requantize one of the four sums. */
+#define STAPES_NN_DEPTHWISE_FINISH(sum) \
+    "ldmia r1!, {r2, r3, r9}\n\t" STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "r9", "r10")
+
+/* Compute output channels group .. group + 3 of every pixel. The assembly reads its variables from the stack, for no
+ * register is left to point anywhere else. */
 static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn_conv_layer *layer,
-                                                                 const stapes_nn_depthwise_blocks *blocks,
-                                                                 int32_t channel, const int16_t *plane, int8_t *to)
+                                                                 const stapes_nn_dsp_plane *plane,
+                                                                 const int32_t *constants, int8_t *to)
 {
-    const int32_t final = blocks->final;
-    int32_t constants[10], x = 0;
-    const int32_t *const first = constants;
-    stapes_nn_depthwise_constants(layer, channel, constants);
-    for (;;) {
-        const int16_t *const values = plane + x;
-        const int32_t last = x == final ? blocks->final_last : blocks->last;
-        int8_t *out = to + x * blocks->channels;
-        int32_t runs = x == final ? blocks->final_runs : blocks->runs;
-        /* clang-format off */ /* it would not keep one instruction or macro a line */
-        __asm__ volatile(
-            "ldr r0, %[values]\n\t"
-            "ldr lr, %[pitch]\n"
-            "1:\n\t"
-            "ldr r2, %[tall]\n\t"
-            "ldr r1, %[constants]\n\t"
-            "ldr r4, [r1], #4\n\t"
-            "cmp r2, #2\n\t"
-            "mov r5, r4\n\t"
-            "mov r6, r4\n\t"
-            "mov r7, r4\n\t"
-            "mov r8, r4\n\t"
-            "blt 3f\n\t"
-            "beq 2f\n\t"
-            STAPES_NN_DEPTHWISE_ROW
-            "2:\n\t"
-            STAPES_NN_DEPTHWISE_ROW
-            "3:\n\t"
-            STAPES_NN_DEPTHWISE_ROW
-            "ldmia r1, {r2, r3, r9}\n\t"
-            STAPES_NN_DEPTHWISE_FINISH("r4")
-            STAPES_NN_DEPTHWISE_FINISH("r5")
-            STAPES_NN_DEPTHWISE_FINISH("r6")
-            STAPES_NN_DEPTHWISE_FINISH("r7")
-            STAPES_NN_DEPTHWISE_FINISH("r8")
-            "ldr r12, %[out]\n\t"
-            "ldr r11, %[channels]\n\t"
-            "ldr r10, %[last]\n\t"
-            "ldr r9, %[out_stride]\n\t"
-            "strb r4, [r12]\n\t"
-            "strb r5, [r12, r11]\n\t"
-            "strb r6, [r12, r11, lsl #1]\n\t"
-            "strb r8, [r12, r10]\n\t"
-            "add r2, r12, r11, lsl #1\n\t"
-            "strb r7, [r2, r11]\n\t"
-            "add r12, r12, r9\n\t"
-            "str r12, %[out]\n\t"
-            "ldr r2, %[runs]\n\t"
-            "ldr r3, %[back]\n\t"
-            "subs r2, r2, #1\n\t"
-            "sub r0, r0, r3\n\t"
-            "str r2, %[runs]\n\t"
-            "bne 1b"
-            : [out] "+m"(out), [runs] "+m"(runs)
-            : [values] "m"(values), [pitch] "m"(blocks->pitch), [tall] "m"(blocks->tall), [constants] "m"(first),
-              [channels] "m"(blocks->channels), [last] "m"(last), [out_stride] "m"(blocks->out_stride),
-              [back] "m"(blocks->back)
-            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
-        /* clang-format on */
-        if (x == final) {
-            return;
-        }
-        x = x + blocks->x_stride < final ? x + blocks->x_stride : final;
-    }
+    const int8_t *const values =
+        plane->values +
+        4 * ((layer->kernel_height - 1) * layer->dilation_height * plane->width + 3 * (plane->threes - 1));
+    const int32_t channels = layer->out_channels, columns = layer->out_width;
+    const int32_t skip = 4 * (layer->stride_height * plane->width - columns * layer->stride_width);
+    int8_t *out = to;
+    int32_t rows = layer->out_height, left = columns;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        "ldr r0, %[values]\n"
+        "1:\n\t"
+        "ldr r1, %[constants]\n\t"
+        "ldmia r1!, {r4-r7}\n"
+        "2:\n\t"
+        "ldmia r0, {r8-r10}\n\t"
+        "ldmia r1!, {r3, r11, r12, lr}\n\t"
+        "pkhbt r2, r8, r9, lsl #16\n\t"
+        "pkhtb r9, r9, r8, asr #16\n\t"
+        "sxtb16 r8, r2\n\t"
+        "smlad r4, r8, r3, r4\n\t"
+        "sxtb16 r2, r2, ror #8\n\t"
+        "smlad r5, r2, r11, r5\n\t"
+        "sxtb16 r8, r9\n\t"
+        "smlad r6, r8, r12, r6\n\t"
+        "sxtb16 r9, r9, ror #8\n\t"
+        "smlad r7, r9, lr, r7\n\t"
+        "ldmia r1!, {r2, r3, r11}\n\t"
+        "sxtb16 r8, r10\n\t"
+        "smlabb r4, r8, r3, r4\n\t"
+        "smlatt r6, r8, r3, r6\n\t"
+        "sxtb16 r10, r10, ror #8\n\t"
+        "smlabb r5, r10, r11, r5\n\t"
+        "smlatt r7, r10, r11, r7\n\t"
+        "adds r0, r0, r2\n\t" /* the carry is set when r2 < 0 */
+        "bcs 2b\n\t"
+        STAPES_NN_DEPTHWISE_FINISH("r4")
+        STAPES_NN_DEPTHWISE_FINISH("r5")
+        STAPES_NN_DEPTHWISE_FINISH("r6")
+        STAPES_NN_DEPTHWISE_FINISH("r7")
+        "ldr r12, %[out]\n\t"
+        "ldr r11, %[channels]\n\t"
+        "strb r4, [r12]\n\t"
+        "strb r5, [r12, #1]\n\t"
+        "strb r6, [r12, #2]\n\t"
+        "strb r7, [r12, #3]\n\t"
+        "add r12, r12, r11\n\t"
+        "str r12, %[out]\n\t"
+        "ldr r2, %[left]\n\t"
+        "subs r2, r2, #1\n\t"
+        "str r2, %[left]\n\t"
+        "bne 1b\n\t"
+        "ldr r2, %[skip]\n\t"
+        "ldr r3, %[columns]\n\t"
+        "ldr r8, %[rows]\n\t"
+        "add r0, r0, r2\n\t"
+        "str r3, %[left]\n\t"
+        "subs r8, r8, #1\n\t"
+        "str r8, %[rows]\n\t"
+        "bne 1b"
+        : [out] "+m"(out), [left] "+m"(left), [rows] "+m"(rows)
+        : [values] "m"(values), [constants] "m"(constants), [channels] "m"(channels), [skip] "m"(skip),
+          [columns] "m"(columns)
+        : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
+    /* clang-format on */
 }
 
 #endif
 
-/* scratch: two planes, or one where the input has one channel. */
+/* scratch: the constants of a group, then the plane. */
 STAPES_NN_API void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
                                                               int8_t *out, int8_t *scratch)
 {
-    const stapes_nn_dsp_plane plane = stapes_nn_depthwise_planes(layer, scratch);
-    const int32_t copies = layer->out_channels / layer->in_channels;
+    const stapes_nn_dsp_plane plane = stapes_nn_depthwise_plane(layer, scratch);
     int8_t *const begin = out;
-    int32_t batch, channel, in_channel;
-#if STAPES_NN_ASM
-    stapes_nn_depthwise_blocks blocks;
-    const int fast = stapes_nn_depthwise_plan(layer, plane.width, &blocks);
-#endif
+    int32_t batch, group;
     for (batch = 0; batch < layer->batches; batch++) {
-        for (channel = 0, in_channel = 0; in_channel < layer->in_channels; in_channel++) {
-            const int16_t *const values = plane.values + (in_channel & 1) * plane.size;
-            const int32_t end = channel + copies;
-            if (!(in_channel & 1)) {
-                stapes_nn_depthwise_gather(layer, &plane, in_channel + 1 < layer->in_channels, in + in_channel);
-            }
-            for (; channel < end; channel++) {
+        for (group = 0; group < layer->out_channels; group += 4) {
+            stapes_nn_depthwise_gather(layer, &plane, in, group);
 #if STAPES_NN_ASM
-                if (fast) {
-                    stapes_nn_depthwise_fast(layer, &blocks, channel, values, out + channel);
-                    continue;
-                }
-#endif
-                stapes_nn_depthwise_plain(layer, values, plane.width, channel, out);
+            if (stapes_nn_depthwise_constants(layer, &plane, group, (int32_t *)(void *)scratch)) {
+                stapes_nn_depthwise_fast(layer, &plane, (const int32_t *)(void *)scratch, out + group);
+                continue;
             }
+#endif
+            stapes_nn_depthwise_plain(layer, &plane, group, out);
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
         out += layer->out_height * layer->out_width * layer->out_channels;
