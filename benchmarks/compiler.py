@@ -1,9 +1,9 @@
 """What compiled models cost on emulated boards: `make bench-compiler`.
 
-Four models with seeded random weights (tflite_models.py, yamnet_model.py) are compiled and run on seven cores. Printed and written to
-results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of the same ELF the
-flash without weights, biases, multipliers and shifts, the activation RAM and the painted stack. The outputs of every
-run are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
+Four models with seeded random weights (tflite_models.py, yamnet_model.py) are compiled and run on seven cores. Printed
+and written to results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of
+the same ELF the flash without weights, biases, multipliers and shifts, the activation RAM and the painted stack. The
+outputs of every run are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
 """
 
 import argparse

@@ -369,7 +369,10 @@ def gru(net: Layers, x: int, h: int) -> int:
     gate: Scale = (0.05, 0)
 
     def summed(name: str, state: int) -> int:
-        parts = [net.dense(f"{name}_x", x, units, gate, relu=False), net.dense(f"{name}_h", state, units, gate, relu=False)]
+        parts = [
+            net.dense(f"{name}_x", x, units, gate, relu=False),
+            net.dense(f"{name}_h", state, units, gate, relu=False),
+        ]
         return net.simple("ADD", f"{name}_sum", parts, (1, units), gate, "AddOptions")
 
     def product(name: str, a: int, b: int) -> int:

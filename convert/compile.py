@@ -13,6 +13,7 @@ from stapes.convert.emit.show import plan_svg
 from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
 from stapes.convert.lower.packing import LAYOUTS
+from stapes.convert.passes.absorb_padding import absorb_padding
 from stapes.convert.passes.lift_states import lift_states, lift_variable_tensors
 from stapes.convert.passes.prune import prune
 from stapes.convert.plan.coalesce import coalesce
@@ -55,7 +56,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ConfigError(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
-    graph = lift_variable_tensors(prune(lift_states(read_model(tflite))))
+    graph = absorb_padding(lift_variable_tensors(prune(lift_states(read_model(tflite)))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "

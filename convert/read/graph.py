@@ -59,6 +59,10 @@ class Operator:
     options: Table | None = None  # attributes, which schema.Option reads
     number: int = 0  # in the file
     intermediates: tuple[int, ...] = ()  # tensors that state a scale inside of the operator
+    borders: tuple[tuple[int, int], tuple[int, int]] = (
+        (0, 0),
+        (0, 0),
+    )  # before, after of a PAD taken over: rows, columns
 
 
 @dataclass(frozen=True)

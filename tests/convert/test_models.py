@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tflite_models
+from benchmarks import tflite_models, yamnet_model
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.supported import TARGETS
 from stapes.convert.verify import differences, with_intermediate_outputs
 
 FOREIGN = ("hello_world", "micro_speech", "mlperf_ad01", "mlperf_kws", "okay_nabu")
-OWN = (tflite_models.dense_stack, tflite_models.ds_cnn, tflite_models.cnn_gru_step)
+OWN = (
+    tflite_models.dense_stack,
+    tflite_models.ds_cnn,
+    tflite_models.cnn_gru_step,
+    yamnet_model.yamnet_gru_step,
+)
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -41,7 +46,7 @@ def test_seeded_models_equal_litert_reference_in_every_tensor(tmp_path: Path, ma
 @pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
 def test_one_arena_suits_the_kernels_of_every_layout(tmp_path: Path, layout: str) -> None:
     """Kernels that write pixel by pixel allow an output at any distance before the input, others at whole pixels."""
-    for make in (tflite_models.ds_cnn, tflite_models.cnn_gru_step):
+    for make in (tflite_models.ds_cnn, tflite_models.cnn_gru_step, yamnet_model.yamnet_gru_step):
         folder = tmp_path / make.__name__
         compile_model(make(), folder, "model", "any")
         found = differences(make(), folder, steps=4, defines=(f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))
@@ -57,5 +62,5 @@ def test_activations_take_at_most_half_of_the_arena_of_tflite_micro(target: str)
 
 @pytest.mark.parametrize("make", OWN, ids=lambda make: make.__name__)
 def test_seeded_models_have_the_macs_that_are_reported(tmp_path: Path, make: Callable[[], bytes]) -> None:
-    macs = {"dense_stack": 10_496, "ds_cnn": 2_656_768, "cnn_gru_step": 51_384}[make.__name__]
-    assert compile_model(make(), tmp_path, "model").sizes.macs == macs
+    macs = {"dense_stack": 10_496, "ds_cnn": 2_656_768, "cnn_gru_step": 51_384, "yamnet_gru_step": 2_076_288}
+    assert compile_model(make(), tmp_path, "model").sizes.macs == macs[make.__name__]

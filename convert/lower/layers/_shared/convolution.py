@@ -22,7 +22,8 @@ class Window:
     kernel: int
     stride: int
     dilation: int
-    same: bool
+    before: int  # padding positions
+    after: int
 
     @property
     def reach(self) -> int:
@@ -32,27 +33,34 @@ class Window:
     @property
     def out(self) -> int:
         """Output positions."""
-        return -(-self.size // self.stride) if self.same else (self.size - self.reach) // self.stride + 1
+        return (self.before + self.size + self.after - self.reach) // self.stride + 1
 
     @property
     def padded(self) -> bool:
         """Whether some output reads outside of the input."""
-        return self.pad > 0 or (self.out - 1) * self.stride + self.reach - self.pad > self.size
+        return self.before > 0 or (self.out - 1) * self.stride + self.reach > self.size
 
-    @property
-    def pad(self) -> int:
-        """Positions before the input that the first output reads."""
-        return max(0, (self.out - 1) * self.stride + self.reach - self.size) // 2 if self.same else 0
+
+def _same(size: int, reach: int, stride: int) -> tuple[int, int]:
+    """Return the padding before and after, by which ceil(size / stride) outputs fit; the greater half is after."""
+    missing = max(0, ((size - 1) // stride) * stride + reach - size)
+    return missing // 2, missing - missing // 2
 
 
 def window(node: Node, axis: int, kernel: int) -> Window:
-    """Return the checked window along the height (1) or the width (2) of input 0."""
+    """Return the checked window along the height (1) or the width (2) of input 0.
+
+    Its padding is that of the option, or what passes/absorb_padding.py took over from a PAD.
+    """
     name = {1: "height", 2: "width"}[axis]
     stride, dilation = node.option(f"stride_{name}"), int(node.options.get(f"dilation_{name}", 1))
     size = node.tensor(0).shape[axis]
     if not (1 <= stride <= 1 << 15 and 1 <= dilation <= 1 << 15 and 1 <= kernel <= 1 << 15):
         node.refuse(f"kernel {kernel}, stride {stride}, dilation {dilation} along the {name}", "each from 1 to 32768")
-    result = Window(size, kernel, stride, dilation, node.option("padding") == SAME)
+    before, after = node.operator.borders[axis - 1]
+    if node.option("padding") == SAME:
+        before, after = _same(size, (kernel - 1) * dilation + 1, stride)
+    result = Window(size, kernel, stride, dilation, before, after)
     if result.out < 1:
         node.refuse(
             f"a kernel that reaches over {result.reach} of {size} positions without padding",
@@ -119,8 +127,8 @@ def overlap(
     if batches > 1 or (whole_channels and channels[0] != channels[1]):
         return None
     y, x = np.meshgrid(np.arange(rows.out), np.arange(columns.out), indexing="ij")
-    top = np.maximum(0, y * rows.stride - rows.pad)
-    left = np.maximum(0, x * columns.stride - columns.pad)
+    top = np.maximum(0, y * rows.stride - rows.before)
+    left = np.maximum(0, x * columns.stride - columns.before)
     first_read = ((top * columns.size + left) * channels[0]).reshape(-1)
     pixels = first_read.size
     needed_from = np.append(np.minimum.accumulate(first_read[::-1])[::-1], 1 << 40)
@@ -252,6 +260,6 @@ def _geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> 
         "stride_width": columns.stride,
         "dilation_height": rows.dilation,
         "dilation_width": columns.dilation,
-        "pad_top": rows.pad,
-        "pad_left": columns.pad,
+        "pad_top": rows.before,
+        "pad_left": columns.before,
     }

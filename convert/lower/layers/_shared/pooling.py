@@ -37,8 +37,8 @@ def lower_pool(node: Node, kernel: str) -> list[Operation]:
         "kernel_width": columns.kernel,
         "stride_height": rows.stride,
         "stride_width": columns.stride,
-        "pad_top": rows.pad,
-        "pad_left": columns.pad,
+        "pad_top": rows.before,
+        "pad_left": columns.before,
     }
     return [
         Call(
