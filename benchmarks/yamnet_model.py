@@ -1,8 +1,8 @@
 """A streaming model of YAMNet's first six layers, as a .tflite with seeded random weights.
 
 A step takes 8 frames of 64 bands. Along time every layer joins its state, the last frames of the step before, and the
-new frames; along frequency PAD adds zeros as YAMNet's SAME padding does. `yamnet_6_layers` ends there, `yamnet_gru_step`
-adds a projection, a GRU and scores: the sizes of a detector with a pretrained backbone.
+new frames; along frequency PAD adds zeros as YAMNet's SAME padding does. `yamnet_6_layers` ends there;
+`yamnet_gru_step` adds a projection, a GRU and scores: the sizes of a detector with a pretrained backbone.
 """
 
 from benchmarks.tflite_models import FEATURES, STATE, Layers, gru
