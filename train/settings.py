@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -17,6 +17,34 @@ from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ConfigError
 
 UNITS_MAX = 4096  # far beyond any device
+CONVOLUTION_LISTS = (
+    "conv_channels",
+    "conv_kernel_frames",
+    "conv_stride_frames",
+    "conv_kernel_bands",
+    "conv_stride_bands",
+)
+
+
+ConvolutionKind = Literal["full", "separable", "depthwise"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvolutionSettings:
+    """One convolution of the network: an entry of each of the conv_ lists."""
+
+    kind: ConvolutionKind
+    bands_in: int
+    channels: int
+    kernel_frames: int
+    stride_frames: int
+    kernel_bands: int
+    stride_bands: int
+
+
+def bands_after(bands: int, kernel: int, stride: int, same: bool) -> int:
+    """Return the number of output bands of a convolution; `same` pads the edges as TensorFlow's "SAME" does."""
+    return -(-bands // stride) if same else (bands - kernel) // stride + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +56,10 @@ class NetworkSettings:
     conv_stride_frames: tuple[int, ...] = (2, 1, 1)  # their product is the number of frames that one step takes
     conv_kernel_bands: tuple[int, ...] = (5, 3, 3)
     conv_stride_bands: tuple[int, ...] = (2, 2, 2)
+    conv_kinds: tuple[ConvolutionKind, ...] = ()  # "full", "separable" or "depthwise" for each; none: all are full
+    conv_padding: Literal["valid", "same"] = "valid"  # "same": zeros beyond the lowest and the highest band
+    backbone: str = ""  # a file of pretrained weights, or "yamnet"; none: all weights are trained from nothing
+    backbone_layers: int = 0  # how many of the convolutions take their weights from it
     projection_units: int = 48
     gru_units: int = 48
     score_kernel_steps: int = 9  # number of GRU states that a score is made of, the newest included
@@ -35,12 +67,18 @@ class NetworkSettings:
     target_delay_steps: int = 16  # the score of step k is for step k - delay: later, but with more context
 
     def __post_init__(self) -> None:
-        lists = {name: values for name, values in vars(self).items() if name.startswith("conv_")}
+        lists = {name: getattr(self, name) for name in CONVOLUTION_LISTS}
         if not self.conv_channels or len(set(map(len, lists.values()))) > 1:
             raise ConfigError(
-                f"network: the five conv_ lists have {[*map(len, lists.values())]} entries; "
+                f"network: the five conv_ lists of numbers have {[*map(len, lists.values())]} entries; "
                 "give one entry per convolution in each, one convolution or more"
             )
+        if self.conv_kinds and len(self.conv_kinds) != len(self.conv_channels):
+            raise ConfigError(
+                f"network: conv_kinds has {len(self.conv_kinds)} entries for {len(self.conv_channels)} convolutions; "
+                "give one entry per convolution, or none"
+            )
+        self._require_backbone()
         for name, values in lists.items():
             if min(values) < 1 or max(values) > UNITS_MAX:
                 raise ConfigError(f"network: {name} is {list(values)}: each entry must be from 1 to {UNITS_MAX}")
@@ -55,6 +93,20 @@ class NetworkSettings:
         names = ("projection_units", "gru_units", "score_kernel_steps", "score_dilation_steps")
         _require_between(self, "network", **dict.fromkeys(names, (1, UNITS_MAX)), target_delay_steps=(0, UNITS_MAX))
 
+    def _require_backbone(self) -> None:
+        if not 0 <= self.backbone_layers <= len(self.conv_channels) or bool(self.backbone) != bool(
+            self.backbone_layers
+        ):
+            raise ConfigError(
+                f"network: backbone_layers is {self.backbone_layers} and backbone {self.backbone!r}: a backbone gives "
+                f"the weights of 1 to {len(self.conv_channels)} convolutions, and without one backbone_layers is 0"
+            )
+
+    @property
+    def kinds(self) -> tuple[ConvolutionKind, ...]:
+        """The kind of each convolution."""
+        return self.conv_kinds or ("full",) * len(self.conv_channels)
+
     @property
     def frames_per_step(self) -> int:
         """Number of frames that one step takes: the product of the strides in time."""
@@ -68,21 +120,32 @@ class NetworkSettings:
         """How many steps back the oldest GRU state lies that a score is made of."""
         return (self.score_kernel_steps - 1) * self.score_dilation_steps
 
-    def bands_into(self, n_bands: int) -> list[int]:
-        """Return the number of input bands of each convolution, whose edges are not padded.
+    def convolutions(self, n_bands: int) -> list[ConvolutionSettings]:
+        """Return every convolution, given the number of bands of the features.
 
         Raises ConfigError for a convolution that spans more bands than are left.
         """
-        taken = []
-        for index, (kernel, stride) in enumerate(zip(self.conv_kernel_bands, self.conv_stride_bands, strict=True)):
+        layers, same = [], self.conv_padding == "same"
+        rows = zip(self.kinds, *(getattr(self, name) for name in CONVOLUTION_LISTS), strict=True)
+        for index, (kind, channels, kernel_frames, stride_frames, kernel, stride) in enumerate(rows):
             if n_bands < kernel:
                 raise ConfigError(
                     f"network: conv{index} spans {kernel} bands of the {n_bands} that are left; "
                     "lower conv_kernel_bands or conv_stride_bands, or raise n_bands"
                 )
-            taken.append(n_bands)
-            n_bands = (n_bands - kernel) // stride + 1
-        return taken
+            layers.append(
+                ConvolutionSettings(
+                    kind=kind,
+                    bands_in=n_bands,
+                    channels=channels,
+                    kernel_frames=kernel_frames,
+                    stride_frames=stride_frames,
+                    kernel_bands=kernel,
+                    stride_bands=stride,
+                )
+            )
+            n_bands = bands_after(n_bands, kernel, stride, same)
+        return layers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,15 +182,17 @@ class AugmentationSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """The two phases of training: float with BatchNorm, then quantization-aware on the folded weights.
+    """The phases of training: float with BatchNorm, then quantization-aware on the folded weights.
 
     In these names a step is one gradient step.
     """
 
     sequence_s: float = 8.0
     batch_sequences: int = 16
+    head_steps: int = 400  # with a backbone: the layers behind it are trained first, while it stays as it is
     float_steps: int = 2400
     quantized_steps: int = 400
+    head_learning_rate: float = 3e-3
     learning_rate: float = 3e-3
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2
@@ -139,7 +204,7 @@ class TrainingSettings:
     check_every_steps: int = 400  # how often the val split is scored
 
     def __post_init__(self) -> None:
-        counts = ("batch_sequences", "float_steps", "quantized_steps", "patience_steps", "check_every_steps")
+        counts = ("batch_sequences", "head_steps", "float_steps", "quantized_steps", "patience_steps", "check_every_steps")
         for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 1 or more")
@@ -148,8 +213,10 @@ class TrainingSettings:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
         _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
         _require_between(
-            self, "training", positive_weight=(0.01, 100), learning_rate=(1e-9, 1), quantized_learning_rate=(1e-9, 1)
+            self, "training", positive_weight=(0.01, 100)
         )
+        rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
+        _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +292,7 @@ class Settings:
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}: need 0 to {2**31 - 1}")
         make_tables(self.frontend)
-        self.network.bands_into(self.frontend.n_bands)
+        self.network.convolutions(self.frontend.n_bands)
         for name in ("target_delay_steps", "memory_steps"):
             steps = getattr(self.network, name)
             if steps >= self.sequence_steps:

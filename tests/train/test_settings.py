@@ -44,7 +44,7 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
         ("[frontend]\nf_max_hz = 8000.5\n", r"settings.toml:2: band 39 .* lower f_max_hz, which is 8000.5"),
         (
             "[network]\nconv_channels = [8, 8]\n",
-            r"settings.toml:2: network: the five conv_ lists have \[2, 3, 3, 3, 3\]",
+            r"settings.toml:2: network: the five conv_ lists of numbers have \[2, 3, 3, 3, 3\]",
         ),
         ("[training]\nbatch_sequences = 0\n", r"settings.toml:2: training: batch_sequences is 0: need 1 or more"),
         ("[training]\ndropout = 1.0\n", r"settings.toml:2: training: dropout is 1.0: need 0 or more, and less than 1"),

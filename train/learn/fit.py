@@ -28,11 +28,15 @@ SCORE_CHUNK_STEPS = 1000  # recordings are scored in pieces of this length, with
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a phase of training is, its highest learning rate, and the number of its first batch."""
+    """How long a phase of training is, its highest learning rate, and the number of its first batch.
+
+    With `frozen_backbone` the weights that come from a pretrained backbone stay as they are.
+    """
 
     updates: int
     learning_rate: float
     first_batch: int
+    frozen_backbone: bool = False
 
     def rate(self, update: int) -> float:
         """Return the learning rate of an update: a linear rise, then half a cosine down to a hundredth."""
@@ -60,8 +64,9 @@ class Trainer:
         self.network, self.settings, self.seed, self.schedule = network, settings, seed, schedule
         self._optimizer = tf_keras.optimizers.AdamW(1e-3, weight_decay=settings.weight_decay, global_clipnorm=1.0)
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self._optimizer.build(network.trainable_variables)
-        self._averages = [tf.Variable(variable, trainable=False) for variable in network.trainable_variables]
+        self._trained = network.own_variables if schedule.frozen_backbone else network.trainable_variables
+        self._optimizer.build(self._trained)
+        self._averages = [tf.Variable(variable, trainable=False) for variable in self._trained]
         # Compiling takes some ten seconds and makes an update 1.7 times as fast: the GRU's loop is many small
         # operations.
         compiled = schedule.updates >= COMPILED_FROM_UPDATES
@@ -87,9 +92,9 @@ class Trainer:
             loss = tf.reduce_mean(
                 tf.nn.weighted_cross_entropy_with_logits(targets, logits, self.settings.positive_weight)
             )
-        variables = self.network.trainable_variables
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        for average, variable in zip(self._averages, variables, strict=True):
+        gradients = tape.gradient(loss, self._trained)
+        self._optimizer.apply_gradients(zip(gradients, self._trained, strict=True))
+        for average, variable in zip(self._averages, self._trained, strict=True):
             average.assign(decay * average + (1.0 - decay) * variable)
         return loss
 
@@ -100,7 +105,7 @@ class Trainer:
 
     def swap_average(self) -> None:
         """Exchange the weights and their running average; a second call undoes this."""
-        for average, variable in zip(self._averages, self.network.trainable_variables, strict=True):
+        for average, variable in zip(self._averages, self._trained, strict=True):
             value = variable.numpy()
             variable.assign(average)
             average.assign(value)

@@ -1,5 +1,8 @@
 """The network: causal convolutions over (frame, band), a projection, a GRU and a sigmoid per class.
 
+A convolution may be depthwise-separable: one filter per channel, then a 1x1 convolution that mixes the channels. The
+first convolutions may take their weights from a pretrained backbone (backbone.py), which has no BatchNorm any more.
+
 `Network` is the graph. It has two trained forms: `FloatNetwork` in this file (BatchNorm, no quantization) and
 `QuantizedNetwork` in quantize.py (folded weights, every tensor on its int8 grid). Each form runs over whole sequences
 (`sequence`, for training) and one step at a time (`step`, the function that is converted). In `step` every linear map
@@ -15,15 +18,18 @@ To add a layer, add its linear map to `Shape.linear_maps` and its place in `sequ
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stapes.convert.tensorflow import tf, tf_keras
-from stapes.firmware_sim.device.frontend import FrontendConfig
-from stapes.train.settings import NetworkSettings
+from stapes.firmware_sim.device.frontend import FEATURE_UNIT_DB, FrontendConfig
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.learn.backbone import Backbone
+from stapes.train.settings import NetworkSettings, bands_after
 
 UNIT_LIMIT = 127 / 128  # largest value of a tensor with scale 1/128 and zero point 0
 Tensor = Any  # tf.Tensor: tensorflow ships no types
@@ -36,10 +42,15 @@ Output = Literal["relu", "unit", "logits"]
 
 @dataclass(frozen=True)
 class LinearMap:
-    """A kernel [rows, columns, channels in, channels out] as the step uses it, and what follows it."""
+    """A kernel [rows, columns, channels in, channels out] as the step uses it, and what follows it.
+
+    The kernel of a depthwise convolution has one channel in: each channel out sees the channel of its own number alone.
+    """
 
     kernel: tuple[int, ...]
     output: Output
+    depthwise: bool = False
+    pretrained: bool = False  # its weights come from a backbone: BatchNorm is folded into them from the beginning
 
     @property
     def parameters(self) -> int:
@@ -59,6 +70,10 @@ class Convolution:
     stride_frames: int
     kernel_bands: int
     stride_bands: int
+    same_bands: bool = False  # zeros are added at the edges of the bands, as TensorFlow's padding "SAME" does
+    depthwise: bool = False
+    pretrained: bool = False
+    dropout: bool = True  # whole channels of its output are dropped in training
 
     @property
     def state_frames(self) -> int:
@@ -67,8 +82,23 @@ class Convolution:
 
     @property
     def bands(self) -> int:
-        """Number of output bands; the edges are not padded."""
-        return (self.bands_in - self.kernel_bands) // self.stride_bands + 1
+        """Number of output bands."""
+        return bands_after(self.bands_in, self.kernel_bands, self.stride_bands, self.same_bands)
+
+    @property
+    def padding_bands(self) -> tuple[int, int]:
+        """Number of zeros before the first and after the last band."""
+        if not self.same_bands:
+            return 0, 0
+        total = max((self.bands - 1) * self.stride_bands + self.kernel_bands - self.bands_in, 0)
+        return total // 2, total - total // 2
+
+    @property
+    def linear_map(self) -> LinearMap:
+        """The convolution's kernel and what follows it."""
+        channels_in = 1 if self.depthwise else self.channels_in
+        kernel = (self.kernel_frames, self.kernel_bands, channels_in, self.channels)
+        return LinearMap(kernel, "relu", self.depthwise, self.pretrained)
 
 
 @dataclass(frozen=True)
@@ -92,23 +122,10 @@ class Shape:
 
         Raises ConfigError when a convolution spans more bands than are left.
         """
-        layers: list[Convolution] = []
-        channels_in = 1
-        rows = zip(
-            settings.bands_into(frontend.n_bands),
-            settings.conv_channels,
-            settings.conv_kernel_frames,
-            settings.conv_stride_frames,
-            settings.conv_kernel_bands,
-            settings.conv_stride_bands,
-            strict=True,
-        )
-        for index, row in enumerate(rows):
-            layers.append(Convolution(f"conv{index}", channels_in, *row))
-            channels_in = layers[-1].channels
+        layers = _convolutions(settings, frontend.n_bands)
         return cls(
             convolutions=tuple(layers),
-            projection_inputs=channels_in * layers[-1].bands,
+            projection_inputs=layers[-1].channels * layers[-1].bands,
             projection_units=settings.projection_units,
             gru_units=settings.gru_units,
             score_kernel_steps=settings.score_kernel_steps,
@@ -122,12 +139,7 @@ class Shape:
     @property
     def linear_maps(self) -> dict[str, LinearMap]:
         """Every linear map of the network by its name, in the order of the graph."""
-        maps = {
-            layer.name: LinearMap(
-                (layer.kernel_frames, layer.kernel_bands, layer.channels_in, layer.channels), output="relu"
-            )
-            for layer in self.convolutions
-        }
+        maps = {layer.name: layer.linear_map for layer in self.convolutions}
         last = self.convolutions[-1]
         both = self.projection_units + self.gru_units
         return maps | {
@@ -165,6 +177,46 @@ class Shape:
     def parameters(self) -> int:
         """Number of weights and biases after folding."""
         return sum(each.parameters for each in self.linear_maps.values())
+
+
+def _convolutions(settings: NetworkSettings, n_bands: int) -> list[Convolution]:
+    """Return all convolutions in their order; a separable layer is two of them."""
+    layers: list[Convolution] = []
+    channels_in = 1
+    for index, layer in enumerate(settings.convolutions(n_bands)):
+        pretrained = index < settings.backbone_layers
+        each = Convolution(
+            name=f"conv{index}",
+            channels_in=channels_in,
+            bands_in=layer.bands_in,
+            channels=channels_in if layer.kind != "full" else layer.channels,
+            kernel_frames=layer.kernel_frames,
+            stride_frames=layer.stride_frames,
+            kernel_bands=layer.kernel_bands,
+            stride_bands=layer.stride_bands,
+            same_bands=settings.conv_padding == "same",
+            depthwise=layer.kind != "full",
+            pretrained=pretrained,
+            dropout=index + 1 >= settings.backbone_layers and layer.kind != "separable",
+        )
+        layers.append(each)
+        if layer.kind == "separable":
+            layers[-1] = replace(each, name=f"conv{index}_depthwise")
+            pointwise = Convolution(
+                name=f"conv{index}_pointwise",
+                channels_in=channels_in,
+                bands_in=each.bands,
+                channels=layer.channels,
+                kernel_frames=1,
+                stride_frames=1,
+                kernel_bands=1,
+                stride_bands=1,
+                pretrained=pretrained,
+                dropout=index + 1 >= settings.backbone_layers,
+            )
+            layers.append(pointwise)
+        channels_in = layers[-1].channels
+    return layers
 
 
 class Network(tf_keras.layers.Layer):
@@ -246,6 +298,13 @@ class Network(tf_keras.layers.Layer):
         """Return the states of `batch` streams at their beginning: zeros."""
         return {name: tf.zeros([batch, *shape[1:]]) for name, shape in self.shape.states.items()}
 
+    @property
+    def own_variables(self) -> list[Any]:
+        """The trainable variables that do not come from a pretrained backbone."""
+        pretrained = [layer.name for layer in self.shape.convolutions if layer.pretrained]
+        kept = {id(table[name]) for name in pretrained for table in (self.kernels, self.biases)}
+        return [each for each in self.trainable_variables if id(each) not in kept]
+
     def _convolve(self, values: Tensor, states: States, training: bool, seed: Tensor) -> tuple[Tensor, States]:
         new_states = {}
         values, producer = self.on_grid("features", values), "features"
@@ -254,12 +313,25 @@ class Network(tf_keras.layers.Layer):
                 name = f"state_{layer.name}"
                 values = tf.concat([self.on_grid(producer, states[name]), values], axis=1, name=f"{layer.name}_input")
                 new_states[name] = values[:, -layer.state_frames :]
-            stride = [layer.stride_frames, layer.stride_bands]
             with tf.name_scope(layer.name):
-                linear = tf.nn.conv2d(values, self.kernel(layer.name, training), stride, "VALID")
-                values, producer = self.finish(layer.name, linear, training), layer.name
-            values = self._drop(values, training, seed, index)
+                values = self.finish(layer.name, self._convolution(layer, values, training), training)
+                producer = layer.name
+            if layer.dropout:
+                values = self._drop(values, training, seed, index)
         return values, new_states
+
+    def _convolution(self, layer: Convolution, values: Tensor, training: bool) -> Tensor:
+        if any(layer.padding_bands):
+            values = tf.pad(values, [[0, 0], [0, 0], layer.padding_bands, [0, 0]])
+        kernel, stride = self.kernel(layer.name, training), (layer.stride_frames, layer.stride_bands)
+        if not layer.depthwise:
+            return tf.nn.conv2d(values, kernel, stride, "VALID")
+        kernel = tf.reshape(kernel, [layer.kernel_frames, layer.kernel_bands, layer.channels, 1])
+        if stride[0] == stride[1] or values.shape[1] is not None:
+            return tf.nn.depthwise_conv2d(values, kernel, [1, *stride, 1], "VALID")
+        # TensorFlow computes depthwise convolutions with equal strides only; TFLite, for which a step is made, any.
+        every = tf.nn.depthwise_conv2d(values, kernel, [1, 1, 1, 1], "VALID")
+        return every[:, :: stride[0], :: stride[1]]
 
     @property
     def _before_first_score(self) -> int:
@@ -333,7 +405,7 @@ class FloatNetwork(Network):
         self.norms = {
             name: tf_keras.layers.BatchNormalization(momentum=0.99, name=name)
             for name, each in self.maps.items()
-            if each.output != "logits"
+            if each.output != "logits" and not each.pretrained
         }
         for name, norm in self.norms.items():
             norm.build([None, None, None, self.maps[name].kernel[-1]])
@@ -342,11 +414,31 @@ class FloatNetwork(Network):
         self.biases = {
             name: self.add_weight(name=f"{name}_bias", shape=each.kernel[-1:], initializer="zeros")
             for name, each in self.maps.items()
-            if each.output == "logits"
+            if name not in self.norms
         }
         # At first the update gates are biased to keep the state, and the scores to be low, as events are rare.
         self.biases["gates"].assign(tf.concat([tf.ones(shape.gru_units), tf.zeros(shape.gru_units)], axis=0))
         self.biases["scores"].assign(-3.0 * tf.ones(shape.classes))
+
+    def load_backbone(self, backbone: Backbone) -> None:
+        """Take over the weights of a backbone. Raises ConfigError when its layers are not those of the settings.
+
+        The network's features are in units of FEATURE_UNIT_DB; those of a backbone are natural logarithms of magnitudes.
+        """
+        own = [layer for layer in self.shape.convolutions if layer.pretrained]
+        for index, (layer, given) in enumerate(zip_longest(own, backbone.convolutions)):
+            kernel = None if given is None else given.kernel
+            if given is not None and given.kind == "depthwise":
+                kernel = np.transpose(given.kernel, (0, 1, 3, 2))
+            if layer is None or kernel is None or kernel.shape != layer.linear_map.kernel:
+                raise ConfigError(
+                    f"network: the settings give convolution {index} of the backbone the shape "
+                    f"{layer and layer.linear_map.kernel}, but in {backbone.source} it has the shape "
+                    f"{None if kernel is None else kernel.shape}; `stapes train --backbone` sets all of them"
+                )
+            scale = FEATURE_UNIT_DB * np.log(10) / 20 if index == 0 else 1.0
+            self.kernels[layer.name].assign(kernel * np.float32(scale))
+            self.biases[layer.name].assign(given.bias)
 
     def kernel(self, name: str, training: bool) -> Tensor:
         """Return the kernel as it was trained."""

@@ -83,7 +83,7 @@ class Phase:
 
     def _require_finite(self, trainer: Trainer, what: str, *values: NDArray[Any]) -> None:
         if not all(np.isfinite(each).all() for each in values):
-            rate = "learning_rate" if self.name == "float" else "quantized_learning_rate"
+            rate = "learning_rate" if self.name == "float" else f"{self.name}_learning_rate"
             raise StapesError(
                 f"{self.name} training: at gradient step {trainer.done} of {self.schedule.updates} the {what} became "
                 f"nan or infinite; lower {rate} ({self.schedule.learning_rate:g}) in the settings"

@@ -7,6 +7,7 @@ import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
 from stapes.train.learn.augment import BatchMaker
+from stapes.train.learn.backbone import backbone_path, read_backbone
 from stapes.train.learn.fit import Schedule, device, seed_everything
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.network import FloatNetwork, Shape
@@ -40,13 +41,21 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
         f"a score every {1000 / per_second:.0f} ms; training runs on {device()}"
     )
     maker = batch_maker(data, settings)
-    training = settings.training
+    training, first = settings.training, 0
     float_network = FloatNetwork(shape, training.dropout)
-    schedule = Schedule(training.float_steps, training.learning_rate, 0)
+    if settings.network.backbone:
+        float_network.load_backbone(
+            read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
+        )
+        schedule = Schedule(training.head_steps, training.head_learning_rate, 0, frozen_backbone=True)
+        Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
+        first = schedule.updates
+    schedule = Schedule(training.float_steps, training.learning_rate, first)
     Phase("float", float_network, schedule, data, settings, workspace, log).run(maker.batch)
+    first += schedule.updates
 
     quantized = quantize(float_network, maker)
-    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
+    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
     Phase("quantized", quantized, schedule, data, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
     return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)))
