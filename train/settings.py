@@ -190,6 +190,7 @@ class TrainingSettings:
     sequence_s: float = 8.0
     batch_sequences: int = 16
     head_steps: int = 400  # with a backbone: the layers behind it are trained first, while it stays as it is
+    frozen_layers: int = 3  # of a backbone: its first layers, which stay as they are to the end
     float_steps: int = 2400
     quantized_steps: int = 400
     head_learning_rate: float = 3e-3
@@ -204,17 +205,22 @@ class TrainingSettings:
     check_every_steps: int = 400  # how often the val split is scored
 
     def __post_init__(self) -> None:
-        counts = ("batch_sequences", "head_steps", "float_steps", "quantized_steps", "patience_steps", "check_every_steps")
+        counts = (
+            "batch_sequences",
+            "head_steps",
+            "float_steps",
+            "quantized_steps",
+            "patience_steps",
+            "check_every_steps",
+        )
         for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 1 or more")
         for name in ("dropout", "average_decay", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
-        _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
-        _require_between(
-            self, "training", positive_weight=(0.01, 100)
-        )
+        _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10), frozen_layers=(0, UNITS_MAX))
+        _require_between(self, "training", positive_weight=(0.01, 100))
         rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
         _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))
 

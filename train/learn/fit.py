@@ -23,6 +23,7 @@ Batch = tuple[NDArray[np.int8], NDArray[np.float32]]
 
 WARM_UP_UPDATES = 100
 COMPILED_FROM_UPDATES = 150
+COMPILED_WHOLE_BELOW_MACS = 300_000  # of one step
 SCORE_CHUNK_STEPS = 1000  # recordings are scored in pieces of this length, with the states carried over
 
 
@@ -30,13 +31,13 @@ SCORE_CHUNK_STEPS = 1000  # recordings are scored in pieces of this length, with
 class Schedule:
     """How long a phase of training is, its highest learning rate, and the number of its first batch.
 
-    With `frozen_backbone` the weights that come from a pretrained backbone stay as they are.
+    The weights of the first `frozen_layers` layers of the network stay as they are.
     """
 
     updates: int
     learning_rate: float
     first_batch: int
-    frozen_backbone: bool = False
+    frozen_layers: int = 0
 
     def rate(self, update: int) -> float:
         """Return the learning rate of an update: a linear rise, then half a cosine down to a hundredth."""
@@ -64,13 +65,15 @@ class Trainer:
         self.network, self.settings, self.seed, self.schedule = network, settings, seed, schedule
         self._optimizer = tf_keras.optimizers.AdamW(1e-3, weight_decay=settings.weight_decay, global_clipnorm=1.0)
         self._optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        self._trained = network.own_variables if schedule.frozen_backbone else network.trainable_variables
+        self._trained = network.variables_behind(schedule.frozen_layers)
         self._optimizer.build(self._trained)
         self._averages = [tf.Variable(variable, trainable=False) for variable in self._trained]
         # Compiling takes some ten seconds and makes an update 1.7 times as fast: the GRU's loop is many small
-        # operations.
+        # operations. Large convolutions are slower when XLA compiles them, so with those only the loop is compiled.
         compiled = schedule.updates >= COMPILED_FROM_UPDATES
-        self._compiled_update = tf.function(self._update, autograph=False, jit_compile=compiled)
+        large = network.shape.macs_per_step > COMPILED_WHOLE_BELOW_MACS
+        network.compile_loop = compiled and large
+        self._compiled_update = tf.function(self._update, autograph=False, jit_compile=compiled and not large)
 
     def update(self, number: int, batch: Batch) -> float:
         """Change the weights by the gradient of one batch; return the loss. `number` is that of the update."""

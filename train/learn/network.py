@@ -29,6 +29,7 @@ from stapes.convert.tensorflow import tf, tf_keras
 from stapes.firmware_sim.device.frontend import FEATURE_UNIT_DB, FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
 from stapes.train.learn.backbone import Backbone
+from stapes.train.learn.compiled_loop import compiled_loop
 from stapes.train.settings import NetworkSettings, bands_after
 
 UNIT_LIMIT = 127 / 128  # largest value of a tensor with scale 1/128 and zero point 0
@@ -227,6 +228,7 @@ class Network(tf_keras.layers.Layer):
         self.shape, self.dropout = shape, dropout
         self.maps = shape.linear_maps
         self.kernels = {name: self._kernel(name, each.kernel) for name, each in self.maps.items()}
+        self.compile_loop = False  # whether XLA compiles the GRU's loop alone, see compiled_loop.py
 
     # What each form defines ----------------------------------------------------------------------------------------
 
@@ -298,12 +300,17 @@ class Network(tf_keras.layers.Layer):
         """Return the states of `batch` streams at their beginning: zeros."""
         return {name: tf.zeros([batch, *shape[1:]]) for name, shape in self.shape.states.items()}
 
-    @property
-    def own_variables(self) -> list[Any]:
-        """The trainable variables that do not come from a pretrained backbone."""
-        pretrained = [layer.name for layer in self.shape.convolutions if layer.pretrained]
-        kept = {id(table[name]) for name in pretrained for table in (self.kernels, self.biases)}
-        return [each for each in self.trainable_variables if id(each) not in kept]
+    def variables_behind(self, layers: int) -> list[Any]:
+        """Return the trainable variables without those of the first `layers` layers, which stay as they are."""
+        kept = [f"conv{index}" for index in range(layers)]
+        frozen = {
+            id(table[name])
+            for name in self.kernels
+            if name.partition("_")[0] in kept
+            for table in (self.kernels, self.biases)
+            if name in table
+        }
+        return [each for each in self.trainable_variables if id(each) not in frozen]
 
     def _convolve(self, values: Tensor, states: States, training: bool, seed: Tensor) -> tuple[Tensor, States]:
         new_states = {}
@@ -327,11 +334,7 @@ class Network(tf_keras.layers.Layer):
         if not layer.depthwise:
             return tf.nn.conv2d(values, kernel, stride, "VALID")
         kernel = tf.reshape(kernel, [layer.kernel_frames, layer.kernel_bands, layer.channels, 1])
-        if stride[0] == stride[1] or values.shape[1] is not None:
-            return tf.nn.depthwise_conv2d(values, kernel, [1, *stride, 1], "VALID")
-        # TensorFlow computes depthwise convolutions with equal strides only; TFLite, for which a step is made, any.
-        every = tf.nn.depthwise_conv2d(values, kernel, [1, 1, 1, 1], "VALID")
-        return every[:, :: stride[0], :: stride[1]]
+        return tf.nn.depthwise_conv2d(values, kernel, [1, *stride, 1], "VALID")
 
     @property
     def _before_first_score(self) -> int:
@@ -346,8 +349,15 @@ class Network(tf_keras.layers.Layer):
 
     def _recur(self, projected: Tensor, hidden: Tensor, training: bool) -> Tensor:
         """Run the GRU: projected float[batch, steps, projection units] -> its states float[batch, steps, GRU units]."""
-        units = self.shape.projection_units
-        kernels = {name: self.kernel(name, training)[0, 0] for name in ("gates", "candidate")}
+        kernels = [self.kernel(name, training)[0, 0] for name in ("gates", "candidate")]
+        inputs = [projected, self.on_grid("hidden", hidden), *kernels]
+        if not self.compile_loop:
+            return self._loop(*inputs)
+        return compiled_loop(self._loop, inputs, [self.biases[name] for name in ("gates", "candidate")])
+
+    def _loop(self, projected: Tensor, hidden: Tensor, gates: Tensor, candidate: Tensor) -> Tensor:
+        """Run the GRU with these kernels, float[projection units + GRU units, outputs]."""
+        units, kernels = self.shape.projection_units, {"gates": gates, "candidate": candidate}
         by_step = tf.transpose(projected, [1, 0, 2])
         inputs = {name: tf.linalg.matmul(by_step, kernel[:units]) for name, kernel in kernels.items()}
         steps = tf.shape(by_step)[0]
@@ -360,7 +370,7 @@ class Network(tf_keras.layers.Layer):
             state = self._cell(linear, state)
             return index + 1, state, outputs.write(index, state)
 
-        loop = (tf.constant(0), self.on_grid("hidden", hidden), outputs)
+        loop = (tf.constant(0), hidden, outputs)
         _, _, outputs = tf.while_loop(lambda index, *_: index < steps, body, loop, maximum_iterations=steps)
         return tf.transpose(outputs.stack(), [1, 0, 2])
 
@@ -423,7 +433,7 @@ class FloatNetwork(Network):
     def load_backbone(self, backbone: Backbone) -> None:
         """Take over the weights of a backbone. Raises ConfigError when its layers are not those of the settings.
 
-        The network's features are in units of FEATURE_UNIT_DB; those of a backbone are natural logarithms of magnitudes.
+        The network's features are in units of FEATURE_UNIT_DB, those of a backbone natural logarithms of magnitudes.
         """
         own = [layer for layer in self.shape.convolutions if layer.pretrained]
         for index, (layer, given) in enumerate(zip_longest(own, backbone.convolutions)):

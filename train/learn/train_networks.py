@@ -42,20 +42,21 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
     )
     maker = batch_maker(data, settings)
     training, first = settings.training, 0
+    frozen = min(training.frozen_layers, settings.network.backbone_layers)
     float_network = FloatNetwork(shape, training.dropout)
     if settings.network.backbone:
         float_network.load_backbone(
             read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
         )
-        schedule = Schedule(training.head_steps, training.head_learning_rate, 0, frozen_backbone=True)
+        schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
         first = schedule.updates
-    schedule = Schedule(training.float_steps, training.learning_rate, first)
+    schedule = Schedule(training.float_steps, training.learning_rate, first, frozen)
     Phase("float", float_network, schedule, data, settings, workspace, log).run(maker.batch)
     first += schedule.updates
 
     quantized = quantize(float_network, maker)
-    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
+    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first, frozen)
     Phase("quantized", quantized, schedule, data, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
     return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)))
