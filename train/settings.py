@@ -156,6 +156,14 @@ class AugmentationSettings:
     """
 
     stitched_background_share: float = 0.4  # of sequences: made of event-free stretches, not of a recording as it is
+    second_background_share: float = 0.0  # of stitched sequences: the sum of two backgrounds
+    background_filter_db: float = 0.0  # standard deviation of the gain of a random filter, per event-free stretch
+    empty_share: float = 0.0  # of sequences: made of event-free stretches, with no event added
+    added_distractors_per_minute: float = 0.0  # sounds from event-free stretches that are mixed in as no event
+    reverberation_share: float = 0.0  # of runs, and of whole sequences: heard in a random room
+    reverberation_rt60_s: tuple[float, float] = (0.1, 0.8)
+    direct_to_reverberant_db: tuple[float, float] = (-3.0, 15.0)
+    band_gain_db: float = 0.0  # largest gain or loss at random bands, linear in between, per sequence
     added_runs_per_minute: float = 20.0  # runs that are mixed into the sequence, on average
     run_snr_db: tuple[float, float] = (-6.0, 20.0)
     run_speed: tuple[float, float] = (0.8, 1.25)  # changes pitch and duration together
@@ -167,14 +175,22 @@ class AugmentationSettings:
     masked_frames_max: int = 12  # width of each of the four masks of a sequence: random, 0 to this
 
     def __post_init__(self) -> None:
-        _require_between(self, "augmentation", stitched_background_share=(0, 1))
-        for name in ("run_snr_db", "run_speed", "gain_db"):
+        shares = ("stitched_background_share", "second_background_share", "empty_share", "reverberation_share")
+        _require_between(self, "augmentation", **dict.fromkeys(shares, (0, 1)))
+        for name in ("run_snr_db", "run_speed", "gain_db", "reverberation_rt60_s", "direct_to_reverberant_db"):
             low, high = getattr(self, name)
-            if low > high or (name == "run_speed" and low <= 0):
+            if low > high or (name in ("run_speed", "reverberation_rt60_s") and low <= 0):
                 raise ConfigError(
                     f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds above 0"
                 )
-        names = ("added_runs_per_minute", "run_filter_db", "microphone_filter_db")
+        names = (
+            "added_runs_per_minute",
+            "added_distractors_per_minute",
+            "run_filter_db",
+            "background_filter_db",
+            "band_gain_db",
+            "microphone_filter_db",
+        )
         _require_between(
             self, "augmentation", **dict.fromkeys((*names, "masked_bands_max", "masked_frames_max"), (0, 1e4))
         )
@@ -325,7 +341,7 @@ def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -
             raise ConfigError(f"{table}: {name} is {getattr(settings, name)}: need {least:g} to {most:g}")
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path, defaults: "Settings | None" = None) -> Settings:
     """Read settings from a TOML file; settings that it leaves out keep their defaults.
 
     Raises ConfigError for a file that cannot be read, and with the line of a setting that is unknown or out of range.
@@ -337,7 +353,7 @@ def read_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not a TOML file: {error}") from error
-    return _build(Settings, values, _TomlFile(path, text))
+    return _build(Settings, values, _TomlFile(path, text), defaults)
 
 
 def write_settings(settings: Settings) -> str:
@@ -364,7 +380,7 @@ class _TomlFile:
         return str(self.path)
 
 
-def _build(kind: Any, values: dict[str, Any], source: _TomlFile) -> Any:
+def _build(kind: Any, values: dict[str, Any], source: _TomlFile, defaults: Any = None) -> Any:
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
@@ -372,9 +388,11 @@ def _build(kind: Any, values: dict[str, Any], source: _TomlFile) -> Any:
         raise ConfigError(
             f"{source.where(unknown[0])}: unknown setting {unknown[0]!r}; the settings here are: {allowed}"
         )
-    converted = {key: _convert(key, value, hints[key], source) for key, value in values.items()}
+    converted = {
+        key: _convert(key, value, hints[key], source, getattr(defaults, key, None)) for key, value in values.items()
+    }
     try:
-        return kind(**converted)
+        return kind(**converted) if defaults is None else dataclasses.replace(defaults, **converted)
     except ValueError as error:
         tables = [name for name in values if dataclasses.is_dataclass(converted[name])]
         keys = [*(key for name in tables for key in values[name]), *values]
@@ -383,9 +401,9 @@ def _build(kind: Any, values: dict[str, Any], source: _TomlFile) -> Any:
         raise ConfigError(f"{source.where(first)}: {error}") from error
 
 
-def _convert(key: str, value: Any, hint: Any, source: _TomlFile) -> Any:
+def _convert(key: str, value: Any, hint: Any, source: _TomlFile, default: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(hint, value, source)
+        return _build(hint, value, source, default)
     converted = _match(value, hint)
     if converted is None:
         raise ConfigError(f"{source.where(key)}: {key} = {value!r} is not {_describe(hint)}")

@@ -17,7 +17,18 @@ SIZES: dict[Size, str] = {
     "large": "208 k parameters, 35 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB or more; takes a backbone",
 }
 # The layers of YAMNet (tensorflow/models, research/audioset/yamnet/yamnet.py): channels and stride.
-YAMNET_LAYERS = ((32, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+YAMNET_LAYERS = (
+    (32, 2),
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    *[(512, 1)] * 5,
+    (1024, 2),
+    (1024, 1),
+)
 TIME_STRIDE = 4  # frames of 10 ms a step; YAMNet's later strides are taken along the bands alone
 
 

@@ -10,7 +10,8 @@ from stapes.train.cli.options import add_group_pattern
 
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
-  stapes train --print-config > settings.toml       # every setting with its default
+  stapes train recordings/ --out dogs.stapes --backbone yamnet      # after: stapes backbone fetch yamnet
+  stapes train --print-config --size medium > settings.toml         # every setting with its default
   stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
 To continue a run that was stopped, give the same command again.
 """
@@ -30,6 +31,15 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--config", type=Path, metavar="FILE.toml", help="settings; those it leaves out keep their defaults"
     )
+    parser.add_argument(
+        "--size", choices=("small", "medium", "large"), help="of the network (default small, with --backbone medium)"
+    )
+    parser.add_argument(
+        "--backbone", metavar="FILE|yamnet", help="begin with pretrained layers; see `stapes backbone --help`"
+    )
+    parser.add_argument(
+        "--backbone-layers", type=int, metavar="N", help="how many of its layers (default 5 for medium, 6 for large)"
+    )
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
@@ -39,9 +49,13 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.train.settings import Settings, read_settings, write_settings
+    from stapes.train.settings import read_settings, write_settings
+    from stapes.train.sizes import settings_of
 
-    settings = read_settings(arguments.config) if arguments.config else Settings()
+    size = arguments.size or ("medium" if arguments.backbone else "small")
+    settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)
+    if arguments.config:
+        settings = read_settings(arguments.config, settings)
     if arguments.seed is not None:
         settings = replace(settings, seed=arguments.seed)
     if arguments.print_config:

@@ -11,16 +11,23 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import binary_closing
 from scipy.signal import butter, istft, sosfilt, sosfreqz, stft
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
+from stapes.train.learn.rooms import filtered, reverberated, smooth_curve
 from stapes.train.learn.targets import step_targets
 from stapes.train.settings import AugmentationSettings
 
 Floats = NDArray[np.float32]
 LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before its onset and after its offset
+SECOND_BACKGROUND_DB = (-12.0, 6.0)  # level of a second background, relative to the first
+DISTRACTOR_RISE_DB = 8.0  # above the median power of an event-free stretch
+DISTRACTOR_FRAMES = (5, 300)  # of 10 ms: shortest and longest
+DISTRACTOR_GAP_FRAMES = 5
+NO_CLASS = -1
 RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # the largest gap between two events of a run, and its longest duration
 
 
@@ -61,19 +68,27 @@ class Remixer:
         self._stretch_share = lengths / lengths.sum() if len(lengths) else lengths
         self._recording_share = np.diff(corpus.starts) / corpus.starts[-1]
         self.runs = [[run for run in self._cut(label) if len(run.events)] for label in range(classes)]
+        self.distractors = self._cut_distractors() if settings.added_distractors_per_minute else []
 
     def sequence(self, rng: np.random.Generator) -> TrainingSequence:
         """Return one sequence of the length that was given to the constructor."""
-        stitched = len(self._stretches) > 0 and rng.random() < self._settings.stitched_background_share
+        settings, minutes = self._settings, self._samples / self._rate / 60
+        empty = len(self._stretches) > 0 and rng.random() < settings.empty_share
+        stitched = empty or (len(self._stretches) > 0 and rng.random() < settings.stitched_background_share)
         base, events = self._background(rng) if stitched else self._excerpt(rng)
-        minutes = self._samples / self._rate / 60
-        runs = rng.poisson(self._settings.added_runs_per_minute * minutes)
-        available = [label for label, of_class in enumerate(self.runs) if of_class]
+        if stitched and rng.random() < settings.second_background_share:
+            base += np.float32(10 ** (rng.uniform(*SECOND_BACKGROUND_DB) / 20)) * self._background(rng)[0]
         noise = _frame_power(sosfilt(self._high_pass, base), self._rate)
-        for _ in range(runs if available else 0):
+        for _ in range(rng.poisson(settings.added_distractors_per_minute * minutes) if self.distractors else 0):
+            distractor = self.distractors[rng.integers(len(self.distractors))]
+            self._place(distractor, base, noise, events[:0], rng)
+        available = [] if empty else [label for label, of_class in enumerate(self.runs) if of_class]
+        for _ in range(rng.poisson(settings.added_runs_per_minute * minutes) if available else 0):
             of_class = self.runs[available[rng.integers(len(available))]]
             placed = self._place(of_class[rng.integers(len(of_class))], base, noise, events, rng)
             events = np.concatenate([events, placed])
+        if rng.random() < settings.reverberation_share:
+            base = self._reverberated(base, rng)
         peak = np.abs(base).max()
         base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
         return TrainingSequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
@@ -101,12 +116,19 @@ class Remixer:
         while filled < self._samples:
             start, stop = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
             piece = self._corpus.pcm[start : min(stop, start + self._samples + fade - filled)].astype(np.float32)
+            if self._settings.background_filter_db:
+                piece = filtered(piece, smooth_curve(rng, self._settings.background_filter_db, 9))
             if filled:
                 piece[:fade] *= rise
             piece[-fade:] *= rise[::-1]
             base[filled : filled + len(piece)] += piece
             filled += len(piece) - fade
         return base[: self._samples], np.empty((0, 3), np.int64)
+
+    def _reverberated(self, pcm: Floats, rng: np.random.Generator) -> Floats:
+        """Return the samples as from a random room."""
+        rt60_s = float(np.exp(rng.uniform(*np.log(self._settings.reverberation_rt60_s))))
+        return reverberated(pcm, self._rate, rt60_s, rng.uniform(*self._settings.direct_to_reverberant_db), rng)
 
     def _place(self, run: EventRun, base: Floats, noise: Floats, events: Events, rng: np.random.Generator) -> Events:
         """Add a changed copy of the run to `base`; return its events there.
@@ -125,6 +147,8 @@ class Remixer:
         margin = self._rate // 10
         if not len(placed) or np.any((same[:, 0] < placed[-1, 1] + margin) & (same[:, 1] > placed[0, 0] - margin)):
             return placed[:0]
+        if rng.random() < settings.reverberation_share:
+            pcm = self._reverberated(pcm, rng)
         pcm, energy = self._filtered(pcm, curve)
         level = energy / (run.events[:, 1] - run.events[:, 0]).sum() * speed
         frames = len(noise) * np.clip([placed[0, 0], placed[-1, 1]], 0, self._samples) // self._samples
@@ -156,10 +180,29 @@ class Remixer:
                 runs += [self._clean(index, part) for part in _no_longer_than(row, int(RUN_MAX_S * self._rate))]
         return runs
 
+    def _cut_distractors(self) -> list[EventRun]:
+        """Return the sounds that stand out of event-free stretches, each with the time that it takes and no class."""
+        found, frame = [], self._rate // 100
+        for index, events in enumerate(self._corpus.events):
+            recording = self._corpus.recording(index)
+            for start, stop in event_free(events, len(recording), self._rate // 10):
+                if stop - start < self._rate:
+                    continue
+                level = _frame_power(sosfilt(self._high_pass, recording[start:stop].astype(np.float32)), self._rate)
+                loud = level > np.median(level) * 10 ** (DISTRACTOR_RISE_DB / 10)
+                for first, last in _runs_of(binary_closing(loud, np.ones(2 * DISTRACTOR_GAP_FRAMES + 1))):
+                    if DISTRACTOR_FRAMES[0] <= last - first <= DISTRACTOR_FRAMES[1]:
+                        own = np.array([[start + first * frame, start + last * frame, NO_CLASS]], np.int64)
+                        found.append(self._clean(index, own))
+        return [each for each in found if len(each.events)]
+
     def _clean(self, index: int, events: Events) -> EventRun:
         """Cut out one run and subtract the spectrum of its background; unclear and overlapped events are left out."""
         rate, pcm = self._rate, self._corpus.recording(index)
         everything = self._corpus.events[index]
+        if events[0, 2] == NO_CLASS:
+            everything = np.concatenate([everything, events])
+            everything = everything[np.argsort(everything[:, 0], kind="stable")]
         first, last = max(0, int(events[0, 0]) - rate), min(len(pcm), int(events[-1, 1]) + rate)
         part = pcm[first:last].astype(np.float32)
         inside = everything.copy()
@@ -189,12 +232,6 @@ class Remixer:
         return EventRun((_without_background(part, free) * window)[start:stop], kept)
 
 
-def smooth_curve(rng: np.random.Generator, deviation_db: float, points: int) -> Floats:
-    """Return random gains in dB at `points` places along the frequency axis, similar for neighbours, with mean 0."""
-    raw = rng.normal(0.0, deviation_db, points + 2)
-    return ((raw[:-2] + raw[1:-1] + raw[2:]) / np.sqrt(3)).astype(np.float32)
-
-
 def augment_features(
     features: NDArray[np.int8], step_db: float, settings: AugmentationSettings, rng: np.random.Generator
 ) -> NDArray[np.int8]:
@@ -205,6 +242,7 @@ def augment_features(
     frames, bands = features.shape
     curve = smooth_curve(rng, settings.microphone_filter_db, 7)
     offset_db = np.interp(np.linspace(0, 6, bands), np.arange(7), curve) + rng.uniform(*settings.gain_db)
+    offset_db = offset_db + _band_gains_db(bands, settings.band_gain_db, rng)
     changed = np.clip(features + np.rint(offset_db / step_db), -128, 127)
     mean = changed.mean(axis=0)
     width = int(rng.integers(settings.masked_bands_max + 1))
@@ -215,6 +253,12 @@ def augment_features(
         first = int(rng.integers(max(1, frames - width + 1)))
         changed[first : first + width] = np.rint(mean)
     return changed.astype(np.int8)
+
+
+def _band_gains_db(bands: int, most_db: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return float64[bands]: gains that change linearly between 2 to 5 bands (FilterAugment, Nam et al. 2022)."""
+    places = np.sort(rng.uniform(0, bands - 1, int(rng.integers(2, 6))))
+    return np.interp(np.arange(bands), places, rng.uniform(-most_db, most_db, len(places)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +284,12 @@ class BatchMaker:
             features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
             targets.append(step_targets(self.clock, self.n_steps, sequence.events, self.n_classes))
         return np.stack(features), np.stack(targets)
+
+
+def _runs_of(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first place of each run of true flags, and the place after its last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
 def _no_longer_than(row: Events, samples: int) -> list[Events]:
