@@ -105,7 +105,8 @@ class NetworkSettings:
     @property
     def kinds(self) -> tuple[ConvolutionKind, ...]:
         """The kind of each convolution."""
-        return self.conv_kinds or ("full",) * len(self.conv_channels)
+        full: ConvolutionKind = "full"
+        return self.conv_kinds or (full,) * len(self.conv_channels)
 
     @property
     def frames_per_step(self) -> int:

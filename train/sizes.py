@@ -8,7 +8,7 @@ from typing import Literal
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.train.learn.backbone import YAMNET_FRONTEND
-from stapes.train.settings import NetworkSettings, Settings, TrainingSettings
+from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings
 
 Size = Literal["small", "medium", "large"]
 SIZES: dict[Size, str] = {
@@ -68,13 +68,14 @@ def _network(layers: int, units: int, backbone: str) -> NetworkSettings:
         in_time.append(stride if taken * stride <= TIME_STRIDE else 1)
         taken *= in_time[-1]
         bands = -(-bands // stride)
+    separable: ConvolutionKind = "separable"
     return NetworkSettings(
         conv_channels=(*channels, channels[-1]),
         conv_kernel_frames=(*[3] * layers, 1),
         conv_stride_frames=(*in_time, 1),
         conv_kernel_bands=(*[3] * layers, bands),
         conv_stride_bands=(*strides, bands),
-        conv_kinds=("full", *["separable"] * (layers - 1), "depthwise"),
+        conv_kinds=("full", *[separable] * (layers - 1), "depthwise"),
         conv_padding="same",
         backbone=backbone,
         backbone_layers=layers if backbone else 0,

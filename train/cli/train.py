@@ -50,9 +50,9 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.settings import read_settings, write_settings
-    from stapes.train.sizes import settings_of
+    from stapes.train.sizes import Size, settings_of
 
-    size = arguments.size or ("medium" if arguments.backbone else "small")
+    size: Size = arguments.size or ("medium" if arguments.backbone else "small")
     settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)
     if arguments.config:
         settings = read_settings(arguments.config, settings)

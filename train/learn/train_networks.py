@@ -2,12 +2,13 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
 from stapes.train.learn.augment import BatchMaker
-from stapes.train.learn.backbone import backbone_path, read_backbone
+from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.fit import Schedule, device, seed_everything
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.network import FloatNetwork, Shape
@@ -46,7 +47,7 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
     float_network = FloatNetwork(shape, training.dropout)
     if settings.network.backbone:
         float_network.load_backbone(
-            read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
+            read_backbone(Path(settings.network.backbone), settings.network.backbone_layers)
         )
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
