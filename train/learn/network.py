@@ -254,7 +254,7 @@ class Network(tf_keras.layers.Layer):
         `features` are float[batch, frames, bands], the frontend's int8 values times `shape.feature_scale`; `seed`
         (int32) decides which channels dropout drops, and is used in training only.
         """
-        values, new_states = self._convolve(features[..., tf.newaxis], states, training, seed)
+        values, new_states = self.convolve(features[..., tf.newaxis], states, training, seed)
         projected = self.finish("projection", self._linear("projection", values, training), training)[:, :, 0, :]
         projected = self._drop(projected, training, seed, 100)
         hidden = self._recur(projected, states["state_gru"][:, -1, 0, :], training)
@@ -272,7 +272,7 @@ class Network(tf_keras.layers.Layer):
         `features` are float[1, frames, bands, 1]; the probabilities have shape [1, steps, 1, classes]. This is the
         graph that is converted; for several steps the GRU is unrolled.
         """
-        values, new_states = self._convolve(features, states, False, None)
+        values, new_states = self.convolve(features, states, False, None)
         with tf.name_scope("projection"):
             projected = self.finish("projection", self._linear("projection", values, False), False)
         history, scores = self.on_grid("hidden", states["state_gru"]), []
@@ -312,10 +312,13 @@ class Network(tf_keras.layers.Layer):
         }
         return [each for each in self.trainable_variables if id(each) not in frozen]
 
-    def _convolve(self, values: Tensor, states: States, training: bool, seed: Tensor) -> tuple[Tensor, States]:
+    def convolve(
+        self, values: Tensor, states: States, training: bool = False, seed: Tensor = None, layers: int | None = None
+    ) -> tuple[Tensor, States]:
+        """Run the first `layers` convolutions (None: all) on float[batch, frames, bands, 1]; return output and states."""
         new_states = {}
         values, producer = self.on_grid("features", values), "features"
-        for index, layer in enumerate(self.shape.convolutions):
+        for index, layer in enumerate(self.shape.convolutions[:layers]):
             if layer.state_frames:
                 name = f"state_{layer.name}"
                 values = tf.concat([self.on_grid(producer, states[name]), values], axis=1, name=f"{layer.name}_input")

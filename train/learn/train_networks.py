@@ -46,9 +46,7 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
     frozen = min(training.frozen_layers, settings.network.backbone_layers)
     float_network = FloatNetwork(shape, training.dropout)
     if settings.network.backbone:
-        float_network.load_backbone(
-            read_backbone(Path(settings.network.backbone), settings.network.backbone_layers)
-        )
+        float_network.load_backbone(read_backbone(Path(settings.network.backbone), settings.network.backbone_layers))
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
         first = schedule.updates

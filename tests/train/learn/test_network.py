@@ -1,16 +1,21 @@
 """The network computes the same function over a sequence, in pieces, step by step, and with BatchNorm folded."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
 
 from stapes.convert.tensorflow import tf, tf_keras
-from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.firmware_sim.device.frontend import FEATURE_UNIT_DB, FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
+from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.quantize import FoldedNetwork, QuantizedNetwork
 from stapes.train.settings import NetworkSettings
+from stapes.train.sizes import settings_of
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +23,22 @@ def features() -> np.ndarray:
     return np.random.default_rng(0).integers(-128, 128, (3, 80, 40)).astype(np.float32) * FrontendConfig().feature_scale
 
 
-@pytest.fixture(scope="module")
-def network(features: np.ndarray) -> FloatNetwork:
+SEPARABLE = NetworkSettings(
+    conv_channels=(8, 12, 16, 16),
+    conv_kernel_frames=(3, 3, 3, 1),
+    conv_stride_frames=(2, 1, 1, 1),
+    conv_kernel_bands=(3, 3, 3, 10),
+    conv_stride_bands=(2, 1, 2, 10),
+    conv_kinds=("full", "separable", "separable", "depthwise"),
+    conv_padding="same",
+)
+
+
+@pytest.fixture(scope="module", params=[NetworkSettings(), SEPARABLE], ids=["full", "separable"])
+def network(features: np.ndarray, request: pytest.FixtureRequest) -> FloatNetwork:
     """An untrained network whose BatchNorm statistics are not the initial ones."""
     tf_keras.utils.set_random_seed(0)
-    network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=3))
+    network = FloatNetwork(Shape.of(request.param, FrontendConfig(), classes=3))
     for _ in range(20):
         network.sequence(tf.constant(features), network.start(3), training=True)
     return network
@@ -79,6 +95,51 @@ def test_no_score_depends_on_a_later_frame(network: FloatNetwork, features: np.n
     after, _ = network.sequence(tf.constant(changed), network.start(3))
     np.testing.assert_array_equal(before[:, :20], after[:, :20])
     assert not np.array_equal(before[:, 20:], after[:, 20:])
+
+
+def test_a_compiled_loop_has_the_results_and_the_gradients_of_the_loop(
+    network: FloatNetwork, features: np.ndarray
+) -> None:
+    def results() -> list[object]:
+        with tf.GradientTape() as tape:
+            logits, _ = network.sequence(tf.constant(features), network.start(3))
+            loss = tf.reduce_sum(logits**2)
+        return [logits, *tape.gradient(loss, network.trainable_variables)]
+
+    found = []
+    for network.compile_loop in (True, False):
+        found.append(tf.function(results, autograph=False)())
+    assert len(found[0]) == 1 + len(network.trainable_variables)
+    for compiled, plain in zip(*found, strict=True):
+        scale = float(tf.reduce_max(tf.abs(plain)))
+        np.testing.assert_allclose(compiled, plain, atol=1e-4 * scale)  # float32 sums in another order
+
+
+def test_layers_that_are_frozen_are_not_among_the_trained_variables(network: FloatNetwork) -> None:
+    behind = {each.name for each in network.variables_behind(2)}
+    left_out = {each.name for each in network.trainable_variables} - behind
+    assert left_out
+    assert all("conv0" in name or "conv1" in name for name in left_out)
+    assert len(network.variables_behind(0)) == len(network.trainable_variables)
+
+
+def test_a_backbone_computes_what_keras_computes_a_few_frames_later(foreign_models: Path) -> None:
+    """Keras sees frames after and before a place; a stream sees only those before, so it answers later."""
+    path = foreign_models / "yamnet_256_f32.h5"
+    settings = settings_of("medium", str(path), 6)
+    strides = settings.network.conv_stride_bands[:6]  # those that the backbone was trained with, in time as well
+    own = replace(settings.network, conv_stride_frames=(*strides, 1))
+    network = FloatNetwork(Shape.of(own, settings.frontend, classes=3))
+    network.load_backbone(read_backbone(path, 6))
+    log_mel = np.random.default_rng(0).normal(-3, 2, (1, 96, 64)).astype(np.float32)
+    delayed = np.pad(log_mel, [(0, 0), (3, 0), (0, 0)])[:, :96] / (FEATURE_UNIT_DB * np.log(10) / 20)
+    values, _ = network.convolve(tf.constant(delayed[..., None]), network.start(1), layers=11)
+    keras = tf_keras.models.load_model(path, compile=False)
+    inner = next(each for each in keras.layers if hasattr(each, "layers"))
+    until = tf_keras.Model(inner.inputs, inner.get_layer("layer6/pointwise_conv/relu").output)
+    expected = until(log_mel[..., None])[0]
+    # Keras pads the ends of the excerpt, and a stream begins with zeros: places near them are left out.
+    np.testing.assert_allclose(values[0, 6:], expected[3:-3], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("step_db", [0.45, 0.4, 0.01, 10.0])
