@@ -315,7 +315,7 @@ class Network(tf_keras.layers.Layer):
     def convolve(
         self, values: Tensor, states: States, training: bool = False, seed: Tensor = None, layers: int | None = None
     ) -> tuple[Tensor, States]:
-        """Run the first `layers` convolutions (None: all) on float[batch, frames, bands, 1]; return output and states."""
+        """Run the first `layers` convolutions (None: all) of float[batch, frames, bands, 1]."""
         new_states = {}
         values, producer = self.on_grid("features", values), "features"
         for index, layer in enumerate(self.shape.convolutions[:layers]):
