@@ -24,6 +24,7 @@ from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.parity import Parity, compare_forms
 from stapes.train.judge.scored import event_scores_of, score_recordings
+from stapes.train.learn.backbone import Backbone
 from stapes.train.learn.fit import Scorer
 from stapes.train.learn.train_networks import TrainedNetworks
 from stapes.train.learn.training_data import TrainingData
@@ -103,10 +104,15 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
             "group_pattern": training.dataset.group_pattern,
             "trained_on": content_ids(training.dataset.splits["train"]),
             "seed": settings.seed,
+            "backbone": _backbone(training.networks.backbone),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
         },
     )
+
+
+def _backbone(backbone: Backbone | None) -> dict[str, str | int] | None:
+    return backbone and {"file": backbone.source, "sha256": backbone.sha256, "layers": backbone.layers}
 
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:

@@ -207,7 +207,6 @@ class TrainingSettings:
     sequence_s: float = 8.0
     batch_sequences: int = 16
     head_steps: int = 400  # with a backbone: the layers behind it are trained first, while it stays as it is
-    frozen_layers: int = 3  # of a backbone: its first layers, which stay as they are to the end
     float_steps: int = 2400
     quantized_steps: int = 400
     head_learning_rate: float = 3e-3

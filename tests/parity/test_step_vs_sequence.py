@@ -29,11 +29,22 @@ def features() -> np.ndarray:
     return np.clip(steps, -128, 127).astype(np.int8)
 
 
-@pytest.fixture(scope="module")
-def network(features: np.ndarray) -> QuantizedNetwork:
+SEPARABLE = NetworkSettings(
+    conv_channels=(8, 12, 16, 16),
+    conv_kernel_frames=(3, 3, 3, 1),
+    conv_stride_frames=(2, 1, 1, 1),
+    conv_kernel_bands=(3, 3, 3, 10),
+    conv_stride_bands=(2, 1, 2, 10),
+    conv_kinds=("full", "separable", "separable", "depthwise"),
+    conv_padding="same",
+)
+
+
+@pytest.fixture(scope="module", params=[NetworkSettings(), SEPARABLE], ids=["full", "separable"])
+def network(features: np.ndarray, request: pytest.FixtureRequest) -> QuantizedNetwork:
     """Return a network with larger random weights than training begins with: gates and states use their range."""
     tf_keras.utils.set_random_seed(1)
-    network = FloatNetwork(Shape.of(NetworkSettings(), FrontendConfig(), classes=4))
+    network = FloatNetwork(Shape.of(request.param, FrontendConfig(), classes=4))
     real = features.astype(np.float32) * FrontendConfig().feature_scale
     for _ in range(50):
         network.sequence(tf.constant(real), network.start(len(real)), training=True)
@@ -51,13 +62,14 @@ def step(network: QuantizedNetwork) -> Step:
     return convert_step(StepModule(network))
 
 
-def test_layers_are_named_after_the_parts_of_the_network(step: Step) -> None:
+def test_layers_are_named_after_the_parts_of_the_network(network: QuantizedNetwork, step: Step) -> None:
     module = plan_model(step.model, "model")
-    assert [one.name for one in module.placement.operations if isinstance(one, Call)] == [
-        *("conv0", "conv1", "conv2", "projection", "gru_gates", "gru_gates_logistic", "gru_one_minus_keep", "gru_kept"),
+    convolutions = [layer.name for layer in network.shape.convolutions]
+    assert [one.name for one in module.placement.operations if isinstance(one, Call) and "pad" not in one.name] == [
+        *(*convolutions, "projection", "gru_gates", "gru_gates_logistic", "gru_one_minus_keep", "gru_kept"),
         *("gru_reset", "gru_candidate", "gru_candidate_tanh", "gru_taken", "gru_blend", "logits", "scores_logistic"),
     ]
-    assert [state.name for state in module.graph.states] == ["state_conv0", "state_conv1", "state_conv2", "state_gru"]
+    assert [state.name for state in module.graph.states] == list(network.shape.states)
 
 
 class Runner:
@@ -104,7 +116,8 @@ def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_
     the sigmoid's slope, at most 1/4, and the score rounds too.
     """
     logit_step = float(network.ranges["scores"]["limit"]) / 128
-    most = {"scores": 256 * logit_step / 4 + 1, "state_gru": 3, "state_conv0": 0, "state_conv1": 1, "state_conv2": 1}
+    convolutions = [name for name in network.shape.states if name not in ("state_conv0", "state_gru")]
+    most = {"scores": 256 * logit_step / 4 + 1, "state_gru": 3, "state_conv0": 0, **dict.fromkeys(convolutions, 1)}
     apart: dict[str, list[np.ndarray]] = {name: [] for name in most}
     in_tensorflow = tf.function(network.step, autograph=False)
     for clip in features[:2]:
@@ -117,7 +130,7 @@ def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_
             states = {name: out[name] for name in states}
     for name, bound in most.items():
         assert np.concatenate(apart[name]).max() <= bound, name
-    for name in ("state_conv1", "state_conv2"):
+    for name in convolutions:
         assert np.mean(np.concatenate(apart[name]) > 0) < 0.01
 
 

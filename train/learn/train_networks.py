@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
 from stapes.train.learn.augment import BatchMaker
-from stapes.train.learn.backbone import read_backbone
+from stapes.train.learn.backbone import Backbone, read_backbone
+from stapes.train.learn.backbone_cache import backbone_path
 from stapes.train.learn.fit import Schedule, device, seed_everything
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.network import FloatNetwork, Shape
@@ -30,6 +30,7 @@ class TrainedNetworks:
     float_network: FloatNetwork
     quantized_network: QuantizedNetwork
     step: Step
+    backbone: Backbone | None  # what training began with
 
 
 def train_networks(data: TrainingData, settings: Settings, workspace: Workspace, log: TrainingLog) -> TrainedNetworks:
@@ -43,22 +44,23 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
     )
     maker = batch_maker(data, settings)
     training, first = settings.training, 0
-    frozen = min(training.frozen_layers, settings.network.backbone_layers)
     float_network = FloatNetwork(shape, training.dropout)
+    backbone = None
     if settings.network.backbone:
-        float_network.load_backbone(read_backbone(Path(settings.network.backbone), settings.network.backbone_layers))
+        backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
+        float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
         first = schedule.updates
-    schedule = Schedule(training.float_steps, training.learning_rate, first, frozen)
+    schedule = Schedule(training.float_steps, training.learning_rate, first)
     Phase("float", float_network, schedule, data, settings, workspace, log).run(maker.batch)
     first += schedule.updates
 
     quantized = quantize(float_network, maker)
-    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first, frozen)
+    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
     Phase("quantized", quantized, schedule, data, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
-    return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)))
+    return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)), backbone)
 
 
 def quantize(network: FloatNetwork, maker: BatchMaker) -> QuantizedNetwork:

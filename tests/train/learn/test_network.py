@@ -133,7 +133,7 @@ def test_a_backbone_computes_what_keras_computes_a_few_frames_later(foreign_mode
     network.load_backbone(read_backbone(path, 6))
     log_mel = np.random.default_rng(0).normal(-3, 2, (1, 96, 64)).astype(np.float32)
     delayed = np.pad(log_mel, [(0, 0), (3, 0), (0, 0)])[:, :96] / (FEATURE_UNIT_DB * np.log(10) / 20)
-    values, _ = network.convolve(tf.constant(delayed[..., None]), network.start(1), layers=11)
+    values, _ = network.convolve(tf.constant(delayed[..., None], tf.float32), network.start(1), layers=11)
     keras = tf_keras.models.load_model(path, compile=False)
     inner = next(each for each in keras.layers if hasattr(each, "layers"))
     until = tf_keras.Model(inner.inputs, inner.get_layer("layer6/pointwise_conv/relu").output)
