@@ -112,7 +112,9 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
 
 
 def _backbone(backbone: Backbone | None) -> dict[str, str | int] | None:
-    return backbone and {"file": backbone.source, "sha256": backbone.sha256, "layers": backbone.layers}
+    if backbone is None:
+        return None
+    return {"file": backbone.source, "sha256": backbone.sha256, "layers": backbone.layers}
 
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:

@@ -235,7 +235,7 @@ class TrainingSettings:
         for name in ("dropout", "average_decay", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
-        _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10), frozen_layers=(0, UNITS_MAX))
+        _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
         _require_between(self, "training", positive_weight=(0.01, 100))
         rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
         _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))

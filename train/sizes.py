@@ -3,7 +3,7 @@
 A size is a set of defaults: a settings file or an option replaces any of them.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stapes.firmware_sim.errors import ConfigError
@@ -11,11 +11,6 @@ from stapes.train.learn.backbone import YAMNET_FRONTEND
 from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings
 
 Size = Literal["small", "medium", "large"]
-SIZES: dict[Size, str] = {
-    "small": "37 k parameters, 3 M MAC/s: any Cortex-M4 or ESP32",
-    "medium": "110 k parameters, 23 M MAC/s: 256 KB flash and 64 KB RAM; takes a backbone",
-    "large": "208 k parameters, 35 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB or more; takes a backbone",
-}
 # The layers of YAMNet (tensorflow/models, research/audioset/yamnet/yamnet.py): channels and stride.
 YAMNET_LAYERS = (
     (32, 2),
@@ -29,7 +24,25 @@ YAMNET_LAYERS = (
     (1024, 2),
     (1024, 1),
 )
-TIME_STRIDE = 4  # frames of 10 ms a step; YAMNet's later strides are taken along the bands alone
+
+
+@dataclass(frozen=True)
+class LargerNetwork:
+    """A size that begins with layers of YAMNet's shape, with or without its weights."""
+
+    layers: int
+    step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
+    units: int  # of the projection and of the GRU
+
+
+LARGER: dict[Size, LargerNetwork] = {
+    # 178 k parameters, 25 M MAC/s: 256 KB flash and 64 KB RAM; a score every 80 ms
+    "medium": LargerNetwork(layers=6, step_frames=8, units=64),
+    # 225 k parameters, 36 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more; a score every 40 ms
+    "large": LargerNetwork(layers=6, step_frames=4, units=96),
+}
+DELAY_S = 0.48  # by which a score is late
+MEMORY_S = 0.64  # from the oldest to the newest state of the GRU that a score is made of
 
 
 def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = None) -> Settings:
@@ -41,53 +54,52 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     if size == "small":
         if backbone or backbone_layers is not None:
             raise ConfigError(
-                "the size small has no room for a backbone, whose first layers alone take 23 M MAC per second; "
+                "the size small has no room for a backbone, whose first six layers take 25 M MAC per second; "
                 "choose --size medium or large"
             )
         return Settings()
-    layers = backbone_layers if backbone_layers is not None else {"medium": 5, "large": 6}[size]
-    units = {"medium": 64, "large": 96}[size]
+    larger = LARGER[size]
+    if backbone_layers is not None:
+        larger = replace(larger, layers=backbone_layers)
     return replace(
         Settings(),
         frontend=YAMNET_FRONTEND,
-        network=_network(layers, units, backbone),
+        network=_network(larger, backbone),
         training=_training(bool(backbone)),
     )
 
 
-def _network(layers: int, units: int, backbone: str) -> NetworkSettings:
-    """Return YAMNet's first layers, a sum over the bands of the last one for each channel, and a GRU of so many units.
-
-    Strides in time end at TIME_STRIDE, so that events that follow each other closely stay apart.
-    """
-    if not 1 <= layers <= len(YAMNET_LAYERS):
-        raise ConfigError(f"--backbone-layers {layers}: need 1 to {len(YAMNET_LAYERS)}")
-    channels, strides = zip(*YAMNET_LAYERS[:layers], strict=True)
-    in_time, bands, taken = [], YAMNET_FRONTEND.n_bands, 1
+def _network(larger: LargerNetwork, backbone: str) -> NetworkSettings:
+    """Return YAMNet's first layers, a sum over the bands of the last one for each channel, and a GRU."""
+    if not 1 <= larger.layers <= len(YAMNET_LAYERS):
+        raise ConfigError(f"--backbone-layers {larger.layers}: need 1 to {len(YAMNET_LAYERS)}")
+    channels, strides = zip(*YAMNET_LAYERS[: larger.layers], strict=True)
+    in_time, bands, frames = [], YAMNET_FRONTEND.n_bands, 1
     for stride in strides:
-        in_time.append(stride if taken * stride <= TIME_STRIDE else 1)
-        taken *= in_time[-1]
+        in_time.append(stride if frames * stride <= larger.step_frames else 1)
+        frames *= in_time[-1]
         bands = -(-bands // stride)
     separable: ConvolutionKind = "separable"
+    step_s = frames * YAMNET_FRONTEND.hop_s
     return NetworkSettings(
         conv_channels=(*channels, channels[-1]),
-        conv_kernel_frames=(*[3] * layers, 1),
+        conv_kernel_frames=(*[3] * larger.layers, 1),
         conv_stride_frames=(*in_time, 1),
-        conv_kernel_bands=(*[3] * layers, bands),
+        conv_kernel_bands=(*[3] * larger.layers, bands),
         conv_stride_bands=(*strides, bands),
-        conv_kinds=("full", *[separable] * (layers - 1), "depthwise"),
+        conv_kinds=("full", *[separable] * (larger.layers - 1), "depthwise"),
         conv_padding="same",
         backbone=backbone,
-        backbone_layers=layers if backbone else 0,
-        projection_units=units,
-        gru_units=units,
+        backbone_layers=larger.layers if backbone else 0,
+        projection_units=larger.units,
+        gru_units=larger.units,
         score_kernel_steps=9,
-        score_dilation_steps=2,
-        target_delay_steps=12,
+        score_dilation_steps=max(1, round(MEMORY_S / step_s / 8)),
+        target_delay_steps=round(DELAY_S / step_s),
     )
 
 
 def _training(pretrained: bool) -> TrainingSettings:
     if not pretrained:
         return TrainingSettings()
-    return TrainingSettings(float_steps=800, quantized_steps=300, learning_rate=1e-3)
+    return TrainingSettings(head_steps=300, float_steps=800, quantized_steps=300, learning_rate=2e-3)

@@ -37,9 +37,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--backbone", metavar="FILE|yamnet", help="begin with pretrained layers; see `stapes backbone --help`"
     )
-    parser.add_argument(
-        "--backbone-layers", type=int, metavar="N", help="how many of its layers (default 5 for medium, 6 for large)"
-    )
+    parser.add_argument("--backbone-layers", type=int, metavar="N", help="how many of its layers (default 6)")
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
