@@ -47,8 +47,8 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from stapes.train.learn.sizes import Size, settings_of
     from stapes.train.settings import read_settings, write_settings
-    from stapes.train.sizes import Size, settings_of
 
     size: Size = arguments.size or ("medium" if arguments.backbone else "small")
     settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)

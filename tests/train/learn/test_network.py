@@ -14,8 +14,8 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.quantize import FoldedNetwork, QuantizedNetwork
+from stapes.train.learn.sizes import settings_of
 from stapes.train.settings import NetworkSettings
-from stapes.train.sizes import settings_of
 
 
 @pytest.fixture(scope="module")
