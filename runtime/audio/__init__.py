@@ -8,6 +8,6 @@ live stream of it give equal samples. WAV is read by `wav`, from files and pipes
 
 from stapes.runtime.audio.convert import Converter, InputSettings
 from stapes.runtime.audio.file import BLOCK_FRAMES, Audio, AudioFile, read_audio
-from stapes.runtime.audio.kinds import FILE_SUFFIXES
+from stapes.runtime.walk import FILE_SUFFIXES
 
 __all__ = ["BLOCK_FRAMES", "FILE_SUFFIXES", "Audio", "AudioFile", "Converter", "InputSettings", "read_audio"]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-FILE_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 READ = "WAV, FLAC, OGG, MP3, AIFF, AU, W64 and CAF"
 # Audio that libsndfile does not read. Files with these suffixes are named where a folder is searched.
 UNREAD_SUFFIXES = (".m4a", ".aac", ".wma", ".mp4", ".3gp", ".amr", ".webm", ".mka", ".ac3", ".ape", ".wv", ".dsf")

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stapes.firmware_sim.errors import AudioError, ToolchainError
-from stapes.runtime.audio import FILE_SUFFIXES
-from stapes.runtime.walk import is_utf8, walk_files
+from stapes.runtime.walk import FILE_SUFFIXES, is_utf8, walk_files
 
 
 @dataclass(frozen=True)

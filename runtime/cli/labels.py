@@ -4,19 +4,20 @@ import argparse
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.labels.formats import LABEL_FORMATS
+from stapes.runtime.labels.formats import LABEL_FORMATS, WRITTEN
 
 FOLDERS = "folders"  # in the place of a format: clips in a folder per class
 
 
 def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the sub-command."""
-    *titles, last = [form.title for form in LABEL_FORMATS.values()]
+    *titles, last = [LABEL_FORMATS[name].title for name in WRITTEN]
+    read_only = ", ".join(form.title for name, form in LABEL_FORMATS.items() if name not in WRITTEN)
     parser = commands.add_parser(
         "labels",
         help="convert label files to another format",
-        description=f"Convert labels between {', '.join(titles)} and {last}; or find the onsets in clips that are "
-        "sorted into a folder per class.",
+        description=f"Convert labels between {', '.join(titles)} and {last}, and from {read_only}; "
+        "or find the onsets in clips that are sorted into a folder per class.",
         epilog="examples:\n  stapes labels export.json --to dcase --out recordings/labels.tsv\n"
         "  stapes labels sheet.csv --columns filename=file,onset=start,offset=end,event_label=what --out labels.tsv\n"
         "  stapes labels *.selections.txt --columns event_label=Call --audio recordings --out recordings/labels.tsv\n"
@@ -33,7 +34,7 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="format of the files, or `folders` for clips in a folder per class; default: recognized for each file",
     )
     parser.add_argument(
-        "--to", dest="target", choices=LABEL_FORMATS, default="dcase", help="format to write; default: %(default)s"
+        "--to", dest="target", choices=WRITTEN, default="dcase", help="format to write; default: %(default)s"
     )
     parser.add_argument(
         "--out", type=Path, metavar="OUT", help="file to write, or folder for one file per recording; default: stdout"

@@ -12,6 +12,7 @@ from stapes.runtime.labels.event_formats import EVENT_FORMATS, EventFormat
 from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
 from stapes.runtime.labels.raven import read_raven, write_raven
+from stapes.runtime.labels.textgrid import read_textgrid
 
 __all__ = [
     "EVENT_FORMATS",
@@ -26,6 +27,7 @@ __all__ = [
     "read_jams",
     "read_labelstudio",
     "read_raven",
+    "read_textgrid",
     "write_audacity",
     "write_csv",
     "write_dcase",

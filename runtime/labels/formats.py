@@ -12,8 +12,9 @@ from stapes.runtime.labels.dcase import COLUMNS, read_dcase, write_csv, write_dc
 from stapes.runtime.labels.elan import read_elan, write_elan
 from stapes.runtime.labels.jams import read_jams, write_jams
 from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudio
-from stapes.runtime.labels.names import name_of_file
+from stapes.runtime.labels.names import is_audio, name_of_file
 from stapes.runtime.labels.raven import begins_raven, read_raven, write_raven
+from stapes.runtime.labels.textgrid import read_textgrid
 
 Recordings = Mapping[str, Sequence[Annotation]]  # name of a recording -> its annotations, [] when it has none
 Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
@@ -21,7 +22,7 @@ Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
 
 @dataclass(frozen=True)
 class LabelFormat:
-    """One format of label files. Either `write_all` or `write_one` is given.
+    """One format of label files. `write_all` or `write_one` is given for a format that is written, too.
 
     A file made by `write_one` has the name of its recording, with `suffix`. A file is recognized by the last part of
     `suffix`; among formats that share it, by `begins`, and the format without `begins` is the default.
@@ -82,8 +83,12 @@ LABEL_FORMATS = {
         read_renamed=_read_labelstudio_renamed,
     ),
     "elan": LabelFormat("ELAN", ".eaf", read_elan, write_one=write_elan),
+    "textgrid": LabelFormat("Praat TextGrid", ".TextGrid", read_textgrid),
     "jams": LabelFormat("JAMS", ".jams", read_jams, write_one=write_jams),
 }
+
+
+WRITTEN = tuple(name for name, form in LABEL_FORMATS.items() if form.write_all or form.write_one)
 
 
 def recognize(path: Path) -> str:
@@ -92,7 +97,12 @@ def recognize(path: Path) -> str:
     Raises LabelError when no format has this suffix.
     """
     suffix = path.suffix.lower()
-    alike = {name: form for name, form in LABEL_FORMATS.items() if Path("x" + form.suffix).suffix == suffix}
+    alike = {name: form for name, form in LABEL_FORMATS.items() if Path("x" + form.suffix).suffix.lower() == suffix}
+    if is_audio(path.name):
+        raise LabelError(
+            f"{path}: is a recording; marks inside of it (cue and label chunks) are not read: open it in Audacity or "
+            "the program that set them, and export them as a label track"
+        )
     if not alike:
         raise LabelError(
             f"{path}: no label format has the suffix {path.suffix!r}; name one of "

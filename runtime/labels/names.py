@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from stapes.firmware_sim.errors import LabelError
-from stapes.runtime.audio import FILE_SUFFIXES
+from stapes.runtime.walk import FILE_SUFFIXES
 
 SAY_WHICH = "say which one is meant with --recording"
 

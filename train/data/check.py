@@ -13,7 +13,7 @@ from stapes.train.data.dataset import Dataset, Recording, inspect_dataset
 from stapes.train.data.findings import Findings, Note
 from stapes.train.data.label_checks import events_of, label_runs, note_labels, sources_of
 from stapes.train.data.listening import SNR_FLOOR_DB, AudioSummary, Stretches, listen
-from stapes.train.data.parts import SAVED, saved_split
+from stapes.train.data.parts import IN_PROPORTION, SAVED, saved_split
 from stapes.train.text import table
 
 PLACES_SHOWN = 20  # for each kind of note
@@ -138,6 +138,8 @@ def report(dataset: Dataset, audio: dict[str, AudioSummary], step_s: float) -> I
     yield ""
     yield "what lies where, and why"
     yield from table(["split", "folder", "recordings", "minutes", "events", "why"], list(_part_rows(dataset)))
+    if any(each.why.endswith(IN_PROPORTION) for each in dataset.recordings):
+        yield "what is split in proportion may change its part when recordings are added; --write-split keeps it"
     yield ""
     header = ["class", *dataset.splits, "share", "shortest s", "median s", "longest s"]
     yield from table(header, list(_class_rows(dataset)))

@@ -119,8 +119,9 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
     entries = [each for split in sources for each in _entries(folder, split, sources[split], pattern, found)]
     if not entries and not found.errors:
         raise DatasetError(
-            f"{folder}: no recording has labels; add labels.tsv, or an Audacity track per recording "
-            "(a labels.tsv with nothing but its header means that none of them has an event)"
+            f"{folder}: no recording has labels; add labels.tsv, which `stapes labels` makes of other formats, "
+            "or an Audacity track per recording (a labels.tsv with nothing but its header means that none of them has "
+            "an event)"
         )
     _name_classes(folder, entries, found)
     for entry in entries:

@@ -22,6 +22,7 @@ from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
 SPLITS = ("train", "val", "test")
 GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
 SAVED = "split.tsv"  # in the dataset: filename, split
+IN_PROPORTION = ", in proportion"
 MINED = "mined.tsv"  # in a folder that `stapes mine` wrote
 
 
@@ -132,7 +133,7 @@ def _why(entry: Entry, with_saved: bool, fractions: Mapping[str, float]) -> str:
         return f"belongs to a recording in {SAVED}"
     if len(fractions) == 1:
         return "not in val/ or test/"
-    return f"by {entry.group_by}{', source' if entry.sources else ''}, in proportion"
+    return f"by {entry.group_by}{', source' if entry.sources else ''}{IN_PROPORTION}"
 
 
 def _events(entries: Iterable[Entry]) -> list[Annotation]:
