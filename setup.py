@@ -32,6 +32,7 @@ setup(
         for folder in FOLDERS
         for name in (folder, *(f"{folder}.{room}" for room in find_packages(folder)))
     ],
+    py_modules=["stapes.__main__"],
     package_dir={f"stapes.{folder}": folder for folder in FOLDERS},
     cffi_modules=["firmware_sim/_build_ffi.py:ffibuilder"],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -81,12 +81,15 @@ class Detector:
         """The number of the next sample that is pushed, counted from the start of the stream, gaps included."""
         return self._position
 
-    def scores(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
-        """Return scores int8[steps, classes] of a whole recording int16[samples]; a stream in progress ends.
+    def scores(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> NDArray[np.int8]:
+        """Return scores int8[steps, classes] of a whole recording, given as to `detect`; a stream in progress ends.
 
         Row k belongs to step k - `target_delay_steps` of the recording. Every whole step has its row.
+        Raises AudioError when the file cannot be read.
         """
-        return self.hear_recording(pcm).scores
+        self.reset()
+        outputs = [*map(self.hear, self._blocks(recording)), self.hear_end()]
+        return np.concatenate([each.scores for each in outputs])
 
     def detect(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> list[Event]:
         """Return the complete events of a whole recording, sorted by onset; a stream in progress ends.
@@ -94,13 +97,16 @@ class Detector:
         recording: int16[samples] at `sample_rate_hz`, or a file at any rate, which is read block by block.
         Raises AudioError when the file cannot be read.
         """
+        return completed(self.stream(self._blocks(recording)))
+
+    def _blocks(self, recording: "NDArray[np.int16] | AudioFile | str | Path") -> Iterator[NDArray[np.int16]]:
         if isinstance(recording, np.ndarray):
-            return completed(self.stream(_cut(recording)))
+            return _cut(recording)
         if isinstance(recording, (str, Path)):
             from stapes.runtime.audio import AudioFile  # loads soundfile and soxr, which a stream of PCM does not need
 
             recording = AudioFile(recording, self.sample_rate_hz)
-        return completed(self.stream(recording.blocks()))
+        return recording.blocks()
 
     def stream(self, blocks: Iterable[NDArray[np.int16]]) -> Iterator[Event]:
         """Yield events of int16 blocks of any size as they happen: announced without an offset, later complete."""

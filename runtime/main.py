@@ -1,6 +1,7 @@
 """The `stapes` command. Its sub-commands come from the folders, through the entry-point group `stapes.commands`."""
 
 import argparse
+import io
 import os
 import sys
 from importlib.metadata import entry_points, version
@@ -25,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; return the process's exit code (1 on an error, 130 on Ctrl-C)."""
+    _print_any_name()
     arguments = build_parser().parse_args(argv)
     with shown():
         return _run(arguments)
@@ -49,6 +51,12 @@ def _run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _print_any_name() -> None:
+    """Escape what a terminal without UTF-8 cannot show, such as the names of devices, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _drop_stdout() -> None:

@@ -54,7 +54,7 @@ class EventConfig:
         return (self.smoothing_steps,)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Event:
     """One event; samples are counted from the start of the recording at the detector's rate."""
 
@@ -63,6 +63,19 @@ class Event:
     offset_sample: int | None  # None while the event is announced but not yet complete
     confidence: float  # highest smoothed probability so far, 0..255/256
     sample_rate_hz: int
+
+    def __repr__(self) -> str:
+        """Return the event with its times in seconds, as a person reads them.
+
+        >>> Event(label="pop", onset_sample=640, offset_sample=1664, confidence=0.75, sample_rate_hz=16000)
+        Event('pop', 0.040 s to 0.104 s, confidence 0.75, samples 640 to 1664 at 16000 Hz)
+        """
+        end_s = "…" if self.offset_sample is None else f"{self.offset:.3f} s"
+        end = "…" if self.offset_sample is None else self.offset_sample
+        return (
+            f"Event({self.label!r}, {self.onset:.3f} s to {end_s}, confidence {self.confidence:.2f}, "
+            f"samples {self.onset_sample} to {end} at {self.sample_rate_hz} Hz)"
+        )
 
     @property
     def onset(self) -> float:

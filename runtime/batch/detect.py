@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.device.events import Event
-from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.errors import AudioError, ConfigError
 from stapes.firmware_sim.outputs import new_file, require_new_file
 from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
@@ -33,11 +33,14 @@ def as_annotation(event: Event) -> Annotation:
     return Annotation(event.onset, event.offset, event.label, event.confidence)
 
 
-def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTable) -> None:
-    """Write the events of every recording. All files are opened before the first one is searched.
+def detect_files(
+    detector: Detector, recordings: Sequence[Path], table: EventTable, channel: int | None = None
+) -> list[str]:
+    """Write the events of every recording, and return a line for each that cannot be read; the others are written.
 
-    Raises AudioError, which names the recording that cannot be read; `table.out` is then left as it was. Raises
-    ConfigError for several recordings in a format that cannot tell them apart.
+    channel: counted from 1; None: the mean of all channels.
+    Raises AudioError when none can be read; `table.out` is then left as it was. Raises ConfigError for several
+    recordings in a format that cannot tell them apart.
     """
     layout = EVENT_FORMATS[table.format]
     if layout.one_recording and len(recordings) > 1:
@@ -45,17 +48,38 @@ def detect_files(detector: Detector, recordings: Sequence[Path], table: EventTab
             f"a file in the format {table.format} holds the events of one recording, got {len(recordings)}; "
             "use --format csv, or run the command once for each recording"
         )
-    files = [AudioFile(path, detector.sample_rate_hz) for path in recordings]
-    progress = Progress("detect", len(files))
+    names = _names_apart(recordings) if layout.base_names else [str(path) for path in recordings]
+    progress = Progress("detect", len(recordings))
+    unreadable: list[str] = []
+    seconds = 0.0
     with open_table(table) as write:
-        write(layout.header)
-        for file in files:
-            for event in detector.detect(file):
-                write(layout.row(file.path.name if layout.base_names else str(file.path), as_annotation(event)))
+        for number, (path, name) in enumerate(zip(recordings, names, strict=True)):
+            try:
+                file = AudioFile(path, detector.sample_rate_hz, channel)
+                events = detector.detect(file)
+            except AudioError as error:
+                unreadable.append(str(error))
+                if len(unreadable) == len(recordings):
+                    more = f" ({len(recordings) - 1} more cannot be read either)" if len(recordings) > 1 else ""
+                    raise AudioError(f"{unreadable[0]}{more}") from None
+                continue
+            if number == len(unreadable):  # the first that can be read
+                write(layout.header)
+            for event in events:
+                write(layout.row(name, as_annotation(event)))
             if file.clipped:
-                logger.warning(f"{file.path}: {file.clipped} samples were louder than full scale and were clipped")
-            progress.advance(file.path.name)
-    progress.close(f"{len(files)} recordings, {sum(file.duration_s for file in files) / 60:.1f} minutes")
+                logger.warning(f"{path}: {file.clipped} samples were louder than full scale and were clipped")
+            seconds += file.duration_s
+            progress.advance(path.name)
+    progress.close(f"{len(recordings) - len(unreadable)} recordings, {seconds / 60:.1f} minutes")
+    return unreadable
+
+
+def _names_apart(recordings: Sequence[Path]) -> list[str]:
+    """Return the names of recordings without the folders that all of them are in, as a search of that folder does."""
+    absolute = [path.absolute() for path in recordings]
+    folder = os.path.commonpath([path.parent for path in absolute])
+    return [path.relative_to(folder).as_posix() for path in absolute]
 
 
 @contextmanager

@@ -38,16 +38,17 @@ class Job:
     engine: str
     clock: StartClock
     hash: str  # of the files
+    channel: int | None  # counted from 1; None: the mean of all channels
     names_host: bool  # whether outcomes name the machine on which something went wrong
 
     @classmethod
-    def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool) -> "Job":
+    def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool, channel: int | None = None) -> "Job":
         """Pack the files of a detector folder that detecting needs, with its C unless the engine is LiteRT."""
         names = list(REQUIRED)
         if engine != "litert":
             names += [f"c/{path.name}" for path in sorted(detector.glob("c/*")) if path.suffix in (".c", ".h", ".json")]
         files = {name: (detector / name).read_bytes() for name in names}
-        return cls(files, engine, clock, hash_of(files), names_host)
+        return cls(files, engine, clock, hash_of(files), channel, names_host)
 
     @property
     def detector_hash(self) -> str:
@@ -101,7 +102,7 @@ def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
     try:
         with _local_copy(found) as path:
             start = job.clock.start_of(path, found.name)
-            file = AudioFile(path, detector.sample_rate_hz)
+            file = AudioFile(path, detector.sample_rate_hz, job.channel)
             events = detector.detect(file)
         if file.duration_s == 0:
             raise AudioError("the file contains no sound, only a header")

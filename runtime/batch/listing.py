@@ -1,12 +1,17 @@
 """Lists the recordings of a folder: a local one, or one that fsspec can read (s3://bucket/2024)."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stapes.firmware_sim.errors import AudioError, ToolchainError
+from stapes.runtime.audio.kinds import UNREAD_SUFFIXES, note_of_unread
+from stapes.runtime.labels.names import is_audio
 from stapes.runtime.walk import FILE_SUFFIXES, is_utf8, walk_files
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,27 @@ def is_url(folder: str) -> bool:
 
 def list_recordings(folder: str) -> tuple[list[RecordingFile], list[str]]:
     """Return every audio file below `folder`, sorted by name, and a sentence for each part that could not be read.
+    Audio of kinds that are not read is logged, with the command that converts it.
 
     Files whose names begin with a dot are left out. Raises AudioError when there is no such folder and when it contains
     no recording.
     """
     problems: list[str] = []
-    found = sorted(_remote(folder) if is_url(folder) else _local(Path(folder), problems), key=lambda each: each.name)
+    files = sorted(_remote(folder) if is_url(folder) else _local(Path(folder), problems), key=lambda each: each.name)
+    found = [each for each in files if is_audio(each.name)]
+    others = [each.name for each in files if not is_audio(each.name)]
     if not found:
         raise AudioError(
-            "; ".join([f"{folder}: there are no recordings in it ({', '.join(FILE_SUFFIXES)})", *problems])
+            "; ".join(
+                [
+                    f"{folder}: there are no recordings in it ({', '.join(FILE_SUFFIXES)})",
+                    *([note_of_unread(others)] if others else []),
+                    *problems,
+                ]
+            )
         )
+    if others:
+        logger.warning(note_of_unread(others))
     return found, problems
 
 
@@ -45,7 +61,7 @@ def _local(folder: Path, problems: list[str]) -> Iterator[RecordingFile]:
 
     top = folder.absolute()
     for path in walk_files(top, unreadable):
-        if not _is_recording(path.name):
+        if not _is_listed(path.name):
             continue
         if not is_utf8(path):
             problems.append(f"{str(path)!r}: the name is not UTF-8; rename the file")
@@ -65,7 +81,7 @@ def _remote(folder: str) -> Iterator[RecordingFile]:
     except Exception as error:  # each file system has errors of its own
         raise AudioError(f"{folder}: cannot be listed ({reason(error)})") from error
     for path, details in listing.items():
-        if _is_recording(path.rsplit("/", 1)[-1]):
+        if _is_listed(path.rsplit("/", 1)[-1]):
             modified = next((str(details[key]) for key in ("ETag", "LastModified", "mtime") if details.get(key)), "")
             name = path.removeprefix(top).lstrip("/")
             yield RecordingFile(name, files.unstrip_protocol(path), int(details.get("size") or 0), modified)
@@ -100,5 +116,6 @@ def reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
-def _is_recording(name: str) -> bool:
-    return name.lower().endswith(FILE_SUFFIXES) and not name.startswith(".")
+def _is_listed(name: str) -> bool:
+    """Return whether a file is audio, of whatever kind, and not hidden."""
+    return name.lower().endswith((*FILE_SUFFIXES, *UNREAD_SUFFIXES)) and not name.startswith(".")

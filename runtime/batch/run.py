@@ -33,6 +33,7 @@ class BatchSettings:
     folder: str  # a path, or a URL that fsspec reads
     out: Path  # .csv or .tsv
     engine: str = "auto"
+    channel: int | None = None  # counted from 1; None: the mean of all channels
     jobs: int | None = None  # number of processes; None: one per processor that this process may use
     scheduler: str | None = None  # address of a Dask scheduler, whose workers then replace local processes
     clock: StartClock = field(default_factory=StartClock)
@@ -52,7 +53,7 @@ def run_batch(settings: BatchSettings) -> Totals:
     tables = Tables(settings.out)
     _require_possible(settings, tables)
     folder = read_folder(settings.detector)
-    job = Job.of(settings.detector, settings.engine, settings.clock, settings.scheduler is not None)
+    job = Job.of(settings.detector, settings.engine, settings.clock, settings.scheduler is not None, settings.channel)
     recordings, problems = list_recordings(settings.folder)
     begun = tables.journal.exists() and not settings.force
     if not begun:
@@ -82,7 +83,8 @@ def _require_possible(settings: BatchSettings, tables: Tables) -> None:
     """Raise an error for settings that cannot work, before the first recording is read."""
     if tables.out.suffix not in (".csv", ".tsv"):
         raise ConfigError(f"--out {tables.out}: the events of a folder are written as .csv or .tsv; name such a file")
-    for option, number in (("--jobs", settings.jobs), ("--check", settings.check)):
+    options = (("--jobs", settings.jobs), ("--check", settings.check), ("--channel", settings.channel))
+    for option, number in options:
         if number is not None and number < 1:
             raise ConfigError(f"{option} {number}: must be at least 1")
     if settings.jobs is not None and settings.scheduler is not None:
@@ -108,7 +110,7 @@ def _settings_of_results(settings: BatchSettings, job: Job) -> dict[str, str]:
         "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
         "start pattern": settings.clock.pattern or "none",
         "time zone": settings.clock.time_zone,
-    }
+    } | ({} if settings.channel is None else {"channel": str(settings.channel)})
 
 
 def _workers(settings: BatchSettings, job: Job) -> Workers:
@@ -168,14 +170,15 @@ def _report(settings: BatchSettings, totals: Totals) -> None:
             f"{totals.without_start} recordings do not say when they began, so their events have no UTC; "
             "see --start-pattern"
         )
-    _list(totals.doubts, "start times are in doubt")
-    _list(
+    log_list(totals.doubts, "start times are in doubt")
+    log_list(
         totals.unreadable,
         "files or folders could not be read; repair them and run the same command again, or leave them out",
     )
 
 
-def _list(lines: list[str], what: str) -> None:
+def log_list(lines: list[str], what: str) -> None:
+    """Log the number of lines, what they are and the first LISTED of them as one warning, unless there are none."""
     if lines:
         more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
         logger.warning("\n  ".join([f"{len(lines)} {what}:", *lines[:LISTED], *more]))

@@ -13,7 +13,8 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "detect",
         help="find the events of recordings",
-        description="Find the events of recordings (WAV, FLAC, OGG, MP3; any sample rate, any number of channels).\n"
+        description="Find the events of recordings (WAV, FLAC, OGG, MP3, AIFF, …; any sample rate and channels).\n"
+        "A recording that cannot be read is named, and the others are searched; the exit code is 1 then.\n"
         "A folder may contain months of recordings: many processes search it, and the same command continues an\n"
         "interrupted run.",
         epilog="examples:\n  stapes detect dogs.stapes yard.flac --format audacity --out yard.txt\n"
@@ -23,6 +24,9 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("recordings", nargs="+", metavar="recording", help="audio files, or one folder (path or URL)")
     add_output(parser, default_format=None)
+    parser.add_argument(
+        "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
+    )
     _add_batch(parser)
     parser.set_defaults(run=_run)
 
@@ -62,14 +66,17 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     from stapes.firmware_sim.outputs import require_new_file
     from stapes.runtime.batch.detect import EventTable, detect_files
+    from stapes.runtime.batch.run import log_list
     from stapes.runtime.detector import Detector
 
     table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
     if table.out is not None:
         require_new_file(table.out, table.force)
     recordings = [Path(each) for each in arguments.recordings]
-    detect_files(Detector.load(arguments.detector, arguments.engine), recordings, table)
-    return 0
+    unreadable = detect_files(Detector.load(arguments.detector, arguments.engine), recordings, table, arguments.channel)
+    if unreadable:
+        log_list(unreadable, "of the recordings could not be read, and the others were; repair them or leave them out")
+    return 1 if unreadable else 0
 
 
 def _detect_folder(arguments: argparse.Namespace) -> int:
@@ -86,6 +93,7 @@ def _detect_folder(arguments: argparse.Namespace) -> int:
             folder=arguments.recordings[0],
             out=arguments.out,
             engine=arguments.engine,
+            channel=arguments.channel,
             jobs=arguments.jobs,
             scheduler=arguments.scheduler,
             clock=StartClock(arguments.start_pattern, arguments.time_zone),

@@ -23,6 +23,8 @@ class PipeBytes:
         """Return what has arrived, 1 to `most` bytes; wait for it if need be. Returns b"" at the end only."""
         if self._unread:
             data, self._unread = self._unread[:most], self._unread[most:]
+            if len(data) < most and self.arrives(0):
+                data += os.read(self._descriptor, most - len(data))
         else:
             data = os.read(self._descriptor, most)
             self.ended = not data

@@ -19,6 +19,8 @@ QUEUE_S = 10.0
 BLOCK_S = 0.02
 # Sound servers resample well. ALSA itself (default, plughw) does not, so there the device's own rate is tried first.
 _SOUND_SERVERS = ("pulse", "pipewire")
+# Some microphones know one rate only, and PortAudio does not say which; these are tried last.
+_COMMON_RATES_HZ = (48_000, 44_100, 96_000, 32_000, 16_000, 8_000)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def list_devices() -> list[InputDevice]:
 class Microphone:
     """An open audio input; a context manager.
 
-    device: part of its name, or its index; None for the system's default.
+    device: part of its name, or its number; None for the system's default.
     sample_rate_hz: the detector's rate; the device is opened at this rate if it resamples well, else at its own rate.
     channel: counted from 1; all channels are opened then. None: a single channel is opened if possible, else all.
     Raises AudioError when there is no such device or no microphone at all, and when it cannot be opened.
@@ -121,7 +123,7 @@ class Microphone:
                 except (OSError, ValueError) as error:
                     refusals.append(f"{rate_hz} Hz x {channels}: {error.args[-1] if error.args else error}")
         raise AudioError(
-            f"microphone {device.name!r} cannot be opened ({'; '.join(dict.fromkeys(refusals))}); "
+            f"microphone {device.name!r} cannot be opened ({'; '.join(dict.fromkeys(refusals[:2]))}); "
             "end the program that uses it, or choose another with --device"
         )
 
@@ -138,7 +140,7 @@ class Microphone:
 def _rates(device: InputDevice, sample_rate_hz: int) -> list[int]:
     native = any(word in device.name for word in (*_SOUND_SERVERS, "(hw:"))
     order = [sample_rate_hz, device.default_rate_hz] if native else [device.default_rate_hz, sample_rate_hz]
-    return list(dict.fromkeys(order))
+    return list(dict.fromkeys([*order, *_COMMON_RATES_HZ]))
 
 
 def _choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
@@ -147,8 +149,14 @@ def _choose(devices: list[InputDevice], wanted: str | None) -> InputDevice:
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
     for device in devices:
-        if wanted in (device.name, str(device.index)):
+        if wanted == device.name:
             return device
+    if wanted.isdecimal():  # a number is no part of a name, however many names have it in them
+        numbered = {device.index: device for device in devices}
+        if int(wanted) not in numbered:
+            there = ", ".join(f"{device.index} ({device.name})" for device in devices)
+            raise AudioError(f"number {wanted} is not a microphone of this machine; choose one of {there}")
+        return numbered[int(wanted)]
     matches = [device for device in devices if wanted.lower() in device.name.lower()]
     if len(matches) != 1:
         names = ", ".join(repr(device.name) for device in matches or devices)

@@ -90,7 +90,8 @@ class Pipe:
                     return np.zeros((0, self.channels), np.float32)
             if lost := self._lost_in_stall():
                 return Gap(lost, self.rate_hz, "stream stalled")
-            self._take(max(frame, int(self.rate_hz * BLOCK_S) * frame))
+            if len(self._pending) < frame:
+                self._take(max(frame, int(self.rate_hz * BLOCK_S) * frame))
         most = max(1, int(self.rate_hz * BLOCK_S)) * frame
         whole = min(len(self._pending), most) // frame * frame
         if self._ended and not whole:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
 from stapes.runtime.audio import AudioFile
+from stapes.runtime.audio.kinds import READ, UNREAD_SUFFIXES, how_to_convert
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.runtime.labels.names import is_audio
 from stapes.runtime.walk import hidden, is_utf8, walk_files
@@ -187,9 +188,14 @@ def audio_files(folder: Path, found: Findings | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give a folder with recordings")
-    audio = []
+    audio: list[Path] = []
+    unread: list[str] = []  # notes
     for file in walk_files(folder):
-        if not is_audio(file.name) or hidden(file, folder) or not file.is_file():
+        if found is not None and file.name.lower().endswith(UNREAD_SUFFIXES) and not hidden(file, folder):
+            kind = f"audio files are of kinds that are not read: left out; convert them, as by {how_to_convert(file)}"
+            found.note(kind if not unread else unread[0], file)
+            unread.append(kind)
+        if not is_audio(file.name) or hidden(file, folder):
             continue
         if is_utf8(file):
             audio.append(file)
@@ -202,7 +208,7 @@ def audio_files(folder: Path, found: Findings | None = None) -> list[Path]:
             raise error
         found.error(error)
     if not audio and not (found and found.errors):
-        raise DatasetError(f"{folder}: contains no audio (WAV, FLAC or OGG); put recordings there or remove the folder")
+        raise DatasetError(f"{folder}: contains no audio ({READ}); put recordings there or remove the folder")
     return sorted(audio)
 
 

@@ -26,10 +26,13 @@ class MqttReceiver:
         self._secure, self._user = parts.scheme == "mqtts", unquote(parts.username or "")
         self._password = unquote(parts.password) if parts.password else os.environ.get("STAPES_MQTT_PASSWORD")
         self._host, self._port = parts.hostname or "", parts.port or (8883 if self._secure else 1883)
-        self._topic = unquote(parts.path.lstrip("/"))
+        self._topic = unquote(parts.path.removeprefix("/"))
         self.name = f"{parts.scheme}://{self._host}:{self._port}/{self._topic}"
-        if not self._topic or set(self._topic) & set("+#"):
-            raise ConfigError(f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC with a topic without + and #")
+        if not self._topic or set(self._topic) & set("+#\0") or parts.query or parts.fragment or url[-1] in "?#":
+            raise ConfigError(
+                f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC with a topic without +, # and ?; + and # "
+                "are for subscribers only, and records go to one topic"
+            )
         self._client: paho.Client | None = None
 
     def deliver(self, key: str, payload: str) -> None:

@@ -137,15 +137,30 @@ class Outbox:
 
 
 def split_address(url: str) -> SplitResult:
-    """Split the URL of a receiver. Raises ConfigError when it has no host or an impossible port."""
+    """Split the URL of a receiver.
+
+    Raises ConfigError when it has no host, an impossible port or characters that no URL has. The message holds nothing
+    of what may be a password.
+    """
+    scheme = url.partition(":")[0]
+    if any(each.isspace() or not each.isprintable() for each in url):
+        raise ConfigError(f"--to {scheme}://…: there is a space or a control character in it; write %20 for a space")
     try:
         parts = urlsplit(url)
         fault = "" if parts.hostname and parts.port != 0 else "there is no host, or the port is 0"
     except ValueError as error:
         fault = str(error)
+        if "@" in url:  # the error may quote a part of the password
+            fault = "in a user name or password, write %2F for /, %3F for ?, %23 for # and %3A for :"
     if fault:
-        raise ConfigError(f"--to {url}: {fault}; write {url.partition(':')[0]}://HOST[:PORT]/…")
+        raise ConfigError(f"--to {without_password(url)}: {fault}; write {scheme}://[USER:PASSWORD@]HOST[:PORT]/…")
     return parts
+
+
+def without_password(url: str) -> str:
+    """Return a URL without what stands between its scheme and its last @, which may be a password."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if mark and "@" in rest else url
 
 
 def _lock(path: Path) -> int:

@@ -53,8 +53,14 @@ def open_sink(target: str, delivery: Delivery) -> Sink:
     """
     name, _, place = target.partition(":")
     if not place or name not in TARGETS:
-        raise ConfigError(f"--to {target}: no such kind of target; use one of {target_forms()}")
+        raise ConfigError(f"--to {_shown(target)}: no such kind of target; use one of {target_forms()}")
     return TARGETS[name].open(target, delivery)
+
+
+def _shown(target: str) -> str:
+    """Return a target for a message, without what may be a password."""
+    scheme, at, rest = target.partition(":")[0], "@" in target, target.rpartition("@")[2]
+    return f"{scheme}:…@{rest}" if at else target
 
 
 def _open_text(target: str, _delivery: Delivery) -> Sink:

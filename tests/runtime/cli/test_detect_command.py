@@ -1,7 +1,10 @@
 """`stapes detect`: a table of events, complete or not written at all."""
 
+import os
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from tiny_detector import noise_bursts
@@ -69,14 +72,77 @@ def test_an_existing_output_is_kept_without_force(
     assert out.read_text().startswith("filename\tonset")
 
 
-def test_an_unreadable_recording_prints_one_line_and_leaves_no_partial_output(
-    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("layout", ["csv", "dcase", "jsonl"])
+def test_an_unreadable_recording_is_named_and_the_others_are_heard_as_in_a_folder(
+    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: str
 ) -> None:
     (tmp_path / "cut.flac").write_bytes(recordings[0].read_bytes()[:20_000])
+    bad = np.full(16_000, 0.1, np.float32)
+    bad[-9:] = np.nan
+    soundfile.write(tmp_path / "nan.wav", bad, 16_000, subtype="FLOAT")
+    os.mkfifo(tmp_path / "fifo.wav")
+    out, alone = tmp_path / "events", tmp_path / "alone"
+    unreadable = [tmp_path / name for name in ("cut.flac", "nan.wav", "fifo.wav")]
+    assert _detect(tiny_detector, *unreadable, *recordings, "--out", out, "--format", layout) == 1
+    message = capsys.readouterr().err
+    assert "3 of the recordings could not be read" in message
+    assert all(path.name in message for path in unreadable)
+    assert _detect(tiny_detector, *recordings, "--out", alone, "--format", layout) == 0
+    lines = [line.replace("data/", "") for line in out.read_text().splitlines()]
+    assert len(lines) == len(alone.read_text().splitlines()) >= 3
+
+
+def test_nothing_is_written_when_no_recording_can_be_read(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.wav").write_text("<!DOCTYPE html><html>")
     out = tmp_path / "events.csv"
-    assert _detect(tiny_detector, *recordings, tmp_path / "cut.flac", "--out", out, "--format", "csv") == 1
-    assert "cut.flac" in _error(capsys)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.flac"]
+    assert _detect(tiny_detector, tmp_path / "a.wav", tmp_path / "b.wav", "--out", out, "--format", "csv") == 1
+    assert "a.wav: cannot be read as audio (it is a text" in (line := _error(capsys))
+    assert line.endswith("(1 more cannot be read either)")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("layout", ["csv", "dcase", "jsonl"])
+def test_recordings_of_one_name_stay_apart(
+    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], layout: str
+) -> None:
+    for folder in ("monday", "tuesday"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(recordings[0], tmp_path / folder / "a.flac")
+    files = [tmp_path / folder / "a.flac" for folder in ("monday", "tuesday")]
+    assert _detect(tiny_detector, *files, "--format", layout) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("monday/a.flac" in line for line in lines) == sum("tuesday/a.flac" in line for line in lines) == 2
+
+
+def test_one_channel_can_be_chosen_for_files_and_for_a_folder(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, right = noise_bursts(3.0, [(1.0, 1.6, "hiss")]), noise_bursts(3.0, [(1.0, 2.0, "rumble")])
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "two.wav", np.stack([left, right], axis=1), 16_000)
+    for channel, label in ((1, "hiss"), (2, "rumble")):
+        assert _detect(tiny_detector, tmp_path / "in" / "two.wav", "--channel", channel) == 0
+        assert {line.split("\t")[3] for line in capsys.readouterr().out.splitlines()[1:]} == {label}
+    out = tmp_path / "events.csv"
+    assert _detect(tiny_detector, tmp_path / "in", "--channel", 2, "--jobs", 1, "--out", out) == 0
+    assert "rumble" in out.read_text()
+    assert "hiss" not in out.read_text()
+    assert _detect(tiny_detector, tmp_path / "in" / "two.wav", "--channel", 3) == 1
+    assert "has channels 1 to 2, not 3; correct --channel" in capsys.readouterr().err
+
+
+def test_audio_that_is_not_read_is_named_with_the_command_that_converts_it(
+    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(recordings[0], tmp_path / "in" / "a.flac")
+    (tmp_path / "in" / "phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(99))
+    assert _detect(tiny_detector, tmp_path / "in", "--jobs", 1, "--out", tmp_path / "events.csv") == 0
+    message = capsys.readouterr().err
+    assert "1 file is audio that is not read and left out (phone.m4a)" in message
+    assert "ffmpeg -i phone.m4a phone.flac" in message
 
 
 @pytest.mark.parametrize(

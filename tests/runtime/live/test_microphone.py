@@ -72,5 +72,23 @@ def test_missing_pyaudio_is_one_line_with_the_command_that_installs_it(
 
 
 def test_alsa_converts_badly_so_there_the_devices_own_rate_is_tried_first() -> None:
-    assert microphone._rates(DEVICES[1], 16_000) == [16_000, 48_000]
-    assert microphone._rates(DEVICES[2], 16_000) == [44_100, 16_000]
+    assert microphone._rates(DEVICES[1], 16_000)[:2] == [16_000, 48_000]
+    assert microphone._rates(DEVICES[2], 16_000)[:2] == [44_100, 16_000]
+
+
+def test_a_microphone_that_knows_one_rate_only_is_opened_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OneRate:
+        def open(self, rate: int, **_: object) -> object:
+            if rate != 48_000:
+                raise OSError(-9997, "Invalid sample rate")
+            return object()
+
+    source = Microphone.__new__(Microphone)
+    monkeypatch.setattr(source, "_portaudio", OneRate(), raising=False)
+    source._open(DEVICES[0], 16_000, (1, 2))
+    assert (source.rate_hz, source.channels) == (48_000, 1)
+
+
+def test_a_number_is_a_number_and_no_part_of_a_name() -> None:
+    with pytest.raises(AudioError, match=r"number 1 is not a microphone of this machine; choose one of 0 \(HDA"):
+        microphone._choose(DEVICES, "1")

@@ -20,7 +20,7 @@ import pytest
 import records
 from records import keys, record
 
-from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.errors import ConfigError, OutputError
 from stapes.runtime.labels import EVENT_FORMATS
 from stapes.runtime.live.sinks import fan_out, outbox
 from stapes.runtime.live.sinks.fan_out import FanOut
@@ -449,3 +449,25 @@ def test_a_sender_killed_twenty_times_delivers_everything_in_order(tmp_path: Pat
         _until(lambda: sink.waiting() == 0, seconds=60)
         sink.close()
     assert list(dict.fromkeys(key for key, _ in accepted))[:count] == keys(count)
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        ("mqtt://me:se/cret@broker/x", "write %2F for /"),
+        ("mqtt://me:se#cret@broker/x", "%23 for #"),
+        ("mqtt://me:se?cret@broker/x", "%3F for ?"),
+        ("https://me:se cret@host/x", "write %20 for a space"),
+        ("mqtt://me:secret@broker", "need mqtt://HOST[:PORT]/TOPIC"),
+        ("mqtt://me:secret@broker/a/#", "need mqtt://HOST[:PORT]/TOPIC with a topic without"),
+        ("mqtt://me:secret@broker/a/+/b", "need mqtt://HOST[:PORT]/TOPIC with a topic without"),
+        ("mqtt://me:secret@broker/a?b", "need mqtt://HOST[:PORT]/TOPIC with a topic without"),
+        ("mqtt://me:secret@broker:99999/x", "write mqtt://"),
+        ("mqqt://me:secret@broker/x", "no such kind of target"),
+    ],
+)
+def test_a_wrong_target_is_named_with_advice_and_without_its_password(tmp_path: Path, target: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_sink(target, Delivery(tmp_path))
+    assert advice in str(caught.value)
+    assert "cret" not in str(caught.value)

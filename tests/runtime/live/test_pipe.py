@@ -1,0 +1,91 @@
+"""A pipe as a stream: stalls are gaps with times, and only sound that is heard as it happens has a time of day."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stapes.runtime.live.pace import Pace
+from stapes.runtime.live.pipe import Pipe, RawPcm
+from stapes.runtime.live.source import Gap
+from stapes.runtime.live.stdin import open_stdin
+
+RATE = 16_000
+TENTH = bytes(RATE // 10 * 2)  # a tenth of a second of int16
+
+
+class Clock:
+    """A clock that tests move."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def live() -> Iterator[SimpleNamespace]:
+    """A pipe into which the test writes, whose sound has been live for two seconds."""
+    reading, writing = os.pipe()
+    clock = Clock()
+    os.write(writing, TENTH)
+    pipe = Pipe(reading, RawPcm(RATE), pace=Pace(now_s=clock), now_s=clock)
+    stage = SimpleNamespace(pipe=pipe, clock=clock, write=lambda data: os.write(writing, data))
+    pipe.read(0)
+    for _ in range(20):
+        assert len(pipe.read(0)) == 0, "it has to wait"
+        clock.now_s += 0.1
+        stage.write(TENTH)
+        assert len(pipe.read(0)) == RATE // 10
+    yield stage
+    os.close(writing)
+    os.close(reading)
+
+
+def test_sound_that_was_lost_in_a_stall_is_a_gap_as_long_as_it(live: SimpleNamespace) -> None:
+    assert live.pipe.is_live
+    assert len(live.pipe.read(0)) == 0
+    live.clock.now_s += 12
+    live.write(TENTH)
+    began_s, real = live.clock.now_s, time.monotonic()
+    live.pipe._now_s = lambda: began_s + time.monotonic() - real  # the second that a writer has to catch up
+    gap = live.pipe.read(0)
+    assert isinstance(gap, Gap)
+    assert gap.reason == "stream stalled"
+    assert gap.lost_frames / RATE == pytest.approx(12 + 1 - 0.1, abs=0.3)
+    assert len(live.pipe.read(0)) == RATE // 10, "the sound behind the gap"
+
+
+def test_sound_that_is_delivered_after_a_stall_is_not_lost(live: SimpleNamespace) -> None:
+    assert len(live.pipe.read(0)) == 0
+    live.clock.now_s += 1.5
+    live.write(15 * TENTH)
+    heard = 0
+    while heard < RATE * 3 // 2:
+        block = live.pipe.read(0)
+        assert not isinstance(block, Gap)
+        heard += len(block)
+    assert heard == RATE * 3 // 2
+
+
+def test_a_recording_that_is_sent_as_fast_as_it_is_read_is_not_live() -> None:
+    clock = Clock()
+    pace = Pace(now_s=clock)
+    assert not pace.is_live, "nothing has been waited for"
+    for _ in range(100):  # a decoder that is 20 times as fast as the sound
+        clock.now_s += 0.005
+        pace.heard(0.1, True, lambda: False)
+    assert not pace.is_live
+
+
+def test_a_file_on_stdin_is_not_live_unless_it_is_paced(tmp_path: Path) -> None:
+    (tmp_path / "raw.pcm").write_bytes(np.zeros(1600, np.int16).tobytes())
+    with (tmp_path / "raw.pcm").open("rb") as file:
+        assert not open_stdin(file.fileno(), RawPcm(RATE), False, lambda: False).is_live
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+        assert open_stdin(file.fileno(), RawPcm(RATE), True, lambda: False).is_live
