@@ -139,3 +139,12 @@ def test_an_unknown_engine_and_a_missing_folder_are_errors_of_one_line(tiny_dete
         Detector.load(tiny_detector, engine="gpu")
     with pytest.raises(DetectorFolderError, match="no such detector folder"):
         Detector.load(tmp_path / "none.stapes")
+
+
+def test_scores_take_a_path_as_detect_does(tiny_detector: Path, tmp_path: Path) -> None:
+    pcm = noise_bursts(2.0, [(0.5, 1.0, "hiss")])
+    soundfile.write(tmp_path / "hall.flac", pcm, 16_000)
+    detector = Detector.load(tiny_detector)
+    assert np.array_equal(detector.scores(tmp_path / "hall.flac"), detector.scores(pcm))
+    (event,) = detector.detect(str(tmp_path / "hall.flac"))
+    assert repr(event).startswith(f"Event('hiss', {event.onset:.3f} s to {event.offset:.3f} s, confidence 0.")

@@ -41,3 +41,9 @@ def test_building_the_parser_loads_no_numpy_no_audio_and_no_engine() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_python_m_stapes_is_the_command() -> None:
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-m", "stapes", "--version"], cwd=root, capture_output=True, text=True)
+    assert done.stdout.startswith("stapes "), done.stderr
