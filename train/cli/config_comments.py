@@ -36,7 +36,7 @@ COMMENTS = {
     "augmentation": {
         "stitched_background_share": "Share of sequences built on event-free sound. Raise it with much of that.",
         "second_background_share": "Share of stitched sequences with two backgrounds. Raise it for busy places.",
-        "background_filter_db": "Random colouring of event-free sound. Raise it when noise varies more than in the recordings.",
+        "background_filter_db": "Random colouring of event-free sound. Raise it when noise will differ more.",
         "empty_share": "Share of sequences without any event. Raise it when there are many false alarms.",
         "added_distractors_per_minute": "Event-free sounds mixed in as no event. Raise it when noises give alarms.",
         "reverberation_share": "Share heard in a random room. Raise it when it will listen in other rooms.",
