@@ -80,7 +80,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         _write_vectors(folder, draft / "vectors")
         _write_training(training, draft / "training")
     _log_scores(scores, parity)
-    for line in point.unmet_budgets():
+    for line in point.warnings():
         logger.warning(line)
     return read_folder(out)
 

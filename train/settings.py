@@ -247,6 +247,8 @@ class OperatingPointSettings:
 
     false_alarms_per_hour: float = 0.0  # at most, of each class; 0: no limit, the best event F1 is chosen
     false_alarms_per_hour_of_class: dict[str, float] = field(default_factory=dict)  # classes with their own limit
+    silence_unmet: bool = False  # a class that cannot meet its limit is set silent: it never gives an event
+    silent: tuple[str, ...] = ()  # classes that are set silent in any case
     on_logit_step: float = 0.333  # distance of on thresholds, from a probability of 0.02 to 0.99
     smoothing_steps: tuple[int, ...] = (1, 3, 5, 9, 15)
     off_ratio: tuple[float, ...] = (0.15, 0.3, 0.5, 0.7, 1.0)  # off threshold divided by on threshold, as probabilities
@@ -282,7 +284,9 @@ class OperatingPointSettings:
         return self.false_alarms_per_hour_of_class.get(label, self.false_alarms_per_hour)
 
     def require_classes(self, classes: Collection[str]) -> None:
-        """Raise ConfigError when a budget is set for a class that is not among these."""
+        """Raise ConfigError when a budget or silence is set for a class that is not among these."""
+        if unknown := sorted(set(self.silent) - set(classes)):
+            raise ConfigError(f"{unknown[0]!r} is to be silent but is no class; the classes are {', '.join(classes)}")
         if strange := sorted(set(self.false_alarms_per_hour_of_class) - set(classes)):
             raise ConfigError(
                 f"a budget of false alarms is set for {strange[0]!r}, which is no class; the classes are "

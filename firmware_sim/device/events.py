@@ -179,3 +179,7 @@ def _require_whole_numbers(settings: Any) -> None:
         value = getattr(settings, field.name)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ConfigError(f"{field.name} is {value!r}: need an int")
+
+
+# The setting of a class that never gives an event: no sound lasts for 2^31 steps, which are years.
+SILENT = EventConfig(on_score=127, off_score=127, min_duration_steps=_MOST_STEPS)

@@ -73,6 +73,8 @@ COMMENTS = {
     "operating_point": {
         "false_alarms_per_hour": "Most false alarms per hour of a class. 0: no limit, the best F1. Lower hears less.",
         "false_alarms_per_hour_of_class": "The same for single classes, as {siren = 0.5}.",
+        "silence_unmet": "Silence a class that cannot keep its limit; otherwise it gets what comes nearest to it.",
+        "silent": "Classes that never give an event.",
         "on_logit_step": "Distance of the thresholds that are tried. Smaller is finer and slower.",
         "smoothing_steps": "Medians over scores that are tried, odd. Leave out large ones for very short events.",
         "off_ratio": "Off thresholds tried, as a share of the on threshold. Low ones hold long events together.",

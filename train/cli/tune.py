@@ -3,17 +3,22 @@
 import argparse
 import logging
 import math
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.train.cli.options import add_group_pattern
-from stapes.train.text import table
+from stapes.train.text import number, table
 
 if TYPE_CHECKING:
+    from stapes.firmware_sim.device.folder import DetectorFolder
+    from stapes.train.data.dataset import Recording
+    from stapes.train.judge.alarm_budget import AlarmRate
     from stapes.train.judge.metrics import EventScores
+    from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
@@ -22,10 +27,15 @@ EXAMPLE = """example:
   stapes tune dogs.stapes recordings/                              # best event F1
   stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2
   stapes tune dogs.stapes recordings/ --false-alarms-per-day 10 --false-alarms-per-day siren=0.5
+  stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2 --background quiet-day/ --out quiet-dogs.stapes
 Thresholds look better on the recordings that they were chosen on than on others. The scores to
 expect on other recordings are therefore computed on sources that were held out.
 """
-ALARMS_RULED_OUT = 3.0  # rule of three: no alarm in N hours means, with 95 % confidence, fewer than 3 / N per hour
+FIGURES = ("recall", "F1 onset", "F1 onset+offset", "false alarms/h")
+NOTE = (
+    "False alarms are detected events that touch no event of their class, here per hour without such events, those of\n"
+    "the background included. At most: the upper limit at 90 % confidence."
+)
 
 
 def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,22 +58,65 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             metavar="N|CLASS=N",
             help="limit for each class, or for one class; can be given several times (default: no limit, best F1)",
         )
+    parser.add_argument(
+        "--background",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="recordings that are free of events: false alarms are counted in them, too; can be given several times",
+    )
+    parser.add_argument(
+        "--silent", action="append", default=[], metavar="CLASS", help="a class that shall never give an event"
+    )
+    parser.add_argument(
+        "--silence-unmet",
+        action="store_true",
+        help="silence each class that cannot meet its limit (default: it stays as it was)",
+    )
     add_group_pattern(parser, "as in training")
+    parser.add_argument(
+        "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing NEW.stapes")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be chosen")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
-    from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.dataset import open_dataset, require_events
-    from stapes.train.data.findings import log_notes
-    from stapes.train.data.split import inherited_pattern
+    from stapes.firmware_sim.device.folder import MARK, read_folder
+    from stapes.firmware_sim.outputs import require_new_folder
+    from stapes.train.data.background import open_background
     from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.judge.overlap import content_ids
     from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
 
+    if arguments.out:
+        require_new_folder(arguments.out, arguments.force, MARK)
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
+    recordings, quiet = _recordings(arguments, folder), open_background(arguments.background)
+    scored = score_recordings(folder, recordings, features_of(folder, recordings))
+    background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
+    point = OperatingPoint(scored, settings, background=background, former=folder.events)
+    before, now = (event_scores_of(scored, recordings, configs) for configs in (folder.events, point.configs))
+    to_expect = point.expected_on_other_sources()
+    _print_here(arguments.split, folder, point, (before, now))
+    _print_expected(folder.classes, to_expect, point.alarms_on_other_sources())
+    for line in point.warnings():
+        logger.warning(line)
+    described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
+    if not arguments.dry_run:
+        _write(replace(folder, events=point.configs, operating_point=described), arguments)
+
+
+def _recordings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "list[Recording]":
+    """Return the labelled recordings to choose on. Raises DatasetError if there are none, or for an unknown class."""
+    from stapes.train.data.dataset import open_dataset, require_events
+    from stapes.train.data.findings import log_notes
+    from stapes.train.data.split import inherited_pattern
+
     dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
     log_notes(dataset.notes)
     require_events(dataset)
@@ -77,18 +130,19 @@ def _run(arguments: argparse.Namespace) -> None:
             f"{dataset.path}: {folder.path} has no class {strange[0]!r}, only {', '.join(folder.classes)}; "
             f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
-    scored = score_recordings(folder, recordings, features_of(folder, recordings))
-    point = OperatingPoint(scored, settings)
-    here = event_scores_of(scored, recordings, point.configs)
-    _require_met(here, settings, arguments.split)
-    to_expect = point.expected_on_other_sources()
-    described = point.describe(arguments.split, to_expect) | {"recordings": content_ids(recordings)}
-    replace(folder, events=point.configs, operating_point=described).write()
-    _print_here(arguments.split, here)
-    _print_expected(folder.classes, to_expect)
-    for line in point.unmet_budgets():
-        logger.warning(line)
-    _note_what_hours_can_show(settings, folder.classes, float(scored.hours.sum()))
+    return recordings
+
+
+def _write(folder: "DetectorFolder", arguments: argparse.Namespace) -> None:
+    """Write detector.json where it is, or in a copy of the detector."""
+    from stapes.firmware_sim.device.folder import new_detector_folder
+
+    if not arguments.out:
+        folder.write()
+        return
+    with new_detector_folder(arguments.out, force=arguments.force) as draft:
+        shutil.copytree(folder.path, draft, dirs_exist_ok=True)
+        replace(folder, path=draft).write()
 
 
 def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
@@ -116,37 +170,41 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
                 )
             budgets[label] = budget / hours
     for_all = budgets.pop("", 0.0)
-    settings = OperatingPointSettings(false_alarms_per_hour=for_all, false_alarms_per_hour_of_class=budgets)
+    settings = OperatingPointSettings(
+        false_alarms_per_hour=for_all,
+        false_alarms_per_hour_of_class=budgets,
+        silent=tuple(arguments.silent),
+        silence_unmet=arguments.silence_unmet,
+    )
     settings.require_classes(classes)
     return settings
 
 
-def _require_met(here: "EventScores", settings: "OperatingPointSettings", part: str) -> None:
-    for label, one in here.classes.items():
-        budget, fewest = settings.budget(label), one.false_alarms_per_hour.value
-        if budget and fewest > budget:
-            raise ConfigError(
-                f"{label}: {budget:g} false alarms per hour cannot be met on {part}, where the fewest are "
-                f"{fewest:.1f}; raise the limit, or train on more recordings without {label}"
-            )
+def _print_here(
+    part: str, folder: "DetectorFolder", point: "OperatingPoint", both: "tuple[EventScores, EventScores]"
+) -> None:
+    """Print what each class reaches with the settings that it had and with those that it has now."""
+    from stapes.firmware_sim.device.events import SILENT, probability
+
+    rows = []
+    for index, (label, after) in enumerate(zip(folder.classes, point.points, strict=True)):
+        for when, scores, config, rate in (
+            ("before", both[0], folder.events[index], point.alarms(label, folder.events[index])),
+            ("now", both[1], after.config, after.rate),
+        ):
+            one = scores.classes[label]
+            shown = [
+                number(one.recall, ".2f"),
+                *(number(each.value, ".3f") for each in (one.f1_onset, one.f1_onset_offset)),
+            ]
+            threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
+            rows.append([f"{label}, {when}", threshold, *shown, str(rate)])
+    for when, scores in zip(("before", "now"), both, strict=True):
+        rows.append([f"macro, {when}", "", "", *_macro(scores), ""])
+    _print([f"on {part}, used for choosing", "on threshold", *FIGURES], rows)
 
 
-def _print_here(part: str, here: "EventScores") -> None:
-    rows = [
-        [
-            label,
-            f"{one.recall:.2f}",
-            f"{one.f1_onset:.3f}",
-            f"{one.f1_onset_offset:.3f}",
-            f"{one.false_alarms_per_hour.value:.1f}",
-        ]
-        for label, one in here.classes.items()
-    ]
-    rows.append(["macro", "", *_macro(here)])
-    _print(f"on {part}, used for choosing", rows)
-
-
-def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> None:
+def _print_expected(classes: Sequence[str], expected: "EventScores | None", alarms: "Mapping[str, AlarmRate]") -> None:
     unknown = [label for label in classes if expected is None or label not in expected.classes]
     if expected:
         rows = [
@@ -155,38 +213,27 @@ def _print_expected(classes: Sequence[str], expected: "EventScores | None") -> N
                 f"{one.recall:.2f} ({one.recall_low:.2f}..{one.recall_high:.2f})",
                 f"{one.f1_onset:.3f}",
                 f"{one.f1_onset_offset:.3f}",
-                f"{one.false_alarms_per_hour:.1f}",
+                str(alarms[label]),
             ]
             for label, one in expected.classes.items()
         ]
-        rows.append(["macro", "", *_macro(expected)])
-        _print("on other recordings (95 %)", rows)
+        rows.append(
+            ["macro", "", *(f"{each:.3f}" for each in (expected.macro_f1_onset, expected.macro_f1_onset_offset)), ""]
+        )
+        _print(["on other recordings (95 %)", *FIGURES], rows)
     if unknown:
         print(
             f"\nno estimate for {', '.join(unknown)} on other recordings: events from at least two sources, "
             "and recordings of at least two groups, are needed for one"
         )
+    print("\n" + NOTE)
 
 
 def _macro(scores: "EventScores") -> list[str]:
-    return [
-        f"{scores.macro_f1_onset:.3f}",
-        f"{scores.macro_f1_onset_offset:.3f}",
-        f"{scores.false_alarms_per_hour:.1f}",
-    ]
+    return [number(each.value, ".3f") for each in (scores.macro_f1_onset, scores.macro_f1_onset_offset)]
 
 
-def _print(title: str, rows: list[list[str]]) -> None:
+def _print(header: list[str], rows: list[list[str]]) -> None:
     print()
-    for line in table([title, "recall", "F1 onset", "F1 onset+offset", "false alarms/h"], rows):
+    for line in table(header, rows):
         print(line)
-
-
-def _note_what_hours_can_show(settings: "OperatingPointSettings", classes: Sequence[str], hours: float) -> None:
-    budgets = [settings.budget(label) for label in classes if settings.budget(label)]
-    if budgets and min(budgets) * hours < ALARMS_RULED_OUT:
-        logger.warning(
-            f"{hours:.1f} h without a false alarm show, with 95 % confidence, only that there are fewer than "
-            f"{ALARMS_RULED_OUT / hours:.1f} per hour; to show fewer than {min(budgets):g} per hour takes "
-            f"{ALARMS_RULED_OUT / min(budgets):.1f} h"
-        )

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Times, match_times
+from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Times, event_free_s, match_times, microseconds, touching
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.judge.timeline import Timeline
 from stapes.train.settings import OperatingPointSettings
 
 FOLDS = 5
-# Last axis of counts: hits by onset, hits by onset and offset, annotated events, detected events.
-HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED = range(4)
+# Last axis of counts: hits by onset, hits by onset and offset, annotated events and detected events, all four without
+# the background, and false alarms that touch no annotated event, with it.
+HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS = range(5)
+COLUMNS = 5
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
 
@@ -29,12 +31,21 @@ class Candidates:
     A unit is a source or a group of recordings. An annotated event, its hit and what else is detected during it belong
     to its source; what is detected where no event of the class is annotated belongs to the group of its recording.
     Units are dealt out to folds, so that settings can be chosen without the units that they are judged on.
+
+    background: recordings that are free of events; false alarms are counted in them, and nothing else.
     """
 
-    def __init__(self, scored: ScoredRecordings, label: str, settings: OperatingPointSettings) -> None:
+    def __init__(
+        self,
+        scored: ScoredRecordings,
+        label: str,
+        settings: OperatingPointSettings,
+        background: ScoredRecordings | None = None,
+    ) -> None:
         self.label, self.settings = label, settings
         column = scored.classes.index(label)
-        self._timeline = Timeline([each[:, column] for each in scored.scores], scored.clock)
+        quiet = background.scores if background else ()
+        self._timeline = Timeline([each[:, column] for each in (*scored.scores, *quiet)], scored.clock)
         rows = sorted(
             (
                 (event, index, event.columns.get("source") or scored.group(index))
@@ -46,13 +57,38 @@ class Candidates:
         )
         groups = [scored.group(index) for index in range(len(scored.names))]
         self.sources, self.groups = sorted({row[2] for row in rows}), sorted(set(groups))
+        quiet_groups = [background.group(index) for index in range(len(quiet))] if background else []
+        self.background_groups = sorted(set(quiet_groups))
         reference = self._timeline.place([row[0] for row in rows], np.array([row[1] for row in rows], np.int64))
         order = np.argsort(reference[:, 1])
         self._reference: Times = reference[order]
         self._source = np.array([self.sources.index(row[2]) for row in rows], np.int64)[order]
-        self._group = np.array([self.groups.index(each) for each in groups]) + len(self.sources)  # of each recording
-        self.hours = np.zeros(len(self.sources) + len(self.groups))  # of each unit; a source takes no time of its own
-        np.add.at(self.hours, self._group, scored.hours)
+        first_quiet = len(self.sources) + len(self.groups)
+        self._group = np.array(  # the unit of each recording
+            [len(self.sources) + self.groups.index(each) for each in groups]
+            + [first_quiet + self.background_groups.index(each) for each in quiet_groups]
+        )
+        self._first_background = len(groups)  # the index of the first recording of the background
+        n_units = first_quiet + len(self.background_groups)
+        self.hours = np.zeros(
+            n_units
+        )  # of each unit; a source takes no time of its own, and the background counts none
+        np.add.at(self.hours, self._group[: len(groups)], scored.hours)
+        self.alarm_hours = np.zeros(n_units)  # hours of each unit in which no event of the class is annotated
+        np.add.at(self.alarm_hours, self._group, self._event_free_hours(scored, background))
+
+    def _event_free_hours(self, scored: ScoredRecordings, background: ScoredRecordings | None) -> NDArray[np.float64]:
+        """Return float64[recordings], those of the background last."""
+        hours = [
+            event_free_s(
+                microseconds([each for each in scored.reference.get(name, ()) if each.label == self.label]),
+                0,
+                round(own * 3.6e9),
+            )
+            / 3600
+            for name, own in zip(scored.names, scored.hours, strict=True)
+        ]
+        return np.array([*hours, *(background.hours if background else ())])
 
     @property
     def annotated(self) -> int:
@@ -65,7 +101,9 @@ class Candidates:
         sizes = np.bincount(self._source, minlength=len(self.sources))
         fold = np.zeros(len(self.hours), np.int64)
         fold[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % FOLDS
-        fold[len(sizes) :] = np.arange(len(self.groups)) % FOLDS
+        n_groups = len(self.groups)
+        fold[len(sizes) : len(sizes) + n_groups] = np.arange(n_groups) % FOLDS
+        fold[len(sizes) + n_groups :] = np.arange(len(self.background_groups)) % FOLDS
         return fold
 
     @cached_property
@@ -89,8 +127,8 @@ class Candidates:
 
     @cached_property
     def counts(self) -> NDArray[np.int32]:
-        """Return int32[*grid, folds, 4]: for every setting the counts of `by_unit`, summed over the units of a fold."""
-        table = np.zeros((*self.grid.shape, FOLDS, 4), np.int32)
+        """Return int32[*grid, folds, 5]: for every setting the counts of `by_unit`, summed over the units of a fold."""
+        table = np.zeros((*self.grid.shape, FOLDS, COLUMNS), np.int32)
         for place in np.ndindex(*self.grid.shape[:2]):  # all settings at once would take too much memory
             detected = self._timeline.detect(self.grid[place].ravel().tolist())
             for inner, found in zip(np.ndindex(*self.grid.shape[2:]), detected, strict=True):
@@ -98,7 +136,7 @@ class Candidates:
         return table
 
     def by_unit(self, config: EventConfig) -> NDArray[np.int64]:
-        """Return int64[units, 4], indexed by HITS_ONSET to DETECTED: what the setting finds of each source and group.
+        """Return int64[units, 5], indexed by HITS_ONSET to ALARMS: what the setting finds of each source and group.
 
         Hits stay 0 for a setting that detects far too many events.
         """
@@ -106,9 +144,12 @@ class Candidates:
         return self._count(found)
 
     def _count(self, found: Times) -> NDArray[np.int64]:
-        counts = np.zeros((len(self.hours), 4), np.int64)
+        counts = np.zeros((len(self.hours), COLUMNS), np.int64)
         np.add.at(counts[:, ANNOTATED], self._source, 1)
-        unit = self._during(found, self._group[self._timeline.recording_at(found)])
+        recording = self._timeline.recording_at(found)
+        np.add.at(counts[:, ALARMS], self._group[recording[~touching(self._reference, found)]], 1)
+        found = found[recording < self._first_background]
+        unit = self._during(found, self._group[recording[: len(found)]])
         if len(found) <= DETECTED_MAX_RATIO * (self.annotated + self._allowed):
             for column, collar in ((HITS_BOTH, ONSET_OFFSET), (HITS_ONSET, ONSET)):
                 events, hits = match_times(self._reference, found, collar)
@@ -119,7 +160,7 @@ class Candidates:
 
     @property
     def _allowed(self) -> float:
-        return self.settings.budget(self.label) * float(self.hours.sum())
+        return self.settings.budget(self.label) * float(self.alarm_hours.sum())
 
     def _during(self, found: Times, otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the source of the annotated event that sounds during each detected one, else the given unit."""

@@ -159,6 +159,29 @@ def _pairs_within(reference: Times, detected: Times, collar: Collar) -> tuple[ND
     return rows[near], columns[near]
 
 
+def touching(reference: Times, detected: Times, collar: Collar = ONSET) -> NDArray[np.bool_]:
+    """Return bool[detected]: whether each event overlaps an annotated one or comes within the onset collar of it.
+
+    A detected event that touches none is a false alarm wherever one looks for it; one that touches an event but is no
+    hit has begun too early or too late, or is the second one during the event.
+    """
+    reach = round(collar.onset_s * 1e6)
+    onsets, offsets = np.sort(reference[:, 0]) - reach, np.sort(reference[:, 1]) + reach
+    # Of the annotated events that begin before the detected one ends, some have not ended before it begins.
+    begun = np.searchsorted(onsets, detected[:, 1], side="right")
+    return np.asarray(begun > np.searchsorted(offsets, detected[:, 0], side="left"))
+
+
+def event_free_s(reference: Times, begin: int, end: int, collar: Collar = ONSET) -> float:
+    """Return the seconds of [begin, end), in microseconds, in which a detected event would touch no annotated one."""
+    reach = round(collar.onset_s * 1e6)
+    free, until = 0, begin
+    for onset, offset in sorted(reference.tolist()):
+        free += max(0, min(onset - reach, end) - until)
+        until = max(until, offset + reach)
+    return (free + max(0, end - until)) / 1e6
+
+
 def microseconds(events: Sequence[Annotation]) -> Times:
     """Return int64[events, 2]: onset and offset of each event in whole microseconds."""
     times = np.array([(each.onset, each.offset) for each in events], np.float64).reshape(-1, 2)

@@ -1,149 +1,199 @@
 """The operating point: how the scores of each class become events, chosen on labelled recordings.
 
-Every setting of a grid of thresholds, hystereses, smoothings, merge gaps and minimum durations is tried. The best one
-has the highest mean of two event F1s, by onset and by onset and offset, averaged over the neighbouring settings of the
-grid: a peak that its neighbours do not share is due to chance and would not be there in other recordings. With a budget
-of false alarms it is the one with the highest recall by onset within the budget.
-docs/training-notes.md shows what each rule reaches on sources that it was not chosen on.
+Every setting of a grid of thresholds, hystereses, smoothings, merge gaps and minimum durations is tried; choice.py says
+which one is best. False alarms that budgets limit are detected events that touch no annotated event of the class. They
+are counted in the time without such events, and in the background: recordings that are free of events.
+docs/training-notes.md shows what each rule reaches on sources, scenes and devices that it was not chosen on.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
-from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.runtime.console import Progress
 from stapes.train.data.label_checks import MIN_SOURCES
-from stapes.train.judge.candidates import ANNOTATED, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
+from stapes.train.judge.alarm_budget import CONFIDENCE, AlarmRate, hours_needed
+from stapes.train.judge.candidates import ALARMS, ANNOTATED, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
+from stapes.train.judge.choice import Verdict, choose, chosen_apart
 from stapes.train.judge.metrics import EventScores, resample_weights, scores_of_counts
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
-AVERAGED_OVER = 0.5  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
+
+@dataclass(frozen=True)
+class ClassPoint:
+    """The setting of one class and how it keeps its budget of false alarms."""
+
+    label: str
+    config: EventConfig
+    rule: str  # by which it was chosen
+    rate: AlarmRate  # of false alarms, where the setting was chosen
+    unmet: str = ""  # what the class can do at best if it cannot meet its budget
+    not_shown: str = ""  # what it takes to show that the budget is met, if that is not shown
 
 
 class OperatingPoint:
     """The event setting of each class that is best on some scores, and what to expect of it on other sources.
 
-    configs: one EventConfig per class. task: the name of the progress bar.
+    points: one ClassPoint per class; configs: the EventConfig of each.
     """
 
-    def __init__(self, scored: ScoredRecordings, settings: OperatingPointSettings, task: str = "thresholds") -> None:
+    def __init__(
+        self,
+        scored: ScoredRecordings,
+        settings: OperatingPointSettings,
+        task: str = "thresholds",
+        *,
+        background: ScoredRecordings | None = None,
+        former: Sequence[EventConfig] | None = None,
+    ) -> None:
+        """Choose the settings; `task` is the name of the progress bar.
+
+        background: recordings that are free of events. former: settings, one per class, that a class keeps if it cannot
+        meet its budget; without them it gets the setting with the fewest alarms of all that find an event.
+        """
         self._scored, self._settings = scored, settings
-        self._candidates = [Candidates(scored, label, settings) for label in scored.classes]
+        self._candidates = [Candidates(scored, label, settings, background) for label in scored.classes]
         progress = Progress(task, len(scored.classes))
-        configs = []
-        for candidates in self._candidates:
-            configs.append(_best(candidates, range(FOLDS)))
+        points = []
+        for index, candidates in enumerate(self._candidates):
+            points.append(_class_point(candidates, former[index] if former else None))
             progress.advance(candidates.label)
-            if not candidates.annotated:
-                logger.warning(f"{candidates.label!r} has no events to choose thresholds on; they stay at 1/2")
         progress.close()
-        self.configs = tuple(configs)
+        self.points = tuple(points)
+        self.configs = tuple(point.config for point in points)
 
     def expected_on_other_sources(self) -> EventScores | None:
         """Return the figures to expect on other sources: each fold is judged with settings chosen on the other folds.
 
-        Intervals come from resampling sources and groups of recordings. Classes whose events all come from one source
-        are left out; returns None if no class is left, or if there is only one group.
+        Intervals come from resampling sources and groups of recordings. Classes that are silent or whose events all
+        come from one source are left out; returns None if no class is left, or if there is only one group.
         """
-        with_sources = [each for each in self._candidates if len(each.sources) >= MIN_SOURCES]
-        if not with_sources or len(with_sources[0].groups) < MIN_SOURCES:
+        with_sources = [each for each in self._candidates if each.label in self._chosen_apart]
+        if not with_sources:
             return None
-        counts = [_held_out(candidates) for candidates in with_sources]
         n_groups = len(with_sources[0].groups)
         n_units = sum(len(each.sources) for each in with_sources) + n_groups
         table = np.zeros((2, n_units, len(with_sources), 3), np.int64)
         first = 0
-        for column, (candidates, own) in enumerate(zip(with_sources, counts, strict=True)):
-            rows = np.r_[first : first + len(candidates.sources), n_units - n_groups : n_units]
+        for column, candidates in enumerate(with_sources):
+            n_sources = len(candidates.sources)
+            rows = np.r_[first : first + n_sources, n_units - n_groups : n_units]
+            own = self._chosen_apart[candidates.label][: n_sources + n_groups]  # without the background
             for collar, hits in enumerate((HITS_ONSET, HITS_BOTH)):
                 table[collar, rows, column] = own[:, [hits, ANNOTATED, DETECTED]]
-            first += len(candidates.sources)
+            first += n_sources
         sizes = [*(len(each.sources) for each in with_sources), n_groups]
         weights = np.concatenate([resample_weights(size, seed=seed) for seed, size in enumerate(sizes)], axis=1)
-        hours = np.concatenate([np.zeros(n_units - n_groups), with_sources[0].hours[-n_groups:]])
+        one = with_sources[0]
+        hours = np.concatenate([np.zeros(n_units - n_groups), one.hours[len(one.sources) :][:n_groups]])
         labels = [each.label for each in with_sources]
         return scores_of_counts(table[0], table[1], hours, weights, len(self._scored.names), labels)
 
-    def unmet_budgets(self) -> list[str]:
-        """Return a line for each class that can meet its budget of false alarms only without finding any event."""
-        lines = []
-        for candidates, config in zip(self._candidates, self.configs, strict=True):
-            budget = self._settings.budget(candidates.label)
-            if not budget or not candidates.annotated or candidates.by_unit(config)[:, HITS_ONSET].any():
-                continue
-            counts = candidates.counts.sum(axis=-2)
-            hits = counts[..., HITS_ONSET]
-            per_hour = (counts[..., DETECTED] - hits)[hits > 0] / candidates.hours.sum()
-            fewest = f"; settings that find any raise at least {per_hour.min():.1f}" if len(per_hour) else ""
-            lines.append(f"{candidates.label}: no event is found within {budget:g} false alarms per hour{fewest}")
-        return lines
+    def alarms(self, label: str, config: EventConfig) -> AlarmRate:
+        """Return the false alarms of a class under any setting, where the settings were chosen."""
+        (candidates,) = (each for each in self._candidates if each.label == label)
+        return _reached(candidates, config)[0]
+
+    def alarms_on_other_sources(self) -> dict[str, AlarmRate]:
+        """Return the false alarms of each class that has an estimate, by the same folds, background included."""
+        return {
+            each.label: AlarmRate(int(self._chosen_apart[each.label][:, ALARMS].sum()), float(each.alarm_hours.sum()))
+            for each in self._candidates
+            if each.label in self._chosen_apart
+        }
+
+    @cached_property
+    def _chosen_apart(self) -> dict[str, NDArray[np.int64]]:
+        """What is found of each unit with settings chosen on other folds, for each class with sources to hold out."""
+        return {
+            each.label: chosen_apart(each)
+            for each, config in zip(self._candidates, self.configs, strict=True)
+            if min(len(each.sources), len(each.groups)) >= MIN_SOURCES and config != SILENT
+        }
+
+    def warnings(self) -> list[str]:
+        """Return a line for each class that does not meet its budget of false alarms, or is not shown to meet it."""
+        return [line for point in self.points for line in (point.unmet, point.not_shown) if line]
 
     def describe(self, split: str, expected: EventScores | None) -> dict[str, Any]:
         """Return what detector.json keeps: the rule of each class, the split it was chosen on, the figures to expect.
 
         expected: of `expected_on_other_sources`.
         """
-        best_f1 = "best mean of event F1 by onset and by onset and offset, over neighbouring settings"
-        budgets = {label: self._settings.budget(label) for label in self._scored.classes}
-        within = "best recall within {:g} false alarms per hour"
-        rules = {label: within.format(budget) if budget else best_f1 for label, budget in budgets.items()}
         return {
-            "rule": rules,
+            "rule": {point.label: point.rule for point in self.points},
             "chosen_on": split,
+            "alarms": {point.label: point.rate.as_dict() for point in self.points},
             "expected": None if expected is None else expected.as_dict(),
+            "expected_alarms": {label: rate.as_dict() for label, rate in self.alarms_on_other_sources().items()},
             "expected_by": f"{FOLDS} folds of sources, each judged with settings chosen on the others",
         }
 
 
 def choose_settings(
-    scored: ScoredRecordings, settings: OperatingPointSettings, task: str = "thresholds"
+    scored: ScoredRecordings,
+    settings: OperatingPointSettings,
+    task: str = "thresholds",
+    background: ScoredRecordings | None = None,
 ) -> tuple[EventConfig, ...]:
-    """Return one setting per class, the best on these scores."""
-    return OperatingPoint(scored, settings, task).configs
+    """Return one setting per class, the best on these scores; background: recordings that are free of events."""
+    return OperatingPoint(scored, settings, task, background=background).configs
 
 
-def _best(candidates: Candidates, folds: Iterable[int]) -> EventConfig:
-    """Return the setting that is best on these folds; thresholds of 1/2 where no event is annotated in them."""
-    chosen = list(folds)
-    counts = candidates.counts[..., chosen, :].sum(axis=-2).astype(np.float64) if candidates.annotated else np.zeros(4)
-    annotated = float(counts[..., ANNOTATED].max())
-    if not annotated:
-        return EventConfig(on_score=0, off_score=0)
-    budget = candidates.settings.budget(candidates.label)
-    if budget:
-        hours = candidates.hours[np.isin(candidates.fold, chosen)].sum()
-        value = _rank_within_budget(counts, budget * hours)
+def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoint:
+    label, settings = candidates.label, candidates.settings
+    choice, budget = choose(candidates), settings.budget(label)
+    rate, recall = _reached(candidates, choice.config)
+    if choice.config == SILENT:
+        return ClassPoint(label, SILENT, "silent", rate)
+    if not candidates.annotated:
+        logger.warning(f"{label!r} has no events to choose thresholds on; they stay at 1/2")
+    if not budget or not candidates.annotated:
+        rule = "best mean of event F1 by onset and by onset and offset, expected where scores are shifted"
+        return ClassPoint(label, choice.config, rule, rate)
+    limit = f"{budget:g} false alarms per hour"
+    if choice.verdict is not Verdict.UNMET:
+        enough = choice.verdict is Verdict.SHOWN
+        not_shown = "" if enough else f"{label}: {_why_not_shown(budget, rate)}"
+        return ClassPoint(label, choice.config, f"best recall within {limit}", rate, not_shown=not_shown)
+    if settings.silence_unmet:
+        config, fate = SILENT, "it is set silent"
+    elif former:
+        config, fate = former, "its settings stay as they were"
     else:
-        # F1 = 2 hits / (annotated + detected); the mean of both is this.
-        hits = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
-        value = _averaged_over_neighbours(hits / (counts[..., ANNOTATED] + counts[..., DETECTED]))
-    best: EventConfig = candidates.grid[np.unravel_index(value.argmax(), value.shape)]
-    return best
+        config, fate = choice.config, "it has these settings"
+    best = f"the fewest with which any event is found are {rate.per_hour:.1f} (recall {recall:.2f})"
+    unmet = (
+        f"{label}: {limit} cannot be met: {best}; {fate}. Raise the limit, silence {label}, or train on more "
+        f"recordings without {label}"
+    )
+    return ClassPoint(label, config, f"{limit} cannot be met", _reached(candidates, config)[0], unmet)
 
 
-def _rank_within_budget(counts: NDArray[np.float64], most: float) -> NDArray[np.float64]:
-    """Return [*grid], higher is better: hits by onset, then fewer false alarms; negative with more than `most`."""
-    alarms = counts[..., DETECTED] - counts[..., HITS_ONSET]
-    return np.where(alarms <= most, counts[..., HITS_ONSET] - 1e-6 * alarms, -1 - alarms)
+def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, float]:
+    """Return the false alarms of a setting and its recall by onset, nan without annotated events."""
+    counts = candidates.by_unit(config).sum(axis=0)
+    recall = counts[HITS_ONSET] / counts[ANNOTATED] if counts[ANNOTATED] else float("nan")
+    return AlarmRate(int(counts[ALARMS]), float(candidates.alarm_hours.sum())), float(recall)
 
 
-def _averaged_over_neighbours(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter(values, AVERAGED_OVER, mode="nearest"))
+def _why_not_shown(budget: float, rate: AlarmRate) -> str:
+    needed = hours_needed(budget)
+    if needed > rate.hours:
+        why = f"{_hours(needed)} without any alarm are needed; there are {_hours(rate.hours)}"
+    else:
+        why = f"with {rate.alarms} in {_hours(rate.hours)} there may be {rate.at_most:.1f} per hour"
+    return f"{budget:g} false alarms per hour are not shown at {CONFIDENCE:.0%}: {why}"
 
 
-def _held_out(candidates: Candidates) -> NDArray[np.int64]:
-    """Return int64[units, 4]: what is found of each unit with the setting that is best on the other folds."""
-    counts = np.zeros((len(candidates.hours), 4), np.int64)
-    for fold in range(FOLDS):
-        held_out = candidates.fold == fold
-        config = _best(candidates, (other for other in range(FOLDS) if other != fold))
-        counts[held_out] = candidates.by_unit(config)[held_out]
-    return counts
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 0.095 else f"{60 * hours:.1f} minutes"

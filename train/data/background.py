@@ -1,0 +1,53 @@
+"""Recordings that are declared free of events, in folders of their own beside the dataset."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from stapes.firmware_sim.errors import AudioError, DatasetError
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.labels import Annotation
+from stapes.train.data.dataset import Recording, audio_files
+from stapes.train.data.findings import Findings
+from stapes.train.data.label_sources import LabelTable, audacity_labels
+
+
+def open_background(folders: Iterable[Path]) -> list[Recording]:
+    """Return the recordings of folders that are declared free of events; each parent folder of files is a group.
+
+    Labels are not needed. Raises DatasetError for a folder that is missing, holds no audio or is given twice, and for
+    labels that name an event; LabelError and AudioError for files that cannot be read.
+    """
+    recordings: list[Recording] = []
+    seen: set[Path] = set()
+    for folder in folders:
+        audio = audio_files(folder)
+        if event := _first_event(folder, audio):
+            raise DatasetError(
+                f"{event.place}: {event.label!r} is labelled in a recording of {folder}, which was "
+                "declared free of events; give it as part of the dataset, or move recordings with events elsewhere"
+            )
+        for path in audio:
+            if path.resolve() in seen:
+                raise DatasetError(f"{path}: is in two of the folders declared free of events; give each folder once")
+            seen.add(path.resolve())
+            recordings.append(_recording(path, folder))
+    return recordings
+
+
+def _recording(path: Path, folder: Path) -> Recording:
+    duration_s = AudioFile(path, 1).duration_s  # the rate does not matter here
+    if duration_s == 0:
+        raise AudioError(f"{path}: contains no samples; replace or remove the file")
+    return Recording(path, f"background {path}", f"background {path.parent}", duration_s, ())
+
+
+def _first_event(folder: Path, audio: list[Path]) -> Annotation | None:
+    """Return an event of the label files below the folder. Raises the first error that is in them."""
+    found = Findings()
+    events = [event for of_file in audacity_labels(folder, audio, found).values() for event in of_file]
+    for table in sorted(folder.rglob("labels.tsv")):
+        below = [path for path in audio if table.parent in path.parents]
+        events += [event for of_file in LabelTable(table, below, found).read().labels.values() for event in of_file]
+    if found.errors:
+        raise found.errors[0]
+    return events[0] if events else None

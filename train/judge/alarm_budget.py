@@ -1,0 +1,57 @@
+"""A budget of false alarms is a promise: how many alarms in how many hours show that it is kept.
+
+Alarms are taken as a Poisson process. The upper limit of its rate is the exact one-sided limit of F. Garwood,
+"Fiducial limits for the Poisson distribution", Biometrika 28, 1936.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2
+
+CONFIDENCE = 0.9  # that the true rate is below its upper limit
+
+
+@dataclass(frozen=True)
+class AlarmRate:
+    """The false alarms of one class that touch no annotated event of it, in hours without events of the class."""
+
+    alarms: int
+    hours: float
+
+    @property
+    def per_hour(self) -> float:
+        """The estimate; nan without hours."""
+        return self.alarms / self.hours if self.hours > 0 else float("nan")
+
+    @property
+    def at_most(self) -> float:
+        """The upper limit of the true rate per hour, at the confidence of 90 %; inf without hours."""
+        return float(chi2.ppf(CONFIDENCE, 2 * (self.alarms + 1))) / 2 / self.hours if self.hours > 0 else float("inf")
+
+    def __str__(self) -> str:
+        """Return for example `3.1 (at most 7.9)`."""
+        return f"{self.per_hour:.1f} (at most {self.at_most:.1f})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers for JSON."""
+        if not self.hours > 0:
+            return {"alarms": self.alarms, "hours": 0.0, "per_hour": None, "at_most_per_hour": None}
+        return {
+            "alarms": self.alarms,
+            "hours": self.hours,
+            "per_hour": self.per_hour,
+            "at_most_per_hour": self.at_most,
+        }
+
+
+def most_alarms(budget: float, hours: float) -> int:
+    """Return the most alarms in these hours that show a rate within the budget per hour; -1 if not even none does."""
+    alarms = np.arange(int(budget * hours) + 1)  # the upper limit lies above the estimate
+    return int((chi2.ppf(CONFIDENCE, 2 * (alarms + 1)) / 2 <= budget * hours).sum()) - 1
+
+
+def hours_needed(budget: float) -> float:
+    """Return how many hours without any alarm show a rate within the budget per hour."""
+    return AlarmRate(0, 1.0).at_most / budget

@@ -1,0 +1,102 @@
+"""The setting that is chosen for one class among all candidates, with or without a budget of false alarms.
+
+Without a budget it has the highest mean of two event F1s, by onset and by onset and offset, that is to be expected when
+the scores of other rooms and devices are shifted against these: averaged over shifts of both thresholds, their ratio
+kept, and over the neighbouring settings of the grid. A peak that its neighbours do not share is due to chance, and a
+threshold at the edge of a plateau fails on scores that are a little lower.
+
+With a budget it has the highest recall by onset of those whose alarms show, with 90 % confidence, that the budget is
+kept. Where the hours are too few to show it, it has the highest recall of those that keep the budget by the estimate.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from stapes.firmware_sim.device.events import SILENT, EventConfig
+from stapes.train.judge.alarm_budget import most_alarms
+from stapes.train.judge.candidates import ALARMS, ANNOTATED, COLUMNS, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
+
+AVERAGED_OVER = 0.3  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
+WIDE = 0.001  # weight of an average over wide shifts, which finds the middle of a plateau whose settings are equal else
+WIDE_LOGITS = 3.0  # their standard deviation
+SHIFT_LOGITS = 0.75  # standard deviation of the shift of scores that other sources, scenes and devices may bring
+
+
+class Verdict(Enum):
+    """Whether a setting keeps the budget of its class."""
+
+    NO_BUDGET = "no budget"
+    SHOWN = "shown"
+    ESTIMATED = "estimated"  # kept by the estimate, which the hours do not show
+    UNMET = "unmet"  # no setting that finds an event keeps it
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting and whether it keeps the budget; if UNMET, the setting with the fewest alarms that finds an event."""
+
+    config: EventConfig
+    verdict: Verdict
+
+
+def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choice:
+    """Return the setting that is best on these folds; thresholds of 1/2 where no event is annotated in them."""
+    settings = candidates.settings
+    if candidates.label in settings.silent:
+        return Choice(SILENT, Verdict.NO_BUDGET)
+    chosen = list(folds)
+    if not np.isin(candidates.fold[: len(candidates.sources)], chosen).any():
+        return Choice(EventConfig(on_score=0, off_score=0), Verdict.NO_BUDGET)
+    counts = candidates.counts[..., chosen, :].sum(axis=-2, dtype=np.int64)
+    budget = settings.budget(candidates.label)
+    if not budget:
+        value, verdict = _expected_f1(counts, settings.on_logit_step), Verdict.NO_BUDGET
+    else:
+        hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
+        # A part of the hours may hold its part of the alarms that show in all of them that the budget is kept.
+        shows = most_alarms(budget, whole) * hours / whole
+        value, verdict = _best_within(counts, {Verdict.SHOWN: shows, Verdict.ESTIMATED: budget * hours})
+    best: EventConfig = candidates.grid[np.unravel_index(value.argmax(), value.shape)]
+    return Choice(best, verdict)
+
+
+def chosen_apart(candidates: Candidates) -> NDArray[np.int64]:
+    """Return int64[units, 5]: what is found of each unit with the setting that is best on the other folds."""
+    counts = np.zeros((len(candidates.hours), COLUMNS), np.int64)
+    for fold in range(FOLDS):
+        held_out = candidates.fold == fold
+        config = choose(candidates, (other for other in range(FOLDS) if other != fold)).config
+        counts[held_out] = candidates.by_unit(config)[held_out]
+    return counts
+
+
+def _expected_f1(counts: NDArray[np.int64], on_logit_step: float) -> NDArray[np.float64]:
+    """Return [*grid]: F1 = 2 hits / (annotated + detected), the mean of both kinds of hits, averaged as said above."""
+    hits = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
+    values = hits / (counts[..., ANNOTATED] + counts[..., DETECTED])
+    # The second axis has the on thresholds, at equal distances of the logit.
+    near, wide = [AVERAGED_OVER] * values.ndim, [1.0] * values.ndim
+    near[1], wide[1] = SHIFT_LOGITS / on_logit_step, WIDE_LOGITS / on_logit_step
+    # Beyond the thresholds that are tried nothing is known, so that wide shifts there count as failures.
+    modes = ["nearest"] * values.ndim
+    average = np.asarray(gaussian_filter(values, near, mode=modes))
+    modes[1] = "constant"
+    return average + WIDE * np.asarray(gaussian_filter(values, wide, mode=modes))
+
+
+def _best_within(counts: NDArray[np.int64], limits: dict[Verdict, float]) -> tuple[NDArray[np.float64], Verdict]:
+    """Return [*grid], higher is better, and which limit of the number of alarms is kept: the first one that can be.
+
+    Only settings that find an event can keep one. Among equal recalls, fewer alarms are better.
+    """
+    hits, alarms = counts[..., HITS_ONSET], counts[..., ALARMS]
+    for verdict, most in limits.items():
+        within = (hits > 0) & (alarms <= most)
+        if within.any():
+            return np.where(within, hits - 1e-6 * alarms, -1.0), verdict
+    return np.where(hits > 0, 1e-6 * hits - alarms, -np.inf), Verdict.UNMET
