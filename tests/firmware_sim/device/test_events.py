@@ -7,7 +7,8 @@ import pytest
 
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.device.clock import StepClock
-from stapes.firmware_sim.device.events import Event, EventConfig, EventDecoder, probability
+from stapes.firmware_sim.device.event_sweep import EventSweep
+from stapes.firmware_sim.device.events import SILENT, Event, EventConfig, EventDecoder, probability
 from stapes.firmware_sim.errors import ConfigError
 
 CLOCK = StepClock(sample_rate_hz=1000, step_samples=10, origin_samples=0, target_delay_steps=0)
@@ -124,6 +125,15 @@ def test_an_event_that_lasts_for_years_neither_wraps_nor_ends() -> None:
     assert classes[0].age == 2**32 - 1
     assert lib.stapes_events_flush(events, out) == 1
     assert out[0].onset_sample == 128
+
+
+def test_a_silent_class_never_gives_an_event() -> None:
+    """Not at the highest score, not for an hour of steps, and not at the end; other classes are as they are."""
+    scores = np.full((120_000, 2), 127, np.int8)
+    decoder = EventDecoder(["loud", "silent"], [EventConfig(), SILENT], CLOCK)
+    assert {event.label for event in decoder.push(scores) + decoder.flush()} == {"loud"}
+    (sweep,) = EventSweep([scores[:, 1]], [0], CLOCK).events([SILENT])
+    assert len(sweep) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 import threading
 from collections import namedtuple
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from played import Played, blocks
 from rich.console import Console
 from tiny_detector import noise_bursts
 
+from stapes.firmware_sim.device.events import SILENT
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector, DetectorOutput
 from stapes.runtime.live import clips
@@ -82,6 +84,16 @@ def test_rates_count_only_the_audio_that_was_received(detector: Detector) -> Non
         ("rumble", 12.0, 16.0, 0.0),
         ("hiss", 12.0, 16.0, 15.0),
     ]
+
+
+def test_a_silent_class_does_not_delay_the_rates(detector: Detector) -> None:
+    """Its shortest event lasts for years, and no window waits for it."""
+    silenced = replace(detector.folder, events=(SILENT, detector.folder.events[1]))
+    rates, told_s = RateMeter(silenced, window_s=6), list[float]()
+    for update in listen(detector, Played(16_000, blocks(noise_bursts(8.0, []), 320)), lambda: False):
+        told_s += [update.end_sample / 16_000 for _ in rates.update(update)]
+    assert len(told_s) == 1
+    assert told_s[0] < 6.5
 
 
 def test_a_rate_comes_as_soon_as_no_event_of_its_window_can_still_begin(detector: Detector) -> None:
