@@ -81,7 +81,9 @@ def main(argv: list[str] | None = None) -> int:
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(results_path("accuracy").read_text(encoding="utf-8"), end="")
+    for table, was_run in (("accuracy", plan.rooms), ("accuracy_keyboards", plan.keyboards)):
+        if was_run:
+            print(results_path(table).read_text(encoding="utf-8"), end="")
     return 0
 
 

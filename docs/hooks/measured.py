@@ -87,11 +87,11 @@ def _text(name: str) -> Callable[[ResultRow], str]:
 
 
 def _whole(name: str) -> Callable[[ResultRow], str]:
-    return lambda row: f"{round(float(row[name])):,}"
+    return lambda row: f"{round(float(row[name])):,}" if row[name] else "-"
 
 
 def _number(name: str, digits: int) -> Callable[[ResultRow], str]:
-    return lambda row: f"{float(row[name]):.{digits}f}"
+    return lambda row: f"{float(row[name]):.{digits}f}" if row[name] else "-"
 
 
 def _firmware() -> str:
