@@ -9,7 +9,15 @@ from cffi import FFI
 
 CSRC = Path(__file__).parent / "csrc"
 FILES = {path.name: path.relative_to(CSRC.parents[1]).as_posix() for path in sorted(CSRC.rglob("*.[ch]"))}
-MODULES = ("stapes_events", "stapes_event_sweep", "stapes_frontend", "stapes_host", "stapes_recording", "stapes_tail")
+MODULES = (
+    "stapes_events",
+    "stapes_event_sweep",
+    "stapes_frontend",
+    "stapes_host",
+    "stapes_recording",
+    "stapes_sensitivity",
+    "stapes_tail",
+)
 INCLUDED = ("stapes_events",)  # by the source of stapes_event_sweep
 
 ffibuilder = FFI()

@@ -8,7 +8,7 @@ Features come from the device's C frontend and events from its C event decoder. 
 model's steps can be chosen, and every engine gives the same bits.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +75,25 @@ class Detector:
     def sample_rate_hz(self) -> int:
         """The sample rate of the PCM that `push`, `scores` and `detect` take; runtime.audio converts to it."""
         return self.folder.frontend.sample_rate_hz
+
+    @property
+    def sensitivity(self) -> Mapping[str, int]:
+        """The sensitivity of each class in steps; 0 where `set_sensitivity` changed nothing."""
+        return self._decoder.sensitivity
+
+    @property
+    def thresholds(self) -> tuple[tuple[int, int], ...]:
+        """The scores (on_score, off_score) of each class that hold now: its operating point and its sensitivity."""
+        return self._decoder.thresholds
+
+    def set_sensitivity(self, label: str, steps: int) -> None:
+        """Let a class hear more (steps > 0) or less (steps < 0) than its operating point; 0 returns to it.
+
+        A step moves both thresholds by a quarter of a logit, in the integers of `stapes_set_sensitivity` on the
+        device. It holds from the next step of the model on, also for an open event, and for later recordings.
+        Raises ConfigError for an unknown class, and for steps that are no whole number.
+        """
+        self._decoder.set_sensitivity(label, steps)
 
     @property
     def position_samples(self) -> int:

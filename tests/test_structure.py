@@ -44,6 +44,7 @@ ROOMS = {
     "runtime": (
         ("__init__", "main", "cli"),
         ("live", "batch", "device"),
+        ("sensitivity",),
         ("detector", "labels"),
         ("engine", "audio"),
         ("litert_engine", "compiled_engine"),

@@ -35,6 +35,8 @@ context may push while another one polls; interrupts may stay enabled.
 - An event is reported twice: as `STAPES_EVENT_ANNOUNCED` once it is certain, as `STAPES_EVENT_COMPLETED` when its end
   is known. `{name}_labels[event.class_index]` is its class; `onset_sample` and `offset_sample` count from the first
   sample. The delay of the model is already subtracted, and lost samples are counted, too.
+- `stapes_set_sensitivity(&detector.core, class_index, steps)`, called where `stapes_poll` is, lets a class hear more
+  (steps above 0) or less; each step moves its thresholds by a quarter of a logit, and 0 returns to the operating point.
 - Where the main loop is too slow, the newest samples are lost: see `detector.core.overruns` and
   `detector.core.samples_lost`.
 - Several detectors in one program: export each in a layout with a folder of sources, and keep one copy of the files

@@ -1,7 +1,8 @@
 """Scores to events, by the event decoder of the device: causal, in integers, the same events on every target."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -109,6 +110,7 @@ class EventDecoder:
         if not classes or len(classes) != len(configs):
             raise ConfigError(f"{len(classes)} classes and {len(configs)} event settings: need one for each class")
         self._labels, self._clock = tuple(classes), clock
+        self._sensitivity = dict.fromkeys(self._labels, 0)
         self._configs = ffi.new("stapes_event_config[]", [asdict(config) for config in configs])
         self._setup = ffi.new(
             "stapes_event_setup *",
@@ -118,6 +120,35 @@ class EventDecoder:
         self._events = ffi.new("stapes_events *")
         self._out = ffi.new("stapes_event[]", 2 * len(classes) * self._STEPS_PER_CALL)
         lib.stapes_events_init(self._events, self._setup, self._classes)
+
+    def set_sensitivity(self, label: str, steps: int) -> None:
+        """Move both thresholds of a class by `steps` quarters of a logit; above 0 it hears more, 0 restores them.
+
+        They hold from the next step on and for later recordings, and stay at -127 or 127 where they would leave this
+        range: the integers of stapes_set_sensitivity on the device (csrc/detector/stapes_sensitivity.c).
+        Raises ConfigError for an unknown class, and for steps that are no whole number of 32 bits.
+        """
+        if label not in self._labels:
+            raise ConfigError(f"no class is called {label!r}: choose from {', '.join(self._labels)}")
+        if isinstance(steps, bool) or not isinstance(steps, int) or not -_MOST_STEPS <= steps <= _MOST_STEPS:
+            raise ConfigError(f"the sensitivity of {label} is {steps!r}: need a whole number of steps, such as -2")
+        lib.stapes_events_set_sensitivity(self._events, self._labels.index(label), steps)
+        self._sensitivity[label] = steps
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of scores."""
+        return self._labels
+
+    @property
+    def sensitivity(self) -> Mapping[str, int]:
+        """The sensitivity of each class in steps; 0 where `set_sensitivity` changed nothing."""
+        return MappingProxyType(self._sensitivity)
+
+    @property
+    def thresholds(self) -> tuple[tuple[int, int], ...]:
+        """The scores (on_score, off_score) of each class that hold now."""
+        return tuple((state.on_score, state.off_score) for state in self._classes)
 
     def push(self, scores: np.ndarray) -> list[Event]:
         """Return the events that were announced or completed in these steps, in order; scores: int8[steps, classes]."""

@@ -14,7 +14,7 @@ from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
-LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_tail.c")
+LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_sensitivity.c", "stapes_tail.c")
 _WORDS_PER_LINE = 8
 
 

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stapes.firmware_sim.device.folder import REQUIRED
@@ -40,6 +40,7 @@ class Job:
     hash: str  # of the files
     channel: int | None  # counted from 1; None: the mean of all channels
     names_host: bool  # whether outcomes name the machine on which something went wrong
+    sensitivity: Mapping[str, int] = field(default_factory=dict)  # class -> steps
 
     @classmethod
     def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool, channel: int | None = None) -> "Job":
@@ -94,6 +95,8 @@ def _detector(job: Job) -> Detector:
                 path.write_bytes(content)
             _of_thread.detector, _of_thread.hash = Detector.load(folder, job.engine), job.hash
     detector: Detector = _of_thread.detector
+    for label in detector.classes:  # the thread may have used the same detector for another job
+        detector.set_sensitivity(label, job.sensitivity.get(label, 0))
     return detector
 
 

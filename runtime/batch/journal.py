@@ -101,10 +101,11 @@ class Journal:
                 f"{self.path} was written by another version of stapes; finish the run with that version, or begin "
                 "anew with --force"
             )
-        for name, wanted in settings.items():
-            if begun.get(name) != wanted:
+        for name in settings | begun:  # an option that is left out now was given before, or the reverse
+            before, now = begun.get(name, "none"), settings.get(name, "none")
+            if before != now:
                 raise OutputError(
-                    f"{self.path}: this run was begun with {name} {begun.get(name)}, now it is {wanted}; "
+                    f"{self.path}: this run was begun with {name} {before}, now it is {now}; "
                     "finish it as it was begun, begin anew with --force, or choose another --out"
                 )
 

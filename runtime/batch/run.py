@@ -3,10 +3,11 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stapes.firmware_sim.device.events import EventDecoder
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError, OutputError, ToolchainError
 from stapes.firmware_sim.outputs import require_new_file
@@ -19,6 +20,7 @@ from stapes.runtime.batch.tables import Tables, TableSettings, Totals, write_tab
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
 from stapes.runtime.console import Progress
+from stapes.runtime.sensitivity import set_sensitivity
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class BatchSettings:
     folder: str  # a path, or a URL that fsspec reads
     out: Path  # .csv or .tsv
     engine: str = "auto"
+    sensitivity: Mapping[str, int] = field(default_factory=dict)  # class -> steps
     channel: int | None = None  # counted from 1; None: the mean of all channels
     jobs: int | None = None  # number of processes; None: one per processor that this process may use
     scheduler: str | None = None  # address of a Dask scheduler, whose workers then replace local processes
@@ -54,6 +57,8 @@ def run_batch(settings: BatchSettings) -> Totals:
     _require_possible(settings, tables)
     folder = read_folder(settings.detector)
     job = Job.of(settings.detector, settings.engine, settings.clock, settings.scheduler is not None, settings.channel)
+    job = replace(job, sensitivity=dict(settings.sensitivity))
+    set_sensitivity(EventDecoder(folder.classes, folder.events, folder.clock), settings.sensitivity)
     recordings, problems = list_recordings(settings.folder)
     begun = tables.journal.exists() and not settings.force
     if not begun:
@@ -110,7 +115,14 @@ def _settings_of_results(settings: BatchSettings, job: Job) -> dict[str, str]:
         "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
         "start pattern": settings.clock.pattern or "none",
         "time zone": settings.clock.time_zone,
-    } | ({} if settings.channel is None else {"channel": str(settings.channel)})
+    } | {
+        name: value
+        for name, value in (
+            ("channel", str(settings.channel or "")),
+            ("sensitivity", ", ".join(f"{label}={steps:+d}" for label, steps in sorted(settings.sensitivity.items()))),
+        )
+        if value
+    }
 
 
 def _workers(settings: BatchSettings, job: Job) -> Workers:

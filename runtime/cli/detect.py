@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.batch.tracks import TRACK_FORMATS
-from stapes.runtime.cli.options import add_output
+from stapes.runtime.cli.options import add_output, add_sensitivity, sensitivity_of
 
 
 def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,6 +24,7 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("recordings", nargs="+", metavar="recording", help="audio files, or one folder (path or URL)")
     add_output(parser, default_format=None)
+    add_sensitivity(parser)
     parser.add_argument(
         "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
     )
@@ -68,12 +69,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from stapes.runtime.batch.detect import EventTable, detect_files
     from stapes.runtime.batch.run import log_list
     from stapes.runtime.detector import Detector
+    from stapes.runtime.sensitivity import set_sensitivity
 
     table = EventTable(arguments.out, arguments.format or "dcase", arguments.force)
     if table.out is not None:
         require_new_file(table.out, table.force)
     recordings = [Path(each) for each in arguments.recordings]
-    unreadable = detect_files(Detector.load(arguments.detector, arguments.engine), recordings, table, arguments.channel)
+    detector = Detector.load(arguments.detector, arguments.engine)
+    set_sensitivity(detector, sensitivity_of(arguments))
+    unreadable = detect_files(detector, recordings, table, arguments.channel)
     if unreadable:
         log_list(unreadable, "of the recordings could not be read, and the others were; repair them or leave them out")
     return 1 if unreadable else 0
@@ -93,6 +97,7 @@ def _detect_folder(arguments: argparse.Namespace) -> int:
             folder=arguments.recordings[0],
             out=arguments.out,
             engine=arguments.engine,
+            sensitivity=sensitivity_of(arguments),
             channel=arguments.channel,
             jobs=arguments.jobs,
             scheduler=arguments.scheduler,

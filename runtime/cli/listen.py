@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.cli.options import add_output
+from stapes.runtime.cli.options import add_output, add_sensitivity, sensitivity_of
 from stapes.runtime.live.sinks.targets import target_forms
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--list-devices", action="store_true", help="list the microphones")
     _add_input(parser)
     add_output(parser, default_format="jsonl")
+    add_sensitivity(parser)
     _add_targets(parser)
     _add_page(parser)
     _add_clips(parser)
@@ -145,6 +146,7 @@ def _run(arguments: argparse.Namespace) -> None:
         ListenSettings(
             detector=arguments.detector,
             engine=arguments.engine,
+            sensitivity=sensitivity_of(arguments),
             device=arguments.device,
             stdin=arguments.stdin,
             paced=arguments.paced,

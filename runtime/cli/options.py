@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,34 @@ def add_output(parser: argparse.ArgumentParser, default_format: str | None) -> N
         help=f"what computes the model. {explained}; {AUTO} (default): the C library if exactly this one was compiled "
         "on this machine before, else LiteRT",
     )
+
+
+def add_sensitivity(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes classes hear more or less; `sensitivity_of` reads it."""
+    parser.add_argument(
+        "--sensitivity",
+        action="append",
+        default=[],
+        metavar="CLASS=STEPS",
+        help="let a class hear more (rooster=2) or less (rooster=-2) than its operating point; a step moves its "
+        "thresholds by a quarter of a logit, from a probability of 0.50 to 0.44 (+1) or 0.56 (-1); may be repeated",
+    )
+
+
+def sensitivity_of(arguments: argparse.Namespace) -> dict[str, int]:
+    """Return the steps of each class that --sensitivity names.
+
+    Raises ConfigError for a text that is not CLASS=STEPS, and for a class that is named twice.
+    """
+    steps: dict[str, int] = {}
+    for text in arguments.sensitivity:
+        label, _, number = text.rpartition("=")
+        if not label or not re.fullmatch(r"[+-]?[0-9]{1,3}", number):
+            raise ConfigError(f"--sensitivity {text}: need a class and a whole number of steps, such as rooster=-2")
+        if label in steps:
+            raise ConfigError(f"--sensitivity {text}: {label} has {steps[label]:+d} already; name each class once")
+        steps[label] = int(number)
+    return steps
 
 
 def add_boards(parser: argparse.ArgumentParser) -> None:

@@ -32,7 +32,7 @@ class Display:
     def __init__(self, detector: Detector, source: Source, console: Console | None = None) -> None:
         self._detector, self._source = detector, source
         self._level, self._now_s = 0.0, 0.0
-        self._thresholds = [probability(setting.on_score) for setting in detector.folder.events]
+        self._thresholds = [probability(on_score) for on_score, _ in detector.thresholds]
         self._probabilities = np.zeros(len(detector.classes))  # the highest since the last redraw
         self._last: deque[Record] = deque(maxlen=EVENTS)
         self._open = OpenEvents()
@@ -83,7 +83,9 @@ class Display:
             rate = sum(1 for _, other in self._recent if other == label)
             lasted = f"{self._now_s - self._open[label] / self._detector.sample_rate_hz:.1f} s" if style else ""
             bar = _bar(highest, width, threshold)
-            table.add_row(Text(label, style), bar, f"{highest:.2f}", f"{rate:3d}/min", Text(lasted, style))
+            steps = self._detector.sensitivity[label]
+            name = f"{label} {steps:+d}" if steps else label
+            table.add_row(Text(name, style), bar, f"{highest:.2f}", f"{rate:3d}/min", Text(lasted, style))
         return table
 
     def _events(self) -> Table:

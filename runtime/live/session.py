@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from stapes.runtime.live.sinks.record import Record, Sink
 from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_sink
 from stapes.runtime.live.source import Source
 from stapes.runtime.live.stdin import open_stdin
+from stapes.runtime.sensitivity import set_sensitivity
 
 if TYPE_CHECKING:
     from stapes.runtime.live.display import Display
@@ -56,6 +57,7 @@ class ListenSettings:
 
     detector: Path
     engine: str = "auto"
+    sensitivity: Mapping[str, int] = field(default_factory=dict)  # class -> steps
     device: str | None = None
     stdin: bool = False
     raw_rate_hz: int | None = None  # sample rate of PCM without a header; None: the detector's
@@ -82,6 +84,7 @@ def listen_command(settings: ListenSettings) -> None:
     """
     _require_possible(settings)
     detector = Detector.load(settings.detector, settings.engine)
+    set_sensitivity(detector, settings.sensitivity)
     if settings.out is not None:
         require_new_file(settings.out, settings.force)
     display = _display_class()

@@ -13,6 +13,8 @@ extern "C" {
 
 #include "stapes_events_api.h"
 
+#include "stapes_sensitivity_api.h"
+
 #include "stapes_detector_api.h"
 
 #ifdef __cplusplus

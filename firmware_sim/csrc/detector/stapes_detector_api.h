@@ -71,6 +71,11 @@ void stapes_detector_init(stapes_detector *self, const stapes_detector_setup *se
 /* Take n samples, always from the same interrupt or thread. Returns how many were stored. Never waits. */
 uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n);
 
+/* Set the sensitivity of a class as stapes_events_set_sensitivity does (stapes_sensitivity_api.h): steps > 0 hear
+ * more, steps < 0 less, 0 restores the thresholds of the setup. Call it after stapes_detector_init, where stapes_poll
+ * is called. Returns 0, or -1 when there is no such class. */
+int32_t stapes_set_sensitivity(stapes_detector *self, int32_t class_index, int32_t steps);
+
 /* Process one frame if all its samples are there. Writes up to 2 * n_classes events to `out` and returns how many.
  * Returns STAPES_IDLE when there is nothing to do until more samples arrive. */
 int32_t stapes_poll(stapes_detector *self, stapes_event *out);

@@ -96,10 +96,10 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
     int32_t written = 0;
 
     state->blocked -= may_begin ? 0 : 1;
-    if (state->phase == STAPES_EVENTS_SPENT && smoothed < config->off_score) {
+    if (state->phase == STAPES_EVENTS_SPENT && smoothed < state->off_score) {
         state->phase = STAPES_EVENTS_IDLE; /* off_score <= on_score: no event begins in this step */
     }
-    if (state->phase == STAPES_EVENTS_IDLE && may_begin && smoothed >= config->on_score) {
+    if (state->phase == STAPES_EVENTS_IDLE && may_begin && smoothed >= state->on_score) {
         state->phase = STAPES_EVENTS_OPEN;
         state->onset_sample = stapes_events_not_before(begin, self->first_sample);
         state->age = state->gap = 0;
@@ -111,7 +111,7 @@ static int32_t stapes_events_step_class(const stapes_events *self, int32_t class
     }
     state->age += state->age < UINT32_MAX ? 1 : 0;
     uint8_t spent = config->max_duration_steps != 0 && state->age >= config->max_duration_steps;
-    if (smoothed >= (state->gap == 0 ? config->off_score : config->on_score)) {
+    if (smoothed >= (state->gap == 0 ? state->off_score : state->on_score)) {
         state->gap = 0;
         state->peak = smoothed > state->peak ? smoothed : state->peak;
         /* An event that ends before the first sample only exists because delays are subtracted: it is not reported. */
@@ -150,6 +150,10 @@ void stapes_events_init(stapes_events *self, const stapes_event_setup *setup, st
 {
     self->setup = setup;
     self->classes = classes;
+    for (int32_t i = 0; i < setup->n_classes; i++) {
+        classes[i].on_score = setup->configs[i].on_score;
+        classes[i].off_score = setup->configs[i].off_score;
+    }
     stapes_events_restart(self, 0);
 }
 

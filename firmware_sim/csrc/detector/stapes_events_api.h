@@ -39,6 +39,8 @@ typedef struct stapes_event_class {
     uint8_t oldest;                             /* index of the oldest score in recent[] */
     int8_t recent[STAPES_MAX_SMOOTHING_STEPS];  /* the last smoothing_steps scores, in a ring */
     int8_t ordered[STAPES_MAX_SMOOTHING_STEPS]; /* the same scores in ascending order */
+    int8_t on_score;                            /* the thresholds that hold: those of the configuration, unless */
+    int8_t off_score;                           /* stapes_events_set_sensitivity moved them */
 } stapes_event_class;
 
 typedef struct stapes_events {
@@ -59,10 +61,12 @@ typedef struct stapes_event {
     uint8_t kind;      /* STAPES_EVENT_ANNOUNCED or STAPES_EVENT_COMPLETED */
 } stapes_event;
 
-/* Begin at sample 0. setup and classes[setup->n_classes] must outlive the decoder. */
+/* Begin at sample 0, with the thresholds of the configuration. setup and classes[setup->n_classes] must outlive the
+ * decoder. */
 void stapes_events_init(stapes_events *self, const stapes_event_setup *setup, stapes_event_class *classes);
 
-/* Reset the state of all classes. The first frame of the next step begins at first_sample, 0 <= first_sample < 2^61.
+/* Reset the state of all classes, but not their sensitivity. The first frame of the next step begins at first_sample,
+ * 0 <= first_sample < 2^61.
  */
 void stapes_events_restart(stapes_events *self, int64_t first_sample);
 

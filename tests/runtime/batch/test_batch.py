@@ -178,6 +178,19 @@ def test_another_detector_for_a_half_done_output_is_refused_with_both_hashes(
     assert "continuing" not in capsys.readouterr().err
 
 
+def test_a_folder_is_searched_with_the_sensitivity_that_is_named_and_continued_only_with_it(
+    tiny_detector: Path, copy: Path, tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, words = tmp_path / "events.csv", ("--jobs", 1, *PATTERN)
+    assert {row["event_label"] for row in _rows(table)} == {"hiss", "rumble"}
+    (copy / "zero.wav").write_bytes(b"")  # so that the journal remains
+    assert main(detect_words(tiny_detector, copy, out, *words, "--sensitivity", "hiss=-40")) == 1
+    assert {row["event_label"] for row in _rows(out)} == {"rumble"}
+    capsys.readouterr()
+    assert main(detect_words(tiny_detector, copy, out, *words)) == 1
+    assert "begun with sensitivity hiss=-40, now it is none" in _error(capsys)
+
+
 def test_a_second_run_into_the_same_output_is_refused(
     tiny_detector: Path, season: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,38 @@ def test_written_tables_are_read_back_as_the_detectors_events(
         ]
 
 
+def test_a_sensitivity_moves_the_thresholds_of_its_class_and_is_said(
+    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = Detector.load(tiny_detector)
+    detector.set_sensitivity("hiss", -40)
+    assert detector.detect(recordings[0]) == []
+    detector.set_sensitivity("hiss", 0)
+    assert len(detector.detect(recordings[0])) == 2
+    out = tmp_path / "events.csv"
+    assert _detect(tiny_detector, *recordings, "--sensitivity", "hiss=-40", "--format", "csv", "--out", out) == 0
+    assert "rumble" in out.read_text()
+    assert "hiss" not in out.read_text()
+    assert "hiss: sensitivity -40, an event begins at a probability of 1.00 instead of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["hiss"], "--sensitivity hiss: need a class and a whole number of steps"),
+        (["hiss=0.5"], "--sensitivity hiss=0.5: need a class and a whole number of steps"),
+        (["hiss=1", "hiss=2"], "--sensitivity hiss=2: hiss has +1 already"),
+        (["pop=1"], "no class is called 'pop': choose from rumble, hiss"),
+    ],
+)
+def test_a_sensitivity_that_cannot_be_set_is_one_line(
+    tiny_detector: Path, recordings: list[Path], given: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for each in given for word in ("--sensitivity", each)]
+    assert _detect(tiny_detector, *recordings, *words) == 1
+    assert named in _error(capsys)
+
+
 def _error(capsys: pytest.CaptureFixture[str]) -> str:
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     return line

@@ -17,6 +17,7 @@ from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 from played import Played, blocks
 from tiny_detector import noise_bursts
 
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
@@ -253,6 +254,16 @@ def test_a_page_that_opens_late_learns_what_happened(detector: Detector, tmp_pat
     assert (record["label"], record["kind"]) == ("hiss", "event")
     assert (tmp_path / "clips" / record["clip"]).is_file()
     assert [message["sample"] for message in hello[1:]] == [message["sample"] for message in messages]
+
+
+def test_the_page_learns_the_sensitivity_and_the_thresholds_that_hold(detector: Detector) -> None:
+    before = [probability(on_score) for on_score, _ in detector.thresholds]
+    detector.set_sensitivity("hiss", -2)
+    feed, _ = _watched(detector, blocks(noise_bursts(1.0, []), 320))
+    facts = json.loads(feed.hello()[0])["facts"]
+    assert facts["sensitivity"] == [0, -2]
+    assert facts["thresholds"][0] == before[0]
+    assert facts["thresholds"][1] > before[1]
 
 
 def test_the_stream_ends_with_the_server(clips: Path) -> None:

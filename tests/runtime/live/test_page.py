@@ -69,6 +69,7 @@ def _see(browser: Chromium, url: str, look: Callable[[Page], Coroutine[Any, Any,
 def _facts(detector: str, *records: dict[str, Any]) -> str:
     """Return the first message that a page receives."""
     facts = {"detector": detector, "source": "USB Audio Device (hw:1,0)", "classes": ["pop"], "thresholds": [0.5]}
+    facts["sensitivity"] = [0]
     facts |= {"rate_hz": 16_000, "hop_samples": 256, "step_samples": 512, "bands": 40, "records": records}
     facts |= {"band_hz": [100.0 + 180 * band for band in range(40)]}
     return json.dumps({"facts": facts})

@@ -1,0 +1,24 @@
+"""Sets the sensitivity of classes as the command line names it, and says what that means."""
+
+import logging
+from collections.abc import Mapping
+
+from stapes.firmware_sim.device.events import EventDecoder, probability
+from stapes.runtime.detector import Detector
+
+logger = logging.getLogger(__name__)
+
+
+def set_sensitivity(decoder: EventDecoder | Detector, sensitivity: Mapping[str, int]) -> None:
+    """Set the steps of each named class, and log the probability at which its events begin then.
+
+    Raises ConfigError for an unknown class.
+    """
+    for label, steps in sensitivity.items():
+        index = decoder.classes.index(label) if label in decoder.classes else 0
+        before = probability(decoder.thresholds[index][0])
+        decoder.set_sensitivity(label, steps)
+        after = probability(decoder.thresholds[index][0])
+        logger.info(
+            f"{label}: sensitivity {steps:+d}, an event begins at a probability of {after:.2f} instead of {before:.2f}"
+        )
