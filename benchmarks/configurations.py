@@ -3,16 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+from stapes.train.learn.sizes import settings_of
 from stapes.train.settings import Settings, read_settings
 
+BACKBONE = "../shared/models/yamnet_256_f32.h5"
 BASELINE = "baseline"  # its rows stay as they were measured, unless it is asked for by name
 
 
 def configurations() -> dict[str, Settings]:
-    """Return the settings of each configuration; `small` are the default settings."""
+    """Return the settings of each configuration; `small` are the default settings, `medium` begins with a backbone."""
     return {
         BASELINE: read_settings(Path(__file__).parent / "baseline.toml"),
         "small": Settings(),
+        "medium": settings_of("medium", BACKBONE),
     }
 
 
