@@ -158,6 +158,8 @@ class AugmentationSettings:
 
     stitched_background_share: float = 0.4  # of sequences: made of event-free stretches, not of a recording as it is
     second_background_share: float = 0.0  # of stitched sequences: the sum of two backgrounds
+    second_excerpt_share: float = 0.0  # of the others: the sum of two recordings as they are, with the events of both
+    background_speed: tuple[float, float] = (1.0, 1.0)  # changes the pitch of event-free stretches
     background_filter_db: float = 0.0  # standard deviation of the gain of a random filter, per event-free stretch
     empty_share: float = 0.0  # of sequences: made of event-free stretches, with no event added
     added_distractors_per_minute: float = 0.0  # sounds from event-free stretches that are mixed in as no event
@@ -176,13 +178,20 @@ class AugmentationSettings:
     masked_frames_max: int = 12  # width of each of the four masks of a sequence: random, 0 to this
 
     def __post_init__(self) -> None:
-        shares = ("stitched_background_share", "second_background_share", "empty_share", "reverberation_share")
+        shares = (
+            "stitched_background_share",
+            "second_background_share",
+            "second_excerpt_share",
+            "empty_share",
+            "reverberation_share",
+        )
         _require_between(self, "augmentation", **dict.fromkeys(shares, (0, 1)))
-        for name in ("run_snr_db", "run_speed", "gain_db", "reverberation_rt60_s", "direct_to_reverberant_db"):
+        above_0 = ("run_speed", "background_speed", "reverberation_rt60_s")
+        for name in (*above_0, "run_snr_db", "gain_db", "direct_to_reverberant_db"):
             low, high = getattr(self, name)
-            if low > high or (name in ("run_speed", "reverberation_rt60_s") and low <= 0):
+            if low > high or (name in above_0 and low <= 0):
                 raise ConfigError(
-                    f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds above 0"
+                    f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds and times above 0"
                 )
         names = (
             "added_runs_per_minute",

@@ -36,6 +36,8 @@ COMMENTS = {
     "augmentation": {
         "stitched_background_share": "Share of sequences built on event-free sound. Raise it with much of that.",
         "second_background_share": "Share of stitched sequences with two backgrounds. Raise it for busy places.",
+        "second_excerpt_share": "Share of the others that sum two recordings. Raise it when events often overlap.",
+        "background_speed": "Change of speed and pitch of event-free sound. Widen it when noise will differ more.",
         "background_filter_db": "Random colouring of event-free sound. Raise it when noise will differ more.",
         "empty_share": "Share of sequences without any event. Raise it when there are many false alarms.",
         "added_distractors_per_minute": "Event-free sounds mixed in as no event. Raise it when noises give alarms.",

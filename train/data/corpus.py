@@ -18,16 +18,23 @@ from stapes.train.data.dataset import POINT_S, Recording
 logger = logging.getLogger(__name__)
 
 Events = NDArray[np.int64]  # [events, 3]: onset sample, offset sample, index of the class; sorted by onset
+NO_CLASS = -1  # in place of the index of a class: a sound that is no event
+BACKGROUND_SHARE_MAX = 0.5  # of what is drawn: recordings that are no part of the dataset do not drown it
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The samples of all recordings, one after another: recording i is pcm[starts[i]:starts[i + 1]]."""
+    """The samples of all recordings, one after another: recording i is pcm[starts[i]:starts[i + 1]].
+
+    Those from outside of the dataset come last.
+    """
 
     pcm: NDArray[np.int16]
     starts: NDArray[np.int64]
     events: tuple[Events, ...]
     sample_rate_hz: int
+    others: tuple[Events, ...] = ()  # of each recording, if any: sounds that are labelled as no event, of NO_CLASS
+    n_outside: int = 0  # number of recordings that were declared free of events and are no part of the dataset
 
     def __len__(self) -> int:
         return len(self.events)
@@ -36,37 +43,78 @@ class Corpus:
         """Return the samples of a recording."""
         return self.pcm[self.starts[index] : self.starts[index + 1]]
 
+    def no_events(self, index: int) -> Events:
+        """Return the sounds of a recording that are labelled as no event; their class is NO_CLASS."""
+        return self.others[index] if self.others else np.empty((0, 3), np.int64)
+
+    def shares(self, recordings: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how often pieces are drawn: by length, and half of the time at most from outside of the dataset.
+
+        `recordings` are the numbers of the recordings that the pieces belong to. The shares sum to 1.
+        """
+        shares = np.asarray(lengths / lengths.sum(), np.float64)
+        outside = recordings >= len(self) - self.n_outside
+        of_outside = shares[outside].sum()
+        if BACKGROUND_SHARE_MAX < of_outside < 1:
+            shares[outside] *= BACKGROUND_SHARE_MAX / of_outside
+            shares[~outside] *= (1 - BACKGROUND_SHARE_MAX) / (1 - of_outside)
+        return shares
+
 
 def load_corpus(
-    split: str, recordings: Sequence[Recording], classes: Sequence[str], rate_hz: int, file: Path
+    split: str,
+    recordings: Sequence[Recording],
+    classes: Sequence[str],
+    rate_hz: int,
+    file: Path,
+    background: Sequence[Recording] = (),
 ) -> Corpus:
     """Convert the recordings of the split `split` to `rate_hz`, write them to `file` and map that file into memory.
 
-    The file is mapped because a dataset may be larger than memory. Raises AudioError for a recording that cannot be
-    read, DatasetError when all recordings are digital silence, and OutputError when `file` cannot be written.
+    `background` are recordings from outside of the dataset that are free of events. The file is mapped because a
+    dataset may be larger than memory. Raises AudioError for a recording that cannot be read, DatasetError when all
+    recordings, or all of a group of the background, are digital silence, and OutputError when `file` cannot be written.
     """
-    progress = Progress(f"reading {split}", len(recordings))
+    everything = [*recordings, *background]
+    progress = Progress(f"reading {split}", len(everything))
     lengths, silent = [], []
     try:
         with file.open("wb") as stream:
-            for recording in recordings:
+            for recording in everything:
                 length, loudest = _copy(recording.path, rate_hz, stream)
                 lengths.append(length)
-                silent += [recording.path] if not loudest else []
+                silent += [recording] if not loudest else []
                 progress.advance()
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror}; make room and run again") from error
-    if len(silent) == len(recordings):
-        raise DatasetError(
-            f"{silent[0]}: all samples are zero, as in every recording of {split}; "
-            "nothing can be learned from digital silence: record again, or check how the files were exported"
-        )
-    progress.close(f"{len(recordings)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
+    _require_sound(split, recordings, background, silent)
+    progress.close(f"{len(everything)} recordings, {sum(lengths) / rate_hz / 60:.1f} minutes")
     if silent:
-        logger.warning(f"{silent[0]}: all samples are zero ({len(silent)} such in {split})")
+        logger.warning(f"{silent[0].path}: all samples are zero ({len(silent)} such in {split})")
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    pcm = np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),))
-    return Corpus(pcm, starts, tuple(event_samples(each.annotations, classes, rate_hz) for each in recordings), rate_hz)
+    return Corpus(
+        pcm=np.memmap(file, np.int16, mode="r", shape=(int(starts[-1]),)),
+        starts=starts,
+        events=tuple(event_samples(each.annotations, classes, rate_hz) for each in everything),
+        sample_rate_hz=rate_hz,
+        others=tuple(event_samples(each.ignored, None, rate_hz) for each in everything),
+        n_outside=len(background),
+    )
+
+
+def _require_sound(
+    split: str, recordings: Sequence[Recording], background: Sequence[Recording], silent: Sequence[Recording]
+) -> None:
+    """Raise DatasetError when the dataset's recordings, or those of a group of the background, are all silent."""
+    parts = [(list(recordings), f"every recording of {split}")]
+    for group in sorted({each.group for each in background}):
+        parts.append(([each for each in background if each.group == group], f"every recording of {group}"))
+    for part, name in parts:
+        if part and all(each in silent for each in part):
+            raise DatasetError(
+                f"{part[0].path}: all samples are zero, as in {name}; "
+                "nothing can be learned from digital silence: record again, or check how the files were exported"
+            )
 
 
 def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
@@ -79,10 +127,17 @@ def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
     return length, loudest
 
 
-def event_samples(annotations: Sequence[Annotation], classes: Sequence[str], rate_hz: int) -> Events:
-    """Return the times of events in samples; point labels are given the length POINT_S."""
+def event_samples(annotations: Sequence[Annotation], classes: Sequence[str] | None, rate_hz: int) -> Events:
+    """Return the times of events in samples; point labels are given the length POINT_S.
+
+    Without `classes` they are sounds that are no events, of NO_CLASS.
+    """
     rows = [
-        (each.onset, each.offset if each.offset > each.onset else each.onset + POINT_S, classes.index(each.label))
+        (
+            each.onset,
+            each.offset if each.offset > each.onset else each.onset + POINT_S,
+            NO_CLASS if classes is None else classes.index(each.label),
+        )
         for each in annotations
     ]
     times = np.array(sorted(rows), np.float64).reshape(-1, 3)

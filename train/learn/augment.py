@@ -1,8 +1,7 @@
 """Make a new training sequence each time: labelled events are cut out and mixed over other backgrounds.
 
-A *run* is a series of successive events of one class in one recording with their natural spacing, such as barks or
-ticks. The background of a run is removed; then the run is changed in speed, filtered, and added to a sequence at a
-random signal-to-noise ratio.
+A run of events (event_runs.py) is changed in speed, filtered, and added to a sequence at a random signal-to-noise
+ratio; so are sounds that are no event.
 """
 
 from dataclasses import dataclass
@@ -11,32 +10,18 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import binary_closing
-from scipy.signal import butter, istft, sosfilt, sosfreqz, stft
+from scipy.signal import sosfilt, sosfreqz
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
+from stapes.train.learn.event_runs import EventRun, Floats, RunCutter, frame_power
 from stapes.train.learn.rooms import filtered, reverberated, smooth_curve
 from stapes.train.learn.targets import step_targets
 from stapes.train.settings import AugmentationSettings
 
-Floats = NDArray[np.float32]
-LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before its onset and after its offset
 SECOND_BACKGROUND_DB = (-12.0, 6.0)  # level of a second background, relative to the first
-DISTRACTOR_RISE_DB = 8.0  # above the median power of an event-free stretch
-DISTRACTOR_FRAMES = (5, 300)  # of 10 ms: shortest and longest
-DISTRACTOR_GAP_FRAMES = 5
-NO_CLASS = -1
-RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # the largest gap between two events of a run, and its longest duration
-
-
-@dataclass(frozen=True)
-class EventRun:
-    """Successive events of one source without their background; times are in samples from the start of the run."""
-
-    pcm: Floats
-    events: Events
+SECOND_EXCERPT_DB = (-6.0, 6.0)  # level of a second excerpt with its events, relative to the first
 
 
 @dataclass(frozen=True)
@@ -54,21 +39,22 @@ class Remixer:
         self._corpus, self._samples, self._settings = corpus, samples, settings
         rate = corpus.sample_rate_hz
         self._rate = rate
-        self._high_pass = butter(2, 0.01 * rate, "highpass", fs=rate, output="sos").astype(np.float32)
+        cutter = RunCutter(corpus, settings.source_snr_min_db)
+        self._high_pass = cutter.high_pass
         places, gain = sosfreqz(self._high_pass, 1024)
         self._pass_places, self._pass_gain = places / np.pi, np.abs(gain)
-        margin = rate // 10
-        self._stretches = [
-            (int(corpus.starts[index]) + start, int(corpus.starts[index]) + stop)
+        stretches = [
+            (int(corpus.starts[index]) + start, int(corpus.starts[index]) + stop, index)
             for index, events in enumerate(corpus.events)
-            for start, stop in event_free(events, len(corpus.recording(index)), margin)
+            for start, stop in event_free(events, len(corpus.recording(index)), rate // 10)
             if stop - start >= rate // 2
         ]
-        lengths = np.array([stop - start for start, stop in self._stretches], np.float64)
-        self._stretch_share = lengths / lengths.sum() if len(lengths) else lengths
-        self._recording_share = np.diff(corpus.starts) / corpus.starts[-1]
-        self.runs = [[run for run in self._cut(label) if len(run.events)] for label in range(classes)]
-        self.distractors = self._cut_distractors() if settings.added_distractors_per_minute else []
+        self._stretches = np.array(stretches, np.int64).reshape(-1, 3)
+        if stretches:
+            self._stretch_share = corpus.shares(self._stretches[:, 2], np.diff(self._stretches[:, :2])[:, 0])
+        self._recording_share = corpus.shares(np.arange(len(corpus)), np.diff(corpus.starts))
+        self.runs = [cutter.runs(label) for label in range(classes)]
+        self.distractors = cutter.distractors() if settings.added_distractors_per_minute else []
 
     def sequence(self, rng: np.random.Generator) -> TrainingSequence:
         """Return one sequence of the length that was given to the constructor."""
@@ -76,9 +62,13 @@ class Remixer:
         empty = len(self._stretches) > 0 and rng.random() < settings.empty_share
         stitched = empty or (len(self._stretches) > 0 and rng.random() < settings.stitched_background_share)
         base, events = self._background(rng) if stitched else self._excerpt(rng)
+        if not stitched and settings.second_excerpt_share and rng.random() < settings.second_excerpt_share:
+            other, theirs = self._excerpt(rng)
+            base += np.float32(10 ** (rng.uniform(*SECOND_EXCERPT_DB) / 20)) * other
+            events = np.concatenate([events, theirs])
         if stitched and rng.random() < settings.second_background_share:
             base += np.float32(10 ** (rng.uniform(*SECOND_BACKGROUND_DB) / 20)) * self._background(rng)[0]
-        noise = _frame_power(sosfilt(self._high_pass, base), self._rate)
+        noise = frame_power(sosfilt(self._high_pass, base), self._rate)
         for _ in range(rng.poisson(settings.added_distractors_per_minute * minutes) if self.distractors else 0):
             distractor = self.distractors[rng.integers(len(self.distractors))]
             self._place(distractor, base, noise, events[:0], rng)
@@ -114,8 +104,8 @@ class Remixer:
         rise = np.linspace(0.0, 1.0, fade, dtype=np.float32)
         base, filled = np.zeros(self._samples + fade, np.float32), 0
         while filled < self._samples:
-            start, stop = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
-            piece = self._corpus.pcm[start : min(stop, start + self._samples + fade - filled)].astype(np.float32)
+            start, stop, _ = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
+            piece = self._piece(int(start), int(stop), self._samples + fade - filled, rng)
             if self._settings.background_filter_db:
                 piece = filtered(piece, smooth_curve(rng, self._settings.background_filter_db, 9))
             if filled:
@@ -124,6 +114,16 @@ class Remixer:
             base[filled : filled + len(piece)] += piece
             filled += len(piece) - fade
         return base[: self._samples], np.empty((0, 3), np.int64)
+
+    def _piece(self, start: int, stop: int, samples: int, rng: np.random.Generator) -> Floats:
+        """Return at most `samples` samples of an event-free stretch, changed in speed."""
+        slowest, fastest = self._settings.background_speed
+        if slowest == fastest == 1:
+            return self._corpus.pcm[start : min(stop, start + samples)].astype(np.float32)
+        speed = float(np.exp(rng.uniform(*np.log([slowest, fastest]))))
+        taken = self._corpus.pcm[start : min(stop, start + int(samples * speed) + 8)].astype(np.float32)
+        changed = soxr.resample(taken, self._rate * speed, self._rate, quality="LQ")
+        return np.asarray(changed[:samples], np.float32)
 
     def _reverberated(self, pcm: Floats, rng: np.random.Generator) -> Floats:
         """Return the samples as from a random room."""
@@ -167,69 +167,6 @@ class Remixer:
         spectrum = rfft(pcm, size) * gain.astype(np.float32)
         audible = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
         return irfft(spectrum, size)[: len(pcm)], 2.0 * float(audible.sum()) / size
-
-    def _cut(self, label: int) -> list[EventRun]:
-        """Return every run of the class without its background; runs without a clear event are empty."""
-        runs = []
-        for index, events in enumerate(self._corpus.events):
-            own = events[events[:, 2] == label]
-            if not len(own):
-                continue
-            gap = own[1:, 0] - own[:-1, 1] > RUN_GAP_S * self._rate
-            for row in np.split(own, np.flatnonzero(gap) + 1):
-                runs += [self._clean(index, part) for part in _no_longer_than(row, int(RUN_MAX_S * self._rate))]
-        return runs
-
-    def _cut_distractors(self) -> list[EventRun]:
-        """Return the sounds that stand out of event-free stretches, each with the time that it takes and no class."""
-        found, frame = [], self._rate // 100
-        for index, events in enumerate(self._corpus.events):
-            recording = self._corpus.recording(index)
-            for start, stop in event_free(events, len(recording), self._rate // 10):
-                if stop - start < self._rate:
-                    continue
-                level = _frame_power(sosfilt(self._high_pass, recording[start:stop].astype(np.float32)), self._rate)
-                loud = level > np.median(level) * 10 ** (DISTRACTOR_RISE_DB / 10)
-                for first, last in _runs_of(binary_closing(loud, np.ones(2 * DISTRACTOR_GAP_FRAMES + 1))):
-                    if DISTRACTOR_FRAMES[0] <= last - first <= DISTRACTOR_FRAMES[1]:
-                        own = np.array([[start + first * frame, start + last * frame, NO_CLASS]], np.int64)
-                        found.append(self._clean(index, own))
-        return [each for each in found if len(each.events)]
-
-    def _clean(self, index: int, events: Events) -> EventRun:
-        """Cut out one run and subtract the spectrum of its background; unclear and overlapped events are left out."""
-        rate, pcm = self._rate, self._corpus.recording(index)
-        everything = self._corpus.events[index]
-        if events[0, 2] == NO_CLASS:
-            everything = np.concatenate([everything, events])
-            everything = everything[np.argsort(everything[:, 0], kind="stable")]
-        first, last = max(0, int(events[0, 0]) - rate), min(len(pcm), int(events[-1, 1]) + rate)
-        part = pcm[first:last].astype(np.float32)
-        inside = everything.copy()
-        inside[:, :2] -= first
-        inside = inside[(inside[:, 1] > 0) & (inside[:, 0] < len(part))]
-        free = np.zeros(len(part), bool)
-        for start, stop in event_free(inside, len(part), rate // 20):
-            free[start:stop] = True
-        if free.sum() < rate // 10:
-            return EventRun(part[:0], events[:0])
-        passed = sosfilt(self._high_pass, part)
-        floor = float(np.mean(passed[free] ** 2)) + 1e-3
-        lead, tail = int(LEAD_S * rate), int(TAIL_S * rate)
-        keep, window = [], np.zeros(len(part), np.float32)
-        for onset, offset, label in events - [first, first, 0]:
-            others = inside[(inside[:, 0] < offset + tail) & (inside[:, 1] > onset - lead)]
-            clear = np.mean(passed[max(onset, 0) : offset] ** 2) / floor >= 10 ** (
-                self._settings.source_snr_min_db / 10
-            )
-            if len(others) == 1 and clear:
-                keep.append((onset, offset, label))
-                _open(window, onset, offset, lead, tail)
-        if not keep:
-            return EventRun(part[:0], events[:0])
-        start, stop = max(0, keep[0][0] - lead), keep[-1][1] + tail
-        kept = np.array(keep, np.int64) - [start, start, 0]
-        return EventRun((_without_background(part, free) * window)[start:stop], kept)
 
 
 def augment_features(
@@ -284,43 +221,3 @@ class BatchMaker:
             features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
             targets.append(step_targets(self.clock, self.n_steps, sequence.events, self.n_classes))
         return np.stack(features), np.stack(targets)
-
-
-def _runs_of(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the first place of each run of true flags, and the place after its last."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
-
-
-def _no_longer_than(row: Events, samples: int) -> list[Events]:
-    parts, first = [], 0
-    for index in range(1, len(row) + 1):
-        if index == len(row) or row[index, 1] - row[first, 0] > samples:
-            parts.append(row[first:index])
-            first = index
-    return parts
-
-
-def _open(window: Floats, onset: int, offset: int, lead: int, tail: int) -> None:
-    """Set the window to 1 for one event, with linear fades before and after it."""
-    positions = np.arange(max(0, onset - lead), min(len(window), offset + tail))
-    shape = np.minimum((positions - onset + lead + 1) / lead, (offset + tail - positions) / tail)
-    window[positions] = np.maximum(window[positions], np.clip(shape, 0.0, 1.0))
-
-
-def _without_background(part: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Subtract the background's spectrum: the gain of a bin is 1 - 1.5 background / power, at least -18 dB."""
-    size, hop = 512, 128
-    _, _, spectrum = stft(part, nperseg=size, noverlap=size - hop)
-    power = np.abs(spectrum) ** 2
-    at = np.minimum(np.arange(spectrum.shape[1]) * hop, len(free) - 1)
-    quiet = free[at] if free[at].any() else np.ones(len(at), bool)
-    background = power[:, quiet].mean(axis=1, keepdims=True)
-    gain = np.maximum(1.0 - 1.5 * background / np.maximum(power, 1e-12), 0.125)
-    _, cleaned = istft(spectrum * gain, nperseg=size, noverlap=size - hop)
-    return cleaned[: len(part)].astype(np.float32)
-
-
-def _frame_power(pcm: NDArray[np.float64], rate: int) -> Floats:
-    frame = rate // 100
-    return (pcm[: len(pcm) // frame * frame].reshape(-1, frame) ** 2).mean(axis=1).astype(np.float32) + 1e-3

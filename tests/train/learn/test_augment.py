@@ -8,8 +8,16 @@ import pytest
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.train.data.corpus import Corpus, event_free
-from stapes.train.learn.augment import BatchMaker, Remixer, augment_features
+from stapes.train.data.corpus import NO_CLASS, Corpus, event_free
+from stapes.train.learn.augment import (
+    SECOND_BACKGROUND_DB,
+    SECOND_EXCERPT_DB,
+    BatchMaker,
+    Remixer,
+    TrainingSequence,
+    augment_features,
+)
+from stapes.train.learn.rooms import reverberated
 from stapes.train.settings import AugmentationSettings
 
 RATE = 16_000
@@ -24,6 +32,21 @@ PLAIN = AugmentationSettings(
     masked_bands_max=0,
     masked_frames_max=0,
 )
+
+ROOMS = AugmentationSettings(
+    second_background_share=0.5,
+    second_excerpt_share=0.5,
+    background_speed=(0.8, 1.25),
+    background_filter_db=4.0,
+    empty_share=0.2,
+    added_distractors_per_minute=10.0,
+    reverberation_share=0.5,
+    band_gain_db=9.0,
+    run_speed=(0.7, 1.4),
+    gain_db=(-20.0, 20.0),
+)
+SECONDS = 5
+SEEDS = range(10)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +100,8 @@ def test_events_of_one_class_never_overlap(corpus: Corpus) -> None:
             assert np.all(own[1:, 0] >= own[:-1, 1])
 
 
-def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus) -> None:
-    settings = AugmentationSettings()
+@pytest.mark.parametrize("settings", [AugmentationSettings(), ROOMS], ids=["default", "everything"])
+def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus, settings: AugmentationSettings) -> None:
     frontend = Frontend(make_tables(FrontendConfig()))
     clock = StepClock.of(FrontendConfig(), frames_per_step=2, target_delay_steps=4)
 
@@ -122,3 +145,118 @@ def test_sequences_longer_than_recordings_are_filled(corpus: Corpus, tmp_path: P
     )
     assert len(sequence.pcm) == 25 * RATE
     assert len(sequence.events) >= 4
+
+
+def sequences(corpus: Corpus, classes: int = 2, **settings: float | tuple[float, float]) -> list[TrainingSequence]:
+    remixer = Remixer(corpus, classes, SECONDS * RATE, replace(PLAIN, **settings))  # type: ignore[arg-type]
+    return [remixer.sequence(np.random.default_rng(seed)) for seed in SEEDS]
+
+
+def tone_power(pcm: np.ndarray, hz: float) -> float:
+    """Power of what lies within 100 Hz of this frequency."""
+    spectrum = np.abs(np.fft.rfft(pcm.astype(np.float64))) ** 2 * 2 / len(pcm) ** 2
+    return float(spectrum[np.abs(np.fft.rfftfreq(len(pcm), 1 / RATE) - hz) < 100].sum())
+
+
+def test_the_power_of_two_backgrounds_is_the_sum_of_their_powers(corpus: Corpus) -> None:
+    one = sequences(corpus, added_runs_per_minute=0.0)
+    two = sequences(corpus, added_runs_per_minute=0.0, second_background_share=1.0)
+    low, high = (1 + 10 ** (level / 10) for level in SECOND_BACKGROUND_DB)
+    ratios = [power(after.pcm) / power(before.pcm) for before, after in zip(one, two, strict=True)]
+    assert 0.97 * low < min(ratios) < max(ratios) < 1.03 * high
+    assert max(ratios) > 1.5 * min(ratios)
+
+
+def test_two_excerpts_are_added_with_the_events_of_both(corpus: Corpus) -> None:
+    plain = {"stitched_background_share": 0.0, "added_runs_per_minute": 0.0}
+    one, two = sequences(corpus, **plain), sequences(corpus, **plain, second_excerpt_share=1.0)
+    faintest = 3000**2 / 2 * 10 ** (SECOND_EXCERPT_DB[0] / 10)
+    for each in two:
+        for onset, offset, label in each.events[np.diff(each.events[:, :2])[:, 0] == RATE // 10]:
+            assert tone_power(each.pcm[onset:offset], 1000 + 2000 * label) > 0.9 * faintest
+    assert sum(len(each.events) for each in two) > 1.5 * sum(len(each.events) for each in one)
+
+
+def test_sequences_without_events_hold_none(corpus: Corpus) -> None:
+    for each in sequences(corpus, empty_share=1.0, stitched_background_share=0.0):
+        assert not len(each.events)
+        assert power(each.pcm) == pytest.approx(30**2, rel=0.05)
+
+
+def test_the_speed_of_a_background_changes_its_pitch() -> None:
+    hum = np.rint(1000 * np.sin(2 * np.pi * 2000 * np.arange(20 * RATE) / RATE)).astype(np.int16)
+    humming = Corpus(hum, np.array([0, len(hum)]), (np.empty((0, 3), np.int64),), RATE)
+    for each in sequences(humming, background_speed=(1.25, 1.25)):
+        assert tone_power(each.pcm, 2500) == pytest.approx(1000**2 / 2, rel=0.05)
+        assert len(each.pcm) == SECONDS * RATE
+
+
+@pytest.mark.parametrize("labelled", [False, True], ids=["found by their loudness", "labelled as no event"])
+def test_distractors_are_mixed_in_as_no_event(corpus: Corpus, labelled: bool) -> None:
+    """The 3 kHz tones are no class here; faint ones are found only where they are labelled."""
+    known = tuple(events[events[:, 2] == 0] for events in corpus.events)
+    others = tuple(events[events[:, 2] == 1] * [1, 1, 0] + [0, 0, NO_CLASS] for events in corpus.events)
+    own = replace(corpus, events=known, others=others if labelled else ())
+    remixer = Remixer(own, 1, SECONDS * RATE, replace(PLAIN, added_distractors_per_minute=60.0))
+    assert len(remixer.distractors) == 9
+    for distractor in remixer.distractors:
+        assert tone_power(distractor.pcm, 3000) > 0.9 * power(distractor.pcm)
+        assert distractor.events[0, 1] - distractor.events[0, 0] == pytest.approx(RATE // 10, abs=RATE // 40)
+    own = replace(own, pcm=np.where(np.abs(own.pcm) > 200, np.int16(0), own.pcm))  # no tones in the backgrounds
+    remixer._corpus = own
+    found = [remixer.sequence(np.random.default_rng(seed)) for seed in SEEDS]
+    assert all(set(each.events[:, 2]) <= {0} for each in found)
+    assert np.mean([tone_power(each.pcm, 3000) for each in found]) > 50
+
+
+def test_reverberation_leaves_events_where_their_direct_sound_is(corpus: Corpus) -> None:
+    dry, wet = (np.zeros(2 * RATE, np.float32) for _ in range(2))
+    dry[RATE // 2] = 1000.0
+    for rt60_s, direct_db in ((0.1, 15.0), (0.8, -3.0)):
+        wet = reverberated(dry, RATE, rt60_s, direct_db, np.random.default_rng(0))
+        assert len(wet) == len(dry)
+        assert np.abs(wet[: RATE // 2]).max() < 0.01
+        assert wet[RATE // 2] == pytest.approx(1000.0, rel=1e-3)
+        tail = wet[RATE // 2 + 1 :].astype(np.float64)
+        assert 10 * np.log10(1000.0**2 / np.sum(tail**2)) == pytest.approx(direct_db, abs=0.01)
+        early, late = tail[: int(0.2 * rt60_s * RATE)], tail[int(0.4 * rt60_s * RATE) :][: int(0.2 * rt60_s * RATE)]
+        assert 10 * np.log10(power(early) / power(late)) == pytest.approx(24, abs=2)  # 60 dB per rt60_s
+    for each in sequences(corpus, reverberation_share=1.0, direct_to_reverberant_db=(5.0, 5.0)):
+        for onset, offset, label in each.events:
+            if onset > 300 and offset - onset > 1000:
+                hz = 1000 + 2000 * label
+                before = tone_power(each.pcm[onset - 300 : onset], hz)
+                assert tone_power(each.pcm[onset : onset + 300], hz) > before
+
+
+def test_nothing_clips_and_features_stay_int8_with_everything_on(corpus: Corpus) -> None:
+    loud = replace(corpus, pcm=np.clip(corpus.pcm.astype(np.int32) * 11, -32768, 32767).astype(np.int16))
+    for each in sequences(loud, **{name: value for name, value in vars(ROOMS).items() if name != "run_snr_db"}):
+        assert np.abs(each.pcm.astype(np.int32)).max() < 32767
+        assert np.all((each.events[:, 0] >= 0) & (each.events[:, 1] <= SECONDS * RATE))
+
+
+def test_gains_saturate_where_int8_ends_and_band_gains_stay_within_theirs() -> None:
+    features = np.repeat(np.array([[-120], [0], [120]], np.int8), 40, axis=1)
+    louder = augment_features(features, 0.45, replace(PLAIN, gain_db=(20.0, 20.0)), np.random.default_rng(0))
+    assert louder.dtype == np.int8
+    assert [set(row) for row in louder.tolist()] == [{-76}, {44}, {127}]
+    for seed in SEEDS:
+        changed = augment_features(features, 0.45, replace(PLAIN, band_gain_db=9.0), np.random.default_rng(seed))
+        gains = changed[1].astype(int)
+        assert np.abs(gains).max() <= 20
+        assert np.ptp(gains) > 0
+        assert np.sum(np.abs(np.diff(gains, 2)) > 2) <= 2 * 5, "linear between five places or fewer"
+
+
+@pytest.mark.parametrize(("hours", "share"), [(1, 0.25), (9, 0.5)])
+def test_recordings_from_outside_of_the_dataset_are_drawn_by_length_and_half_of_the_time_at_most(
+    hours: int, share: float
+) -> None:
+    lengths = np.array([1, 2, hours], np.int64)
+    events = (np.empty((0, 3), np.int64),) * 3
+    corpus = Corpus(np.zeros(3, np.int16), np.arange(4), events, RATE, n_outside=1)
+    shares = corpus.shares(np.arange(3), lengths)
+    assert shares[2] == pytest.approx(share)
+    assert shares[1] == pytest.approx(2 * shares[0])
+    assert shares.sum() == pytest.approx(1)
