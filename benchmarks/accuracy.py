@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.accuracy_rows import FULL, QUICK, Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
-from benchmarks.configurations import BASELINE, configurations, quick
+from benchmarks.configurations import BASELINE, CONFIGURATIONS, quick
 from benchmarks.folds import (
     KEYBOARDS,
     KEYSTROKES,
@@ -52,13 +52,12 @@ class Plan:
 
 def main(argv: list[str] | None = None) -> int:
     """Train what is missing, judge, write the tables and print them; return the process's exit code."""
-    known = configurations()
     parser = argparse.ArgumentParser(prog="make bench-accuracy", description=__doc__)
     parser.add_argument(
         "--configuration",
         nargs="+",
-        choices=known,
-        default=[name for name in known if name != BASELINE],
+        choices=CONFIGURATIONS,
+        default=[name for name in CONFIGURATIONS if name != BASELINE],
         help="which to run (default: all but the baseline)",
     )
     parser.add_argument(
@@ -77,7 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         plan = _plan(arguments)
         for name in arguments.configuration:
-            _run(plan, name, quick(known[name]) if arguments.quick else known[name], arguments.jobs)
+            settings = CONFIGURATIONS[name]()
+            _run(plan, name, quick(settings) if arguments.quick else settings, arguments.jobs)
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import show
+from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.metrics import count_matches, f1_difference
 from stapes.train.judge.operating_point import OperatingPoint
@@ -97,7 +98,7 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
     training, recordings = settings.training, dataset.splits["val"]
     with tempfile.TemporaryDirectory(prefix="stapes-") as scratch:
         workspace = Workspace(Path(scratch) / "further", "further")
-        data = load_training_data(dataset, settings, workspace)
+        data = load_training_data(dataset, settings, workspace, Background())
         maker = batch_maker(data, settings)
         network = load_float(folder, training.dropout)
         schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)

@@ -6,6 +6,7 @@ information, and warnings as Python's default handler prints them.
 """
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -116,3 +117,18 @@ class Progress:
     def _draw(self, text: str, *, last: bool = False) -> None:
         if _console is not None:
             _console.draw(text, last=last)
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Discard what is written to the process's stderr, which C libraries do without asking."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

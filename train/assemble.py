@@ -18,6 +18,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folde
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.litert_engine import LitertEngine
+from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset
 from stapes.train.judge.metrics import EventScores
 from stapes.train.judge.operating_point import OperatingPoint
@@ -42,6 +43,7 @@ class FinishedTraining:
     """Everything that a detector folder is made from."""
 
     dataset: Dataset
+    background: Background  # recordings that are free of events
     data: TrainingData
     networks: TrainedNetworks
     settings: Settings
@@ -60,7 +62,9 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         (draft / "model.tflite").write_bytes(networks.step.model)
         folder = _describe(training, draft)
         scored = score_recordings(folder, val, data.val_features)
-        point = OperatingPoint(scored, settings)
+        quiet = training.background.val
+        background = score_recordings(folder, quiet, data.background_features) if quiet else None
+        point = OperatingPoint(scored, settings, background=background)
         folder = replace(folder, events=point.configs)
         scores = event_scores_of(scored, val, point.configs)
         in_float = Scorer(networks.float_network).probabilities(data.val_features)
@@ -73,7 +77,8 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
                 "note": "thresholds were chosen on val",
                 "parity": parity.as_dict(),
             },
-            operating_point=point.describe("val", point.expected_on_other_sources()) | {"recordings": content_ids(val)},
+            operating_point=point.describe("val", point.expected_on_other_sources())
+            | {"recordings": content_ids([*val, *quiet])},
         )
         folder.write()
         compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
@@ -102,7 +107,7 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
         provenance={
             "dataset": training.dataset.fingerprint(),
             "group_pattern": training.dataset.group_pattern,
-            "trained_on": content_ids(training.dataset.splits["train"]),
+            "trained_on": content_ids([*training.dataset.splits["train"], *training.background.train]),
             "seed": settings.seed,
             "backbone": _backbone(training.networks.backbone),
             "python": platform.python_version(),

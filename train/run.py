@@ -1,6 +1,7 @@
 """A training run, from a dataset to a detector folder."""
 
 import logging
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from stapes.firmware_sim.device.folder import MARK, DetectorFolder
 from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.outputs import require_new_folder
 from stapes.train.assemble import FinishedTraining, assemble
-from stapes.train.data.dataset import Dataset, require_trainable
+from stapes.train.data.background import split_background
+from stapes.train.data.dataset import Dataset, Recording, require_trainable
+from stapes.train.judge.overlap import content_ids
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.train_networks import train_networks
 from stapes.train.learn.training_data import load_training_data
@@ -19,23 +22,32 @@ logger = logging.getLogger(__name__)
 
 
 def train_detector(
-    dataset: Dataset, out: Path, settings: Settings, *, force: bool = False, tensorboard: Path | None = None
+    dataset: Dataset,
+    out: Path,
+    settings: Settings,
+    *,
+    background: Sequence[Recording] = (),
+    force: bool = False,
+    tensorboard: Path | None = None,
 ) -> DetectorFolder:
     """Train on the split `train`, choose the event settings on `val`, and write the detector folder `out`.
 
-    The same dataset, settings and machine give the same weights. A run that was stopped continues when it is started
-    again with the same arguments. TensorBoard can show the curves that are written to the folder `tensorboard`.
-    Raises OutputError when `out` exists and `force` is not set, and DatasetError when the dataset cannot be trained on.
+    `background` are recordings that are free of events: most are trained with, others are kept aside to count false
+    alarms on when the event settings are chosen. The same recordings, settings and machine give the same weights. A run
+    that was stopped continues when it is started again with the same arguments. TensorBoard can show the curves that
+    are written to the folder `tensorboard`. Raises OutputError when `out` exists and `force` is not set, and
+    DatasetError when the dataset cannot be trained on.
     """
     require_new_folder(out, force, MARK)
     require_trainable(dataset)
     settings.operating_point.require_classes(dataset.classes)
-    key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings)])
+    quiet = split_background(background)
+    key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings), *content_ids(background)])
     workspace = Workspace(out, key)
     try:
-        data = load_training_data(dataset, settings, workspace)
+        data = load_training_data(dataset, settings, workspace, quiet)
         networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard))
-        folder = assemble(FinishedTraining(dataset, data, networks, settings, workspace), out, force=force)
+        folder = assemble(FinishedTraining(dataset, quiet, data, networks, settings, workspace), out, force=force)
     except KeyboardInterrupt:
         logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise

@@ -29,19 +29,6 @@ CONVOLUTION_LISTS = (
 ConvolutionKind = Literal["full", "separable", "depthwise"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConvolutionSettings:
-    """One convolution of the network: an entry of each of the conv_ lists."""
-
-    kind: ConvolutionKind
-    bands_in: int
-    channels: int
-    kernel_frames: int
-    stride_frames: int
-    kernel_bands: int
-    stride_bands: int
-
-
 def bands_after(bands: int, kernel: int, stride: int, same: bool) -> int:
     """Return the number of output bands of a convolution; `same` pads the edges as TensorFlow's "SAME" does."""
     return -(-bands // stride) if same else (bands - kernel) // stride + 1
@@ -58,6 +45,7 @@ class NetworkSettings:
     conv_stride_bands: tuple[int, ...] = (2, 2, 2)
     conv_kinds: tuple[ConvolutionKind, ...] = ()  # "full", "separable" or "depthwise" for each; none: all are full
     conv_padding: Literal["valid", "same"] = "valid"  # "same": zeros beyond the lowest and the highest band
+    conv_activation: Literal["relu", "relu6"] = "relu"  # "relu6" ends at 6, as some backbones were trained
     backbone: str = ""  # a file of pretrained weights, or "yamnet"; none: all weights are trained from nothing
     backbone_layers: int = 0  # how many of the convolutions take their weights from it
     projection_units: int = 48
@@ -121,32 +109,21 @@ class NetworkSettings:
         """How many steps back the oldest GRU state lies that a score is made of."""
         return (self.score_kernel_steps - 1) * self.score_dilation_steps
 
-    def convolutions(self, n_bands: int) -> list[ConvolutionSettings]:
-        """Return every convolution, given the number of bands of the features.
+    def bands_into(self, n_bands: int) -> list[int]:
+        """Return the number of input bands of each convolution, given that of the features.
 
         Raises ConfigError for a convolution that spans more bands than are left.
         """
-        layers, same = [], self.conv_padding == "same"
-        rows = zip(self.kinds, *(getattr(self, name) for name in CONVOLUTION_LISTS), strict=True)
-        for index, (kind, channels, kernel_frames, stride_frames, kernel, stride) in enumerate(rows):
+        taken, same = [], self.conv_padding == "same"
+        for index, (kernel, stride) in enumerate(zip(self.conv_kernel_bands, self.conv_stride_bands, strict=True)):
             if n_bands < kernel:
                 raise ConfigError(
                     f"network: conv{index} spans {kernel} bands of the {n_bands} that are left; "
                     "lower conv_kernel_bands or conv_stride_bands, or raise n_bands"
                 )
-            layers.append(
-                ConvolutionSettings(
-                    kind=kind,
-                    bands_in=n_bands,
-                    channels=channels,
-                    kernel_frames=kernel_frames,
-                    stride_frames=stride_frames,
-                    kernel_bands=kernel,
-                    stride_bands=stride,
-                )
-            )
+            taken.append(n_bands)
             n_bands = bands_after(n_bands, kernel, stride, same)
-        return layers
+        return taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,7 +304,7 @@ class Settings:
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}: need 0 to {2**31 - 1}")
         make_tables(self.frontend)
-        self.network.convolutions(self.frontend.n_bands)
+        self.network.bands_into(self.frontend.n_bands)
         for name in ("target_delay_steps", "memory_steps"):
             steps = getattr(self.network, name)
             if steps >= self.sequence_steps:

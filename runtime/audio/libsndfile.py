@@ -1,10 +1,7 @@
 """Recordings that libsndfile reads: all but plain WAV. It is asked what it found, since it reads damaged files too."""
 
-import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.audio.kinds import how_to_convert
+from stapes.runtime.console import silent_stderr
 
 # libsndfile reads the samples that a truncated file has, without an error; only its log mentions the missing ones.
 _CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -32,7 +30,7 @@ class SndFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         # libmpg123 writes warnings about MP3 files to stderr, without the name of the file.
-        self._silently = _silent_stderr if path.suffix.lower() == ".mp3" else nullcontext
+        self._silently = silent_stderr if path.suffix.lower() == ".mp3" else nullcontext
         try:
             with self._silently():
                 self._file = soundfile.SoundFile(path)
@@ -111,18 +109,3 @@ def _reason(error: soundfile.SoundFileError) -> str:
     """Return libsndfile's message without the path, which our message names already."""
     message = str(error).rsplit(": ", 1)[-1].rstrip(".").lower()
     return "format not recognised" if message.startswith("file does not exist") else message
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Discard what is written to the process's stderr, which C libraries do without asking."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -1,8 +1,6 @@
 """A microphone, read through PyAudio (PortAudio). Its callback only queues samples, since it must not wait."""
 
 import logging
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.errors import AudioError
+from stapes.runtime.console import silent_stderr
 from stapes.runtime.live.source import Block, BlockQueue, Gap
 
 logger = logging.getLogger(__name__)
@@ -188,24 +187,10 @@ def _devices(portaudio: Any) -> list[InputDevice]:
 def _portaudio() -> Iterator[Any]:
     import pyaudio
 
-    with _silent_stderr():
+    # ALSA and JACK print dozens of lines about missing devices while PortAudio looks for devices.
+    with silent_stderr():
         portaudio = pyaudio.PyAudio()
     try:
         yield portaudio
     finally:
         portaudio.terminate()
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Silence ALSA and JACK, which print dozens of lines about missing devices while PortAudio looks for devices."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import rows
 from benchmarks.accuracy_rows import FULL, QUICK, baseline_hits, replace_rows
-from benchmarks.configurations import BASELINE, configurations
+from benchmarks.configurations import BASELINE, CONFIGURATIONS
 from benchmarks.folds import room_fold
 from benchmarks.judgement import FoldJudgement, require_unseen
 from benchmarks.trainings import Training, train_missing
@@ -78,7 +78,7 @@ def test_a_detector_of_other_settings_is_not_taken_for_that_of_its_configuration
 def test_the_baseline_is_written_out_in_full() -> None:
     """A default that changes must not change it: who adds a setting writes there what was done before."""
     text = (Path(__file__).resolve().parents[2] / "benchmarks" / "baseline.toml").read_text(encoding="utf-8")
-    assert tomllib.loads(text) == tomllib.loads(write_settings(configurations()[BASELINE]))
+    assert tomllib.loads(text) == tomllib.loads(write_settings(CONFIGURATIONS[BASELINE]()))
 
 
 def test_the_figures_of_a_keyboard_are_those_of_its_counts() -> None:

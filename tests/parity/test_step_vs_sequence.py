@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from network_settings import SEPARABLE
 
 from stapes.convert.compile import plan_model
 from stapes.convert.lower.operations import Call
@@ -27,17 +28,6 @@ def features() -> np.ndarray:
     """Return int8[clips, frames, bands] that change slowly, as log-mel does, and reach both ends of the range."""
     steps = np.random.default_rng(1).normal(0, 18, (4, 2 * STEPS, 40)).cumsum(axis=1)
     return np.clip(steps, -128, 127).astype(np.int8)
-
-
-SEPARABLE = NetworkSettings(
-    conv_channels=(8, 12, 16, 16),
-    conv_kernel_frames=(3, 3, 3, 1),
-    conv_stride_frames=(2, 1, 1, 1),
-    conv_kernel_bands=(3, 3, 3, 10),
-    conv_stride_bands=(2, 1, 2, 10),
-    conv_kinds=("full", "separable", "separable", "depthwise"),
-    conv_padding="same",
-)
 
 
 @pytest.fixture(scope="module", params=[NetworkSettings(), SEPARABLE], ids=["full", "separable"])

@@ -25,6 +25,7 @@ COMMENTS = {
         "conv_stride_bands": "Bands per output. Larger costs less and tells pitches apart less well.",
         "conv_kinds": 'Kind of each convolution: "full", "separable" or "depthwise". [] makes all full.',
         "conv_padding": 'Edges of the bands: "valid" drops them, "same" pads them with zeros and keeps more bands.',
+        "conv_activation": 'What follows each convolution: "relu", or "relu6" for a backbone that was trained with it.',
         "backbone": 'Pretrained weights: a file or "yamnet". Try it with few recordings; "" trains from nothing.',
         "backbone_layers": "Convolutions that take their weights from it. More when the sounds are everyday ones.",
         "projection_units": "Numbers that a step is reduced to before the GRU. Fewer for a smaller device.",

@@ -38,6 +38,14 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--backbone", metavar="FILE|yamnet", help="begin with pretrained layers; see `stapes backbone --help`"
     )
     parser.add_argument("--backbone-layers", type=int, metavar="N", help="how many of its layers (default 6)")
+    parser.add_argument(
+        "--background",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="recordings without any event, to learn what is none; may be repeated",
+    )
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
@@ -63,14 +71,23 @@ def _run(arguments: argparse.Namespace) -> None:
         raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
     from stapes.firmware_sim.device.folder import MARK
     from stapes.firmware_sim.outputs import require_new_folder
+    from stapes.train.data.background import open_background
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import log_notes
 
     require_new_folder(arguments.out, arguments.force, MARK)
     dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
     log_notes(dataset.notes)
+    background = open_background(arguments.background)
     from stapes.train.run import train_detector  # loads TensorFlow
 
-    folder = train_detector(dataset, arguments.out, settings, force=arguments.force, tensorboard=arguments.tensorboard)
+    folder = train_detector(
+        dataset,
+        arguments.out,
+        settings,
+        background=background,
+        force=arguments.force,
+        tensorboard=arguments.tensorboard,
+    )
     reached = folder.scores["val"]
     print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")

@@ -1,6 +1,7 @@
 """Recordings that are declared free of events, in folders of their own beside the dataset."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, DatasetError
@@ -9,6 +10,31 @@ from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Recording, audio_files
 from stapes.train.data.findings import Findings
 from stapes.train.data.label_sources import LabelTable, audacity_labels
+from stapes.train.data.split import HELD_OUT, split_groups
+
+
+@dataclass(frozen=True)
+class Background:
+    """Recordings that are free of events: some to train with, others to count false alarms on."""
+
+    train: Sequence[Recording] = ()
+    val: Sequence[Recording] = ()
+
+
+def split_background(recordings: Sequence[Recording]) -> Background:
+    """Divide the recordings by group; by recording where all are of one group. A single one is for training alone."""
+    several = len({each.group for each in recordings}) > 1
+    units = [each.group if several else each.name for each in recordings]
+    if len(set(units)) < 2:
+        return Background(train=recordings)
+    seconds: dict[str, float] = {}
+    for unit, each in zip(units, recordings, strict=True):
+        seconds[unit] = seconds.get(unit, 0.0) + each.duration_s
+    parts = split_groups({unit: (duration_s, ()) for unit, duration_s in seconds.items()}, HELD_OUT)
+    train, val = (
+        [each for unit, each in zip(units, recordings, strict=True) if parts[unit] == part] for part in ("train", "val")
+    )
+    return Background(train, val)
 
 
 def open_background(folders: Iterable[Path]) -> list[Recording]:

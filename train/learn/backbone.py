@@ -1,8 +1,10 @@
 """A pretrained backbone: the first convolutions of a network that others trained on many sounds, read from its file."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError, ModelError
@@ -43,6 +45,17 @@ class Backbone:
     convolutions: tuple[BackboneConvolution, ...]
     source: str
     sha256: str
+
+    @property
+    def activation(self) -> Literal["relu", "relu6"]:
+        """What follows each convolution. Raises ModelError for another end than 6, or for several."""
+        ends = {each.activation_max for each in self.convolutions}
+        if len(ends) > 1 or not ends <= {6.0, math.inf}:
+            raise ModelError(
+                f"{self.source}: its ReLUs end at {', '.join(f'{end:g}' for end in sorted(ends))}: supported are "
+                "layers whose ReLUs all end at 6, or all have no end"
+            )
+        return "relu6" if ends == {6.0} else "relu"
 
     @property
     def layers(self) -> int:

@@ -28,6 +28,8 @@ def compiled_loop(run: Callable[..., Tensor], inputs: Sequence[Tensor], variable
 
     backward = tf.function(gradients, jit_compile=True, autograph=False)
 
+    known = list(variables)
+
     @tf.custom_gradient
     def loop(*values: Tensor) -> tuple[Tensor, Callable[..., Any]]:
         def grad(output_gradient: Tensor, variables: Sequence[Any] = ()) -> Any:
@@ -38,5 +40,4 @@ def compiled_loop(run: Callable[..., Tensor], inputs: Sequence[Tensor], variable
 
         return forward(*values), grad
 
-    known = list(variables)
     return loop(*inputs)

@@ -37,8 +37,9 @@ Tensor = Any  # tf.Tensor: tensorflow ships no types
 States = dict[str, Tensor]
 Weights = dict[str, NDArray[np.float32]]
 
-Output = Literal["relu", "unit", "logits"]
-"""What follows a linear map: BatchNorm and ReLU; BatchNorm and a clip to [-1, 127/128]; or a bias alone."""
+Output = Literal["relu", "relu6", "unit", "logits"]
+"""What follows a linear map: BatchNorm and ReLU, which may end at 6; BatchNorm and a clip to [-1, 127/128]; or a bias
+alone."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Convolution:
     stride_frames: int
     kernel_bands: int
     stride_bands: int
+    activation: Literal["relu", "relu6"]
     same_bands: bool = False  # zeros are added at the edges of the bands, as TensorFlow's padding "SAME" does
     depthwise: bool = False
     pretrained: bool = False
@@ -99,7 +101,7 @@ class Convolution:
         """The convolution's kernel and what follows it."""
         channels_in = 1 if self.depthwise else self.channels_in
         kernel = (self.kernel_frames, self.kernel_bands, channels_in, self.channels)
-        return LinearMap(kernel, "relu", self.depthwise, self.pretrained)
+        return LinearMap(kernel, self.activation, self.depthwise, self.pretrained)
 
 
 @dataclass(frozen=True)
@@ -181,41 +183,38 @@ class Shape:
 
 
 def _convolutions(settings: NetworkSettings, n_bands: int) -> list[Convolution]:
-    """Return all convolutions in their order; a separable layer is two of them."""
+    """Return all convolutions in their order; a separable layer is a depthwise and a 1x1 convolution."""
     layers: list[Convolution] = []
     channels_in = 1
-    for index, layer in enumerate(settings.convolutions(n_bands)):
-        pretrained = index < settings.backbone_layers
-        each = Convolution(
-            name=f"conv{index}",
-            channels_in=channels_in,
-            bands_in=layer.bands_in,
-            channels=channels_in if layer.kind != "full" else layer.channels,
-            kernel_frames=layer.kernel_frames,
-            stride_frames=layer.stride_frames,
-            kernel_bands=layer.kernel_bands,
-            stride_bands=layer.stride_bands,
+    rows = zip(
+        settings.kinds,
+        settings.bands_into(n_bands),
+        settings.conv_channels,
+        settings.conv_kernel_frames,
+        settings.conv_stride_frames,
+        settings.conv_kernel_bands,
+        settings.conv_stride_bands,
+        strict=True,
+    )
+    for index, (kind, bands_in, channels, *sizes) in enumerate(rows):
+        layer = Convolution(
+            f"conv{index}",
+            channels_in,
+            bands_in,
+            channels if kind == "full" else channels_in,
+            *sizes,
+            activation=settings.conv_activation,
             same_bands=settings.conv_padding == "same",
-            depthwise=layer.kind != "full",
-            pretrained=pretrained,
-            dropout=index + 1 >= settings.backbone_layers and layer.kind != "separable",
+            depthwise=kind != "full",
+            pretrained=index < settings.backbone_layers,
+            dropout=index + 1 >= settings.backbone_layers,  # not within the backbone
         )
-        layers.append(each)
-        if layer.kind == "separable":
-            layers[-1] = replace(each, name=f"conv{index}_depthwise")
-            pointwise = Convolution(
-                name=f"conv{index}_pointwise",
-                channels_in=channels_in,
-                bands_in=each.bands,
-                channels=layer.channels,
-                kernel_frames=1,
-                stride_frames=1,
-                kernel_bands=1,
-                stride_bands=1,
-                pretrained=pretrained,
-                dropout=index + 1 >= settings.backbone_layers,
-            )
-            layers.append(pointwise)
+        if kind == "separable":
+            layers.append(replace(layer, name=f"{layer.name}_depthwise", dropout=False))
+            name, bands = f"{layer.name}_pointwise", layers[-1].bands
+            sizes_of_1 = dict.fromkeys(("kernel_frames", "stride_frames", "kernel_bands", "stride_bands"), 1)
+            layer = replace(layer, name=name, bands_in=bands, channels=channels, depthwise=False, **sizes_of_1)
+        layers.append(layer)
         channels_in = layers[-1].channels
     return layers
 
@@ -439,6 +438,11 @@ class FloatNetwork(Network):
         The network's features are in units of FEATURE_UNIT_DB, those of a backbone natural logarithms of magnitudes.
         """
         own = [layer for layer in self.shape.convolutions if layer.pretrained]
+        if own and own[0].activation != backbone.activation:
+            raise ConfigError(
+                f"network: conv_activation is {own[0].activation!r}, but the layers of {backbone.source} were trained "
+                f"with {backbone.activation!r}; `stapes train --backbone` sets it"
+            )
         for index, (layer, given) in enumerate(zip_longest(own, backbone.convolutions)):
             kernel = None if given is None else given.kernel
             if given is not None and given.kind == "depthwise":
@@ -485,4 +489,6 @@ def activate(value: Tensor, output: Output) -> Tensor:
     """Apply the activation of a linear map; logits have none."""
     if output == "relu":
         return tf.nn.relu(value)
+    if output == "relu6":
+        return tf.nn.relu6(value)
     return tf.clip_by_value(value, -1.0, UNIT_LIMIT) if output == "unit" else value

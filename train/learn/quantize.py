@@ -1,8 +1,9 @@
 """The network with every tensor on the int8 grid that it has in TFLite, by the quantizers of tfmot.
 
 `quantize_model` of tfmot refuses a GRU, so the quantizers are called from the network's own graph. The range of a
-tensor is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of kind "relu"), or is
-found once by calibration on the folded float weights ("logits"). Kernels are symmetric, one scale per output channel.
+tensor is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of the kinds "relu" and
+"relu6"), or is found once by calibration on the folded float weights ("logits"). Kernels are symmetric, one scale per
+output channel.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from stapes.convert.tensorflow import tf
 from stapes.train.learn.network import UNIT_LIMIT, LinearMap, Network, Shape, Tensor, Weights, activate
 
 UNIT_RANGE = (-1.0, UNIT_LIMIT)  # scale 1/128, zero point 0
+RELUS = ("relu", "relu6")
 FIXED_RANGES = {  # of tensors that are no output of a linear map; TFLite fixes the outputs of sigmoid and tanh
     "sigmoid": (0.0, 255 / 256),  # scale 1/256, zero point -128
     "hidden": UNIT_RANGE,
@@ -84,8 +86,8 @@ class QuantizedNetwork(Network):
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
         """Return the output of a linear map on its grid: bias, then ReLU where it has one."""
         value = tf.nn.bias_add(linear, self.biases[name])
-        if self.maps[name].output == "relu":  # the grid of a "unit" output clips by itself
-            value = tf.nn.relu(value)
+        if self.maps[name].output in RELUS:  # the grid of a "unit" output clips by itself
+            value = activate(value, self.maps[name].output)
         return self.quantizers[name](value, training, self.ranges[name])
 
     def on_grid(self, name: str, value: Tensor) -> Tensor:
@@ -115,7 +117,7 @@ class QuantizedNetwork(Network):
 
 
 def _output_quantizer(of_map: LinearMap) -> quantizers.Quantizer:
-    if of_map.output == "relu":
+    if of_map.output in RELUS:
         return quantizers.MovingAverageQuantizer(8, per_axis=False, symmetric=False, narrow_range=False)
     return Fixed(*UNIT_RANGE) if of_map.output == "unit" else Calibrated()
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.train.learn.backbone import YAMNET_FRONTEND
+from stapes.train.learn.backbone import YAMNET_FRONTEND, read_backbone
+from stapes.train.learn.backbone_cache import backbone_path
 from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings
 
 Size = Literal["small", "medium", "large"]
@@ -49,7 +50,8 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     """Return the defaults of a size, with the weights of a backbone (a file, or "yamnet") if one is given.
 
     `backbone_layers` is the number of the backbone's layers that are used; None: as many as suit the size.
-    Raises ConfigError for a size that takes no backbone, and for more layers than YAMNet has.
+    The file is read to see that it holds them and which activation follows them. Raises ConfigError for a size that
+    takes no backbone, and for more layers than YAMNet or the file has; ModelError for a file that cannot be used.
     """
     if size == "small":
         if backbone or backbone_layers is not None:
@@ -61,15 +63,19 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     larger = LARGER[size]
     if backbone_layers is not None:
         larger = replace(larger, layers=backbone_layers)
+    network = _network(larger)
+    if backbone:
+        found = read_backbone(backbone_path(backbone), larger.layers)
+        network = replace(network, backbone=backbone, backbone_layers=larger.layers, conv_activation=found.activation)
     return replace(
         Settings(),
         frontend=YAMNET_FRONTEND,
-        network=_network(larger, backbone),
+        network=network,
         training=_training(bool(backbone)),
     )
 
 
-def _network(larger: LargerNetwork, backbone: str) -> NetworkSettings:
+def _network(larger: LargerNetwork) -> NetworkSettings:
     """Return YAMNet's first layers, a sum over the bands of the last one for each channel, and a GRU."""
     if not 1 <= larger.layers <= len(YAMNET_LAYERS):
         raise ConfigError(f"--backbone-layers {larger.layers}: need 1 to {len(YAMNET_LAYERS)}")
@@ -89,8 +95,6 @@ def _network(larger: LargerNetwork, backbone: str) -> NetworkSettings:
         conv_stride_bands=(*strides, bands),
         conv_kinds=("full", *[separable] * (larger.layers - 1), "depthwise"),
         conv_padding="same",
-        backbone=backbone,
-        backbone_layers=larger.layers if backbone else 0,
         projection_units=larger.units,
         gru_units=larger.units,
         score_kernel_steps=9,

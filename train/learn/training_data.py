@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.firmware_sim.device.tail import with_tail
+from stapes.runtime.audio import read_audio
+from stapes.train.data.background import Background
 from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
 from stapes.train.learn.augment import BatchMaker, Remixer
@@ -29,10 +31,13 @@ class TrainingData:
     train: Corpus
     val: Corpus
     val_features: list[NDArray[np.int8]]  # [frames, bands] of each recording of val with its tail
+    background_features: list[NDArray[np.int8]]  # the same of the background's part `val`
 
 
-def load_training_data(dataset: Dataset, settings: Settings, workspace: Workspace) -> TrainingData:
-    """Read the recordings, and compute the features of val with the C code of the device.
+def load_training_data(
+    dataset: Dataset, settings: Settings, workspace: Workspace, background: Background
+) -> TrainingData:
+    """Read the recordings, and compute the features of what is not trained on with the C code of the device.
 
     Raises AudioError, DatasetError and OutputError as `load_corpus` does.
     """
@@ -40,10 +45,11 @@ def load_training_data(dataset: Dataset, settings: Settings, workspace: Workspac
     frontend = Frontend(tables)
     rate = settings.frontend.sample_rate_hz
     train, val = (
-        load_corpus(split, dataset.splits[split], dataset.classes, rate, workspace.path / f"{split}.s16")
-        for split in ("train", "val")
+        load_corpus(split, dataset.splits[split], dataset.classes, rate, workspace.path / f"{split}.s16", outside)
+        for split, outside in (("train", background.train), ("val", ()))
     )
     clock = settings.clock
+    quiet = (read_audio(recording.path, rate).pcm for recording in background.val)
     return TrainingData(
         classes=dataset.classes,
         frontend=frontend,
@@ -52,6 +58,7 @@ def load_training_data(dataset: Dataset, settings: Settings, workspace: Workspac
         train=train,
         val=val,
         val_features=[frontend.features(with_tail(clock, val.recording(index))) for index in range(len(val))],
+        background_features=[frontend.features(with_tail(clock, pcm)) for pcm in quiet],
     )
 
 

@@ -1,5 +1,6 @@
 """`stapes train` from end to end: the detector folder, reproducible weights, resuming, and one-line errors."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import soundfile
 
 pytest.importorskip("tensorflow")
+
+from backbone_files import random_weights, write_keras_weights
 
 import stapes.train.run
 from stapes.convert.tensorflow import tf
@@ -71,6 +74,88 @@ def test_the_folder_is_complete_and_its_detector_runs(trained: Path, sounds: Pat
     assert {"one.c", "one.h"} <= {path.name for path in (trained / "c").iterdir()}
     assert Detector.load(trained).scores(np.zeros(16_000, np.int16)).shape[1] == 3
     assert not list(sounds.parent.glob(".*")), "nothing is left beside the output"
+
+
+@pytest.fixture(scope="module")
+def quiet(sounds: Path) -> Path:
+    """A folder of four recordings of noise without any event, 4 s each."""
+    folder = sounds.parent / "quiet"
+    folder.mkdir()
+    for index in range(4):
+        noise = np.random.default_rng(index).normal(0, 0.01, 4 * 16_000).astype(np.float32)
+        soundfile.write(folder / f"night_{index}.wav", noise, 16_000)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_background_is_trained_on_and_its_rest_counts_as_time_without_events(
+    trained: Path, sounds: Path, quiet: Path
+) -> None:
+    out = sounds.parent / "quieter.stapes"
+    assert train(sounds, out, "--background", str(quiet)) == 0
+    before, after = read_folder(trained), read_folder(out)
+    learned = set(after.provenance["trained_on"]) - set(before.provenance["trained_on"])
+    judged = set(after.operating_point["recordings"]) - set(before.operating_point["recordings"])
+    assert len(learned) + len(judged) == 4
+    assert learned
+    assert judged
+    for label, rate in after.operating_point["alarms"].items():
+        hours = rate["hours"] - before.operating_point["alarms"][label]["hours"]
+        assert hours * 3600 == pytest.approx(4 * len(judged), rel=0.05)
+    assert (out / "model.tflite").read_bytes() != (trained / "model.tflite").read_bytes()
+
+
+def test_a_background_with_labelled_events_is_refused(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(sounds, tmp_path / "x.stapes", "--background", str(sounds / "train")) == 1
+    assert "which was declared free of events" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_detector_begins_with_a_backbone_and_every_target_computes_its_bits(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The backbone has random weights in YAMNet's layout. The referee of the bits is `stapes verify`."""
+    weights = write_keras_weights(tmp_path / "random.h5", random_weights(3))
+    (tmp_path / "few.toml").write_text(
+        SMALL[SMALL.index("[training]") :].replace("float_steps", "head_steps = 4\nfloat_steps")
+    )
+    out = tmp_path / "ear.stapes"
+    command = ["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "few.toml")]
+    command += ["--backbone", str(weights), "--backbone-layers", "3"]
+    update, calls = Trainer.update, []
+
+    def stop(self: Trainer, *arguments: object) -> float:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return update(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", stop)
+        assert main(command) == 130
+    assert main(command) == 0, "a run that was stopped while the head was trained is resumed"
+    folder = read_folder(out)
+    assert folder.provenance["backbone"] == {
+        "file": "random.h5",
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "layers": 3,
+    }
+    assert folder.frames_per_step == 4
+    capsys.readouterr()
+    assert main(["verify", str(out)]) == 0
+    assert "differ" not in capsys.readouterr().out
+
+
+def test_a_backbone_is_refused_before_a_recording_is_read(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "page.h5").write_text("<html>")
+    assert train(sounds, tmp_path / "x.stapes", "--backbone", str(tmp_path / "page.h5")) == 1
+    error = capsys.readouterr().err
+    assert "is neither an HDF5 file nor a .tflite" in error
+    assert "reading" not in error
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+from network_settings import SEPARABLE
+
 from stapes.convert.tensorflow import tf, tf_keras
 from stapes.firmware_sim.device.frontend import FEATURE_UNIT_DB, FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
@@ -21,17 +23,6 @@ from stapes.train.settings import NetworkSettings
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
     return np.random.default_rng(0).integers(-128, 128, (3, 80, 40)).astype(np.float32) * FrontendConfig().feature_scale
-
-
-SEPARABLE = NetworkSettings(
-    conv_channels=(8, 12, 16, 16),
-    conv_kernel_frames=(3, 3, 3, 1),
-    conv_stride_frames=(2, 1, 1, 1),
-    conv_kernel_bands=(3, 3, 3, 10),
-    conv_stride_bands=(2, 1, 2, 10),
-    conv_kinds=("full", "separable", "separable", "depthwise"),
-    conv_padding="same",
-)
 
 
 @pytest.fixture(scope="module", params=[NetworkSettings(), SEPARABLE], ids=["full", "separable"])
