@@ -86,11 +86,11 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
 def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, ScoredRecordings]:
     """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
     from stapes.convert.tflite import convert_step  # loads TensorFlow
-    from stapes.train.judge.float_reference import load_float
     from stapes.train.learn.fit import Schedule, Scorer
     from stapes.train.learn.logs import TrainingLog
     from stapes.train.learn.phase import Phase
     from stapes.train.learn.quantize import StepModule
+    from stapes.train.learn.saved_networks import load_float
     from stapes.train.learn.train_networks import quantize
     from stapes.train.learn.training_data import batch_maker, load_training_data
     from stapes.train.learn.workspace import Workspace

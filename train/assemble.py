@@ -44,6 +44,7 @@ class FinishedTraining:
 
     dataset: Dataset
     background: Background  # recordings that are free of events
+    start: DetectorFolder | None  # whose weights training began with
     data: TrainingData
     networks: TrainedNetworks
     settings: Settings
@@ -92,7 +93,9 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
 
 def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
     """Return the detector folder with the default event settings and without scores."""
-    data, settings, step = training.data, training.settings, training.networks.step
+    data, settings, step, start = training.data, training.settings, training.networks.step, training.start
+    learned = content_ids([*training.dataset.splits["train"], *training.background.train])
+    former = start.provenance if start else {}
     return DetectorFolder(
         path=draft,
         classes=data.classes,
@@ -107,9 +110,10 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
         provenance={
             "dataset": training.dataset.fingerprint(),
             "group_pattern": training.dataset.group_pattern,
-            "trained_on": content_ids([*training.dataset.splits["train"], *training.background.train]),
+            "trained_on": sorted({*learned, *former.get("trained_on", ())}),
             "seed": settings.seed,
-            "backbone": _backbone(training.networks.backbone),
+            "backbone": former.get("backbone") or _backbone(training.networks.backbone),
+            "from_model": start.model_sha256 if start else None,
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
         },

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stapes.firmware_sim.device.folder import MARK, DetectorFolder
-from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.firmware_sim.outputs import require_new_folder
 from stapes.train.assemble import FinishedTraining, assemble
 from stapes.train.data.background import split_background
@@ -27,13 +27,15 @@ def train_detector(
     settings: Settings,
     *,
     background: Sequence[Recording] = (),
+    start: DetectorFolder | None = None,
     force: bool = False,
     tensorboard: Path | None = None,
 ) -> DetectorFolder:
     """Train on the split `train`, choose the event settings on `val`, and write the detector folder `out`.
 
     `background` are recordings that are free of events: most are trained with, others are kept aside to count false
-    alarms on when the event settings are chosen. The same recordings, settings and machine give the same weights. A run
+    alarms on when the event settings are chosen. `start` is a detector whose weights training goes on from; the
+    settings are those of `fine_tuning_settings`. The same recordings, settings and machine give the same weights. A run
     that was stopped continues when it is started again with the same arguments. TensorBoard can show the curves that
     are written to the folder `tensorboard`. Raises OutputError when `out` exists and `force` is not set, and
     DatasetError when the dataset cannot be trained on.
@@ -41,13 +43,23 @@ def train_detector(
     require_new_folder(out, force, MARK)
     require_trainable(dataset)
     settings.operating_point.require_classes(dataset.classes)
+    if start and start.classes != dataset.classes:
+        raise DatasetError(
+            f"{dataset.path}: its classes are {', '.join(dataset.classes)}, but those of {start.path} are "
+            f"{', '.join(start.classes)}: training goes on with the same classes only"
+        )
     quiet = split_background(background)
-    key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings), *content_ids(background)])
+    begin = start.model_sha256 if start else ""
+    key = "\n".join(
+        [version("stapes"), dataset.fingerprint(), write_settings(settings), begin, *content_ids(background)]
+    )
     workspace = Workspace(out, key)
     try:
         data = load_training_data(dataset, settings, workspace, quiet)
-        networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard))
-        folder = assemble(FinishedTraining(dataset, quiet, data, networks, settings, workspace), out, force=force)
+        networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard), start)
+        folder = assemble(
+            FinishedTraining(dataset, quiet, start, data, networks, settings, workspace), out, force=force
+        )
     except KeyboardInterrupt:
         logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise

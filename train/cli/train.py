@@ -3,14 +3,20 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.train.cli.config_comments import with_comments
 from stapes.train.cli.options import add_group_pattern
 
+if TYPE_CHECKING:
+    from stapes.firmware_sim.device.folder import DetectorFolder
+    from stapes.train.settings import Settings
+
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train recordings/ --out dogs.stapes --backbone yamnet      # after: stapes backbone fetch yamnet
+  stapes train recordings/ --out quieter.stapes --from dogs.stapes --background hours-without-dogs/
   stapes train --print-config --size medium > settings.toml         # every setting with its default
   stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
 To continue a run that was stopped, give the same command again.
@@ -46,6 +52,13 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="DIR",
         help="recordings without any event, to learn what is none; may be repeated",
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="OTHER.stapes",
+        help="go on from this detector's weights in a few minutes, with more recordings or a background",
+    )
     add_group_pattern(parser, "none")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
@@ -55,21 +68,16 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.train.learn.sizes import Size, settings_of
-    from stapes.train.settings import read_settings, write_settings
+    from stapes.firmware_sim.device.folder import MARK, read_folder
+    from stapes.train.settings import write_settings
 
-    size: Size = arguments.size or ("medium" if arguments.backbone else "small")
-    settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)
-    if arguments.config:
-        settings = read_settings(arguments.config, settings)
-    if arguments.seed is not None:
-        settings = replace(settings, seed=arguments.seed)
+    start = read_folder(arguments.start) if arguments.start else None
+    settings = _settings(arguments, start)
     if arguments.print_config:
         print(with_comments(write_settings(settings)), end="")
         return
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
-    from stapes.firmware_sim.device.folder import MARK
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.background import open_background
     from stapes.train.data.dataset import open_dataset
@@ -86,8 +94,34 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.out,
         settings,
         background=background,
+        start=start,
         force=arguments.force,
         tensorboard=arguments.tensorboard,
     )
     reached = folder.scores["val"]
     print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")
+
+
+def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> "Settings":
+    from stapes.train.learn.sizes import Size, fine_tuning_settings, settings_of
+    from stapes.train.settings import read_settings
+
+    if start:
+        given = [name for name in ("size", "backbone", "backbone_layers") if getattr(arguments, name) is not None]
+        if given:
+            raise ConfigError(
+                f"--{given[0].replace('_', '-')} does not go with --from, which keeps the network of {start.path}; "
+                "leave one of them out"
+            )
+        settings = fine_tuning_settings(start)
+    else:
+        size: Size = arguments.size or ("medium" if arguments.backbone else "small")
+        settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)
+    if arguments.config:
+        former, settings = settings, read_settings(arguments.config, settings)
+        if start and (former.network, former.frontend) != (settings.network, settings.frontend):
+            raise ConfigError(
+                f"{arguments.config}: changes the network or the frontend of {start.path}, which --from keeps; "
+                "leave its tables [network] and [frontend] out"
+            )
+    return settings if arguments.seed is None else replace(settings, seed=arguments.seed)

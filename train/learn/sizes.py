@@ -1,4 +1,4 @@
-"""The sizes of networks that `stapes train --size` offers, and the layers that a backbone gives them.
+"""What `stapes train` begins with: a size of network, a backbone, or a detector that is trained on.
 
 A size is a set of defaults: a settings file or an option replaces any of them.
 """
@@ -6,10 +6,11 @@ A size is a set of defaults: a settings file or an option replaces any of them.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.train.learn.backbone import YAMNET_FRONTEND, read_backbone
 from stapes.train.learn.backbone_cache import backbone_path
-from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings
+from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings, read_settings
 
 Size = Literal["small", "medium", "large"]
 # The layers of YAMNet (tensorflow/models, research/audioset/yamnet/yamnet.py): channels and stride.
@@ -42,6 +43,7 @@ LARGER: dict[Size, LargerNetwork] = {
     # 225 k parameters, 36 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more; a score every 40 ms
     "large": LargerNetwork(layers=6, step_frames=4, units=96),
 }
+FINE_TUNING_UPDATES = 400
 DELAY_S = 0.48  # by which a score is late
 MEMORY_S = 0.64  # from the oldest to the newest state of the GRU that a score is made of
 
@@ -73,6 +75,27 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
         network=network,
         training=_training(bool(backbone)),
     )
+
+
+def fine_tuning_settings(folder: DetectorFolder) -> Settings:
+    """Return the settings that a detector was trained with, for a short training that goes on from its weights.
+
+    There are fewer updates, at a third of the learning rates. Raises DetectorFolderError without its settings.
+    """
+    path = folder.path / "training" / "settings.toml"
+    if not path.is_file():
+        raise DetectorFolderError(
+            f"{path} is missing, which training would go on with; train on the whole dataset instead"
+        )
+    settings = read_settings(path)
+    training = replace(
+        settings.training,
+        float_steps=FINE_TUNING_UPDATES,
+        quantized_steps=FINE_TUNING_UPDATES // 2,
+        learning_rate=settings.training.learning_rate / 3,
+        quantized_learning_rate=settings.training.quantized_learning_rate / 3,
+    )
+    return replace(settings, training=training)
 
 
 def _network(larger: LargerNetwork) -> NetworkSettings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stapes.convert.tflite import Step, convert_step
+from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.train.learn.augment import BatchMaker
 from stapes.train.learn.backbone import Backbone, read_backbone
 from stapes.train.learn.backbone_cache import backbone_path
@@ -14,6 +15,7 @@ from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.phase import Phase
 from stapes.train.learn.quantize import QuantizedNetwork, StepModule
+from stapes.train.learn.saved_networks import load_float
 from stapes.train.learn.training_data import TrainingData, batch_maker
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
@@ -33,8 +35,13 @@ class TrainedNetworks:
     backbone: Backbone | None  # what training began with
 
 
-def train_networks(data: TrainingData, settings: Settings, workspace: Workspace, log: TrainingLog) -> TrainedNetworks:
-    """Train the float network, then the quantized network from it, and convert the latter."""
+def train_networks(
+    data: TrainingData, settings: Settings, workspace: Workspace, log: TrainingLog, start: DetectorFolder | None
+) -> TrainedNetworks:
+    """Train the float network, then the quantized network from it, and convert the latter.
+
+    With `start`, the float network begins with the weights of that detector, whose settings these are.
+    """
     seed_everything(settings.seed)
     shape = Shape.of(settings.network, settings.frontend, len(data.classes))
     per_second = 1 / data.clock.step_s
@@ -44,9 +51,9 @@ def train_networks(data: TrainingData, settings: Settings, workspace: Workspace,
     )
     maker = batch_maker(data, settings)
     training, first = settings.training, 0
-    float_network = FloatNetwork(shape, training.dropout)
+    float_network = load_float(start, training.dropout) if start else FloatNetwork(shape, training.dropout)
     backbone = None
-    if settings.network.backbone:
+    if settings.network.backbone and not start:
         backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
         float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)

@@ -1,6 +1,7 @@
 """`stapes train` from end to end: the detector folder, reproducible weights, resuming, and one-line errors."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,45 @@ def test_a_backbone_is_refused_before_a_recording_is_read(
     error = capsys.readouterr().err
     assert "is neither an HDF5 file nor a .tflite" in error
     assert "reading" not in error
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_the_weights_of_another_detector(trained: Path, sounds: Path, tmp_path: Path) -> None:
+    still = SMALL[SMALL.index("[training]") :].replace("float_steps = 8", "float_steps = 1\nlearning_rate = 1e-9")
+    (tmp_path / "still.toml").write_text(still)
+    out = tmp_path / "on.stapes"
+    command = ["train", str(sounds), "--out", str(out), "--from", str(trained)]
+    assert main([*command, "--config", str(tmp_path / "still.toml")]) == 0
+    before, after = (np.load(path / "training" / "float.npz") for path in (trained, out))
+    np.testing.assert_allclose(after["variable_000"], before["variable_000"], atol=1e-6)  # the first kernel
+    first, folder = read_folder(trained), read_folder(out)
+    assert folder.provenance["from_model"] == first.model_sha256
+    assert set(folder.provenance["trained_on"]) >= set(first.provenance["trained_on"])
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--size", "medium"], "--size does not go with --from, which keeps the network of"),
+        (["--config", "{other}"], "changes the network or the frontend of .*, which --from keeps"),
+    ],
+)
+def test_a_detector_that_is_trained_on_keeps_its_network(
+    trained: Path, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    (tmp_path / "other.toml").write_text("[network]\ngru_units = 9\n")
+    options = [each.format(other=tmp_path / "other.toml") for each in more]
+    assert main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--from", str(trained), *options]) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_detector_is_trained_on_with_its_own_classes_only(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthesize(tmp_path / "other", [SyntheticSplit("train", 2), SyntheticSplit("val", 1)], seed=2)
+    (tmp_path / "other" / "label_map.tsv").write_text("label\tclass\nbeep\ttone\n")
+    assert main(["train", str(tmp_path / "other"), "--out", str(tmp_path / "x.stapes"), "--from", str(trained)]) == 1
+    assert "training goes on with the same classes only" in capsys.readouterr().err
 
 
 @pytest.mark.slow
