@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import irfft
 from scipy.signal import sosfilt, sosfreqz
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
 from stapes.train.learn.event_runs import EventRun, Floats, RunCutter, frame_power
-from stapes.train.learn.rooms import filtered, reverberated, smooth_curve
+from stapes.train.learn.rooms import filtered, filtered_spectrum, reverberated, smooth_curve
 from stapes.train.learn.targets import step_targets
 from stapes.train.settings import AugmentationSettings
 
@@ -161,10 +161,8 @@ class Remixer:
 
     def _filtered(self, pcm: Floats, curve_db: Floats) -> tuple[Floats, float]:
         """Return the samples filtered by a curve of gains, and their energy after the high-pass filter."""
-        size = next_fast_len(len(pcm), real=True)
-        places = np.linspace(0.0, 1.0, size // 2 + 1)
-        gain = 10 ** (np.interp(places, np.linspace(0.0, 1.0, len(curve_db)), curve_db) / 20)
-        spectrum = rfft(pcm, size) * gain.astype(np.float32)
+        spectrum, size = filtered_spectrum(pcm, curve_db)
+        places = np.linspace(0.0, 1.0, len(spectrum))
         audible = np.abs(spectrum * np.interp(places, self._pass_places, self._pass_gain).astype(np.float32)) ** 2
         return irfft(spectrum, size)[: len(pcm)], 2.0 * float(audible.sum()) / size
 

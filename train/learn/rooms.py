@@ -30,8 +30,18 @@ def smooth_curve(rng: np.random.Generator, deviation_db: float, points: int) -> 
     return ((raw[:-2] + raw[1:-1] + raw[2:]) / np.sqrt(3)).astype(np.float32)
 
 
-def filtered(pcm: Floats, curve_db: Floats) -> Floats:
-    """Return the samples filtered by a curve of gains in dB, at equal distances from 0 Hz to half the sample rate."""
+def filtered_spectrum(pcm: Floats, curve_db: Floats) -> tuple[NDArray[np.complex64], int]:
+    """Return the spectrum of the samples filtered by a curve of gains, and the length of the transform.
+
+    `curve_db` are gains in dB at equal distances from 0 Hz to half the sample rate.
+    """
     size = next_fast_len(len(pcm), real=True)
-    gain = 10 ** (np.interp(np.linspace(0, 1, size // 2 + 1), np.linspace(0, 1, len(curve_db)), curve_db) / 20)
-    return np.asarray(irfft(rfft(pcm, size) * gain.astype(np.float32), size)[: len(pcm)], np.float32)
+    places = np.linspace(0.0, 1.0, size // 2 + 1)
+    gain = 10 ** (np.interp(places, np.linspace(0.0, 1.0, len(curve_db)), curve_db) / 20)
+    return rfft(pcm, size) * gain.astype(np.float32), size
+
+
+def filtered(pcm: Floats, curve_db: Floats) -> Floats:
+    """Return the samples filtered by a curve of gains in dB; see `filtered_spectrum`."""
+    spectrum, size = filtered_spectrum(pcm, curve_db)
+    return np.asarray(irfft(spectrum, size)[: len(pcm)], np.float32)
