@@ -82,4 +82,4 @@ def test_without_the_float_network_the_message_says_what_is_missing(
     tiny_detector: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(tiny_detector), str(data), "--float"]) == 1
-    assert "training holds no settings.toml, so there is no float network" in capsys.readouterr().err
+    assert "training holds no settings.toml, so its float network is not there" in capsys.readouterr().err
