@@ -1,6 +1,7 @@
 # `make help` lists the targets. Those that need the virtual environment first bring it up to date with scripts/setup.
 # Benchmarks print what they measure and write it to benchmarks/results/*.csv.
 BIN := .venv/bin
+SEED := 1
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,6 +45,9 @@ test-all: lint ## run lint, the type check and every test (under 40 minutes)
 soak: setup-dev ## simulate 24 hours of listening: memory stays flat, times stay exact (about an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest tests/runtime/live/test_soak.py
 
+fuzz: setup-dev ## try 100,000 damaged inputs and 1,000 damaged models that compile (hours; other ones: make fuzz SEED=2)
+	STAPES_FUZZ_SEED=$(SEED) STAPES_FUZZ_INPUTS=12500 STAPES_FUZZ_COMPILED=1000 $(BIN)/python -m pytest tests/fuzz
+
 bench-frontend: setup-dev ## measure error and speed of the frontend, and its instructions on seven cores
 	$(BIN)/python -m benchmarks.frontend
 
@@ -78,5 +82,5 @@ lock: ## pin the newest versions that pyproject.toml allows in requirements/ (ne
 clean: ## remove what builds left behind; the next target that needs it builds it again
 	rm -rf build dist *.egg-info firmware_sim/_native.c firmware_sim/_native.*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
+.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
 	bench-install dist readme docs lock clean

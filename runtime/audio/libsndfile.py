@@ -16,6 +16,8 @@ from stapes.runtime.console import silent_stderr
 _CUT_WAV = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _CUT_OTHER = re.compile(r"^ *(?:riff|FORM|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)  # W64, AIFF, AU
 _CUT_RF64 = re.compile(r"Calculated frame count (\d+) does not match value from 'ds64' chunk of (\d+)")
+_AU_SAMPLES_AT = re.compile(r"^ *Data Offset *: (\d+)", re.MULTILINE)
+_AU_HEADER_BYTES = 24
 _CUT_OGG = "Ogg: Last page lacks an end-of-stream bit."
 _NO_LENGTH = (1 << 63) - 1  # frames of a FLAC file that was written into a pipe
 _STREAM_LENGTH = 0x7FFF_0000  # programs that write WAV or AU into a pipe state this length or a larger one
@@ -38,6 +40,9 @@ class SndFile:
             raise AudioError(
                 f"{path}: cannot be read as audio ({_reason(error)}); convert it, for example: {how_to_convert(path)}"
             ) from None
+        if self._file.format == "RAW":  # libsndfile's guess, by the suffix, about an .au file without a header
+            self._file.close()
+            raise AudioError(f"{path}: cannot be read as audio (it has no header); copy it again or leave it out")
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
@@ -77,6 +82,11 @@ class SndFile:
 
     def _require_whole(self) -> None:
         log = self._file.extra_info
+        if (at := _AU_SAMPLES_AT.search(log)) and int(at[1]) < _AU_HEADER_BYTES:
+            raise AudioError(
+                f"{self._path}: its header says that the samples begin at byte {at[1]}, inside of the header of "
+                f"{_AU_HEADER_BYTES} bytes; write it again or leave it out"
+            )
         if expected := _frames_expected(log, self.frames):
             raise AudioError(
                 f"{self._path}: the file is cut off: {self.frames} of {expected} samples are there; "

@@ -189,12 +189,15 @@ class Pipe:
     def _continue_behind_samples(self) -> None:
         """Find out what stands behind the samples that the header states: the end, other chunks, or more sound."""
         odd, self._left = self._stated % 2 == 1, None
-        self._pending = self._pending[: len(self._pending) // self.format.frame_bytes * self.format.frame_bytes]
         while True:
-            head = self._bytes.read(9 if odd else 8)
-            if odd and head[:1] == b"\0":
-                head = head[1:]
+            behind = self._bytes.read(9 if odd else 8)
+            head = behind[1:] if odd and behind[:1] == b"\0" else behind
             found = follows(head[:8], self.format.big_endian, None)
+            if found.what == "sound" or (found.what == "zeros" and not self._stated):
+                logger.warning("stdin: sound follows behind the length that its header gives; it is heard to its end")
+                self._bytes.unread(behind)  # which may begin in the middle of a frame
+                return
+            self._pending = self._pending[: len(self._pending) // self.format.frame_bytes * self.format.frame_bytes]
             if found.what == "data":
                 self._bytes.unread(head[8:])
                 self._begin_samples(found.length)
@@ -204,10 +207,6 @@ class Pipe:
                 self._bytes.skip(found.length)
                 odd = found.length % 2 == 1
                 continue
-            if found.what == "sound" or (found.what == "zeros" and not self._stated):
-                logger.warning("stdin: sound follows behind the length that its header gives; it is heard to its end")
-                self._bytes.unread(head)
-                return
             self._ended = True
             return
 

@@ -1,6 +1,7 @@
 """Audio input: any file becomes int16 at the detector's rate, the same bits for any block size."""
 
 import logging
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,18 @@ def test_a_wav_written_into_a_pipe_has_no_true_length_and_is_read(tmp_path: Path
 def test_a_file_without_samples_is_an_empty_recording(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.int16), 48_000)
     assert read_audio(tmp_path / "empty.wav", 16_000).pcm.shape == (0,)
+
+
+def test_an_au_file_without_its_header_is_refused_and_not_heard_as_noise(tmp_path: Path) -> None:
+    """libsndfile takes every file with this suffix that has no header for µ-law at 8000 Hz."""
+    path = tmp_path / "a.au"
+    path.write_bytes(b"\x9e\xcd\xa4A" + bytes(range(256)) * 20)
+    with pytest.raises(AudioError, match=r"a.au: cannot be read as audio \(it has no header\); copy it again"):
+        read_audio(path, 16_000)
+
+
+def test_an_au_file_whose_samples_begin_inside_of_its_header_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.au"
+    path.write_bytes(b".snd" + struct.pack(">5I", 7, 6000, 3, 16_000, 1) + bytes(6000))
+    with pytest.raises(AudioError, match="the samples begin at byte 7, inside of the header of 24 bytes"):
+        read_audio(path, 16_000)

@@ -66,6 +66,7 @@ WRONG = {
     "no length: ffmpeg": wav(stated=0xFFFF_FFFF),
     "a recorder that died": wav(stated=0),
     "a length that was never brought up to date": wav(stated=2000),
+    "a length that ends in the middle of a sample": wav(stated=2001),
     "zeros behind the sound": wav(behind=bytes(100_000)),
     "two chunks of samples": wav(
         PCM[:8000].tobytes(), behind=struct.pack("<4sI", b"data", 16_000) + PCM[8000:].tobytes()
