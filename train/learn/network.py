@@ -196,13 +196,16 @@ def _convolutions(settings: NetworkSettings, n_bands: int) -> list[Convolution]:
         settings.conv_stride_bands,
         strict=True,
     )
-    for index, (kind, bands_in, channels, *sizes) in enumerate(rows):
+    for index, (kind, bands_in, channels, kernel_frames, stride_frames, kernel_bands, stride_bands) in enumerate(rows):
         layer = Convolution(
             f"conv{index}",
             channels_in,
             bands_in,
             channels if kind == "full" else channels_in,
-            *sizes,
+            kernel_frames,
+            stride_frames,
+            kernel_bands,
+            stride_bands,
             activation=settings.conv_activation,
             same_bands=settings.conv_padding == "same",
             depthwise=kind != "full",
@@ -212,8 +215,8 @@ def _convolutions(settings: NetworkSettings, n_bands: int) -> list[Convolution]:
         if kind == "separable":
             layers.append(replace(layer, name=f"{layer.name}_depthwise", dropout=False))
             name, bands = f"{layer.name}_pointwise", layers[-1].bands
-            sizes_of_1 = dict.fromkeys(("kernel_frames", "stride_frames", "kernel_bands", "stride_bands"), 1)
-            layer = replace(layer, name=name, bands_in=bands, channels=channels, depthwise=False, **sizes_of_1)
+            layer = replace(layer, name=name, bands_in=bands, channels=channels, depthwise=False)
+            layer = replace(layer, kernel_frames=1, stride_frames=1, kernel_bands=1, stride_bands=1)
         layers.append(layer)
         channels_in = layers[-1].channels
     return layers
