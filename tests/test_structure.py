@@ -48,7 +48,7 @@ ROOMS = {
         ("detector", "labels"),
         ("engine", "audio"),
         ("litert_engine", "compiled_engine"),
-        ("console", "extras", "onsets", "utc", "walk"),
+        ("console", "extras", "onsets", "sound_conditions", "utc", "walk"),
     ),
     "firmware_sim": (
         ("__init__", "_build_ffi"),

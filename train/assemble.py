@@ -18,6 +18,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folde
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.litert_engine import LitertEngine
+from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
 from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset
 from stapes.train.judge.metrics import EventScores
@@ -112,6 +113,7 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
             "group_pattern": training.dataset.group_pattern,
             "trained_on": sorted({*learned, *former.get("trained_on", ())}),
             "seed": settings.seed,
+            "sound": _sound(training).as_dict(),
             "backbone": former.get("backbone") or _backbone(training.networks.backbone),
             "from_model": start.model_sha256 if start else None,
             "python": platform.python_version(),
@@ -124,6 +126,18 @@ def _backbone(backbone: Backbone | None) -> dict[str, str | int] | None:
     if backbone is None:
         return None
     return {"file": backbone.source, "sha256": backbone.sha256, "layers": backbone.layers}
+
+
+def _sound(training: FinishedTraining) -> SoundConditions:
+    """Return the levels and spectra that the network was trained on."""
+    data, settings = training.data, training.settings.augmentation
+    levels = []
+    for index in range(len(data.train)):
+        background = BackgroundLevels(data.frontend.config)
+        background.add(data.frontend.features(data.train.recording(index)))
+        if data.train.recording(index).any():  # digital silence is no room
+            levels.append(background.levels)
+    return SoundConditions.of(levels, settings.gain_db, settings.microphone_filter_db)
 
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:

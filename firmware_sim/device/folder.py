@@ -10,6 +10,7 @@ pops.stapes/
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,6 +97,15 @@ class DetectorFolder:
         for tensor in content["model_inputs"] + content["model_outputs"]:
             del tensor["dtype"]  # always int8; versions up to 0.1 know no such field
         write_whole(self.path / "detector.json", json.dumps(content, indent=2) + "\n")
+
+    def write_copy(self, out: Path, *, force: bool = False) -> None:
+        """Write a copy of the folder, with this detector.json.
+
+        Raises OutputError when `out` exists and `force` is not set, or when it cannot be written.
+        """
+        with new_detector_folder(out, force=force) as draft:
+            shutil.copytree(self.path, draft, dirs_exist_ok=True)
+            dataclasses.replace(self, path=draft).write()
 
 
 def read_folder(path: Path | str) -> DetectorFolder:

@@ -2,6 +2,7 @@
 
 import argparse
 
+from stapes.train.cli.adapt import add_adapt
 from stapes.train.cli.backbone import add_backbone
 from stapes.train.cli.check import add_check
 from stapes.train.cli.evaluate import add_evaluate
@@ -15,6 +16,7 @@ from stapes.train.cli.tune import add_tune
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the sub-commands of this folder."""
+    add_adapt(commands)
     add_backbone(commands)
     add_check(commands)
     add_evaluate(commands)

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,8 +106,13 @@ def _run(arguments: argparse.Namespace) -> None:
     for line in point.warnings():
         logger.warning(line)
     described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
-    if not arguments.dry_run:
-        _write(replace(folder, events=point.configs, operating_point=described), arguments)
+    if arguments.dry_run:
+        return
+    tuned = replace(folder, events=point.configs, operating_point=described)
+    if arguments.out:
+        tuned.write_copy(arguments.out, force=arguments.force)
+    else:
+        tuned.write()
 
 
 def _recordings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "list[Recording]":
@@ -131,18 +135,6 @@ def _recordings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "lis
             f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
     return recordings
-
-
-def _write(folder: "DetectorFolder", arguments: argparse.Namespace) -> None:
-    """Write detector.json where it is, or in a copy of the detector."""
-    from stapes.firmware_sim.device.folder import new_detector_folder
-
-    if not arguments.out:
-        folder.write()
-        return
-    with new_detector_folder(arguments.out, force=arguments.force) as draft:
-        shutil.copytree(folder.path, draft, dirs_exist_ok=True)
-        replace(folder, path=draft).write()
 
 
 def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":

@@ -60,6 +60,14 @@ def open_background(folders: Iterable[Path]) -> list[Recording]:
     return recordings
 
 
+def unlabelled(folder: Path) -> list[Recording]:
+    """Return the recordings of a folder whose labels, if there are any, are of no interest.
+
+    Raises DatasetError for a folder that is missing or holds no audio, and AudioError for files that cannot be read.
+    """
+    return [_recording(path, folder) for path in audio_files(folder)]
+
+
 def _recording(path: Path, folder: Path) -> Recording:
     duration_s = AudioFile(path, 1).duration_s  # the rate does not matter here
     if duration_s == 0:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.frontend import band_edges_hz
@@ -17,9 +18,11 @@ from stapes.runtime.live.clips import clip_name
 from stapes.runtime.live.listen import OpenEvents, Update
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Source
+from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
 
 MESSAGE_S = 0.1
 MEMORY_S = 30.0
+CONDITIONS_S = 60.0  # from one comparison of the sound with that of the training to the next
 REMEMBERED_RECORDS = 50
 
 
@@ -27,8 +30,8 @@ class Feed:
     """A watcher of the live loop that calls `send` with messages in JSON.
 
     A message is {"sample", "frames" (base64 of int8[n, bands]), "frames_at", "scores" (a list per step), "scores_at",
-    "level", "lag_s", "dropped_s", "records", "open" (label -> onset of announced, incomplete events)}. Positions are
-    samples of the stream's clock.
+    "level", "lag_s", "dropped_s", "records", "open" (label -> onset of announced, incomplete events), "conditions"
+    (sentences on how the background differs from the training's)}. Positions are samples of the stream's clock.
     """
 
     def __init__(self, detector: Detector, source: Source, clips: bool) -> None:
@@ -41,6 +44,9 @@ class Feed:
         self._memory: deque[str] = deque(maxlen=int(MEMORY_S / MESSAGE_S))
         self._open = OpenEvents()
         self._records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_RECORDS)
+        self._trained_on = SoundConditions.from_dict(detector.folder.provenance.get("sound"))
+        self._background = BackgroundLevels(detector.folder.frontend)
+        self._conditions: list[str] = []
         self._lock = threading.Lock()  # `hello` is called in the server's thread
         self._level: float
         self._begin()
@@ -71,6 +77,7 @@ class Feed:
         self._frames.append(output.features)
         self._scores += output.scores.tolist()
         self._level = max(self._level, update.level)
+        self._compare(output.features)
         self._open.follow(update.events)
         self._new += [self._as_dict(record) for record in records]
         if update.end_sample - self._sent_sample >= self._period or update.gap is not None:
@@ -95,6 +102,7 @@ class Feed:
             "dropped_s": self._source.dropped_s,
             "records": self._new,
             "open": self._open,
+            "conditions": self._conditions,
         }
         self._next_frame += len(frames) * self._hop
         self._sent_sample = sample
@@ -104,6 +112,15 @@ class Feed:
             self._memory.append(json.dumps(message | {"records": []}))
         self._begin()
         self.send(json.dumps(message))
+
+    def _compare(self, features: NDArray[np.int8]) -> None:
+        """Compare the background with that of the training, once a minute."""
+        frontend = self._detector.folder.frontend
+        self._background.add(features)
+        if self._background.frames * frontend.hop_s >= CONDITIONS_S:
+            if self._trained_on:
+                self._conditions = self._trained_on.differences(self._background.levels, frontend)
+            self._background = BackgroundLevels(frontend)
 
     def _begin(self) -> None:
         n_bands = self._detector.folder.frontend.n_bands

@@ -27,6 +27,7 @@ from stapes.runtime.live.dashboard.feed import Feed
 from stapes.runtime.live.dashboard.server import PageServer
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
+from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
 
 TOKEN = "a secret&that needs=quoting"
 
@@ -264,6 +265,18 @@ def test_the_page_learns_the_sensitivity_and_the_thresholds_that_hold(detector: 
     assert facts["sensitivity"] == [0, -2]
     assert facts["thresholds"][0] == before[0]
     assert facts["thresholds"][1] > before[1]
+
+
+def test_the_page_learns_once_a_minute_that_it_is_quieter_here(tiny_detector: Path) -> None:
+    detector = Detector.load(tiny_detector)
+    heard = BackgroundLevels(detector.folder.frontend)
+    quiet = noise_bursts(62.0, [])
+    heard.add(detector.hear_recording(quiet).features)
+    trained_on = SoundConditions.of([heard.levels + 20.0], gain_db=(-5.0, 5.0), filter_db=3.0)
+    detector.folder.provenance["sound"] = trained_on.as_dict()
+    _, messages = _watched(detector, blocks(quiet, 1600))
+    assert messages[0]["conditions"] == []
+    assert messages[-1]["conditions"] == ["15 dB quieter than anything that the detector was trained on"]
 
 
 def test_the_stream_ends_with_the_server(clips: Path) -> None:

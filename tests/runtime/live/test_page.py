@@ -178,7 +178,10 @@ def test_the_page_follows_the_readers_choice_of_light_or_dark(browser: Chromium)
             await page.until(
                 f"typeof dark === 'object' && dark.matches === {str(scheme == 'dark').lower()} && facts !== null"
             )
-            color = await page.value("getComputedStyle(document.body).backgroundColor")  # rgb(r, g, b)
+            color = ""
+            while not color:  # the page loads itself again when the choice changes, and has no body for a moment
+                color = await page.value("document.body ? getComputedStyle(document.body).backgroundColor : ''")
+            # color is rgb(r, g, b)
             brightness.append(sum(map(int, re.findall(r"\d+", color)[:3])) / 3 / 255)
         return brightness
 

@@ -1,0 +1,113 @@
+"""`stapes adapt`: compare the place where a detector will listen with its training, and set thresholds for it."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stapes.firmware_sim.errors import ConfigError
+from stapes.train.text import table
+
+if TYPE_CHECKING:
+    from stapes.firmware_sim.device.folder import DetectorFolder
+    from stapes.runtime.sound_conditions import Levels
+    from stapes.train.judge.adaptation import ClassAdaptation
+
+logger = logging.getLogger(__name__)
+
+EXAMPLE = """example:
+  stapes adapt dogs.stapes --recordings hallway/
+  stapes adapt dogs.stapes --recordings hallway/ --alarms-per-hour 2 --out hallway-dogs.stapes
+Record an hour or a day with the microphone and in the place where the detector will listen. No
+labels are needed. Without --alarms-per-hour only the comparison is shown. With it everything that
+is detected counts as a false alarm, so the hours should be ordinary ones, in which events are rare.
+Thresholds move by one logit down and two up at most; the weights stay as they are.
+"""
+
+
+def add_adapt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the sub-command `adapt`."""
+    parser = commands.add_parser(
+        "adapt",
+        help="compare the place where a detector will listen with its training, and set thresholds for it",
+        description="Listen to unlabelled recordings from the place and the microphone where a detector will be used.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("detector", type=Path, metavar="NAME.stapes")
+    parser.add_argument(
+        "--recordings", type=Path, required=True, metavar="DIR", help="a folder of recordings; no labels are needed"
+    )
+    parser.add_argument(
+        "--alarms-per-hour", type=float, metavar="N", help="set thresholds: at most so many detections of each class"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing NEW.stapes")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be chosen")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from stapes.firmware_sim.device.folder import MARK, read_folder
+    from stapes.firmware_sim.outputs import require_new_folder
+    from stapes.train.data.background import unlabelled
+    from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
+
+    per_hour = arguments.alarms_per_hour
+    if per_hour is None and arguments.out:
+        raise ConfigError("--out has nothing to write without --alarms-per-hour, which sets the thresholds")
+    if per_hour is not None and not 0 < per_hour < float("inf"):
+        raise ConfigError(f"--alarms-per-hour {per_hour:g}: need a number above 0")
+    if arguments.out:
+        require_new_folder(arguments.out, arguments.force, MARK)
+    folder = read_folder(arguments.detector)
+    recordings = unlabelled(arguments.recordings)
+    place = hear_place(folder, recordings)
+    _print_conditions(folder, place.background, place.hours)
+    if per_hour is None:
+        print("\nNothing was changed; give --alarms-per-hour to set the thresholds for this place.")
+        return
+    found = adapted(folder, place, per_hour)
+    _print_classes(folder, found)
+    for each in found:
+        if not each.kept:
+            logger.warning(
+                f"{each.label}: {per_hour:g} detections per hour are not kept within two logits; train with these "
+                f"hours (`stapes train --from {folder.path} --background`), or silence it with `stapes tune --silent`"
+            )
+    if arguments.dry_run:
+        return
+    changed = with_adaptation(folder, found, recordings, per_hour)
+    if arguments.out:
+        changed.write_copy(arguments.out, force=arguments.force)
+    else:
+        changed.write()
+
+
+def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: float) -> None:
+    from stapes.runtime.sound_conditions import SoundConditions
+
+    print(f"\n{hours:.2f} hours")
+    conditions = SoundConditions.from_dict(folder.provenance.get("sound"))
+    if conditions is None:
+        print("This detector does not say what it was trained on; train it again to compare level and spectrum.")
+        return
+    for line in conditions.differences(background, folder.frontend):
+        print(line)
+
+
+def _print_classes(folder: "DetectorFolder", found: "Sequence[ClassAdaptation]") -> None:
+    from stapes.firmware_sim.device.events import SILENT, probability
+
+    rows = []
+    for each, former in zip(found, folder.events, strict=True):
+        silent = each.config == SILENT
+        thresholds = ["silent"] * 2 if silent else [f"{probability(one.on_score):.2f}" for one in (former, each.config)]
+        rows.append([each.label, str(each.before), str(each.now), *thresholds, f"{each.sensitivity:+d}"])
+    print()
+    for line in table(["per hour", "before", "now", "threshold before", "now", "sensitivity"], rows):
+        print(line)
+    print("\nAt most: the upper limit at 90 % confidence. A step of sensitivity is a quarter of a logit.")
