@@ -6,13 +6,16 @@ had are processed again, one at a time; when a recording kills its worker a seco
 
 import multiprocessing
 import os
+import pickle
 import signal
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Protocol
+from multiprocessing.reduction import DupFd
+from typing import IO, Any, Protocol
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
@@ -48,7 +51,7 @@ class LocalProcesses:
     died: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def __init__(self, job: Job, count: int) -> None:
-        self._job, self._count = job, count
+        self._job_file, self._count = _JobFile(job), count
         self._other_children = set(multiprocessing.active_children())
         self._pool: ProcessPoolExecutor | None = None
 
@@ -64,7 +67,7 @@ class LocalProcesses:
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin_process,
-                initargs=(self._job, is_shown()),
+                initargs=(self._job_file, is_shown()),
             )
         return self._pool
 
@@ -80,15 +83,46 @@ class LocalProcesses:
             process.terminate()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        self._job_file.close()
 
 
-def _begin_process(job: Job, shows_log: bool) -> None:
+class _JobFile:
+    """A job in a file without a name, which new processes read through an inherited descriptor.
+
+    What is passed to a new process directly is written into a pipe that holds 64 KiB. A job is larger, and when a
+    process dies before it has read the pipe, writing the rest would never end.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="stapes-")  # noqa: SIM115  (`close` closes it)
+        pickle.dump(job, self._file)
+        self._file.flush()
+
+    def __getstate__(self) -> Any:
+        return DupFd(self._file.fileno())
+
+    def __setstate__(self, descriptor: Any) -> None:
+        self._file = open(descriptor.detach(), "rb")  # noqa: SIM115  (`close` closes it)
+
+    def job(self) -> Job:
+        """Return the job. All processes share the position in the file, so it is read without one."""
+        file = self._file.fileno()
+        job: Job = pickle.loads(os.pread(file, os.fstat(file).st_size, 0))
+        return job
+
+    def close(self) -> None:
+        """Close the file, which is gone when no process has it open."""
+        self._file.close()
+
+
+def _begin_process(job_file: _JobFile, shows_log: bool) -> None:
     if shows_log:
         show()
     # Ctrl-C reaches all processes of the terminal. Only the parent reacts to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    install(job)
+    install(job_file.job())
+    job_file.close()
 
 
 def _end_with_parent() -> None:

@@ -88,6 +88,41 @@ def test_a_killed_worker_changes_nothing(tiny_detector: Path, season: Path, tabl
     assert out.read_bytes() == table
 
 
+_PYTHON_THAT_DIES = """#!/bin/sh
+# Python for new processes: the first worker is killed before it has read anything.
+case "$*" in *spawn_main*) mkdir {died} 2>/dev/null && kill -9 $$ ;; esac
+exec {python} "$@"
+"""
+_RUN_WITH_LARGE_JOB = """
+import multiprocessing, sys
+from stapes.runtime.batch.hearing import Job, hash_of
+from stapes.runtime.main import main
+
+def padded(*arguments, of=Job.of, **named):
+    job = of(*arguments, **named)
+    files = dict(job.files) | {"c/large.h": bytes(1 << 20)}
+    return type(job)(**vars(job) | {"files": files, "hash": hash_of(files)})
+
+Job.of = padded
+multiprocessing.set_executable(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_a_worker_that_is_killed_as_it_starts_changes_nothing(
+    tiny_detector: Path, season: Path, table: bytes, tmp_path: Path
+) -> None:
+    """The job is larger than the pipe to a new process, 64 KiB, which a dead process does not empty."""
+    python, died, out = tmp_path / "python", tmp_path / "died", tmp_path / "events.csv"
+    python.write_text(_PYTHON_THAT_DIES.format(died=died, python=sys.executable))
+    python.chmod(0o755)
+    words = [sys.executable, "-c", _RUN_WITH_LARGE_JOB, str(python), *detect_words(tiny_detector, season, out)]
+    run = subprocess.run([*words, "--jobs", "2"], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert died.exists()
+    assert out.read_bytes() == table
+
+
 def test_ctrl_c_ends_at_once_and_keeps_what_is_done(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
     out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
     for number in range(20):  # enough that the run has not ended before it is stopped
