@@ -1,12 +1,15 @@
 """The journal of a run: one line of JSON per finished recording, on disk before its group counts as finished.
 
 It is the file OUT.progress beside the output. A killed run leaves at most one incomplete line at its end, which the
-next run cuts off; the recording of that line is processed again. A run holds a lock on the file, which ends with the
-process.
+next run cuts off; the recording of that line is processed again. Before each line stands a checksum of the line and of
+the run's settings, so that neither a damaged line nor one of another run is taken for a result. A run holds a lock on
+the file, which ends with the process.
 """
 
 import fcntl
+import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -19,28 +22,32 @@ from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.batch.recording_times import Start
 
-FORMAT = 1
+logger = logging.getLogger(__name__)
+
+FORMAT = 2
+CHECKSUM_DIGITS = 16
 
 
 class Journal:
     """The journal of an output, locked until `close`.
 
-    `settings` holds everything on which the events depend; `afresh` discards the content. Raises OutputError when
-    another run holds the lock, and when the journal was begun with other settings; the message then names both.
+    `settings` holds everything on which the events depend; `afresh` discards the content. The recordings of damaged
+    lines are not held, and their number is logged. Raises OutputError when another run holds the lock, when the file is
+    not the journal of a run, and when it was begun with other settings; the message then names both.
     """
 
     def __init__(self, path: Path, settings: dict[str, str], *, afresh: bool) -> None:
         self.path = path
         self._file = _locked(path)
+        self._settings = json.dumps(settings, sort_keys=True)
         self._at: dict[str, tuple[int, int]] = {}  # name of a recording -> (start, length) of its line
         self._same: dict[str, tuple[int, str]] = {}  # name -> (size, time of change) of the file that was read
         try:
             if afresh:
                 os.ftruncate(self._file, 0)
-            self._end = self._read(settings)
-            os.ftruncate(self._file, self._end)
-            if self._end == 0:
-                self._append(_line({"journal": FORMAT, "settings": settings}))
+            self._end = 0
+            if not self._read(settings):
+                self._append(_line({"journal": FORMAT, "settings": settings}, ""))
         except BaseException:
             self.close()
             raise
@@ -55,7 +62,7 @@ class Journal:
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Append the outcomes that the journal does not hold yet. Raises OutputError when the disk is full."""
         new = [outcome for outcome in outcomes if not self.holds(outcome.found)]
-        lines = [_line(_as_json(outcome)) for outcome in new]
+        lines = [_line(_as_json(outcome), self._settings) for outcome in new]
         start = self._end
         self._append(b"".join(lines))
         for outcome, line in zip(new, lines, strict=True):
@@ -63,11 +70,20 @@ class Journal:
             start += len(line)
 
     def outcomes(self, names: Iterable[str]) -> Iterator[Outcome]:
-        """Yield the outcomes of these recordings, read from disk one by one; unknown names are left out."""
+        """Yield the outcomes of these recordings, read from disk one by one; unknown names are left out.
+
+        Raises OutputError when a line was changed while this run held the journal.
+        """
         for name in names:
             if name in self._at:
                 start, length = self._at[name]
-                yield _from_json(json.loads(os.pread(self._file, length, start)))
+                outcome = self._outcome(os.pread(self._file, length, start))
+                if outcome is None:
+                    raise OutputError(
+                        f"{self.path}: something else changed this file while it was in use; run the same command "
+                        "again, which continues this run"
+                    )
+                yield outcome
 
     def remove(self) -> None:
         """Delete the file, when the run is complete."""
@@ -77,22 +93,53 @@ class Journal:
         """Close the file and release its lock."""
         os.close(self._file)
 
-    def _read(self, settings: dict[str, str]) -> int:
-        """Read the complete lines and return where they end; 0 when no recording is finished."""
-        end, head = 0, {}
+    def _read(self, settings: dict[str, str]) -> bool:
+        """Read the lines, cut off an incomplete last one and blank damaged ones; return whether there is a header."""
+        head: dict[str, Any] | None = None
+        damaged: list[tuple[int, int]] = []  # (start, length)
         with os.fdopen(os.dup(self._file), "rb") as lines:
             lines.seek(0)
             for line in lines:
-                content = _parse(line)
-                if content is None:
-                    break
-                if end == 0:
-                    head = content
+                start, self._end = self._end, self._end + len(line)
+                if line.isspace():
+                    continue
+                if not line.endswith(b"\n"):
+                    self._end = start
+                elif head is None and (found := _header(line)) is not None:
+                    head = found
+                elif (outcome := self._outcome(line)) is not None:
+                    self._keep(outcome, start, len(line))
                 else:
-                    self._check(head, settings)
-                    self._keep(_from_json(content), end, len(line))
-                end += len(line)
-        return end if self._at else 0
+                    damaged.append((start, len(line)))
+        if head is not None and (damaged or self._at):
+            self._check(head, settings)
+        elif damaged and not self._at:
+            raise OutputError(
+                f"{self.path}: this is not the progress of such a run, or all of it is damaged; move it away, or begin "
+                "anew with --force"
+            )
+        elif not self._at:  # whatever the header says, no recording was finished
+            head, self._end = None, 0
+        os.ftruncate(self._file, self._end)
+        self._blank(damaged)
+        return head is not None
+
+    def _outcome(self, line: bytes) -> Outcome | None:
+        """Return the outcome that a line of this run holds; None for a damaged line and one of another run."""
+        content = _content(line, self._settings)
+        try:
+            return None if content is None else _from_json(content)
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def _blank(self, damaged: list[tuple[int, int]]) -> None:
+        for start, length in damaged:
+            os.pwrite(self._file, b" " * (length - 1), start)
+        if damaged:
+            logger.warning(
+                f"{self.path}: lines that are damaged or belong to another run: {len(damaged)}; they are removed, and "
+                "the recordings whose results they held are processed again"
+            )
 
     def _check(self, head: dict[str, Any], settings: dict[str, str]) -> None:
         begun = head.get("settings")
@@ -150,17 +197,27 @@ def _locked(path: Path) -> int:
         os.close(file)
 
 
-def _line(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, ensure_ascii=True, separators=(",", ":")) + "\n").encode()
+def _line(content: dict[str, Any], settings: str) -> bytes:
+    body = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
+    return f"{_checksum(body.encode(), settings)} {body}\n".encode()
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return the content of a line; None for an incomplete one."""
-    try:
-        content = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+def _checksum(body: bytes, settings: str) -> str:
+    return hashlib.sha256(settings.encode() + b"\n" + body).hexdigest()[:CHECKSUM_DIGITS]
+
+
+def _content(line: bytes, settings: str) -> dict[str, Any] | None:
+    """Return the content of a line that was written whole, and with these settings; None for any other."""
+    checksum, _, body = line.removesuffix(b"\n").partition(b" ")
+    if checksum != _checksum(body, settings).encode():
         return None
+    content = json.loads(body)
     return content if isinstance(content, dict) else None
+
+
+def _header(line: bytes) -> dict[str, Any] | None:
+    """Return what a header holds; None for another line. The header of FORMAT 1 had no checksum."""
+    return {"journal": 1} if line.startswith(b'{"journal":1,') else _content(line, "")
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
