@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.firmware_sim.outputs import new_file
+from stapes.firmware_sim.outputs import DISK_IS_FULL, new_file
 from stapes.runtime.live.listen import Update
 from stapes.runtime.live.sinks.record import Record
 
@@ -38,7 +38,7 @@ class ClipRecorder:
 
     Memory holds the audio of the last minute, the pre-roll and the post-roll. Gaps in a clip are silent. When the disk
     is nearly full or a clip cannot be written, a warning is logged at most once a minute, `dropped` counts the clip,
-    and listening goes on. Raises OutputError when the folder cannot be made.
+    and listening goes on. Raises OutputError when the folder cannot be made, unless that is for a full disk.
     """
 
     def __init__(self, folder: Path, sample_rate_hz: int, pre_roll_s: float = 1.0, post_roll_s: float = 1.0) -> None:
@@ -52,6 +52,8 @@ class ClipRecorder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if error.errno in DISK_IS_FULL:
+                return  # it is made with the first clip
             raise OutputError(
                 f"{folder}: the folder for clips cannot be made ({error.strerror}); name another with --record"
             ) from error
@@ -73,6 +75,7 @@ class ClipRecorder:
 
     def _write(self, record: Record) -> None:
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(self.folder).free < KEPT_FREE_BYTES:
                 raise OSError(f"less than {KEPT_FREE_BYTES >> 20} MB free in {self.folder}")
             with new_file(self.folder / clip_name(record)) as draft:

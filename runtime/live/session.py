@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +28,7 @@ from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.reconnect import Reconnecting
 from stapes.runtime.live.sinks.fan_out import FanOut
 from stapes.runtime.live.sinks.files import TextSink
+from stapes.runtime.live.sinks.opened_later import open_now_or_later
 from stapes.runtime.live.sinks.record import Record, Sink
 from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_sink
 from stapes.runtime.live.source import Source
@@ -92,10 +94,10 @@ def listen_command(settings: ListenSettings) -> None:
         delivery = Delivery(settings.queue_dir or default_queue_dir(), settings.template)
         sinks: list[Sink] = []
         for target in settings.targets:
-            sinks.append(open_sink(target, delivery))
+            sinks.append(open_now_or_later(partial(open_sink, target, delivery)))
             opened.callback(sinks[-1].close)
         if settings.out is not None or not (display and sys.stdout.isatty()):
-            sinks.append(TextSink(settings.out, settings.format, settings.force))
+            sinks.append(open_now_or_later(partial(TextSink, settings.out, settings.format, settings.force)))
             opened.callback(sinks[-1].close)
         source = _open_source(settings, detector.sample_rate_hz, stop.is_set)
         opened.callback(source.close)

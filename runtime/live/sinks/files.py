@@ -6,9 +6,10 @@ from io import FileIO
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.outputs import DISK_IS_FULL
 from stapes.runtime.labels import EVENT_FORMATS, Annotation
 from stapes.runtime.labels.event_formats import JSON_LINES
-from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.record import FullDiskError, Record
 
 STDOUT = 1  # the descriptor, because sys.stdout may have been replaced by an object that has none
 
@@ -18,7 +19,7 @@ class TextSink:
 
     JSON lines hold every record; the other formats hold events, and gaps where the format says so. An existing file is
     continued, so that a restart loses nothing, unless `replace` is set. The file holds whole lines only, even after the
-    disk was full. Raises OutputError when the file cannot be opened.
+    disk was full. Raises OutputError when the file cannot be opened, and FullDiskError.
     """
 
     def __init__(self, path: Path | None, format: str, replace: bool = False) -> None:
@@ -27,8 +28,17 @@ class TextSink:
             self._file = FileIO(STDOUT, "w", closefd=False)
         else:
             self._file = _opened(path, replace)
-        if path is None or not _size(self._file):
-            self._append(EVENT_FORMATS[format].header)
+        try:
+            size = None if path is None else _size(self._file)
+            if not size:
+                self._append(EVENT_FORMATS[format].header)
+            elif os.pread(self._file.fileno(), 1, size - 1) != b"\n":
+                self._append("\n")  # the last line is incomplete after a power cut
+        except OSError as error:
+            self._file.close()
+            if error.errno in DISK_IS_FULL:
+                raise FullDiskError(f"{path or 'stdout'}: {error.strerror}") from error
+            raise
 
     def write(self, record: Record) -> None:
         """Append the line of a record at once. When it does not fit, raise OSError and leave no part of it."""
@@ -57,13 +67,11 @@ class TextSink:
 
 def _opened(path: Path, replace: bool) -> FileIO:
     try:
-        file = FileIO(path, "w+" if replace else "a+")
+        return FileIO(path, "w+" if replace else "a+")
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another file or make room") from error
-    size = _size(file)
-    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-        file.write(b"\n")  # the last line is incomplete after a power cut
-    return file
+        if error.errno in DISK_IS_FULL:
+            raise FullDiskError(f"{path}: {error.strerror}") from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another file") from error
 
 
 def _size(file: FileIO) -> int | None:

@@ -1,6 +1,7 @@
 """Sends records to a receiver on the network: on disk first, then in order, with retries and growing pauses."""
 
 import fcntl
+import json
 import logging
 import os
 import sqlite3
@@ -12,7 +13,8 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
-from stapes.runtime.live.sinks.record import Record
+from stapes.firmware_sim.outputs import DISK_IS_FULL
+from stapes.runtime.live.sinks.record import FullDiskError, Record
 from stapes.runtime.live.sinks.sqlite import open_database
 
 logger = logging.getLogger(__name__)
@@ -48,13 +50,18 @@ class Outbox:
 
     A record is deleted from the queue only after the receiver confirmed it. When the process dies in between, it is
     sent again with the same key, so a receiver that remembers keys gets each record exactly once. Records arrive in
-    order. Raises OutputError when the queue cannot be opened or another process uses it.
+    order. A record that was damaged in the queue is never sent: it stays there, marked as one that was refused.
+    Raises OutputError when the queue cannot be opened or another process uses it, and FullDiskError.
     """
 
     def __init__(self, path: Path, receiver: Receiver) -> None:
         self._path, self._receiver = path, receiver
         self._lock = _lock(path)
-        self._database = open_database(path, QUEUE)
+        try:
+            self._database = open_database(path, QUEUE)
+        except BaseException:
+            os.close(self._lock)
+            raise
         self._delivered = 0  # number of the last record that the receiver confirmed
         self._wake, self._closing, self._give_up_s = threading.Event(), threading.Event(), float("inf")
         self._thread = threading.Thread(target=self._send_all, name=f"outbox {receiver.name}", daemon=True)
@@ -119,21 +126,45 @@ class Outbox:
 
     def _send_oldest(self) -> bool:
         """Send the oldest record and delete it; return False when none waits."""
-        query = "SELECT number, key, payload FROM outbox WHERE refused IS NULL ORDER BY number LIMIT 1"
+        # As bytes, because SQLite gives no row whose text is damaged.
+        query = """SELECT number, CAST(key AS BLOB), CAST(payload AS BLOB) FROM outbox
+            WHERE refused IS NULL ORDER BY number LIMIT 1"""
         row = self._database.execute(query).fetchone()
         if row is None:
             return False
-        number, key, payload = row
+        number, *stored = row
         try:
             if number != self._delivered:  # otherwise it was delivered and only its deletion failed, on a full disk
-                self._receiver.deliver(key, payload)
+                self._receiver.deliver(*_key_and_payload(*stored))
                 self._delivered = number
+        except _DamagedError as error:
+            logger.warning(f"{self._path}: a record in it is damaged ({error}); it stays there and is not sent")
+            self._set_aside(number, f"damaged: {error}")
         except RefusedError as error:
             logger.warning(f"{self._receiver.name} refused a record for good ({error}); it stays in {self._path}")
-            self._database.execute("UPDATE outbox SET refused = ? WHERE number = ?", (str(error), number))
+            self._set_aside(number, str(error))
         else:
             self._database.execute("DELETE FROM outbox WHERE number = ?", (number,))
         return True
+
+    def _set_aside(self, number: int, reason: str) -> None:
+        self._database.execute("UPDATE outbox SET refused = ? WHERE number = ?", (reason, number))
+
+
+class _DamagedError(Exception):
+    """What is queued is not what was written."""
+
+
+def _key_and_payload(key: bytes, payload: bytes) -> tuple[str, str]:
+    """Return a queued record as it was written. Raises _DamagedError."""
+    try:
+        text = payload.decode()
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _DamagedError(str(error)) from None
+    if not isinstance(record, dict) or not isinstance(record.get("key"), str) or record["key"].encode() != key:
+        raise _DamagedError("its key differs from that of the queue")
+    return record["key"], text
 
 
 def split_address(url: str) -> SplitResult:
@@ -168,6 +199,8 @@ def _lock(path: Path) -> int:
     try:
         lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise FullDiskError(f"{path}: {error.strerror}") from error
         raise OutputError(
             f"{path}: the queue cannot be kept there ({error.strerror}); name another folder with --queue"
         ) from error

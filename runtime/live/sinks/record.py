@@ -28,6 +28,10 @@ class Record:
         )
 
 
+class FullDiskError(OSError):
+    """A sink cannot be opened now, because the disk is full; when there is room it can."""
+
+
 class Sink(Protocol):
     """Where records go. A new sink is a class with these two methods, and a line in the table of targets.py."""
 

@@ -3,13 +3,16 @@
 import logging
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.record import FullDiskError, Record
 
 logger = logging.getLogger(__name__)
 
+# What SQLite reports when a file cannot grow; the other half of such a code says what it was doing.
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 RECORDS = """CREATE TABLE IF NOT EXISTS records (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, onset REAL NOT NULL,
     offset REAL NOT NULL, onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, utc TEXT NOT NULL,
@@ -20,11 +23,13 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
     """Open or make a database that stays intact when the process or the machine stops at any moment.
 
     A damaged file is moved aside (`.damaged`), with a warning, and a new one is begun. Raises OutputError when the file
-    cannot be opened.
+    cannot be opened or its table has other columns than `schema` says, and FullDiskError.
     """
     try:
         return _open(path, schema)
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in NO_ROOM:
+            raise FullDiskError(f"{path}: {error}") from error
         raise OutputError(f"{path}: cannot be opened as a database ({error}); name another file") from error
     except sqlite3.DatabaseError as error:
         aside = _free_name(path.with_name(path.name + ".damaged"))
@@ -44,10 +49,32 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         database.execute(schema)
+        _require_columns(path, database, schema)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _require_columns(path: Path, database: sqlite3.Connection, schema: str) -> None:
+    """Raise OutputError unless the table that `schema` makes has the same columns in this database."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.execute(schema)
+        ((table,),) = model.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        expected, found = (each.execute(f"PRAGMA table_info({table})").fetchall() for each in (model, database))
+    if found != expected:
+        raise OutputError(
+            f"{path}: its table `{table}` has the columns {_named(found)}, and needed are {_named(expected)}; "
+            "name another file"
+        )
+
+
+def _named(columns: list[tuple[int, str, str, int, object, int]]) -> str:
+    """Return the columns of a table as SQL names them: their types, which may not be NULL, and the primary key."""
+    return ", ".join(
+        f"{name} {kind}{' NOT NULL' * filled}{' PRIMARY KEY' * bool(in_key)}".strip()
+        for _, name, kind, filled, _, in_key in columns
+    )
 
 
 def _free_name(path: Path) -> Path:
@@ -72,7 +99,9 @@ class SqliteSink:
         columns = record.__dict__ | {"utc": record.utc or ""}
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         try:
-            self._database.execute(f"INSERT OR IGNORE INTO records ({names}) VALUES ({marks})", tuple(columns.values()))
+            self._database.execute(
+                f"INSERT INTO records ({names}) VALUES ({marks}) ON CONFLICT (key) DO NOTHING", tuple(columns.values())
+            )
         except sqlite3.Error as error:
             raise OSError(f"{self._path}: {error}") from error
 

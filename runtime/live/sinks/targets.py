@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
+from stapes.firmware_sim.outputs import DISK_IS_FULL
 from stapes.runtime.labels import EVENT_FORMATS
-from stapes.runtime.live.sinks.record import Sink
+from stapes.runtime.live.sinks.record import FullDiskError, Sink
 
 if TYPE_CHECKING:
     from stapes.runtime.live.sinks.outbox import Receiver
@@ -48,8 +49,8 @@ def target_forms() -> str:
 def open_sink(target: str, delivery: Delivery) -> Sink:
     """Return the sink that `target` names.
 
-    Raises ConfigError for a target of no known kind, and OutputError when its file cannot be written. A receiver that
-    cannot be reached is no error: its records are queued.
+    Raises ConfigError for a target of no known kind, OutputError when its file cannot be written, and FullDiskError. A
+    receiver that cannot be reached is no error: its records are queued.
     """
     name, _, place = target.partition(":")
     if not place or name not in TARGETS:
@@ -101,6 +102,8 @@ def _queued(target: str, delivery: Delivery, receiver: "Receiver") -> Sink:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise FullDiskError(f"{folder}: {error.strerror}") from error
         raise OutputError(
             f"{folder}: queues cannot be kept there ({error.strerror}); name another folder with --queue"
         ) from error

@@ -35,7 +35,11 @@ class Webhook:
     def deliver(self, key: str, payload: str) -> None:
         """POST the record. Raises UnreachableError when it may work later, RefusedError when it never will."""
         try:
-            answer = self._client.post(self._url, content=self.body(payload).encode(), headers={"Idempotency-Key": key})
+            body = self.body(payload).encode()
+        except UnicodeEncodeError as error:  # half of a pair of surrogates, which JSON can hold and UTF-8 cannot
+            raise RefusedError(str(error)) from None
+        try:
+            answer = self._client.post(self._url, content=body, headers={"Idempotency-Key": key})
         except (httpx.HTTPError, ValueError) as error:
             raise UnreachableError(str(error) or type(error).__name__) from None
         if answer.is_success:

@@ -273,6 +273,21 @@ def test_a_full_disk_under_stdout_is_reported_and_listening_goes_on(tiny_detecto
     assert lost == "note: records that could not be written and are lost: 3"
 
 
+def test_a_sink_on_a_disk_that_is_full_at_the_start_does_not_keep_the_others_from_working(
+    tiny_detector: Path, tmp_path: Path
+) -> None:
+    pcm = noise_bursts(3.5, BURSTS)
+    words = ["--to", "csv:/dev/full", "--to", f"dcase:{tmp_path}/log.txt"]
+    done = subprocess.run(
+        [*STAPES, "listen", tiny_detector, "-", *words], input=pcm.tobytes(), capture_output=True, check=True
+    )
+    assert [label for label, _, _ in _events(done.stdout.decode().splitlines())] == [label for _, _, label in BURSTS]
+    assert len((tmp_path / "log.txt").read_text().splitlines()) == 1 + len(BURSTS)
+    first, *_, lost = done.stderr.decode().splitlines()
+    assert first.startswith("note: /dev/full: No space left on device; make room")
+    assert lost == "note: records that could not be written and are lost: 3"
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "complaint"),
     [

@@ -1,5 +1,6 @@
 """What is made of the stream: the log, rates, clips, and the display."""
 
+import errno
 import io
 import re
 import threading
@@ -7,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -148,6 +150,18 @@ def test_on_a_full_disk_clips_are_dropped_and_events_are_kept(
     assert recorder.dropped == 2
     assert list(tmp_path.iterdir()) == []
     assert caplog.text.count("a clip was not written (less than 64 MB free") == 1
+
+
+def test_a_folder_that_a_full_disk_keeps_from_being_made_is_made_with_the_first_clip(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "clips"
+    with monkeypatch.context() as full:
+        full.setattr(Path, "mkdir", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        recorder = ClipRecorder(folder, 16_000)
+    assert not folder.exists()
+    records = _live(detector, blocks(noise_bursts(3.0, [(1.0, 2.0, "hiss")]), 320), recorder)
+    assert [path.name for path in folder.iterdir()] == [clip_name(records[0])]
 
 
 def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import resource
 import shutil
 import socket
 import sqlite3
@@ -25,9 +26,10 @@ from stapes.runtime.labels import EVENT_FORMATS
 from stapes.runtime.live.sinks import fan_out, outbox
 from stapes.runtime.live.sinks.fan_out import FanOut
 from stapes.runtime.live.sinks.files import TextSink
+from stapes.runtime.live.sinks.opened_later import open_now_or_later
 from stapes.runtime.live.sinks.outbox import Outbox, RefusedError, UnreachableError
 from stapes.runtime.live.sinks.record import Record
-from stapes.runtime.live.sinks.sqlite import SqliteSink
+from stapes.runtime.live.sinks.sqlite import RECORDS, SqliteSink
 from stapes.runtime.live.sinks.targets import Delivery, open_sink
 from stapes.runtime.live.sinks.webhook import Webhook
 from stapes.runtime.main import main
@@ -121,6 +123,47 @@ def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, capl
     assert kept == [("session-1",)]
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("payload = CAST(x'7b226bff' AS TEXT)", "can't decode byte 0xff"),
+        ("payload = substr(payload, 1, 40)", "Unterminated string"),
+        ("payload = '[' || payload || ']'", "its key differs"),
+        ("payload = replace(payload, 'session-1', 'session-7')", "its key differs"),
+        ("key = CAST(x'73ff' AS TEXT)", "its key differs"),
+        ("payload = replace(payload, 'mic', '\\ud800')", None),  # JSON, but no text that can be sent
+    ],
+)
+def test_a_record_that_was_damaged_in_the_queue_is_set_aside_and_the_others_are_sent_once(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    complaint: str | None,
+) -> None:
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 0.2)
+    receiver = Receiver()
+    receiver.up = False
+    first = Outbox(tmp_path / "queue.sqlite", receiver)
+    for number in range(3):
+        first.write(record(number))
+    first.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "queue.sqlite", isolation_level=None)) as database:
+        database.execute(f"UPDATE outbox SET {change} WHERE key = 'session-1'")
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 10.0)
+    with _web_server(itertools.repeat(200)) as (url, posted):
+        sink = Outbox(tmp_path / "queue.sqlite", Webhook(url, "$key $source"))
+        sink.write(record(3))
+        sink.close()
+    assert [key for key, _ in posted] == ["session-0", "session-2", "session-3"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "queue.sqlite")) as database:
+        ((number, refused),) = database.execute("SELECT number, refused FROM outbox").fetchall()
+    assert number == 2
+    if complaint is not None:
+        assert complaint in refused
+        assert f"queue.sqlite: a record in it is damaged ({refused.removeprefix('damaged: ')})" in caplog.text
+
+
 def test_a_queue_belongs_to_one_process(tmp_path: Path) -> None:
     first = Outbox(tmp_path / "queue.sqlite", Receiver())
     with pytest.raises(OutputError, match="name another folder with --queue"):
@@ -139,6 +182,26 @@ def test_a_damaged_database_is_moved_aside_and_reported(tmp_path: Path, caplog: 
         caplog.clear()
     assert {entry.name for entry in tmp_path.iterdir()} >= {"log.sqlite.damaged", "log.sqlite.damaged.1"}
     assert sqlite3.connect(path).execute("SELECT key FROM records").fetchall() == [("session-1",)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "CREATE TABLE records (name TEXT, at REAL)",
+        RECORDS.replace("key TEXT PRIMARY KEY", "key TEXT"),
+        RECORDS.replace("per_minute REAL", "per_minute REAL, station TEXT NOT NULL"),
+        "CREATE VIEW records AS SELECT 1 AS key",
+    ],
+)
+def test_a_table_of_another_shape_is_refused_at_the_start_and_left_as_it_is(tmp_path: Path, other: str) -> None:
+    path = tmp_path / "log.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(other)
+        schema = database.execute("SELECT sql FROM sqlite_schema").fetchall()
+    with pytest.raises(OutputError, match=r"its table `records` has the columns .*; name another file"):
+        SqliteSink(path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT sql FROM sqlite_schema").fetchall() == schema
 
 
 class Full:
@@ -247,6 +310,39 @@ def test_a_full_disk_under_the_database_is_an_oserror_and_writing_works_again_la
     sink._database.execute("PRAGMA max_page_count = 4000")
     sink.write(record(10_000))
     assert sink._database.execute("SELECT count(*) FROM records WHERE key = 'session-10000'").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("target", ["sqlite:{folder}/log.sqlite", "csv:{folder}/log.csv", "http://127.0.0.1:9/"])
+def test_a_sink_whose_disk_is_full_at_the_start_gets_every_record_when_there_is_room(
+    tmp_path: Path, target: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of a file's size makes every write fail, as on a full disk."""
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 0.2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    text = target.format(folder=tmp_path)
+    other = Full()
+    other.full = False
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        sinks = FanOut([late := open_now_or_later(lambda: open_sink(text, Delivery(tmp_path))), other])
+        sinks.write(record(0))
+        sinks.write(record(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "make room: records are kept until then" in caplog.text
+    assert other.keys == keys(2)
+    sinks.write(record(2))
+    sinks.close()
+    late.close()
+    if target.startswith("csv"):
+        header, *lines = (tmp_path / "log.csv").read_text().splitlines()
+        assert header == EVENT_FORMATS["csv"].header.strip()
+        assert len(lines) == 3
+        return
+    (path,) = tmp_path.glob("*.sqlite")
+    table = "records" if target.startswith("sqlite") else "outbox"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert [key for (key,) in database.execute(f"SELECT key FROM {table} ORDER BY rowid")] == keys(3)
 
 
 # ---- a web server
