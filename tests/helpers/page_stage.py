@@ -145,6 +145,11 @@ def _write_quiet_hour(path: Path) -> None:
     soundfile.write(path / "night.wav", noise_bursts(20.0, [(5.0, 5.5, "hiss")]), RATE)
 
 
+def _write_hallway(path: Path) -> None:
+    path.mkdir()
+    soundfile.write(path / "evening.flac", noise_bursts(1860.0, [(60.0, 60.5, "hiss")]), RATE)
+
+
 _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.flac": _write_recording,
     "camera.wav": _write_recording,
@@ -158,4 +163,5 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "recordings/labels.tsv": _write_table,
     "bearings": _write_dataset,
     "an-hour-without-events": _write_quiet_hour,
+    "hallway": _write_hallway,
 }
