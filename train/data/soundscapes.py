@@ -16,7 +16,8 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation, write_dcase
 
 RATE_HZ = 16_000
-SOURCES_PER_SPLIT = 40  # of every class and every kind of distractor
+SOURCES_PER_MINUTE = 2  # of every class and every kind of distractor, but
+LEAST_SOURCES = 40
 RECORDING_S = 20.0
 FULL_SCALE = 32_000
 Floats = NDArray[np.float64]
@@ -29,6 +30,11 @@ class SyntheticSplit:
 
     name: str
     recordings: int
+
+    @property
+    def sources(self) -> int:
+        """Number of sources of every class and every kind of distractor."""
+        return max(LEAST_SOURCES, round(SOURCES_PER_MINUTE * self.recordings * RECORDING_S / 60))
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ def synthesize(folder: Path, splits: list[SyntheticSplit], seed: int) -> None:
     for number, split in enumerate(splits):
         rng = np.random.default_rng([seed, number])
         kinds = CLASSES | DISTRACTORS
-        sources = {name: [make(rng) for _ in range(SOURCES_PER_SPLIT)] for name, make in kinds.items()}
+        sources = {name: [make(rng) for _ in range(split.sources)] for name, make in kinds.items()}
         made: dict[str, list[SourcedEvent]] = {}
         (folder / split.name).mkdir(parents=True)
         for index in range(split.recordings):
