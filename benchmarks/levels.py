@@ -8,7 +8,8 @@ curve of a microphone. Thresholds stay as they are. Prints event F1 with its 95 
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def conditions(rate_hz: int) -> dict[str, Callable[[Samples], Samples]]:
+def conditions(rate_hz: int) -> Mapping[str, Callable[[Samples], Samples]]:
     """Return by name what happens to the samples of a recording."""
-    gains = {f"{gain_db:+d} dB": lambda pcm, gain_db=gain_db: amplified(pcm, gain_db) for gain_db in GAINS_DB}
-    return gains | {name: lambda pcm, curve=curve: through(pcm, curve, rate_hz) for name, curve in MICROPHONES.items()}
+    gains = {f"{gain_db:+d} dB": partial(amplified, gain_db=gain_db) for gain_db in GAINS_DB}
+    return gains | {name: partial(through, curve=curve, rate_hz=rate_hz) for name, curve in MICROPHONES.items()}
 
 
 def amplified(pcm: Samples, gain_db: float) -> Samples:
