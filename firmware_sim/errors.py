@@ -11,9 +11,27 @@ StapesError               shown by the command line as one line, `error: …`, w
 └── OutputError           an output that exists, or cannot be written
 """
 
+import unicodedata
+
+LONGEST = 1200  # characters of a message; longer ones quote something long, and their ends say where and what to do
+
 
 class StapesError(Exception):
     """Base of every error that a person can act on."""
+
+    def __str__(self) -> str:
+        """Return the message as one line: what it quotes from a file can neither end the line nor steer a terminal."""
+        message = super().__str__()
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} … {message[-LONGEST // 3 :]}"
+        return "".join(map(_visible, message))
+
+
+def _visible(character: str) -> str:
+    """Return a character as it is, or escaped when it is a control or format character, a surrogate or a line end."""
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 class ConfigError(StapesError, ValueError):

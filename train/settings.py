@@ -341,8 +341,8 @@ def read_settings(path: Path, defaults: "Settings | None" = None) -> Settings:
         values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not a TOML file: {error}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: of TOML, of UTF-8, of numbers with too many digits
+        raise ConfigError(f"{path}: is not a TOML file: {error}; correct it there") from error
     return _build(Settings, values, _TomlFile(path, text), defaults)
 
 
@@ -415,7 +415,7 @@ def _match(value: Any, hint: Any) -> Any:
     if get_args(hint) and get_origin(hint) is not dict:  # Literal
         return value if value in get_args(hint) else None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) < 1 << 1000 else None  # larger ones are no float
     return value if type(value) is hint and (hint is not float or math.isfinite(value)) else None
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from stapes.firmware_sim.errors import LabelError, StapesError
 
 MAX_LABEL_BYTES = 64 * 1024 * 1024  # about a million rows; a larger file is not a label file
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)", re.ASCII)  # 1:02:03.5 or 2:03.5
+LONGEST_S = 1e9  # 31 years; a time beyond it is not one of a recording
+_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)", re.ASCII)  # 1:02:03.5 or 2:03.5
 _DECIMAL = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -111,13 +112,22 @@ def parse_seconds(text: str, what: str, place: str) -> float:
 def parse_times(onset: str, offset: str, place: str) -> tuple[float, float]:
     """Return onset and offset in seconds, which are decimal numbers or h:mm:ss.
 
-    Raises LabelError when one is neither, the onset is negative, or the offset lies before the onset.
+    Raises LabelError when one is neither, and as `check_times` does.
     """
-    begin, end = parse_seconds(onset, "onset", place), parse_seconds(offset, "offset", place)
+    return check_times(parse_seconds(onset, "onset", place), parse_seconds(offset, "offset", place), place)
+
+
+def check_times(begin: float, end: float, place: str) -> tuple[float, float]:
+    """Return onset and offset in seconds unchanged.
+
+    Raises LabelError when the onset is negative, the offset lies before the onset, or is larger than LONGEST_S.
+    """
     if begin < 0:
         raise LabelError(f"{place}: onset {begin:g} s lies before the recording begins; correct the row or delete it")
     if end < begin:
         raise LabelError(f"{place}: onset {begin:g} s is after offset {end:g} s; swap them or delete the row")
+    if end > LONGEST_S:
+        raise LabelError(f"{place}: offset {end:g} s lies behind the end of any recording; correct it in seconds")
     return begin, end
 
 

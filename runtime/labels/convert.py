@@ -58,10 +58,16 @@ def convert_labels(conversion: Conversion) -> None:
     if conversion.out is None:
         sys.stdout.write("".join(text for _, text in texts))
         return
-    _require_new([target for target, _ in texts], conversion.force)
-    for target, text in texts:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, text)
+    try:
+        _require_new([target for target, _ in texts], conversion.force)
+        for target, text in texts:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, text)
+    except OSError as error:
+        name = error.filename if len(str(error.filename)) < 200 else f"{str(error.filename)[:200]}…"
+        raise OutputError(
+            f"{name}: cannot be written ({error.strerror}); choose another --out, or rename the recording"
+        ) from error
     logger.info(f"{sum(map(len, recordings.values()))} labels of {len(recordings)} recordings are in {conversion.out}")
 
 
@@ -164,7 +170,7 @@ def _texts(recordings: Mapping[str, Sequence[Annotation]], conversion: Conversio
         return [(conversion.out or Path("-"), form.write_one(next(iter(recordings.values()))))]
     folder = conversion.out
     for name, events in recordings.items():
-        if Path(name).is_absolute() or ".." in Path(name).parts:
+        if Path(name).is_absolute() or ".." in Path(name).parts or not Path(name).name:
             place = events[0].place if events else name
             raise LabelError(
                 f"{place}: {name!r} leads out of {folder}; write names relative to the folder of the recordings"

@@ -35,6 +35,9 @@ def read_jams(path: Path, collected: list[StapesError] | None = None) -> dict[st
     except RecursionError:
         problems.add(f"{path}:1", "the file is nested too deeply for JAMS; save it again")
         return {}
+    except ValueError as error:  # a number of too many digits
+        problems.add(f"{path}:1", f"the file is not JAMS ({str(error).split(';')[0].lower()}); correct the number")
+        return {}
     except (KeyError, TypeError):
         problems.add(f"{path}:1", "the file is not JAMS (annotations with data); save it again")
         return {}

@@ -55,7 +55,7 @@ def read_labelstudio(
         except LabelError as error:
             problems.keep(error)
             continue
-        except (AttributeError, TypeError):
+        except (AttributeError, TypeError, ValueError):  # ValueError: of a URL
             problems.add(place, "the task is not as Label Studio exports it; export the labels again")
             continue
         if events is not None:
@@ -89,6 +89,9 @@ def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
                 f"{path}:{error.lineno}", f"the file is not JSON ({error.msg.lower()}); export the labels again"
             )
             return
+        except ValueError as error:  # a number of too many digits
+            problems.add(f"{path}:{line}", f"the task is not readable ({str(error).split(';')[0].lower()}); correct it")
+            return
         except RecursionError:
             problems.add(f"{path}:{line}", "the task is nested too deeply; export the labels again")
             return
@@ -100,7 +103,7 @@ def _task(task: Any, audio_key: str, place: str) -> tuple[_Source, list[Annotati
     data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict) or not isinstance(task.get("annotations"), list):
         raise LabelError(f"{place}: the task has no data.audio or no annotations; export as JSON, not as JSON-MIN")
-    source = _source(_audio(data, audio_key, place), str(task.get("file_upload") or ""))
+    source = _source(_audio(data, audio_key, place), str(task.get("file_upload") or ""), place)
     done = [each for each in task["annotations"] if not each.get("was_cancelled")]
     if len(done) > 1:
         raise LabelError(f"{place}: the task has {len(done)} annotations; keep one of them in Label Studio")
@@ -122,10 +125,12 @@ def _audio(data: Mapping[str, Any], key: str, place: str) -> str:
     return texts[keys[0]]
 
 
-def _source(audio: str, upload: str) -> _Source:
+def _source(audio: str, upload: str, place: str) -> _Source:
     """Return where a recording comes from; only what was uploaded has eight hex digits before its name."""
     path = _path(audio)
     base = path.rsplit("/", 1)[-1]
+    if not base:
+        raise LabelError(f"{place}: {audio!r} names no file; correct the task or leave it out")
     is_upload = bool(_UPLOADED.search(path)) or base == upload
     identity = audio.split("?")[0] if is_audio(audio.split("?")[0]) else audio
     return _Source(_UPLOAD.sub("", base) if is_upload else path, identity)

@@ -172,11 +172,12 @@ def shortest_names(paths: Iterable[str]) -> dict[str, str]:
     >>> shortest_names(["/x/day1/a.wav", "/x/day2/a.wav", "/x/b.wav"])
     {'/x/day1/a.wav': 'day1/a.wav', '/x/day2/a.wav': 'day2/a.wav', '/x/b.wav': 'b.wav'}
     """
-    depth = dict.fromkeys(paths, 1)
+    parts = {path: path.replace("\\", "/").split("/") for path in paths}
+    depth = dict.fromkeys(parts, 1)
     while True:
-        names = {path: "/".join(path.replace("\\", "/").split("/")[-n:]) for path, n in depth.items()}
+        names = {path: "/".join(parts[path][-n:]) for path, n in depth.items()}
         called = Counter(names.values())
-        longer = [path for path, n in depth.items() if called[names[path]] > 1 and n <= path.count("/")]
+        longer = [path for path, n in depth.items() if called[names[path]] > 1 and n < len(parts[path])]
         if not longer:
             return names
         for path in longer:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stapes.firmware_sim.errors import LabelError, StapesError
-from stapes.runtime.labels.annotation import Annotation, Problems, parse_number, parse_times, plain
+from stapes.runtime.labels.annotation import Annotation, Problems, check_times, parse_number, parse_times, plain
 from stapes.runtime.labels.names import name_of_file, shortest_names
 from stapes.runtime.labels.table import column_key, read_table
 
@@ -55,6 +55,8 @@ def read_raven(
         try:
             if several and not _file_of(row):
                 raise LabelError(f"{place}: the row names no {FILE}, as others do; fill it in or delete the row")
+            if _file_of(row).endswith(("/", "\\")):
+                raise LabelError(f"{place}: {_file_of(row)!r} is a folder, not a file; correct or delete the row")
             onset, offset = _times(row, several, place)
         except LabelError as error:
             problems.keep(error)
@@ -64,8 +66,12 @@ def read_raven(
             events.append(Annotation(onset, offset, row[label_column], columns=row, place=place))
     if not rows:
         return {name_of_file(path): []}
-    names = {} if whole_paths else shortest_names(recordings)
-    return {names.get(name, name): events for name, events in recordings.items()}
+    if whole_paths:
+        return recordings
+    named: dict[str, list[Annotation]] = {}
+    for path_of, name in shortest_names(recordings).items():  # a path with / and the same one with \ have one name
+        named.setdefault(name, []).extend(recordings[path_of])
+    return named
 
 
 def _file_of(row: dict[str, str]) -> str:
@@ -91,7 +97,7 @@ def _times(row: dict[str, str], several: bool, place: str) -> tuple[float, float
     begin, end = parse_times(row[BEGIN], row[END], place)
     if row.get(FILE_OFFSET):
         offset = parse_number(row[FILE_OFFSET], FILE_OFFSET, place)
-        return offset, offset + end - begin
+        return check_times(offset, offset + end - begin, place)
     if several:
         raise LabelError(
             f"{place}: the table covers several files but has no {FILE_OFFSET!r}, and {BEGIN!r} counts over all of "

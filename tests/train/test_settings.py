@@ -78,6 +78,9 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
             r"settings.toml:2: operating_point: false_alarms_per_hour of dog is -1.0: need 0",
         ),
         ("seed = \n", r"settings.toml: is not a TOML file: "),
+        (f"seed = {'9' * 5000}", r"settings.toml: is not a TOML file: Exceeds the limit"),
+        (f"seed = {'[' * 5000}", r"settings.toml: is not a TOML file: maximum recursion depth exceeded"),
+        (f"[training]\nsequence_s = {'9' * 400}", r"settings.toml:2: sequence_s = 9+ is not a number"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:

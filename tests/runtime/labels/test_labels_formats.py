@@ -104,6 +104,14 @@ def test_raven_places_selections_in_their_own_files(tmp_path: Path) -> None:
             f"{RAVEN}\tBegin File\tAnnotation\n1\tS\t1\t1\t2\t0\t9\ta.wav\tw\n2\tS\t1\t61\t62\t0\t9\tb.wav\tw\n",
             ":2: the table covers several files but has no 'File Offset (s)'",
         ),
+        (
+            f"{RAVEN}\tBegin Path\tAnnotation\n1\tS\t1\t1\t2\t0\t9\tC:\\a\\\tw\n",
+            r":2: 'C:\\a\\' is a folder, not a file",
+        ),
+        (
+            f"{RAVEN}\tAnnotation\n1\tS\t1\t2\t1e300\t0\t9\twren\n",
+            ":2: offset 1e+300 s lies behind the end of any recor",
+        ),
     ],
 )
 def test_a_bad_selection_table_is_named_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -429,3 +437,11 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
     assert main(["labels", str(table), "--to", "audacity", "--out", str(tmp_path / "tracks")]) == 1
     assert f"labels.csv:2: {name!r} leads out of" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.csv"]
+
+
+@pytest.mark.parametrize(("suffix", "text"), [("jams", '{"annotations": %s}'), ("json", '[{"id": %s}]')])
+def test_a_number_of_thousands_of_digits_is_an_error_with_a_line(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_text(text % ("9" * 5000))
+    with pytest.raises(LabelError, match=rf"a\.{suffix}:1: .*exceeds the limit \(4300 digits\)"):
+        (read_jams if suffix == "jams" else read_labelstudio)(path)

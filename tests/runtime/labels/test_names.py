@@ -83,11 +83,11 @@ def test_a_table_goes_to_the_recording_it_is_named_after(there: set[str], table:
 
 
 @settings(deadline=None)
-@given(st.sets(st.lists(word, min_size=1, max_size=3).map(lambda parts: "/x/" + "/".join(parts)), max_size=8))
-def test_shortened_names_stay_apart(whole: set[str]) -> None:
-    short = shortest_names(whole)
+@given(st.sets(st.lists(word, min_size=1, max_size=3).map("/".join), max_size=8), st.sampled_from(["/", "\\"]))
+def test_shortened_names_stay_apart_with_slashes_of_either_kind(whole: set[str], slash: str) -> None:
+    short = shortest_names(f"{slash}x{slash}{path.replace('/', slash)}" for path in whole)
     assert len(set(short.values())) == len(whole)
-    assert all(path.endswith(name) for path, name in short.items())
+    assert all(path.replace(slash, "/").endswith(name) for path, name in short.items())
 
 
 @pytest.mark.parametrize(
@@ -254,8 +254,9 @@ def test_two_recordings_of_an_export_with_the_same_name_keep_apart(
     assert list(read_labelstudio(_export(tmp_path, uploads[0], uploads[0]))) == ["a.wav"]
 
 
+@pytest.mark.parametrize(("slash", "root"), [("/", ""), ("\\", "C:")])
 def test_the_files_of_a_table_over_several_are_found_by_their_paths(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], slash: str, root: str
 ) -> None:
     """BirdNET's combined table; its row `nocall` says that nothing was found in a recording."""
     header = RAVEN.strip().replace("Annotation", "Common Name\tSpecies Code\tConfidence\tBegin Path\tFile Offset (s)")
@@ -263,7 +264,7 @@ def test_the_files_of_a_table_over_several_are_found_by_their_paths(
     rows += "2\tS\t1\t63\t66\t0\t9\trobin\trob\t0.8\t/in/day2/a.wav\t3\n"
     rows += "3\tS\t1\t120\t123\t0\t9\tnocall\tnocall\t1\t/in/day2/b.wav\t0\n"
     table = tmp_path / "BirdNET_SelectionTable.txt"
-    table.write_text(f"{header}\n{rows}")
+    table.write_text(f"{header}\n{rows.replace('/in/', root + '/in/').replace('/', slash)}")
     assert read_raven(table) == {
         "day1/a.wav": [Annotation(3, 6, "wren")],
         "day2/a.wav": [Annotation(3, 6, "robin")],
