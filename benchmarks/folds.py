@@ -15,6 +15,7 @@ from pathlib import Path
 from stapes.firmware_sim.errors import DatasetError
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
+from stapes.train.data.options import DatasetOptions
 
 SOUNDSCAPES, KEYSTROKES = Path("../shared/data/soundscapes"), Path("../shared/data/keystrokes")
 SCENES = (
@@ -77,7 +78,7 @@ def open_folds_of(path: Path, group_pattern: str = "") -> Dataset:
     """Read a dataset of the benchmark. Raises DatasetError where it is absent."""
     if not path.is_dir():
         raise DatasetError(f"{path}: no such folder; the accuracy benchmark needs this dataset, which is not in here")
-    return open_dataset(path, group_pattern)
+    return open_dataset(path, DatasetOptions(group_pattern))
 
 
 def write_links(fold: Fold, folder: Path) -> Path:

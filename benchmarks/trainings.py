@@ -12,6 +12,7 @@ from typing import Any
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import open_dataset
+from stapes.train.data.options import DatasetOptions
 from stapes.train.settings import Settings, write_settings
 
 logger = logging.getLogger("stapes.benchmarks.trainings")
@@ -67,6 +68,6 @@ def _train(training: Training) -> Path:
 
     show()
     training.out.parent.mkdir(parents=True, exist_ok=True)
-    dataset = open_dataset(training.dataset, training.group_pattern)
+    dataset = open_dataset(training.dataset, DatasetOptions(training.group_pattern))
     train_detector(dataset, training.out, training.settings)
     return training.out

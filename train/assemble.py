@@ -110,7 +110,8 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
         events=tuple(EventConfig() for _ in data.classes),
         provenance={
             "dataset": training.dataset.fingerprint(),
-            "group_pattern": training.dataset.group_pattern,
+            "group_pattern": training.dataset.options.group_pattern,
+            "channel": training.dataset.options.channel or "mean",
             "trained_on": sorted({*learned, *former.get("trained_on", ())}),
             "seed": settings.seed,
             "sound": _sound(training).as_dict(),

@@ -15,6 +15,7 @@ import numpy as np
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.audio.convert import MOST_CHANNELS, Channel
 
 UNITS_MAX = 4096  # far beyond any device
 CONVOLUTION_LISTS = (
@@ -294,6 +295,7 @@ class Settings:
     """Everything that determines a training run, apart from the recordings."""
 
     seed: int = 1
+    channel: Channel = "mean"  # of recordings, counted from 1, or the mean of all
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
@@ -303,6 +305,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**31:
             raise ConfigError(f"seed is {self.seed}: need 0 to {2**31 - 1}")
+        if self.channel != "mean" and not 1 <= self.channel <= MOST_CHANNELS:
+            raise ConfigError(f'channel is {self.channel}: need "mean", or 1 to {MOST_CHANNELS}')
         make_tables(self.frontend)
         self.network.bands_into(self.frontend.n_bands)
         for name in ("target_delay_steps", "memory_steps"):

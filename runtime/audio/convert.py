@@ -1,6 +1,7 @@
 """Blocks of float samples at any rate, with any number of channels, to mono int16 at the detector's rate."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import soxr
@@ -10,6 +11,7 @@ from stapes.firmware_sim.errors import AudioError
 
 HIGHEST_RATE_HZ, MOST_CHANNELS = 10_000_000, 1024  # what is above is a damaged header; libsndfile has the same 1024
 MOST_UPSAMPLING = 100  # a lower rate leaves nothing to hear, and its samples would take hours
+Channel = int | Literal["mean"]  # of a recording, counted from 1, or the mean of all
 AUDIBLE = 1e-6  # mean power, relative to full scale, of -60 dB
 CANCELLED = 1e-3  # the mean of channels has less than this share of their power: they are in opposite phase
 

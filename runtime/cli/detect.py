@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.batch.tracks import TRACK_FORMATS
-from stapes.runtime.cli.options import add_output, add_sensitivity, sensitivity_of
+from stapes.runtime.cli.options import add_channel, add_output, add_sensitivity, sensitivity_of
 
 
 def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -25,9 +25,7 @@ def add_detect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("recordings", nargs="+", metavar="recording", help="audio files, or one folder (path or URL)")
     add_output(parser, default_format=None)
     add_sensitivity(parser)
-    parser.add_argument(
-        "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
-    )
+    add_channel(parser)
     _add_batch(parser)
     parser.set_defaults(run=_run)
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.cli.options import add_channel
 from stapes.runtime.labels.formats import LABEL_FORMATS, WRITTEN
 
 FOLDERS = "folders"  # in the place of a format: clips in a folder per class
@@ -49,17 +50,6 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--columns", default="", metavar="NAME=COLUMN,...", help="names of a table's columns, such as onset=start"
     )
     parser.add_argument(
-        "--event-free",
-        metavar="NAME,...",
-        help="with --from folders: folders of clips without events (default: noise, background, silence)",
-    )
-    parser.add_argument(
-        "--group-pattern",
-        metavar="REGEX",
-        help="with --from folders: clips in whose names this regular expression matches the same text are of one "
-        "speaker or source; '^[^_]+' matches the text before the first _",
-    )
-    parser.add_argument(
         "--skip-bad",
         action="store_true",
         help="leave out bad rows and repeated rows instead of stopping at the first bad one",
@@ -68,7 +58,24 @@ def add_labels(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--update", action="store_true", help="replace only the rows of these recordings in the existing table --out"
     )
+    _add_folders(parser)
     parser.set_defaults(run=_run)
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("with --from folders")
+    group.add_argument(
+        "--event-free",
+        metavar="NAME,...",
+        help="folders of clips without events (default: noise, background, silence)",
+    )
+    group.add_argument(
+        "--group-pattern",
+        metavar="REGEX",
+        help="clips in whose names this regular expression matches the same text are of one speaker or source; "
+        "'^[^_]+' matches the text before the first _",
+    )
+    add_channel(group)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -77,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.source == FOLDERS:
         _label_folders(arguments)
         return
-    for option in ("event_free", "group_pattern"):
+    for option in ("event_free", "group_pattern", "channel"):
         if getattr(arguments, option) is not None:
             raise ConfigError(f"--{option.replace('_', '-')} is for --from folders; leave it out")
     convert_labels(
@@ -106,5 +113,5 @@ def _label_folders(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--from folders writes a table of its own; leave out --{given[0] if given else 'to'}")
     names = arguments.event_free
     event_free = None if names is None else [each.strip("/ ") for each in names.split(",") if each.strip("/ ")]
-    clips = Clips(arguments.files[0], event_free, arguments.group_pattern or "")
+    clips = Clips(arguments.files[0], event_free, arguments.group_pattern or "", arguments.channel)
     write_clip_labels(clips, arguments.out, arguments.force, arguments.skip_bad)

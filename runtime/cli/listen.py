@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.cli.options import add_output, add_sensitivity, sensitivity_of
+from stapes.runtime.cli.options import add_channel, add_output, add_sensitivity, sensitivity_of
 from stapes.runtime.live.sinks.targets import target_forms
 
 logger = logging.getLogger(__name__)
@@ -45,9 +45,7 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input")
     group.add_argument("--device", metavar="NAME", help="part of the microphone's name, or its number")
-    group.add_argument(
-        "--channel", type=int, metavar="N", help="use this channel, counted from 1; default: the mean of all"
-    )
+    add_channel(group)
     group.add_argument(
         "--gain", type=float, default=0.0, metavar="DB", help="amplify the input by this many decibels; may be negative"
     )

@@ -65,6 +65,28 @@ def sensitivity_of(arguments: argparse.Namespace) -> dict[str, int]:
     return steps
 
 
+def add_channel(parser: argparse._ActionsContainer, default: str = "") -> None:
+    """Add the option that chooses the channel of recordings.
+
+    Without `default`, which is for the help text, it is the mean of all channels, and the option gives an int or None.
+    Otherwise it may also give "mean", and None stands for this default.
+    """
+    parser.add_argument(
+        "--channel",
+        type=_channel_or_mean if default else int,
+        metavar="N|mean" if default else "N",
+        help=f"use this channel, counted from 1, or the mean of all; default: {default}"
+        if default
+        else "use this channel, counted from 1; default: the mean of all",
+    )
+
+
+def _channel_or_mean(text: str) -> int | str:
+    if text != "mean" and not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither the number of a channel, counted from 1, nor `mean`")
+    return text if text == "mean" else int(text)
+
+
 def add_boards(parser: argparse.ArgumentParser) -> None:
     """Add the option that names boards; `board_names` reads it."""
     parser.add_argument(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from stapes.runtime.cli.options import add_boards, add_budget, board_names, budget_of
+from stapes.runtime.cli.options import add_boards, add_budget, add_channel, board_names, budget_of
 
 
 def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,6 +20,7 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("recording", type=Path, help="audio file")
+    add_channel(parser)
     add_boards(parser)
     parser.add_argument(
         "--paced",
@@ -38,6 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
         SimulateSettings(
             detector=arguments.detector,
             recording=arguments.recording,
+            channel=arguments.channel,
             boards=board_names(arguments),
             paced=arguments.paced,
             as_json=arguments.json,

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
+
 
 def add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the sub-command."""
@@ -17,10 +19,11 @@ def add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("detector", type=Path, help="detector folder")
     parser.add_argument("recordings", type=Path, nargs="*", metavar="recording", help="audio file that is compared too")
+    add_channel(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from stapes.runtime.device.verify import verify_command
 
-    return verify_command(arguments.detector, arguments.recordings)
+    return verify_command(arguments.detector, arguments.recordings, arguments.channel)

@@ -31,6 +31,7 @@ class SimulateSettings:
     paced: bool
     as_json: bool
     budget: Budget
+    channel: int | None = None  # of the recording, counted from 1; None: the mean of all channels
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def simulate_command(settings: SimulateSettings) -> int:
     folder, boards = read_folder(settings.detector), boards_named(settings.boards)
     if settings.paced and settings.budget.pace is None:
         raise ConfigError("--paced needs the speed of the core: add --mhz, and --cpi for the cycles per instruction")
-    pcm = read_audio(settings.recording, folder.frontend.sample_rate_hz).pcm
+    pcm = read_audio(settings.recording, folder.frontend.sample_rate_hz, settings.channel).pcm
     first: list[Event] | None = None
     good = True
     with tempfile.TemporaryDirectory(prefix="stapes-simulate-") as out:

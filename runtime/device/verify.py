@@ -64,15 +64,16 @@ def reference_answers(folder: DetectorFolder, samples: int) -> KnownAnswers:
     return known_answers(folder, output.features, output.scores)
 
 
-def verify_command(path: Path, recordings: Sequence[Path]) -> int:
+def verify_command(path: Path, recordings: Sequence[Path], channel: int | None = None) -> int:
     """Print for each machine which results equal the reference; return 1 when any differs, else 0.
 
+    channel: of the recordings, counted from 1; None: the mean of all channels.
     A board whose compiler or emulator is not installed is not compared. Raises DetectorFolderError or AudioError for a
     detector or a recording that cannot be read.
     """
     folder = read_folder(path)
     rate = folder.frontend.sample_rate_hz
-    references = [_hear(folder, read_audio(recording, rate).pcm) for recording in recordings]
+    references = [_hear(folder, read_audio(recording, rate, channel).pcm) for recording in recordings]
     stored = stored_answers(folder)
     samples = sound_samples(folder) if stored is None else stored.samples
     answers = reference_answers(folder, samples)

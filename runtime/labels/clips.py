@@ -56,6 +56,7 @@ class Clips:
     folder: Path
     event_free: Sequence[str] | None = None  # names of folders of clips without events; None: those of EVENT_FREE
     group_pattern: str = ""  # what it matches in the path of a clip below its class is the clip's group
+    channel: int | None = None  # counted from 1; None: the mean of all channels
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def label_clips(clips: Clips, collected: list[StapesError] | None = None) -> Lab
     for name, path in files.items():
         label = name.split("/")[0]
         try:
-            events = [] if label in free else _events(frontend, path, label)
+            events = [] if label in free else _events(frontend, path, clips.channel, label)
         except AudioError as error:
             Problems(collected).keep(error)
             continue
@@ -187,9 +188,9 @@ def _matched(pattern: "re.Pattern[str]", text: str) -> str:
     return (" ".join(filter(None, match.groups())) or match.group()) if match else ""
 
 
-def _events(frontend: Frontend, path: Path, label: str) -> list[Annotation]:
+def _events(frontend: Frontend, path: Path, channel: int | None, label: str) -> list[Annotation]:
     """Return the events of a clip of a class; one with the column `whole` when nothing rises in it."""
-    pcm = _samples(path, frontend.config.sample_rate_hz)
+    pcm = _samples(path, frontend.config.sample_rate_hz, channel)
     duration_s = len(pcm) / frontend.config.sample_rate_hz
     found = proposals(frontend, pcm, BACKGROUND_SHARE)
     loudest = max((each.excess_db for each in found), default=0.0)
@@ -200,9 +201,9 @@ def _events(frontend: Frontend, path: Path, label: str) -> list[Annotation]:
     return kept or [Annotation(0.0, duration_s, label, columns={"whole": "yes"}, place=place)]
 
 
-def _samples(path: Path, rate_hz: int) -> NDArray[np.int16]:
+def _samples(path: Path, rate_hz: int, channel: int | None) -> NDArray[np.int16]:
     try:
-        pcm = read_audio(path, rate_hz).pcm
+        pcm = read_audio(path, rate_hz, channel).pcm
     except ValueError as error:
         raise AudioError(f"{path}: contains no samples; replace or remove the file") from error
     if not len(pcm):

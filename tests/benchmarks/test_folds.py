@@ -15,6 +15,7 @@ from benchmarks.folds import (
     write_links,
 )
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
+from stapes.train.data.options import DatasetOptions
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_every_scene_but_room_is_held_out_once(rooms: Dataset) -> None:
 @pytest.mark.parametrize("keyboard", KEYBOARDS)
 def test_a_keyboard_is_judged_by_itself(keyboards: Dataset, keyboard: str, tmp_path: Path) -> None:
     fold = keyboard_fold(keyboards, keyboard)
-    written = open_dataset(write_links(fold, tmp_path), KEYBOARD_PATTERN)
+    written = open_dataset(write_links(fold, tmp_path), DatasetOptions(KEYBOARD_PATTERN))
     groups = {split: {each.group.rpartition("/")[2] for each in own} for split, own in written.splits.items()}
     assert groups["test"] == {keyboard.split("_")[0]}
     assert not groups["train"] & groups["val"]

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_group_pattern
 
 
@@ -21,6 +22,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--step-ms", type=float, default=32.0, metavar="MS", help="time between two scores of the detector (default 32)"
     )
     add_group_pattern(parser, "none")
+    add_channel(parser)
     parser.add_argument(
         "--write-split",
         action="store_true",
@@ -31,5 +33,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.check import check
+    from stapes.train.data.options import DatasetOptions
 
-    check(arguments.dataset, arguments.step_ms / 1e3, arguments.group_pattern or "", arguments.write_split)
+    options = DatasetOptions(arguments.group_pattern or "", arguments.channel)
+    check(arguments.dataset, arguments.step_ms / 1e3, options, arguments.write_split)

@@ -3,7 +3,10 @@
 import re
 
 COMMENTS = {
-    "": {"seed": "Start of the random numbers. Another seed shows how much of a difference is chance."},
+    "": {
+        "seed": "Start of the random numbers. Another seed shows how much of a difference is chance.",
+        "channel": 'Of recordings with several: its number from 1, or "mean". Change it if one microphone hears best.',
+    },
     "frontend": {
         "sample_rate_hz": "Samples per second that the device hears. Lower costs less; f_max_hz must stay below half.",
         "n_fft": "Points of the Fourier transform, a power of two. As window_samples, or the next power of two.",

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_group_pattern
 
 
@@ -22,6 +23,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
     parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
     add_group_pattern(parser, "as in training")
+    add_channel(parser, "as in training")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--float", action="store_true", help="evaluate the float network as well (needs TensorFlow)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page with pictures and sounds")
@@ -42,7 +44,12 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.scores:
         require_new_folder(arguments.scores, arguments.force, MARK)
     evaluation, judged = evaluate(
-        arguments.detector, arguments.dataset, arguments.split, arguments.float, arguments.group_pattern
+        arguments.detector,
+        arguments.dataset,
+        arguments.split,
+        arguments.float,
+        arguments.group_pattern,
+        arguments.channel,
     )
     if arguments.report:
         from stapes.train.report.device_cost import device_costs

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_out
 
 
@@ -18,6 +19,7 @@ def add_mine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="recordings without any event of the classes")
+    add_channel(parser, "as in training")
     add_out(parser)
     parser.set_defaults(run=_run)
 
@@ -25,4 +27,4 @@ def add_mine(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.label.mine import mine
 
-    mine(arguments.detector, arguments.folder, arguments.out, arguments.force)
+    mine(arguments.detector, arguments.folder, arguments.out, arguments.force, arguments.channel)

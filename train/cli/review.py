@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_out
 
 
@@ -23,6 +24,7 @@ def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--clips", type=int, default=50, metavar="N", help="how many clips of the worst mistakes to write (default 50)"
     )
+    add_channel(parser, "as in training")
     add_out(parser)
     parser.set_defaults(run=_run)
 
@@ -30,4 +32,12 @@ def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.label.review import review
 
-    review(arguments.detector, arguments.dataset, arguments.split, arguments.out, arguments.clips, arguments.force)
+    review(
+        arguments.detector,
+        arguments.dataset,
+        arguments.split,
+        arguments.out,
+        arguments.clips,
+        arguments.force,
+        arguments.channel,
+    )

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_out
 
 
@@ -18,6 +19,7 @@ def add_suggest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder of recordings")
     parser.add_argument("--detector", type=Path, metavar="DETECTOR", help="also propose the events of this detector")
+    add_channel(parser, "as in the training of --detector, otherwise the mean")
     add_out(parser)
     parser.set_defaults(run=_run)
 
@@ -25,4 +27,4 @@ def add_suggest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.label.suggest import suggest
 
-    suggest(arguments.folder, arguments.out, arguments.detector, arguments.force)
+    suggest(arguments.folder, arguments.out, arguments.detector, arguments.force, arguments.channel)

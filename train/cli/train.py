@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.config_comments import with_comments
 from stapes.train.cli.options import add_group_pattern
 
@@ -60,6 +61,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="go on from this detector's weights in a few minutes, with more recordings or a background",
     )
     add_group_pattern(parser, "none")
+    add_channel(parser, "as in the settings, which is the mean unless changed")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
     parser.add_argument("--print-config", action="store_true", help="print every setting, with what it does, and stop")
@@ -82,11 +84,13 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.background import open_background
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import log_notes
+    from stapes.train.data.options import DatasetOptions, channel_number
 
     require_new_folder(arguments.out, arguments.force, MARK)
-    dataset = open_dataset(arguments.dataset, arguments.group_pattern or "")
+    options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
+    dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
-    background = open_background(arguments.background)
+    background = open_background(arguments.background, options.channel)
     from stapes.train.run import train_detector  # loads TensorFlow
 
     folder = train_detector(
@@ -124,4 +128,6 @@ def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> 
                 f"{arguments.config}: changes the network or the frontend of {start.path}, which --from keeps; "
                 "leave its tables [network] and [frontend] out"
             )
+    if arguments.channel is not None:
+        settings = replace(settings, channel=arguments.channel)
     return settings if arguments.seed is None else replace(settings, seed=arguments.seed)

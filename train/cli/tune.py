@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_group_pattern
 from stapes.train.text import number, table
 
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.train.data.dataset import Recording
+    from stapes.train.data.options import DatasetOptions
     from stapes.train.judge.alarm_budget import AlarmRate
     from stapes.train.judge.metrics import EventScores
     from stapes.train.judge.operating_point import OperatingPoint
@@ -74,6 +76,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="silence each class that cannot meet its limit (default: it stays as it was)",
     )
     add_group_pattern(parser, "as in training")
+    add_channel(parser, "as in training")
     parser.add_argument(
         "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
     )
@@ -87,6 +90,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import MARK, read_folder
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.background import open_background
+    from stapes.train.data.options import inherited_options
     from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.judge.overlap import content_ids
     from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
@@ -95,7 +99,9 @@ def _run(arguments: argparse.Namespace) -> None:
         require_new_folder(arguments.out, arguments.force, MARK)
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
-    recordings, quiet = _recordings(arguments, folder), open_background(arguments.background)
+    options = inherited_options(arguments.group_pattern, arguments.channel, folder)
+    recordings = _recordings(arguments, folder, options)
+    quiet = open_background(arguments.background, options.channel)
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
     point = OperatingPoint(scored, settings, background=background, former=folder.events)
@@ -115,13 +121,14 @@ def _run(arguments: argparse.Namespace) -> None:
         tuned.write()
 
 
-def _recordings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "list[Recording]":
+def _recordings(
+    arguments: argparse.Namespace, folder: "DetectorFolder", options: "DatasetOptions"
+) -> "list[Recording]":
     """Return the labelled recordings to choose on. Raises DatasetError if there are none, or for an unknown class."""
     from stapes.train.data.dataset import open_dataset, require_events
     from stapes.train.data.findings import log_notes
-    from stapes.train.data.split import inherited_pattern
 
-    dataset = open_dataset(arguments.dataset, inherited_pattern(arguments.group_pattern, folder))
+    dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
     require_events(dataset)
     recordings = dataset.splits.get(arguments.split)

@@ -10,6 +10,7 @@ from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Recording, audio_files
 from stapes.train.data.findings import Findings
 from stapes.train.data.label_sources import LabelTable, audacity_labels
+from stapes.train.data.parts import MinedFolders
 from stapes.train.data.split import HELD_OUT, split_groups
 
 
@@ -37,14 +38,17 @@ def split_background(recordings: Sequence[Recording]) -> Background:
     return Background(train, val)
 
 
-def open_background(folders: Iterable[Path]) -> list[Recording]:
+def open_background(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:
     """Return the recordings of folders that are declared free of events; each parent folder of files is a group.
+
+    channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
     Labels are not needed. Raises DatasetError for a folder that is missing, holds no audio or is given twice, and for
     labels that name an event; LabelError and AudioError for files that cannot be read.
     """
     recordings: list[Recording] = []
     seen: set[Path] = set()
+    mined = MinedFolders()
     for folder in folders:
         audio = audio_files(folder)
         if event := _first_event(folder, audio):
@@ -56,7 +60,7 @@ def open_background(folders: Iterable[Path]) -> list[Recording]:
             if path.resolve() in seen:
                 raise DatasetError(f"{path}: is in two of the folders declared free of events; give each folder once")
             seen.add(path.resolve())
-            recordings.append(_recording(path, folder))
+            recordings.append(_recording(path, None if mined.hold(path, folder) else channel))
     return recordings
 
 
@@ -65,14 +69,14 @@ def unlabelled(folder: Path) -> list[Recording]:
 
     Raises DatasetError for a folder that is missing or holds no audio, and AudioError for files that cannot be read.
     """
-    return [_recording(path, folder) for path in audio_files(folder)]
+    return [_recording(path, None) for path in audio_files(folder)]
 
 
-def _recording(path: Path, folder: Path) -> Recording:
-    duration_s = AudioFile(path, 1).duration_s  # the rate does not matter here
+def _recording(path: Path, channel: int | None) -> Recording:
+    duration_s = AudioFile(path, 1, channel).duration_s  # the rate does not matter here
     if duration_s == 0:
         raise AudioError(f"{path}: contains no samples; replace or remove the file")
-    return Recording(path, f"background {path}", f"background {path.parent}", duration_s, ())
+    return Recording(path, f"background {path}", f"background {path.parent}", duration_s, (), channel=channel)
 
 
 def _first_event(folder: Path, audio: list[Path]) -> Annotation | None:

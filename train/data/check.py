@@ -13,6 +13,7 @@ from stapes.train.data.dataset import Dataset, Recording, inspect_dataset
 from stapes.train.data.findings import Findings, Note
 from stapes.train.data.label_checks import events_of, label_runs, note_labels, sources_of
 from stapes.train.data.listening import SNR_FLOOR_DB, AudioSummary, Stretches, listen
+from stapes.train.data.options import AS_THEY_ARE, DatasetOptions
 from stapes.train.data.parts import IN_PROPORTION, SAVED, saved_split
 from stapes.train.text import table
 
@@ -21,7 +22,7 @@ FOLDERS_SHOWN = 20  # of each split
 DC_SHARE = 0.01  # of full scale
 
 
-def check(folder: Path, step_s: float, group_pattern: str = "", write_split: bool = False) -> None:
+def check(folder: Path, step_s: float, options: DatasetOptions = AS_THEY_ARE, write_split: bool = False) -> None:
     """Print the report of the dataset in `folder` for a detector with a score every `step_s` seconds.
 
     With `write_split` the split of every recording is written to split.tsv in `folder`, where it stays when recordings
@@ -33,7 +34,7 @@ def check(folder: Path, step_s: float, group_pattern: str = "", write_split: boo
             f"a step of {1e3 * step_s:g} ms is not between 1 and 1000 ms; detectors usually have one score per 16 to "
             "64 ms"
         )
-    dataset, errors = inspect_dataset(folder, group_pattern)
+    dataset, errors = inspect_dataset(folder, options)
     found = Findings(list(errors), list(dataset.notes))
     audio = listen_to_all(dataset.recordings, found)
     _note_sound(dataset, audio, found)

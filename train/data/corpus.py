@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import DatasetError, OutputError
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import POINT_S, Recording
@@ -81,7 +80,7 @@ def load_corpus(
     try:
         with file.open("wb") as stream:
             for recording in everything:
-                length, loudest = _copy(recording.path, rate_hz, stream)
+                length, loudest = _copy(recording, rate_hz, stream)
                 lengths.append(length)
                 silent += [recording] if not loudest else []
                 progress.advance()
@@ -117,10 +116,10 @@ def _require_sound(
             )
 
 
-def _copy(path: Path, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
+def _copy(recording: Recording, rate_hz: int, stream: BinaryIO) -> tuple[int, int]:
     """Append the samples of a recording, converted to `rate_hz`; return their number and their largest magnitude."""
     length, loudest = 0, 0
-    for block in AudioFile(path, rate_hz).blocks():
+    for block in recording.audio(rate_hz).blocks():
         stream.write(block.tobytes())
         length += len(block)
         loudest = max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))

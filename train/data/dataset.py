@@ -17,11 +17,14 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, StapesError
-from stapes.runtime.audio import AudioFile
+from stapes.runtime.audio import AudioFile, read_audio
 from stapes.runtime.audio.kinds import READ, UNREAD_SUFFIXES, how_to_convert
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.runtime.labels.names import is_audio
@@ -36,7 +39,8 @@ from stapes.train.data.label_sources import (
     read_label_map,
     table_in,
 )
-from stapes.train.data.parts import GROUP_COLUMN, PATTERN, SPLITS, assign_parts, enter_folder, note_leaks
+from stapes.train.data.options import AS_THEY_ARE, DatasetOptions
+from stapes.train.data.parts import GROUP_COLUMN, PATTERN, SPLITS, MinedFolders, assign_parts, enter_folder, note_leaks
 
 PAST_END_S = 0.1  # offsets up to this far past the end are clipped, as editors round times and codecs pad
 UNGROUPED = (
@@ -58,6 +62,15 @@ class Recording:
     annotations: tuple[Annotation, ...]  # sorted by time, within the recording
     ignored: tuple[Annotation, ...] = ()  # annotations that label_map.tsv ignores
     why: str = ""  # why it belongs to its split, as text
+    channel: int | None = None  # that is heard, counted from 1; None: the mean of all
+
+    def audio(self, rate_hz: int) -> AudioFile:
+        """Open the recording at `rate_hz`. Raises AudioError when it cannot be read or lacks the channel."""
+        return AudioFile(self.path, rate_hz, self.channel)
+
+    def pcm(self, rate_hz: int) -> NDArray[np.int16]:
+        """Return the whole recording as int16[samples] at `rate_hz`. Raises AudioError when it cannot be read."""
+        return read_audio(self.path, rate_hz, self.channel).pcm
 
     def source(self, event: Annotation) -> str:
         """Return the source of an event: the column `source` of its row, or else the group of the recording."""
@@ -72,7 +85,7 @@ class Dataset:
     splits: dict[str, list[Recording]]  # the splits that have recordings, in the order train, val, test
     classes: tuple[str, ...]  # all classes of the annotations, sorted
     split_by: str  # how the recordings were split, as text
-    group_pattern: str = ""  # as given
+    options: DatasetOptions = AS_THEY_ARE
     notes: tuple[Note, ...] = ()
 
     @property
@@ -91,33 +104,34 @@ class Dataset:
         return digest.hexdigest()
 
 
-def open_dataset(path: Path | str, group_pattern: str = "") -> Dataset:
+def open_dataset(path: Path | str, options: DatasetOptions = AS_THEY_ARE) -> Dataset:
     """Read a dataset; raise the first error that is found in it, with the number of further errors.
 
-    `group_pattern` is a regular expression that is searched in the name of every recording (its path below `path`). The
-    text that it matches, or that its parentheses match, is the recording's group. A column `group` takes precedence
-    over the pattern, and the pattern over the parent folder.
+    The `group_pattern` of the options is a regular expression that is searched in the name of every recording (its path
+    below `path`). The text that it matches, or that its parentheses match, is the recording's group. A column `group`
+    takes precedence over the pattern, and the pattern over the parent folder.
 
     Raises DatasetError (no audio, no labels, names that do not match), LabelError (with file and line), AudioError, and
     ConfigError (the pattern is not a regular expression).
     """
-    dataset, errors = inspect_dataset(path, group_pattern)
+    dataset, errors = inspect_dataset(path, options)
     if errors:
         more = f" ({len(errors) - 1} more: `stapes check {path}` lists them)" if len(errors) > 1 else ""
         raise type(errors[0])(f"{errors[0]}{more}")
     return dataset
 
 
-def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset, list[StapesError]]:
+def inspect_dataset(path: Path | str, options: DatasetOptions = AS_THEY_ARE) -> tuple[Dataset, list[StapesError]]:
     """Return the usable part of a dataset, and all errors in it. Raises DatasetError when there is nothing to read."""
-    folder, pattern = Path(path), _compiled(group_pattern)
+    folder = Path(path)
+    reading = _Reading(folder, _compiled(options.group_pattern), options.channel)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; give the folder with the recordings and their labels")
     found = Findings()
     fixed = [split for split in SPLITS if (folder / split).is_dir()]
     audio = _audio_of_parts(folder, fixed, found)
     sources = _label_sources(folder, audio, fixed, found)
-    entries = [each for split in sources for each in _entries(folder, split, sources[split], pattern, found)]
+    entries = [each for split in sources for each in _entries(reading, split, sources[split], found)]
     if not entries and not found.errors:
         raise DatasetError(
             f"{folder}: no recording has labels; add labels.tsv, which `stapes labels` makes of other formats, "
@@ -135,7 +149,7 @@ def inspect_dataset(path: Path | str, group_pattern: str = "") -> tuple[Dataset,
         if any(each.split == split for each in entries)
     }
     classes = tuple(sorted({event.label for entry in entries for event in entry.annotations}))
-    return Dataset(folder, splits, classes, split_by, group_pattern, tuple(found.notes)), found.errors
+    return Dataset(folder, splits, classes, split_by, options, tuple(found.notes)), found.errors
 
 
 def _compiled(group_pattern: str) -> "re.Pattern[str] | None":
@@ -178,7 +192,16 @@ def require_trainable(dataset: Dataset) -> None:
 
 def _finished(entry: Entry) -> Recording:
     events = tuple(sorted(entry.annotations, key=lambda each: (each.onset, each.offset, each.label)))
-    return Recording(entry.path, entry.name, entry.group, entry.duration_s, events, tuple(entry.ignored), entry.why)
+    return Recording(
+        entry.path,
+        entry.name,
+        entry.group,
+        entry.duration_s,
+        events,
+        tuple(entry.ignored),
+        entry.why,
+        entry.channel,
+    )
 
 
 def audio_files(folder: Path, found: Findings | None = None) -> list[Path]:
@@ -256,15 +279,26 @@ def _label_sources(
     return {part: sources[part] for part in audio}
 
 
-def _entries(
-    folder: Path, split: str, labels: RecordingLabels, pattern: "re.Pattern[str] | None", found: Findings
-) -> Iterator[Entry]:
+@dataclass(frozen=True)
+class _Reading:
+    """What is needed to open the recordings of a dataset."""
+
+    folder: Path
+    pattern: "re.Pattern[str] | None"
+    channel: int | None
+    mined: MinedFolders = field(default_factory=MinedFolders)
+
+
+def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Findings) -> Iterator[Entry]:
+    folder, pattern = reading.folder, reading.pattern
     explicit = bool(pattern or labels.groups or any(labels.sources.values()))
     by_folder = len({each.parent for each in labels.labels}) > 1 and not explicit
     for path in sorted(labels.labels):
         name = path.relative_to(folder).as_posix()
+        # What was mined has one channel, the one that was chosen then.
+        channel = None if reading.mined.hold(path, folder) else reading.channel
         try:
-            duration_s = AudioFile(path, 1).duration_s  # the rate does not matter here
+            duration_s = AudioFile(path, 1, channel).duration_s  # the rate does not matter here
             if duration_s == 0:
                 raise AudioError(f"{path}: contains no samples; replace or remove the file")
         except AudioError as error:
@@ -284,7 +318,7 @@ def _entries(
                     "recordings have names that the group pattern does not match: each is a group of its own", path
                 )
         sources, events = labels.sources.get(path, set()), labels.labels[path]
-        entry = Entry(path, name, "", group, group_by, sources, duration_s, events)
+        entry = Entry(path, name, "", group, group_by, sources, duration_s, events, channel=channel)
         if split:
             enter_folder(entry, split)
         yield entry

@@ -20,6 +20,7 @@ class Entry:
     annotations: list[Annotation] = field(default_factory=list)
     ignored: list[Annotation] = field(default_factory=list)
     why: str = ""  # why it belongs to its split, as text
+    channel: int | None = None  # that is heard, counted from 1; None: the mean of all
 
     @property
     def marks(self) -> set[str]:

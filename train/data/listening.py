@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import POINT_S, Recording
 
@@ -46,8 +45,8 @@ class AudioSummary:
 
 def listen(recording: Recording) -> AudioSummary:
     """Summarise a recording at its own rate. Raises AudioError for a file that is cut off or cannot be decoded."""
-    rate_hz = AudioFile(recording.path, 1).source_rate_hz
-    file = AudioFile(recording.path, rate_hz)
+    rate_hz = recording.audio(1).source_rate_hz
+    file = recording.audio(rate_hz)
     digest, peak, total, samples = hashlib.sha256(), 0, 0, 0
     clipped, silent = StretchCounter(rate_hz, CLIPPED_RUN), StretchCounter(rate_hz, round(SILENCE_S * rate_hz))
     power = _PowerCurve(rate_hz)

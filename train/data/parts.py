@@ -68,12 +68,28 @@ def saved_split(recordings: Mapping[str, str]) -> str:
     return "filename\tsplit\n" + "".join(f"{name}\t{split}\n" for name, split in sorted(recordings.items()))
 
 
+class MinedFolders:
+    """The folders that `stapes mine` wrote, each looked at once."""
+
+    def __init__(self) -> None:
+        self._mined: dict[Path, bool] = {}
+
+    def hold(self, file: Path, top: Path) -> bool:
+        """Return whether a file lies in such a folder, which is `top` or lies below it."""
+        above = [each for each in file.parents if each == top or top in each.parents]
+        return any(self._is_mined(each) for each in above)
+
+    def _is_mined(self, folder: Path) -> bool:
+        if folder not in self._mined:
+            self._mined[folder] = (folder / MINED).is_file()
+        return self._mined[folder]
+
+
 def _place_mined(folder: Path, entries: Sequence[Entry], found: Findings) -> None:
     """Put mined recordings, which were chosen because a detector failed on them, into train."""
-    holds: dict[Path, bool] = {}
+    mined = MinedFolders()
     for entry in entries:
-        above = [each for each in entry.path.parents if each == folder or folder in each.parents]
-        if not any(holds.setdefault(each, (each / MINED).is_file()) for each in above):
+        if not mined.hold(entry.path, folder):
             continue
         if entry.split in ("val", "test"):
             found.note(f"mined recordings are in {entry.split}/: they flatter or spoil its figures", entry.path)

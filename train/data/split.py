@@ -6,7 +6,6 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.runtime.labels import Annotation
 
 FRACTIONS = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -63,8 +62,3 @@ def connected(marks: Sequence[Collection[str]]) -> list[int]:
 
 def _counts(events: Sequence[Annotation], labels: Sequence[str]) -> list[int]:
     return [sum(each.label == label for each in events) for label in labels]
-
-
-def inherited_pattern(given: str | None, folder: DetectorFolder) -> str:
-    """Return the pattern that was given, or else that of training, so that the dataset is split as it was then."""
-    return str(folder.provenance.get("group_pattern", "")) if given is None else given

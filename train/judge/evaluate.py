@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from stapes.firmware_sim.device.event_sweep import smoothed
+from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.data.findings import log_notes
-from stapes.train.data.split import inherited_pattern
+from stapes.train.data.options import inherited_options
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
 from stapes.train.judge.float_reference import FloatComparison, compare_with_float
 from stapes.train.judge.judged import JudgedRecording, choose_split, judge_recordings, require_known_classes
@@ -61,16 +62,18 @@ def evaluate(
     split: str | None = None,
     with_float: bool = False,
     group_pattern: str | None = None,
+    channel: Channel | None = None,
 ) -> tuple[Evaluation, list[JudgedRecording]]:
     """Judge a detector on one split of a dataset; without a name on test if the dataset has it, else on val.
 
     with_float: also judge the float network of the detector; needs TensorFlow and the detector's folder `training`.
     group_pattern: how recordings are grouped; None: as in training.
+    channel: that is heard; None: as in training.
     Returns the figures and the recordings that they were measured on. Raises DetectorFolderError, DatasetError (unknown
     class or split), LabelError and AudioError.
     """
     detector = Detector.load(detector_path)
-    dataset = open_dataset(dataset_path, inherited_pattern(group_pattern, detector.folder))
+    dataset = open_dataset(dataset_path, inherited_options(group_pattern, channel, detector.folder))
     log_notes(dataset.notes)
     split = choose_split(dataset, split)
     recordings = dataset.splits[split]

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import EventDecoder, completed
 from stapes.firmware_sim.errors import DatasetError
-from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
@@ -61,7 +60,7 @@ def judge_recordings(detector: Detector, recordings: Sequence[Recording]) -> lis
 
 
 def _judge_recording(detector: Detector, recording: Recording) -> JudgedRecording:
-    heard = detector.hear_recording(read_audio(recording.path, detector.sample_rate_hz).pcm)
+    heard = detector.hear_recording(recording.pcm(detector.sample_rate_hz))
     announced = _announced_s(detector, heard.scores)
     done = completed(heard.events)
     return JudgedRecording(

@@ -11,7 +11,6 @@ from stapes.firmware_sim.device.events import EventConfig, EventDecoder, complet
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.tail import with_tail
-from stapes.runtime.audio import read_audio
 from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation
 from stapes.runtime.litert_engine import LitertEngine
@@ -81,7 +80,7 @@ def features_of(folder: DetectorFolder, recordings: Iterable[Recording]) -> Iter
     Raises AudioError for a recording that cannot be read.
     """
     frontend, clock = Frontend(folder.tables), folder.clock
-    pcm = (read_audio(recording.path, clock.sample_rate_hz).pcm for recording in recordings)
+    pcm = (recording.pcm(clock.sample_rate_hz) for recording in recordings)
     return (frontend.features(with_tail(clock, each)) for each in pcm)
 
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.errors import DatasetError
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
+from stapes.runtime.audio.convert import Channel
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.train.data.dataset import audio_files
+from stapes.train.data.options import inherited_channel
 from stapes.train.text import table
 
 logger = logging.getLogger(__name__)
@@ -27,21 +29,24 @@ AROUND_S = 2.0  # sound kept before and after each false alarm; stretches that o
 MARK = Mark("mined.tsv")  # --force replaces only folders that hold it
 
 
-def mine(detector_path: Path, folder: Path, out: Path, force: bool) -> None:
+def mine(detector_path: Path, folder: Path, out: Path, force: bool, channel: Channel | None = None) -> None:
     """Write the false alarms in all recordings below `folder` to `out`, and print their number per class and per hour.
+
+    channel: that is heard; None: as in training.
 
     Raises DatasetError when there is no recording or no sample in any of them, AudioError for one that cannot be read,
     and OutputError when `out` exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path)
+    hear = inherited_channel(channel, detector.folder)
     files = audio_files(folder)
     progress = Progress("mining", len(files))
     rows = ["filename\tsource\tbegin\tend\tevent_labels"]
     counts, seconds = dict.fromkeys(detector.classes, 0), 0.0
     with new_folder(out, force=force, mark=MARK) as draft:
         for number, path in enumerate(files):
-            pcm = read_audio(path, detector.sample_rate_hz).pcm
+            pcm = read_audio(path, detector.sample_rate_hz, hear).pcm
             seconds += len(pcm) / detector.sample_rate_hz
             alarms = detector.detect(pcm)
             for each in alarms:

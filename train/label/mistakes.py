@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import probability
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.judged import JudgedRecording
@@ -81,7 +80,7 @@ def excerpt(mistake: Mistake, rate_hz: int, around_s: float, longest_s: float = 
     recording, event = mistake.judged.recording, mistake.event
     begin = max(0.0, event.onset - around_s)
     end = min(recording.duration_s, event.offset + around_s, begin + longest_s)
-    return Excerpt(begin, end, AudioFile(recording.path, rate_hz).excerpt(begin, end))
+    return Excerpt(begin, end, recording.audio(rate_hz).excerpt(begin, end))
 
 
 def events_within(events: Sequence[Annotation], part: Excerpt) -> list[Annotation]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import soundfile
 
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
+from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
 from stapes.train.judge.evaluate import evaluate
@@ -25,13 +26,23 @@ MARK = Mark("review.tsv")  # --force replaces only folders that hold it
 AROUND_S = 1.0  # sound before and after the event in a clip
 
 
-def review(detector_path: Path, dataset_path: Path, split: str | None, out: Path, n_clips: int, force: bool) -> None:
+def review(
+    detector_path: Path,
+    dataset_path: Path,
+    split: str | None,
+    out: Path,
+    n_clips: int,
+    force: bool,
+    channel: Channel | None = None,
+) -> None:
     """Evaluate a detector and write its mistakes.
+
+    channel: that is heard; None: as in training.
 
     Raises OutputError, before any work, when `out` exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
-    evaluation, judged = evaluate(detector_path, dataset_path, split)
+    evaluation, judged = evaluate(detector_path, dataset_path, split, channel=channel)
     detector = Detector.load(detector_path)
     worst = sorted(
         mistakes(detector, judged, "missed") + mistakes(detector, judged, "false"), key=lambda each: -each.badness

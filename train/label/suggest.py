@@ -19,11 +19,13 @@ import numpy as np
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio import read_audio
+from stapes.runtime.audio.convert import Channel
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
 from stapes.runtime.onsets import Proposal, proposals
 from stapes.train.data.dataset import audio_files
+from stapes.train.data.options import channel_number, inherited_channel
 from stapes.train.text import table
 
 logger = logging.getLogger(__name__)
@@ -43,20 +45,23 @@ class Example:
     excess_db: float
 
 
-def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool) -> None:
+def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool, channel: Channel | None = None) -> None:
     """Write a label track for every recording below `folder`; print the size and an example of each group.
+
+    channel: that is heard; None: as in the detector's training, without a detector the mean of all.
 
     Raises AudioError, DatasetError (no recordings) and OutputError (`out` exists and cannot be replaced).
     """
     require_new_folder(out, force, MARK)
     detector = Detector.load(detector_path) if detector_path else None
+    hear = inherited_channel(channel, detector.folder) if detector else channel_number(channel or "mean")
     frontend = Frontend(make_tables(FrontendConfig() if detector is None else detector.folder.frontend))
     files = audio_files(folder)
     progress = Progress("listening", len(files))
     found: list[list[Proposal]] = []
     known: list[list[Annotation]] = []
     for path in files:
-        pcm = read_audio(path, frontend.config.sample_rate_hz).pcm
+        pcm = read_audio(path, frontend.config.sample_rate_hz, hear).pcm
         events = detector.detect(pcm) if detector else []
         known.append([Annotation(each.onset, each.offset, each.label, each.confidence) for each in events])
         found.append([each for each in proposals(frontend, pcm) if not _overlaps(each, known[-1])])

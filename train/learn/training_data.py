@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.firmware_sim.device.tail import with_tail
-from stapes.runtime.audio import read_audio
 from stapes.train.data.background import Background
 from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
@@ -49,7 +48,7 @@ def load_training_data(
         for split, outside in (("train", background.train), ("val", ()))
     )
     clock = settings.clock
-    quiet = (read_audio(recording.path, rate).pcm for recording in background.val)
+    quiet = (recording.pcm(rate) for recording in background.val)
     return TrainingData(
         classes=dataset.classes,
         frontend=frontend,

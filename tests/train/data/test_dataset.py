@@ -9,6 +9,7 @@ from stapes.firmware_sim.errors import AudioError, ConfigError, DatasetError, La
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, inspect_dataset, open_dataset, require_trainable
 from stapes.train.data.findings import summary
+from stapes.train.data.options import DatasetOptions
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 HEADER = "filename\tonset\toffset\tevent_label\n"
@@ -319,7 +320,7 @@ def _tracks(*stems: str) -> dict[str, float | str | bytes]:
 def test_a_pattern_groups_recordings_by_their_names(make_dataset: MakeDataset, pattern: str) -> None:
     """If it has parentheses, what they match is the group."""
     folder = make_dataset(_tracks(*(f"{pan}_{i}" for pan in ("iron", "steel", "tin", "clay") for i in range(3))))
-    dataset = open_dataset(folder, pattern)
+    dataset = open_dataset(folder, DatasetOptions(pattern))
     groups = _groups_of_splits(dataset)
     assert sorted(group for part in groups.values() for group in part) == ["clay", "iron", "steel", "tin"]
     assert dataset.split_by == "split by group pattern"
@@ -327,7 +328,7 @@ def test_a_pattern_groups_recordings_by_their_names(make_dataset: MakeDataset, p
 
 
 def test_names_that_the_pattern_does_not_match_are_noted(make_dataset: MakeDataset) -> None:
-    dataset = open_dataset(make_dataset(_tracks("a_1", "a_2", "odd")), "^(.)_")
+    dataset = open_dataset(make_dataset(_tracks("a_1", "a_2", "odd")), DatasetOptions("^(.)_"))
     assert [(Path(note.place).name, note.kind.split(":")[0]) for note in dataset.notes] == [
         ("odd.wav", "recordings have names that the group pattern does not match")
     ]
@@ -335,7 +336,7 @@ def test_names_that_the_pattern_does_not_match_are_noted(make_dataset: MakeDatas
 
 def test_a_pattern_that_is_no_regular_expression_is_refused(make_dataset: MakeDataset) -> None:
     with pytest.raises(ConfigError, match=r"group pattern '\(' is not a regular expression: .* position 0"):
-        open_dataset(make_dataset(_tracks("a", "b")), "(")
+        open_dataset(make_dataset(_tracks("a", "b")), DatasetOptions("("))
 
 
 def test_without_any_grouping_a_split_warns_of_shared_sources(make_dataset: MakeDataset) -> None:
@@ -344,4 +345,4 @@ def test_without_any_grouping_a_split_warns_of_shared_sources(make_dataset: Make
     assert line.startswith("3 recordings have neither group nor source: clips of one source may be in different splits")
     assert "column `source`" in line
     assert "--group-pattern" in line
-    assert open_dataset(dataset.path, ".").notes == ()
+    assert open_dataset(dataset.path, DatasetOptions(".")).notes == ()
