@@ -15,6 +15,7 @@ from stapes.runtime.labels.labelstudio import read_labelstudio, write_labelstudi
 from stapes.runtime.labels.names import is_audio, name_of_file
 from stapes.runtime.labels.raven import begins_raven, read_raven, write_raven
 from stapes.runtime.labels.textgrid import read_textgrid
+from stapes.runtime.labels.wav_marks import read_wav_marks
 
 Recordings = Mapping[str, Sequence[Annotation]]  # name of a recording -> its annotations, [] when it has none
 Reader = Callable[[Path, list[StapesError] | None], dict[str, list[Annotation]]]
@@ -85,6 +86,7 @@ LABEL_FORMATS = {
     "elan": LabelFormat("ELAN", ".eaf", read_elan, write_one=write_elan),
     "textgrid": LabelFormat("Praat TextGrid", ".TextGrid", read_textgrid),
     "jams": LabelFormat("JAMS", ".jams", read_jams, write_one=write_jams),
+    "wav": LabelFormat("marks inside of WAV files", ".wav", read_wav_marks),
 }
 
 
@@ -98,10 +100,10 @@ def recognize(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     alike = {name: form for name, form in LABEL_FORMATS.items() if Path("x" + form.suffix).suffix.lower() == suffix}
-    if is_audio(path.name):
+    if not alike and is_audio(path.name):
         raise LabelError(
-            f"{path}: is a recording; marks inside of it (cue and label chunks) are not read: open it in Audacity or "
-            "the program that set them, and export them as a label track"
+            f"{path}: is a recording, and marks inside of it are read from WAV alone: open it in the program that set "
+            "them, and export them as a label track"
         )
     if not alike:
         raise LabelError(

@@ -1,10 +1,17 @@
 """Tables of public datasets and programs, recognized by their headers: the nearest way to use each."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 _WEAK = (
     "it says what a whole clip contains, not when; sort the clips into a folder per class and run "
     "`stapes labels CLIPS --from folders`, which finds the onsets"
+)
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
+_NO_HEADER = (
+    "these are times without a header, as UrbanSound's tables of single recordings are: write them as an Audacity "
+    "label track (onset, tab, offset, tab, label) with the name of the recording and the suffix .txt"
 )
 # Columns that only this table has -> what it is, and how to use it.
 _TABLES: dict[tuple[str, ...], str] = {
@@ -35,7 +42,14 @@ _TABLES: dict[tuple[str, ...], str] = {
 }
 
 
-def advice_for(header: Iterable[str]) -> str:
-    """Return what a table is and what to do with it, judged by the names of its columns; "" for an unknown table."""
-    names = {"".join(name.split()).casefold() for name in header}
-    return next((advice for columns, advice in _TABLES.items() if names.issuperset(columns)), "")
+def advice_for(lines: Sequence[str], delimiter: str) -> str:
+    """Return what a table is and what to do with it, judged by the names of its columns; "" for an unknown table.
+
+    AudioSet's tables have their header in the last of the comments at the beginning.
+    """
+    comments = list(takewhile(lambda line: line.startswith("#"), lines))
+    header, delimiter = (comments[-1].lstrip("# "), ",") if comments else (lines[0], delimiter)
+    cells = ["".join(name.split()).casefold() for name in header.split(delimiter)]
+    if len(cells) > 1 and all(_NUMBER.fullmatch(cell) for cell in cells[:2]):
+        return _NO_HEADER
+    return next((advice for columns, advice in _TABLES.items() if set(cells).issuperset(columns)), "")

@@ -100,9 +100,14 @@ def _tasks(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
 
 def _task(task: Any, audio_key: str, place: str) -> tuple[_Source, list[Annotation] | None]:
     """Return the recording of a task and its events, or None for the events when it was not annotated."""
+    if isinstance(task, dict) and "annotations" not in task and "annotation_id" in task:
+        raise LabelError(
+            f"{place}: this is Label Studio's JSON-MIN, in which a task without events looks like one that nobody "
+            "annotated; export as JSON instead"
+        )
     data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict) or not isinstance(task.get("annotations"), list):
-        raise LabelError(f"{place}: the task has no data.audio or no annotations; export as JSON, not as JSON-MIN")
+        raise LabelError(f"{place}: the task has no data.audio or no annotations; export as JSON from Label Studio")
     source = _source(_audio(data, audio_key, place), str(task.get("file_upload") or ""), place)
     done = [each for each in task["annotations"] if not each.get("was_cancelled")]
     if len(done) > 1:

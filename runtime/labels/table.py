@@ -34,7 +34,7 @@ def read_table(
         rows = _rows(lines, delimiter)
         _, fields = next(rows, (1, []))
         header = _named([name.strip() for name in fields], [*required, *optional])
-        if not _is_complete(path, header, required, problems):
+        if not _is_complete(f"{path}:1", header, required, problems, advice_for(lines, delimiter)):
             return
         for number, fields in rows:
             place = f"{path}:{number}"
@@ -73,19 +73,17 @@ def _named(header: Sequence[str], known: Sequence[str]) -> list[str]:
     return [spelled.get(column_key(name), name) for name in header]
 
 
-def _is_complete(path: Path, header: Sequence[str], required: Sequence[str], problems: Problems) -> bool:
-    """Return whether the header has the required columns, and none twice; what is wrong is a problem of line 1."""
+def _is_complete(place: str, header: Sequence[str], required: Sequence[str], problems: Problems, advice: str) -> bool:
+    """Return whether the header has the required columns, and none twice; what is wrong is a problem at `place`."""
     count = Counter(name for name in header if name)
     if twice := [name for name in count if count[name] > 1]:
-        problems.add(
-            f"{path}:1", f"the header has the column {twice[0]!r} {count[twice[0]]} times; remove or rename one"
-        )
+        problems.add(place, f"the header has the column {twice[0]!r} {count[twice[0]]} times; remove or rename one")
         return False
     if missing := [name for name in required if name not in header]:
         problems.add(
-            f"{path}:1",
+            place,
             f"no column {', '.join(missing)} in the header ({', '.join(header) or 'empty'}); "
-            + (advice_for(header) or f"the first line must name {', '.join(required)}"),
+            + (advice or f"the first line must name {', '.join(required)}"),
         )
         return False
     return True

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.cli.options import add_channel
 from stapes.train.text import table
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_adapt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--recordings", type=Path, required=True, metavar="DIR", help="a folder of recordings; no labels are needed"
     )
+    add_channel(parser, "as in training")
     parser.add_argument(
         "--alarms-per-hour", type=float, metavar="N", help="set thresholds: at most so many detections of each class"
     )
@@ -54,6 +56,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import MARK, read_folder
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.background import unlabelled
+    from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
 
     per_hour = arguments.alarms_per_hour
@@ -64,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.out:
         require_new_folder(arguments.out, arguments.force, MARK)
     folder = read_folder(arguments.detector)
-    recordings = unlabelled(arguments.recordings)
+    recordings = unlabelled(arguments.recordings, inherited_channel(arguments.channel, folder))
     place = hear_place(folder, recordings)
     _print_conditions(folder, place.background, place.hours)
     if per_hour is None:

@@ -64,12 +64,13 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
     return recordings
 
 
-def unlabelled(folder: Path) -> list[Recording]:
+def unlabelled(folder: Path, channel: int | None = None) -> list[Recording]:
     """Return the recordings of a folder whose labels, if there are any, are of no interest.
 
+    channel: counted from 1; None: the mean of all.
     Raises DatasetError for a folder that is missing or holds no audio, and AudioError for files that cannot be read.
     """
-    return [_recording(path, None) for path in audio_files(folder)]
+    return [_recording(path, channel) for path in audio_files(folder)]
 
 
 def _recording(path: Path, channel: int | None) -> Recording:

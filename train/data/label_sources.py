@@ -11,10 +11,12 @@ from stapes.runtime.labels.annotation import Problems
 from stapes.runtime.labels.dcase import OPTIONAL
 from stapes.runtime.labels.names import RecordingNames, same_form
 from stapes.runtime.labels.table import read_table
+from stapes.runtime.labels.wav_marks import has_wav_marks
 from stapes.runtime.walk import hidden, walk_files
 from stapes.train.data.findings import Findings
 
 TABLES = ("labels.tsv", "labels.csv")
+OTHER_TRACKS = (".TextGrid", ".eaf", ".jams")  # suffixes of label files of single recordings that only `labels` reads
 Labels = dict[Path, list[Annotation]]  # audio file -> its annotations; files that are not annotated are missing
 
 
@@ -137,7 +139,7 @@ def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings, exclud
         choices = [track for name in (file.stem, file.name) for track in named.get(same_form(name), [])]
         choices = [track for track in choices if track.parent == file.parent] or choices
         if not choices:
-            found.note("recordings without a label track: not annotated, left out", file)
+            _note_unlabelled(file, folder, found)
         elif len(choices) > 1 or choices[0] in owner:
             candidates = _listed(choices if len(choices) > 1 else [owner[choices[0]], file])
             found.error(
@@ -149,6 +151,22 @@ def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings, exclud
     for track in sorted(tracks - set(owner)):
         found.note("text files belong to no recording: not read (`stapes labels` reads tables of Raven)", track)
     return labels
+
+
+def _note_unlabelled(file: Path, folder: Path, found: Findings) -> None:
+    """Note a recording without a label track, and labels of other kinds that may be its own."""
+    found.note("recordings without a label track: not annotated, left out", file)
+    if file.suffix.lower() == ".wav" and has_wav_marks(file):
+        found.note(f"recordings hold marks of their own: {_as_table(folder, '*.wav')} makes labels of them", file)
+    for suffix in OTHER_TRACKS:
+        for other in (file.with_suffix(suffix), file.with_name(file.name + suffix)):
+            if other.is_file():
+                kind = f"label files of another format are not read: {_as_table(folder, f'*{suffix}')} makes a table"
+                found.note(kind, other)
+
+
+def _as_table(folder: Path, files: str) -> str:
+    return f"`stapes labels {folder / files} --audio {folder} --out {folder / TABLES[0]}`"
 
 
 def _tracks(folder: Path) -> list[Path]:

@@ -14,7 +14,6 @@ import numpy as np
 from stapes.firmware_sim.device.events import SILENT, EventConfig, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DatasetError
-from stapes.runtime.audio import AudioFile
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
@@ -60,7 +59,7 @@ def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place
     for recording in recordings:
         detector.reset()
         outputs = []
-        for block in AudioFile(recording.path, detector.sample_rate_hz).blocks():
+        for block in recording.audio(detector.sample_rate_hz).blocks():
             samples, loudest = samples + len(block), max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))
             output = detector.hear(block)
             background.add(output.features)

@@ -187,6 +187,10 @@ def test_a_bad_task_is_named_by_file_and_line_and_the_others_are_read(tmp_path: 
         ('[\n{"id": 1},\n{"id": }\n]', ":2: the task has no data.audio"),
         ('[\n{"data": {"audio": "a.wav"}, "annotations": [null]}]', ":2: the task is not as"),
         ('[\n{"data": {"audio": "a.wav"}, "annotations": [{"result": null}]}]', ":2: the task is not as"),
+        (
+            '[{"audio": "/data/upload/1/a.wav", "id": 1, "annotator": 1, "annotation_id": 2, "lead_time": 3}]',
+            ":1: this is Label Studio's JSON-MIN, in which a task without events looks like one that nobody annotated",
+        ),
         ("[\n" + "[" * 100_000, ":2: the task is nested too deeply"),
     ],
 )

@@ -299,6 +299,11 @@ def test_columns_of_tables_are_found_whatever_their_case_and_cells_are_as_writte
         ("filename,onset,offset,event_label,event_label\n", ":1: the header has the column 'event_label' 2 times"),
         ("audio,id,label,annotator,annotation_id,lead_time\n", ":1: no column .*; this is Label Studio's CSV"),
         ("YTID,start_seconds,end_seconds,positive_labels\n", ":1: no column .*; this is AudioSet's"),
+        (
+            "# Segments csv\n# YTID, start_seconds, end_seconds, positive_labels\n",
+            "; this is AudioSet's",
+        ),
+        ("2.3,4.5,1,siren\n", ":1: no column .*; these are times without a header, as UrbanSound's"),
         ("slice_file_name,fsID,start,end,salience,fold,classID,class\n", "; this is UrbanSound8K's table"),
         ("fname,labels,mids,split\n", "; this is FSD50K's table"),
         ("filename,event_labels\n", "; this is DESED's table of weak labels"),

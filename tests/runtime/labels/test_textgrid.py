@@ -115,11 +115,3 @@ def test_a_bad_textgrid_is_named_by_its_line(tmp_path: Path, text: str, message:
     collected: list[StapesError] = []
     assert read_textgrid(path, collected) == {}
     assert len(collected) == 1
-
-
-def test_marks_inside_of_a_recording_are_named_with_the_way_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "x.wav").touch()
-    assert main(["labels", str(tmp_path / "x.wav")]) == 1
-    assert "marks inside of it (cue and label chunks) are not read" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Which recordings are for train, val and test, and why: what the user decided stays when recordings are added."""
 
+import struct
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,26 @@ def test_tracks_may_keep_the_suffix_of_the_recording_or_have_capitals(make_datas
     assert [len(each.annotations) for each in open_dataset(make_dataset(files)).recordings] == [1, 1]
     with pytest.raises(DatasetError, match="not clear which label track belongs to it"):
         open_dataset(make_dataset({"a.txt": ""}))
+
+
+def test_marks_and_label_files_of_other_formats_are_named_with_the_command_that_reads_them(
+    make_dataset: MakeDataset,
+) -> None:
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16_000, 2, 16)
+    cue = struct.pack("<4sIIII4sIII", b"cue ", 28, 1, 1, 800, b"data", 0, 0, 800)
+    marked = b"WAVE" + form + struct.pack("<4sI", b"data", 16_000) + bytes(16_000) + cue
+    files = {"b.wav": b"RIFF" + struct.pack("<I", len(marked)) + marked, "c.wav": 1.0, "c.TextGrid": "", "c.eaf": ""}
+    folder = make_dataset(_clips("a") | files)
+    notes = [note for note in open_dataset(folder).notes if "`" in note.kind]
+    kinds = {Path(note.place).name: note.kind for note in notes}
+    end = f"--audio {folder} --out {folder}/labels.tsv` makes"
+    assert kinds["b.wav"] == f"recordings hold marks of their own: `stapes labels {folder}/*.wav {end} labels of them"
+    for name in ("TextGrid", "eaf"):
+        command = f"`stapes labels {folder}/*.{name} {end} a table"
+        assert kinds[f"c.{name}"] == f"label files of another format are not read: {command}"
+    words = kinds["b.wav"].split("`")[1].replace("*", "b").split()[1:]
+    assert main(words) == 0
+    assert open_dataset(folder).classes == ("event",), "the command does what the note says"
 
 
 def test_a_labels_csv_is_a_table_too_and_two_tables_are_an_error(make_dataset: MakeDataset) -> None:
