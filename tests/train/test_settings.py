@@ -32,7 +32,7 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
             "seed = 1\n[training]\nfloat_step = 3\n",
             r"settings.toml:3: unknown setting 'float_step'; the settings here are: seq",
         ),
-        ("[trainin]\n", r"settings.toml:1: unknown setting 'trainin'; the settings here are: seed, frontend"),
+        ("[trainin]\n", r"settings.toml:1: unknown setting 'trainin'; the settings here are: seed, channel, frontend"),
         ("[training]\n\ndropout = 'much'\n", r"settings.toml:3: dropout = 'much' is not a number"),
         ("seed = true\n", r"settings.toml:1: seed = True is not a whole number"),
         ("training = 3\n", r"settings.toml:1: training = 3 is not a table"),
