@@ -95,6 +95,23 @@ def test_tune_hears_the_channel_of_training_in_recordings_and_backgrounds(
         assert heard == [channel] * 4
 
 
+def test_adapt_hears_the_channel_of_training(
+    of_right_channel: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    channels = [noise_bursts(64.0, LEFT), noise_bursts(64.0, RIGHT, seed=9)]
+    soundfile.write(place / "hall.wav", np.stack(channels, axis=1), 16_000)
+    counted = {}
+    for channel in ((), ("--channel", "1")):
+        words = ["adapt", str(of_right_channel), "--recordings", str(place), "--alarms-per-hour", "99", "--dry-run"]
+        assert main([*words, *channel]) == 0
+        rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+        counted[channel] = {row[0]: row[1] for row in rows if row[:1] in (["hiss"], ["rumble"])}
+    assert counted[()]["hiss"] == "0.0" == counted["--channel", "1"]["rumble"]
+    assert float(counted[()]["rumble"]) > 0
+
+
 def test_what_is_mined_from_a_channel_is_trained_on_as_it_is(
     of_right_channel: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
