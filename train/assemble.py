@@ -21,7 +21,7 @@ from stapes.runtime.litert_engine import LitertEngine
 from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
 from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset
-from stapes.train.judge.metrics import EventScores
+from stapes.train.judge.metrics import EventScores, onset_collar
 from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.parity import Parity, compare_forms
@@ -68,7 +68,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         background = score_recordings(folder, quiet, data.background_features) if quiet else None
         point = OperatingPoint(scored, settings, background=background)
         folder = replace(folder, events=point.configs)
-        scores = event_scores_of(scored, val, point.configs)
+        scores = event_scores_of(scored, val, point.configs, onset_collar(settings.collar_percent))
         in_float = Scorer(networks.float_network).probabilities(data.val_features)
         quantized = Scorer(networks.quantized_network).probabilities(data.val_features)
         parity = compare_forms(in_float, quantized, scored, point.configs, settings)
@@ -86,7 +86,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
         _write_vectors(folder, draft / "vectors")
         _write_training(training, draft / "training")
-    _log_scores(scores, parity)
+    _log_scores(scores, point, parity)
     for line in point.warnings():
         logger.warning(line)
     return read_folder(out)
@@ -185,10 +185,14 @@ def _write_training(training: FinishedTraining, target: Path) -> None:
         np.savez(target / f"{name}.npz", **weights)
 
 
-def _log_scores(scores: EventScores, parity: Parity) -> None:
+def _log_scores(scores: EventScores, point: OperatingPoint, parity: Parity) -> None:
     logger.info(
         f"val: macro event F1 {scores.macro_f1_onset:.3f} by onset, {scores.macro_f1_onset_offset:.3f} by onset and "
-        f"offset, {scores.false_alarms_per_hour:.0f} false alarms per hour (thresholds were chosen on val)"
+        f"offset, {scores.macro_f1_overlap:.3f} by overlap (thresholds were chosen on val)"
+    )
+    logger.info(
+        "val: false alarms that touch no event, per hour without events: "
+        + ", ".join(f"{each.label} {each.rate}" for each in point.points)
     )
     for line in parity.lines():
         logger.info(line)

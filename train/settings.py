@@ -234,6 +234,8 @@ class OperatingPointSettings:
 
     false_alarms_per_hour: float = 0.0  # at most, of each class; 0: no limit, the best event F1 is chosen
     false_alarms_per_hour_of_class: dict[str, float] = field(default_factory=dict)  # classes with their own limit
+    hits: Literal["onset", "overlap"] = "onset"  # what counts as heard: see choice.py
+    collar_percent: float = 0.0  # an onset may be off by this share of the event's duration, where that is over 200 ms
     silence_unmet: bool = False  # a class that cannot meet its limit is set silent: it never gives an event
     silent: tuple[str, ...] = ()  # classes that are set silent in any case
     on_logit_step: float = 0.333  # distance of on thresholds, from a probability of 0.02 to 0.99
@@ -258,7 +260,7 @@ class OperatingPointSettings:
                 f"operating_point: smoothing_steps has {even[0]}: need odd numbers, as the scores are smoothed by a "
                 "median"
             )
-        _require_between(self, "operating_point", on_logit_step=(0.05, 3))
+        _require_between(self, "operating_point", on_logit_step=(0.05, 3), collar_percent=(0, 100))
 
     @property
     def _named_budgets(self) -> dict[str, float]:

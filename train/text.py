@@ -5,11 +5,35 @@ from collections.abc import Iterator, Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table: the first column aligned to the left, all others to the right."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
+    """Yield the lines of a table: the first column aligned to the left, all others to the right.
+
+    A heading may have several lines.
+    """
+    n_lines = max(1 + each.count("\n") for each in header)
+    headings = [[""] * (n_lines - 1 - each.count("\n")) + each.split("\n") for each in header]
+    lines = [*zip(*headings, strict=True), *rows]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(header))]
+    for row in lines:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()
+
+
+def narrow_tables(header: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> Iterator[str]:
+    """Yield the lines of one table, or of several with the same first column where one would be wider than `columns`.
+
+    columns: in characters. A table has at least one column beside the first.
+    """
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    parts: list[list[int]] = [[]]
+    for column, width in enumerate(widths[1:], start=1):
+        if parts[-1] and widths[0] + sum(2 + widths[each] for each in parts[-1]) + 2 + width > columns:
+            parts.append([])
+        parts[-1].append(column)
+    for index, part in enumerate(parts):
+        if index:
+            yield ""
+        shown = [[row[each] for each in (0, *part)] for row in (header, *rows)]
+        yield from table(shown[0], shown[1:])
 
 
 def number(value: object, spec: str) -> str:

@@ -79,6 +79,8 @@ COMMENTS = {
     "operating_point": {
         "false_alarms_per_hour": "Most false alarms per hour of a class. 0: no limit, the best F1. Lower hears less.",
         "false_alarms_per_hour_of_class": "The same for single classes, as {siren = 0.5}.",
+        "hits": "By what thresholds are chosen: 'onset' for clicks and coughs, 'overlap' for cries, alarms and hums.",
+        "collar_percent": "Percent of its duration by which an onset may be off, beyond 200 ms. 20 for long events.",
         "silence_unmet": "Silence a class that cannot keep its limit; otherwise it gets what comes nearest to it.",
         "silent": "Classes that never give an event.",
         "on_logit_step": "Distance of the thresholds that are tried. Smaller is finer and slower.",

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from stapes.runtime.cli.options import add_channel
-from stapes.train.cli.options import add_group_pattern
+from stapes.train.cli.options import add_background, add_collar_percent, add_group_pattern
 
 
 def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,12 +16,22 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Run what the device runs (fixed-point features, int8 model, event decoder in C) over recordings "
         "and compare its events with the labels.",
         epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
-        "  stapes evaluate dogs.stapes recordings/ --report dogs.html",
+        "  stapes evaluate dogs.stapes recordings/ --report dogs.html\n"
+        "  stapes evaluate dogs.stapes new-recordings/ --split all\n"
+        "  stapes evaluate dogs.stapes --background quiet-day/             # false alarms per hour",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
-    parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    parser.add_argument(
+        "dataset",
+        type=Path,
+        nargs="?",
+        metavar="DATASET",
+        help="a folder with audio and labels; it may be left out where --background is given",
+    )
+    parser.add_argument("--split", metavar="S", help="train, val, test, or all of them (default: test, else val)")
+    add_background(parser)
+    add_collar_percent(parser)
     add_group_pattern(parser, "as in training")
     add_channel(parser, "as in training")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -35,7 +45,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
-    from stapes.train.judge.evaluate import evaluate
+    from stapes.train.judge.evaluate import Judgement, evaluate
     from stapes.train.report.evaluation_table import evaluation_lines
     from stapes.train.report.export_scores import MARK, export_scores
 
@@ -43,14 +53,14 @@ def _run(arguments: argparse.Namespace) -> None:
         require_new_file(arguments.report, arguments.force)
     if arguments.scores:
         require_new_folder(arguments.scores, arguments.force, MARK)
-    evaluation, judged = evaluate(
-        arguments.detector,
-        arguments.dataset,
-        arguments.split,
-        arguments.float,
-        arguments.group_pattern,
-        arguments.channel,
+    judgement = Judgement(
+        with_float=arguments.float,
+        group_pattern=arguments.group_pattern,
+        channel=arguments.channel,
+        background=arguments.background,
+        collar_percent=arguments.collar_percent,
     )
+    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split, judgement)
     if arguments.report:
         from stapes.train.report.device_cost import device_costs
         from stapes.train.report.report import write_report

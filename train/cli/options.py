@@ -14,6 +14,30 @@ def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
     )
 
 
+def add_background(parser: argparse.ArgumentParser) -> None:
+    """Add the option for recordings that are free of events, in which false alarms are counted."""
+    parser.add_argument(
+        "--background",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="recordings that are free of events: false alarms are counted in them, too; can be given several times",
+    )
+
+
+def add_collar_percent(parser: argparse.ArgumentParser) -> None:
+    """Add the option for a collar that grows with the duration of an event."""
+    parser.add_argument(
+        "--collar-percent",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="let an onset be off by N %% of the event's duration, where that is more than 200 ms (default 0); "
+        "offsets may be off by 20 %%",
+    )
+
+
 def add_out(parser: argparse.ArgumentParser) -> None:
     """Add the options for the folder that the command writes."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
-from stapes.train.cli.options import add_group_pattern
+from stapes.train.cli.options import add_background, add_collar_percent, add_group_pattern
 from stapes.train.text import number, table
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stapes.train.data.dataset import Recording
     from stapes.train.data.options import DatasetOptions
     from stapes.train.judge.alarm_budget import AlarmRate
-    from stapes.train.judge.metrics import EventScores
+    from stapes.train.judge.metrics import ClassScores, EventScores
     from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.settings import OperatingPointSettings
 
@@ -32,10 +32,19 @@ EXAMPLE = """example:
 Thresholds look better on the recordings that they were chosen on than on others. The scores to
 expect on other recordings are therefore computed on sources that were held out.
 """
-FIGURES = ("recall", "F1 onset", "F1 onset+offset", "false alarms/h")
+FIGURES = (
+    "recall\nonset",
+    "F1\nonset",
+    "F1\nonset+offset",
+    "recall\noverlap",
+    "F1\noverlap",
+    "false alarms/h",
+)
 NOTE = (
-    "False alarms are detected events that touch no event of their class, here per hour without such events, those of\n"
-    "the background included. At most: the upper limit at 90 % confidence."
+    "By overlap, an event is found when half of it is covered by detected events, each of which lies on\n"
+    "events with half of its own duration. False alarms are detected events that touch no event of their\n"
+    "class, here per hour without such events, those of the background included. At most: the upper limit\n"
+    "at 90 % confidence."
 )
 
 
@@ -59,14 +68,15 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             metavar="N|CLASS=N",
             help="limit for each class, or for one class; can be given several times (default: no limit, best F1)",
         )
+    add_background(parser)
     parser.add_argument(
-        "--background",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="DIR",
-        help="recordings that are free of events: false alarms are counted in them, too; can be given several times",
+        "--hits",
+        choices=("onset", "overlap"),
+        default="onset",
+        help="what counts as heard: a beginning within 200 ms, for clicks and coughs, or half of the event, in pieces "
+        "or late, for cries, alarms and hums (default onset)",
     )
+    add_collar_percent(parser)
     parser.add_argument(
         "--silent", action="append", default=[], metavar="CLASS", help="a class that shall never give an event"
     )
@@ -91,6 +101,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.background import open_background
     from stapes.train.data.options import inherited_options
+    from stapes.train.judge.metrics import onset_collar
     from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.judge.overlap import content_ids
     from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
@@ -105,7 +116,8 @@ def _run(arguments: argparse.Namespace) -> None:
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
     point = OperatingPoint(scored, settings, background=background, former=folder.events)
-    before, now = (event_scores_of(scored, recordings, configs) for configs in (folder.events, point.configs))
+    collar = onset_collar(settings.collar_percent)
+    before, now = (event_scores_of(scored, recordings, each, collar) for each in (folder.events, point.configs))
     to_expect = point.expected_on_other_sources()
     _print_here(arguments.split, folder, point, (before, now))
     _print_expected(folder.classes, to_expect, point.alarms_on_other_sources())
@@ -174,6 +186,8 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
         false_alarms_per_hour_of_class=budgets,
         silent=tuple(arguments.silent),
         silence_unmet=arguments.silence_unmet,
+        hits=arguments.hits,
+        collar_percent=arguments.collar_percent,
     )
     settings.require_classes(classes)
     return settings
@@ -192,15 +206,12 @@ def _print_here(
             ("now", both[1], after.config, after.rate),
         ):
             one = scores.classes[label]
-            shown = [
-                number(one.recall, ".2f"),
-                *(number(each.value, ".3f") for each in (one.f1_onset, one.f1_onset_offset)),
-            ]
             threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
-            rows.append([f"{label}, {when}", threshold, *shown, str(rate)])
+            shown = [threshold, number(one.recall, ".2f"), *_figures(one, number(one.overlap_recall.value, ".2f"))]
+            rows.append([f"{label}, {when}", *shown, str(rate)])
     for when, scores in zip(("before", "now"), both, strict=True):
         rows.append([f"macro, {when}", "", "", *_macro(scores), ""])
-    _print([f"on {part}, used for choosing", "on threshold", *FIGURES], rows)
+    _print(f"on {part}, used for choosing", ["class", "on\nthreshold", *FIGURES], rows)
 
 
 def _print_expected(classes: Sequence[str], expected: "EventScores | None", alarms: "Mapping[str, AlarmRate]") -> None:
@@ -210,16 +221,13 @@ def _print_expected(classes: Sequence[str], expected: "EventScores | None", alar
             [
                 label,
                 f"{one.recall:.2f} ({one.recall_low:.2f}..{one.recall_high:.2f})",
-                f"{one.f1_onset:.3f}",
-                f"{one.f1_onset_offset:.3f}",
+                *_figures(one, f"{one.overlap_recall:.2f}"),
                 str(alarms[label]),
             ]
             for label, one in expected.classes.items()
         ]
-        rows.append(
-            ["macro", "", *(f"{each:.3f}" for each in (expected.macro_f1_onset, expected.macro_f1_onset_offset)), ""]
-        )
-        _print(["on other recordings (95 %)", *FIGURES], rows)
+        rows.append(["macro", "", *_macro(expected), ""])
+        _print("on other recordings (95 %)", ["class", *FIGURES], rows)
     if unknown:
         print(
             f"\nno estimate for {', '.join(unknown)} on other recordings: events from at least two sources, "
@@ -228,11 +236,18 @@ def _print_expected(classes: Sequence[str], expected: "EventScores | None", alar
     print("\n" + NOTE)
 
 
+def _figures(one: "ClassScores", overlap_recall: str) -> list[str]:
+    onset, both, overlap = (number(each.value, ".3f") for each in (one.f1_onset, one.f1_onset_offset, one.f1_overlap))
+    return [onset, both, overlap_recall, overlap]
+
+
 def _macro(scores: "EventScores") -> list[str]:
-    return [number(each.value, ".3f") for each in (scores.macro_f1_onset, scores.macro_f1_onset_offset)]
+    macro = scores.macro_f1_onset, scores.macro_f1_onset_offset, scores.macro_f1_overlap
+    onset, both, overlap = (number(each.value, ".3f") for each in macro)
+    return [onset, both, "", overlap]
 
 
-def _print(header: list[str], rows: list[list[str]]) -> None:
-    print()
+def _print(title: str, header: list[str], rows: list[list[str]]) -> None:
+    print(f"\n{title}")
     for line in table(header, rows):
         print(line)

@@ -30,9 +30,13 @@ class AlarmRate:
         """The upper limit of the true rate per hour, at the confidence of 90 %; inf without hours."""
         return float(chi2.ppf(CONFIDENCE, 2 * (self.alarms + 1))) / 2 / self.hours if self.hours > 0 else float("inf")
 
+    def __format__(self, spec: str) -> str:
+        """Return for example `3.1 (at most 7.9)` for `.1f`, a dash without hours."""
+        return f"{self.per_hour:{spec}} (at most {self.at_most:{spec}})" if self.hours > 0 else "-"
+
     def __str__(self) -> str:
-        """Return for example `3.1 (at most 7.9)`."""
-        return f"{self.per_hour:.1f} (at most {self.at_most:.1f})"
+        """Return the same with one digit."""
+        return f"{self:.1f}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
@@ -55,3 +59,8 @@ def most_alarms(budget: float, hours: float) -> int:
 def hours_needed(budget: float) -> float:
     """Return how many hours without any alarm show a rate within the budget per hour."""
     return AlarmRate(0, 1.0).at_most / budget
+
+
+def hours_text(hours: float) -> str:
+    """Return for example `2.3 hours`, or minutes where there are few."""
+    return f"{hours:.1f} hours" if hours >= 0.095 else f"{60 * hours:.1f} minutes"

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from stapes.runtime.labels import Annotation
 from stapes.runtime.labels.annotation import parse_number
-from stapes.train.judge.metrics import Estimate, EventLists, estimate, labelled_pairs, ratio, resample_weights
+from stapes.train.judge.metrics import (
+    ONSET,
+    Collar,
+    Estimate,
+    EventLists,
+    estimate,
+    labelled_pairs,
+    ratio,
+    resample_weights,
+)
 
 SNR_BANDS_DB = {
     "below 0 dB": (-np.inf, 0.0),
@@ -21,7 +30,7 @@ SNR_BANDS_DB = {
 
 @dataclass(frozen=True)
 class Timing:
-    """How exact the times of the events are that were found (onset within 200 ms)."""
+    """How exact the times of the events are that were found by onset."""
 
     n_hits: int
     onset_bias_ms: Estimate  # mean of detected minus annotated onset; positive: detected late
@@ -49,18 +58,23 @@ class Recall:
 
 
 def timing(
-    reference: EventLists, detected: EventLists, announced_s: Mapping[str, Sequence[float]], label: str
+    reference: EventLists,
+    detected: EventLists,
+    announced_s: Mapping[str, Sequence[float]],
+    label: str,
+    onset: Collar = ONSET,
 ) -> Timing:
     """Return the timing of one class; `announced_s` gives for each detected event when it was announced."""
     names = list(reference)
-    row, onset, latency = [], [], []
+    row, errors_ms, latencies_ms = [], [], []
     for index, name in enumerate(names):
-        for true, found, announced in _hits(reference[name], detected.get(name, ()), announced_s.get(name, ()), label):
+        own = [each for each in reference[name] if each.label == label]
+        for i, j in labelled_pairs(own, detected.get(name, ()), onset):
             row.append(index)
-            onset.append(1e3 * (found.onset - true.onset))
-            latency.append(1e3 * (announced - true.onset))
+            errors_ms.append(1e3 * (detected[name][j].onset - own[i].onset))
+            latencies_ms.append(1e3 * (announced_s[name][j] - own[i].onset))
     weights = resample_weights(len(names))[:, row]
-    onsets, latencies = np.array(onset), np.array(latency)
+    onsets, latencies = np.array(errors_ms), np.array(latencies_ms)
     (bias, jitter), (biases, jitters) = _moments(np.ones((1, len(row))), onsets), _moments(weights, onsets)
     delay, delays = _moments(np.ones((1, len(row))), latencies)[0], _moments(weights, latencies)[0]
     return Timing(
@@ -70,14 +84,6 @@ def timing(
         latency_ms=estimate(float(delay[0]), delays),
         latency_p95_ms=float(np.quantile(latencies, 0.95)) if row else float("nan"),
     )
-
-
-def _hits(
-    reference: Sequence[Annotation], detected: Sequence[Annotation], announced_s: Sequence[float], label: str
-) -> list[tuple[Annotation, Annotation, float]]:
-    own = [each for each in reference if each.label == label]
-    pairs = labelled_pairs(own, detected)
-    return [(own[i], detected[j], announced_s[j]) for i, j in pairs]
 
 
 def _moments(weights: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
@@ -107,7 +113,9 @@ def counting(reference: EventLists, detected: EventLists, durations_s: Mapping[s
     )
 
 
-def recall_by(reference: EventLists, detected: EventLists, column: str) -> dict[str, dict[str, Recall]]:
+def recall_by(
+    reference: EventLists, detected: EventLists, column: str, onset: Collar = ONSET
+) -> dict[str, dict[str, Recall]]:
     """Return label -> group -> recall, grouped by the values of a column of the label files; {} without that column.
 
     Values of the column `snr_db` are grouped into SNR_BANDS_DB; those of any other column by their text.
@@ -115,7 +123,7 @@ def recall_by(reference: EventLists, detected: EventLists, column: str) -> dict[
     names = list(reference)
     counts: dict[tuple[str, str], NDArray[np.float64]] = defaultdict(lambda: np.zeros((len(names), 2)))
     for row, name in enumerate(names):
-        hits = {i for i, _ in labelled_pairs(reference[name], detected.get(name, ()))}
+        hits = {i for i, _ in labelled_pairs(reference[name], detected.get(name, ()), onset)}
         for index, each in enumerate(reference[name]):
             if group := _group(column, each):
                 counts[each.label, group][row] += index in hits, 1

@@ -3,6 +3,7 @@
 Every setting is decoded by the event decoder of the device (firmware_sim/device/event_sweep.py).
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -11,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import EventConfig
-from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Times, event_free_s, match_times, microseconds, touching
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.labels import Annotation
+from stapes.train.judge.intersection import Times, intersect
+from stapes.train.judge.metrics import event_free_s, match_times, microseconds, onset_collar, touching
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.judge.timeline import Timeline
 from stapes.train.settings import OperatingPointSettings
 
 FOLDS = 5
 # Last axis of counts: hits by onset, hits by onset and offset, annotated events and detected events, all four without
-# the background, and false alarms that touch no annotated event, with it.
-HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS = range(5)
-COLUMNS = 5
+# the background; false alarms that touch no annotated event, with it; and by overlap, without it: annotated events
+# found, and detected events that do not count.
+HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS, FOUND, ELSEWHERE = range(7)
+COLUMNS = 7
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
 
@@ -43,6 +48,7 @@ class Candidates:
         background: ScoredRecordings | None = None,
     ) -> None:
         self.label, self.settings = label, settings
+        self._onset = onset_collar(settings.collar_percent)
         column = scored.classes.index(label)
         quiet = background.scores if background else ()
         self._timeline = Timeline([each[:, column] for each in (*scored.scores, *quiet)], scored.clock)
@@ -55,6 +61,7 @@ class Candidates:
             ),
             key=lambda row: (row[0].onset, row[0].offset, *row[1:]),
         )
+        _require_durations(settings, [row[0] for row in rows])
         groups = [scored.group(index) for index in range(len(scored.names))]
         self.sources, self.groups = sorted({row[2] for row in rows}), sorted(set(groups))
         quiet_groups = [background.group(index) for index in range(len(quiet))] if background else []
@@ -95,6 +102,11 @@ class Candidates:
         """Return how many events of the class are annotated."""
         return len(self._reference)
 
+    @property
+    def has_durations(self) -> bool:
+        """Return whether all annotated events have a duration, without which there are no figures by overlap."""
+        return bool((self._reference[:, 1] > self._reference[:, 0]).all())
+
     @cached_property
     def fold(self) -> NDArray[np.int64]:
         """Return int64[units], the fold of each unit. Folds take turns, the sources with the most events first."""
@@ -127,23 +139,27 @@ class Candidates:
 
     @cached_property
     def counts(self) -> NDArray[np.int32]:
-        """Return int32[*grid, folds, 5]: for every setting the counts of `by_unit`, summed over the units of a fold."""
+        """Return int32[*grid, folds, 7]: for every setting the counts of `by_unit`, summed over the units of a fold.
+
+        Those by overlap are 0 unless the settings are chosen by them.
+        """
+        by_overlap = self.settings.hits == "overlap"
         table = np.zeros((*self.grid.shape, FOLDS, COLUMNS), np.int32)
         for place in np.ndindex(*self.grid.shape[:2]):  # all settings at once would take too much memory
             detected = self._timeline.detect(self.grid[place].ravel().tolist())
             for inner, found in zip(np.ndindex(*self.grid.shape[2:]), detected, strict=True):
-                np.add.at(table[place + inner], self.fold, self._count(found))
+                np.add.at(table[place + inner], self.fold, self._count(found, by_overlap))
         return table
 
     def by_unit(self, config: EventConfig) -> NDArray[np.int64]:
-        """Return int64[units, 5], indexed by HITS_ONSET to ALARMS: what the setting finds of each source and group.
+        """Return int64[units, 7], indexed by HITS_ONSET to ELSEWHERE: what a setting finds of each source and group.
 
         Hits stay 0 for a setting that detects far too many events.
         """
         (found,) = self._timeline.detect([config])
-        return self._count(found)
+        return self._count(found, by_overlap=self.has_durations)
 
-    def _count(self, found: Times) -> NDArray[np.int64]:
+    def _count(self, found: Times, by_overlap: bool) -> NDArray[np.int64]:
         counts = np.zeros((len(self.hours), COLUMNS), np.int64)
         np.add.at(counts[:, ANNOTATED], self._source, 1)
         recording = self._timeline.recording_at(found)
@@ -151,7 +167,11 @@ class Candidates:
         found = found[recording < self._first_background]
         unit = self._during(found, self._group[recording[: len(found)]])
         if len(found) <= DETECTED_MAX_RATIO * (self.annotated + self._allowed):
-            for column, collar in ((HITS_BOTH, ONSET_OFFSET), (HITS_ONSET, ONSET)):
+            if by_overlap:
+                heard, in_place = intersect(self._reference, found)
+                np.add.at(counts[:, FOUND], self._source[heard], 1)
+                np.add.at(counts[:, ELSEWHERE], unit[~in_place], 1)
+            for column, collar in ((HITS_BOTH, self._onset.with_offset()), (HITS_ONSET, self._onset)):
                 events, hits = match_times(self._reference, found, collar)
                 np.add.at(counts[:, column], self._source[events], 1)
             unit[hits] = self._source[events]
@@ -170,3 +190,13 @@ class Candidates:
         first = np.minimum(np.searchsorted(offset, found[:, 0], side="right"), len(offset) - 1)
         sounds = (offset[first] > found[:, 0]) & (onset[first] < found[:, 1])
         return np.where(sounds, self._source[first], otherwise)
+
+
+def _require_durations(settings: OperatingPointSettings, events: Sequence[Annotation]) -> None:
+    """Raise ConfigError if settings are to be chosen by overlap and one of these events has no duration."""
+    for event in events:
+        if settings.hits == "overlap" and event.offset <= event.onset:
+            raise ConfigError(
+                f"{event.place or event.label}: {event.label!r} at {event.onset:g} s has no duration, so that nothing "
+                "can overlap it; choose by onset, or label from where to where it sounds"
+            )

@@ -5,13 +5,17 @@ the scores of other rooms and devices are shifted against these: averaged over s
 kept, and over the neighbouring settings of the grid. A peak that its neighbours do not share is due to chance, and a
 threshold at the edge of a plateau fails on scores that are a little lower.
 
-With a budget it has the highest recall by onset of those whose alarms show, with 90 % confidence, that the budget is
+With a budget it has the highest recall of those whose alarms show, with 90 % confidence, that the budget is
 kept. Where the hours are too few to show it, it has the highest recall of those that keep the budget by the estimate.
+
+Where settings are chosen by overlap (`hits = "overlap"`), the F1 and the recall by overlap take the place of those by
+times.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +23,26 @@ from scipy.ndimage import gaussian_filter
 
 from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.train.judge.alarm_budget import most_alarms
-from stapes.train.judge.candidates import ALARMS, ANNOTATED, COLUMNS, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
+from stapes.train.judge.candidates import (
+    ALARMS,
+    ANNOTATED,
+    COLUMNS,
+    DETECTED,
+    ELSEWHERE,
+    FOLDS,
+    FOUND,
+    HITS_BOTH,
+    HITS_ONSET,
+    Candidates,
+)
 
 AVERAGED_OVER = 0.3  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
 WIDE = 0.001  # weight of an average over wide shifts, which finds the middle of a plateau whose settings are equal else
 WIDE_LOGITS = 3.0  # their standard deviation
 SHIFT_LOGITS = 0.75  # standard deviation of the shift of scores that other sources, scenes and devices may bring
+
+
+Hits = Literal["onset", "overlap"]  # what counts as heard
 
 
 class Verdict(Enum):
@@ -55,18 +73,22 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
     counts = candidates.counts[..., chosen, :].sum(axis=-2, dtype=np.int64)
     budget = settings.budget(candidates.label)
     if not budget:
-        value, verdict = _expected_f1(counts, settings.on_logit_step), Verdict.NO_BUDGET
+        value, verdict = _expected(_f1(counts, settings.hits), settings.on_logit_step), Verdict.NO_BUDGET
     else:
         hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
         # A part of the hours may hold its part of the alarms that show in all of them that the budget is kept.
         shows = most_alarms(budget, whole) * hours / whole
-        value, verdict = _best_within(counts, {Verdict.SHOWN: shows, Verdict.ESTIMATED: budget * hours})
+        value, verdict = _best_within(
+            counts[..., heard_column(settings.hits)],
+            counts[..., ALARMS],
+            {Verdict.SHOWN: shows, Verdict.ESTIMATED: budget * hours},
+        )
     best: EventConfig = candidates.grid[np.unravel_index(value.argmax(), value.shape)]
     return Choice(best, verdict)
 
 
 def chosen_apart(candidates: Candidates) -> NDArray[np.int64]:
-    """Return int64[units, 5]: what is found of each unit with the setting that is best on the other folds."""
+    """Return int64[units, 7]: what is found of each unit with the setting that is best on the other folds."""
     counts = np.zeros((len(candidates.hours), COLUMNS), np.int64)
     for fold in range(FOLDS):
         held_out = candidates.fold == fold
@@ -75,10 +97,22 @@ def chosen_apart(candidates: Candidates) -> NDArray[np.int64]:
     return counts
 
 
-def _expected_f1(counts: NDArray[np.int64], on_logit_step: float) -> NDArray[np.float64]:
-    """Return [*grid]: F1 = 2 hits / (annotated + detected), the mean of both kinds of hits, averaged as said above."""
-    hits = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
-    values = hits / (counts[..., ANNOTATED] + counts[..., DETECTED])
+def heard_column(hits: Hits) -> int:
+    """Return the column of counts that holds the annotated events that were heard, by onset or by overlap."""
+    return FOUND if hits == "overlap" else HITS_ONSET
+
+
+def _f1(counts: NDArray[np.int64], hits: Hits) -> NDArray[np.float64]:
+    """Return [*grid]: F1 by overlap, or the mean of those by onset and by onset and offset."""
+    if hits == "overlap":
+        found = counts[..., FOUND]
+        return np.asarray(2 * found / (counts[..., ANNOTATED] + found + counts[..., ELSEWHERE]))
+    heard = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
+    return np.asarray(heard / (counts[..., ANNOTATED] + counts[..., DETECTED]))
+
+
+def _expected(values: NDArray[np.float64], on_logit_step: float) -> NDArray[np.float64]:
+    """Return [*grid]: the values averaged over shifts of scores and neighbouring settings, as said above."""
     # The second axis has the on thresholds, at equal distances of the logit.
     near, wide = [AVERAGED_OVER] * values.ndim, [1.0] * values.ndim
     near[1], wide[1] = SHIFT_LOGITS / on_logit_step, WIDE_LOGITS / on_logit_step
@@ -89,12 +123,13 @@ def _expected_f1(counts: NDArray[np.int64], on_logit_step: float) -> NDArray[np.
     return average + WIDE * np.asarray(gaussian_filter(values, wide, mode=modes))
 
 
-def _best_within(counts: NDArray[np.int64], limits: dict[Verdict, float]) -> tuple[NDArray[np.float64], Verdict]:
+def _best_within(
+    hits: NDArray[np.int64], alarms: NDArray[np.int64], limits: dict[Verdict, float]
+) -> tuple[NDArray[np.float64], Verdict]:
     """Return [*grid], higher is better, and which limit of the number of alarms is kept: the first one that can be.
 
     Only settings that find an event can keep one. Among equal recalls, fewer alarms are better.
     """
-    hits, alarms = counts[..., HITS_ONSET], counts[..., ALARMS]
     for verdict, most in limits.items():
         within = (hits > 0) & (alarms <= most)
         if within.any():

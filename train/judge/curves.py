@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.detector import Detector
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.judge.metrics import DETECTED, REFERENCE, TP, match_times, ratio
+from stapes.train.judge.metrics import DETECTED, ONSET, REFERENCE, TP, Collar, match_times, ratio
 from stapes.train.judge.timeline import Timeline
 
 ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
@@ -17,7 +17,7 @@ ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """Figures of one class at each threshold. A hit has its onset within 200 ms; figures that divide by 0 are nan."""
+    """Figures of one class at each threshold. Hits are by onset; figures that divide by 0 are nan."""
 
     on_scores: NDArray[np.int64]
     precision: NDArray[np.float64]
@@ -25,7 +25,9 @@ class ThresholdCurve:
     false_alarms_per_hour: NDArray[np.float64]
 
 
-def threshold_curve(detector: Detector, judged: Sequence[JudgedRecording], label: str) -> ThresholdCurve:
+def threshold_curve(
+    detector: Detector, judged: Sequence[JudgedRecording], label: str, onset: Collar = ONSET
+) -> ThresholdCurve:
     """Return the figures of one class over many on thresholds.
 
     The off threshold keeps its ratio to the on threshold; the other settings of the class stay as they are.
@@ -33,7 +35,7 @@ def threshold_curve(detector: Detector, judged: Sequence[JudgedRecording], label
     own = detector.folder.events[detector.classes.index(label)]
     levels = sorted({*ON_SCORES, own.on_score})
     hours = sum(each.recording.duration_s for each in judged) / 3600
-    counts = _counts(detector, judged, label, [at_threshold(own, level) for level in levels])
+    counts = _counts(detector, judged, label, [at_threshold(own, level) for level in levels], onset)
     return ThresholdCurve(
         on_scores=np.array(levels),
         precision=ratio(counts[:, TP], counts[:, DETECTED]),
@@ -49,7 +51,7 @@ def at_threshold(config: EventConfig, on_score: int) -> EventConfig:
 
 
 def _counts(
-    detector: Detector, judged: Sequence[JudgedRecording], label: str, configs: Sequence[EventConfig]
+    detector: Detector, judged: Sequence[JudgedRecording], label: str, configs: Sequence[EventConfig], onset: Collar
 ) -> NDArray[np.int64]:
     """Return int64[configs, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED)."""
     column = detector.classes.index(label)
@@ -61,5 +63,5 @@ def _counts(
         if event.label == label
     ]
     reference = timeline.place([event for event, _ in own], np.array([index for _, index in own], np.int64))
-    hits = [(len(match_times(reference, found)[0]), len(found)) for found in timeline.detect(configs)]
+    hits = [(len(match_times(reference, found, onset)[0]), len(found)) for found in timeline.detect(configs)]
     return np.array([(found, len(reference), detected) for found, detected in hits])

@@ -2,26 +2,41 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stapes.firmware_sim.device.event_sweep import smoothed
+from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
-from stapes.train.data.dataset import Recording, open_dataset
+from stapes.train.data.background import open_background
+from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.findings import log_notes
 from stapes.train.data.options import inherited_options
+from stapes.train.judge.alarm_budget import AlarmRate
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
+from stapes.train.judge.false_alarms import false_alarms
 from stapes.train.judge.float_reference import FloatComparison, compare_with_float
 from stapes.train.judge.judged import JudgedRecording, choose_split, judge_recordings, require_known_classes
-from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, Estimate, EventScores, error_rate, event_scores, plain
+from stapes.train.judge.metrics import (
+    ONSET,
+    Collar,
+    Estimate,
+    EventScores,
+    error_rate,
+    event_scores,
+    onset_collar,
+    plain,
+)
 from stapes.train.judge.overlap import overlap_warning
 from stapes.train.judge.psds import SCENARIO_1, SCENARIO_2, TimedScores, psds_estimate
 from stapes.train.judge.segments import SegmentScores, segment_scores
 
 GROUPED_BY = ("snr_db", "source")  # columns of the label files by whose values recall is shown
+BACKGROUND = "background"  # the name of the split where recordings without events are judged alone
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,8 @@ class Figures:
     """All figures of one detector on some recordings."""
 
     events: EventScores
+    alarms: dict[str, AlarmRate]  # per class: detected events that touch no annotated event, background included
+    alarms_per_hour: Estimate  # of all classes together
     error_rate_onset: Estimate
     error_rate_onset_offset: Estimate
     segments: SegmentScores
@@ -49,48 +66,86 @@ class Evaluation:
     warning: str  # why the figures are too good or say little; empty without a reason
     fingerprint: str  # of the data
     figures: Figures
+    collar: Collar  # within which onsets match
+    background_hours: float  # in recordings that are free of events and count for false alarms alone
     beside_float: FloatComparison | None = None  # if asked for
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; figures that are not defined are None."""
-        return plain(asdict(self))
+        as_json = plain(asdict(self))
+        as_json["figures"]["alarms"] = {label: rate.as_dict() for label, rate in self.figures.alarms.items()}
+        return as_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How a detector is judged."""
+
+    with_float: bool = False  # also judge its float network; needs TensorFlow and the detector's folder `training`
+    group_pattern: str | None = None  # how recordings are grouped; None: as in training
+    channel: Channel | None = None  # that is heard; None: as in training
+    background: Sequence[Path] = ()  # folders of recordings that are free of events
+    collar_percent: float = 0.0  # share of an event's duration by which its onset may be off, where over 200 ms
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.collar_percent <= 100:
+            raise ConfigError(f"a collar of {self.collar_percent:g} percent: need a number from 0 to 100")
+
+    @property
+    def collar(self) -> Collar:
+        """Within which onsets match."""
+        return onset_collar(self.collar_percent)
 
 
 def evaluate(
     detector_path: Path,
-    dataset_path: Path,
+    dataset_path: Path | None,
     split: str | None = None,
-    with_float: bool = False,
-    group_pattern: str | None = None,
-    channel: Channel | None = None,
+    judgement: Judgement = Judgement(),
 ) -> tuple[Evaluation, list[JudgedRecording]]:
     """Judge a detector on one split of a dataset; without a name on test if the dataset has it, else on val.
 
-    with_float: also judge the float network of the detector; needs TensorFlow and the detector's folder `training`.
-    group_pattern: how recordings are grouped; None: as in training.
-    channel: that is heard; None: as in training.
+    split: `all` for the recordings of all splits. dataset_path: None to judge the background alone, which otherwise
+    counts for false alarms and nothing else, as in `stapes tune`.
     Returns the figures and the recordings that they were measured on. Raises DetectorFolderError, DatasetError (unknown
-    class or split), LabelError and AudioError.
+    class or split, nothing to judge), LabelError and AudioError.
     """
     detector = Detector.load(detector_path)
-    dataset = open_dataset(dataset_path, inherited_options(group_pattern, channel, detector.folder))
-    log_notes(dataset.notes)
-    split = choose_split(dataset, split)
-    recordings = dataset.splits[split]
-    require_known_classes(detector, recordings, dataset)
+    options = inherited_options(judgement.group_pattern, judgement.channel, detector.folder)
+    quiet = open_background(judgement.background, options.channel)
+    if dataset_path is None:
+        dataset, quiet = _without_events(quiet), []
+        split, recordings = BACKGROUND, dataset.recordings
+    else:
+        dataset = open_dataset(dataset_path, options)
+        log_notes(dataset.notes)
+        split, recordings = choose_split(dataset, split)
+        require_known_classes(detector, recordings, dataset)
     judged = judge_recordings(detector, recordings)
     evaluation = Evaluation(
         detector=str(detector_path),
-        dataset=str(dataset_path),
+        dataset=str(dataset.path),
         split=split,
         warning="; ".join(
-            filter(None, [overlap_warning(detector.folder, recordings), _no_annotation_warning(recordings)])
+            filter(None, [overlap_warning(detector.folder, [*recordings, *quiet]), _no_annotation_warning(recordings)])
         ),
         fingerprint=dataset.fingerprint(),
-        figures=figures_of(detector, judged),
-        beside_float=compare_with_float(detector.folder, judged) if with_float else None,
+        figures=figures_of(detector, judged, judge_recordings(detector, quiet) if quiet else (), judgement.collar),
+        collar=judgement.collar,
+        background_hours=sum(each.duration_s for each in quiet) / 3600,
+        beside_float=compare_with_float(detector.folder, judged, judgement.collar) if judgement.with_float else None,
     )
     return evaluation, judged
+
+
+def _without_events(recordings: Sequence[Recording]) -> Dataset:
+    """Return a dataset of recordings that are free of events. Raises DatasetError if there are none."""
+    if not recordings:
+        raise DatasetError(
+            "nothing to judge; name a folder of labelled recordings, or one without events after --background"
+        )
+    folder = Path(commonpath([each.path.parent for each in recordings]))
+    return Dataset(folder, {BACKGROUND: list(recordings)}, (), "free of events")
 
 
 def _no_annotation_warning(recordings: Sequence[Recording]) -> str:
@@ -100,24 +155,38 @@ def _no_annotation_warning(recordings: Sequence[Recording]) -> str:
     return "no event is annotated in these recordings: all that is detected is a false alarm, and F1 is not defined"
 
 
-def figures_of(detector: Detector, judged: Sequence[JudgedRecording]) -> Figures:
-    """Return all figures of a detector on these recordings."""
+def figures_of(
+    detector: Detector,
+    judged: Sequence[JudgedRecording],
+    background: Sequence[JudgedRecording] = (),
+    onset: Collar = ONSET,
+) -> Figures:
+    """Return all figures of a detector on these recordings; in the background only false alarms are counted."""
     reference = {each.recording.name: each.recording.annotations for each in judged}
     detected = {each.recording.name: each.detected for each in judged}
     announced = {each.recording.name: each.announced_s for each in judged}
     durations = {each.recording.name: each.recording.duration_s for each in judged}
     classes, names = detector.classes, list(durations)
     scored = [timed_scores(detector, each) for each in judged]
+    alarms = false_alarms(
+        reference,
+        detected | {each.recording.name: each.detected for each in background},
+        durations | {each.recording.name: each.recording.duration_s for each in background},
+        classes,
+    )
+    grouped = {column: recall_by(reference, detected, column, onset) for column in GROUPED_BY}
     return Figures(
-        events=event_scores(reference, detected, durations, classes),
-        error_rate_onset=error_rate(reference, detected, names, ONSET),
-        error_rate_onset_offset=error_rate(reference, detected, names, ONSET_OFFSET),
+        events=event_scores(reference, detected, durations, classes, onset),
+        alarms=alarms.classes,
+        alarms_per_hour=alarms.per_hour,
+        error_rate_onset=error_rate(reference, detected, names, onset),
+        error_rate_onset_offset=error_rate(reference, detected, names, onset.with_offset()),
         segments=segment_scores(reference, detected, durations, classes),
         psds_1=psds_estimate(scored, classes, SCENARIO_1),
         psds_2=psds_estimate(scored, classes, SCENARIO_2),
-        timing={label: timing(reference, detected, announced, label) for label in classes},
+        timing={label: timing(reference, detected, announced, label, onset) for label in classes},
         counting={label: counting(reference, detected, durations, label) for label in classes},
-        recall_by={column: groups for column in GROUPED_BY if (groups := recall_by(reference, detected, column))},
+        recall_by={column: groups for column, groups in grouped.items() if groups},
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.metrics import EventLists, Times
+from stapes.train.judge.intersection import Times, union
+from stapes.train.judge.metrics import EventLists
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.judge.timeline import Timeline
 
@@ -29,7 +30,7 @@ class EventFreeTime:
         whole = [Annotation(0.0, hours * 3600, "") for hours in scored.hours]
         self._bounds = self._timeline.place(whole, np.arange(len(whole)))
         events, others = (self._intervals(scored.names, each) for each in (scored.reference, distractors))
-        self._near_event, self._known = _merged(events), _merged(np.concatenate([events, others]))
+        self._near_event, self._known = union(events), union(np.concatenate([events, others]))
         near_event, known = self._covered(self._near_event), self._covered(self._known)
         length = np.diff(self._bounds)[:, 0]
         self.hours = np.stack([length - known, known - near_event], axis=1) / 3.6e9
@@ -58,17 +59,6 @@ class EventFreeTime:
         covered = np.zeros(len(self._bounds), np.int64)
         np.add.at(covered, self._timeline.recording_at(merged), np.diff(merged)[:, 0])
         return covered
-
-
-def _merged(intervals: Times) -> Times:
-    """Return the union of intervals as intervals that do not touch, in order of time."""
-    merged: list[list[int]] = []
-    for onset, offset in sorted(intervals.tolist()):
-        if merged and onset <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], offset)
-        else:
-            merged.append([onset, offset])
-    return np.array(merged, np.int64).reshape(-1, 2)
 
 
 def _inside(times: NDArray[np.int64], merged: Times) -> NDArray[np.bool_]:

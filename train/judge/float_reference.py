@@ -9,7 +9,7 @@ from stapes.runtime.labels import Annotation
 from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import (
     ONSET,
-    ONSET_OFFSET,
+    Collar,
     Estimate,
     EventScores,
     count_matches,
@@ -29,17 +29,19 @@ class FloatComparison:
     f1_onset_offset_change: Estimate
 
 
-def compare_with_float(folder: DetectorFolder, judged: Sequence[JudgedRecording]) -> FloatComparison:
+def compare_with_float(
+    folder: DetectorFolder, judged: Sequence[JudgedRecording], onset: Collar = ONSET
+) -> FloatComparison:
     """Compare with the float network on the same recordings. Raises DetectorFolderError without a `training` folder."""
     found = float_events(folder, judged)
     reference = {each.recording.name: each.recording.annotations for each in judged}
     deployed = {each.recording.name: each.detected for each in judged}
     durations = {each.recording.name: each.recording.duration_s for each in judged}
     change = []
-    for collar in (ONSET, ONSET_OFFSET):
+    for collar in (onset, onset.with_offset()):
         own, other = (count_matches(reference, e, list(durations), folder.classes, collar) for e in (deployed, found))
         change.append(f1_difference(own, other))
-    return FloatComparison(event_scores(reference, found, durations, folder.classes), *change)
+    return FloatComparison(event_scores(reference, found, durations, folder.classes, onset), *change)
 
 
 def float_events(folder: DetectorFolder, judged: Sequence[JudgedRecording]) -> dict[str, list[Annotation]]:

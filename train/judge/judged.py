@@ -13,6 +13,8 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, Recording
 
+ALL = "all"  # in place of the name of a split: the recordings of all of them
+
 
 @dataclass(frozen=True)
 class JudgedRecording:
@@ -24,16 +26,21 @@ class JudgedRecording:
     announced_s: tuple[float, ...]  # per event: seconds of the recording and its tail heard when it was announced
 
 
-def choose_split(dataset: Dataset, split: str | None) -> str:
-    """Return the split to judge: the one named, else test, else val. Raises DatasetError if the dataset lacks it."""
+def choose_split(dataset: Dataset, split: str | None) -> tuple[str, list[Recording]]:
+    """Return the name and the recordings of the split to judge: the one named, else test, else val.
+
+    The name `all` stands for all recordings, whatever their split. Raises DatasetError if the dataset lacks the split.
+    """
+    if split == ALL:
+        return ALL, dataset.recordings
     if split is None:
         split = "test" if "test" in dataset.splits else "val"
     if split not in dataset.splits:
         there = ", ".join(dataset.splits) or "none"
         raise DatasetError(
-            f"{dataset.path} has no split {split} ({dataset.split_by}; splits: {there}); name one that it has"
+            f"{dataset.path} has no split {split} ({dataset.split_by}; splits: {there}); name one that it has, or {ALL}"
         )
-    return split
+    return split, dataset.splits[split]
 
 
 def require_known_classes(detector: Detector, recordings: Sequence[Recording], dataset: Dataset) -> None:

@@ -5,10 +5,13 @@ where offsets are judged, their offsets are too. Each event is used once, and as
 are the definitions of sed_eval (Mesaros, Heittola, Virtanen, "Metrics for polyphonic sound event detection", 2016),
 which is the referee in the tests. Times are compared in whole microseconds, so that a distance of exactly the collar is
 within it at any time. Recordings without annotations count: whatever is detected in them is a false alarm.
+
+Beside these figures stand others of the same events by how much of them overlaps (intersection.py), which say more of
+events of seconds.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +21,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bip
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
+from stapes.train.judge.intersection import Times, covered_us, intersect, union
 
 EventLists = Mapping[str, Sequence[Annotation]]  # recording name -> its events
-Times = NDArray[np.int64]  # [events, 2]: onset and offset in microseconds
 TP, REFERENCE, DETECTED = 0, 1, 2  # last axis of a table of counts
 
 
@@ -29,12 +32,22 @@ class Collar:
     """How far apart the times of two events may be for them to match."""
 
     onset_s: float = 0.2
+    onset_fraction: float = 0.0  # of the annotated duration; the larger limit counts
     offset_s: float | None = 0.2  # None: offsets are not judged
-    offset_fraction: float = 0.2  # of the annotated duration; the larger limit counts
+    offset_fraction: float = 0.2  # likewise
+
+    def with_offset(self) -> "Collar":
+        """Return the same limits for onsets, with the usual ones for offsets."""
+        return replace(self, offset_s=0.2)
 
 
 ONSET = Collar(offset_s=None)
-ONSET_OFFSET = Collar()
+ONSET_OFFSET = ONSET.with_offset()
+
+
+def onset_collar(percent: float) -> Collar:
+    """Return ONSET, or what lets an onset also be off by so many percent of the event's duration."""
+    return replace(ONSET, onset_fraction=percent / 100)
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Figures of one class. Precision, recall and false alarms are by onset."""
+    """Figures of one class. Precision, recall and false alarms are by onset, and nan where they are not defined.
+
+    Those by overlap are nan for a class with point labels, which have no duration.
+    """
 
     n_reference: int
     n_detected: int
@@ -66,6 +82,9 @@ class ClassScores:
     false_alarms_per_hour: Estimate
     recall_low: float  # 95 % interval of the recall
     recall_high: float
+    overlap_precision: float  # annotated events found / (annotated events found + detected events that do not count)
+    overlap_recall: Estimate
+    f1_overlap: Estimate
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,7 @@ class EventScores:
     macro_f1_onset: Estimate
     macro_f1_onset_offset: Estimate
     false_alarms_per_hour: Estimate  # of all classes together
+    macro_f1_overlap: Estimate
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON; figures that are not defined are None."""
@@ -145,7 +165,7 @@ def _pairs_within(reference: Times, detected: Times, collar: Collar) -> tuple[ND
     onset, offset = reference.T
     found_onset, found_offset = detected.T
     order = np.argsort(found_onset, kind="stable")
-    reach = round(collar.onset_s * 1e6)
+    reach = _limits(collar.onset_s, collar.onset_fraction, offset - onset)
     first = np.searchsorted(found_onset[order], onset - reach, side="left")
     last = np.searchsorted(found_onset[order], onset + reach, side="right")
     sizes = last - first
@@ -153,10 +173,17 @@ def _pairs_within(reference: Times, detected: Times, collar: Collar) -> tuple[ND
     columns = order[np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)]
     if collar.offset_s is None:
         return rows, columns
-    # 20 % of a whole number of microseconds is not exact in floating point; 1e-4 us keeps it from being rounded down.
-    tolerance = np.maximum(round(collar.offset_s * 1e6), np.floor(collar.offset_fraction * (offset - onset) + 1e-4))
+    tolerance = _limits(collar.offset_s, collar.offset_fraction, offset - onset)
     near = np.abs(found_offset[columns] - offset[rows]) <= tolerance[rows]
     return rows[near], columns[near]
+
+
+def _limits(least_s: float, fraction: float, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64[events], how far apart times may be: so many seconds or this share of each length, in microseconds.
+
+    20 % of a whole number of microseconds is not exact in floating point; 1e-4 us keeps it from being rounded down.
+    """
+    return np.maximum(round(least_s * 1e6), np.floor(fraction * lengths + 1e-4).astype(np.int64))
 
 
 def touching(reference: Times, detected: Times, collar: Collar = ONSET) -> NDArray[np.bool_]:
@@ -174,12 +201,8 @@ def touching(reference: Times, detected: Times, collar: Collar = ONSET) -> NDArr
 
 def event_free_s(reference: Times, begin: int, end: int, collar: Collar = ONSET) -> float:
     """Return the seconds of [begin, end), in microseconds, in which a detected event would touch no annotated one."""
-    reach = round(collar.onset_s * 1e6)
-    free, until = 0, begin
-    for onset, offset in sorted(reference.tolist()):
-        free += max(0, min(onset - reach, end) - until)
-        until = max(until, offset + reach)
-    return (free + max(0, end - until)) / 1e6
+    margin = round(collar.onset_s * 1e6) * np.array([-1, 1])
+    return float(end - begin - covered_us(union(reference + margin), np.array([[begin, end]]))[0]) / 1e6
 
 
 def microseconds(events: Sequence[Annotation]) -> Times:
@@ -208,6 +231,34 @@ def count_matches(
             found = [each for each in detected.get(name, ()) if each.label == label]
             counts[row, column] = len(match_events(true, found, collar)), len(true), len(found)
     return counts
+
+
+def count_overlaps(
+    reference: EventLists, detected: EventLists, recordings: Sequence[str], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Return int64[recordings, classes, 3] as `count_matches` does, but by overlap with both tolerances at one half.
+
+    True positives are annotated events found; DETECTED is their number plus that of the detected events that do not
+    count, so that precision and F1 are those of psds_eval, however many pieces an event is heard in. All counts of a
+    class with point labels are 0.
+    """
+    counts = np.zeros((len(recordings), len(classes), 3), np.int64)
+    points = {each.label for name in recordings for each in reference.get(name, ()) if each.offset <= each.onset}
+    for row, name in enumerate(recordings):
+        for column, label in enumerate(classes):
+            if label not in points:
+                true, found = (
+                    microseconds([each for each in events.get(name, ()) if each.label == label])
+                    for events in (reference, detected)
+                )
+                counts[row, column] = overlap_counts(true, found)
+    return counts
+
+
+def overlap_counts(reference: Times, detected: Times) -> tuple[int, int, int]:
+    """Return TP, REFERENCE and DETECTED of one class as `count_overlaps` says."""
+    hit, in_place = intersect(reference, detected)
+    return int(hit.sum()), len(reference), int(hit.sum() + (~in_place).sum())
 
 
 def _require_known(events: EventLists, recordings: Sequence[str], classes: Sequence[str], what: str) -> None:
@@ -290,77 +341,95 @@ def f1_difference(counts: np.ndarray, other: np.ndarray) -> Estimate:
 
 
 def event_scores(
-    reference: EventLists, detected: EventLists, durations_s: Mapping[str, float], classes: Sequence[str]
+    reference: EventLists,
+    detected: EventLists,
+    durations_s: Mapping[str, float],
+    classes: Sequence[str],
+    onset: Collar = ONSET,
 ) -> EventScores:
     """Return event F1 per class and macro, and false alarms per hour, over the recordings of `durations_s`.
 
-    Onsets match within 200 ms, offsets within the larger of 200 ms and 20 % of the annotated duration. Raises
-    ConfigError for events outside these classes and recordings, and if there is no recording.
+    Onsets match within 200 ms or what `onset` says, offsets within the larger of 200 ms and 20 % of the annotated
+    duration. Raises ConfigError for events outside these classes and recordings, and if there is no recording.
     """
     if not durations_s:
         raise ConfigError("there is no recording to judge")
     names = list(durations_s)
-    hours = np.array([durations_s[name] for name in names]) / 3600
-    counts = [count_matches(reference, detected, names, classes, collar) for collar in (ONSET, ONSET_OFFSET)]
-    return scores_of_counts(counts[0], counts[1], hours, resample_weights(len(names)), len(names), classes)
-
-
-def scores_of_counts(
-    by_onset: NDArray[np.int64],
-    by_both: NDArray[np.int64],
-    hours: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    n_recordings: int,
-    classes: Sequence[str],
-) -> EventScores:
-    """Return event scores of counts int64[units, classes, 3] by onset and by onset and offset.
-
-    hours: float64[units]; weights: float64[resamples, units], how often each resample draws each unit.
-    """
-    resampled = _Resampled(
-        onset=np.tensordot(weights, by_onset, 1), both=np.tensordot(weights, by_both, 1), hours=weights @ hours
+    counts = Counts(
+        onset=count_matches(reference, detected, names, classes, onset),
+        both=count_matches(reference, detected, names, classes, onset.with_offset()),
+        overlap=count_overlaps(reference, detected, names, classes),
+        hours=np.array([durations_s[name] for name in names]) / 3600,
     )
-    total = _Resampled(onset=by_onset.sum(0), both=by_both.sum(0), hours=hours.sum())
-    alarms, spread = total.false_alarms(), resampled.false_alarms()
-    return EventScores(
-        n_recordings=n_recordings,
-        hours=float(hours.sum()),
-        classes={label: _class_scores(total, resampled, column) for column, label in enumerate(classes)},
-        macro_f1_onset=estimate(float(macro_f1(total.onset)), macro_f1(resampled.onset)),
-        macro_f1_onset_offset=estimate(float(macro_f1(total.both)), macro_f1(resampled.both)),
-        false_alarms_per_hour=estimate(float(alarms.sum(-1)), spread.sum(-1)),
-    )
+    return scores_of_counts(counts, resample_weights(len(names)), len(names), classes)
 
 
 @dataclass(frozen=True)
-class _Resampled:
-    """Counts [..., classes, 3] under both collars, and the hours in which they were counted, [...]."""
+class Counts:
+    """Counts [..., classes, 3] by onset, by onset and offset and by overlap, and the hours of each place, [...].
+
+    They are of units (recordings, sources), of resamples, or of all units together.
+    """
 
     onset: np.ndarray
     both: np.ndarray
+    overlap: np.ndarray
     hours: np.ndarray
+
+    def total(self) -> "Counts":
+        """Return the sums over units, the first axis."""
+        return self.drawn(np.ones(len(self.hours)))
+
+    def drawn(self, weights: NDArray[np.float64]) -> "Counts":
+        """Return the sums over units; weights: float64[..., units], how often each is drawn."""
+        onset, both, overlap = (np.tensordot(weights, each, 1) for each in (self.onset, self.both, self.overlap))
+        return Counts(onset, both, overlap, np.asarray(weights @ self.hours))
 
     def false_alarms(self) -> np.ndarray:
         """Return false alarms per hour of each class, [..., classes]."""
-        return (self.onset[..., DETECTED] - self.onset[..., TP]) / np.asarray(self.hours)[..., None]
+        return (self.onset[..., DETECTED] - self.onset[..., TP]) / self.hours[..., None]
 
 
-def _class_scores(total: _Resampled, resampled: _Resampled, column: int) -> ClassScores:
+def scores_of_counts(
+    counts: Counts, weights: NDArray[np.float64], n_recordings: int, classes: Sequence[str]
+) -> EventScores:
+    """Return the figures of counts of units; weights: float64[resamples, units], how often each resample draws each."""
+    total, resampled = counts.total(), counts.drawn(weights)
+    return EventScores(
+        n_recordings=n_recordings,
+        hours=float(total.hours),
+        classes={label: _class_scores(total, resampled, column) for column, label in enumerate(classes)},
+        macro_f1_onset=estimate(float(macro_f1(total.onset)), macro_f1(resampled.onset)),
+        macro_f1_onset_offset=estimate(float(macro_f1(total.both)), macro_f1(resampled.both)),
+        false_alarms_per_hour=estimate(float(total.false_alarms().sum(-1)), resampled.false_alarms().sum(-1)),
+        macro_f1_overlap=estimate(float(macro_f1(total.overlap)), macro_f1(resampled.overlap)),
+    )
+
+
+def _class_scores(total: Counts, resampled: Counts, column: int) -> ClassScores:
     hits, n_reference, n_detected = (int(count) for count in total.onset[column])
-    recall = hits / n_reference if n_reference else float("nan")
-    spread = estimate(recall, ratio(resampled.onset[:, column, TP], resampled.onset[:, column, REFERENCE]))
+    recall = _recall(total.onset, resampled.onset, column)
+    found, _, counted = total.overlap[column]
     return ClassScores(
         n_reference=n_reference,
         n_detected=n_detected,
         n_hits=hits,
         precision=hits / n_detected if n_detected else float("nan"),
-        recall=recall,
+        recall=recall.value,
         f1_onset=estimate(float(f1(total.onset)[column]), f1(resampled.onset)[:, column]),
         f1_onset_offset=estimate(float(f1(total.both)[column]), f1(resampled.both)[:, column]),
         false_alarms_per_hour=estimate(float(total.false_alarms()[column]), resampled.false_alarms()[:, column]),
-        recall_low=spread.low,
-        recall_high=spread.high,
+        recall_low=recall.low,
+        recall_high=recall.high,
+        overlap_precision=float(ratio(found, counted)),
+        overlap_recall=_recall(total.overlap, resampled.overlap, column),
+        f1_overlap=estimate(float(f1(total.overlap)[column]), f1(resampled.overlap)[:, column]),
     )
+
+
+def _recall(total: np.ndarray, resampled: np.ndarray, column: int) -> Estimate:
+    one, many = total[column], resampled[:, column]
+    return estimate(float(ratio(one[TP], one[REFERENCE])), ratio(many[:, TP], many[:, REFERENCE]))
 
 
 def plain(value: Any) -> Any:

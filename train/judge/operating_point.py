@@ -18,14 +18,27 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.runtime.console import Progress
 from stapes.train.data.label_checks import MIN_SOURCES
-from stapes.train.judge.alarm_budget import CONFIDENCE, AlarmRate, hours_needed
-from stapes.train.judge.candidates import ALARMS, ANNOTATED, DETECTED, FOLDS, HITS_BOTH, HITS_ONSET, Candidates
-from stapes.train.judge.choice import Verdict, choose, chosen_apart
-from stapes.train.judge.metrics import EventScores, resample_weights, scores_of_counts
+from stapes.train.judge.alarm_budget import CONFIDENCE, AlarmRate, hours_needed, hours_text
+from stapes.train.judge.candidates import (
+    ALARMS,
+    ANNOTATED,
+    DETECTED,
+    ELSEWHERE,
+    FOLDS,
+    FOUND,
+    HITS_BOTH,
+    HITS_ONSET,
+    Candidates,
+)
+from stapes.train.judge.choice import Verdict, choose, chosen_apart, heard_column
+from stapes.train.judge.metrics import DETECTED as COUNTED
+from stapes.train.judge.metrics import REFERENCE, TP, Counts, EventScores, resample_weights, scores_of_counts
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
+
+RULES = {"onset": "mean of event F1 by onset and by onset and offset", "overlap": "event F1 by overlap"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class OperatingPoint:
             return None
         n_groups = len(with_sources[0].groups)
         n_units = sum(len(each.sources) for each in with_sources) + n_groups
-        table = np.zeros((2, n_units, len(with_sources), 3), np.int64)
+        table = np.zeros((3, n_units, len(with_sources), 3), np.int64)
         first = 0
         for column, candidates in enumerate(with_sources):
             n_sources = len(candidates.sources)
@@ -90,13 +103,17 @@ class OperatingPoint:
             own = self._chosen_apart[candidates.label][: n_sources + n_groups]  # without the background
             for collar, hits in enumerate((HITS_ONSET, HITS_BOTH)):
                 table[collar, rows, column] = own[:, [hits, ANNOTATED, DETECTED]]
+            if candidates.has_durations:
+                table[2, rows, column, TP] = own[:, FOUND]
+                table[2, rows, column, REFERENCE] = own[:, ANNOTATED]
+                table[2, rows, column, COUNTED] = own[:, FOUND] + own[:, ELSEWHERE]
             first += n_sources
         sizes = [*(len(each.sources) for each in with_sources), n_groups]
         weights = np.concatenate([resample_weights(size, seed=seed) for seed, size in enumerate(sizes)], axis=1)
         one = with_sources[0]
         hours = np.concatenate([np.zeros(n_units - n_groups), one.hours[len(one.sources) :][:n_groups]])
         labels = [each.label for each in with_sources]
-        return scores_of_counts(table[0], table[1], hours, weights, len(self._scored.names), labels)
+        return scores_of_counts(Counts(table[0], table[1], table[2], hours), weights, len(self._scored.names), labels)
 
     def alarms(self, label: str, config: EventConfig) -> AlarmRate:
         """Return the false alarms of a class under any setting, where the settings were chosen."""
@@ -158,13 +175,13 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
     if not candidates.annotated:
         logger.warning(f"{label!r} has no events to choose thresholds on; they stay at 1/2")
     if not budget or not candidates.annotated:
-        rule = "best mean of event F1 by onset and by onset and offset, expected where scores are shifted"
+        rule = f"best {RULES[settings.hits]}, expected where scores are shifted"
         return ClassPoint(label, choice.config, rule, rate)
     limit = f"{budget:g} false alarms per hour"
     if choice.verdict is not Verdict.UNMET:
-        enough = choice.verdict is Verdict.SHOWN
+        enough, by = choice.verdict is Verdict.SHOWN, " by overlap" if settings.hits == "overlap" else ""
         not_shown = "" if enough else f"{label}: {_why_not_shown(budget, rate)}"
-        return ClassPoint(label, choice.config, f"best recall within {limit}", rate, not_shown=not_shown)
+        return ClassPoint(label, choice.config, f"best recall{by} within {limit}", rate, not_shown=not_shown)
     if settings.silence_unmet:
         config, fate = SILENT, "it is set silent"
     elif former:
@@ -180,20 +197,19 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
 
 
 def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, float]:
-    """Return the false alarms of a setting and its recall by onset, nan without annotated events."""
+    """Return the false alarms of a setting and its recall, nan without annotated events.
+
+    The recall is by onset or by overlap, as the setting is chosen.
+    """
     counts = candidates.by_unit(config).sum(axis=0)
-    recall = counts[HITS_ONSET] / counts[ANNOTATED] if counts[ANNOTATED] else float("nan")
+    recall = counts[heard_column(candidates.settings.hits)] / counts[ANNOTATED] if counts[ANNOTATED] else float("nan")
     return AlarmRate(int(counts[ALARMS]), float(candidates.alarm_hours.sum())), float(recall)
 
 
 def _why_not_shown(budget: float, rate: AlarmRate) -> str:
     needed = hours_needed(budget)
     if needed > rate.hours:
-        why = f"{_hours(needed)} without any alarm are needed; there are {_hours(rate.hours)}"
+        why = f"{hours_text(needed)} without any alarm are needed; there are {hours_text(rate.hours)}"
     else:
-        why = f"with {rate.alarms} in {_hours(rate.hours)} there may be {rate.at_most:.1f} per hour"
+        why = f"with {rate.alarms} in {hours_text(rate.hours)} there may be {rate.at_most:.1f} per hour"
     return f"{budget:g} false alarms per hour are not shown at {CONFIDENCE:.0%}: {why}"
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:.1f} hours" if hours >= 0.095 else f"{60 * hours:.1f} minutes"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.train.data.dataset import Recording
 
+NAMED = 3  # recordings that a warning names
 _BYTES_READ = 1 << 16  # from the middle: recordings may be hours long
 
 
@@ -26,8 +27,11 @@ def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> 
     """Return why figures on these recordings are too good; empty if the detector was not made with any of them."""
     own = content_ids(recordings)
     point = folder.operating_point
-    if known := _count(own, folder.provenance.get("trained_on", [])):
-        return f"the detector was trained on {known}: the figures say little about other recordings"
+    trained_on = folder.provenance.get("trained_on", [])
+    if known := _count(own, trained_on):
+        return f"the detector was trained on {known}: the figures say little about other recordings" + _named(
+            [each.name for each, content in zip(recordings, own, strict=True) if content in trained_on]
+        )
     if known := _count(own, point.get("recordings", [])):
         expected = (point.get("expected") or {}).get("macro_f1_onset", {}).get("value")
         hint = f" (macro F1 {expected:.3f} by onset with thresholds from other groups)" if expected else ""
@@ -39,3 +43,9 @@ def _count(own: Sequence[str], others: Sequence[str]) -> str:
     """Return words for how many of the recordings are among the others; empty for none."""
     shared = len(set(own) & set(others))
     return "these recordings" if shared == len(set(own)) else f"{shared} of these {len(own)} recordings" * bool(shared)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return the first of these names in brackets."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f" ({', '.join(names[:NAMED])}{more})"

@@ -1,8 +1,8 @@
 """Polyphonic sound detection score (PSDS) from the scores of steps, over every threshold.
 
-Definitions: C. Bilen, G. Ferroni, F. Tuveri, J. Azcarreta, S. Krstulovic, "A framework for the robust evaluation of
-sound event detection", ICASSP 2020. A detection is a run of steps with score >= threshold. int8 scores have at most 256
-thresholds, and all of them are tried, so the score is exact. Times are whole microseconds.
+What counts as a detection is said in intersection.py, which names the source of the definitions. A detected event is a
+run of steps with score >= threshold. int8 scores have at most 256 thresholds, and all of them are tried, so the score
+is exact. Times are whole microseconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.runtime.labels import Annotation
+from stapes.train.judge.intersection import crossing, intersect
 from stapes.train.judge.metrics import Estimate, estimate, ratio, resample_weights
 
 LEVELS = np.arange(-128, 128)  # every int8 threshold
@@ -200,14 +201,12 @@ def _at_thresholds(
     found = np.stack([edges[begin], edges[end]], axis=1) + (row * span)[:, None]
     whole = found[:, 1] > found[:, 0]
     found, row = found[whole], row[whole]
-    passed = _covered(_coverage(_repeated(own, n, span)), found) >= _share(criteria.detection, found)
-    targets = _repeated(own, n, span)
-    hit = _covered(_coverage(found[passed]), targets) >= _share(criteria.ground_truth, targets)
+    hit, passed = intersect(_repeated(own, n, span), found, criteria.detection, criteria.ground_truth)
     counts = [hit.reshape(n, -1).sum(axis=1), np.bincount(row[~passed], minlength=n)]
     for each in foreign:
         crossed = np.zeros(len(found), np.bool_)
-        if criteria.cross_trigger is not None and len(each):
-            crossed = _covered(_coverage(_repeated(each, n, span)), found) >= _share(criteria.cross_trigger, found)
+        if criteria.cross_trigger is not None:
+            crossed = crossing(_repeated(each, n, span), found, criteria.cross_trigger)
         counts.append(np.bincount(row[crossed & ~passed], minlength=n))
     return np.stack(counts, axis=1)
 
@@ -217,10 +216,6 @@ def _repeated(intervals: NDArray[np.int64], n: int, span: int) -> NDArray[np.int
     return (intervals[None] + (np.arange(n) * span)[:, None, None]).reshape(-1, 2)
 
 
-def _share(fraction: float, intervals: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.round(fraction * (intervals[:, 1] - intervals[:, 0]))  # whole microseconds, as times are
-
-
 def _intervals(events: Sequence[Annotation], label: str) -> NDArray[np.int64]:
     times = [(each.onset, each.offset) for each in events if each.label == label]
     return _microseconds(np.array(sorted(times), np.float64).reshape(-1, 2))
@@ -228,28 +223,3 @@ def _intervals(events: Sequence[Annotation], label: str) -> NDArray[np.int64]:
 
 def _microseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.round(seconds * 1e6).astype(np.int64)
-
-
-def _coverage(intervals: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the union of int64[n, 2] intervals as sorted, disjoint intervals."""
-    if not len(intervals):
-        return intervals
-    ordered = intervals[np.argsort(intervals[:, 0], kind="stable")]
-    latest_end = np.maximum.accumulate(ordered[:, 1])
-    first = np.append(True, ordered[1:, 0] > latest_end[:-1])
-    last = np.append(first[1:], True)
-    return np.stack([ordered[first, 0], latest_end[last]], axis=1)
-
-
-def _covered(union: NDArray[np.int64], intervals: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return int64[n]: how much of each of int64[n, 2] intervals lies in a union made by `_coverage`."""
-    if not len(union):
-        return np.zeros(len(intervals), np.int64)
-    before = np.append(0, np.cumsum(union[:, 1] - union[:, 0]))
-
-    def until(time: NDArray[np.int64]) -> NDArray[np.int64]:
-        index = np.searchsorted(union[:, 0], time, side="right")  # intervals that begin at or before it
-        within = np.minimum(time, union[index - 1, 1]) - union[index - 1, 0]
-        return np.where(index > 0, before[index - 1] + within, 0)
-
-    return until(intervals[:, 1]) - until(intervals[:, 0])

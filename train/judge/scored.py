@@ -15,7 +15,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.labels import Annotation
 from stapes.runtime.litert_engine import LitertEngine
 from stapes.train.data.dataset import Recording
-from stapes.train.judge.metrics import EventLists, EventScores, event_scores
+from stapes.train.judge.metrics import ONSET, Collar, EventLists, EventScores, event_scores
 
 Scores = NDArray[np.int8]  # [steps, classes]; probability = (score + 128) / 256
 
@@ -85,8 +85,8 @@ def features_of(folder: DetectorFolder, recordings: Iterable[Recording]) -> Iter
 
 
 def event_scores_of(
-    scored: ScoredRecordings, recordings: Sequence[Recording], configs: Sequence[EventConfig]
+    scored: ScoredRecordings, recordings: Sequence[Recording], configs: Sequence[EventConfig], onset: Collar = ONSET
 ) -> EventScores:
     """Return the figures of the events that the scores give with one setting per class."""
     durations_s = {recording.name: recording.duration_s for recording in recordings}
-    return event_scores(scored.reference, scored.events(configs), durations_s, scored.classes)
+    return event_scores(scored.reference, scored.events(configs), durations_s, scored.classes, onset)

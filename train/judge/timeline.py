@@ -10,7 +10,8 @@ from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.event_sweep import EventSweep
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.metrics import Times, microseconds
+from stapes.train.judge.intersection import Times
+from stapes.train.judge.metrics import microseconds
 
 APART_S = 10  # between two recordings: more than any collar, so that no event matches one of another recording
 

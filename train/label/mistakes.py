@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import probability
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
+from stapes.train.judge.false_alarms import untouching
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.judge.metrics import labelled_pairs, without
+from stapes.train.judge.metrics import ONSET, Collar, labelled_pairs, without
 
 Kind = Literal["missed", "false"]
+KINDS: tuple[Kind, Kind] = ("missed", "false")
 
 
 @dataclass(frozen=True)
@@ -31,25 +33,28 @@ class Mistake:
         return self.probability if self.kind == "false" else 1 - self.probability
 
 
-def outcomes(judged: JudgedRecording) -> dict[str, list[Annotation]]:
+def outcomes(judged: JudgedRecording, onset: Collar = ONSET) -> dict[str, list[Annotation]]:
     """Return the events of a recording that are annotated ("reference"), "detected", "missed" and "false".
 
-    A detected event is a hit when its onset lies within 200 ms of an annotated one.
+    An event is missed when no detected one matches it by onset. A detected event is false when it touches no annotated
+    one of its class (false_alarms.py).
     """
     reference = judged.recording.annotations
-    pairs = labelled_pairs(reference, judged.detected)
+    pairs = labelled_pairs(reference, judged.detected, onset)
     return {
         "reference": list(reference),
         "detected": list(judged.detected),
         "missed": without(reference, {i for i, _ in pairs}),
-        "false": without(judged.detected, {j for _, j in pairs}),
+        "false": untouching(reference, judged.detected),
     }
 
 
-def mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind) -> list[Mistake]:
+def mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind, onset: Collar = ONSET) -> list[Mistake]:
     """Return all mistakes of one kind, the worst first."""
     found = [
-        Mistake(kind, each, event, _highest(detector, each, event)) for each in judged for event in outcomes(each)[kind]
+        Mistake(kind, each, event, _highest(detector, each, event))
+        for each in judged
+        for event in outcomes(each, onset)[kind]
     ]
     return sorted(found, key=lambda each: (-each.badness, each.judged.recording.name, each.event.onset))
 

@@ -16,7 +16,7 @@ from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
-from stapes.train.judge.evaluate import evaluate
+from stapes.train.judge.evaluate import Judgement, evaluate
 from stapes.train.judge.judged import JudgedRecording
 from stapes.train.label.mistakes import Mistake, excerpt, mistakes, outcomes
 
@@ -42,7 +42,7 @@ def review(
     Raises OutputError, before any work, when `out` exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
-    evaluation, judged = evaluate(detector_path, dataset_path, split, channel=channel)
+    evaluation, judged = evaluate(detector_path, dataset_path, split, Judgement(channel=channel))
     detector = Detector.load(detector_path)
     worst = sorted(
         mistakes(detector, judged, "missed") + mistakes(detector, judged, "false"), key=lambda each: -each.badness

@@ -1,55 +1,47 @@
 """An evaluation as text tables."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from stapes.train.judge.application import Recall
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.float_reference import FloatComparison
-from stapes.train.report.figures import (
-    COUNTS_AND_TIMES,
-    COUNTS_AND_TIMES_NOTE,
-    EVENTS,
-    EVENTS_NOTE,
-    OVERALL,
-    ClassFigure,
-)
-from stapes.train.text import number, table
+from stapes.train.report.figures import ClassTable, class_tables, overall_figures
+from stapes.train.text import narrow_tables, number, table
 
 GROUPS_MAX = 8  # columns of a table of recall by group
-NOTE_COLUMNS = 100  # characters
+COLUMNS = 100  # characters, of tables and notes
 
 
 def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of all tables; 95 % intervals over recordings stand in brackets."""
     figures = evaluation.figures
+    count = figures.events.n_recordings
     yield (
         f"{evaluation.detector} on {evaluation.split} of {evaluation.dataset}: "
-        f"{figures.events.n_recordings} recordings, {60 * figures.events.hours:.1f} min"
+        f"{count} recording{'s' * (count != 1)}, {60 * figures.events.hours:.1f} min"
     )
-    if evaluation.warning:
-        yield evaluation.warning
-    yield ""
-    yield from _class_table(figures, EVENTS)
-    yield from textwrap.wrap(EVENTS_NOTE, NOTE_COLUMNS)
-    yield ""
-    yield from _class_table(figures, COUNTS_AND_TIMES)
-    yield from textwrap.wrap(COUNTS_AND_TIMES_NOTE, NOTE_COLUMNS)
+    yield from textwrap.wrap(evaluation.warning, COLUMNS)
+    for each in class_tables(figures):
+        yield ""
+        yield from _class_table(figures, each)
+        yield from textwrap.wrap(each.note(evaluation), COLUMNS)
     for column, classes in figures.recall_by.items():
         yield from _recall_by(column, classes)
     yield ""
-    yield from table(["all classes", ""], [[each.name, number(each.value(figures), each.spec)] for each in OVERALL])
+    overall = overall_figures(figures)
+    yield from table(["all classes", ""], [[each.name, number(each.value(figures), each.spec)] for each in overall])
     if evaluation.beside_float:
         yield ""
         yield from _beside_float(evaluation.beside_float)
 
 
-def _class_table(figures: Figures, columns: Sequence[ClassFigure]) -> Iterator[str]:
+def _class_table(figures: Figures, shown: ClassTable) -> Iterator[str]:
     rows = [
-        [label, *(number(each.value(figures, label), each.spec) for each in columns)]
+        [label, *(number(each.value(figures, label), each.spec) for each in shown.figures)]
         for label in figures.events.classes
     ]
-    yield from table(["class", *(each.heading for each in columns)], rows)
+    yield from narrow_tables(["class", *(each.heading for each in shown.figures)], rows, COLUMNS)
 
 
 def _recall_by(column: str, classes: dict[str, dict[str, Recall]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isnan
 
+from stapes.train.judge.alarm_budget import AlarmRate
 from stapes.train.judge.metrics import Estimate
 
 _STYLE = """
@@ -136,8 +137,11 @@ def facts(rows: Mapping[str, str]) -> str:
     return f'<dl class="panel">{listed}</dl>'
 
 
-def cell(value: Estimate | float, spec: str) -> str:
-    """Return a number, with its interval if it has one, as HTML; a dash where it is not defined (nan)."""
+def cell(value: Estimate | AlarmRate | float, spec: str) -> str:
+    """Return a number, with its interval or upper limit if it has one, as HTML; a dash where it is not defined."""
+    if isinstance(value, AlarmRate):
+        limit = f"at most {value.at_most:{spec}}"
+        return f"{value.per_hour:{spec}} <small>{limit}</small>" if value.hours > 0 else "&ndash;"
     if not isinstance(value, Estimate):
         return "&ndash;" if isnan(value) else f"{value:{spec}}"
     if isnan(value.value):

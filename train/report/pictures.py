@@ -22,7 +22,7 @@ from stapes.runtime.labels import Annotation
 from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import ThresholdCurve
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.judge.metrics import labelled_pairs
+from stapes.train.judge.metrics import Collar, labelled_pairs
 from stapes.train.label.mistakes import Excerpt, Mistake, events_within, outcomes
 
 INK = "#010203"  # replaced by the text colour of the page
@@ -136,13 +136,13 @@ def false_alarms_over_time(classes: Sequence[str], judged: Sequence[JudgedRecord
     return svg[0]
 
 
-def onset_errors(classes: Sequence[str], judged: Sequence[JudgedRecording]) -> str:
+def onset_errors(classes: Sequence[str], judged: Sequence[JudgedRecording], onset: Collar) -> str:
     """Draw histograms of the onset errors of hits, and of the time until their announcement."""
     svg: list[str] = []
     hits = [
         (found.label, 1e3 * (found.onset - true.onset), 1e3 * (announced - true.onset))
         for each in judged
-        for true, found, announced in _hits(each)
+        for true, found, announced in _hits(each, onset)
     ]
     with _drawing("onset errors and latency of hits", 2.3, svg) as figure:
         pair = figure.subplots(1, 2)
@@ -276,8 +276,8 @@ def _draw_events(axes: Axes, row: int, events: Sequence[Annotation], seconds: fl
             axes.text(reached + 0.01 * seconds, row, each.label, fontsize=7, va="center_baseline")
 
 
-def _hits(judged: JudgedRecording) -> list[tuple[Annotation, Annotation, float]]:
-    pairs = labelled_pairs(judged.recording.annotations, judged.detected)
+def _hits(judged: JudgedRecording, onset: Collar) -> list[tuple[Annotation, Annotation, float]]:
+    pairs = labelled_pairs(judged.recording.annotations, judged.detected, onset)
     return [(judged.recording.annotations[i], judged.detected[j], judged.announced_s[j]) for i, j in pairs]
 
 

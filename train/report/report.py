@@ -19,16 +19,9 @@ from stapes.runtime.device.firmware_cost import FirmwareCost
 from stapes.train.judge.curves import threshold_curve
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.label.mistakes import Kind, Mistake, excerpt, mistakes
+from stapes.train.label.mistakes import KINDS, Mistake, excerpt, mistakes
 from stapes.train.report import pictures
-from stapes.train.report.figures import (
-    COUNTS_AND_TIMES,
-    COUNTS_AND_TIMES_NOTE,
-    EVENTS,
-    EVENTS_NOTE,
-    OVERALL,
-    ClassFigure,
-)
+from stapes.train.report.figures import ClassTable, class_tables, overall_figures
 from stapes.train.report.page import card, cell, class_name, document, facts, figure, legend, table
 
 MISTAKES_SHOWN = 8  # of each kind
@@ -55,15 +48,15 @@ def _body(
     detector: Detector, evaluation: Evaluation, judged: Sequence[JudgedRecording], costs: Mapping[str, FirmwareCost]
 ) -> Iterator[str]:
     yield from _head(detector, evaluation)
-    yield "<h2>Events</h2>" + _class_table(detector, evaluation.figures, EVENTS)
-    yield f'<p class="note">{escape(EVENTS_NOTE)}</p>'
-    yield "<h2>Counts and times</h2>" + _class_table(detector, evaluation.figures, COUNTS_AND_TIMES)
-    yield f'<p class="note">{escape(COUNTS_AND_TIMES_NOTE)}</p>'
+    for each in class_tables(evaluation.figures):
+        yield f"<h2>{escape(each.title)}</h2>" + _class_table(detector, evaluation.figures, each)
+        yield f'<p class="note">{escape(each.note(evaluation))}</p>'
     yield '<h2>In pictures</h2><div class="grid">'
     yield from _pictures(detector, evaluation, judged)
     yield "</div>"
-    yield from _mistakes(detector, judged, "missed", "Worst misses")
-    yield from _mistakes(detector, judged, "false", "Worst false alarms")
+    missed, false = (mistakes(detector, judged, kind, evaluation.collar) for kind in KINDS)
+    yield from _mistakes(detector, missed, "Worst misses")
+    yield from _mistakes(detector, false, "Worst false alarms")
     yield from _device(detector, costs)
     yield from _training(detector)
     yield from _beside_float(evaluation)
@@ -80,25 +73,25 @@ def _head(detector: Detector, evaluation: Evaluation) -> Iterator[str]:
     if evaluation.warning:
         yield f'<p class="warn">{escape(evaluation.warning)}</p>'
     yield '<div class="cards">'
-    for each in OVERALL:
+    for each in overall_figures(figures):
         value = each.value(figures)
         yield card(each.name, cell(value, each.spec), value if each.is_share else None)
     yield card("a score every", f"{_step_ms(detector.folder):g} <small>ms</small>")
     yield "</div>"
 
 
-def _class_table(detector: Detector, figures: Figures, columns: Sequence[ClassFigure]) -> str:
+def _class_table(detector: Detector, figures: Figures, shown: ClassTable) -> str:
     colors = pictures.class_colors(detector.classes)
     rows = [
-        [class_name(label, colors[label]), *(cell(each.value(figures, label), each.spec) for each in columns)]
+        [class_name(label, colors[label]), *(cell(each.value(figures, label), each.spec) for each in shown.figures)]
         for label in figures.events.classes
     ]
-    return table(["class", *(each.heading for each in columns)], rows)
+    return table(["class", *(each.heading for each in shown.figures)], rows)
 
 
 def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[JudgedRecording]) -> Iterator[str]:
     classes = detector.classes
-    curves = {label: threshold_curve(detector, judged, label) for label in classes}
+    curves = {label: threshold_curve(detector, judged, label, evaluation.collar) for label in classes}
     own = {label: config.on_score for label, config in zip(classes, detector.folder.events, strict=True)}
     colors = legend(pictures.class_colors(classes))
     svg = pictures.precision_recall(curves, own)
@@ -109,9 +102,8 @@ def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judge
         "Filled: steps within annotated events. Line: all other steps.",
     )
     yield figure("False alarms over time", pictures.false_alarms_over_time(classes, judged), "", colors)
-    yield figure(
-        "Times of hits", pictures.onset_errors(classes, judged), "Positive errors: later than annotated.", colors
-    )
+    svg = pictures.onset_errors(classes, judged, evaluation.collar)
+    yield figure("Times of hits", svg, "Positive errors: later than annotated.", colors)
     for column, by_class in evaluation.figures.recall_by.items():
         bars = [(label, group, each) for label, groups in by_class.items() for group, each in groups.items()]
         shown, text = bars, "In brackets: the number of annotated events."
@@ -220,8 +212,7 @@ def _rules(folder: DetectorFolder) -> str:
     return "; ".join(f"{label}: {rule}" for label, rule in rules.items())
 
 
-def _mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind, heading: str) -> Iterator[str]:
-    worst = mistakes(detector, judged, kind)
+def _mistakes(detector: Detector, worst: Sequence[Mistake], heading: str) -> Iterator[str]:
     shown = worst[:MISTAKES_SHOWN]
     yield f'<h2>{heading}</h2><p class="note">{len(shown)} of {len(worst)}. Click in a picture to play from there.</p>'
     yield '<div class="grid">'

@@ -15,11 +15,16 @@ from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.main import main
+from stapes.train.data.background import open_background
 from stapes.train.data.dataset import open_dataset
-from stapes.train.judge.evaluate import evaluate
+from stapes.train.judge.alarm_budget import AlarmRate
+from stapes.train.judge.evaluate import Judgement, evaluate
 from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.metrics import event_scores
+from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.overlap import content_ids
+from stapes.train.judge.scored import features_of, score_recordings
+from stapes.train.settings import OperatingPointSettings
 
 BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.2, "rumble")]
 
@@ -123,7 +128,7 @@ def test_where_no_event_is_there_are_false_alarms_and_no_f1(
     assert evaluation["warning"] in report.read_text()
     assert main(["evaluate", str(tiny_detector), str(tmp_path)]) == 0
     row = next(line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("hiss"))
-    assert row[:8] == ["hiss", "0", "1", "0.00", "-", "-", "-", "150.0"]
+    assert row == ["hiss", "1", "150.0", "(at", "most", "583.5)"]
 
 
 def test_test_is_judged_where_there_is_one(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
@@ -174,7 +179,7 @@ def test_a_split_that_does_not_exist_is_an_error(
     tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = _error(capsys, "evaluate", str(tiny_detector), str(bursts), "--split", "test")
-    assert message == f"error: {bursts} has no split test (folders val/; splits: val); name one that it has"
+    assert message == f"error: {bursts} has no split test (folders val/; splits: val); name one that it has, or all"
 
 
 def test_a_recording_that_is_cut_off_stops_the_evaluation(
@@ -241,7 +246,8 @@ def test_the_warning_follows_the_recordings_not_the_name_of_their_part(tiny_dete
     point = {"chosen_on": "val", "expected": {"macro_f1_onset": {"value": 0.5126}}, "recordings": chosen_on}
     replace(read_folder(tuned), operating_point=point, provenance={"trained_on": trained_on}).write()
     assert {part: evaluate(tuned, data, part)[0].warning for part in ("train", "val", "test")} == {
-        "train": "the detector was trained on these recordings: the figures say little about other recordings",
+        "train": "the detector was trained on these recordings: the figures say little about other recordings "
+        "(train/train.wav)",
         "val": "thresholds were chosen on these recordings: expect less on other recordings "
         "(macro F1 0.513 by onset with thresholds from other groups)",
         "test": "",
@@ -250,3 +256,57 @@ def test_the_warning_follows_the_recordings_not_the_name_of_their_part(tiny_dete
     shutil.copy(data / "train" / "train.wav", other / "val" / "renamed.wav")
     (other / "val" / "renamed.txt").write_text("")
     assert evaluate(tuned, other, "val")[0].warning.startswith("the detector was trained on 1 of these 2 recordings:")
+    whole = evaluate(tuned, other, "all")[0]
+    assert (whole.split, whole.figures.events.n_recordings) == ("all", 4)
+    assert whole.warning == (
+        "the detector was trained on 1 of these 4 recordings: the figures say little about other recordings "
+        "(val/renamed.wav)"
+    )
+
+
+def test_recordings_without_events_give_false_alarms_per_hour_and_nothing_else(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alone without a dataset's layout, and beside a dataset, whose other figures stay what they are."""
+    for name, heard in (("a", BURSTS[:2]), ("b", [])):
+        soundfile.write(tmp_path / f"{name}.wav", noise_bursts(18.0, heard), 16_000)
+    assert main(["evaluate", str(tiny_detector), "--background", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{tiny_detector} on background of {tmp_path}: 2 recordings, 0.6 min\n")
+    assert "recall" not in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("hiss"))
+    assert row == ["hiss", "1", "100.0", "(at", "most", f"{AlarmRate(1, 0.01).at_most:.1f})"]
+    alone, _ = evaluate(tiny_detector, bursts)
+    beside, _ = evaluate(tiny_detector, bursts, judgement=Judgement(background=[tmp_path]))
+    assert beside.figures.events == alone.figures.events
+    assert beside.figures.psds_1 == alone.figures.psds_1
+    before, after = (each.figures.alarms["hiss"] for each in (alone, beside))
+    assert (after.alarms - before.alarms, after.hours - before.hours) == (1, pytest.approx(0.01))
+
+
+def test_nothing_to_judge_is_an_error(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "name a folder of labelled recordings" in _error(capsys, "evaluate", str(tiny_detector))
+
+
+def test_tables_are_at_most_100_characters_wide(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--background", str(bursts / "val")]) == 1
+    assert "is labelled in a recording of" in capsys.readouterr().err, "a background with events is refused"
+    soundfile.write(tmp_path / "quiet.wav", noise_bursts(18.0, BURSTS), 16_000)
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--background", str(tmp_path)]) == 0
+    assert max(len(line) for line in capsys.readouterr().out.splitlines()[1:]) <= 100
+
+
+def test_evaluate_and_tune_count_the_same_false_alarms(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
+    """Recordings with events and without: one count for the figures and for the budgets; hours differ by part steps."""
+    soundfile.write(tmp_path / "quiet.wav", noise_bursts(20.0, BURSTS), 16_000)
+    folder, recordings = read_folder(tiny_detector), open_dataset(bursts).splits["val"]
+    quiet = open_background([tmp_path])
+    scored, background = (score_recordings(folder, each, features_of(folder, each)) for each in (recordings, quiet))
+    point = OperatingPoint(scored, OperatingPointSettings(smoothing_steps=(3,)), background=background)
+    found, _ = evaluate(tiny_detector, bursts, judgement=Judgement(background=[tmp_path]))
+    for label, config in zip(folder.classes, folder.events, strict=True):
+        budgeted = point.alarms(label, config)
+        assert found.figures.alarms[label].alarms == budgeted.alarms > 0
+        assert found.figures.alarms[label].hours == pytest.approx(budgeted.hours, rel=0.01)
