@@ -18,17 +18,17 @@ from stapes.convert.passes.lift_states import lift_states, lift_variable_tensors
 from stapes.convert.passes.prune import prune
 from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
-from stapes.convert.read.graph import Tensor, read_model
 from stapes.convert.supported import TARGETS
 from stapes.firmware_sim.device.model_description import (
     MODEL_JSON,
     ModelDescription,
     Sizes,
-    TensorSpec,
     read_model_description,
 )
+from stapes.firmware_sim.device.step_tensors import tensor_spec
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError, OutputError
 from stapes.firmware_sim.outputs import Mark, new_folder
+from stapes.firmware_sim.tflite.graph import read_model
 
 
 @dataclass(frozen=True)
@@ -131,20 +131,9 @@ def _describe(module: Module, sizes: Sizes, target: str, files: list[str]) -> Mo
         name=module.name,
         sha256=module.digest,
         target=target,
-        inputs=tuple(_tensor(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)),
-        outputs=tuple(_tensor(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)),
+        inputs=tuple(tensor_spec(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)),
+        outputs=tuple(tensor_spec(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)),
         states=tuple(state.name for state in graph.states),
         sizes=sizes,
         files=tuple(files),
-    )
-
-
-def _tensor(name: str, tensor: Tensor) -> TensorSpec:
-    quantization = tensor.quantization
-    return TensorSpec(
-        name=name,
-        shape=tuple(tensor.shape),
-        dtype=tensor.dtype,
-        scale=None if quantization is None else float(quantization.scales[0]),
-        zero_point=None if quantization is None else int(quantization.zero_points[0]),
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from stapes.convert.passes.lift_states import lift_states
-from stapes.convert.read.graph import read_model
 from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.tflite.graph import read_model
 
 
 class Reference:

@@ -34,6 +34,12 @@ def foreign_models() -> Path:
 
 
 @pytest.fixture(scope="session")
+def hostile_cases() -> Path:
+    """Small inputs that once crashed stapes or what it uses (not part of the project)."""
+    return _shared("cases/hostile")
+
+
+@pytest.fixture(scope="session")
 def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detector folder made in milliseconds without TensorFlow (tests/helpers/tiny_detector.py); do not change it."""
     from tiny_detector import write_tiny_detector

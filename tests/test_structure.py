@@ -38,7 +38,7 @@ ROOMS = {
         ("passes",),
         ("supported",),
         ("lower",),
-        ("read", "tflite"),
+        ("tflite",),
         ("tensorflow",),
     ),
     "runtime": (
@@ -54,6 +54,7 @@ ROOMS = {
         ("__init__", "_build_ffi"),
         ("machines",),
         ("device",),
+        ("tflite",),
         ("outputs", "sources"),
         ("errors",),
     ),

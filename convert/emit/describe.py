@@ -7,7 +7,7 @@ import numpy as np
 from stapes.convert.emit.lines import comment
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.operations import Call
-from stapes.convert.read.graph import Tensor
+from stapes.firmware_sim.tflite.graph import Tensor
 
 
 def banner(module: Module, file: str) -> str:

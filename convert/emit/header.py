@@ -7,7 +7,7 @@ from stapes.convert.emit.describe import argument_rows, banner, comment_table, r
 from stapes.convert.emit.lines import function
 from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
 from stapes.convert.plan.memory import aligned
-from stapes.convert.read.graph import Tensor
+from stapes.firmware_sim.tflite.graph import Tensor
 
 
 def header(module: Module, single_file: bool) -> str:

@@ -8,8 +8,8 @@ from stapes.convert.lower.operations import Call, Constant
 from stapes.convert.lower.packing import Layout
 from stapes.convert.plan.coalesce import Placement
 from stapes.convert.plan.memory import Plan, aligned
-from stapes.convert.read.graph import Graph
 from stapes.firmware_sim.device.model_description import Sizes
+from stapes.firmware_sim.tflite.graph import Graph
 
 
 @dataclass(frozen=True)

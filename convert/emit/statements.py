@@ -5,7 +5,7 @@ from stapes.convert.emit.lines import statement
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.names import c_name
 from stapes.convert.lower.operations import Call, Fill, Move, Operation, merge_axes, pad_axes
-from stapes.convert.read.graph import Tensor
+from stapes.firmware_sim.tflite.graph import Tensor
 
 MOVE_AXES = 5  # of stapes_nn_move_layer
 Moves = dict[str, dict[str, str]]  # name of a stapes_nn_move_layer -> its members as C

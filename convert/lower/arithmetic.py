@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from stapes.convert.read.schema import RELU, RELU6, RELU_N1_TO_1
+from stapes.firmware_sim.tflite.schema import RELU, RELU6, RELU_N1_TO_1
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

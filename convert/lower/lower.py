@@ -5,8 +5,8 @@ from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_glo
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.convert.lower.packing import Layout
-from stapes.convert.read.graph import Graph, Operator
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import Graph, Operator
 
 
 def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operation]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from stapes.convert.lower.arithmetic import activation_range
 from stapes.convert.lower.packing import Layout
-from stapes.convert.read.graph import Graph, Operator, Tensor
-from stapes.convert.read.schema import ACTIVATIONS
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
+from stapes.firmware_sim.tflite.schema import ACTIVATIONS
 
 LONGEST_FINDING = 320  # characters of an error message; a damaged file may hold lists of any length
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stapes.convert.read.graph import Graph, Operator
-from stapes.convert.read.schema import VALID, Option
+from stapes.firmware_sim.tflite.graph import Graph, Operator
+from stapes.firmware_sim.tflite.schema import VALID, Option
 
 _PADDING = Option(0, "b")
 _DILATION = {

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stapes.convert.read.graph import LONGEST_NAME, Graph, Model, Operator, State, Tensor
-from stapes.convert.read.schema import Option
 from stapes.convert.supported import RESOURCE_OPERATORS
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import LONGEST_NAME, Graph, Model, Operator, State, Tensor
+from stapes.firmware_sim.tflite.schema import Option
 
 STATE_PREFIX = "state_"
 _OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name

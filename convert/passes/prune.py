@@ -6,7 +6,7 @@ compute that shape in each inference (SHAPE, STRIDED_SLICE, PACK) are therefore 
 
 from dataclasses import replace
 
-from stapes.convert.read.graph import Graph, Operator
+from stapes.firmware_sim.tflite.graph import Graph, Operator
 
 
 def prune(graph: Graph) -> Graph:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stapes.convert.lower.operations import Block, Call, Move, Operation, Overlap, copy, merge_axes
-from stapes.convert.read.graph import Graph, State
+from stapes.firmware_sim.tflite.graph import Graph, State
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ pops.stapes/
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,17 @@ from stapes.firmware_sim.device.model_description import (
     read_model_description,
     tensor_from,
 )
-from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+from stapes.firmware_sim.device.plain_json import one_line, require_plain, shortened
+from stapes.firmware_sim.device.step_tensors import step_tensors
+from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError
 from stapes.firmware_sim.outputs import Mark, interrupted, new_folder, write_whole
 
 SCHEMA = 1
 REQUIRED = ("detector.json", "frontend.bin", "model.tflite")
+LARGEST_FILE = 1 << 28  # bytes of each of them
+MOST_CLASSES = 1024
+LONGEST_STEP_SAMPLES = 1 << 20  # a minute at 16 kHz
+LONGEST_DELAY_SAMPLES = 1 << 22
 MARK = Mark("detector.json")  # --force replaces only folders that hold it
 
 
@@ -124,12 +132,12 @@ def read_folder(path: Path | str) -> DetectorFolder:
         raise DetectorFolderError(
             f"{path}: incomplete detector folder, {', '.join(missing)} missing; train or copy the detector again"
         )
+    for name in REQUIRED:
+        if (size := (path / name).stat().st_size) > LARGEST_FILE:
+            raise DetectorFolderError(f"{path / name} has {size} bytes, more than the {LARGEST_FILE} that are read")
     folder = _parse(path)
     _check_frontend(folder)
-    if hashlib.sha256(folder.model).hexdigest() != folder.model_sha256:
-        raise DetectorFolderError(
-            f"{path}/model.tflite is not the model that detector.json describes; train or copy the detector again"
-        )
+    _check_model(folder)
     return folder
 
 
@@ -137,6 +145,7 @@ def _parse(path: Path) -> DetectorFolder:
     source = path / "detector.json"
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
+        require_plain(content)
     except (ValueError, RecursionError) as error:  # ValueError: of JSON, of UTF-8, of numbers with too many digits
         raise DetectorFolderError(f"{source}: not JSON ({error}); train or copy the detector again") from error
     schema = content.pop("schema", None) if isinstance(content, dict) else None
@@ -144,33 +153,107 @@ def _parse(path: Path) -> DetectorFolder:
         raise DetectorFolderError(f"{source}: no schema version in it; this is not a detector of stapes")
     if schema > SCHEMA:
         raise DetectorFolderError(
-            f"{source}: schema {schema}, this stapes reads up to {SCHEMA}; install a newer stapes to use this detector"
+            f"{source}: schema {shortened(schema)}, this stapes reads up to {SCHEMA}; "
+            "install a newer stapes to use this detector"
         )
     try:
         return _from_content(path, content)
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise DetectorFolderError(f"{source}: {reason}; train or copy the detector again") from error
+        raise DetectorFolderError(f"{source}: {one_line(reason)}; train or copy the detector again") from error
 
 
 def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
-    classes, events = tuple(content.pop("classes")), content.pop("events")
-    if not classes or set(events) != set(classes):
-        raise TypeError(f"events are set for {sorted(events)}, the classes are {sorted(classes)}")
+    classes, events = content.pop("classes"), content.pop("events")
+    if not isinstance(classes, list) or not all(isinstance(label, str) and label for label in classes):
+        raise TypeError(f"classes are {shortened(classes)}: need a list of texts")
+    if not 1 <= len(classes) <= MOST_CLASSES or len(set(classes)) < len(classes):
+        raise TypeError(f"classes are {shortened(classes)}: need 1 to {MOST_CLASSES}, each named once")
+    if not isinstance(events, dict) or set(events) != set(classes):
+        raise TypeError(f"events are set for {shortened(sorted(events))}, the classes are {shortened(sorted(classes))}")
     for name in ("frontend_hash", "model_sha256"):
-        if not isinstance(content.get(name, ""), str):
-            raise TypeError(f"{name} is {content[name]!r}: need a text")
+        if re.fullmatch("[0-9a-f]{64}", str(content.get(name))) is None:
+            raise TypeError(f"{name} is {shortened(content.get(name))}: need 64 hexadecimal digits")
+    for name in ("operating_point", "provenance", "scores"):
+        if not isinstance(content.get(name, {}), dict):
+            raise TypeError(f"{name} is {shortened(content[name])}: need an object")
     folder = DetectorFolder(
         path=path,
-        classes=classes,
+        classes=tuple(classes),
         frontend=FrontendConfig(**content.pop("frontend")),
         events=tuple(EventConfig(**events[label]) for label in classes),
         model_inputs=tuple(map(tensor_from, content.pop("model_inputs"))),
         model_outputs=tuple(map(tensor_from, content.pop("model_outputs"))),
         **content,
     )
-    _ = folder.clock  # raises ConfigError for frames and steps that no clock has
+    _check_times(folder)
+    _check_tensors(folder)
     return folder
+
+
+def _check_times(folder: DetectorFolder) -> None:
+    """Refuse a step or a delay for which a computer needs more memory than for any detector that was trained."""
+    clock = folder.clock  # raises ConfigError for frames and steps that no clock has
+    for what, samples, most in (
+        (f"frames_per_step is {folder.frames_per_step}: a step", clock.step_samples, LONGEST_STEP_SAMPLES),
+        (f"target_delay_steps is {folder.target_delay_steps}: the delay", clock.tail_samples, LONGEST_DELAY_SAMPLES),
+    ):
+        if samples > most:
+            raise ConfigError(f"{what} has {samples} samples; need at most {most}")
+
+
+def _check_tensors(folder: DetectorFolder) -> None:
+    """Refuse inputs and outputs that are not those of a step with this frontend and these classes."""
+    inputs = {tensor.name: tensor for tensor in folder.model_inputs}
+    outputs = {tensor.name: tensor for tensor in folder.model_outputs}
+    if len(inputs) < len(folder.model_inputs) or len(outputs) < len(folder.model_outputs):
+        raise ConfigError("model_inputs or model_outputs name a tensor twice")
+    features, scores = inputs.pop("features"), outputs.pop("scores")
+    if features.count != folder.frames_per_step * folder.frontend.n_bands or features.zero_point != 0:
+        raise ConfigError(
+            f"features have shape {list(features.shape)} and zero point {features.zero_point}: need "
+            f"{folder.frames_per_step} frames of {folder.frontend.n_bands} bands and 0"
+        )
+    if scores.count != len(folder.classes) or (scores.scale, scores.zero_point) != (1 / 256, -128):
+        raise ConfigError(
+            f"scores have shape {list(scores.shape)}, scale {scores.scale} and zero point {scores.zero_point}: need "
+            f"one for each of {len(folder.classes)} classes, 1/256 and -128"
+        )
+    if inputs != outputs or not all(name.startswith("state_") for name in inputs):
+        raise ConfigError(
+            f"the states are {shortened(sorted(inputs))} before a step and {shortened(sorted(outputs))} after it: "
+            "need the same names, which begin with state_, shapes, scales and zero points"
+        )
+    if any(tensor.zero_point is None for tensor in inputs.values()):
+        raise ConfigError(f"a state among {shortened(sorted(inputs))} has no scale and zero point")
+
+
+def _check_model(folder: DetectorFolder) -> None:
+    """Refuse a model that is damaged or is another one than detector.json describes, before any engine is shown it."""
+    source, model = folder.path / "model.tflite", folder.model
+    if hashlib.sha256(model).hexdigest() != folder.model_sha256:
+        raise DetectorFolderError(
+            f"{source} is not the model that detector.json describes; train or copy the detector again"
+        )
+    try:
+        inputs, outputs = step_tensors(model)
+    except (ModelError, ConfigError) as error:
+        raise DetectorFolderError(f"{source}: {error}; train or copy the detector again") from error
+    for side, described, found in (("input", folder.model_inputs, inputs), ("output", folder.model_outputs, outputs)):
+        if described != found:
+            pairs = zip_longest(described, found)
+            one, other = next((a, b) for a, b in pairs if a != b)
+            raise DetectorFolderError(
+                f"{source}: detector.json describes the {side} {_shown(one)}, the model has {_shown(other)}; "
+                "train or copy the detector again"
+            )
+
+
+def _shown(tensor: TensorSpec | None) -> str:
+    if tensor is None:
+        return "none"
+    quantized = f"scale {tensor.scale}, zero point {tensor.zero_point}"
+    return f"{shortened(tensor.name)} {tensor.dtype} {list(tensor.shape)} ({quantized})"
 
 
 def _check_frontend(folder: DetectorFolder) -> None:

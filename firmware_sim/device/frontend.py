@@ -68,7 +68,7 @@ class FrontendConfig:
         ):
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} is {getattr(self, name)}: need {least} to {most}")
-        if not 0 <= self.f_min_hz < self.f_max_hz or not math.isfinite(self.f_max_hz):
+        if not 0 <= self.f_min_hz < self.f_max_hz < math.inf:
             raise ConfigError(
                 f"f_min_hz is {self.f_min_hz} and f_max_hz {self.f_max_hz}: need 0 <= f_min_hz < f_max_hz"
             )

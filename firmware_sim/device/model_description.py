@@ -12,10 +12,13 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stapes.firmware_sim.device.plain_json import shortened
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
+from stapes.firmware_sim.tflite.graph import RANKS
 
 MODEL_JSON = "model.json"
 LARGEST = 2**31 - 1  # of every size and count: the C counts with int32
+LARGEST_SCALE = (2 - 2**-23) * 2.0**127  # of float32, in which a .tflite states it
 T = TypeVar("T")
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
@@ -37,12 +40,13 @@ class TensorSpec:
     def __post_init__(self) -> None:
         _require(isinstance(self.name, str) and self.name != "", "name", self.name, "a text")
         _require(isinstance(self.dtype, str) and self.dtype in _LIMITS, "dtype", self.dtype, "int8 or uint8")
+        _require(len(self.shape) <= RANKS, "shape", self.shape, f"at most {RANKS} axes")
         _require(all(map(_is_size, self.shape)) and all(self.shape), "shape", self.shape, "whole numbers from 1 on")
         _require(self.count <= LARGEST, "shape", self.shape, f"at most {LARGEST} values")
         if self.scale is None and self.zero_point is None:
             return
-        is_number = type(self.scale) in (int, float) and math.isfinite(self.scale or 0)
-        _require(is_number and (self.scale or 0) > 0, "scale", self.scale, "a number above 0")
+        positive = type(self.scale) in (int, float) and 0 < (self.scale or 0) <= LARGEST_SCALE
+        _require(positive, "scale", self.scale, f"a number above 0, at most {LARGEST_SCALE:.4g}")
         low, high = _LIMITS[self.dtype]
         inside = type(self.zero_point) is int and low <= self.zero_point <= high
         _require(inside, "zero_point", self.zero_point, f"a whole number from {low} to {high}")
@@ -149,10 +153,10 @@ def _description(content: object) -> ModelDescription:
 def _object(kind: type[T], content: object, **read: Callable[[object], object]) -> T:
     """Make a dataclass of an object of JSON; `read` converts the fields that are neither texts nor numbers."""
     if not isinstance(content, dict):
-        raise ConfigError(f"{kind.__name__} is {_short(content)}: need an object")
+        raise ConfigError(f"{kind.__name__} is {shortened(content)}: need an object")
     known = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
     if unknown := sorted(set(content) - set(known)):
-        raise ConfigError(f"{', '.join(map(_short, unknown))} in {kind.__name__} is unknown to this stapes")
+        raise ConfigError(f"{', '.join(map(shortened, unknown))} in {kind.__name__} is unknown to this stapes")
     if missing := [name for name, required in known.items() if required and name not in content]:
         raise ConfigError(f"{', '.join(missing)} missing in {kind.__name__}")
     return kind(**{name: read[name](value) if name in read else value for name, value in content.items()})
@@ -161,7 +165,7 @@ def _object(kind: type[T], content: object, **read: Callable[[object], object]) 
 def _list_of(read: Callable[[object], object]) -> Callable[[object], tuple[object, ...]]:
     def read_all(content: object) -> tuple[object, ...]:
         if not isinstance(content, list):
-            raise ConfigError(f"{_short(content)} stands where a list is needed")
+            raise ConfigError(f"{shortened(content)} stands where a list is needed")
         return tuple(map(read, content))
 
     return read_all
@@ -177,12 +181,7 @@ def _matches(pattern: str, value: object) -> bool:
 
 def _require(holds: bool, name: str, value: object, needed: str) -> None:
     if not holds:
-        raise ConfigError(f"{name} is {_short(value)}: need {needed}")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise ConfigError(f"{name} is {shortened(value)}: need {needed}")
 
 
 def _reason(error: Exception) -> str:

@@ -1,11 +1,11 @@
 """Names: layers of the generated C are called what the model's author called them, operators as in the schema."""
 
 import pytest
-from ai_edge_litert.schema_py_generated import BuiltinOperator
+from ai_edge_litert.schema_py_generated import BuiltinOperator, BuiltinOptions
 
 from stapes.convert.lower.layers import SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, layer_part
-from stapes.convert.read import schema
+from stapes.firmware_sim.tflite import schema
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,17 @@ def test_operators_are_numbered_as_in_the_schema_of_litert() -> None:
     assert {name: number for number, name in enumerate(schema.OPERATORS)} == {
         name: numbers[name] for name in schema.OPERATORS
     }
+
+
+def test_options_are_numbered_as_in_the_schema_of_litert() -> None:
+    numbers = {name.upper(): number for name, number in vars(BuiltinOptions).items() if isinstance(number, int)}
+    assert len(numbers) == len(schema.OPTIONS_TYPES)
+    for number, name in enumerate(schema.OPTIONS_TYPES[1:], start=1):
+        assert numbers[f"{name.replace('_', '')}OPTIONS"] == number, name
+
+
+def test_every_type_of_options_belongs_to_an_operator() -> None:
+    assert {schema.options_type(kind) for kind in schema.OPERATORS} == set(schema.OPTIONS_TYPES)
 
 
 def test_the_name_of_a_custom_operator_is_abbreviated() -> None:

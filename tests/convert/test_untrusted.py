@@ -188,6 +188,24 @@ def test_boxes_outside_of_a_tensor_are_refused(begin: list[int], size: list[int]
         plan_model(b.finish([out]), "model")
 
 
+@pytest.mark.parametrize("number", [0, schema.BuiltinOptions.MulOptions, 255])
+def test_options_of_another_type_than_the_operator_has_are_refused(number: int) -> None:
+    """LiteRT would take the default of each attribute where the compiler reads what the table holds."""
+    b = Builder()
+    x = b.input("x", (1, 4), (0.1, 0))
+    b.operator("ADD", [x, x], [b.tensor("y", (1, 4), (0.1, 0))], "AddOptions", fusedActivationFunction=1)
+    tflite = bytearray(b.finish([1]))
+    operator = schema.Model.GetRootAs(tflite).Subgraphs(0).Operators(0)
+    tflite[operator._tab.Pos + operator._tab.Offset(10)] = number
+    with pytest.raises(ModelError, match=r"operator 0 \(ADD\) has options of type .*; the schema gives it ADD"):
+        plan_model(bytes(tflite), "model")
+
+
+def test_options_without_a_type_in_a_foreign_model_are_refused(hostile_cases: Path) -> None:
+    with pytest.raises(ModelError, match=r"\(UNIDIRECTIONAL_SEQUENCE_LSTM\) has options of type NONE; the schema"):
+        plan_model((hostile_cases / "lstm_options_type.tflite").read_bytes(), "model")
+
+
 def test_a_model_without_inputs_or_outputs_is_refused() -> None:
     b = Builder()
     b.operator("TANH", [b.input("x", (1, 4), (0.1, 0))], [b.tensor("y", (1, 4), (0.1, 0))])

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from stapes.convert.lower.layers import conv_2d, depthwise_conv_2d
-from stapes.convert.read.graph import Graph, Operator, Tensor, read_model
-from stapes.convert.read.schema import ACTIVATIONS, RELU, RELU6, SAME
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor, read_model
+from stapes.firmware_sim.tflite.schema import ACTIVATIONS, RELU, RELU6, SAME
 from stapes.train.learn.backbone_convolution import YAMNET_LAYOUT, BackboneConvolution, Floats, Kind
 
 _OPTIONS = {"CONV_2D": conv_2d.OPTIONS, "DEPTHWISE_CONV_2D": depthwise_conv_2d.OPTIONS}

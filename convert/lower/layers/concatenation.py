@@ -3,7 +3,7 @@
 from stapes.convert.lower.layers._shared.box import expect_bytes, paste
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"axis": Option(0, "i"), "activation": Option(1, "b")}
 

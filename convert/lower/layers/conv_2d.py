@@ -8,7 +8,7 @@ import numpy as np
 from stapes.convert.lower.layers._shared import convolution
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {
     "padding": Option(0, "b"),

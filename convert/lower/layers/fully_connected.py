@@ -13,7 +13,7 @@ from stapes.convert.lower.arithmetic import round_once_array, single_rounding
 from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"activation": Option(0, "b"), "weights_format": Option(1, "b"), "keep_num_dims": Option(2, "?")}
 

@@ -11,7 +11,7 @@ from stapes.convert.lower.layers._shared.activations import checked_multiplier
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"alpha": Option(0, "f")}
 

@@ -9,7 +9,7 @@ from math import prod
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Operation, merge_axes, pad_axes, row_major_strides
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"keep_dims": Option(0, "?")}
 

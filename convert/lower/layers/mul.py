@@ -9,7 +9,7 @@ from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import ACTIVATION_OPTIONS
+from stapes.firmware_sim.tflite.schema import ACTIVATION_OPTIONS
 
 OPTIONS = ACTIVATION_OPTIONS
 

@@ -10,7 +10,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import exponential_table
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"beta": Option(0, "f")}
 

@@ -3,7 +3,7 @@
 from stapes.convert.lower.layers._shared.box import cut, expect_bytes
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {
     "begin_mask": Option(0, "i"),

@@ -8,7 +8,7 @@ is proved to agree on every pair of them.
 from stapes.convert.lower.layers._shared.sums import lower_sum
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.read.schema import ACTIVATION_OPTIONS
+from stapes.firmware_sim.tflite.schema import ACTIVATION_OPTIONS
 
 OPTIONS = ACTIVATION_OPTIONS
 

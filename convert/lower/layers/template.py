@@ -7,7 +7,7 @@ tests/convert/test_operators.py compares the two.
 
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Operation
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 # The attributes: name -> number of the field in the operator's table of options, type, default. Delete OPTIONS where
 # the operator has none.

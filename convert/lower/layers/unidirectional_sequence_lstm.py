@@ -22,8 +22,8 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
-from stapes.convert.read.graph import Tensor
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.graph import Tensor
+from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {"cell_clip": Option(1, "f"), "time_major": Option(3, "?")}
 

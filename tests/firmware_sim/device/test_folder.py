@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tiny_model import tiny_step_model
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folder, read_folder
@@ -16,11 +17,14 @@ from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_t
 from stapes.firmware_sim.device.model_description import TensorSpec
 from stapes.firmware_sim.errors import DetectorFolderError, OutputError
 
-MODEL = b"any bytes: the folder knows a model by its hash only"
+MODEL = tiny_step_model(n_bands=40, frames_per_step=2, n_classes=2)
+FEATURES = TensorSpec(name="features", shape=(1, 2, 40, 1), scale=1 / 32, zero_point=0)
+STATE = TensorSpec(name="state_frames", shape=(1, 2, 40, 1), scale=1 / 32, zero_point=0)
+SCORES = TensorSpec(name="scores", shape=(1, 2), scale=1 / 256, zero_point=-128)
 
 
 def write_detector(path: Path, frontend: FrontendConfig | None = None) -> DetectorFolder:
-    """Write a folder that `read_folder` accepts (its model is no model)."""
+    """Write a folder that `read_folder` accepts."""
     frontend = frontend or FrontendConfig()
     tables = make_tables(frontend)
     (path / "frontend.bin").write_bytes(tables)
@@ -33,8 +37,8 @@ def write_detector(path: Path, frontend: FrontendConfig | None = None) -> Detect
         frames_per_step=2,
         target_delay_steps=3,
         model_sha256=hashlib.sha256(MODEL).hexdigest(),
-        model_inputs=(TensorSpec(name="features", shape=(1, 2, 40, 1), scale=1 / 32, zero_point=0),),
-        model_outputs=(TensorSpec(name="scores", shape=(1, 2), scale=1 / 256, zero_point=-128),),
+        model_inputs=(FEATURES, STATE),
+        model_outputs=(SCORES, STATE),
         events=(EventConfig(on_score=5), EventConfig(min_duration_steps=4)),
         operating_point={"chosen_for": "best F1"},
     )
@@ -112,6 +116,14 @@ def test_another_model_is_refused(detector: DetectorFolder) -> None:
         read_folder(detector.path)
 
 
+def in_json(tensor: TensorSpec) -> dict[str, object]:
+    """Return a tensor as detector.json describes it."""
+    return {"name": tensor.name, "shape": tensor.shape, "scale": tensor.scale, "zero_point": tensor.zero_point}
+
+
+FEATURES_JSON, STATE_JSON, SCORES_JSON = map(in_json, (FEATURES, STATE, SCORES))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -123,8 +135,30 @@ def test_another_model_is_refused(detector: DetectorFolder) -> None:
         ({"frames_per_step": "2"}, "step_samples is '2.*need an int"),
         ({"frames_per_step": 0}, "step_samples is 0"),
         ({"target_delay_steps": -1}, "target_delay_steps is -1"),
-        ({"frontend_hash": None}, "frontend_hash is None: need a text"),
-        ({"model_sha256": 7}, "model_sha256 is 7: need a text"),
+        ({"frontend_hash": None}, "frontend_hash is None: need 64 hexadecimal digits"),
+        ({"model_sha256": 7}, "model_sha256 is 7: need 64 hexadecimal digits"),
+        ({"classes": ["pop", "pop"]}, "classes are .*: need 1 to 1024, each named once"),
+        ({"classes": "pb", "events": {"p": {}, "b": {}}}, "classes are 'pb': need a list of texts"),
+        ({"classes": ["pop", 7]}, "need a list of texts"),
+        ({"events": ["pop", "beep"]}, "events are set for"),
+        ({"frames_per_step": 1}, r"features have shape \[1, 2, 40, 1\] and zero point 0: need 1 frames of 40 bands"),
+        ({"frames_per_step": 10**6}, "a step has 256000000 samples; need at most 1048576"),
+        ({"target_delay_steps": 10**6}, "the delay has 512000128 samples; need at most 4194304"),
+        ({"target_delay_steps": 2**31 - 1}, "the delay has 1099511627392 samples"),
+        ({"target_delay_steps": int("9" * 4000)}, "target_delay_steps is 999999"),
+        ({"frontend": {"f_max_hz": int("9" * 4000)}}, "detector.json says f_max_hz = 9999"),
+        ({"schema": int("9" * 4000)}, "schema 9999"),
+        ({"provenance": []}, "provenance is .*: need an object"),
+        ({"scores": "0.9"}, "scores is '0.9': need an object"),
+        ({"surprise\nby two\x1b[31m lines": 1}, "surprise.by two..31m lines"),
+        ({"model_inputs": [FEATURES_JSON | {"scale": int("9" * 4000)}]}, "scale is 999"),
+        ({"model_inputs": [FEATURES_JSON | {"zero_point": 3}, STATE_JSON]}, "zero point 3: need 2 frames of 40"),
+        ({"model_inputs": [FEATURES_JSON, FEATURES_JSON]}, "name a tensor twice"),
+        ({"model_inputs": [STATE_JSON]}, "'features' is missing"),
+        ({"model_inputs": [FEATURES_JSON]}, r"the states are \[\] before a step and \['state_frames'\] after it"),
+        ({"model_inputs": [FEATURES_JSON | {"shape": [1] * 7}]}, "need at most 6 axes"),
+        ({"model_outputs": [SCORES_JSON | {"shape": [1, 3]}, STATE_JSON]}, "one for each of 2 classes"),
+        ({"model_outputs": [SCORES_JSON | {"scale": 0.5}, STATE_JSON]}, "one for each of 2 classes, 1/256 and -128"),
         ({"model_inputs": [{"name": "features", "shape": [1], "scale": 0, "zero_point": 0}]}, "scale is 0"),
     ],
 )
@@ -138,9 +172,57 @@ def test_a_damaged_description_is_one_line_with_the_file(
     assert "\n" not in str(caught.value)
 
 
-def test_text_that_is_not_json_is_one_line_with_the_file(detector: DetectorFolder) -> None:
-    (detector.path / "detector.json").write_bytes(b"\xff\xfe{")
-    with pytest.raises(DetectorFolderError, match="not JSON"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff\xfe{",
+        b'{"schema": ' + b"9" * 5000 + b"}",
+        b'{"schema": 1, "scores": ' + b"[" * 40 + b"]" * 40 + b"}",
+        b'{"schema": 1, "scores": ' + b'{"a":' * 200_000 + b"1" + b"}" * 200_000 + b"}",
+        b'{"schema": 1, "classes": ["\\ud800"]}',
+        b'{"schema": 1, "scores": {"\\udfff": 1}}',
+    ],
+    ids=["utf16", "digits", "deep", "deeper", "surrogate", "surrogate in a key"],
+)
+def test_text_that_is_not_plain_json_is_one_line_with_the_file(detector: DetectorFolder, text: bytes) -> None:
+    (detector.path / "detector.json").write_bytes(text)
+    with pytest.raises(DetectorFolderError, match=r"detector\.json: not JSON") as caught:
+        read_folder(detector.path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def describe_another_model(detector: DetectorFolder, model: bytes) -> None:
+    """Put a model into the folder whose hash detector.json names."""
+    (detector.path / "model.tflite").write_bytes(model)
+    edit(detector, model_sha256=hashlib.sha256(model).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (b"no model", "not a .tflite"),
+        (MODEL[:-100], "not a whole .tflite"),
+        (tiny_step_model(40, 2, 3), r"describes the output 'scores' int8 \[1, 2\] .*, the model has .* \[1, 3\]"),
+        (tiny_step_model(40, 2, 2, kept_frames=4), r"'state_frames' int8 \[1, 2, 40, 1\] .*has .* \[1, 4, 40, 1\]"),
+    ],
+    ids=["no model", "cut off", "other classes", "other state"],
+)
+def test_a_model_that_detector_json_does_not_describe_is_one_line(
+    detector: DetectorFolder, model: bytes, words: str
+) -> None:
+    describe_another_model(detector, model)
+    with pytest.raises(DetectorFolderError, match=rf"model\.tflite: .*{words}") as caught:
+        read_folder(detector.path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("crash", ["signal6-1", "signal8-1", "signal11-1"])
+def test_models_that_crash_litert_are_refused_by_the_folder(
+    detector: DetectorFolder, hostile_cases: Path, crash: str
+) -> None:
+    describe_another_model(detector, (hostile_cases / f"litert_{crash}.tflite").read_bytes())
+    with pytest.raises(DetectorFolderError, match=r"model\.tflite: operator \d+ \([A-Z_]+\) (reads|writes) tensor"):
         read_folder(detector.path)
 
 

@@ -9,7 +9,7 @@ from stapes.convert.lower.arithmetic import equal_with_smaller_sums, quantize_mu
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Overlap
 from stapes.convert.lower.packing import ConvShape, Tile
-from stapes.convert.read.schema import SAME
+from stapes.firmware_sim.tflite.schema import SAME
 
 LARGEST_SUM = 1 << 30  # of the kernels that round twice: see stapes_nn_multiply_high
 

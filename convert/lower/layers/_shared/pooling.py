@@ -4,7 +4,7 @@ from stapes.convert.lower.layers._shared.convolution import overlap, sixteen_bit
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Operation
 from stapes.convert.lower.packing import Tile
-from stapes.convert.read.schema import Option
+from stapes.firmware_sim.tflite.schema import Option
 
 POOL_OPTIONS = {
     "padding": Option(0, "b"),

@@ -8,9 +8,9 @@ from math import isfinite, prod
 
 import numpy as np
 
-from stapes.convert.read.flatbuffer import Table, root
-from stapes.convert.read.schema import DTYPES, READ, operator_name
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.flatbuffer import Table, root
+from stapes.firmware_sim.tflite.schema import DTYPES, OPTIONS_TYPES, READ, operator_name, options_type
 
 LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far inside of int32, and planning takes seconds
 LARGEST_COUNT = 1 << 11  # tensors or operators; so many that live at the same time are placed within seconds
@@ -154,7 +154,19 @@ def _read_operator(index: int, node: Table, codes: list[str], tensors: int) -> O
     if code >= len(codes):
         raise ModelError(f"operator {index} has code {code}, but the file lists {len(codes)}")
     inputs, outputs = _numbers(node, 1, tensors, absent=True), _numbers(node, 2, tensors)
-    return Operator(codes[code], inputs, outputs, node.table(4), index, _numbers(node, 8, tensors))
+    return Operator(
+        codes[code], inputs, outputs, _read_options(index, node, codes[code]), index, _numbers(node, 8, tensors)
+    )
+
+
+def _read_options(index: int, node: Table, kind: str) -> Table | None:
+    """Return the table of an operator's attributes, None when the file has none: then each has its default."""
+    options, number = node.table(4), node.integer(3, "B")
+    found = OPTIONS_TYPES[number] if number < len(OPTIONS_TYPES) else f"number {number}"
+    wanted = options_type(kind)
+    if found != wanted and not (found == "NONE" and options is None):
+        raise ModelError(f"operator {index} ({kind}) has options of type {found}; the schema gives it {wanted}")
+    return options
 
 
 def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:

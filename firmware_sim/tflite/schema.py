@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stapes.convert.read.flatbuffer import Scalar, Table
+from stapes.firmware_sim.tflite.flatbuffer import Scalar, Table
 
 DTYPES = (
     *("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64"),
@@ -230,12 +230,49 @@ OPERATORS = [
     "STABLEHLO_CASE",
 ]
 
+# Every type of an operator's options; its number in the schema is its position here. Options are named after their
+# operator, except for those that several operators share.
+OPTIONS_TYPES = (
+    *("NONE", "CONV_2D", "DEPTHWISE_CONV_2D", "CONCAT_EMBEDDINGS", "LSH_PROJECTION", "POOL_2D", "SVDF", "RNN"),
+    *("FULLY_CONNECTED", "SOFTMAX", "CONCATENATION", "ADD", "L2_NORM", "LOCAL_RESPONSE_NORMALIZATION", "LSTM"),
+    *("RESIZE_BILINEAR", "CALL", "RESHAPE", "SKIP_GRAM", "SPACE_TO_DEPTH", "EMBEDDING_LOOKUP_SPARSE", "MUL", "PAD"),
+    *("GATHER", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "TRANSPOSE", "REDUCER", "SUB", "DIV", "SQUEEZE"),
+    *("SEQUENCE_RNN", "STRIDED_SLICE", "EXP", "TOPK_V2", "SPLIT", "LOG_SOFTMAX", "CAST", "DEQUANTIZE"),
+    *("MAXIMUM_MINIMUM", "ARG_MAX", "LESS", "NEG", "PADV2", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "SELECT"),
+    *("SLICE", "TRANSPOSE_CONV", "SPARSE_TO_DENSE", "TILE", "EXPAND_DIMS", "EQUAL", "NOT_EQUAL", "SHAPE", "POW"),
+    *("ARG_MIN", "FAKE_QUANT", "PACK", "LOGICAL_OR", "ONE_HOT", "LOGICAL_AND", "LOGICAL_NOT", "UNPACK", "FLOOR_DIV"),
+    *("SQUARE", "ZEROS_LIKE", "FILL", "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN"),
+    *("UNIDIRECTIONAL_SEQUENCE_LSTM", "FLOOR_MOD", "RANGE", "RESIZE_NEAREST_NEIGHBOR", "LEAKY_RELU"),
+    *("SQUARED_DIFFERENCE", "MIRROR_PAD", "ABS", "SPLIT_V", "UNIQUE", "REVERSE_V2", "ADD_N", "GATHER_ND", "COS"),
+    *("WHERE", "RANK", "REVERSE_SEQUENCE", "MATRIX_DIAG", "QUANTIZE", "MATRIX_SET_DIAG", "HARD_SWISH", "IF", "WHILE"),
+    *("DEPTH_TO_SPACE", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "SCATTER_ND", "SELECT_V2", "DENSIFY"),
+    *("SEGMENT_SUM", "BATCH_MATMUL", "CUMSUM", "CALL_ONCE", "BROADCAST_TO", "RFFT2D", "CONV_3D", "HASHTABLE"),
+    *("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"),
+    *("RANDOM", "BUCKETIZE", "GELU", "DYNAMIC_UPDATE_SLICE", "UNSORTED_SEGMENT_PROD", "UNSORTED_SEGMENT_MAX"),
+    *("UNSORTED_SEGMENT_MIN", "UNSORTED_SEGMENT_SUM", "ATAN2", "SIGN", "BITCAST", "BITWISE_XOR", "RIGHT_SHIFT"),
+)
+SHARED_OPTIONS = {
+    **dict.fromkeys(("AVERAGE_POOL_2D", "L2_POOL_2D", "MAX_POOL_2D"), "POOL_2D"),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), "REDUCER"),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM"), "MAXIMUM_MINIMUM"),
+    **dict.fromkeys(("RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM", "MULTINOMIAL"), "RANDOM"),
+    "CONV_3D_TRANSPOSE": "CONV_3D",
+    "L2_NORMALIZATION": "L2_NORM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "SEQUENCE_RNN",
+}
+
 
 def operator_name(number: int, custom: str) -> str:
     """Return the name of an operator; `custom` names those outside of the schema, and may be of any length."""
     if 0 <= number < len(OPERATORS):
         return f"CUSTOM {custom[:LONGEST_CUSTOM]!r}" if OPERATORS[number] == "CUSTOM" else OPERATORS[number]
     return f"number {number}"
+
+
+def options_type(kind: str) -> str:
+    """Return which of OPTIONS_TYPES an operator has; "NONE" for an operator without options."""
+    own = SHARED_OPTIONS.get(kind, kind)
+    return own if own in OPTIONS_TYPES else "NONE"
 
 
 @dataclass(frozen=True)
