@@ -7,7 +7,6 @@ events than LiteRT's reference kernels ends the benchmark.
 
 import argparse
 import logging
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,9 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.rows import write_rows
-from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.events import completed
-from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ModelError, StapesError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_detector
@@ -75,13 +72,9 @@ def costs_on_boards(detector: Path, recording: Path) -> list[BoardCost]:
     expected = reference.detect(pcm)
     rows = []
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as scratch:
-        copy = Path(scratch) / "copy.stapes"
-        shutil.copytree(detector, copy, ignore=shutil.ignore_patterns("c", "training"))
-        folder = read_folder(copy)
-        compile_model(folder.model, copy / "c", "detector")
         for board in BOARDS.values():
             logger.info(f"{detector.name} on {board.name}")
-            built = build_detector(folder, board, Path(scratch))
+            built = build_detector(reference.folder, board, Path(scratch))
             heard = built.hear(pcm)
             if completed(heard.events) != expected:
                 raise ModelError(f"{board.name} detects other events in {recording} than LiteRT's reference kernels")

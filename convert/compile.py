@@ -19,6 +19,7 @@ from stapes.convert.passes.prune import prune
 from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.supported import TARGETS
+from stapes.firmware_sim.device.generated_c import GeneratedC
 from stapes.firmware_sim.device.model_description import (
     MODEL_JSON,
     ModelDescription,
@@ -87,14 +88,32 @@ def compile_model(
     the folder holds anything but a generated model or cannot be written; then nothing has changed.
     """
     module = plan_model(tflite, name, target)
-    texts = source.files(module, single_file)
     operations = tuple(operation.name for operation in module.placement.operations)
-    if picture:
-        texts["plan.svg"] = plan_svg(module.plan, operations)
-    sizes = sizes_of(module)
-    texts[MODEL_JSON] = _describe(module, sizes, target, [*texts, MODEL_JSON]).to_json()
-    _write(out, texts)
-    return CompileReport(name, target, tuple(texts), sizes, tuple(layer_rows(module)), module.plan, operations)
+    pictures = {"plan.svg": plan_svg(module.plan, operations)} if picture else {}
+    made = _print(module, target, source.files(module, single_file) | pictures)
+    _write(out, made.texts)
+    sizes = made.description.sizes
+    return CompileReport(name, target, tuple(made.texts), sizes, tuple(layer_rows(module)), module.plan, operations)
+
+
+def generate_detector(tflite: bytes, title: str, *, single_file: bool = False) -> GeneratedC:
+    """Return the C of a detector's model for every target, without writing it. The C is named as C allows `title`.
+
+    single_file: the kernels stand inside of NAME.c. Raises ModelError for a model that cannot be compiled.
+    """
+    module = plan_model(tflite, detector_name(title))
+    return _print(module, "any", source.files(module, single_file))
+
+
+def detector_name(title: str) -> str:
+    """Return the name in C of a detector, given the name of its folder without `.stapes`."""
+    return module_name(title, "detector")
+
+
+def _print(module: Module, target: str, texts: dict[str, str]) -> GeneratedC:
+    """Return these texts with model.json, which describes them."""
+    description = _describe(module, target, (*texts, MODEL_JSON))
+    return GeneratedC(description, texts | {MODEL_JSON: description.to_json()})
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:
@@ -125,7 +144,7 @@ def _files_not_generated(out: Path) -> list[Path]:
     return [path for path in out.iterdir() if path.name not in generated]
 
 
-def _describe(module: Module, sizes: Sizes, target: str, files: list[str]) -> ModelDescription:
+def _describe(module: Module, target: str, files: tuple[str, ...]) -> ModelDescription:
     graph = module.graph
     return ModelDescription(
         name=module.name,
@@ -134,6 +153,6 @@ def _describe(module: Module, sizes: Sizes, target: str, files: list[str]) -> Mo
         inputs=tuple(tensor_spec(n, graph.tensors[i]) for n, i in zip(graph.input_names, graph.inputs, strict=True)),
         outputs=tuple(tensor_spec(n, graph.tensors[i]) for n, i in zip(graph.output_names, graph.outputs, strict=True)),
         states=tuple(state.name for state in graph.states),
-        sizes=sizes,
-        files=tuple(files),
+        sizes=sizes_of(module),
+        files=files,
     )

@@ -1,32 +1,37 @@
-"""The engine that runs the C which `stapes compile` generated, compiled for this machine."""
+"""The engine that runs the C that is generated from a detector's model, compiled for this machine."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.generated_c import generated_c
 from stapes.firmware_sim.device.host import CompiledModel, is_built
-from stapes.firmware_sim.errors import DetectorFolderError, ToolchainError
+from stapes.firmware_sim.errors import ToolchainError
 
 
 def is_compiled_here(folder: DetectorFolder) -> bool:
-    """Return whether exactly the C sources of this folder were compiled on this machine before."""
+    """Return whether the C of this model was compiled on this machine before. Raises ModelError as `generated_c`."""
     try:
-        folder.model_description()
-        return is_built(folder.path / "c")
-    except (ToolchainError, DetectorFolderError):
+        with _written(folder) as sources:
+            return is_built(sources)
+    except ToolchainError:
         return False
 
 
 class CompiledEngine:
-    """Runs the folder's compiled C.
+    """Runs the model as compiled C, which is generated anew from the folder's .tflite.
 
-    Raises DetectorFolderError when the folder has no C or its C was made from another model, and ToolchainError when
-    no C compiler is installed.
+    Raises ModelError for a model that the compiler refuses, and ToolchainError when no C compiler is installed.
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
-        folder.model_description()
-        self._model = CompiledModel(folder.path / "c")
+        with _written(folder) as sources:
+            self._model = CompiledModel(sources)
         self._features_shape = self._model.inputs[0].shape
         self._n_classes = len(folder.classes)
 
@@ -38,3 +43,11 @@ class CompiledEngine:
     def reset(self) -> None:
         """Set every state to its zero point."""
         self._model.reset()
+
+
+@contextmanager
+def _written(folder: DetectorFolder) -> Iterator[Path]:
+    """Yield a new folder with the C, which nobody else can write to."""
+    with tempfile.TemporaryDirectory(prefix="stapes-c-") as sources:
+        generated_c(folder).write(Path(sources))
+        yield Path(sources)

@@ -58,10 +58,10 @@ class Detector:
     def load(cls, path: str | Path, engine: str = "auto") -> "Detector":
         """Read and check a detector folder and choose what computes its steps.
 
-        engine: "litert" for LiteRT's reference kernels; "c" for the folder's C library, which is then compiled and run
-        on this machine; "auto" for C when exactly this C was compiled on this machine before, else LiteRT.
-        Raises DetectorFolderError when the folder is incomplete or belongs to another frontend, and ConfigError for an
-        unknown engine.
+        engine: "litert" for LiteRT's reference kernels; "c" for C that is generated from the folder's model, compiled
+        and run on this machine; "auto" for C when it was compiled on this machine before, else LiteRT.
+        Raises DetectorFolderError when the folder is incomplete or belongs to another frontend, ModelError for a model
+        that the compiler refuses, ConfigError for an unknown engine.
         """
         folder = read_folder(path)
         return cls(folder, choose_engine(folder, engine))

@@ -51,7 +51,7 @@ AUTO = "auto"
 ENGINES = {
     "litert": EngineKind("LiteRT BUILTIN_REF", "LiteRT's reference kernels", _load_litert),
     "c": EngineKind(
-        "compiled C", "the detector's own C library, which is then compiled and run on this machine", _load_compiled
+        "compiled C", "C that is generated from the model, compiled and run on this machine", _load_compiled
     ),
 }
 ENGINE_CHOICES = (AUTO, *ENGINES)
@@ -60,8 +60,8 @@ ENGINE_CHOICES = (AUTO, *ENGINES)
 def choose_engine(folder: "DetectorFolder", name: str) -> Engine:
     """Return the engine `name`, one of ENGINE_CHOICES.
 
-    "c" compiles and runs the C in the folder, so ask for it only when you trust whoever made the folder. "auto" is
-    the compiled C when exactly this C was compiled on this machine before, and LiteRT otherwise.
+    "c" generates C from the folder's .tflite, compiles it and runs it; what lies in the folder's c/ is not looked at.
+    "auto" is the compiled C when it was compiled on this machine before, and LiteRT otherwise.
     Raises ConfigError for any other name, and what loading the engine raises.
     """
     if name == AUTO:

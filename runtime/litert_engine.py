@@ -5,12 +5,18 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.generated_c import generated_c
 
 
 class LitertEngine:
-    """LiteRT with its `BUILTIN_REF` kernels, whose results the compiled model must equal bit for bit."""
+    """LiteRT with its `BUILTIN_REF` kernels, whose results the compiled model must equal bit for bit.
+
+    LiteRT crashes on some models that the compiler refuses, so the compiler looks at the model first. Raises ModelError
+    where it refuses the model.
+    """
 
     def __init__(self, folder: DetectorFolder) -> None:
+        generated_c(folder)
         self._interpreter = Interpreter(
             model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
         )

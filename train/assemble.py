@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.convert.compile import compile_model
-from stapes.convert.lower.names import module_name
+from stapes.convert.compile import compile_model, detector_name
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
 from stapes.firmware_sim.device.folder import DetectorFolder, new_detector_folder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
@@ -83,7 +82,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
             | {"recordings": content_ids([*val, *quiet])},
         )
         folder.write()
-        compile_model(folder.model, draft / "c", module_name(out.stem, "detector"))
+        compile_model(folder.model, draft / "c", detector_name(out.absolute().stem))
         _write_vectors(folder, draft / "vectors")
         _write_training(training, draft / "training")
     _log_scores(scores, point, parity)

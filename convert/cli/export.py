@@ -30,8 +30,9 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.convert.export.command import export, library_name
+    from stapes.convert.compile import detector_name
+    from stapes.convert.export.command import export
 
-    out = arguments.out or Path(arguments.layout) / library_name(arguments.detector)
+    out = arguments.out or Path(arguments.layout) / detector_name(arguments.detector.absolute().stem)
     files = export(arguments.detector, arguments.layout, out, force=arguments.force)
     print("\n".join(str(out / file) for file in files))

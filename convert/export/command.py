@@ -4,16 +4,10 @@ from pathlib import Path
 
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import gather
-from stapes.convert.lower.names import module_name
 from stapes.firmware_sim.errors import OutputError
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 
 MARK = Mark("README.md", text="made by stapes")  # --force replaces only folders that hold it
-
-
-def library_name(detector: Path) -> str:
-    """Return the name of a detector's library: that of its folder, as C allows it."""
-    return module_name(detector.absolute().stem, "detector")
 
 
 def export(detector: Path, layout_name: str, out: Path, *, force: bool = False) -> list[str]:
@@ -26,7 +20,7 @@ def export(detector: Path, layout_name: str, out: Path, *, force: bool = False) 
     if out.absolute().parent.is_dir():
         require_new_folder(out, force, MARK)
     chosen = layout(layout_name)
-    files = chosen.files(gather(detector, library_name(detector), single_file=chosen.SINGLE_FILE))
+    files = chosen.files(gather(detector, single_file=chosen.SINGLE_FILE))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,13 +1,12 @@
 """The C of a whole detector, and what it costs: what every layout is made from."""
 
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stapes.convert.compile import compile_model
+from stapes.convert.compile import generate_detector
 from stapes.convert.export.selftest import selftest_files
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.known_answers import sound_samples
@@ -54,24 +53,23 @@ class Library:
         return text.replace("@SAMPLE_RATE_HZ@", str(self.folder.frontend.sample_rate_hz))
 
 
-def gather(path: Path, name: str, *, single_file: bool = False) -> Library:
+def gather(path: Path, *, single_file: bool = False) -> Library:
     """Generate the C of a detector and measure it; single_file: the model's kernels stand inside of its source, static.
 
-    Raises ModelError and ConfigError as compile_model does, DetectorFolderError as read_folder does.
+    Raises ModelError for a model that the compiler refuses, DetectorFolderError as read_folder does.
     """
+    folder = read_folder(path)
+    model = generate_detector(folder.model, path.absolute().stem, single_file=single_file)
+    name = model.description.name
     with tempfile.TemporaryDirectory(prefix="stapes-export-") as scratch:
-        copy = Path(scratch) / "copy.stapes"
-        shutil.copytree(path, copy, ignore=shutil.ignore_patterns("c", "training"))
-        folder = read_folder(copy)
-        compile_model(folder.model, copy / "c", name, single_file=single_file)
-        code = detector_c(folder, Path(scratch) / "generated")
+        code = detector_c(folder, model, Path(scratch))
         texts = {source.name: source.read_text() for source in code.sources} | selftest_files(folder, name)
+        texts |= _headers(texts, [*code.own_dirs, *INCLUDE_DIRS])
         costs = _costs(folder, Path(scratch))
-        texts |= _headers(texts, [copy / "c", Path(scratch) / "generated", *INCLUDE_DIRS])
     return Library(
         name=name,
         version=version("stapes"),
-        folder=read_folder(path),
+        folder=folder,
         sources={file: text for file, text in sorted(texts.items()) if file.endswith(".c")},
         headers={file: text for file, text in sorted(texts.items()) if file.endswith(".h")},
         costs=costs,

@@ -22,14 +22,7 @@ from typing import Any
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
-from stapes.firmware_sim.device.model_description import (
-    MODEL_JSON,
-    ModelDescription,
-    TensorSpec,
-    compile_command,
-    read_model_description,
-    tensor_from,
-)
+from stapes.firmware_sim.device.model_description import TensorSpec, tensor_from
 from stapes.firmware_sim.device.plain_json import one_line, require_plain, shortened
 from stapes.firmware_sim.device.step_tensors import step_tensors
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError
@@ -71,20 +64,6 @@ class DetectorFolder:
     def model(self) -> bytes:
         """Return model.tflite, which computes one step in int8."""
         return (self.path / "model.tflite").read_bytes()
-
-    def model_description(self) -> ModelDescription:
-        """Read c/model.json, which describes the generated C.
-
-        Raises DetectorFolderError when there is no generated C, or it was generated from another model.tflite.
-        """
-        generated, tflite = self.path / "c", self.path / "model.tflite"
-        description = read_model_description(generated, tflite)
-        if description.sha256 != self.model_sha256:
-            raise DetectorFolderError(
-                f"{generated / MODEL_JSON}: generated from another model.tflite; write it again: "
-                f"{compile_command(tflite, generated)}"
-            )
-        return description
 
     @property
     def clock(self) -> StepClock:

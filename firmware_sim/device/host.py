@@ -32,6 +32,9 @@ ROOM_STEPS = 64  # `run` allocates the outputs of this many calls at a time
 _UNIT = """#define STAPES_NN_API static
 {includes}
 
+/* Python allocates the memory that model.json states: C of another size is refused here. */
+typedef char {name}_needs_the_ram_that_model_json_states[sizeof({name}_t) == {ram} ? 1 : -1];
+
 void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs);
 __attribute__((flatten)) void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs)
 {{
@@ -196,6 +199,7 @@ def _unit(folder: Path) -> str:
         name=name,
         includes="\n".join(f'#include "{path.name}"' for path in sources),
         arguments=", ".join(arguments),
+        ram=description.sizes.ram,
         input_bytes=sum(tensor.count for tensor in description.inputs),
         output_bytes=sum(tensor.count for tensor in description.outputs),
     )

@@ -113,23 +113,18 @@ class ModelDescription:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def read_model_description(folder: Path, tflite: Path = Path("MODEL.tflite")) -> ModelDescription:
+def read_model_description(folder: Path) -> ModelDescription:
     """Read the model.json of a folder of generated C.
 
-    Raises DetectorFolderError when it is missing or damaged, with the command that generates the C from `tflite`.
+    Raises DetectorFolderError when it is missing or damaged, with the command that generates the C.
     """
     path = folder / MODEL_JSON
     try:
         return _description(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise DetectorFolderError(
-            f"{path}: no generated model here ({_reason(error)}); write one: {compile_command(tflite, folder)}"
+            f"{path}: no generated model here ({_reason(error)}); write one: stapes compile MODEL.tflite --out {folder}"
         ) from error
-
-
-def compile_command(tflite: Path, folder: Path) -> str:
-    """Return the command that writes the generated C of a model into a folder."""
-    return f"stapes compile {tflite} --out {folder}"
 
 
 def tensor_from(content: object) -> TensorSpec:

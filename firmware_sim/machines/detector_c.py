@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.generated_c import GeneratedC
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_sensitivity.c", "stapes_tail.c")
@@ -25,27 +26,31 @@ class DetectorC:
     name: str  # what its own names begin with
     model_ram_bytes: int  # sizeof(NAME_t)
     sources: tuple[Path, ...]
-    include_dirs: tuple[Path, ...]
+    own_dirs: tuple[Path, ...]  # hold the headers that were generated
+
+    @property
+    def include_dirs(self) -> tuple[Path, ...]:
+        """Return the folders of all headers."""
+        return (*INCLUDE_DIRS, *self.own_dirs)
 
 
-def detector_c(folder: DetectorFolder, out: Path) -> DetectorC:
-    """Write NAME_detector.h and NAME_detector.c into `out`; return all sources that the detector is built from.
+def detector_c(folder: DetectorFolder, model: GeneratedC, out: Path) -> DetectorC:
+    """Write the C of the model, NAME_detector.h and NAME_detector.c into folders below `out`.
 
-    Raises DetectorFolderError when the folder has no generated model, or one of another model.tflite.
+    Return all sources that the detector is built from.
     """
-    description = folder.model_description()
-    name = description.name
-    model = folder.path / "c"
-    out.mkdir(parents=True, exist_ok=True)
+    name, model_dir, detector_dir = model.description.name, out / "model", out / "detector"
+    model.write(model_dir)
+    detector_dir.mkdir(exist_ok=True)
     for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
-        (out / f"{name}_detector.{suffix}").write_text(text)
+        (detector_dir / f"{name}_detector.{suffix}").write_text(text)
     sources = (
         source("stapes_frontend.c"),
         *map(source, LOOP_SOURCES),
-        *sorted(model.glob("*.c")),
-        out / f"{name}_detector.c",
+        *(model_dir / file for file in sorted(model.texts) if file.endswith(".c")),
+        detector_dir / f"{name}_detector.c",
     )
-    return DetectorC(name, description.sizes.ram, sources, (*INCLUDE_DIRS, model, out))
+    return DetectorC(name, model.description.sizes.ram, sources, (model_dir, detector_dir))
 
 
 def ring_samples(folder: DetectorFolder) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import Event, probability
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.generated_c import GeneratedC, generated_c
 from stapes.firmware_sim.device.known_answers import SCORE_STEPS, KnownAnswers
 from stapes.firmware_sim.device.tail import with_tail
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
@@ -78,8 +79,7 @@ class BuiltDetector:
     board: Board | None  # None stands for this machine
     program: Path
     firmware: Firmware | None  # None on this machine
-    name: str  # what the names in the C begin with
-    model_ram_bytes: int  # the model's states and arena
+    model: GeneratedC
 
     @property
     def machine(self) -> str:
@@ -204,17 +204,16 @@ def build_detector(
 ) -> BuiltDetector:
     """Build the program of a detector folder for a board, or for this machine (`board` None). Files go into `out`.
 
-    The C in the folder is built and later run, so only name folders that you trust.
+    The model's C is generated anew; what lies in the folder's c/ is not looked at.
 
-    Raises DetectorFolderError when the folder has no generated model, ToolchainError when a compiler is missing or
-    refuses the C, FirmwareTooLargeError when the board's memory is too small.
+    Raises ModelError for a model that the compiler refuses, ToolchainError when a C compiler is missing or refuses the
+    C, FirmwareTooLargeError when the board's memory is too small.
     """
-    code = detector_c(folder, out)
+    model = generated_c(folder)
+    code = detector_c(folder, model, out)
     defines = [f'-DDETECTOR_HEADER="{code.name}_detector.h"', f"-DDETECTOR(x)={code.name}_##x"]
     if board is None:
-        return BuiltDetector(
-            folder, None, _build_here(code, out, [*flags, *defines]), None, code.name, code.model_ram_bytes
-        )
+        return BuiltDetector(folder, None, _build_here(code, out, [*flags, *defines]), None, model)
     firmware = build_firmware(
         board,
         [*code.sources, MAIN],
@@ -223,13 +222,13 @@ def build_detector(
         flags=[*flags, *defines, "-DSTAPES_BOARD"],
         limits=limits,
     )
-    return BuiltDetector(folder, board, firmware.elf, firmware, code.name, code.model_ram_bytes)
+    return BuiltDetector(folder, board, firmware.elf, firmware, model)
 
 
 def build_where_it_fits(folder: DetectorFolder, board: Board | None, out: Path) -> BuiltDetector:
     """Build for a board, or for its stand-in when the detector does not fit the board.
 
-    Raises DetectorFolderError and ToolchainError as `build_detector` does.
+    Raises ModelError and ToolchainError as `build_detector` does.
     """
     try:
         return build_detector(folder, board, out)

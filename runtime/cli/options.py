@@ -32,8 +32,8 @@ def add_output(parser: argparse.ArgumentParser, default_format: str | None) -> N
         "--engine",
         choices=ENGINE_CHOICES,
         default=AUTO,
-        help=f"what computes the model. {explained}; {AUTO} (default): the C library if exactly this one was compiled "
-        "on this machine before, else LiteRT",
+        help=f"what computes the model. {explained}; {AUTO} (default): the C if it was compiled on this machine "
+        "before, else LiteRT",
     )
 
 

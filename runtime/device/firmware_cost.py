@@ -123,7 +123,7 @@ def _ram_by_part(built: BuiltDetector, result: DetectorRun) -> dict[str, int]:
         "audio ring": 2 * ring_samples(built.folder),
         "frame": 2 * frontend.window_samples,
         "frontend work": 4 * frontend.n_fft,
-        "model": built.model_ram_bytes,
+        "model": built.model.description.sizes.ram,
     }
     parts["loop, events, scores"] = result.detector_bytes - sum(parts.values())
     parts |= {"stack": result.run.stack_bytes, "stack of interrupts": result.run.handler_stack_bytes}

@@ -37,7 +37,7 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
         for board in boards_named(board_names):
             built = build_where_it_fits(folder, board, Path(out))
             assert built.firmware is not None
-            sites = call_sites(built.firmware, f"{built.name}_step")
+            sites = call_sites(built.firmware, f"{built.model.description.name}_step")
             result = built.hear(pcm, regions={f"{n}": (s.address, s.return_address) for n, s in enumerate(sites)})
             cost = cost_of(built, result)
             found = verdicts(cost, budget)
@@ -52,9 +52,9 @@ def layers_of(built: BuiltDetector, result: DetectorRun, sites: Sequence[CallSit
     """Return the kernel calls of NAME_step in order, with the names of their layers in the generated source."""
     assert built.firmware is not None
     assert result.run is not None
-    source = (built.folder.path / "c" / f"{built.name}.c").read_text()
-    written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", source, re.M)
-    constants = _constants_by_layer(built.firmware, built.name, [layer for _, layer in written])
+    name = built.model.description.name
+    written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", built.model.texts[f"{name}.c"], re.M)
+    constants = _constants_by_layer(built.firmware, name, [layer for _, layer in written])
     kernels = [
         (site.callee.removeprefix("stapes_nn_"), result.run.regions[f"{number}"])
         for number, site in enumerate(sites)

@@ -28,7 +28,7 @@ MACHINES = ["host", "cortex-m4", *(pytest.param(name, marks=pytest.mark.slow) fo
 @pytest.fixture(scope="module")
 def libraries(compiled_detector: Path) -> dict[bool, Library]:
     """Return the same detector with the model's kernels in files of their own, and inside of its source."""
-    return {single: gather(compiled_detector, "tiny", single_file=single) for single in (False, True)}
+    return {single: gather(compiled_detector, single_file=single) for single in (False, True)}
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -257,7 +257,8 @@ def test_two_exported_detectors_run_in_one_program(
     libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path
 ) -> None:
     """Files that begin with stapes_ are shared, the others are named after their detector; both self-tests pass."""
-    other = gather(compiled_detector, "other")
+    shutil.copytree(compiled_detector, tmp_path / "other.stapes")
+    other = gather(tmp_path / "other.stapes")
     for library in (libraries[False], other):
         for path, text in layout_of("cmake").files(library).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

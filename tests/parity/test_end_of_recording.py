@@ -12,7 +12,6 @@ import soundfile
 from numpy.typing import NDArray
 from tiny_detector import noise_bursts, write_tiny_detector
 
-from stapes.convert.compile import compile_model
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import gather
 from stapes.firmware_sim.device.events import completed
@@ -37,7 +36,6 @@ EARLIER = (0.9, 1.2, "rumble")
 def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a detector folder with generated C, whose scores come 16 steps (512 ms) late."""
     folder = write_tiny_detector(tmp_path_factory.mktemp("late") / "late.stapes", delay_steps=DELAY_STEPS)
-    compile_model(folder.model, folder.path / "c", "late")
     return folder.path
 
 

@@ -1,6 +1,6 @@
-"""Both engines give the same bits, and the C of a folder from elsewhere runs only when it is asked for."""
+"""Both engines give the same bits, and every engine runs only what the compiler accepts and makes on this machine."""
 
-import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tiny_detector import noise_bursts
 
-from stapes.convert.compile import compile_model
+from stapes.firmware_sim.device import generated_c
 from stapes.firmware_sim.device.folder import read_folder
-from stapes.firmware_sim.errors import DetectorFolderError
+from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.compiled_engine import CompiledEngine
 from stapes.runtime.detector import Detector
 from stapes.runtime.engine import choose_engine
@@ -18,18 +18,15 @@ from stapes.runtime.litert_engine import LitertEngine
 
 
 @pytest.fixture
-def compiled(tiny_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the tiny detector with its C, on a machine that has built nothing yet."""
+def detector(tiny_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tiny detector, on a machine that has built nothing yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    path = tmp_path / "copy.stapes"
-    shutil.copytree(tiny_detector, path)
-    compile_model((path / "model.tflite").read_bytes(), path / "c", "tiny")
-    return path
+    return Path(shutil.copytree(tiny_detector, tmp_path / "copy.stapes"))
 
 
-def test_compiled_scores_and_events_vs_litert(compiled: Path) -> None:
+def test_compiled_scores_and_events_vs_litert(detector: Path) -> None:
     pcm = noise_bursts(6.0, [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")])
-    c, litert = Detector.load(compiled, engine="c"), Detector.load(compiled, engine="litert")
+    c, litert = Detector.load(detector, engine="c"), Detector.load(detector, engine="litert")
     assert isinstance(c._engine, CompiledEngine)
     assert isinstance(litert._engine, LitertEngine)
     scores = litert.scores(pcm)
@@ -38,23 +35,40 @@ def test_compiled_scores_and_events_vs_litert(compiled: Path) -> None:
     assert c.detect(pcm) == litert.detect(pcm) != []
 
 
-def test_c_from_elsewhere_runs_when_asked_for_and_from_then_on_with_auto(compiled: Path) -> None:
-    folder = read_folder(compiled)
+def test_c_is_compiled_when_asked_for_and_from_then_on_used_by_auto(detector: Path) -> None:
+    folder = read_folder(detector)
     assert isinstance(choose_engine(folder, "auto"), LitertEngine), "it was never built on this machine"
     choose_engine(folder, "c")
     assert isinstance(choose_engine(folder, "auto"), CompiledEngine)
-    with (compiled / "c" / "tiny.c").open("a") as source:
-        source.write("/* changed by somebody */\n")
-    assert isinstance(choose_engine(folder, "auto"), LitertEngine), "these are not the sources that were built here"
 
 
-def test_c_of_another_model_is_refused(compiled: Path) -> None:
-    folder = dataclasses.replace(read_folder(compiled), model_sha256="0" * 64)
-    with pytest.raises(DetectorFolderError, match="generated from another model"):
-        choose_engine(folder, "c")
-    assert isinstance(choose_engine(folder, "auto"), LitertEngine)
+def test_what_lies_in_c_changes_nothing(detector: Path, tmp_path: Path) -> None:
+    """Compiled, the planted files would write a marker, and model.json would let the C write behind its memory."""
+    marker = tmp_path / "marker"
+    expected = Detector.load(detector, "litert").scores(noise_bursts(2.0, [(1.0, 1.6, "hiss")]))
+    choose_engine(read_folder(detector), "c")
+    (detector / "c").mkdir()
+    planted = f'__attribute__((constructor)) static void run(void) {{ fclose(fopen("{marker}", "w")); }}\n'
+    for name in ("copy.c", "copy.h", "stdint.h", "stapes_nn.h", "more.c"):
+        (detector / "c" / name).write_text("#include <stdio.h>\n" + planted)
+    (detector / "c" / "model.json").write_text(json.dumps({"name": "copy", "sizes": {"ram": 0}}))
+    for engine in ("auto", "c"):
+        heard = Detector.load(detector, engine)
+        assert isinstance(heard._engine, CompiledEngine)
+        assert np.array_equal(heard.scores(noise_bursts(2.0, [(1.0, 1.6, "hiss")])), expected)
+    assert not marker.exists()
 
 
-def test_the_error_for_a_detector_without_c_names_the_command_that_makes_it(tiny_detector: Path) -> None:
-    with pytest.raises(DetectorFolderError, match="stapes compile"):
-        choose_engine(read_folder(tiny_detector), "c")
+def test_without_the_compiler_one_line_says_what_to_do(detector: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated_c, "entry_points", lambda group: [])
+    generated_c._generate.cache_clear()
+    for engine in ("c", "litert"):
+        with pytest.raises(ToolchainError, match="compiler of stapes is not installed: install stapes again"):
+            choose_engine(read_folder(detector), engine)
+
+
+def test_without_a_c_compiler_auto_takes_litert(detector: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert isinstance(choose_engine(read_folder(detector), "auto"), LitertEngine)
+    with pytest.raises(ToolchainError, match="no C compiler found: there is no program 'no-such-compiler'"):
+        choose_engine(read_folder(detector), "c")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.firmware_sim.device.model_description import MODEL_JSON, read_model_description
+from stapes.firmware_sim.device.generated_c import generated_c
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import FirmwareCost
@@ -116,21 +116,17 @@ def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[Judge
 
 def _device(detector: Detector, costs: Mapping[str, FirmwareCost]) -> Iterator[str]:
     """Yield the cost on boards, as far as it was measured, and the sizes of the model in the generated C."""
-    generated = detector.folder.path / "c"
-    is_generated = (generated / MODEL_JSON).is_file()
-    if costs or is_generated:
-        yield "<h2>On the device</h2>"
+    yield "<h2>On the device</h2>"
     if costs:
         header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "most expensive hop"]
         yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
         yield '<p class="note">Exact counts of an emulated core, not cycles. Per hop: mean. '
         yield "RAM includes the audio ring and the stack, flash includes the weights.</p>"
-    if is_generated:
-        sizes = read_model_description(generated).sizes
-        constants = sizes.weights + sizes.channels + sizes.tables
-        per_second = 1e3 / _step_ms(detector.folder) * sizes.macs
-        yield f"<p>The model alone: {constants / 1024:.1f} KiB of constants, {sizes.ram / 1024:.1f} KiB of RAM, "
-        yield f"{sizes.macs:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
+    sizes = generated_c(detector.folder).description.sizes
+    constants = sizes.weights + sizes.channels + sizes.tables
+    per_second = 1e3 / _step_ms(detector.folder) * sizes.macs
+    yield f"<p>The model alone: {constants / 1024:.1f} KiB of constants, {sizes.ram / 1024:.1f} KiB of RAM, "
+    yield f"{sizes.macs:,} multiply-accumulates per step, {per_second / 1e6:.2f} million per second.</p>"
 
 
 def _cost_row(board: str, cost: FirmwareCost) -> list[str]:

@@ -1,8 +1,6 @@
 """A whole detector, on this machine and on every board, gives what the Python runtime with LiteRT's kernels gives."""
 
 import dataclasses
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,9 @@ from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device.events import Event
 from stapes.firmware_sim.device.folder import read_folder
-from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ToolchainError
+from stapes.firmware_sim.device.generated_c import generated_c
+from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS, Board
-from stapes.firmware_sim.machines.detector_c import detector_c
 from stapes.firmware_sim.machines.firmware import Limits
 from stapes.firmware_sim.machines.simulation import BuiltDetector, Pace, build_detector
 from stapes.runtime.detector import Detector
@@ -99,7 +97,7 @@ def test_the_loop_is_clean_under_the_sanitizers(
     expected: tuple[NDArray[np.int8], NDArray[np.int8], list[Event]],
 ) -> None:
     """No part of the loop has undefined behaviour or accesses foreign memory, with any length of the ring."""
-    name = detector_c(read_folder(compiled_detector), tmp_path).name.upper()
+    name = generated_c(read_folder(compiled_detector)).description.name.upper()
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     flags += [] if ring_samples is None else [f"-D{name}_RING_SAMPLES={ring_samples}"]
     built = build_detector(read_folder(compiled_detector), None, tmp_path, flags=flags)
@@ -109,7 +107,7 @@ def test_the_loop_is_clean_under_the_sanitizers(
 def test_a_ring_that_is_too_short_is_refused_by_the_compiler(compiled_detector: Path, tmp_path: Path) -> None:
     folder = read_folder(compiled_detector)
     least = folder.frontend.window_samples + folder.frontend.hop_samples
-    name = detector_c(folder, tmp_path).name.upper()
+    name = generated_c(folder).description.name.upper()
     for samples in (10, least - 1):
         with pytest.raises(ToolchainError, match=f"{name}_RING_SAMPLES must be at least {least}, a window and a hop"):
             build_detector(folder, None, tmp_path, flags=[f"-D{name}_RING_SAMPLES={samples}"])
@@ -158,16 +156,3 @@ def test_a_stack_that_is_too_small_is_named_with_its_stage(
     tight = build_detector(folder, board, tmp_path, limits=Limits(stack_bytes=needed.run.stack_bytes // 2))
     with pytest.raises(ToolchainError, match=r"cortex-m4: stack overflow.*last stage: (frontend|model|push)"):
         tight.hear(pcm)
-
-
-def test_a_folder_without_its_model_in_c_is_refused(
-    tiny_detector: Path, compiled_detector: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(DetectorFolderError, match=r"no generated model .* write one: stapes compile"):
-        detector_c(read_folder(tiny_detector), tmp_path)
-    other = tmp_path / "other.stapes"
-    shutil.copytree(compiled_detector, other)
-    description = json.loads((other / "c" / "model.json").read_text())
-    (other / "c" / "model.json").write_text(json.dumps(description | {"sha256": "0" * 64}))
-    with pytest.raises(DetectorFolderError, match=r"generated from another model\.tflite"):
-        detector_c(read_folder(other), tmp_path)

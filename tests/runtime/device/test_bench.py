@@ -1,6 +1,5 @@
 """`stapes bench`, and the same timings under pytest-benchmark."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,39 +7,30 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from stapes.convert.compile import compile_model
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.bench import noise, training_parity
 from stapes.runtime.main import main
 
 
-@pytest.fixture(scope="module")
-def compiled(tiny_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("compiled") / "tiny.stapes"
-    shutil.copytree(tiny_detector, path)
-    compile_model((path / "model.tflite").read_bytes(), path / "c", "tiny")
-    return path
-
-
 @pytest.mark.parametrize("engine", ["litert", "c"])
-def test_one_step_of_the_whole_loop(compiled: Path, benchmark: BenchmarkFixture, engine: str) -> None:
+def test_one_step_of_the_whole_loop(tiny_detector: Path, benchmark: BenchmarkFixture, engine: str) -> None:
     """A step's samples in, one row of scores out, whatever the engine; pytest-benchmark prints what it costs."""
-    detector = Detector.load(compiled, engine)
+    detector = Detector.load(tiny_detector, engine)
     detector.hear(noise(detector.folder.frontend.window_samples))
     heard = benchmark(detector.hear, noise(detector.folder.clock.step_samples))
     assert heard.scores.shape == (1, len(detector.classes))
 
 
-def test_one_frame_of_the_frontend(compiled: Path, benchmark: BenchmarkFixture) -> None:
-    detector = Detector.load(compiled)
+def test_one_frame_of_the_frontend(tiny_detector: Path, benchmark: BenchmarkFixture) -> None:
+    detector = Detector.load(tiny_detector)
     frame = noise(detector.folder.frontend.window_samples)
     features = benchmark(detector._frontend.features, frame)
     assert features.shape == (1, detector.folder.frontend.n_bands)
 
 
-def test_bench_prints_stages_and_parity(compiled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", str(compiled)]) == 0
+def test_bench_prints_stages_and_parity(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(tiny_detector)]) == 0
     out = capsys.readouterr().out
     for stage in (
         "frontend, one frame",
@@ -53,9 +43,12 @@ def test_bench_prints_stages_and_parity(compiled: Path, capsys: pytest.CaptureFi
     assert "parity compiled C / LiteRT: every score equal" in out
 
 
-def test_bench_without_c_names_what_was_not_measured(tiny_detector: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_without_a_c_compiler_names_what_was_not_measured(
+    tiny_detector: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
     assert main(["bench", str(tiny_detector)]) == 0
-    assert "parity compiled C / LiteRT: not measured: " in capsys.readouterr().out
+    assert "parity compiled C / LiteRT: not measured: no C compiler found" in capsys.readouterr().out
 
 
 def test_parity_of_training_is_printed_in_words(tiny_detector: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts, write_tiny_detector
 
-from stapes.convert.compile import compile_model
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.firmware_sim.device.generated_c import GeneratedC, generated_c
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.machines import tools
+from stapes.firmware_sim.machines import simulation, tools
 from stapes.firmware_sim.machines.boards import BOARDS, boards_named
 from stapes.firmware_sim.machines.simulation import Pace
 from stapes.runtime.detector import Detector
@@ -152,22 +153,20 @@ def test_verify_finds_every_machine_equal(
 
 
 def test_verify_finds_a_model_that_computes_something_else(
-    compiled_detector: Path,
+    tiny_detector: Path,
     recording: Path,
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One bias of the generated C is wrong: scores and events differ, features do not. Boards are left out."""
-    folder = tmp_path / "bent.stapes"
-    shutil.copytree(compiled_detector, folder)
-    source = folder / "c" / "tiny.c"
-    text = source.read_text()
+    made = generated_c(read_folder(tiny_detector))
+    text = made.texts["tiny.c"]
     assert text.count("162560, 162560") == 1
-    source.write_text(text.replace("162560, 162560", "162560, 172560"))
+    bent = made.texts | {"tiny.c": text.replace("162560, 162560", "162560, 172560")}
+    monkeypatch.setattr(simulation, "generated_c", lambda folder: GeneratedC(made.description, bent))
     installed = shutil.which
     monkeypatch.setattr(tools.shutil, "which", lambda name: None if "-" in name else installed(name))
-    assert main(["verify", str(folder), str(recording)]) == 1
+    assert main(["verify", str(tiny_detector), str(recording)]) == 1
     rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert rows["this machine"].split()[2:5] == ["equal", "DIFFER", "equal"]
     assert "DIFFER from step" in rows["this machine"]
@@ -227,7 +226,6 @@ def test_a_detector_too_large_for_the_microbit_runs_on_a_larger_board(
 ) -> None:
     """16 KB of RAM cannot hold a window of 2048 samples: its code runs on a larger board of the same core."""
     wide = write_tiny_detector(tmp_path / "wide.stapes", FrontendConfig(n_fft=2048, window_samples=2048))
-    compile_model(wide.model, wide.path / "c", "wide")
     assert main(["simulate", str(wide.path), str(recording), "--board", "m0", "--json"]) == 0
     shown = capsys.readouterr()
     assert "cortex-m0: microbit is too small, so its code runs on mps2-an385" in shown.err

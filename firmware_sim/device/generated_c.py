@@ -1,0 +1,49 @@
+"""The C of a detector's model: generated on this machine from the .tflite that was checked.
+
+What lies in a folder's c/ is for people who build firmware. No command compiles or believes it, so a detector folder
+from anywhere is data. The compiler is in convert/, from which this folder imports nothing: it registers itself through
+the entry-point group `stapes.compiler`, as commands do through `stapes.commands`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.model_description import ModelDescription
+from stapes.firmware_sim.errors import ModelError, ToolchainError
+
+
+@dataclass(frozen=True)
+class GeneratedC:
+    """A model as C, made on this machine."""
+
+    description: ModelDescription
+    texts: dict[str, str]  # of NAME.h, NAME.c, the kernels and model.json, by file name
+
+    def write(self, out: Path) -> None:
+        """Write all files into a folder, which is made where it is missing."""
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in self.texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+
+
+def generated_c(folder: DetectorFolder) -> GeneratedC:
+    """Generate the C of a detector's model, named after its folder.
+
+    Raises ModelError for a model that the compiler refuses, ToolchainError where the compiler is not installed.
+    """
+    try:
+        return _generate(folder.model, folder.path.absolute().stem)
+    except ModelError as error:
+        raise ModelError(f"{folder.path / 'model.tflite'}: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _generate(tflite: bytes, title: str) -> GeneratedC:
+    registered = list(entry_points(group="stapes.compiler"))
+    if not registered:
+        raise ToolchainError("the compiler of stapes is not installed: install stapes again (pip install stapes)")
+    generated: GeneratedC = registered[0].load()(tflite, title)
+    return generated
