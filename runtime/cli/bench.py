@@ -10,7 +10,7 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "bench",
         help="measure latency per hop and parity on this machine",
         description="Measure how long each stage of a detector takes on this machine, and compare the scores of its\n"
-        "engines. The C in the folder is compiled and run.",
+        "engines.",
         epilog="example:\n  stapes bench dogs.stapes",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

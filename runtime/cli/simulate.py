@@ -12,8 +12,7 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "simulate",
         help="run a recording through an emulated microcontroller",
         description="Build a detector's firmware, run a recording through it under QEMU and print its events as\n"
-        "they leave the UART, then the instructions of each stage, flash, RAM and stack. The C in the\n"
-        "folder is compiled and run.",
+        "they leave the UART, then the instructions of each stage, flash, RAM and stack.",
         epilog="examples:\n  stapes simulate dogs.stapes yard.wav --board cortex-m4\n"
         "  stapes simulate dogs.stapes yard.wav --board m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0 --paced",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -12,8 +12,7 @@ def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "size",
         help="print flash, RAM and instructions per layer",
         description="Print the flash, RAM and instructions (counted under QEMU; these are not cycles) that each layer\n"
-        "of the model and each part of the detector needs on a board. The C in the folder is compiled\n"
-        "and run.",
+        "of the model and each part of the detector needs on a board.",
         epilog="example:\n  stapes size dogs.stapes --board cortex-m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

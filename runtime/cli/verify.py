@@ -13,7 +13,7 @@ def add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="check that every machine computes the same",
         description="Run the self-test's sound, and recordings if any are named, on this machine and on every board\n"
         "that it can emulate. Features, scores and events must equal those of LiteRT's reference\n"
-        "kernels. The C in the folder is compiled and run.",
+        "kernels. The C is generated from the model; what lies in the folder's c/ is not used.",
         epilog="examples:\n  stapes verify dogs.stapes\n  stapes verify dogs.stapes yard.wav",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
