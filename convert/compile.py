@@ -127,8 +127,10 @@ def _write(out: Path, texts: dict[str, str]) -> None:
     others = _files_not_generated(out)
     with new_folder(out, force=True, mark=Mark(MODEL_JSON)) as draft:
         for path in others:
-            copy = shutil.copytree if path.is_dir() and not path.is_symlink() else shutil.copy2
-            copy(path, draft / path.name)
+            if path.is_dir() and not path.is_symlink():
+                shutil.copytree(path, draft / path.name, symlinks=True)
+            else:
+                shutil.copy2(path, draft / path.name, follow_symlinks=False)
         for name, text in texts.items():
             (draft / name).write_text(text, encoding="utf-8")
 

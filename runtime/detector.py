@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import Event, EventDecoder, completed
+from stapes.firmware_sim.device.events import LAST_SAMPLE, Event, EventDecoder, completed
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.tail import tail
-from stapes.firmware_sim.errors import AudioError
+from stapes.firmware_sim.errors import AudioError, ConfigError
 from stapes.runtime.engine import Engine, choose_engine
 
 if TYPE_CHECKING:
@@ -191,10 +191,13 @@ class Detector:
         """Report that `lost_samples` samples never arrived, and return the open events, which end before the gap.
 
         The clock continues after the gap. Features, model states and event decoder start afresh there, as they do on
-        the device after an overrun.
+        the device after an overrun. Raises ConfigError for a number that is no whole number from 0 on, or too large.
         """
+        most = LAST_SAMPLE - self._position
+        if isinstance(lost_samples, bool) or not isinstance(lost_samples, int) or not 0 <= lost_samples <= most:
+            raise ConfigError(f"{lost_samples!r} samples were lost: need a whole number from 0 to {most}")
         events = self._decoder.flush()
-        self._begin(self.position_samples + lost_samples)
+        self._begin(self._position + lost_samples)
         return events
 
     def reset(self) -> None:

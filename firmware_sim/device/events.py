@@ -13,6 +13,7 @@ from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.errors import ConfigError
 
 _MOST_STEPS = 2**31 - 1
+LAST_SAMPLE = 1 << 62  # far below what the C counts in 64 bits, with room for the longest event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,12 @@ class EventDecoder:
         return found
 
     def reset(self, first_sample: int = 0) -> None:
-        """Forget everything. The first frame of the next step begins at first_sample."""
+        """Forget everything. The first frame of the next step begins at first_sample.
+
+        Raises ConfigError for a sample that is no whole number from 0 to 2^62.
+        """
+        if isinstance(first_sample, bool) or not isinstance(first_sample, int) or not 0 <= first_sample <= LAST_SAMPLE:
+            raise ConfigError(f"first_sample is {first_sample!r}: need a whole number from 0 to {LAST_SAMPLE}")
         lib.stapes_events_restart(self._events, first_sample)
 
     def _read(self, written: int) -> list[Event]:

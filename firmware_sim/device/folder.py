@@ -91,7 +91,9 @@ class DetectorFolder:
         Raises OutputError when `out` exists and `force` is not set, or when it cannot be written.
         """
         with new_detector_folder(out, force=force) as draft:
-            shutil.copytree(self.path, draft, dirs_exist_ok=True)
+            # A link stays a link: what it leads to may be private, and the copy may be sent to others.
+            shutil.copytree(self.path, draft, symlinks=True, dirs_exist_ok=True)
+            (draft / "detector.json").unlink()
             dataclasses.replace(self, path=draft).write()
 
 

@@ -76,10 +76,10 @@ class CompiledModel:
         self._model.function = ffi.cast("stapes_host_steps", address)
         self._model.self = self._memory
         self._model.output_bytes = sum(tensor.count for tensor in self.outputs)
-        self._expected = [(np.dtype(tensor.dtype), tensor.count) for tensor in self.inputs]
+        self._expected = [(np.dtype(tensor.dtype), tensor.shape) for tensor in self.inputs]
         # For a model with one input, so that `run` needs no loop over inputs, which took a sixth of its time.
         self._dtype: np.dtype = self._expected[0][0]
-        self._bytes = self._expected[0][1] if len(self._expected) == 1 else -1
+        self._shape = self._expected[0][1]
         self._parts = [
             (slice(start, start + tensor.count), np.dtype(tensor.dtype), tensor.shape)
             for start, tensor in zip(_starts(self.outputs), self.outputs, strict=True)
@@ -90,9 +90,13 @@ class CompiledModel:
     def run(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run one step: arrays of the inputs' shapes and dtypes to new arrays of the outputs' shapes and dtypes.
 
-        Raises ConfigError for another number of arrays, another size or another dtype.
+        Raises ConfigError for another number of arrays, another shape or another dtype.
         """
-        if len(inputs) == 1 and inputs[0].dtype == self._dtype and inputs[0].nbytes == self._bytes:
+        if (
+            len(inputs) == 1 == len(self._expected)
+            and inputs[0].dtype == self._dtype
+            and inputs[0].shape == self._shape
+        ):
             joined = inputs[0].tobytes()
         else:
             joined = self._join(inputs)
@@ -108,8 +112,8 @@ class CompiledModel:
         """Return the bytes of all inputs of a step. Raises ConfigError as `run` does."""
         self._require_number(inputs)
         joined = b""
-        for values, (dtype, size) in zip(inputs, self._expected):  # noqa: B905 -- equally long; `strict` would cost time
-            if values.dtype != dtype or values.nbytes != size:
+        for values, (dtype, shape) in zip(inputs, self._expected):  # noqa: B905 -- equally long; `strict` would cost time
+            if values.dtype != dtype or values.shape != shape:
                 wanted = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
             joined += values.tobytes()

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.events import Event, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.plain_json import shortened
 from stapes.firmware_sim.errors import DetectorFolderError
 
 SOUND_STEPS = 64  # of the model, in the self-test's sound
+LONGEST_SOUND_STEPS = 1024  # of the sound whose answers are stored in a folder
 SCORE_STEPS = 1024  # of made-up scores, which test the event decoder
+_MOST_CRC32 = 2**32 - 1
 _STEPS_PER_SCORE = 4  # a made-up score stays the same for so many steps
 
 
@@ -66,15 +69,20 @@ def known_answers(folder: DetectorFolder, features: NDArray[np.int8], scores: ND
 def stored_answers(folder: DetectorFolder) -> StoredAnswers | None:
     """Read vectors/answers.json; return None when there is none. Raises DetectorFolderError when it is damaged."""
     path = folder.path / "vectors" / "answers.json"
-    if not path.exists():
+    if not path.is_file():
         return None
+    longest = folder.frontend.samples_of(LONGEST_SOUND_STEPS * folder.frames_per_step)
+    most = {"samples": longest, "features_crc32": _MOST_CRC32, "scores_crc32": _MOST_CRC32}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return StoredAnswers(*(int(content[name]) for name in ("samples", "features_crc32", "scores_crc32")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for name in most:
+            if type(content[name]) is not int or not 0 <= content[name] <= most[name]:
+                raise ValueError(f"{name} is {shortened(content[name])}: need a whole number from 0 to {most[name]}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DetectorFolderError(
             f"{path}: no known answers in it ({error}); delete it, or train or copy the detector again"
         ) from error
+    return StoredAnswers(*(content[name] for name in most))
 
 
 def _packed(folder: DetectorFolder, event: Event) -> bytes:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim._native import ffi, lib
 from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.errors import ConfigError
 
 Samples = NDArray[np.int16]
 
@@ -18,8 +19,11 @@ Samples = NDArray[np.int16]
 def tail(clock: StepClock, recent: Samples) -> Samples:
     """Return the tail of a recording, int16[clock.tail_samples], or no samples when nothing was recorded.
 
-    `recent` is the end of the recording, int16[n]; only its last `clock.tail_samples` make a difference.
+    `recent` is the end of the recording, int16[n]; only its last `clock.tail_samples` make a difference. Raises
+    ConfigError for another type or shape.
     """
+    if recent.dtype != np.int16 or recent.ndim != 1:
+        raise ConfigError(f"a recording is {recent.dtype} of shape {recent.shape}: need int16 [samples]")
     if not len(recent) or not clock.tail_samples:
         return np.zeros(0, np.int16)
     last = np.ascontiguousarray(recent[-clock.tail_samples :])
@@ -31,5 +35,5 @@ def tail(clock: StepClock, recent: Samples) -> Samples:
 
 
 def with_tail(clock: StepClock, recording: Samples) -> Samples:
-    """Return a whole recording, int16[samples], with its tail appended."""
+    """Return a whole recording, int16[samples], with its tail appended. Raises ConfigError as `tail` does."""
     return np.concatenate([recording, tail(clock, recording)])

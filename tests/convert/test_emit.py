@@ -387,6 +387,9 @@ def test_a_wrong_array_is_refused_before_the_step(tmp_path: Path) -> None:
     model = CompiledModel(tmp_path)
     with pytest.raises(ConfigError, match=r"takes int8 \[1, 1, 4, 1\], got float64"):
         model.run(np.zeros((1, 1, 4, 1)))
+    for shape in ((4,), (1, 4, 1, 1), (1, 1, 1, 4)):
+        with pytest.raises(ConfigError, match=r"takes int8 \[1, 1, 4, 1\], got int8"):
+            model.run(np.zeros(shape, np.int8))
     for run in (model.run, model.run_steps):
         with pytest.raises(ConfigError, match="takes 1 inputs, got 2"):
             run(np.zeros(4, np.int8), np.zeros(4, np.int8))

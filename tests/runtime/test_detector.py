@@ -1,6 +1,7 @@
 """The device's loop in Python: the same events for any block size, and a clock that includes gaps."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,18 @@ def test_the_clock_counts_samples_and_gaps(detector: Detector, recording: np.nda
     assert detector.position_samples == 1500
     detector.flush()
     assert detector.position_samples == 0
+
+
+@pytest.mark.parametrize("lost", [-1, 2**62, 0.5, True, None])
+def test_a_gap_of_an_impossible_length_is_refused_and_changes_nothing(
+    detector: Detector, recording: np.ndarray, lost: Any
+) -> None:
+    detector.reset()
+    heard = detector.push(recording[:70_000])
+    with pytest.raises(ConfigError, match=r"samples were lost: need a whole number from 0 to \d+"):
+        detector.gap(lost)
+    heard += detector.push(recording[70_000:]) + detector.flush()
+    assert heard == list(detector.stream([recording]))
 
 
 def test_what_is_kept_between_blocks_does_not_grow(detector: Detector, recording: np.ndarray) -> None:

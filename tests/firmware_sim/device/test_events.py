@@ -169,3 +169,10 @@ def test_probabilities_are_the_scores_in_256ths() -> None:
     assert [probability(score) for score in (-128, 0, 127)] == [0.0, 0.5, 255 / 256]
     every = np.arange(-128, 128).astype(np.int8)
     np.testing.assert_array_equal(probability(every), np.arange(256) / 256)
+
+
+@pytest.mark.parametrize("first_sample", [-1, 2**62 + 1, 10**30, 1.5, True, "0", None])
+def test_a_first_sample_that_no_recording_has_is_refused(first_sample: Any) -> None:
+    decoder = EventDecoder(["pop"], [EventConfig()], StepClock(16_000, 512, 128, 0))
+    with pytest.raises(ConfigError, match=r"first_sample is .*: need a whole number from 0 to 4611686018427387904"):
+        decoder.reset(first_sample)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.tail import tail, with_tail
+from stapes.firmware_sim.errors import ConfigError
 
 
 def _clock(delay_steps: int, step: int, origin: int) -> StepClock:
@@ -47,3 +48,12 @@ def test_an_empty_recording_has_no_tail_and_any_other_a_tail_of_known_length(del
     assert len(tail(clock, np.zeros(0, np.int16))) == 0
     one: NDArray[np.int16] = tail(clock, np.ones(1, np.int16))
     assert len(one) == clock.tail_samples == 8 * delay_steps + origin
+
+
+@pytest.mark.parametrize("recording", [np.zeros(9), np.zeros(9, np.int32), np.zeros((3, 3), np.int16)])
+def test_a_recording_of_another_type_or_shape_is_refused(recording: NDArray[np.int16]) -> None:
+    for call in (tail, with_tail):
+        with pytest.raises(
+            ConfigError, match=r"a recording is .* of shape .*: need int16 \[samples\]"
+        ):
+            call(_clock(4, 8, 3), recording)
