@@ -53,7 +53,5 @@ def test_an_empty_recording_has_no_tail_and_any_other_a_tail_of_known_length(del
 @pytest.mark.parametrize("recording", [np.zeros(9), np.zeros(9, np.int32), np.zeros((3, 3), np.int16)])
 def test_a_recording_of_another_type_or_shape_is_refused(recording: NDArray[np.int16]) -> None:
     for call in (tail, with_tail):
-        with pytest.raises(
-            ConfigError, match=r"a recording is .* of shape .*: need int16 \[samples\]"
-        ):
+        with pytest.raises(ConfigError, match=r"a recording is .* of shape .*: need int16 \[samples\]"):
             call(_clock(4, 8, 3), recording)
