@@ -85,7 +85,7 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
 
 def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, ScoredRecordings]:
     """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
-    from stapes.convert.tflite import convert_step  # loads TensorFlow
+    from stapes.convert.tflite import Step, convert_step  # loads TensorFlow
     from stapes.train.learn.fit import Schedule, Scorer
     from stapes.train.learn.logs import TrainingLog
     from stapes.train.learn.phase import Phase
@@ -104,8 +104,8 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
         schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
         log = TrainingLog(workspace, None)
         Phase("float, further", network, schedule, data, settings, workspace, log).run(maker.batch)
-        model = convert_step(StepModule(quantize(network, maker))).model
-        after = _with_model(folder, model, Path(scratch) / "after.stapes")
+        step = convert_step(StepModule(quantize(network, maker)))
+        after = _with_model(folder, step, Path(scratch) / "after.stapes")
         own = score_recordings(folder, recordings, data.val_features)
         in_float = as_int8(Scorer(network).probabilities(data.val_features))
         return {
@@ -115,11 +115,12 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
         }
 
 
-def _with_model(folder: DetectorFolder, model: bytes, path: Path) -> DetectorFolder:
+def _with_model(folder: DetectorFolder, step: Step, path: Path) -> DetectorFolder:
     path.mkdir()
     (path / "frontend.bin").write_bytes(folder.tables)
-    (path / "model.tflite").write_bytes(model)
-    replace(folder, path=path, model_sha256=hashlib.sha256(model).hexdigest()).write()
+    (path / "model.tflite").write_bytes(step.model)
+    changed = replace(folder, path=path, model_sha256=hashlib.sha256(step.model).hexdigest())
+    replace(changed, model_inputs=step.inputs, model_outputs=step.outputs).write()
     return read_folder(path)
 
 
