@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
@@ -27,6 +27,9 @@ from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.parity import as_int8
 from stapes.train.judge.scored import ScoredRecordings, event_scores_of, score_recordings
 from stapes.train.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from stapes.convert.tflite import Step
 
 logger = logging.getLogger("stapes.benchmarks.quantization")
 
@@ -85,7 +88,7 @@ def _rows(dataset: Dataset, folder: DetectorFolder) -> Iterator[dict[str, Any]]:
 
 def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict[str, ScoredRecordings]:
     """Return the scores of val by each form: float, quantized after training, and the detector as it is."""
-    from stapes.convert.tflite import Step, convert_step  # loads TensorFlow
+    from stapes.convert.tflite import convert_step  # loads TensorFlow
     from stapes.train.learn.fit import Schedule, Scorer
     from stapes.train.learn.logs import TrainingLog
     from stapes.train.learn.phase import Phase
@@ -115,7 +118,7 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
         }
 
 
-def _with_model(folder: DetectorFolder, step: Step, path: Path) -> DetectorFolder:
+def _with_model(folder: DetectorFolder, step: "Step", path: Path) -> DetectorFolder:
     path.mkdir()
     (path / "frontend.bin").write_bytes(folder.tables)
     (path / "model.tflite").write_bytes(step.model)

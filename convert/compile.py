@@ -96,18 +96,18 @@ def compile_model(
     return CompileReport(name, target, tuple(made.texts), sizes, tuple(layer_rows(module)), module.plan, operations)
 
 
-def generate_detector(tflite: bytes, title: str, *, single_file: bool = False) -> GeneratedC:
-    """Return the C of a detector's model for every target, without writing it. The C is named as C allows `title`.
+def generate(tflite: bytes, name: str, *, single_file: bool = False) -> GeneratedC:
+    """Return the C of a model for every target, without writing it; single_file: the kernels stand inside of NAME.c.
 
-    single_file: the kernels stand inside of NAME.c. Raises ModelError for a model that cannot be compiled.
+    Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name.
     """
-    module = plan_model(tflite, detector_name(title))
+    module = plan_model(tflite, name)
     return _print(module, "any", source.files(module, single_file))
 
 
-def detector_name(title: str) -> str:
-    """Return the name in C of a detector, given the name of its folder without `.stapes`."""
-    return module_name(title, "detector")
+def detector_name(folder: Path) -> str:
+    """Return the name in C of a detector: that of its folder, as C allows it."""
+    return module_name(folder.absolute().stem, "detector")
 
 
 def _print(module: Module, target: str, texts: dict[str, str]) -> GeneratedC:

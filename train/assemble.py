@@ -82,7 +82,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
             | {"recordings": content_ids([*val, *quiet])},
         )
         folder.write()
-        compile_model(folder.model, draft / "c", detector_name(out.absolute().stem))
+        compile_model(folder.model, draft / "c", detector_name(out))
         _write_vectors(folder, draft / "vectors")
         _write_training(training, draft / "training")
     _log_scores(scores, point, parity)

@@ -33,6 +33,6 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.convert.compile import detector_name
     from stapes.convert.export.command import export
 
-    out = arguments.out or Path(arguments.layout) / detector_name(arguments.detector.absolute().stem)
+    out = arguments.out or Path(arguments.layout) / detector_name(arguments.detector)
     files = export(arguments.detector, arguments.layout, out, force=arguments.force)
     print("\n".join(str(out / file) for file in files))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stapes.convert.compile import generate_detector
+from stapes.convert.compile import detector_name, generate
 from stapes.convert.export.selftest import selftest_files
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.known_answers import sound_samples
@@ -59,8 +59,8 @@ def gather(path: Path, *, single_file: bool = False) -> Library:
     Raises ModelError for a model that the compiler refuses, DetectorFolderError as read_folder does.
     """
     folder = read_folder(path)
-    model = generate_detector(folder.model, path.absolute().stem, single_file=single_file)
-    name = model.description.name
+    name = detector_name(path)
+    model = generate(folder.model, name, single_file=single_file)
     with tempfile.TemporaryDirectory(prefix="stapes-export-") as scratch:
         code = detector_c(folder, model, Path(scratch))
         texts = {source.name: source.read_text() for source in code.sources} | selftest_files(folder, name)

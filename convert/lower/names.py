@@ -62,8 +62,10 @@ def layer_part(tensor_name: str) -> str:
 def module_name(text: str, otherwise: str = "model") -> str:
     """Return a name for files, functions and types, such that NAME_t, NAME_step and NAME.h mean nothing else in C."""
     name = c_name(text) or otherwise
-    taken = is_reserved(name) or is_reserved(f"{name}_t") or f"{name}_".startswith("stapes_")
-    return f"{name}_model" if taken or name in _HEADERS.split() else name
+    if f"{name}_".startswith("stapes_"):
+        return c_name(f"model_{name}")
+    taken = is_reserved(name) or is_reserved(f"{name}_t") or name in _HEADERS.split()
+    return f"{name}_model" if taken else name
 
 
 def module_globals(module: str) -> list[str]:

@@ -30,20 +30,20 @@ class GeneratedC:
 
 
 def generated_c(folder: DetectorFolder) -> GeneratedC:
-    """Generate the C of a detector's model, named after its folder.
+    """Generate the C of a detector's model under the name "detector", which does not depend on where the folder lies.
 
     Raises ModelError for a model that the compiler refuses, ToolchainError where the compiler is not installed.
     """
     try:
-        return _generate(folder.model, folder.path.absolute().stem)
+        return _generate(folder.model)
     except ModelError as error:
         raise ModelError(f"{folder.path / 'model.tflite'}: {error}") from error
 
 
 @lru_cache(maxsize=1)
-def _generate(tflite: bytes, title: str) -> GeneratedC:
+def _generate(tflite: bytes) -> GeneratedC:
     registered = list(entry_points(group="stapes.compiler"))
     if not registered:
         raise ToolchainError("the compiler of stapes is not installed: install stapes again (pip install stapes)")
-    generated: GeneratedC = registered[0].load()(tflite, title)
+    generated: GeneratedC = registered[0].load()(tflite, "detector")
     return generated

@@ -37,24 +37,16 @@ class Job:
     files: Mapping[str, bytes]  # name in the detector folder -> content
     engine: str
     clock: StartClock
-    hash: str  # of the files
+    hash: str  # SHA-256 of the files, which determine the events
     channel: int | None  # counted from 1; None: the mean of all channels
     names_host: bool  # whether outcomes name the machine on which something went wrong
     sensitivity: Mapping[str, int] = field(default_factory=dict)  # class -> steps
 
     @classmethod
     def of(cls, detector: Path, engine: str, clock: StartClock, names_host: bool, channel: int | None = None) -> "Job":
-        """Pack the files of a detector folder that detecting needs, with its C unless the engine is LiteRT."""
-        names = list(REQUIRED)
-        if engine != "litert":
-            names += [f"c/{path.name}" for path in sorted(detector.glob("c/*")) if path.suffix in (".c", ".h", ".json")]
-        files = {name: (detector / name).read_bytes() for name in names}
+        """Pack the files of a detector folder that detecting needs."""
+        files = {name: (detector / name).read_bytes() for name in REQUIRED}
         return cls(files, engine, clock, hash_of(files), channel, names_host)
-
-    @property
-    def detector_hash(self) -> str:
-        """Return the SHA-256 of what determines the events: the three files that every detector has."""
-        return hash_of({name: self.files[name] for name in REQUIRED})
 
 
 def hash_of(files: Mapping[str, bytes]) -> str:
@@ -90,9 +82,7 @@ def _detector(job: Job) -> Detector:
     if getattr(_of_thread, "hash", None) != job.hash:
         with tempfile.TemporaryDirectory(prefix="stapes-") as folder:
             for name, content in job.files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(content)
+                Path(folder, name).write_bytes(content)
             _of_thread.detector, _of_thread.hash = Detector.load(folder, job.engine), job.hash
     detector: Detector = _of_thread.detector
     for label in detector.classes:  # the thread may have used the same detector for another job

@@ -111,7 +111,7 @@ def _check_outputs(settings: BatchSettings, tables: Tables) -> None:
 def _settings_of_results(settings: BatchSettings, job: Job) -> dict[str, str]:
     """Return the settings on which the results depend: a run is continued only when they are the same."""
     return {
-        "detector": job.detector_hash,
+        "detector": job.hash,
         "folder": settings.folder if is_url(settings.folder) else str(Path(settings.folder).absolute()),
         "start pattern": settings.clock.pattern or "none",
         "time zone": settings.clock.time_zone,

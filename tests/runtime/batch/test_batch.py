@@ -171,7 +171,7 @@ def test_another_detector_for_a_half_done_output_is_refused_with_both_hashes(
     assert main(detect_words(other, copy, out)) == 1
     line = _error(capsys)
     for detector in (tiny_detector, other):
-        assert Job.of(detector, "litert", StartClock(), names_host=False).detector_hash in line
+        assert Job.of(detector, "litert", StartClock(), names_host=False).hash in line
     assert main(detect_words(tiny_detector, copy, out, "--time-zone", "Asia/Tokyo")) == 1
     assert "begun with time zone UTC, now it is Asia/Tokyo" in _error(capsys)
     assert main(detect_words(other, copy, out, "--force", "--jobs", 1)) == 1

@@ -100,7 +100,7 @@ from stapes.runtime.main import main
 
 def padded(*arguments, of=Job.of, **named):
     job = of(*arguments, **named)
-    files = dict(job.files) | {"c/large.h": bytes(1 << 20)}
+    files = dict(job.files) | {"large": bytes(1 << 20)}
     return type(job)(**vars(job) | {"files": files, "hash": hash_of(files)})
 
 Job.of = padded

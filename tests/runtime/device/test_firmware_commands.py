@@ -160,9 +160,9 @@ def test_verify_finds_a_model_that_computes_something_else(
 ) -> None:
     """One bias of the generated C is wrong: scores and events differ, features do not. Boards are left out."""
     made = generated_c(read_folder(tiny_detector))
-    text = made.texts["tiny.c"]
+    text = made.texts["detector.c"]
     assert text.count("162560, 162560") == 1
-    bent = made.texts | {"tiny.c": text.replace("162560, 162560", "162560, 172560")}
+    bent = made.texts | {"detector.c": text.replace("162560, 162560", "162560, 172560")}
     monkeypatch.setattr(simulation, "generated_c", lambda folder: GeneratedC(made.description, bent))
     installed = shutil.which
     monkeypatch.setattr(tools.shutil, "which", lambda name: None if "-" in name else installed(name))
