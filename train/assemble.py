@@ -20,6 +20,8 @@ from stapes.runtime.litert_engine import LitertEngine
 from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
 from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset
+from stapes.train.data.parts import SAVED
+from stapes.train.data.training_split import training_split
 from stapes.train.judge.metrics import EventScores, onset_collar
 from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.overlap import content_ids
@@ -172,10 +174,11 @@ def _medians(scores: np.ndarray) -> list[int]:
 
 
 def _write_training(training: FinishedTraining, target: Path) -> None:
-    """Write the settings, the history, and the weights of both networks."""
+    """Write the settings, the split of the recordings, the history, and the weights of both networks."""
     networks = training.networks
     target.mkdir()
     (target / "settings.toml").write_text(write_settings(training.settings), encoding="utf-8")
+    (target / SAVED).write_text(training_split(training.dataset, training.start), encoding="utf-8")
     history = training.workspace.path / "history.csv"
     if history.exists():
         (target / "history.csv").write_text(history.read_text(encoding="utf-8"), encoding="utf-8")

@@ -60,7 +60,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="OTHER.stapes",
         help="go on from this detector's weights in a few minutes, with more recordings or a background",
     )
-    add_group_pattern(parser, "none")
+    add_group_pattern(parser, "none, with --from as in its training")
     add_channel(parser, "as in the settings, which is the mean unless changed")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
@@ -85,9 +85,13 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import log_notes
     from stapes.train.data.options import DatasetOptions, channel_number
+    from stapes.train.data.training_split import inherited_options
 
     require_new_folder(arguments.out, arguments.force, MARK)
-    options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
+    if start:
+        options = inherited_options(arguments.group_pattern, settings.channel, start)
+    else:
+        options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
     background = open_background(arguments.background, options.channel)

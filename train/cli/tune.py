@@ -100,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import MARK, read_folder
     from stapes.firmware_sim.outputs import require_new_folder
     from stapes.train.data.background import open_background
-    from stapes.train.data.options import inherited_options
+    from stapes.train.data.training_split import inherited_options
     from stapes.train.judge.metrics import onset_collar
     from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.judge.overlap import content_ids

@@ -40,7 +40,16 @@ from stapes.train.data.label_sources import (
     table_in,
 )
 from stapes.train.data.options import AS_THEY_ARE, DatasetOptions
-from stapes.train.data.parts import GROUP_COLUMN, PATTERN, SPLITS, MinedFolders, assign_parts, enter_folder, note_leaks
+from stapes.train.data.parts import (
+    GROUP_COLUMN,
+    PATTERN,
+    SPLITS,
+    MinedFolders,
+    Parts,
+    assign_parts,
+    enter_folder,
+    note_leaks,
+)
 
 PAST_END_S = 0.1  # offsets up to this far past the end are clipped, as editors round times and codecs pad
 UNGROUPED = (
@@ -141,7 +150,7 @@ def inspect_dataset(path: Path | str, options: DatasetOptions = AS_THEY_ARE) -> 
     _name_classes(folder, entries, found)
     for entry in entries:
         _clip(entry, found)
-    split_by = assign_parts(folder, entries, fixed, found) if entries else "nothing to split"
+    split_by = assign_parts(Parts(folder, fixed, options.trained), entries, found) if entries else "nothing to split"
     note_leaks(entries, found, UNGROUPED)
     splits = {
         split: [_finished(each) for each in entries if each.split == split]

@@ -1,6 +1,7 @@
 """How a dataset is read: how its recordings are grouped, which channel is heard, and what training has decided."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DetectorFolderError
@@ -13,6 +14,7 @@ class DatasetOptions:
 
     group_pattern: str = ""  # a regular expression; recordings in whose names it matches the same text are one group
     channel: int | None = None  # of the recordings, counted from 1; None: the mean of all channels
+    trained: Mapping[str, str] = field(default_factory=dict)  # content of a recording -> its split in a training
 
 
 AS_THEY_ARE = DatasetOptions()
@@ -33,10 +35,3 @@ def inherited_channel(given: Channel | None, folder: DetectorFolder) -> int | No
                 "give --channel"
             )
     return channel_number(given)
-
-
-def inherited_options(group_pattern: str | None, channel: Channel | None, folder: DetectorFolder) -> DatasetOptions:
-    """Return the options that were given, and those of training for each that is None: the dataset is read as then."""
-    if group_pattern is None:
-        group_pattern = str(folder.provenance.get("group_pattern", ""))
-    return DatasetOptions(group_pattern, inherited_channel(channel, folder))

@@ -1,13 +1,16 @@
 """Decide which recordings are for training, for choosing and for judging: train, val and test.
 
 What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` is
-always for training. What is left is split by group, in proportion to the fractions; a hash of each group's name would
-not depend on what else is there, but of five or ten groups, which is what most people have, it often puts none into
-val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check --write-split`.
+always for training. Where a detector is given, the recordings that it was made with keep the split that they had then,
+so that none that it was trained on is judged. What is left is split by group, in proportion to the fractions; a hash of
+each group's name would not depend on what else is there, but of five or ten groups, which is what most people have, it
+often puts none into val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check
+--write-split`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError, LabelError
@@ -15,6 +18,7 @@ from stapes.runtime.labels import Annotation
 from stapes.runtime.labels.annotation import Problems
 from stapes.runtime.labels.names import same_form
 from stapes.runtime.labels.table import read_table
+from stapes.train.data.content import content_id
 from stapes.train.data.entry import Entry
 from stapes.train.data.findings import Findings
 from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
@@ -22,16 +26,34 @@ from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
 SPLITS = ("train", "val", "test")
 GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
 SAVED = "split.tsv"  # in the dataset: filename, split
+TRAINED = "of the training"
 IN_PROPORTION = ", in proportion"
 MINED = "mined.tsv"  # in a folder that `stapes mine` wrote
 
 
-def assign_parts(folder: Path, entries: list[Entry], fixed: Sequence[str], found: Findings) -> str:
+@dataclass(frozen=True)
+class Decision:
+    """The split of a recording, and what decided it."""
+
+    split: str
+    by: str  # SAVED or TRAINED
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What decides which recordings are for training, for choosing and for judging."""
+
+    folder: Path  # of the dataset
+    fixed: Sequence[str]  # the splits that are folders; the entries in them have a split already
+    trained: Mapping[str, str]  # content of a recording -> its split in the training of a detector
+
+
+def assign_parts(parts: Parts, entries: list[Entry], found: Findings) -> str:
     """Set the split of every entry, and why it belongs there; return a description of how this was done.
 
-    `fixed` names the splits that are folders; the entries in them have a split already. An unusable split.tsv is kept
-    as an error.
+    An unusable split.tsv is kept as an error.
     """
+    folder, fixed = parts.folder, parts.fixed
     _place_mined(folder, entries, found)
     saved = _read_saved(folder, entries, found)
     held_out = "train" in fixed and "val" not in fixed
@@ -40,7 +62,8 @@ def assign_parts(folder: Path, entries: list[Entry], fixed: Sequence[str], found
             entry.split = "" if entry.split == "train" and entry.why == _in_folder("train") else entry.split
     loose = [each for each in entries if not each.split]
     fractions = FRACTIONS if not fixed else HELD_OUT if "val" not in fixed else {"train": 1.0}
-    remark = _assign(loose, fractions, saved) if loose else ""
+    decided = _trained(loose, parts.trained) | {name: Decision(split, SAVED) for name, split in saved.items()}
+    remark = _assign(loose, fractions, decided) if loose else ""
     described = [*([f"folders {', '.join(f'{split}/' for split in fixed)}"] if fixed else [])]
     by = sorted({each.group_by for each in loose} | {SOURCE_COLUMN for each in loose if each.sources})
     if held_out:
@@ -51,6 +74,8 @@ def assign_parts(folder: Path, entries: list[Entry], fixed: Sequence[str], found
         described.append(f"split by {', '.join(by)}{remark}")
     if any(each.name in saved for each in loose):
         described.append(f"{SAVED} decides")
+    if any(each.why == TRAINED for each in loose):
+        described.append("recordings of the training keep their split")
     return "; ".join(described)
 
 
@@ -115,7 +140,13 @@ def _read_saved(folder: Path, entries: Sequence[Entry], found: Findings) -> dict
     return saved
 
 
-def _assign(entries: Sequence[Entry], fractions: Mapping[str, float], saved: Mapping[str, str]) -> str:
+def _trained(entries: Sequence[Entry], trained: Mapping[str, str]) -> dict[str, Decision]:
+    """Return name of recording -> the split that it had in the training of a detector, for those that were in it."""
+    contents = {entry.name: content_id(entry.path) for entry in entries} if trained else {}
+    return {name: Decision(trained[content], TRAINED) for name, content in contents.items() if content in trained}
+
+
+def _assign(entries: Sequence[Entry], fractions: Mapping[str, float], decided: Mapping[str, Decision]) -> str:
     """Assign entries to splits, keeping together those that share a group or source.
 
     Returns a remark if there are fewer independent sets of recordings than splits, otherwise "".
@@ -125,28 +156,26 @@ def _assign(entries: Sequence[Entry], fractions: Mapping[str, float], saved: Map
     first: dict[int, str] = {}
     for number, entry in zip(numbers, entries, strict=True):
         together[first.setdefault(number, entry.path.as_posix())].append(entry)
-    placed = {name: _saved_of(tie, saved) for name, tie in together.items() if any(e.name in saved for e in tie)}
+    tied = {name: [decided[each.name] for each in tie if each.name in decided] for name, tie in together.items()}
+    # When recordings that belong together are in several, train comes before val before test.
+    first_of = {name: min(some, key=lambda each: SPLITS.index(each.split)) for name, some in tied.items() if some}
+    placed = {name: decision.split for name, decision in first_of.items()}
     amounts = {name: (sum(e.duration_s for e in tie), _events(tie)) for name, tie in together.items()}
     chosen = split_groups(amounts, fractions, placed)
     for name, tie in together.items():
         for entry in tie:
-            entry.split = saved.get(entry.name, chosen[name])
-            entry.why = SAVED if entry.name in saved else _why(entry, name in placed, fractions)
+            own = decided.get(entry.name)
+            entry.split = own.split if own else chosen[name]
+            entry.why = own.by if own else _why(entry, first_of.get(name), fractions)
     if len(together) < min(len(entries), len(fractions)):
         count = "1 set that cannot" if len(together) == 1 else f"{len(together)} sets that cannot"
         return f"; shared groups and sources tie the {len(entries)} recordings into {count} be split"
     return ""
 
 
-def _saved_of(tie: Sequence[Entry], saved: Mapping[str, str]) -> str:
-    """Return the split of recordings that belong together; when they are in several, train before val before test."""
-    splits = {saved[entry.name] for entry in tie if entry.name in saved}
-    return min(splits, key=SPLITS.index)
-
-
-def _why(entry: Entry, with_saved: bool, fractions: Mapping[str, float]) -> str:
-    if with_saved:
-        return f"belongs to a recording in {SAVED}"
+def _why(entry: Entry, placed: Decision | None, fractions: Mapping[str, float]) -> str:
+    if placed:
+        return f"belongs to a recording {'in ' if placed.by == SAVED else ''}{placed.by}"
     if len(fractions) == 1:
         return "not in val/ or test/"
     return f"by {entry.group_by}{', source' if entry.sources else ''}{IN_PROPORTION}"

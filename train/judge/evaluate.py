@@ -15,7 +15,7 @@ from stapes.runtime.detector import Detector
 from stapes.train.data.background import open_background
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.findings import log_notes
-from stapes.train.data.options import inherited_options
+from stapes.train.data.training_split import inherited_options
 from stapes.train.judge.alarm_budget import AlarmRate
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
 from stapes.train.judge.false_alarms import false_alarms

@@ -1,26 +1,17 @@
 """Recordings that a detector was made with: figures on them say little about other recordings."""
 
-import hashlib
 from collections.abc import Sequence
 
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Recording
 
 NAMED = 3  # recordings that a warning names
-_BYTES_READ = 1 << 16  # from the middle: recordings may be hours long
 
 
 def content_ids(recordings: Sequence[Recording]) -> list[str]:
     """Return 16 hexadecimal digits per recording; they depend on the file's content, not on its name or labels."""
-    return [_content_id(each) for each in recordings]
-
-
-def _content_id(recording: Recording) -> str:
-    size = recording.path.stat().st_size
-    with recording.path.open("rb") as file:
-        # Recordings of one device may begin with the same bytes and end in silence.
-        file.seek(max(0, (size - _BYTES_READ) // 2))
-        return hashlib.sha256(b"%d\n" % size + file.read(_BYTES_READ)).hexdigest()[:16]
+    return [content_id(each.path) for each in recordings]
 
 
 def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> str:

@@ -71,6 +71,10 @@ def test_the_folder_is_complete_and_its_detector_runs(trained: Path, sounds: Pat
     assert folder.provenance["seed"] == 1
     assert set(folder.provenance["trained_on"]).isdisjoint(folder.operating_point["recordings"])
     assert read_settings(trained / "training" / "settings.toml").training.float_steps == 8
+    rows = [line.split("\t") for line in (trained / "training" / "split.tsv").read_text().splitlines()[1:]]
+    assert {content for _, split, content in rows if split == "train"} == set(folder.provenance["trained_on"])
+    assert {content for _, split, content in rows if split == "val"} == set(folder.operating_point["recordings"])
+    assert folder.provenance["channel"] == "mean"
     assert (trained / "training" / "history.csv").read_text().count("\n") == 4
     assert {"one.c", "one.h"} <= {path.name for path in (trained / "c").iterdir()}
     assert Detector.load(trained).scores(np.zeros(16_000, np.int16)).shape[1] == 3
