@@ -40,7 +40,7 @@ def detect_files(
 
     channel: counted from 1; None: the mean of all channels.
     Raises AudioError when none can be read; `table.out` is then left as it was. Raises ConfigError for several
-    recordings in a format that cannot tell them apart.
+    recordings in a format that cannot tell them apart, and for one that is given twice.
     """
     layout = EVENT_FORMATS[table.format]
     if layout.one_recording and len(recordings) > 1:
@@ -48,6 +48,7 @@ def detect_files(
             f"a file in the format {table.format} holds the events of one recording, got {len(recordings)}; "
             "use --format csv, or run the command once for each recording"
         )
+    _require_different(recordings)
     names = _names_apart(recordings) if layout.base_names else [str(path) for path in recordings]
     progress = Progress("detect", len(recordings))
     unreadable: list[str] = []
@@ -73,6 +74,15 @@ def detect_files(
             progress.advance(path.name)
     progress.close(f"{len(recordings) - len(unreadable)} recordings, {seconds / 60:.1f} minutes")
     return unreadable
+
+
+def _require_different(recordings: Sequence[Path]) -> None:
+    """Raise ConfigError for a recording that is given twice, whose events would be counted twice."""
+    seen: set[Path] = set()
+    for path in recordings:
+        if (absolute := Path(os.path.abspath(path))) in seen:
+            raise ConfigError(f"{path}: is given twice; name each recording once")
+        seen.add(absolute)
 
 
 def _names_apart(recordings: Sequence[Path]) -> list[str]:

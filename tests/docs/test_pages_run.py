@@ -37,6 +37,7 @@ NEEDS = {
         ("dogs.stapes", "house.stapes", "yard.flac", "camera.wav", "stereo.pcm"), microphone=True
     ),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
+    "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite",)),
     "docs/backbone.md": Need(("yamnet.h5",)),
     "docs/reference/c.md": Need(("dogs.stapes", "yard.pcm")),

@@ -148,6 +148,16 @@ def test_recordings_of_one_name_stay_apart(
     assert sum("monday/a.flac" in line for line in lines) == sum("tuesday/a.flac" in line for line in lines) == 2
 
 
+def test_a_recording_that_is_given_twice_is_refused(
+    tiny_detector: Path, recordings: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = recordings[0].parent / ".." / recordings[0].parent.name / recordings[0].name
+    assert _detect(tiny_detector, recordings[0], again) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.endswith(f"{again}: is given twice; name each recording once\n")
+
+
 def test_one_channel_can_be_chosen_for_files_and_for_a_folder(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
