@@ -66,7 +66,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             action="append",
             default=[],
             metavar="N|CLASS=N",
-            help="limit of false alarms, which touch no event, for each class or for one class; can be given several times "
+            help="limit of false alarms, which touch no event, for each class or for one; can be given several times "
             "(default: no limit, best F1)",
         )
     add_background(parser)
