@@ -20,6 +20,7 @@ import bisect
 import functools
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -33,6 +34,9 @@ from stapes.firmware_sim.machines.firmware import Firmware, Symbol
 from stapes.firmware_sim.machines.tools import call, find_tool
 
 _FAULT_EXIT_CODE = 125  # of board_fault in boards/stapes_board.c
+# Semihosting lets firmware run commands on this machine (SYS_SYSTEM). With this filter the kernel ends QEMU when it
+# starts a process. QEMU cannot restrict files, which firmware may open by any path; so no foreign C becomes firmware.
+_SANDBOX = ("-sandbox", "on,spawn=deny,elevateprivileges=deny")
 _MARK_COST = 2  # instructions: the return from the begin mark and the call of the end mark
 
 
@@ -72,8 +76,9 @@ def run(
     icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly.
     timeout_s: real time, in seconds, after which the run is ended.
 
-    A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing, cannot run the program,
-    or the program has not ended after `timeout_s`; ConfigError for an argument that is empty or holds a space or comma.
+    A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing or cannot run the program,
+    and when the program asks for a command of the host or has not ended after `timeout_s`; ConfigError for an argument
+    that is empty or holds a space or comma.
     """
     board, marked = firmware.board, _region_addresses(firmware)
     begin_end = [*marked, *((name, begin, end) for name, (begin, end) in (regions or {}).items())]
@@ -85,10 +90,8 @@ def run(
             (Path(folder) / name).write_bytes(data)
         command = [find_tool(board.emulator), "-M", board.machine, "-display", "none", "-monitor", "none"]
         command += ["-serial", "stdio", "-bios", "none"] if board.is_riscv else ["-serial", "stdio"]
-        command += [
-            "-semihosting-config",
-            ",".join(["enable=on,target=native,arg=fw", *(f"arg={a}" for a in arguments)]),
-        ]
+        semihosting = ["enable=on,target=native,chardev=nothing,arg=fw", *(f"arg={a}" for a in arguments)]
+        command += ["-chardev", "null,id=nothing", "-semihosting-config", ",".join(semihosting), *_SANDBOX]
         if icount_shift is not None:
             command += ["-icount", f"shift={icount_shift},sleep=off"]
         if count or profile:
@@ -159,6 +162,8 @@ def _read_result(
     report = dict(line.split(" ", 1) for line in written.pop("board.report", b"").decode().splitlines())
     if "stack" not in report:
         words = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        if done.returncode == -signal.SIGSYS:
+            words = ["the firmware asked it for what it may not do on this machine, such as to start a process"]
         raise ToolchainError(f"{firmware.board.emulator} ended before the firmware did: {words[0]}")
     regions: dict[str, list[int]] = {name: [] for name, _ in region_costs}
     profile: dict[str, int] = {}

@@ -8,12 +8,14 @@ import pytest
 from boards_under_test import EVERY_BOARD, QUICK
 
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
+from stapes.firmware_sim.machines import emulator
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.emulator import run
 from stapes.firmware_sim.machines.firmware import Firmware, Limits, build_firmware
 from stapes.firmware_sim.machines.tools import find_tool
 
 ABILITIES = Path(__file__).parent / "boards" / "abilities.c"
+HOST_COMMANDS = Path(__file__).parent / "boards" / "host_commands.c"
 TABLE = [3, 1, 4, 1, 5]
 
 
@@ -167,3 +169,29 @@ def test_a_missing_emulator_is_named_with_its_package(tool: str, package: str, m
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ToolchainError, match=f"apt-get install {package} "):
         find_tool(tool)
+
+
+@pytest.fixture(params=QUICK)
+def asking(request: pytest.FixtureRequest, tmp_path: Path) -> Firmware:
+    """Firmware that asks for a command of the host, or for its console."""
+    return build_firmware(BOARDS[request.param], [HOST_COMMANDS], tmp_path / "asking.elf")
+
+
+def test_firmware_starts_no_process_on_the_host(
+    asking: Firmware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker, script = tmp_path / "marker", tmp_path / "touch.sh"
+    script.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    script.chmod(0o755)
+    with pytest.raises(ToolchainError, match=r"the firmware asked it for what it may not do .* start a process"):
+        run(asking, arguments=["system", str(script)], count=False)
+    assert not marker.exists()
+    monkeypatch.setattr(emulator, "_SANDBOX", ())
+    assert run(asking, arguments=["system", str(script)], count=False).text == "before after"
+    assert marker.exists(), "without the filter the emulator does what the firmware asks for"
+
+
+def test_text_on_the_console_of_the_host_goes_nowhere(asking: Firmware, capfd: pytest.CaptureFixture[str]) -> None:
+    result = run(asking, arguments=["write", "hello"], count=False)
+    assert (result.text, result.exit_code, result.files) == ("written", 0, {})
+    assert capfd.readouterr() == ("", "")
