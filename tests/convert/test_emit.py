@@ -181,11 +181,16 @@ def test_names_of_tensors_cannot_inject_c(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["int8", "uint_fast16", "size", "string", "stdint", "class", "stapes_nn", "stapes_nn_conv"]
+    ("name", "advice"),
+    [
+        *((name, f"{name}_model") for name in ("int8", "uint_fast16", "size", "string", "stdint", "class")),
+        *((name, f"model_{name}") for name in ("stapes_nn", "stapes_nn_conv")),
+    ],
 )
-def test_names_of_modules_that_would_hide_what_c_declares_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"or has a meaning in C already; try '{name}_model'"):
+def test_names_of_modules_that_would_hide_what_c_declares_are_refused(tmp_path: Path, name: str, advice: str) -> None:
+    with pytest.raises(ConfigError, match=f"or has a meaning in C already; try '{advice}'"):
         compile_model(tiny_step(), tmp_path / "c", name)
+    compile_model(tiny_step(), tmp_path / "c", advice)
 
 
 def test_sizes_in_the_header_are_those_of_the_c_compiler(tmp_path: Path) -> None:

@@ -54,3 +54,15 @@ def test_no_cross_compiler_warns_about_the_c_of_the_device_or_the_board(name: st
 def test_no_compiler_warns_about_the_programs_around_the_boards() -> None:
     sources = [FOLDER / "stapes_board_host.c", FOLDER / "count_plugin.c"]
     assert warnings(["gcc", f"-I{FOLDER}"], sources) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (CSRC / "frontend" / "stapes_frontend.c", "the tables of the frontend are little-endian"),
+        (CSRC / "nn" / "portable" / "stapes_nn_conv.c", "the kernels are tested on little-endian processors only"),
+    ],
+)
+def test_a_big_endian_processor_is_refused_by_the_c_compiler(source: Path, reason: str) -> None:
+    found = warnings(["arm-none-eabi-gcc", "-mcpu=cortex-r5", "-mbig-endian", "-ffreestanding", *INCLUDES], [source])
+    assert f'#error "{reason}' in found

@@ -12,6 +12,10 @@ extern "C" {
 
 #include "stapes_frontend_api.h"
 
+#if defined(__BIG_ENDIAN__) || defined(__ARM_BIG_ENDIAN) || \
+    (defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#error "the tables of the frontend are little-endian: build for a little-endian processor"
+#endif
 #if (-1 >> 1) != -1
 #error "the frontend needs an arithmetic right shift of negative numbers"
 #endif

@@ -10,6 +10,11 @@
 #ifndef STAPES_NN_LAYOUT_H
 #define STAPES_NN_LAYOUT_H
 
+#if defined(__BIG_ENDIAN__) || defined(__ARM_BIG_ENDIAN) || \
+    (defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#error "the kernels are tested on little-endian processors only: build for one of those"
+#endif
+
 #define STAPES_NN_ROWS 0
 #define STAPES_NN_DSP 1
 #define STAPES_NN_MVE 2
