@@ -1,6 +1,7 @@
 """The live page as a watcher of the live loop."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,11 @@ class Dashboard:
         self._server = PageServer(address, self._feed.hello, clips)
         self._feed.send = self._server.send
         self.url = self._server.url
-        logger.info(f"the live page is at {self.url}")
+        if sys.stderr.isatty():
+            logger.info(f"the live page is at {self.url}")
+        else:  # a log, which more people may read than may see the page
+            secret = " (the secret of --token follows here)" if address.token else ""
+            logger.info(f"the live page is at {self._server.url_for_log}{secret}")
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
         """Take one block."""

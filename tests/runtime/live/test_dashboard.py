@@ -4,7 +4,11 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
+import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,9 +26,11 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.dashboard import server as page_server
 from stapes.runtime.live.dashboard.address import Address, parse_address
 from stapes.runtime.live.dashboard.feed import Feed
 from stapes.runtime.live.dashboard.server import PageServer
+from stapes.runtime.live.dashboard.watcher import Dashboard
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
 from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
@@ -97,13 +103,121 @@ def test_clips_are_served_and_nothing_else_is(server: PageServer) -> None:
     assert _status(f"{base}/clips/20260102T030405.678Z_pop_1600.flac") == 200
     for name in ("../secret.flac", "..%2Fsecret.flac", "%2e%2e/secret.flac", "notes.txt", ".hidden.flac", "none.flac"):
         assert _status(f"{base}/clips/{name}") == 404, name
+    assert _status(f"{base}/clips/{'a' * 300}.flac") == 404, "longer than the name of a file can be"
     assert _raw(server.port, "GET /clips/../../secret.flac HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").split()[1] == "404"
 
 
 def _raw(port: int, request: str) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request.encode("latin-1"))
         return connection.recv(4096).decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "200"),
+        ("GET /clips/20260102T030405.678Z_pop_1600.flac HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "200"),
+        ("GET /clips/none.flac HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "404"),
+        ("GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "404"),
+        ("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n", "405"),
+        ("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", "403"),
+        ("GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "400"),
+        ("GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://example.org\r\n\r\n", "403"),
+        ("\x00 nonsense\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "400"),
+    ],
+)
+def test_every_answer_carries_the_security_headers(server: PageServer, request_: str, status: str) -> None:
+    answer = _raw(server.port, request_)
+    assert answer.split()[1] == status
+    for header in (
+        "Content-Security-Policy: default-src 'self'",
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: no-referrer",
+        "Cache-Control: no-store",
+    ):
+        assert f"\r\n{header}" in answer
+
+
+def test_an_error_of_the_page_is_one_line_and_logged_once(clips: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> list[str]:
+        raise OSError("out of everything")
+
+    server = PageServer(Address(port=0), broken, clips)
+    try:
+        for _ in range(3):
+            assert _stream_status(f"http://127.0.0.1:{server.port}/stream") == 101
+    finally:
+        server.close()
+    assert caplog.messages == ["the live page: out of everything; listening goes on"]
+    assert not caplog.records[0].exc_info
+
+
+def test_an_incomplete_header_is_not_waited_for(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_server, "IDLE_S", 0.2)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        assert connection.recv(1) == b"", "closed"
+
+
+def test_the_token_is_shown_on_a_terminal_and_kept_out_of_logs(
+    detector: Detector, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "stapes")
+    shown = []
+    for is_terminal in (False, True):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        dashboard = Dashboard(detector, Played(16_000, []), Address(port=0, token=TOKEN), None)
+        dashboard._server.close()
+        shown.append(caplog.messages[-1])
+        assert dashboard.url.endswith("/?token=a%20secret%26that%20needs%3Dquoting")
+    log, terminal = shown
+    assert log.endswith("/?token= (the secret of --token follows here)")
+    assert terminal == f"the live page is at {dashboard.url}"
+
+
+def test_two_thousand_idle_connections_keep_neither_clips_nor_the_page_from_working(
+    tiny_detector: Path, tmp_path: Path
+) -> None:
+    """The command may have 1,024 file handles, as services have; the referee of the clips is what was played."""
+    handles, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    bursts = [(0.5 + number, 1.0 + number, "hiss") for number in range(6)]
+    stapes = [sys.executable, "-c", "import sys; from stapes.runtime.main import main; sys.exit(main())"]
+    words = ["listen", str(tiny_detector), "-", "--record", str(tmp_path / "clips"), "--web", "0"]
+    with (tmp_path / "log").open("w+") as log, contextlib.ExitStack() as opened:
+        listening = subprocess.Popen(
+            [*stapes, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most)),
+        )
+        opened.callback(listening.kill)
+        assert listening.stdin is not None
+        listening.stdin.write(bytes(3200))
+        listening.stdin.flush()
+        port = _port_in(tmp_path / "log")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (handles, most))
+        for _ in range(50):
+            for _ in range(40):
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            assert _raw(port, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").split()[1] == "200"
+        listening.stdin.write(noise_bursts(7.0, bursts).tobytes())
+        listening.stdin.close()
+        assert listening.wait(60) == 0
+    assert len(list((tmp_path / "clips").glob("*.flac"))) == len(bursts)
+    assert len((tmp_path / "log").read_text().splitlines()) == 3, "where it listens, the page, and the end"
+
+
+def _port_in(log: Path) -> int:
+    """Return the port that a command writes into its log when it serves the page."""
+    deadline = time.monotonic() + 60
+    while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/", log.read_text())):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    return int(found[1])
 
 
 def test_a_wrong_token_opens_nothing(clips: Path) -> None:
