@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 
 class Console(logging.Handler):
@@ -81,6 +82,33 @@ def _hide(level: int) -> None:
         _console = None
 
 
+class WholeRun(Protocol):
+    """A run of many tasks, which knows how long those take that come after the running one."""
+
+    def begin(self, task: str) -> None:
+        """Note that a task begins."""
+
+    def later_s(self, task: str, unit_s: float, warm_up_s: float) -> float | None:
+        """Return the seconds that later tasks take; None: nothing is known yet.
+
+        A unit of the running task takes `unit_s` seconds, its first one took `warm_up_s` if it was a warm-up, else 0.
+        """
+
+
+_whole_run: WholeRun | None = None
+
+
+@contextmanager
+def part_of(run: WholeRun) -> Iterator[None]:
+    """Show the time that the whole run still takes, in place of that of each task, while the block runs."""
+    global _whole_run
+    before, _whole_run = _whole_run, run
+    try:
+        yield
+    finally:
+        _whole_run = before
+
+
 class Progress:
     """One line that shows how much of a task is done and how long the rest takes.
 
@@ -92,23 +120,43 @@ class Progress:
     >>> progress.close("3 recordings")
     """
 
-    def __init__(self, task: str, total: int, weight: float | None = None) -> None:
-        """`weight` is the sum of the weights of all units, where units differ in how long they take."""
+    def __init__(self, task: str, total: int, weight: float | None = None, *, warm_up: bool = False) -> None:
+        """`weight` is the sum of the weights of all units, where units differ in how long they take.
+
+        warm_up: the first unit takes longer than its weight says, because something is compiled in it.
+        """
         self._task, self._total, self._done = task, total, 0
         self._weight, self._weight_done = weight or float(total), 0.0
         self._started = self._drawn = time.monotonic()
+        self._warm_up, self._warm_up_weight, self._warm_up_s = warm_up, 0.0, 0.0
         self._interval_s = 0.2 if sys.stderr.isatty() else 5.0
+        if _whole_run is not None:
+            _whole_run.begin(task)
 
     def advance(self, detail: str = "", weight: float = 1.0) -> None:
         """Count one more unit of the given weight; `detail` is appended to the figures."""
         self._done += 1
         self._weight_done += weight
         now = time.monotonic()
+        if self._warm_up and self._done == 1:
+            self._warm_up_weight, self._warm_up_s = weight, now - self._started
         if self._done < self._total and now - self._drawn < self._interval_s:
             return
         self._drawn = now
-        left = (now - self._started) / max(self._weight_done, 1e-9) * (self._weight - self._weight_done)
-        self._draw(f"{self._task} {self._done}/{self._total}, {left:.0f} s left{'  ' + detail if detail else ''}")
+        left = self._left(now)
+        self._draw(f"{self._task} {self._done}/{self._total}{left}{'  ' + detail if detail else ''}")
+
+    def _left(self, now: float) -> str:
+        """Return words for the time that is left; none as long as it is not known."""
+        measured = self._weight_done - self._warm_up_weight
+        if measured <= 0:
+            return ""
+        unit_s = (now - self._started - self._warm_up_s) / measured
+        left_s = unit_s * (self._weight - self._weight_done)
+        if _whole_run is None:
+            return f", {left_s:.0f} s left"
+        later_s = _whole_run.later_s(self._task, unit_s, self._warm_up_s)
+        return "" if later_s is None else f", {left_s + later_s:.0f} s left in all"
 
     def close(self, summary: str = "") -> None:
         """Replace the line with a summary of the task and the time that it took."""

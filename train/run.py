@@ -8,11 +8,13 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import MARK, DetectorFolder
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.firmware_sim.outputs import require_new_folder
+from stapes.runtime.console import part_of
 from stapes.train.assemble import FinishedTraining, assemble
 from stapes.train.data.background import split_background
 from stapes.train.data.dataset import Dataset, Recording, require_trainable
 from stapes.train.judge.overlap import content_ids
 from stapes.train.learn.logs import TrainingLog
+from stapes.train.learn.time_left import TimeLeft, parts_of
 from stapes.train.learn.train_networks import train_networks
 from stapes.train.learn.training_data import load_training_data
 from stapes.train.learn.workspace import Workspace
@@ -54,12 +56,14 @@ def train_detector(
         [version("stapes"), dataset.fingerprint(), write_settings(settings), begin, *content_ids(background)]
     )
     workspace = Workspace(out, key)
+    val_s = sum(each.duration_s for each in dataset.splits["val"])
     try:
-        data = load_training_data(dataset, settings, workspace, quiet)
-        networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard), start)
-        folder = assemble(
-            FinishedTraining(dataset, quiet, start, data, networks, settings, workspace), out, force=force
-        )
+        with part_of(TimeLeft(list(parts_of(settings, len(dataset.classes), val_s)))):
+            data = load_training_data(dataset, settings, workspace, quiet)
+            networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard), start)
+            folder = assemble(
+                FinishedTraining(dataset, quiet, start, data, networks, settings, workspace), out, force=force
+            )
     except KeyboardInterrupt:
         logger.info(f"stopped; the same command continues from here (the state is kept in {workspace.path.name})")
         raise

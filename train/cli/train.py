@@ -1,8 +1,10 @@
 """`stapes train`: train a detector on labelled recordings."""
 
 import argparse
+import logging
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
@@ -11,8 +13,13 @@ from stapes.train.cli.config_comments import with_comments
 from stapes.train.cli.options import add_group_pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stapes.firmware_sim.device.folder import DetectorFolder
+    from stapes.train.data.dataset import Dataset
     from stapes.train.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
@@ -108,6 +115,25 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     reached = folder.scores["val"]
     print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")
+    for line in _next_steps(dataset, arguments.out):
+        logger.info(line)
+
+
+def _next_steps(dataset: "Dataset", out: Path) -> "Iterator[str]":
+    """Yield what to do with the new detector, and what to expect of it."""
+    detector, recordings = quote(str(out)), quote(str(dataset.path))
+    if "test" in dataset.splits:
+        yield f"next: `stapes evaluate {detector} {recordings}` judges it on test, which it has not heard"
+    else:
+        yield (
+            f"next: `stapes listen {detector}` hears with it; recordings in {recordings}/test/, which it was not "
+            f"trained on, are judged by `stapes evaluate {detector} {recordings}`"
+        )
+    yield (
+        "expect fewer hits and more false alarms in other rooms and with other microphones: record an hour there "
+        f"without events, and `stapes tune {detector} {recordings} --background HOUR/` counts its false alarms; "
+        "docs/too-little-too-much.md says what else helps"
+    )
 
 
 def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> "Settings":

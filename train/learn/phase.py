@@ -14,6 +14,7 @@ from stapes.train.learn.fit import Batch, Schedule, Scorer, Trainer, batches
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.network import Network
 from stapes.train.learn.targets import step_targets
+from stapes.train.learn.time_left import check_cost, training_task
 from stapes.train.learn.training_data import TrainingData
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
@@ -53,13 +54,18 @@ class Phase:
     def _train(self, trainer: Trainer, make: Callable[[int], Batch]) -> None:
         """Do the updates that are left, and score val at regular intervals."""
         done, updates, first = trainer.done, self.schedule.updates, self.schedule.first_batch
-        progress, scorer = Progress(f"{self.name} training", updates - done), Scorer(self.network)
+        every, scorer = self.settings.training.check_every_steps, Scorer(self.network)
+        cost = check_cost(self.settings, len(self.data.val.pcm) / self.data.val.sample_rate_hz)
+        checks = -(-updates // every) - done // every
+        task = training_task(self.name)
+        progress = Progress(task, updates - done, updates - done + checks * cost, warm_up=True)
         losses, status, best = [], "", _Best(self.workspace, f"{self.name}_best")
         for update, batch in enumerate(batches(make, first + done, first + updates), start=done):
             losses.append(trainer.update(update, batch))
             self._require_finite(trainer, "loss", np.array(losses[-1]))
             self.log.update(self.name, trainer.done, losses[-1], self.schedule.rate(update))
-            if trainer.done % self.settings.training.check_every_steps == 0 or trainer.done == updates:
+            checked = trainer.done % every == 0 or trainer.done == updates
+            if checked:
                 precision, status = self._check(trainer, scorer, float(np.mean(losses)))
                 best.offer(precision, trainer)
                 losses = []
@@ -69,7 +75,7 @@ class Phase:
                     break
             if trainer.done % SAVE_EVERY_UPDATES == 0:
                 self.workspace.save(self.name, trainer.state())
-            progress.advance(status)
+            progress.advance(status, 1 + cost * checked)
         progress.close(status)
 
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ import stapes.train.run
 from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
-from stapes.runtime.main import main
+from stapes.runtime.main import build_parser, main
 from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.fit import Trainer
 from stapes.train.settings import read_settings
@@ -340,6 +342,32 @@ def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: p
     assert main(["train", "--print-config", "--seed", "9"]) == 0
     (tmp_path / "printed.toml").write_text(capsys.readouterr().out)
     assert read_settings(tmp_path / "printed.toml").seed == 9
+
+
+@pytest.mark.parametrize(("split", "expected"), [("val", "x.stapes` hears with it"), ("test", "judges it on test")])
+def test_train_ends_with_the_next_command_and_what_to_expect_elsewhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    split: str,
+    expected: str,
+) -> None:
+    for part in dict.fromkeys(("train", "val", split)):
+        synthesize(tmp_path / "my sounds", [SyntheticSplit(part, 1)], seed=1)
+    trained = SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
+    monkeypatch.setattr(stapes.train.run, "train_detector", lambda *words, **more: trained)
+    assert main(["train", str(tmp_path / "my sounds"), "--out", str(tmp_path / "x.stapes")]) == 0
+    *_, following, elsewhere = capsys.readouterr().err.splitlines()
+    assert following.startswith("next: `stapes ")
+    assert expected in following
+    commands = [command for line in (following, elsewhere) for command in re.findall("`(stapes .*?)`", line)]
+    parser = build_parser()
+    for command in commands:
+        parsed = parser.parse_args(shlex.split(command)[1:])
+        assert parsed.detector == tmp_path / "x.stapes"
+        assert getattr(parsed, "dataset", tmp_path / "my sounds") == tmp_path / "my sounds"
+    assert "fewer hits and more false alarms in other rooms and with other microphones" in elsewhere
+    assert (Path(__file__).parents[3] / re.search(r"docs/\S+\.md", elsewhere)[0]).is_file()  # type: ignore[index]
 
 
 def test_train_without_a_dataset_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
