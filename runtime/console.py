@@ -91,7 +91,8 @@ class WholeRun(Protocol):
     def later_s(self, task: str, unit_s: float, warm_up_s: float) -> float | None:
         """Return the seconds that later tasks take; None: nothing is known yet.
 
-        A unit of the running task takes `unit_s` seconds, its first one took `warm_up_s` if it was a warm-up, else 0.
+        A unit of the running task takes `unit_s` seconds; its first one took `warm_up_s` more, because of what is
+        compiled in it.
         """
 
 
@@ -155,7 +156,8 @@ class Progress:
         left_s = unit_s * (self._weight - self._weight_done)
         if _whole_run is None:
             return f", {left_s:.0f} s left"
-        later_s = _whole_run.later_s(self._task, unit_s, self._warm_up_s)
+        beyond_s = max(0.0, self._warm_up_s - unit_s * self._warm_up_weight)
+        later_s = _whole_run.later_s(self._task, unit_s, beyond_s)
         return "" if later_s is None else f", {left_s + later_s:.0f} s left in all"
 
     def close(self, summary: str = "") -> None:

@@ -66,7 +66,7 @@ class TimeLeft:
     def later_s(self, task: str, unit_s: float, warm_up_s: float) -> float | None:
         """Return the seconds that all later parts will take, None as long as nothing is known.
 
-        A unit of the running task takes `unit_s` seconds, and its first one, which is compiled, took `warm_up_s`.
+        A unit of the running task takes `unit_s` seconds, and to compile it took `warm_up_s`.
         """
         running = self._parts[self._at] if self._at >= 0 else None
         if running and running.task == task and running.is_training:
