@@ -39,6 +39,14 @@ def require_channel(where: str, channel: int | None, channels: int) -> None:
         raise AudioError(f"{where} has channels 1 to {channels}, not {channel}; correct --channel")
 
 
+def in_opposite_phase(where: str) -> str:
+    """Return the warning about channels that cancel each other; it begins with `where`."""
+    return (
+        f"{where}: its channels are in opposite phase and cancel each other, so that their mean is silence; choose one "
+        "with --channel 1"
+    )
+
+
 class Converter:
     """Converts blocks of float samples, at any rate with any number of channels, to mono int16 at the detector's rate.
 
@@ -68,6 +76,11 @@ class Converter:
         """Whether sound of the channels vanishes in their mean, because they are in opposite phase."""
         audible = self._power_of_channels > AUDIBLE * self._frames
         return audible and self._power_of_mean < CANCELLED * self._power_of_channels
+
+    def forget_phase(self) -> None:
+        """Judge only what comes from here on by `cancels`."""
+        self._power_of_channels = self._power_of_mean = 0.0
+        self._frames = 0
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.int16]:
         """Convert float32[frames, channels], full scale 1.0, to int16[samples], which lag by the resampler's delay."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import AudioError
-from stapes.runtime.audio.convert import Converter, InputSettings, require_channel, require_possible
+from stapes.runtime.audio.convert import Converter, InputSettings, in_opposite_phase, require_channel, require_possible
 from stapes.runtime.audio.kinds import SNIFFED, TEXT, UNREAD_KINDS, beginning, how_to_convert, kind_of
 from stapes.runtime.audio.libsndfile import SndFile
 from stapes.runtime.audio.wav import WavFile
@@ -79,10 +79,7 @@ class AudioFile:
         yield converter.flush()
         self.clipped = converter.clipped
         if converter.cancels:
-            _warn_once(
-                f"{self.path}: its channels are in opposite phase and cancel each other, so that their mean is "
-                "silence; choose one with --channel 1"
-            )
+            _warn_once(in_opposite_phase(str(self.path)))
 
     def samples(self, frames: int = BLOCK_FRAMES) -> Generator[NDArray[np.float32], None, None]:
         """Yield float32[frames, channels] at `source_rate_hz`, at most `frames` frames at a time, full scale 1.0."""

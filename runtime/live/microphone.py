@@ -44,7 +44,8 @@ class Microphone:
 
     device: part of its name, or its number; None for the system's default.
     sample_rate_hz: the detector's rate; the device is opened at this rate if it resamples well, else at its own rate.
-    channel: counted from 1; all channels are opened then. None: a single channel is opened if possible, else all.
+    channel: counted from 1; all channels are opened then. None: two channels are opened if possible, as a sound system
+        that mixes them itself does not tell when they cancel each other; else a single one, else all.
     Raises AudioError when there is no such device or no microphone at all, and when it cannot be opened.
     """
 
@@ -59,7 +60,7 @@ class Microphone:
                 raise AudioError(
                     f"microphone {chosen.name!r} has channels 1 to {chosen.channels}, not {channel}; correct --channel"
                 )
-            self._open(chosen, sample_rate_hz, (1, chosen.channels) if channel is None else (chosen.channels,))
+            self._open(chosen, sample_rate_hz, _channel_counts(chosen, channel))
         except BaseException:
             self._context.__exit__(None, None, None)
             raise
@@ -134,6 +135,12 @@ class Microphone:
         samples = np.frombuffer(data, np.int16).reshape(-1, self.channels)
         self.queue.put(samples.astype(np.float32) * np.float32(1 / 32768))
         return None, pyaudio.paContinue
+
+
+def _channel_counts(device: InputDevice, channel: int | None) -> tuple[int, ...]:
+    """Return the numbers of channels with which a device is opened, the best first."""
+    counts = (2, 1, device.channels) if channel is None else (device.channels,)
+    return tuple(dict.fromkeys(count for count in counts if count <= device.channels))
 
 
 def _rates(device: InputDevice, sample_rate_hz: int) -> list[int]:

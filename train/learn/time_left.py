@@ -5,22 +5,22 @@ from dataclasses import dataclass
 
 from stapes.train.settings import Settings
 
-# The costs of the other parts, in updates of the float network; measured with both sizes of the network on one CPU.
-HEAD_UPDATE = 0.6  # most layers are not changed
+HEAD_UPDATE = 0.6  # of an update of all layers
 CHECK_SHARE = 1 / 3  # of an update with the same seconds of sound: nothing is changed
-CONVERSION = 150.0
-SEARCH_OF_A_CLASS = 100.0
+# What the short parts at the end take whatever the network is, measured on a laptop's CPU.
+CONVERSION_S = 8.0
+SEARCH_OF_A_CLASS_S = 4.0
 SEARCHES = ("thresholds", "thresholds of the float network", "thresholds of the quantization-aware network")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a training. Its costs are in updates of the float network."""
+    """A part of a training, which takes some updates of the float network, or some seconds."""
 
     task: str  # as its progress is called
-    cost: float
-    unit: float = 1.0  # of it, as its progress counts
-    is_training: bool = False  # whether updates are compiled and measured in it
+    updates: float = 0.0  # those of the network; none in parts that do not train
+    unit: float = 1.0  # updates of the float network that one step of the progress takes
+    seconds: float = 0.0  # of other parts
 
 
 def training_task(phase: str) -> str:
@@ -41,11 +41,11 @@ def parts_of(settings: Settings, n_classes: int, val_s: float) -> Iterator[Part]
         phases.insert(0, ("head", training.head_steps, HEAD_UPDATE))
     for name, updates, unit in phases:
         checks = -(-updates // training.check_every_steps)
-        yield Part(training_task(name), unit * (updates + checks * check), unit, is_training=True)
-    yield Part("converting", CONVERSION)
-    yield Part("int8 scores", 0.0)  # ends the one before, which shows no progress
+        yield Part(training_task(name), unit * (updates + checks * check), unit)
+    yield Part("converting", seconds=CONVERSION_S)
+    yield Part("int8 scores")  # ends the one before, which shows no progress
     for task in SEARCHES:
-        yield Part(task, SEARCH_OF_A_CLASS * n_classes, SEARCH_OF_A_CLASS)
+        yield Part(task, seconds=SEARCH_OF_A_CLASS_S * n_classes)
 
 
 class TimeLeft:
@@ -54,7 +54,7 @@ class TimeLeft:
     def __init__(self, parts: list[Part]) -> None:
         self._parts, self._at = parts, -1
         self._update_s: float | None = None
-        self._compiling_s = 0.0
+        self._compiling_s, self._search = 0.0, 1.0  # how much longer a search takes than was thought
 
     def begin(self, task: str) -> None:
         """Note that a task begins; tasks that are no part are short, and belong to the part before."""
@@ -69,11 +69,14 @@ class TimeLeft:
         A unit of the running task takes `unit_s` seconds, and to compile it took `warm_up_s`.
         """
         running = self._parts[self._at] if self._at >= 0 else None
-        if running and running.task == task and running.is_training:
+        if running and running.task == task and running.updates:
             self._update_s, self._compiling_s = unit_s / running.unit, warm_up_s
-        if self._update_s is None:
-            return None
+        elif task in SEARCHES:
+            self._search = unit_s / SEARCH_OF_A_CLASS_S
         later = self._parts[self._at + 1 :]
-        return self._update_s * sum(each.cost for each in later) + self._compiling_s * sum(
-            each.is_training for each in later
-        )
+        training = [each for each in later if each.updates]
+        if training and self._update_s is None:
+            return None
+        short_s = sum(each.seconds * (self._search if each.task in SEARCHES else 1.0) for each in later)
+        updates_s = (self._update_s or 0.0) * sum(each.updates for each in training)
+        return short_s + updates_s + self._compiling_s * len(training)

@@ -330,6 +330,15 @@ def test_a_recording_given_as_stdin_is_heard_as_detect_hears_it_and_has_no_utc(
     assert not any("utc" in json.loads(line) for line in lines), "nobody knows when it was recorded"
 
 
+def test_channels_of_stdin_in_opposite_phase_are_told(tiny_detector: Path) -> None:
+    pcm = noise_bursts(2.0, [(0.3, 0.9, "hiss")])
+    both = np.stack([pcm, -pcm], axis=1).tobytes()
+    words = [*STAPES, "listen", tiny_detector, "-", "--raw-channels", "2"]
+    for more, told in ((), 1), (("--channel", "1"), 0):
+        done = subprocess.run([*words, *more], input=both, capture_output=True, check=True)
+        assert done.stderr.decode().count("note: stdin: its channels are in opposite phase and cancel") == told
+
+
 def test_a_paced_recording_takes_its_time_and_has_utc(tiny_detector: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "hall.flac", noise_bursts(2.0, [(0.3, 0.9, "hiss")]), 16_000)
     begun_s = time.time()

@@ -75,6 +75,38 @@ def test_stopping_ends_after_the_block_under_way(detector: Detector) -> None:
     assert [event.offset_sample is not None for event in seen[-1].events] == [True]
 
 
+def _two_channels(seconds: float, sign: int) -> list[Block | Gap]:
+    """Noise on the left, and the same in phase (1) or in opposite phase (-1) on the right."""
+    noise = np.random.default_rng(1).normal(0, 0.1, int(seconds * 16_000)).astype(np.float32)
+    both = np.stack([noise, sign * noise], axis=1)
+    return [both[at : at + 1600] for at in range(0, len(both), 1600)]
+
+
+@pytest.mark.parametrize(
+    ("items", "settings", "told"),
+    [
+        (_two_channels(1, -1), None, 1),
+        (_two_channels(45, -1), None, 1),
+        ([*_two_channels(20, 1), *_two_channels(20, -1)], None, 1),
+        (_two_channels(30, 1), None, 0),
+        (_two_channels(30, -1), InputSettings(channel=2), 0),
+        ([np.zeros((160, 2), np.float32)] * 300, None, 0),
+    ],
+    ids=["a short stream", "once", "changed later", "in phase", "a channel is chosen", "silence"],
+)
+def test_channels_in_opposite_phase_are_told_once_in_a_stream(
+    detector: Detector,
+    caplog: pytest.LogCaptureFixture,
+    items: list[Block | Gap],
+    settings: InputSettings | None,
+    told: int,
+) -> None:
+    list(listen(detector, Played(16_000, items), lambda: False, settings))
+    said = [each.message for each in caplog.records if "opposite phase" in each.message]
+    assert len(said) == told
+    assert all(each.startswith("played: its channels are in opposite phase") for each in said)
+
+
 def test_one_channel_can_be_chosen_and_made_louder(detector: Detector) -> None:
     pcm = noise_bursts(3.0, [(1.0, 1.6, "rumble")])
     quiet = np.stack([np.zeros(len(pcm)), pcm / 32768 / 4], axis=1).astype(np.float32)

@@ -19,7 +19,7 @@ def test_what_is_played_arrives_bit_for_bit(pulse: VirtualMicrophone) -> None:
     pcm = np.random.default_rng(4).integers(1, 30_000, 2 * 16_000, dtype=np.int16)
     heard, hearing = np.zeros(0, np.int16), threading.Event()
     with Microphone("pulse", 16_000) as source:
-        assert (source.rate_hz, source.channels) == (16_000, 1)
+        assert (source.rate_hz, source.channels) == (16_000, 2), "the server gives a single channel twice"
         converter = Converter(source.rate_hz, 16_000)
         player = pulse.play(pcm, hearing)
         while np.count_nonzero(heard) < len(pcm):
@@ -87,6 +87,11 @@ def test_a_microphone_that_knows_one_rate_only_is_opened_at_it(monkeypatch: pyte
     monkeypatch.setattr(source, "_portaudio", OneRate(), raising=False)
     source._open(DEVICES[0], 16_000, (1, 2))
     assert (source.rate_hz, source.channels) == (48_000, 1)
+
+
+def test_two_channels_are_opened_where_there_are_two_so_that_it_is_seen_when_they_cancel() -> None:
+    assert [microphone._channel_counts(device, None) for device in DEVICES] == [(2, 1), (1,), (2, 1, 32)]
+    assert [microphone._channel_counts(device, 1) for device in DEVICES] == [(2,), (1,), (32,)]
 
 
 def test_a_number_is_a_number_and_no_part_of_a_name() -> None:
