@@ -1,0 +1,219 @@
+"""A detector folder from anywhere is data: no command runs, compiles, believes or copies what somebody planted in it.
+
+Every command that takes a detector runs beside two folders that are equal but for what was planted. The referee is what
+the command prints for the folder without it.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import flatbuffers
+import pytest
+import soundfile
+from ai_edge_litert import schema_py_generated as schema
+from tiny_detector import noise_bursts
+
+from stapes.convert.compile import compile_model
+from stapes.runtime import litert_engine
+from stapes.runtime.main import build_parser, main
+
+CLASSES = {"rumble": "rumble`touch marker`;touch marker", "hiss": "hiss$(touch marker)&touch marker"}
+DETECTOR = "$(touch marker);touch marker&'`touch marker`.stapes"
+RECORDING = "yard;touch marker;$(touch marker).wav"
+SECRET = "the private words of whoever runs stapes"
+MARKER = "marker"
+BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.2, "rumble")]
+
+# Code that writes the marker where it runs on this machine. A cross compiler refuses it.
+PLANTED = """
+#if defined(__arm__) || defined(__riscv)
+#error "planted code is compiled for a board"
+#endif
+int creat(const char *path, unsigned mode);
+__attribute__((constructor, used)) static void planted(void) {{ creat("{marker}", 0644); }}
+"""
+# Names that a compiler could find before those of stapes or of the C library.
+HEADERS = ("detector.h", "stdint.h", "stddef.h", "string.h", "stapes_nn.h", "stapes_detector.h", "stapes_board.h")
+SOURCES = ("detector.c", "detector_detector.c", "more.c", "stapes_frontend.c")
+
+# The words after `stapes`, run in a folder with the detector, a recording, a dataset and a folder without events.
+COMMANDS = {
+    "detect": ["detect", DETECTOR, RECORDING, "--format", "csv"],
+    "detect a folder": ["detect", DETECTOR, "data", "--out", "events.csv", "--jobs", "1"],
+    "listen": ["listen", DETECTOR, "-"],
+    "evaluate": ["evaluate", DETECTOR, "data", "--split", "val", "--report", "report.html"],
+    "tune": ["tune", DETECTOR, "data", "--out", "tuned.stapes"],
+    "adapt": ["adapt", DETECTOR, "--recordings", "quiet", "--alarms-per-hour", "9000", "--out", "adapted.stapes"],
+    "review": ["review", DETECTOR, "data", "--split", "val", "--out", "review"],
+    "mine": ["mine", DETECTOR, "quiet", "--out", "mined"],
+    "suggest": ["suggest", "quiet", "--detector", DETECTOR, "--out", "suggested"],
+    "train": ["train", "data", "--from", DETECTOR, "--out", "further.stapes"],
+    "bench": ["bench", DETECTOR],
+    "simulate": ["simulate", DETECTOR, RECORDING, "--board", "cortex-m4"],
+    "size": ["size", DETECTOR, "--board", "cortex-m4"],
+    "verify": ["verify", DETECTOR],
+    "export": ["export", DETECTOR, "--as", "cmake", "--out", "exported"],
+}
+FAILS = {"train": "settings.toml"}  # the tiny detector keeps no network; what is planted for one is refused
+SLOW = {"verify", "export", "evaluate", "tune", "size", "simulate"}
+
+
+def plant(detector: Path, outside: Path) -> None:
+    """Put C, headers, a false model.json and links into a detector folder; they would write a marker beside it."""
+    compile_model((detector / "model.tflite").read_bytes(), detector / "c", "detector")
+    code = PLANTED.format(marker=detector.parent.absolute() / MARKER)
+    for path in [*(detector / "c").glob("*.[ch]"), *(detector / "c" / name for name in (*HEADERS, *SOURCES))]:
+        path.write_text((path.read_text() if path.exists() else "") + code)
+    description = json.loads((detector / "c" / "model.json").read_text())
+    description["sizes"] = dict.fromkeys(description["sizes"], 0)
+    (detector / "c" / "model.json").write_text(json.dumps(description))
+    outside.mkdir()
+    (outside / "secret").write_text(SECRET)
+    (detector / "training").mkdir()
+    for link in ("c/secret.h", "c/secret.c", "notes.txt", "training/settings.toml", "training/history.csv"):
+        (detector / link).symlink_to(outside / "secret")
+    (detector / "training" / "folder").symlink_to(outside)
+
+
+def make_world(world: Path, tiny_detector: Path) -> None:
+    """Write a detector, a recording, a dataset and a folder without events, whose names hold words of the shell."""
+    shutil.copytree(tiny_detector, world / DETECTOR)
+    text = (world / DETECTOR / "detector.json").read_text()
+    for label, strange in CLASSES.items():
+        text = text.replace(f'"{label}"', json.dumps(strange))
+    (world / DETECTOR / "detector.json").write_text(text)
+    for split in ("train", "val"):
+        (world / "data" / split).mkdir(parents=True)
+        for name in ("a;touch marker", "$(touch marker)"):
+            soundfile.write(world / "data" / split / f"{name}.wav", noise_bursts(8.0, BURSTS, seed=len(name)), 16_000)
+            rows = "".join(f"{onset}\t{offset}\t{CLASSES[label]}\n" for onset, offset, label in BURSTS)
+            (world / "data" / split / f"{name}.txt").write_text(rows)
+    (world / "quiet").mkdir()
+    soundfile.write(world / "quiet" / "hour`touch marker`.wav", noise_bursts(65.0, [(3.0, 3.5, "hiss")]), 16_000)
+    soundfile.write(world / RECORDING, noise_bursts(8.0, BURSTS), 16_000)
+
+
+def run(words: list[str], world: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Return exit code, stdout without what differs from run to run, and stderr of a command that runs in `world`."""
+    if words[0] == "listen":
+        command = [sys.executable, "-m", "stapes", *words]
+        with (world / RECORDING).open("rb") as audio:
+            done = subprocess.run(command, cwd=world, stdin=audio, capture_output=True, text=True, timeout=60)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        times = [[event["label"], event["onset_sample"], event["offset_sample"]] for event in events]
+        return done.returncode, json.dumps(times) if times else "", done.stderr
+    capsys.readouterr()
+    code = main(words)
+    shown = capsys.readouterr()
+    return code, re.sub(r" +[\d.]+", "", shown.out) if words[0] == "bench" else shown.out, shown.err
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in COMMANDS])
+def test_what_was_planted_in_a_detector_folder_is_neither_run_nor_believed_nor_copied(
+    name: str,
+    tiny_detector: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = {}
+    for kind in ("clean", "planted") if name != "verify" else ("planted",):  # verify has referees of its own
+        world = tmp_path / kind
+        world.mkdir()
+        make_world(world, tiny_detector)
+        if kind == "planted":
+            plant(world / DETECTOR, tmp_path / "outside")
+        monkeypatch.chdir(world)
+        found[kind] = run(COMMANDS[name], world, capsys)
+    code, printed, errors = found["planted"]
+    assert (code, printed) == found.get("clean", found["planted"])[:2], errors
+    assert code == (name in FAILS), errors
+    assert "Traceback" not in errors
+    assert FAILS.get(name, "") in errors
+    assert list(tmp_path.rglob(MARKER)) == []
+    assert SECRET not in printed + errors
+    written = [path for path in (tmp_path / "planted").rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_every_command_that_takes_a_detector_is_tried() -> None:
+    subparsers = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    taking = {
+        name
+        for name, parser in subparsers.choices.items()
+        if any(action.dest in ("detector", "start") for action in parser._actions)
+    }
+    assert taking == {words[0] for words in COMMANDS.values()}
+
+
+def test_planted_code_would_leave_its_marker(tiny_detector: Path, tmp_path: Path) -> None:
+    """The C compiler of this machine builds what is planted, and it runs as soon as it is loaded."""
+    shutil.copytree(tiny_detector, tmp_path / "x.stapes")
+    plant(tmp_path / "x.stapes", tmp_path / "outside")
+    source, program = tmp_path / "x.stapes" / "c" / "more.c", tmp_path / "program"
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }")
+    subprocess.run(["cc", source, tmp_path / "main.c", "-o", program], check=True)
+    subprocess.run([program], check=True)
+    assert (tmp_path / MARKER).exists()
+
+
+CRASHES = ["litert_signal6-1", "litert_signal8-1", "litert_signal11-1"]
+TRIED = ("detect", "listen", "verify", "simulate", "bench", "evaluate")
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_no_engine_is_shown_a_model_that_crashes_litert(
+    crash: str,
+    tiny_detector: Path,
+    hostile_cases: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LiteRT ends the whole process on these models, so no command would return if it was shown one."""
+    make_world(tmp_path, tiny_detector)
+    put_model(tmp_path / DETECTOR, (hostile_cases / f"{crash}.tflite").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for name in TRIED:
+        code, printed, errors = run(COMMANDS[name], tmp_path, capsys)
+        assert (code, printed) == (1, "")
+        assert re.fullmatch(r"error: .*model\.tflite: operator \d+ \([A-Z_]+\) (reads|writes) tensor .*\n", errors)
+
+
+def put_model(detector: Path, model: bytes) -> None:
+    """Replace the model of a detector, and its hash in detector.json."""
+    (detector / "model.tflite").write_bytes(model)
+    described = json.loads((detector / "detector.json").read_text())
+    described["model_sha256"] = hashlib.sha256(model).hexdigest()
+    (detector / "detector.json").write_text(json.dumps(described))
+
+
+def test_litert_is_shown_no_model_that_only_the_compiler_refuses(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is whole and described, but one tensor inside has lost its scale. LiteRT crashes on some such models."""
+    shown: list[object] = []
+    monkeypatch.setattr(litert_engine, "Interpreter", lambda **words: shown.append(words))
+    make_world(tmp_path, tiny_detector)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((tmp_path / DETECTOR / "model.tflite").read_bytes()))
+    inner = next(tensor for tensor in model.subgraphs[0].tensors if tensor.name == b"logits")
+    inner.quantization = None
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    put_model(tmp_path / DETECTOR, bytes(builder.Output()))
+    monkeypatch.chdir(tmp_path)
+    for name in TRIED:
+        code, _, errors = run(COMMANDS[name], tmp_path, capsys)
+        assert code == 1
+        assert re.search(
+            r"error: .*model\.tflite: operator \d+ \(CONV_2D, \w+\): tensor logits has no single sc", errors
+        )
+        assert len(errors.strip().splitlines()) == 1
+    assert shown == []
