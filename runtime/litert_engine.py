@@ -6,26 +6,32 @@ from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import generated_c
+from stapes.firmware_sim.errors import ModelError
 
 
 class LitertEngine:
     """LiteRT with its `BUILTIN_REF` kernels, whose results the compiled model must equal bit for bit.
 
     LiteRT crashes on some models that the compiler refuses, so the compiler looks at the model first. Raises ModelError
-    where it refuses the model.
+    where one of the two refuses the model.
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
         generated_c(folder)
-        self._interpreter = Interpreter(
-            model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-        )
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter = Interpreter(
+                model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+            )
+            self._interpreter.allocate_tensors()
+            input_details = self._interpreter.get_input_details()
+            output_details = self._interpreter.get_output_details()
+        except (RuntimeError, ValueError) as error:  # what LiteRT raises for a model that it refuses
+            raise ModelError(
+                f"{folder.path / 'model.tflite'}: LiteRT refuses it ({error}); train or copy the detector again"
+            ) from error
         # The folder lists the tensors in the subgraph's order, which is LiteRT's.
-        details = self._interpreter.get_input_details()
-        inputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_inputs, details, strict=True)}
-        details = self._interpreter.get_output_details()
-        outputs = {spec.name: tensor["index"] for spec, tensor in zip(folder.model_outputs, details, strict=True)}
+        inputs = {spec.name: each["index"] for spec, each in zip(folder.model_inputs, input_details, strict=True)}
+        outputs = {spec.name: each["index"] for spec, each in zip(folder.model_outputs, output_details, strict=True)}
         self._features, self._scores = inputs.pop("features"), outputs.pop("scores")
         self._states = [(inputs[name], outputs[name]) for name in inputs]
         shapes = {spec.name: spec.shape for spec in folder.model_inputs}

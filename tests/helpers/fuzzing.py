@@ -102,11 +102,16 @@ def _end(signal_number: int) -> str:
 
 
 def _failure(fuzzer: Fuzzer, number: int, reason: str) -> str:
-    """Write the files of a failed input to build/fuzz and return the line that tells of it."""
-    folder = REPRODUCERS / f"{fuzzer.name}-{SEED}-{number}"
+    """Keep the files of a failed input and return the line that tells of it."""
+    return f"input {number}, written to {keep(fuzzer.name, number, fuzzer.files(number))}: {reason}"
+
+
+def keep(name: str, number: int, files: Files) -> Path:
+    """Write the files of a failed input below build/fuzz and return their folder."""
+    folder = REPRODUCERS / f"{name}-{SEED}-{number}"
     shutil.rmtree(folder, ignore_errors=True)
-    _write(folder, fuzzer.files(number))
-    return f"input {number}, written to {folder}: {reason}"
+    _write(folder, files)
+    return folder
 
 
 def _write(folder: Path, files: Files) -> None:

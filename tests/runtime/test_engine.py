@@ -1,5 +1,6 @@
 """Both engines give the same bits, and every engine runs only what the compiler accepts and makes on this machine."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device import generated_c
 from stapes.firmware_sim.device.folder import read_folder
-from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.errors import ModelError, ToolchainError
 from stapes.runtime.compiled_engine import CompiledEngine
 from stapes.runtime.detector import Detector
 from stapes.runtime.engine import choose_engine
@@ -72,3 +73,15 @@ def test_without_a_c_compiler_auto_takes_litert(detector: Path, monkeypatch: pyt
     assert isinstance(choose_engine(read_folder(detector), "auto"), LitertEngine)
     with pytest.raises(ToolchainError, match="no C compiler found: there is no program 'no-such-compiler'"):
         choose_engine(read_folder(detector), "c")
+
+
+def test_a_model_that_only_litert_refuses_is_an_error_of_one_line(detector: Path) -> None:
+    model = (detector / "model.tflite").read_bytes()
+    changed = model.replace(b"step\0", b"\x80tep\0")  # the key of the signature
+    assert changed != model
+    (detector / "model.tflite").write_bytes(changed)
+    content = json.loads((detector / "detector.json").read_text())
+    content["model_sha256"] = hashlib.sha256(changed).hexdigest()
+    (detector / "detector.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"model.tflite: LiteRT refuses it \('utf-8' codec .*\); train or copy"):
+        Detector.load(detector, "litert")
