@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _print_any_name() -> None:
     """Escape what a terminal without UTF-8 cannot show, such as the names of devices, instead of failing."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 

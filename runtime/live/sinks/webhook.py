@@ -3,6 +3,7 @@
 import json
 from dataclasses import fields
 from string import Template
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -47,7 +48,7 @@ class Webhook:
         status = f"HTTP {answer.status_code} {answer.reason_phrase}"
         if answer.status_code in _REFUSALS:
             raise RefusedError(status)
-        raise UnreachableError(f"{status}, to {answer.headers['Location']}" if answer.has_redirect_location else status)
+        raise UnreachableError(f"{status}, {_whither(answer)}" if answer.has_redirect_location else status)
 
     def body(self, payload: str) -> str:
         """Return the body to send for the JSON of a record."""
@@ -75,3 +76,9 @@ def _parse(template: str) -> Template:
 
 def _inside_json(value: object) -> str:
     return json.dumps(str(value), ensure_ascii=False)[1:-1]
+
+
+def _whither(answer: httpx.Response) -> str:
+    """Return words for where a redirect leads, without path and query: they may hold the secret of the target."""
+    parts = urlsplit(answer.headers["Location"])
+    return f"to {parts.scheme}://{parts.hostname}" if parts.hostname else "to another path of the same server"

@@ -23,7 +23,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import read_audacity
 from stapes.runtime.live.listen import listen
 from stapes.runtime.live.microphone import Microphone
-from stapes.runtime.main import main
+from stapes.runtime.main import build_parser, main
 
 BURSTS = [(0.5, 1.1, "hiss"), (1.6, 2.4, "rumble"), (2.0, 2.6, "hiss")]
 STAPES = [sys.executable, "-c", "import sys; from stapes.runtime.main import main; sys.exit(main())"]
@@ -211,7 +211,10 @@ def test_a_command_ends_silently_when_the_reader_of_its_output_ends(
     soundfile.write(tmp_path / "hall.wav", pcm, 16_000)
     (tmp_path / "long.pcm").write_bytes(40 * pcm.tobytes())
     # `detect` writes in blocks of a few kilobytes, of which 40 recordings make several.
-    what = ["-"] if command == "listen" else 40 * [str(tmp_path / "hall.wav")]
+    names = [tmp_path / f"hall{number}.wav" for number in range(40)]
+    for name in names:
+        name.hardlink_to(tmp_path / "hall.wav")
+    what = ["-"] if command == "listen" else [*map(str, names)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with (tmp_path / "long.pcm").open("rb") as stdin:
         process = subprocess.Popen(
@@ -399,6 +402,29 @@ def test_a_command_that_cannot_work_prints_one_line_before_any_audio_is_read(
 def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", "--list-devices"]) == 0
     assert any(" pulse: " in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_terminal_that_knows_ascii_only_lists_devices_with_other_letters(tmp_path: Path) -> None:
+    code = (
+        "import sys; import stapes.runtime.live.microphone as m; from stapes.runtime.main import main; "
+        f"m.list_devices = lambda: [m.InputDevice(3, {ascii('Gerät für Töne 音')}, 1, 48_000, True)]; "
+        "sys.exit(main(['listen', '--list-devices']))"
+    )
+    environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment.pop("PYTHONIOENCODING", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "  3  Ger\\xe4t f\\xfcr T\\xf6ne \\u97f3: 1 channels, 48000 Hz  (default)\n"
+
+
+@pytest.mark.parametrize(
+    "words", ["listen d --web -", "listen --web - d", "listen - d --web 8080", "listen d - --gain 3"]
+)
+def test_a_dash_is_stdin_wherever_it_stands_and_never_the_address_of_the_page(words: str) -> None:
+    arguments = build_parser().parse_args(words.split())
+    assert arguments.stdin
+    assert arguments.detector == Path("d")
+    assert arguments.web in (None, "", "8080")
 
 
 def test_a_machine_without_a_microphone_is_reported(

@@ -349,7 +349,7 @@ def test_a_sink_whose_disk_is_full_at_the_start_gets_every_record_when_there_is_
 
 
 @contextlib.contextmanager
-def _web_server(answers: Iterator[int]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _web_server(answers: Iterator[int], location: str = "/elsewhere") -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield a URL and the (key, body) pairs that it accepted; each request is answered with the next status."""
     accepted: list[tuple[str, str]] = []
 
@@ -361,7 +361,7 @@ def _web_server(answers: Iterator[int]) -> Iterator[tuple[str, list[tuple[str, s
                 accepted.append((self.headers["Idempotency-Key"], body))
             self.send_response(status)
             self.send_header("Content-Length", "0")
-            self.send_header("Location", "/elsewhere")
+            self.send_header("Location", location)
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -400,6 +400,20 @@ def test_an_error_that_can_be_repaired_is_tried_again_and_redirects_are_not_foll
         with pytest.raises(UnreachableError, match=f"HTTP {status}"):
             Webhook(url).deliver("key", "{}")
         assert accepted == []
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://me:secret@other/secret?token=secret", "HTTP 301 Moved Permanently, to https://other"),
+        ("/secret?token=secret", "HTTP 301 Moved Permanently, to another path of the same server"),
+    ],
+)
+def test_where_a_redirect_leads_is_said_without_what_may_be_a_password(location: str, shown: str) -> None:
+    with _web_server(itertools.repeat(301), location) as (url, _):
+        with pytest.raises(UnreachableError) as caught:
+            Webhook(f"{url}?token=secret").deliver("key", "{}")
+        assert str(caught.value) == shown
 
 
 def test_a_webhook_template_stays_json_whatever_the_label() -> None:
