@@ -407,7 +407,7 @@ def test_devices_are_listed(pulse: VirtualMicrophone, capsys: pytest.CaptureFixt
 def test_a_terminal_that_knows_ascii_only_lists_devices_with_other_letters(tmp_path: Path) -> None:
     code = (
         "import sys; import stapes.runtime.live.microphone as m; from stapes.runtime.main import main; "
-        f"m.list_devices = lambda: [m.InputDevice(3, {ascii('Gerät für Töne 音')}, 1, 48_000, True)]; "
+        f"m.list_devices = lambda: [m.InputDevice(3, {'Gerät für Töne 音'!a}, 1, 48_000, True)]; "
         "sys.exit(main(['listen', '--list-devices']))"
     )
     environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
