@@ -63,6 +63,7 @@ def test_the_sdist_holds_all_that_a_build_reads_and_the_docs(distributions: Dist
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
     }
     assert not (needed | _source_files(*FOLDERS, "docs")) - packed
     assert not [name for name in packed if name.startswith(("tests", "benchmarks"))]
