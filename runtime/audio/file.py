@@ -20,6 +20,7 @@ from stapes.runtime.audio.wav import WavFile
 logger = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 1 << 16
+_MOST_SAMPLES = 1 << 22  # of all channels of a block, 16 MiB as float32
 _LONGEST_BLOCK_S = 60  # so that a block of a low rate does not grow by being resampled
 
 
@@ -99,7 +100,7 @@ class AudioFile:
         self, samples: Samples, first: int, last: int, frames: int, whole: bool = True
     ) -> Iterator[NDArray[np.float32]]:
         """Yield the frames from `first` to before `last`; `whole`: they must all be there."""
-        at, most = first, max(1, min(frames, _LONGEST_BLOCK_S * self.source_rate_hz))
+        at, most = first, max(1, min(frames, _LONGEST_BLOCK_S * self.source_rate_hz, _MOST_SAMPLES // self.channels))
         while at < last and len(block := samples.read(min(most, last - at))):
             if not np.isfinite(block).all():
                 raise not_numbers(str(self.path), at / self.source_rate_hz)

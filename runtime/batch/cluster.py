@@ -4,7 +4,7 @@ import logging
 import time
 from concurrent.futures import Executor
 
-from distributed import Client, KilledWorker, Worker, WorkerPlugin
+from distributed import Client, KilledWorker, Security, Worker, WorkerPlugin
 
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, install
@@ -28,7 +28,7 @@ class JobPlugin(WorkerPlugin):
 
 
 class Cluster:
-    """The workers that a scheduler knows. Raises ToolchainError when the scheduler does not answer.
+    """The workers that a scheduler knows. Raises ToolchainError when it does not answer, or certificates are missing.
 
     Dask gives the work of a lost worker to another one. Work that was done twice still comes back as one future, and
     the journal takes each recording once.
@@ -37,6 +37,11 @@ class Cluster:
     died: tuple[type[BaseException], ...] = (KilledWorker,)
 
     def __init__(self, job: Job, scheduler: str) -> None:
+        if scheduler.startswith(("tls:", "wss:")) and not Security().get_connection_args("client").get("ssl_context"):
+            raise ToolchainError(
+                f"--scheduler {scheduler}: no certificates are set for encrypted connections; name them in Dask's "
+                "configuration (distributed.comm.tls), or use tcp://"
+            )
         try:
             self._client = Client(scheduler, timeout=TIMEOUT_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:

@@ -16,6 +16,7 @@ from stapes.runtime.batch.hearing import Job, Outcome
 from stapes.runtime.batch.journal import Journal
 from stapes.runtime.batch.listing import RecordingFile, is_url, list_recordings
 from stapes.runtime.batch.recording_times import StartClock, zone
+from stapes.runtime.batch.scheduler_address import require_scheduler_address
 from stapes.runtime.batch.tables import Tables, TableSettings, Totals, write_tables
 from stapes.runtime.batch.tracks import Check, Tracks
 from stapes.runtime.batch.workers import LocalProcesses, Workers, hear_all, in_groups
@@ -96,6 +97,8 @@ def _require_possible(settings: BatchSettings, tables: Tables) -> None:
         raise ConfigError(
             "--jobs starts processes on this machine, --scheduler uses the workers of a cluster; leave out one of them"
         )
+    if settings.scheduler is not None:
+        require_scheduler_address(settings.scheduler)
     if settings.plot is not None:
         require_picture(settings.plot)
 

@@ -20,7 +20,11 @@ class PipeBytes:
         return bool(self._unread) or bool(select.select([self._descriptor], [], [], timeout_s)[0])
 
     def take(self, most: int) -> bytes:
-        """Return what has arrived, 1 to `most` bytes; wait for it if need be. Returns b"" at the end only."""
+        """Return what has arrived, 1 to `most` bytes; wait for it if need be. Returns b"" at the end only.
+
+        Whatever a header claims, memory is taken for _PIECE bytes only.
+        """
+        most = min(most, _PIECE)
         if self._unread:
             data, self._unread = self._unread[:most], self._unread[most:]
             if len(data) < most and self.arrives(0):
@@ -35,7 +39,7 @@ class PipeBytes:
         parts = bytearray()
         while len(parts) < count and not self.stopped():
             if self.arrives(WAIT_S):
-                more = self.take(min(count - len(parts), _PIECE))
+                more = self.take(count - len(parts))
                 if not more:
                     break
                 parts += more

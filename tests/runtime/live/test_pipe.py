@@ -1,7 +1,11 @@
 """A pipe as a stream: stalls are gaps with times, and only sound that is heard as it happens has a time of day."""
 
+import contextlib
 import os
+import struct
+import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.live.pace import Pace
 from stapes.runtime.live.pipe import Pipe, RawPcm
 from stapes.runtime.live.source import Gap
@@ -89,3 +94,37 @@ def test_a_file_on_stdin_is_not_live_unless_it_is_paced(tmp_path: Path) -> None:
         assert not open_stdin(file.fileno(), RawPcm(RATE), False, lambda: False).is_live
         os.lseek(file.fileno(), 0, os.SEEK_SET)
         assert open_stdin(file.fileno(), RawPcm(RATE), True, lambda: False).is_live
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"JUNK" + struct.pack("<I", 0xFFFF_FFF0),
+        b"fmt " + struct.pack("<I", 0xFFFF_FFF0),
+        b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1024, 10_000_000, 0, 2048, 16) + b"data" + struct.pack("<I", 1 << 31),
+    ],
+)
+def test_memory_is_not_taken_for_what_a_header_claims(header: bytes) -> None:
+    """The referee is the allocator of Python, over 32 MiB that arrive behind a claim of up to 4 GiB."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(b"RIFF\xff\xff\xff\xffWAVE" + header)
+            for _ in range(512):
+                pipe.write(bytes(1 << 16))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(AudioError):
+            pipe = Pipe(reading, RawPcm(RATE))
+            while pipe.read(1) is not None:
+                pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        os.close(reading)
+        writer.join()
+    assert peak < 8 << 20
