@@ -117,7 +117,7 @@ def test_encrypted_connections_without_certificates_are_an_error_of_one_line(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("distributed")
-    season = write_season(tmp_path / "season", 1, 1.0)
+    season = write_season(tmp_path / "season", 1, 2.0)
     words = detect_words(tiny_detector, season, tmp_path / "events.csv", "--scheduler", "tls://127.0.0.1:9")
     assert main(words) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
