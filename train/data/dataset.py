@@ -144,8 +144,8 @@ def inspect_dataset(path: Path | str, options: DatasetOptions = AS_THEY_ARE) -> 
     if not entries and not found.errors:
         raise DatasetError(
             f"{folder}: no recording has labels; add labels.tsv, which `stapes labels` makes of other formats, "
-            "or an Audacity track per recording (a labels.tsv with nothing but its header means that none of them has "
-            "an event)"
+            "or an Audacity track per recording. If none of them has an event, a labels.tsv with nothing but its "
+            "header says so, or give the folder as --background"
         )
     _name_classes(folder, entries, found)
     for entry in entries:
