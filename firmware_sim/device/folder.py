@@ -24,6 +24,7 @@ from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig
 from stapes.firmware_sim.device.model_description import TensorSpec, tensor_from
 from stapes.firmware_sim.device.plain_json import one_line, require_plain, shortened
+from stapes.firmware_sim.device.recorded_fields import require_recorded
 from stapes.firmware_sim.device.step_tensors import step_tensors
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError
 from stapes.firmware_sim.outputs import Mark, interrupted, new_folder, write_whole
@@ -155,9 +156,6 @@ def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
     for name in ("frontend_hash", "model_sha256"):
         if re.fullmatch("[0-9a-f]{64}", str(content.get(name))) is None:
             raise TypeError(f"{name} is {shortened(content.get(name))}: need 64 hexadecimal digits")
-    for name in ("operating_point", "provenance", "scores"):
-        if not isinstance(content.get(name, {}), dict):
-            raise TypeError(f"{name} is {shortened(content[name])}: need an object")
     folder = DetectorFolder(
         path=path,
         classes=tuple(classes),
@@ -167,6 +165,7 @@ def _from_content(path: Path, content: dict[str, Any]) -> DetectorFolder:
         model_outputs=tuple(map(tensor_from, content.pop("model_outputs"))),
         **content,
     )
+    require_recorded(content, folder.frontend.n_bands)
     _check_times(folder)
     _check_tensors(folder)
     return folder
