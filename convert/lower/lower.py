@@ -1,5 +1,7 @@
 """Lower a graph to operations: the file of each operator in layers/ checks it and returns what it becomes."""
 
+import numpy as np
+
 from stapes.convert.lower.layers import SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals
 from stapes.convert.lower.node import Node
@@ -28,7 +30,9 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operat
         options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
         node = Node(graph, operator, name, layouts, options)
         node.expect_values()
-        operations += file.lower(node)
+        # Scales that no model has overflow float32. The files check each result, so NumPy need not warn as well.
+        with np.errstate(all="ignore"):
+            operations += file.lower(node)
     return operations
 
 

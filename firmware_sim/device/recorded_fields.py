@@ -49,8 +49,10 @@ def _numbers(*names: str) -> Check:
     return lambda value: isinstance(value, dict) and all(_is_number(value.get(name)) for name in names)
 
 
-_PARITY_OF_EVENTS = ("f1_onset_float", "f1_onset_quantized", "f1_onset_int8", "pairs", "only_float", "only_int8")
-_PARITY_OF_EVENTS += ("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high")
+_PARITY_OF_EVENTS = (
+    *("f1_onset_float", "f1_onset_quantized", "f1_onset_int8", "pairs", "only_float", "only_int8"),
+    *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high"),
+)
 
 
 def _is_parity(value: Any) -> bool:

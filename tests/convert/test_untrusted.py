@@ -1,7 +1,9 @@
 """A .tflite from anywhere: one clear error, or C that stays inside of its arrays; tests/fuzz damages many at random."""
 
+import contextlib
 import functools
 import time
+import warnings
 from pathlib import Path
 
 import flatbuffers
@@ -63,6 +65,21 @@ def test_boxes_outside_of_a_tensor_are_refused(begin: list[int], size: list[int]
     b.operator("SLICE", [x, b.constant("b", begin), b.constant("s", size)], [out], "SliceOptions")
     with pytest.raises(ModelError, match=message):
         plan_model(b.finish([out]), "model")
+
+
+@pytest.mark.parametrize("scale", [1e38, 1e-38])
+def test_scales_that_overflow_give_one_clear_error_or_compile_without_a_warning(scale: float) -> None:
+    for number in range(schema.Model.GetRootAs(tiny_step()).Subgraphs(0).TensorsLength()):
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tiny_step()))
+        quantization = model.subgraphs[0].tensors[number].quantization
+        if quantization is None or quantization.scale is None:
+            continue
+        quantization.scale = np.full(len(quantization.scale), scale, np.float32)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        with warnings.catch_warnings(), contextlib.suppress(ModelError):
+            warnings.simplefilter("error")
+            plan_model(bytes(builder.Output()), "model")
 
 
 @pytest.mark.parametrize("number", [0, schema.BuiltinOptions.MulOptions, 255])
