@@ -6,6 +6,7 @@ import random
 import tempfile
 import zlib
 from contextlib import suppress
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def _with_other_values(chance: random.Random, content: dict[str, object]) -> byt
             inner = outer[key]  # type: ignore[index, call-overload]
             if chance.random() < 0.2:
                 break
-        outer[key] = chance.choice([*VALUES, chance.choice(TEXTS)])  # type: ignore[index, call-overload]
+        outer[key] = deepcopy(chance.choice([*VALUES, chance.choice(TEXTS)]))  # type: ignore[index, call-overload]
     return json.dumps(content).encode()
 
 
