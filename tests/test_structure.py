@@ -55,7 +55,7 @@ ROOMS = {
         ("machines",),
         ("device",),
         ("tflite",),
-        ("outputs", "sources"),
+        ("locks", "outputs", "sources"),
         ("errors",),
     ),
 }

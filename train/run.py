@@ -39,8 +39,8 @@ def train_detector(
     alarms on when the event settings are chosen. `start` is a detector whose weights training goes on from; the
     settings are those of `fine_tuning_settings`. The same recordings, settings and machine give the same weights. A run
     that was stopped continues when it is started again with the same arguments. TensorBoard can show the curves that
-    are written to the folder `tensorboard`. Raises OutputError when `out` exists and `force` is not set, and
-    DatasetError when the dataset cannot be trained on.
+    are written to the folder `tensorboard`. Raises OutputError when `out` exists and `force` is not set, and when
+    another training writes there; DatasetError when the dataset cannot be trained on.
     """
     require_new_folder(out, force, MARK)
     require_trainable(dataset)
@@ -70,5 +70,8 @@ def train_detector(
     except StapesError:
         workspace.remove_without_state()
         raise
-    workspace.remove()
-    return folder
+    else:
+        workspace.remove()
+        return folder
+    finally:
+        workspace.close()

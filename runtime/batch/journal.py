@@ -6,7 +6,6 @@ the run's settings, so that neither a damaged line nor one of another run is tak
 the file, which ends with the process.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.locks import locked_file
 from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.listing import RecordingFile
 from stapes.runtime.batch.recording_times import Start
@@ -179,22 +179,13 @@ class Journal:
 
 
 def _locked(path: Path) -> int:
-    """Return a locked descriptor of the file. If another run deleted the file just before, it is made again."""
-    while True:
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
-                return file
-        except BlockingIOError:
-            os.close(file)
-            raise OutputError(
-                f"{path}: another run is writing this file; wait until it ends, or choose another --out"
-            ) from None
-        os.close(file)
+    try:
+        file = locked_file(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    if file is None:
+        raise OutputError(f"{path}: another run is writing this file; wait until it ends, or choose another --out")
+    return file
 
 
 def _line(content: dict[str, Any], settings: str) -> bytes:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,33 +12,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import OutputError
+from stapes.firmware_sim.locks import locked_file
 from stapes.firmware_sim.outputs import new_file, write_whole
 
 logger = logging.getLogger(__name__)
+
+LOCK = "lock"
 
 
 class Workspace:
     """A hidden folder beside the output.
 
     It belongs to a key that stands for data, settings and code; with another key, the run starts from the beginning.
+    One run holds it at a time, until `close` or until its process ends. Raises OutputError when another one does.
     """
 
     def __init__(self, out: Path, key: str) -> None:
         self.path = out.absolute().with_name(f".{out.name}.training")
         digest = hashlib.sha256(key.encode()).hexdigest()
         try:
+            self._lock = self._locked(out)
             known = (self.path / "key").read_text() if (self.path / "key").exists() else ""
-            if self.path.exists() and known != digest:
+            found = [entry for entry in self.path.iterdir() if entry.name != LOCK]
+            if found and known != digest:
                 logger.warning(
                     "an unfinished run with other settings or data was found beside the output; it is discarded"
                 )
-                shutil.rmtree(self.path)
+                for entry in found:
+                    entry.unlink()
             elif known:
                 logger.info("continuing the unfinished run that was found beside the output")
-            self.path.mkdir(exist_ok=True)
             (self.path / "key").write_text(digest)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def _locked(self, out: Path) -> int:
+        while True:
+            self.path.mkdir(exist_ok=True)
+            try:
+                lock = locked_file(self.path / LOCK)
+            except FileNotFoundError:  # the run that held the lock removed the folder just now
+                continue
+            if lock is None:
+                raise OutputError(f"{out}: another training writes there; wait until it ends, or choose another --out")
+            return lock
+
+    def close(self) -> None:
+        """Let another run continue from what is there."""
+        os.close(self._lock)
 
     def save(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write named arrays; if the process is killed, the older file stays. Raises OutputError on a full disk."""

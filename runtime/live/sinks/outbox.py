@@ -1,6 +1,5 @@
 """Sends records to a receiver on the network: on disk first, then in order, with retries and growing pauses."""
 
-import fcntl
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
+from stapes.firmware_sim.locks import locked_file
 from stapes.firmware_sim.outputs import DISK_IS_FULL
 from stapes.runtime.live.sinks.record import FullDiskError, Record
 from stapes.runtime.live.sinks.sqlite import open_database
@@ -197,16 +197,13 @@ def without_password(url: str) -> str:
 def _lock(path: Path) -> int:
     """Lock the queue for this process, because two would send its records twice and out of order."""
     try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = locked_file(path.with_name(path.name + ".lock"))
     except OSError as error:
         if error.errno in DISK_IS_FULL:
             raise FullDiskError(f"{path}: {error.strerror}") from error
         raise OutputError(
             f"{path}: the queue cannot be kept there ({error.strerror}); name another folder with --queue"
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise OutputError(f"{path}: another stapes sends from this queue; name another folder with --queue") from None
+    if lock is None:
+        raise OutputError(f"{path}: another stapes sends from this queue; name another folder with --queue")
     return lock
