@@ -65,14 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def costs_on_boards(detector: Path, recording: Path) -> list[BoardCost]:
-    """Return the cost on every board. Raises ModelError when a board detects other events than the reference."""
+def costs_on_boards(detector: Path, recording: Path, boards: Sequence[str] = tuple(BOARDS)) -> list[BoardCost]:
+    """Return the cost on each of these boards.
+
+    Raises ModelError when a board detects other events than the reference.
+    """
     reference = Detector.load(detector, engine="litert")
     pcm = read_audio(recording, reference.sample_rate_hz).pcm
     expected = reference.detect(pcm)
     rows = []
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as scratch:
-        for board in BOARDS.values():
+        for board in map(BOARDS.__getitem__, boards):
             logger.info(f"{detector.name} on {board.name}")
             built = build_detector(reference.folder, board, Path(scratch))
             heard = built.hear(pcm)

@@ -74,6 +74,17 @@ def _firmware() -> Iterator[Row]:
     )
 
 
+def _sizes() -> Iterator[Row]:
+    boards = {(row["size"], row["board"]): row for row in read_rows("sizes")}
+    for size in dict.fromkeys(size for size, _ in boards):
+        m4, m55 = boards[size, "cortex-m4"], boards[size, "cortex-m55"]
+        yield (
+            f"*{size}* on Cortex-M4 / M55: instructions per second; on M4 flash with weights / RAM with ring and stack",
+            f"{int(m4['instructions_per_second']) / 1e6:.1f} M / {int(m55['instructions_per_second']) / 1e6:.1f} M; "
+            f"{int(m4['flash_bytes']) / 1024:.0f} KB / {int(m4['ram_bytes']) / 1024:.0f} KB",
+        )
+
+
 def _accuracy() -> Iterator[Row]:
     rows = [row for row in read_rows("accuracy") if (row["training"], row["folds"]) == ("full", "1 2 3 4")]
     measured = read_rows("accuracy_keyboards") if results_path("accuracy_keyboards").is_file() else []
@@ -151,6 +162,7 @@ SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
     "frontend": ("make bench-frontend", _frontend),
     "compiler": ("make bench-compiler", _compiler),
     "laptop": ("make bench-compiler", _laptop),
+    "sizes": ("python -m benchmarks.sizes", _sizes),
     "firmware": ("make demo bench-firmware", _firmware),
     "batch": ("make demo bench-batch", _batch),
     "install": ("make bench-install", _install),
