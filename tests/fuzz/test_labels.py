@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from damage import damaged_text
+from damage import Field, damaged_fields, damaged_text, packed
 from fuzzing import Files, Fuzzer, fuzz, inputs, require_one_line
 
 from stapes.firmware_sim.errors import StapesError
@@ -83,8 +83,33 @@ def _labelstudio() -> str:
     return json.dumps(tasks, indent=1)
 
 
+def _wav_marks() -> list[Field]:
+    """Return the fields of a WAV with a point and a region, both with a label."""
+    points = [(1, 400), (2, 800)]
+    cue: list[Field] = [("4s", b"cue "), ("<I", 52), ("<I", 2)]
+    for number, sample in points:
+        cue += [("<I", number), ("<I", sample), ("4s", b"data"), ("<I", 0), ("<I", 0), ("<I", sample)]
+    labels: list[Field] = [("4s", b"LIST"), ("<I", 60), ("4s", b"adtl")]
+    for number, _ in points:
+        labels += [("4s", b"labl"), ("<I", 8), ("<I", number), ("4s", b"pop\0")]
+    labels += [("4s", b"ltxt"), ("<I", 20), ("<I", 2), ("<I", 160), ("4s", b"rgn "), ("<Q", 0)]
+    form: list[Field] = [
+        ("4s", b"fmt "),
+        ("<I", 16),
+        ("<H", 1),
+        ("<H", 1),
+        ("<I", 16_000),
+        ("<I", 32_000),
+        ("<I", 1 << 20 | 2),
+    ]
+    sound: list[Field] = [("4s", b"data"), ("<I", 2000), ("2000s", bytes(2000))]
+    return [("4s", b"RIFF"), ("<I", 2172), ("4s", b"WAVE"), *form, *sound, *cue, *labels]
+
+
 def _make(chance: random.Random) -> Files:
     name = chance.choice(sorted(LABEL_FORMATS))
+    if name == "wav":
+        return {"hall.wav": packed(damaged_fields(chance, _wav_marks()))}
     text = chance.choice(_texts(name))
     return {f"hall{LABEL_FORMATS[name].suffix}": damaged_text(chance, text)}
 
