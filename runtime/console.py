@@ -7,6 +7,7 @@ information, and warnings as Python's default handler prints them.
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,8 +36,13 @@ class Console(logging.Handler):
             self._print(text, end="" if sys.stderr.isatty() and not last else "\n")
 
     def _print(self, text: str, end: str) -> None:
-        print("\r\033[K" * self._line_is_open + text, end=end, file=sys.stderr, flush=True)
+        print("\r\033[K" * self._line_is_open + harmless(text), end=end, file=sys.stderr, flush=True)
         self._line_is_open = not end
+
+
+def harmless(text: str) -> str:
+    """Return a text with control characters escaped, so that no name of a file or a class commands the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 _console: Console | None = None  # None: nothing is shown

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 from stapes.firmware_sim.errors import StapesError
-from stapes.runtime.console import shown
+from stapes.runtime.console import harmless, shown
 from stapes.runtime.extras import missing_extra
 
 
@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> int:
         message = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
         if arguments.debug or message is None:
             raise
-        print(f"error: {message}", file=sys.stderr)
+        print(harmless(f"error: {message}"), file=sys.stderr)
         if isinstance(error, OSError):
             _drop_stdout()
         return 1

@@ -94,8 +94,8 @@ def _hear(job: Job, detector: Detector, found: RecordingFile) -> Outcome:
     path = Path(found.place)
     try:
         with _local_copy(found) as path:
-            start = job.clock.start_of(path, found.name)
             file = AudioFile(path, detector.sample_rate_hz, job.channel)
+            start = job.clock.start_of(path, found.name)
             events = detector.detect(file)
         if file.duration_s == 0:
             raise AudioError("the file contains no sound, only a header")

@@ -5,6 +5,7 @@ Broadcast Wave extension (a chunk `bext`). The start is converted to UTC once, a
 recording that goes over midnight or over a change of the clocks needs no special case.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ def _bext(data: bytes) -> datetime | None:
 def _chunks(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the metadata in a RIFF or RF64 file, with that in LIST/INFO; nothing for other files."""
     with path.open("rb") as file:
+        end = os.fstat(file.fileno()).st_size
         head = file.read(12)
         if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
             return
@@ -163,6 +165,8 @@ def _chunks(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield name.decode(), _limited(file, size)
             elif name == b"LIST":
                 yield from _info(_limited(file, size))
+            if following >= end:  # what the header of a damaged file claims may be too much even for `seek`
+                return
             file.seek(following)
 
 

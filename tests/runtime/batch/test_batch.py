@@ -139,6 +139,31 @@ def test_unreadable_recordings_are_listed_and_only_those_are_tried_again(
     assert "events.csv exists already" in _error(capsys)
 
 
+def test_recordings_with_hostile_headers_are_named_and_the_others_are_heard(
+    tiny_detector: Path,
+    copy: Path,
+    table: Path,
+    hostile_cases: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The referee is the table of the same recordings without the hostile ones."""
+    bad = [shutil.copy(hostile_cases / name, copy / name) for name in ("zero.au", "rf64a.wav")]
+    out = tmp_path / "events.csv"
+    assert main(detect_words(tiny_detector, copy, out, "--jobs", 1, *PATTERN)) == 1
+    assert out.read_bytes() == table.read_bytes()
+    problems = {row["filename"]: row["problem"] for row in _rows(out.with_name("events.files.csv")) if row["problem"]}
+    assert problems.keys() == {"rf64a.wav", "zero.au"}
+    assert problems["rf64a.wav"].startswith("the file is cut off: 4000 of")
+    assert "which cannot be right" in problems["zero.au"]
+    capsys.readouterr()
+    good = sorted(copy.rglob("*.flac"))
+    assert main(["detect", str(tiny_detector), *map(str, [*bad, *good])]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1 + 7
+    assert all(f"{path}: {problems[Path(path).name]}" in captured.err for path in bad)
+
+
 def test_a_recording_that_was_deleted_or_changed_does_not_count_as_done(
     tiny_detector: Path, copy: Path, tmp_path: Path
 ) -> None:

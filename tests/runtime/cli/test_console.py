@@ -106,3 +106,17 @@ def test_on_a_terminal_a_note_is_printed_above_the_line_of_the_running_task(monk
     # what a terminal shows: a carriage return and "erase line" begin a line anew
     lines = [line.rsplit("\r\033[K", 1)[-1] for line in screen.getvalue().split("\n")]
     assert lines == ["note: a note", "detect: 2 recordings in 0.0 s", ""]
+
+
+def test_the_name_of_a_file_does_not_command_the_terminal(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Escape sequences, and the single characters by which some terminals begin them, are shown as text."""
+    names = ["\x1b]0;owned\x07.wav", "\x9b31m.wav", "a\rerror.wav"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"not audio")
+    assert main(["detect", str(tiny_detector), *(str(tmp_path / name) for name in names)]) == 1
+    assert main(["detect", str(tiny_detector), str(tmp_path), "--out", str(tmp_path / "e.csv"), "--jobs", "1"]) == 1
+    shown = capsys.readouterr().err
+    assert not set(shown) & {"\x1b", "\x07", "\x9b", "\r"}
+    assert "\\x1b]0;owned\\x07.wav" in shown
