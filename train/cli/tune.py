@@ -44,7 +44,8 @@ NOTE = (
     "By overlap, an event is found when half of it is covered by detected events, each of which lies on\n"
     "events with half of its own duration. False alarms are detected events that touch no event of their\n"
     "class, here per hour without such events, those of the background included. At most: the upper limit\n"
-    "at 90 % confidence."
+    "at 90 % confidence. A limit is kept with the alarms that are to be expected where scores are shifted, as in\n"
+    "other rooms."
 )
 
 

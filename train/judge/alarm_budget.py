@@ -7,7 +7,7 @@ Alarms are taken as a Poisson process. The upper limit of its rate is the exact 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import chi2
 
 CONFIDENCE = 0.9  # that the true rate is below its upper limit
@@ -17,7 +17,7 @@ CONFIDENCE = 0.9  # that the true rate is below its upper limit
 class AlarmRate:
     """The false alarms of one class that touch no annotated event of it, in hours without events of the class."""
 
-    alarms: int
+    alarms: float  # a whole number where they were counted, any where they are expected
     hours: float
 
     @property
@@ -50,10 +50,16 @@ class AlarmRate:
         }
 
 
-def most_alarms(budget: float, hours: float) -> int:
-    """Return the most alarms in these hours that show a rate within the budget per hour; -1 if not even none does."""
-    alarms = np.arange(int(budget * hours) + 1)  # the upper limit lies above the estimate
-    return int((chi2.ppf(CONFIDENCE, 2 * (alarms + 1)) / 2 <= budget * hours).sum()) - 1
+def most_alarms(budget: float, hours: float) -> float:
+    """Return the most alarms in these hours that show a rate within the budget per hour; -1 if not even none does.
+
+    It is a real number, as expected alarms are.
+    """
+    allowed = budget * hours
+    if chi2.ppf(CONFIDENCE, 2) / 2 > allowed:
+        return -1.0
+    # The upper limit rises with the alarms and lies above them.
+    return float(brentq(lambda alarms: chi2.ppf(CONFIDENCE, 2 * (alarms + 1)) / 2 - allowed, 0.0, allowed))
 
 
 def hours_needed(budget: float) -> float:

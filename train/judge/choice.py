@@ -5,8 +5,11 @@ the scores of other rooms and devices are shifted against these: averaged over s
 kept, and over the neighbouring settings of the grid. A peak that its neighbours do not share is due to chance, and a
 threshold at the edge of a plateau fails on scores that are a little lower.
 
-With a budget it has the highest recall of those whose alarms show, with 90 % confidence, that the budget is
-kept. Where the hours are too few to show it, it has the highest recall of those that keep the budget by the estimate.
+With a budget it has the highest recall of those whose expected alarms show, with 90 % confidence, that the budget is
+kept. Expected are the alarms averaged over shifts of the thresholds, or those that were counted where they are more:
+in other rooms more sounds reach a threshold than in those that it was chosen in. docs/training-notes.md compares this
+with limits that follow from how much the counts of the rooms differ. Where the hours are too few to show it, it has the
+highest recall of those that keep the budget by the estimate, of expected alarms or else of counted ones.
 
 Where settings are chosen by overlap (`hits = "overlap"`), the F1 and the recall by overlap take the place of those by
 times.
@@ -15,11 +18,11 @@ times.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.train.judge.alarm_budget import most_alarms
@@ -39,6 +42,7 @@ from stapes.train.judge.candidates import (
 AVERAGED_OVER = 0.3  # standard deviation, in settings of the grid, of the Gaussian by which neighbours are averaged
 WIDE = 0.001  # weight of an average over wide shifts, which finds the middle of a plateau whose settings are equal else
 WIDE_LOGITS = 3.0  # their standard deviation
+ALARM_SHIFT_LOGITS = 0.5  # standard deviation of the shift over which alarms are expected
 SHIFT_LOGITS = 0.75  # standard deviation of the shift of scores that other sources, scenes and devices may bring
 
 
@@ -60,6 +64,7 @@ class Choice:
 
     config: EventConfig
     verdict: Verdict
+    expected_alarms: float = 0.0  # where thresholds are shifted, in the time in which alarms were counted
 
 
 def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choice:
@@ -72,19 +77,21 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
         return Choice(EventConfig(on_score=0, off_score=0), Verdict.NO_BUDGET)
     counts = candidates.counts[..., chosen, :].sum(axis=-2, dtype=np.int64)
     budget = settings.budget(candidates.label)
+    alarms = counts[..., ALARMS]
+    expected = _expected_alarms(alarms, settings.on_logit_step)
     if not budget:
-        value, verdict = _expected(_f1(counts, settings.hits), settings.on_logit_step), Verdict.NO_BUDGET
+        value, verdict = _expected_f1(_f1(counts, settings.hits), settings.on_logit_step), Verdict.NO_BUDGET
     else:
         hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
         # A part of the hours may hold its part of the alarms that show in all of them that the budget is kept.
-        shows = most_alarms(budget, whole) * hours / whole
-        value, verdict = _best_within(
-            counts[..., heard_column(settings.hits)],
-            counts[..., ALARMS],
-            {Verdict.SHOWN: shows, Verdict.ESTIMATED: budget * hours},
+        limits = (
+            (Verdict.SHOWN, expected, most_alarms(budget, whole) * hours / whole),
+            (Verdict.ESTIMATED, expected, budget * hours),
+            (Verdict.ESTIMATED, alarms, budget * hours),
         )
-    best: EventConfig = candidates.grid[np.unravel_index(value.argmax(), value.shape)]
-    return Choice(best, verdict)
+        value, verdict = _best_within(counts[..., heard_column(settings.hits)], alarms, limits)
+    best = np.unravel_index(value.argmax(), value.shape)
+    return Choice(candidates.grid[best], verdict, float(expected[best]))
 
 
 def chosen_apart(candidates: Candidates) -> NDArray[np.int64]:
@@ -111,7 +118,7 @@ def _f1(counts: NDArray[np.int64], hits: Hits) -> NDArray[np.float64]:
     return np.asarray(heard / (counts[..., ANNOTATED] + counts[..., DETECTED]))
 
 
-def _expected(values: NDArray[np.float64], on_logit_step: float) -> NDArray[np.float64]:
+def _expected_f1(values: NDArray[np.float64], on_logit_step: float) -> NDArray[np.float64]:
     """Return [*grid]: the values averaged over shifts of scores and neighbouring settings, as said above."""
     # The second axis has the on thresholds, at equal distances of the logit.
     near, wide = [AVERAGED_OVER] * values.ndim, [1.0] * values.ndim
@@ -123,15 +130,25 @@ def _expected(values: NDArray[np.float64], on_logit_step: float) -> NDArray[np.f
     return average + WIDE * np.asarray(gaussian_filter(values, wide, mode=modes))
 
 
-def _best_within(
-    hits: NDArray[np.int64], alarms: NDArray[np.int64], limits: dict[Verdict, float]
-) -> tuple[NDArray[np.float64], Verdict]:
-    """Return [*grid], higher is better, and which limit of the number of alarms is kept: the first one that can be.
+def _expected_alarms(alarms: NDArray[np.int64], on_logit_step: float) -> NDArray[np.float64]:
+    """Return [*grid]: the alarms averaged over shifts of both thresholds, or those counted where these are more.
 
-    Only settings that find an event can keep one. Among equal recalls, fewer alarms are better.
+    Far down, all events merge into a few long ones, so that a lower threshold may have fewer.
     """
-    for verdict, most in limits.items():
-        within = (hits > 0) & (alarms <= most)
+    shift = ALARM_SHIFT_LOGITS / on_logit_step
+    return np.maximum(alarms, gaussian_filter1d(alarms.astype(np.float64), shift, axis=1, mode="nearest"))
+
+
+def _best_within(
+    hits: NDArray[np.int64], alarms: NDArray[np.int64], limits: Iterable[tuple[Verdict, NDArray[Any], float]]
+) -> tuple[NDArray[np.float64], Verdict]:
+    """Return [*grid], higher is better, and the verdict of the first limit that can be kept.
+
+    limits: a verdict, numbers of alarms, [*grid], and the most of them that are allowed. Only settings that find an
+    event can keep one. Among equal recalls, fewer alarms are better.
+    """
+    for verdict, counted, most in limits:
+        within = (hits > 0) & (counted <= most)
         if within.any():
             return np.where(within, hits - 1e-6 * alarms, -1.0), verdict
     return np.where(hits > 0, 1e-6 * hits - alarms, -np.inf), Verdict.UNMET

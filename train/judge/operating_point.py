@@ -180,7 +180,7 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
     limit = f"{budget:g} false alarms per hour"
     if choice.verdict is not Verdict.UNMET:
         enough, by = choice.verdict is Verdict.SHOWN, " by overlap" if settings.hits == "overlap" else ""
-        not_shown = "" if enough else f"{label}: {_why_not_shown(budget, rate)}"
+        not_shown = "" if enough else f"{label}: {_why_not_shown(budget, rate, choice.expected_alarms)}"
         return ClassPoint(label, choice.config, f"best recall{by} within {limit}", rate, not_shown=not_shown)
     if settings.silence_unmet:
         config, fate = SILENT, "it is set silent"
@@ -206,10 +206,14 @@ def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, fl
     return AlarmRate(int(counts[ALARMS]), float(candidates.alarm_hours.sum())), float(recall)
 
 
-def _why_not_shown(budget: float, rate: AlarmRate) -> str:
+def _why_not_shown(budget: float, rate: AlarmRate, expected_alarms: float) -> str:
     needed = hours_needed(budget)
     if needed > rate.hours:
         why = f"{hours_text(needed)} without any alarm are needed; there are {hours_text(rate.hours)}"
     else:
-        why = f"with {rate.alarms} in {hours_text(rate.hours)} there may be {rate.at_most:.1f} per hour"
+        at_most = AlarmRate(expected_alarms, rate.hours).at_most
+        why = (
+            f"{rate.alarms} were counted in {hours_text(rate.hours)}, {expected_alarms:.1f} are to be expected where "
+            f"scores are shifted, as in other rooms, and there may be {at_most:.1f} per hour"
+        )
     return f"{budget:g} false alarms per hour are not shown at {CONFIDENCE:.0%}: {why}"

@@ -162,6 +162,41 @@ def test_a_budget_of_false_alarms_is_kept(judged: ScoredRecordings) -> None:
     assert hits[0] < hits[1] < hits[2]
 
 
+def test_a_budget_is_kept_where_scores_are_higher() -> None:
+    """Decoys crowd below a threshold that keeps the budget here: raised by a third of a logit, they still keep it.
+
+    The setting with the best recall within the same limit of counted alarms does not keep it there.
+    """
+    rng = np.random.default_rng(4)
+    logits = np.full((20_000, 1), -8.0)
+    reference = []
+    for onset in range(50, 19_900, 100):
+        logits[onset : onset + 5] = rng.normal(2.0, 1.0)
+        logits[onset + 50 : onset + 55] = rng.normal(-1.5, 0.7)
+        reference.append(annotation(onset, onset + 4, "a"))
+    here, elsewhere = (
+        ScoredRecordings(
+            ("a.wav",),
+            (np.clip(np.rint(256 / (1 + np.exp(-logits - shift))) - 128, -128, 127).astype(np.int8),),
+            {"a.wav": reference},
+            ("a",),
+            CLOCK,
+        )
+        for shift in (0.0, 1 / 3)
+    )
+    settings = replace(SMALL, false_alarms_per_hour=60.0, min_duration_steps=(1,))
+    (point,) = OperatingPoint(here, settings).points
+    there = OperatingPoint(elsewhere, settings).alarms("a", point.config)
+    assert point.rate.at_most <= 60.0
+    assert there.at_most <= 60.0
+    candidates = Candidates(here, "a", settings)
+    counts = [(candidates.by_unit(config).sum(0), config) for config in candidates.grid.ravel()]
+    hours = candidates.alarm_hours.sum()
+    within = [each for each in counts if AlarmRate(each[0][ALARMS], hours).at_most <= 60.0]
+    _, by_counts = max(within, key=lambda each: each[0][HITS_ONSET])
+    assert OperatingPoint(elsewhere, settings).alarms("a", by_counts).at_most > 60.0
+
+
 def _alike(judged: ScoredRecordings) -> ScoredRecordings:
     """Events and decoys of class a score the same: six false alarms in each recording come with any event."""
     scores = [each.copy() for each in judged.scores]
@@ -194,10 +229,13 @@ def test_a_class_that_cannot_meet_its_budget_is_silenced_if_asked_for(judged: Sc
 
 
 def test_hours_that_are_too_few_to_show_a_budget_are_named(judged: ScoredRecordings) -> None:
-    """2.3 hours without an alarm show 1 per hour at 90 %; chosen is what keeps the budget by the estimate."""
+    """2.3 hours without an alarm show 1 per hour at 90 %; chosen is what keeps the budget by the estimate.
+
+    That is the estimate of alarms where scores are shifted: a threshold further from decoys misses the weakest event.
+    """
     point = OperatingPoint(judged, LIMIT_A)
     counts = count_matches(judged.reference, judged.events(point.configs), judged.names, judged.classes, ONSET).sum(0)
-    np.testing.assert_array_equal(counts[0], [36, 36, 36])
+    np.testing.assert_array_equal(counts[0], [35, 36, 35])
     (line,) = point.warnings()
     assert line == (
         "a: 1 false alarms per hour are not shown at 90%: 2.3 hours without any alarm are needed; there are "
@@ -279,9 +317,11 @@ def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
         assert poisson.cdf(alarms, rate.at_most * 0.3) == pytest.approx(0.1)
     assert hours_needed(1.0) == pytest.approx(2.3026, abs=1e-4)
     assert most_alarms(1.0, 2.302) == -1
-    assert most_alarms(1.0, 2.303) == 0
+    assert int(most_alarms(1.0, 2.303)) == 0
     brute = max(n for n in range(200) if AlarmRate(n, 8.0).at_most <= 15.0)
-    assert most_alarms(15.0, 8.0) == brute
+    assert int(most_alarms(15.0, 8.0)) == brute
+    for budget, hours in ((1.0, 3.0), (10.0, 0.25), (15.0, 8.0)):
+        assert AlarmRate(most_alarms(budget, hours), hours).at_most == pytest.approx(budget)
 
 
 def test_a_class_without_events_keeps_its_threshold_at_one_half(caplog: pytest.LogCaptureFixture) -> None:
