@@ -85,7 +85,7 @@ def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Pat
 @pytest.mark.parametrize("behind_s", [0.05, 0.4])
 def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
     """The desktop example of an exported library reads samples from stdin."""
-    for path, text in layout("cmake").files(gather(late, "late")).items():
+    for path, text in layout("cmake").files(gather(late)).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     sources, program = [*(tmp_path / "src").glob("*.c"), tmp_path / "examples" / "listen.c"], tmp_path / "listen"
