@@ -2,40 +2,20 @@
 
 import random
 import tempfile
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
 from damage import damaged_bytes, damaged_text
 from fuzzing import Files, Fuzzer, fuzz, inputs
-
-from stapes.runtime.batch.hearing import Outcome
-from stapes.runtime.batch.journal import Journal
-from stapes.runtime.batch.listing import RecordingFile
-from stapes.runtime.batch.recording_times import Start
-
-SETTINGS = {"detector": "d" * 64, "folder": "/season"}
-OUTCOMES = {
-    f"{number}.wav": Outcome(
-        RecordingFile(f"{number}.wav", f"/season/{number}.wav", 1000 + number, str(number)),
-        seconds=3.5,
-        start=Start(datetime(2024, 5, number + 1, tzinfo=UTC), "") if number % 2 else None,
-        events=[(16 * number, 32 * number, "hiss", 0.5), (400, 800, "rumble", 0.25)],
-    )
-    for number in range(6)
-}
+from journals import OUTCOMES, SETTINGS, held, write_journal
 
 
 @cache
 def _written(detector: str) -> str:
     """Return the journal of a run with a detector of this hash."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "journal"
-        journal = Journal(path, SETTINGS | {"detector": detector}, afresh=False)
-        journal.add(OUTCOMES.values())
-        journal.close()
-        return path.read_text()
+        return write_journal(Path(folder) / "journal", SETTINGS | {"detector": detector}).decode()
 
 
 def _make(chance: random.Random) -> Files:
@@ -47,24 +27,14 @@ def _make(chance: random.Random) -> Files:
     return {"journal": damaged_text(chance, text) if chance.random() < 0.4 else damaged_bytes(chance, text.encode())}
 
 
-def _held(path: Path) -> list[Outcome]:
-    journal = Journal(path, SETTINGS, afresh=False)
-    try:
-        return list(journal.outcomes(OUTCOMES))
-    finally:
-        journal.close()
-
-
 def _read(folder: Path) -> None:
     """Open a journal; all that it holds is what was written, and what it lacks can be added."""
     path = folder / "journal"
-    held = _held(path)
-    assert all(OUTCOMES[outcome.found.name] == outcome for outcome in held), "a result was changed"
-    assert _held(path) == held, "another start, after the damage was removed, holds something else"
-    journal = Journal(path, SETTINGS, afresh=False)
-    journal.add(OUTCOMES.values())
-    journal.close()
-    assert _held(path) == list(OUTCOMES.values()), "what was heard again is missing"
+    found = held(path)
+    assert all(OUTCOMES[outcome.found.name] == outcome for outcome in found), "a result was changed"
+    assert held(path) == found, "another start, after the damage was removed, holds something else"
+    write_journal(path)
+    assert held(path) == list(OUTCOMES.values()), "what was heard again is missing"
 
 
 @pytest.mark.slow

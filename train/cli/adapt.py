@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_channel
+from stapes.train.cli.options import add_changed_detector, require_writable, write_changed_detector
 from stapes.train.text import table
 
 if TYPE_CHECKING:
@@ -44,17 +45,12 @@ def add_adapt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--alarms-per-hour", type=float, metavar="N", help="set thresholds: at most so many detections of each class"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
-    )
-    parser.add_argument("--force", action="store_true", help="replace an existing NEW.stapes")
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be chosen")
+    add_changed_detector(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from stapes.firmware_sim.device.folder import MARK, read_folder
-    from stapes.firmware_sim.outputs import require_new_folder
+    from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.background import unlabelled
     from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
@@ -64,8 +60,7 @@ def _run(arguments: argparse.Namespace) -> None:
         raise ConfigError("--out has nothing to write without --alarms-per-hour, which sets the thresholds")
     if per_hour is not None and not 0 < per_hour < float("inf"):
         raise ConfigError(f"--alarms-per-hour {per_hour:g}: need a number above 0")
-    if arguments.out:
-        require_new_folder(arguments.out, arguments.force, MARK)
+    require_writable(arguments)
     folder = read_folder(arguments.detector)
     recordings = unlabelled(arguments.recordings, inherited_channel(arguments.channel, folder))
     place = hear_place(folder, recordings)
@@ -81,13 +76,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 f"{each.label}: {per_hour:g} detections per hour are not kept within two logits; train with these "
                 f"hours (`stapes train --from {folder.path} --background`), or silence it with `stapes tune --silent`"
             )
-    if arguments.dry_run:
-        return
-    changed = with_adaptation(folder, found, recordings, per_hour)
-    if arguments.out:
-        changed.write_copy(arguments.out, force=arguments.force)
-    else:
-        changed.write()
+    write_changed_detector(with_adaptation(folder, found, recordings, per_hour), arguments)
 
 
 def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: float) -> None:

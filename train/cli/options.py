@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stapes.firmware_sim.device.folder import DetectorFolder
 
 
 def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
@@ -36,6 +40,34 @@ def add_collar_percent(parser: argparse.ArgumentParser) -> None:
         help="let an onset be off by N %% of the event's duration, where that is more than 200 ms (default 0); "
         "offsets may be off by 20 %%",
     )
+
+
+def add_changed_detector(parser: argparse.ArgumentParser) -> None:
+    """Add the options for where a detector with other thresholds is written."""
+    parser.add_argument(
+        "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing NEW.stapes")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be chosen")
+
+
+def require_writable(arguments: argparse.Namespace) -> None:
+    """Raise OutputError for an existing NEW.stapes that may not be replaced, before any work is done."""
+    from stapes.firmware_sim.device.folder import MARK
+    from stapes.firmware_sim.outputs import require_new_folder
+
+    if arguments.out:
+        require_new_folder(arguments.out, arguments.force, MARK)
+
+
+def write_changed_detector(changed: "DetectorFolder", arguments: argparse.Namespace) -> None:
+    """Write a detector with other thresholds as the options of `add_changed_detector` say. Raises OutputError."""
+    if arguments.dry_run:
+        return
+    if arguments.out:
+        changed.write_copy(arguments.out, force=arguments.force)
+    else:
+        changed.write()
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
-from stapes.train.cli.options import add_background, add_collar_percent, add_group_pattern
+from stapes.train.cli.options import (
+    add_background,
+    add_changed_detector,
+    add_collar_percent,
+    add_group_pattern,
+    require_writable,
+    write_changed_detector,
+)
 from stapes.train.text import number, table
 
 if TYPE_CHECKING:
@@ -44,8 +51,8 @@ NOTE = (
     "By overlap, an event is found when half of it is covered by detected events, each of which lies on\n"
     "events with half of its own duration. False alarms are detected events that touch no event of their\n"
     "class, here per hour without such events, those of the background included. At most: the upper limit\n"
-    "at 90 % confidence. A limit is kept with the alarms that are to be expected where scores are shifted, as in\n"
-    "other rooms."
+    "at 90 % confidence. A limit is kept with the alarms that are to be expected where scores are shifted,\n"
+    "as in other rooms."
 )
 
 
@@ -89,18 +96,13 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     add_group_pattern(parser, "as in training")
     add_channel(parser, "as in training")
-    parser.add_argument(
-        "--out", type=Path, metavar="NEW.stapes", help="write a new detector, leave NAME.stapes as it is"
-    )
-    parser.add_argument("--force", action="store_true", help="replace an existing NEW.stapes")
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be chosen")
+    add_changed_detector(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
-    from stapes.firmware_sim.device.folder import MARK, read_folder
-    from stapes.firmware_sim.outputs import require_new_folder
+    from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.background import open_background
     from stapes.train.data.training_split import inherited_options
     from stapes.train.judge.metrics import onset_collar
@@ -108,8 +110,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.judge.overlap import content_ids
     from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
 
-    if arguments.out:
-        require_new_folder(arguments.out, arguments.force, MARK)
+    require_writable(arguments)
     folder = read_folder(arguments.detector)
     settings = _settings(arguments, folder.classes)
     options = inherited_options(arguments.group_pattern, arguments.channel, folder)
@@ -126,13 +127,7 @@ def _run(arguments: argparse.Namespace) -> None:
     for line in point.warnings():
         logger.warning(line)
     described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
-    if arguments.dry_run:
-        return
-    tuned = replace(folder, events=point.configs, operating_point=described)
-    if arguments.out:
-        tuned.write_copy(arguments.out, force=arguments.force)
-    else:
-        tuned.write()
+    write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
 
 
 def _recordings(

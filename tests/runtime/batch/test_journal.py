@@ -2,46 +2,15 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from journals import OUTCOMES, SETTINGS, held, write_journal
 from season import detect_words, write_season
 
 from stapes.firmware_sim.errors import OutputError
-from stapes.runtime.batch.hearing import Outcome
 from stapes.runtime.batch.journal import Journal
-from stapes.runtime.batch.listing import RecordingFile
-from stapes.runtime.batch.recording_times import Start
 from stapes.runtime.main import main
-
-SETTINGS = {"detector": "d" * 64, "folder": "/season"}
-OUTCOMES = [
-    Outcome(
-        RecordingFile(f"{number}.wav", f"/season/{number}.wav", 1000 + number, str(number)),
-        seconds=3.5,
-        start=Start(datetime(2024, 5, number + 1, tzinfo=UTC), "") if number % 2 else None,
-        events=[(16 * number, 32 * number, "hiss", 0.5), (400, 800, "rumble", 0.25)],
-    )
-    for number in range(6)
-]
-NAMES = [outcome.found.name for outcome in OUTCOMES]
-
-
-def _write(path: Path, settings: dict[str, str]) -> bytes:
-    journal = Journal(path, settings, afresh=False)
-    journal.add(OUTCOMES)
-    journal.close()
-    return path.read_bytes()
-
-
-def _read(path: Path) -> list[Outcome]:
-    """Open the journal and return all that it holds."""
-    journal = Journal(path, SETTINGS, afresh=False)
-    try:
-        return list(journal.outcomes(NAMES))
-    finally:
-        journal.close()
 
 
 @pytest.mark.parametrize(
@@ -52,30 +21,30 @@ def test_a_line_that_does_not_belong_to_the_run_is_removed_with_one_note(
     tmp_path: Path, foreign: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "journal"
-    lines = _write(path, SETTINGS).splitlines(keepends=True)
+    lines = write_journal(path).splitlines(keepends=True)
     lines[3] = {
-        "settings": _write(tmp_path / "other", SETTINGS | {"channel": "2"}).splitlines(keepends=True)[3],
+        "settings": write_journal(tmp_path / "other", SETTINGS | {"channel": "2"}).splitlines(keepends=True)[3],
         "the same line with another digit": lines[3].replace(b"0.25", b"0.95"),
         "no checksum": lines[3].partition(b" ")[2],
     }[foreign]
     path.write_bytes(b"".join(lines))
-    assert [outcome.found.name for outcome in _read(path)] == [name for name in NAMES if name != "2.wav"]
+    assert [outcome.found.name for outcome in held(path)] == [name for name in OUTCOMES if name != "2.wav"]
     assert [record.getMessage() for record in caplog.records] == [
         f"{path}: lines that are damaged or belong to another run: 1; they are removed, and the recordings whose "
         "results they held are processed again"
     ]
     caplog.clear()
-    _read(path)
+    held(path)
     assert not caplog.records
 
 
 def test_a_damaged_header_loses_no_result(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    content = _write(path, SETTINGS)
+    content = write_journal(path)
     path.write_bytes(b"x" + content[1:])
-    assert _read(path) == OUTCOMES
-    _write(path, SETTINGS)
-    assert _read(path) == OUTCOMES
+    assert held(path) == list(OUTCOMES.values())
+    write_journal(path)
+    assert held(path) == list(OUTCOMES.values())
     with pytest.raises(OutputError, match="begun with folder /season, now it is /other"):
         Journal(path, SETTINGS | {"folder": "/other"}, afresh=False)
 

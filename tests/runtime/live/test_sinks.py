@@ -85,16 +85,22 @@ def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
     assert "receiver is back" in message
 
 
+def _left_waiting(queue: Path) -> Receiver:
+    """Leave three records in a queue; return their receiver, which cannot be reached."""
+    receiver = Receiver()
+    receiver.up = False
+    sink = Outbox(queue, receiver)
+    for number in range(3):
+        sink.write(record(number))
+    sink.close()
+    return receiver
+
+
 def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "LAST_TRY_S", 0.3)
-    receiver = Receiver()
-    receiver.up = False
-    first = Outbox(tmp_path / "queue.sqlite", receiver)
-    for number in range(3):
-        first.write(record(number))
-    first.close()
+    receiver = _left_waiting(tmp_path / "queue.sqlite")
     assert "3 records for receiver wait" in caplog.text
     receiver.up = True
     second = Outbox(tmp_path / "queue.sqlite", receiver)
@@ -142,12 +148,7 @@ def test_a_record_that_was_damaged_in_the_queue_is_set_aside_and_the_others_are_
     complaint: str | None,
 ) -> None:
     monkeypatch.setattr(outbox, "LAST_TRY_S", 0.2)
-    receiver = Receiver()
-    receiver.up = False
-    first = Outbox(tmp_path / "queue.sqlite", receiver)
-    for number in range(3):
-        first.write(record(number))
-    first.close()
+    _left_waiting(tmp_path / "queue.sqlite")
     with contextlib.closing(sqlite3.connect(tmp_path / "queue.sqlite", isolation_level=None)) as database:
         database.execute(f"UPDATE outbox SET {change} WHERE key = 'session-1'")
     monkeypatch.setattr(outbox, "LAST_TRY_S", 10.0)
