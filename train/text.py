@@ -3,12 +3,15 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from stapes.runtime.console import harmless
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table: the first column aligned to the left, all others to the right.
 
-    A heading may have several lines.
+    A heading may have several lines. Control characters in cells are escaped: names of files and classes stay text.
     """
+    rows = [list(map(harmless, row)) for row in rows]
     n_lines = max(1 + each.count("\n") for each in header)
     headings = [[""] * (n_lines - 1 - each.count("\n")) + each.split("\n") for each in header]
     lines = [*zip(*headings, strict=True), *rows]
@@ -23,6 +26,7 @@ def narrow_tables(header: Sequence[str], rows: Sequence[Sequence[str]], columns:
 
     columns: in characters. A table has at least one column beside the first.
     """
+    rows = [list(map(harmless, row)) for row in rows]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     parts: list[list[int]] = [[]]
     for column, width in enumerate(widths[1:], start=1):

@@ -21,3 +21,9 @@ def test_narrow_tables_show_every_column_once_within_the_width() -> None:
 def test_a_heading_of_two_lines_stands_at_the_bottom_of_the_headings() -> None:
     lines = list(table(["class", "F1\nonset", "alarms"], [["cry", "0.5", "3"]]))
     assert lines == ["          F1", "class  onset  alarms", "cry      0.5       3"]
+
+
+def test_a_name_in_a_table_does_not_command_the_terminal() -> None:
+    rows = [["\x1b[2Jpop\x07", "1"], ["beep", "22"]]
+    for lines in (list(table(["class", "n"], rows)), list(narrow_tables(["class", "n"], rows, 80))):
+        assert lines == ["class            n", r"\x1b[2Jpop\x07   1", "beep            22"]

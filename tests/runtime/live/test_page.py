@@ -151,6 +151,27 @@ def test_the_page_fits_a_phone(browser: Chromium) -> None:
     assert drawing_width > 300
 
 
+def test_names_that_look_like_markup_are_text(browser: Chromium) -> None:
+    markup = "<img src=x onerror=\"document.title='run'\"><b class=planted>pop</b>"
+    server = PageServer(Address(port=0), lambda: [_facts(markup, asdict(record(0)) | {"label": markup})], None)
+
+    async def look(page: Page) -> list[Any]:
+        await page.until("document.querySelectorAll('#events tr').length === 1")
+        heading = await page.value("byId('detector').textContent")
+        label = await page.value("document.querySelector('#events td:nth-child(2)').textContent")
+        planted = await page.value("document.querySelectorAll('.planted, img').length")
+        return [heading, label, planted, await page.value("document.title")]
+
+    try:
+        heading, label, planted, title = _see(browser, server.url, look)
+    finally:
+        server.close()
+    assert heading == markup
+    assert markup in label
+    assert planted == 0
+    assert title != "run"
+
+
 def test_a_missing_clip_is_shown_as_a_dash(browser: Chromium, tmp_path: Path) -> None:
     records = [asdict(record(number)) | {"clip": f"{number}.flac"} for number in range(2)]
     server = PageServer(Address(port=0), lambda: [_facts("pops", *records)], tmp_path)
