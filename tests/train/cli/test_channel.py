@@ -17,7 +17,6 @@ import soundfile
 from numpy.typing import NDArray
 from tiny_detector import noise_bursts
 
-import stapes.train.judge.scored
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.main import main
@@ -25,6 +24,7 @@ from stapes.train.data.background import open_background
 from stapes.train.data.corpus import load_corpus
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.data.options import DatasetOptions
+from stapes.train.judge import scored
 from stapes.train.settings import Settings, read_settings, write_settings
 
 LEFT, RIGHT = [(1.0, 1.6, "hiss")], [(2.2, 2.8, "rumble")]
@@ -85,7 +85,7 @@ def test_tune_hears_the_channel_of_training_in_recordings_and_backgrounds(
             raise ConfigError("enough was seen")
         return [np.zeros((300, folder.frontend.n_bands), np.int8) for _ in recordings]
 
-    monkeypatch.setattr(stapes.train.judge.scored, "features_of", features_of)
+    monkeypatch.setattr(scored, "features_of", features_of)
     (tmp_path / "quiet").mkdir()
     soundfile.write(tmp_path / "quiet" / "q.wav", np.zeros((16_000, 2)), 16_000)
     words = ["tune", str(of_right_channel), str(dataset), "--background", str(tmp_path / "quiet")]
