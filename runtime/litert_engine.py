@@ -17,18 +17,11 @@ class LitertEngine:
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
-        generated_c(folder)
-        try:
-            self._interpreter = Interpreter(
-                model_content=folder.model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-            )
-            self._interpreter.allocate_tensors()
-            input_details = self._interpreter.get_input_details()
-            output_details = self._interpreter.get_output_details()
-        except (RuntimeError, ValueError) as error:  # what LiteRT raises for a model that it refuses
-            raise ModelError(
-                f"{folder.path / 'model.tflite'}: LiteRT refuses it ({error}); train or copy the detector again"
-            ) from error
+        states = generated_c(folder).description.states
+        self._folder = folder
+        self._interpreter = self._new_interpreter()
+        input_details = self._interpreter.get_input_details()
+        output_details = self._interpreter.get_output_details()
         # The folder lists the tensors in the subgraph's order, which is LiteRT's.
         inputs = {spec.name: each["index"] for spec, each in zip(folder.model_inputs, input_details, strict=True)}
         outputs = {spec.name: each["index"] for spec, each in zip(folder.model_outputs, output_details, strict=True)}
@@ -41,6 +34,7 @@ class LitertEngine:
             for spec in folder.model_inputs
             if spec.name in inputs
         ]
+        self._keeps_states_inside = len(states) > len(self._states)
         self._n_classes = len(folder.classes)
         self.reset()
 
@@ -57,6 +51,22 @@ class LitertEngine:
         return scores
 
     def reset(self) -> None:
-        """Set every state to its zero point."""
+        """Set every state to what it is before the first step."""
+        if self._keeps_states_inside:  # variables: LiteRT's reset_all_variables leaves resource variables as they are
+            self._interpreter = self._new_interpreter()
         for state, start in self._start:
             self._interpreter.set_tensor(state, start)
+
+    def _new_interpreter(self) -> Interpreter:
+        try:
+            model = Interpreter(
+                model_content=self._folder.model,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+                num_threads=1,
+            )
+            model.allocate_tensors()
+        except (RuntimeError, ValueError) as error:  # what LiteRT raises for a model that it refuses
+            raise ModelError(
+                f"{self._folder.path / 'model.tflite'}: LiteRT refuses it ({error}); train or copy the detector again"
+            ) from error
+        return model
