@@ -7,6 +7,7 @@ caused it. The inputs follow from a seed: input n of a fuzzer is the same in eve
 STAPES_FUZZ_INPUTS sets how many inputs each fuzzer tries, STAPES_FUZZ_SEED which ones; `make fuzz` sets both.
 """
 
+import faulthandler
 import logging
 import mmap
 import os
@@ -124,6 +125,7 @@ def _write(folder: Path, files: Files) -> None:
 def _work(fuzzer: Fuzzer, numbers: range, progress: mmap.mmap, scratch: Path) -> int:
     """Try inputs in this process, which the kernel ends when one takes too long; return the exit code."""
     logging.disable(logging.CRITICAL)
+    faulthandler.disable()  # a crash is reported by the process that watches
     for end in (signal.SIGALRM, signal.SIGPROF, signal.SIGXFSZ):
         signal.signal(end, signal.SIG_DFL)
     address_space = _memory_pages(0) * resource.getpagesize() + MEMORY_BYTES
