@@ -57,7 +57,7 @@ class Builder:
         """Return the scale of a tensor."""
         return float(self._graph.tensors[number].quantization.scale[0])
 
-    def input(self, name: str, shape: Sequence[int], scale: Scale, dtype: str = "int8") -> int:
+    def input(self, name: str, shape: Sequence[int], scale: Scale | None, dtype: str = "int8") -> int:
         """Add an input of the model."""
         number = self.tensor(name, shape, scale, dtype)
         self._graph.inputs.append(number)

@@ -7,15 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stapes.convert.emit import source
-from stapes.convert.emit.describe import layer_rows
+from stapes.convert.emit.describe import border_lines, layer_rows
 from stapes.convert.emit.module import Module, sizes_of
 from stapes.convert.emit.show import plan_svg
 from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
 from stapes.convert.lower.packing import LAYOUTS
 from stapes.convert.passes.absorb_padding import absorb_padding
-from stapes.convert.passes.lift_states import lift_states, lift_variable_tensors
-from stapes.convert.passes.prune import prune
+from stapes.convert.passes.interface import with_interface
+from stapes.convert.passes.lift_states import lift_pairs, lift_variable_tensors
 from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.supported import TARGETS
@@ -43,6 +43,7 @@ class CompileReport:
     layers: tuple[tuple[str, ...], ...]  # the first row names the columns
     plan: Plan
     operations: tuple[str, ...]  # names, in the order in which they run
+    borders: tuple[str, ...]  # a line per input and output that is float32 in the file and quantized in the C
 
 
 def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
@@ -57,7 +58,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ConfigError(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
-    graph = absorb_padding(lift_variable_tensors(prune(lift_states(read_model(tflite)))))
+    graph = absorb_padding(lift_variable_tensors(lift_pairs(with_interface(read_model(tflite)))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "
@@ -70,7 +71,8 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         if tensor.dtype not in ("int8", "uint8") or not tensor.count:
             raise ModelError(
                 f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; "
-                "supported: inputs and outputs of int8 or uint8, not empty"
+                "supported: inputs and outputs of int8 or uint8, or of float32 that QUANTIZE alone reads or "
+                "DEQUANTIZE writes, not empty"
             )
     placement = coalesce(graph, operations)
     digest = hashlib.sha256(tflite).hexdigest()
@@ -93,7 +95,8 @@ def compile_model(
     made = _print(module, target, source.files(module, single_file) | pictures)
     _write(out, made.texts)
     sizes = made.description.sizes
-    return CompileReport(name, target, tuple(made.texts), sizes, tuple(layer_rows(module)), module.plan, operations)
+    rows, borders = tuple(layer_rows(module)), tuple(border_lines(read_model(tflite).main, module.graph))
+    return CompileReport(name, target, tuple(made.texts), sizes, rows, module.plan, operations, borders)
 
 
 def generate(tflite: bytes, name: str, *, single_file: bool = False) -> GeneratedC:

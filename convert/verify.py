@@ -3,52 +3,100 @@
 To compare intermediate tensors as well, compile and compare what with_intermediate_outputs returns.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stapes.convert.passes.lift_states import lift_states
+from stapes.convert.passes.interface import with_interface
+from stapes.convert.passes.lift_states import state_pairs
 from stapes.firmware_sim.device.host import CompiledModel
-from stapes.firmware_sim.tflite.graph import read_model
+from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import Graph, Tensor, read_model
 
 
 class Reference:
-    """A .tflite run by LiteRT's `BUILTIN_REF` kernels.
+    """A .tflite run by LiteRT's `BUILTIN_REF` kernels, which takes and gives what the compiled model does.
 
     An output that is the next value of a state is copied to its input after every step, as the compiled model does.
+    Where the file has float32 for an input or output of the compiled model that is quantized, LiteRT gets the real
+    values of the codes, and its real values are returned as codes: its own QUANTIZE and DEQUANTIZE take part.
     """
 
     def __init__(self, tflite: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        model = read_model(tflite)
-        self._graph = lift_states(model)
+        file = read_model(tflite)
+        graph = with_interface(file)
         self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         self._interpreter.allocate_tensors()
-        carried = {detail["index"] for detail in self._interpreter.get_input_details()}
-        self._carried = [state for state in self._graph.states if state.current in carried]
-        carried_names = {state.name for state in self._carried}
-        main = model.main  # whose outputs are read, since LiteRT may overwrite every other tensor
-        self._outputs = [
-            n for n, name in zip(main.outputs, main.output_names, strict=True) if name not in carried_names
-        ]
-        for state in self._carried:
-            tensor = self._graph.tensors[state.current]
-            self._set(state.current, np.frombuffer(state.initial, tensor.dtype))
+        # Inputs and outputs of the file, since LiteRT may overwrite every other tensor.
+        inputs = _borders(file.main, file.main.inputs, graph, graph.inputs)
+        outputs = _borders(file.main, file.main.outputs, graph, graph.outputs)
+        pairs = state_pairs(graph).values()
+        self._carried = [(inputs[taken], outputs[given]) for taken, given in pairs]
+        self._inputs = [one for one in inputs if all(one is not taken for taken, _ in self._carried)]
+        self._outputs = [one for one in outputs if all(one is not given for _, given in self._carried)]
+        for taken, _ in self._carried:
+            self._set(taken, taken.start())
 
     def step(self, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run one step. Inputs and outputs are in the model's order, without those that are states."""
-        for number, values in zip(self._graph.inputs, inputs, strict=True):
-            self._set(number, values)
+        for border, values in zip(self._inputs, inputs, strict=True):
+            self._set(border, values)
         self._interpreter.invoke()
-        outputs = tuple(self._interpreter.get_tensor(number).copy() for number in self._outputs)
-        following = [self._interpreter.get_tensor(state.next).copy() for state in self._carried]
-        for state, values in zip(self._carried, following, strict=True):
-            self._set(state.current, values)
+        outputs = tuple(self._get(border) for border in self._outputs)
+        following = [self._get(given) for _, given in self._carried]
+        for (taken, _), values in zip(self._carried, following, strict=True):
+            self._set(taken, values)
         return outputs
 
-    def _set(self, number: int, values: np.ndarray) -> None:
-        self._interpreter.set_tensor(number, values.reshape(self._graph.tensors[number].shape))
+    def _set(self, border: "_Border", values: np.ndarray) -> None:
+        given = border.real_values(values) if border.cut else values
+        self._interpreter.set_tensor(border.number, given.reshape(border.tensor.shape))
+
+    def _get(self, border: "_Border") -> np.ndarray:
+        values = self._interpreter.get_tensor(border.number)
+        return border.codes(values) if border.cut else values.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class _Border:
+    """An input or output: its number in the file, the tensor that the C has there, and whether the file has float32."""
+
+    number: int
+    tensor: Tensor
+    cut: bool
+
+    def start(self) -> np.ndarray:
+        """Return the codes with which a state starts, those of 0."""
+        return np.full(self.tensor.shape, self._scale()[1], self.tensor.dtype)
+
+    def real_values(self, codes: np.ndarray) -> np.ndarray:
+        """Return scale * (q - zero_point) as float32, which LiteRT's QUANTIZE makes q again."""
+        scale, zero_point = self._scale()
+        return (codes.astype(np.int32) - zero_point).astype(np.float32) * scale
+
+    def codes(self, values: np.ndarray) -> np.ndarray:
+        """Return the codes whose real values LiteRT's DEQUANTIZE gave. Raises ModelError for a value that is none."""
+        scale, zero_point = self._scale()
+        limits = np.iinfo(self.tensor.dtype)
+        codes = np.rint(values.astype(np.float64) / float(scale)) + zero_point
+        codes = np.clip(np.nan_to_num(codes), limits.min, limits.max).astype(self.tensor.dtype)
+        other = values[self.real_values(codes) != values]
+        if other.size:
+            raise ModelError(f"LiteRT gives {other[0]} for {self.tensor.name}, which is no multiple of {scale}")
+        return codes
+
+    def _scale(self) -> tuple[np.float32, int]:
+        assert self.tensor.quantization is not None
+        return self.tensor.quantization.scales[0], int(self.tensor.quantization.zero_points[0])
+
+
+def _borders(file: Graph, numbers: tuple[int, ...], graph: Graph, inner: tuple[int, ...]) -> list[_Border]:
+    """Return the inputs or the outputs of a file beside those of the graph that was made from it."""
+    pairs = [(number, graph.tensors[other]) for number, other in zip(numbers, inner, strict=True)]
+    return [_Border(number, other, file.tensors[number].dtype == "float32" != other.dtype) for number, other in pairs]
 
 
 def random_inputs(model: CompiledModel, rng: np.random.Generator, step: int) -> list[np.ndarray]:

@@ -34,6 +34,12 @@ def foreign_models() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases_of_models() -> Path:
+    """Models of the kinds that stapes once refused (not part of the project)."""
+    return _shared("cases/models")
+
+
+@pytest.fixture(scope="session")
 def hostile_cases() -> Path:
     """Small inputs that once crashed stapes or what it uses (not part of the project)."""
     return _shared("cases/hostile")

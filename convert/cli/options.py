@@ -38,7 +38,7 @@ def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
         )
     except ModelError as error:
         raise ModelError(f"{arguments.model}: {error}") from error
-    print("\n".join(table(report.layers)))
+    print("\n".join((*table(report.layers), *(("", *report.borders) if report.borders else ()))))
     sizes = report.sizes
     print(
         f"\n{report.name}: {sizes.macs} MACs per step, "

@@ -7,7 +7,7 @@ import numpy as np
 from stapes.convert.emit.lines import comment
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.operations import Call
-from stapes.firmware_sim.tflite.graph import Tensor
+from stapes.firmware_sim.tflite.graph import Graph, Tensor
 
 
 def banner(module: Module, file: str) -> str:
@@ -31,6 +31,21 @@ def argument_rows(module: Module, names: Names) -> list[tuple[str, ...]]:
             meaning = real_text(tensor), range_text(tensor)
             rows.append((side, label, shape_text(tensor.shape), tensor.dtype, *meaning))
     return rows
+
+
+def border_lines(file: Graph, graph: Graph) -> list[str]:
+    """Return a line per input and output that is float32 in the file and quantized in the C."""
+    lines = []
+    for side, verb, theirs, ours in (
+        ("input", "takes", (file.input_names, file.inputs), (graph.input_names, graph.inputs)),
+        ("output", "gives", (file.output_names, file.outputs), (graph.output_names, graph.outputs)),
+    ):
+        floats = {name for name, number in zip(*theirs, strict=True) if file.tensors[number].dtype == "float32"}
+        for name, number in zip(*ours, strict=True):
+            tensor = graph.tensors[number]
+            if name in floats and tensor.dtype != "float32":
+                lines.append(f"{side} {name}: float32 in the file; {verb} {tensor.dtype}, {real_text(tensor)}")
+    return lines
 
 
 def comment_table(rows: Sequence[tuple[str, ...]]) -> str:

@@ -22,11 +22,6 @@ STATE_PREFIX = "state_"
 _OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name
 
 
-def lift_states(model: Model) -> Graph:
-    """Return the main graph with its resource variables and pairs as states, without the operators on variables."""
-    return _lift_pairs(_lift_resource_variables(model))
-
-
 @dataclass
 class _Variables:
     """Bookkeeping of one walk over the operators."""
@@ -37,7 +32,8 @@ class _Variables:
     renamed: dict[int, int] = field(default_factory=dict)  # result of READ_VARIABLE -> tensor
 
 
-def _lift_resource_variables(model: Model) -> Graph:
+def lift_resource_variables(model: Model) -> Graph:
+    """Return the main graph with its resource variables as states, without the operators on them."""
     graph = model.main
     initial = _initial_values(model)
     seen = _Variables()
@@ -147,21 +143,36 @@ def _assigned_constants(graph: Graph, number: int) -> dict[str, np.ndarray]:
     return values
 
 
-def _lift_pairs(graph: Graph) -> Graph:
-    """Turn an input and an output of the same name, shape, type and quantization into a state that starts at 0."""
+def named_pairs(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Return, by name, the positions of an input and an output to which a signature gives the same name of a state."""
+    names = graph.input_names if graph.signed else ()
+    return {
+        name: (position, graph.output_names.index(name))
+        for position, name in enumerate(names)
+        if name.startswith(STATE_PREFIX) and graph.output_names.count(name) == graph.input_names.count(name) == 1
+    }
+
+
+def state_pairs(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Return those of the named pairs that are a state: int8 tensors of the same shape and quantization."""
+    return {
+        name: (taken, given)
+        for name, (taken, given) in named_pairs(graph).items()
+        if graph.inputs[taken] != graph.outputs[given]
+        and graph.tensors[graph.inputs[taken]].dtype == "int8"
+        and alike(graph.tensors[graph.inputs[taken]], graph.tensors[graph.outputs[given]])
+    }
+
+
+def lift_pairs(graph: Graph) -> Graph:
+    """Return the graph with its pairs as states that start at a real value of 0, no longer inputs and outputs."""
     states, paired_inputs, paired_outputs = list(graph.states), set(), set()
-    for position, name in enumerate(graph.input_names if graph.signed else ()):
-        once = graph.output_names.count(name) == graph.input_names.count(name) == 1
-        if not (once and name.startswith(STATE_PREFIX)):
-            continue
-        other = graph.output_names.index(name)
-        current, following = graph.inputs[position], graph.outputs[other]
-        tensor = graph.tensors[current]
-        if current != following and _alike(tensor, graph.tensors[following]):
-            zero = int(tensor.quantization.zero_points[0])  # type: ignore[union-attr]
-            states.append(State(name, current, following, bytes([zero % 256]) * tensor.count))
-            paired_inputs.add(position)
-            paired_outputs.add(other)
+    for name, (taken, given) in state_pairs(graph).items():
+        tensor = graph.tensors[graph.inputs[taken]]
+        zero = int(tensor.quantization.zero_points[0])  # type: ignore[union-attr]
+        states.append(State(name, graph.inputs[taken], graph.outputs[given], bytes([zero % 256]) * tensor.count))
+        paired_inputs.add(taken)
+        paired_outputs.add(given)
 
     def rest(values: tuple, paired: set[int]) -> tuple:
         return tuple(value for position, value in enumerate(values) if position not in paired)
@@ -176,12 +187,13 @@ def _lift_pairs(graph: Graph) -> Graph:
     )
 
 
-def _alike(a: Tensor, b: Tensor) -> bool:
+def alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have the same shape, type, scales and zero points; False where one has no scale."""
     if a.quantization is None or b.quantization is None:
         return False
     same = np.array_equal(a.quantization.scales, b.quantization.scales)
     zero = np.array_equal(a.quantization.zero_points, b.quantization.zero_points)
-    return (a.shape, a.dtype) == (b.shape, b.dtype) and a.dtype == "int8" and same and zero
+    return (a.shape, a.dtype) == (b.shape, b.dtype) and same and zero
 
 
 def lift_variable_tensors(graph: Graph) -> Graph:

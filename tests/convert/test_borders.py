@@ -1,0 +1,225 @@
+"""Models that are int8 inside and float32 at the border, as quantization after training leaves them, vs LiteRT.
+
+LiteRT gets the real values of the codes that the compiled model gets, so its own QUANTIZE and DEQUANTIZE take part.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.tflite_models import Builder, Scale
+from stapes.convert.compile import CompileReport, compile_model, plan_model
+from stapes.convert.verify import differences, with_intermediate_outputs
+from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.errors import ModelError
+from stapes.runtime.main import main
+
+SHAPE = (1, 6)
+SCALE: Scale = (0.1, 3)
+OTHER: Scale = (0.037, -20)
+
+
+class Borders:
+    """A graph with float32 inputs and outputs."""
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+
+    def real_input(self, name: str) -> int:
+        return self.builder.input(name, SHAPE, None, "float32")
+
+    def real(self, name: str) -> int:
+        return self.builder.tensor(name, SHAPE, None, "float32")
+
+    def codes(self, name: str, scale: Scale = SCALE, dtype: str = "int8") -> int:
+        return self.builder.tensor(name, SHAPE, scale, dtype)
+
+    def quantize(self, real: int, scale: Scale = SCALE, dtype: str = "int8") -> int:
+        return self.builder.operator("QUANTIZE", [real], [self.codes("codes", scale, dtype)])
+
+    def dequantize(self, codes: int, name: str) -> int:
+        return self.builder.operator("DEQUANTIZE", [codes], [self.real(name)])
+
+    def add(self, a: int, b: int, scale: Scale = SCALE) -> int:
+        return self.builder.operator("ADD", [a, b], [self.codes("sum", scale)], "AddOptions")
+
+
+def _one_of_each(b: Borders) -> list[int]:
+    x = b.quantize(b.real_input("x"))
+    return [b.dequantize(b.add(x, x, OTHER), "y")]
+
+
+def _mixed(b: Borders) -> list[int]:
+    """A float32 and an int8 input, a float32 and an int8 output."""
+    x, given = b.quantize(b.real_input("x"), OTHER), b.builder.input("given", SHAPE, SCALE)
+    both = b.add(x, given)
+    return [b.dequantize(both, "y"), b.add(both, given, OTHER)]
+
+
+def _given_raw_and_as_float(b: Borders) -> list[int]:
+    x = b.quantize(b.real_input("x"))
+    both = b.add(x, x, OTHER)
+    return [both, b.dequantize(both, "y")]
+
+
+def _given_as_float_twice(b: Borders) -> list[int]:
+    x = b.quantize(b.real_input("x"))
+    both = b.add(x, x, OTHER)
+    return [b.dequantize(both, "y"), b.dequantize(both, "z")]
+
+
+def _straight_through(b: Borders) -> list[int]:
+    x = b.quantize(b.real_input("x"))
+    return [b.dequantize(x, "y"), b.dequantize(b.builder.input("given", SHAPE, OTHER), "z")]
+
+
+def _quantized_twice_alike(b: Borders) -> list[int]:
+    real = b.real_input("x")
+    return [b.dequantize(b.add(b.quantize(real), b.quantize(real), OTHER), "y")]
+
+
+def _constant(b: Borders) -> list[int]:
+    x = b.quantize(b.real_input("x"))
+    constant = b.builder.constant("k", [[1, -128, 127, 3, 4, 5]], "int8", SCALE)
+    return [b.dequantize(constant, "k as float"), b.dequantize(b.add(x, constant), "y")]
+
+
+def _unsigned(b: Borders) -> list[int]:
+    """A float32 input as uint8 that a QUANTIZE makes int8, and back again."""
+    x = b.quantize(b.real_input("x"), (0.02, 128), "uint8")
+    inner = b.builder.operator("QUANTIZE", [x], [b.codes("inner", (0.02, 0))])
+    outer = b.builder.operator("QUANTIZE", [b.add(inner, inner)], [b.codes("outer", (0.1, 131), "uint8")])
+    return [b.dequantize(outer, "y")]
+
+
+CASES = [
+    _one_of_each,
+    _mixed,
+    _given_raw_and_as_float,
+    _given_as_float_twice,
+    _straight_through,
+    _quantized_twice_alike,
+    _constant,
+    _unsigned,
+]
+
+
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__.strip("_"))
+def test_models_with_float_borders_vs_litert_reference(tmp_path: Path, make: Callable[[Borders], list[int]]) -> None:
+    borders = Borders()
+    tflite = borders.builder.finish(make(borders))
+    for name, file in (("plain", tflite), ("every", with_intermediate_outputs(tflite))):
+        compile_model(file, tmp_path / name, name)
+        assert set(differences(file, tmp_path / name, steps=12).values()) == {0}
+    model = CompiledModel(tmp_path / "plain")
+    assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} <= {"int8", "uint8"}
+
+
+def test_the_comparison_finds_a_scale_that_differs_at_the_border(tmp_path: Path) -> None:
+    one, other = Borders(), Borders()
+    for borders, zero in ((one, 3), (other, 4)):
+        x = borders.quantize(borders.real_input("x"))
+        borders.outputs = [borders.dequantize(borders.add(x, x, (0.2, zero)), "y")]
+    compile_model(one.builder.finish(one.outputs), tmp_path, "model")
+    assert differences(other.builder.finish(other.outputs), tmp_path)["y"] > 0
+
+
+def test_borders_have_the_names_of_the_float_tensors_or_of_the_signature(tmp_path: Path) -> None:
+    for signed in (False, True):
+        b = Borders()
+        real = b.real_input("serving_default_x:0")
+        y = b.dequantize(b.quantize(real), "StatefulPartitionedCall:0")
+        if signed:
+            b.builder.sign({"audio": real}, {"scores": y})
+        compile_model(b.builder.finish([y]), tmp_path / str(signed), "model")
+        model = CompiledModel(tmp_path / str(signed))
+        wanted = ("audio", "scores") if signed else ("serving_default_x:0", "StatefulPartitionedCall:0")
+        assert (model.inputs[0].name, model.outputs[0].name) == wanted
+
+
+def test_compile_says_in_a_line_per_border_what_the_c_takes_and_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    borders = Borders()
+    path = tmp_path / "mixed.tflite"
+    path.write_bytes(borders.builder.finish(_mixed(borders)))
+    assert main(["compile", str(path), "--out", str(tmp_path / "c")]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "input x: float32 in the file; takes int8, real = 0.037 * (q + 20)" in shown
+    assert "output y: float32 in the file; gives int8, real = 0.1 * (q - 3)" in shown
+    assert len([line for line in shown if "float32" in line]) == 2
+
+
+def _compile_pair(folder: Path, scale_in: Scale, scale_out: Scale) -> tuple[bytes, CompileReport]:
+    """Compile a model that adds its input to a state, both float32 at the border."""
+    b = Borders()
+    x, past = b.real_input("x"), b.real_input("past")
+    both = b.add(b.quantize(x), b.quantize(past, scale_in), scale_out)
+    y, following = b.dequantize(both, "y"), b.dequantize(both, "following")
+    b.builder.sign({"x": x, "state_past": past}, {"y": y, "state_past": following})
+    tflite = b.builder.finish([y, following])
+    return tflite, compile_model(tflite, folder, "model")
+
+
+def test_a_float_state_with_one_scale_becomes_a_quantized_state_vs_litert_reference(tmp_path: Path) -> None:
+    tflite, report = _compile_pair(tmp_path, OTHER, OTHER)
+    assert report.sizes.states >= 6
+    assert [tensor.name for tensor in CompiledModel(tmp_path).inputs] == ["x"]
+    assert differences(tflite, tmp_path, steps=30) == {"y": 0}
+
+
+def test_a_float_state_with_two_scales_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"state state_past is float32 and goes in as int8 \[1, 6\] with scale 0.1 and"
+    ):
+        _compile_pair(tmp_path, SCALE, OTHER)
+
+
+def test_an_input_that_is_quantized_with_two_scales_is_refused() -> None:
+    b = Borders()
+    real = b.real_input("x")
+    both = b.add(b.quantize(real), b.quantize(real, OTHER))
+    with pytest.raises(ModelError, match=r"input x is float32 and quantized as int8 \[1, 6\] with scale 0.1 and zero"):
+        plan_model(b.builder.finish([b.dequantize(both, "y")]), "model")
+
+
+def test_operators_that_compute_in_float_at_the_border_are_refused_by_name() -> None:
+    b = Borders()
+    real = b.real_input("x")
+    x = b.quantize(real)
+    total = b.builder.operator("ADD", [real, real], [b.real("total")], "AddOptions")
+    with pytest.raises(ModelError, match="tensor x is float32"):
+        plan_model(b.builder.finish([b.dequantize(x, "y"), total]), "model")
+
+
+@pytest.mark.parametrize("scale", [1e37, 1e-39])
+def test_scales_whose_real_values_float32_cannot_hold_are_refused(scale: float) -> None:
+    b = Borders()
+    x = b.quantize(b.real_input("x"), (scale, 0))
+    with pytest.raises(ModelError, match="float32"):
+        plan_model(b.builder.finish([b.dequantize(x, "y")]), "model")
+
+
+def test_a_float_input_that_is_an_output_is_refused_by_name() -> None:
+    b = Borders()
+    real = b.real_input("x")
+    with pytest.raises(ModelError, match=r"tensor x is float32 \[1, 6\]; supported: inputs and outputs of int8"):
+        plan_model(b.builder.finish([real, b.dequantize(b.builder.input("q", SHAPE, SCALE), "y")]), "model")
+
+
+def test_a_quantize_of_another_shape_is_not_cut() -> None:
+    b = Borders()
+    other = b.builder.tensor("codes", (1, 7), SCALE)
+    codes = b.builder.operator("QUANTIZE", [b.real_input("x")], [other])
+    with pytest.raises(ModelError, match="float32"):
+        plan_model(b.builder.finish([codes]), "model")
+
+
+def test_the_usual_model_of_others_with_float_borders_vs_litert_reference(
+    cases_of_models: Path, tmp_path: Path
+) -> None:
+    tflite = (cases_of_models / "hello_world_floatio.tflite").read_bytes()
+    for name, file in (("plain", tflite), ("every", with_intermediate_outputs(tflite))):
+        compile_model(file, tmp_path / name, name)
+        assert set(differences(file, tmp_path / name, steps=100).values()) == {0}
