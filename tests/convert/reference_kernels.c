@@ -55,6 +55,18 @@ STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t 
     stapes_nn_reference_mul(layer, a, b, out);
 }
 
+STAPES_NN_API void stapes_nn_extreme(const stapes_nn_extreme_layer *layer, const int8_t *a, const int8_t *b,
+                                     int8_t *out)
+{
+    stapes_nn_reference_extreme(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha,
+                                   int8_t *out)
+{
+    stapes_nn_reference_prelu(layer, in, alpha, out);
+}
+
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
 {
     stapes_nn_reference_lookup(table, in, out, count);
@@ -73,6 +85,16 @@ STAPES_NN_API void stapes_nn_max_pool(const stapes_nn_pool_layer *layer, const i
 STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
 {
     stapes_nn_reference_mean(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_sum(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_sum(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_reduce_extreme(layer, in, out);
 }
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)

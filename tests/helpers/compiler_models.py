@@ -51,6 +51,21 @@ def every_operator() -> bytes:
     return net.builder.finish([soft, mean, kept])
 
 
+def every_operator_of_values() -> bytes:
+    """One of each kernel that computes value by value or reduces axes, beyond those in every_operator."""
+    net = Layers(7)
+    scale, shape = (0.05, -7), (1, 4, 5, 3)
+    x = net.input("x", shape, scale)
+    alpha = net.builder.constant("alpha", np.arange(-20, 40, 20)[:3], "int8", (0.01, 3))
+    y = net.simple("PRELU", "bent", [x, alpha], shape, scale)
+    limit = net.builder.constant("limit", [[60]], "int8", scale)
+    y = net.simple("MINIMUM", "limited", [y, limit], shape, scale, "MaximumMinimumOptions")
+    axes = net.builder.constant("axes", [1, 2])
+    most = net.simple("REDUCE_MAX", "most", [y, axes], (1, 3), scale, "ReducerOptions")
+    total = net.simple("SUM", "total", [y, axes], (1, 3), (0.5, -20), "ReducerOptions")
+    return net.builder.finish([most, total])
+
+
 def every_shift() -> bytes:
     """Convolutions, sums and products with every shift that the roundings know: to the right by 31, past that no sum
     counts, to the left by a few. Rows and channels are no whole vectors.

@@ -3,10 +3,8 @@
 LiteRT rounds the product twice with s_a * s_b / s_out, formed in float32.
 """
 
-import numpy as np
-
-from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.layers._shared import broadcast
+from stapes.convert.lower.layers._shared.activations import checked_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.firmware_sim.tflite.schema import ACTIVATION_OPTIONS
@@ -18,10 +16,7 @@ def lower(node: Node) -> list[Operation]:
     """Check one MUL and return its kernel call."""
     node.expect((2,))
     scale_a, scale_b, scale_out = (node.scale(t)[0] for t in (node.tensor(0), node.tensor(1), node.output()))
-    factor = float(np.float32(np.float32(scale_a * scale_b) / scale_out))
-    multiplier, shift = quantize_multiplier(factor) if np.isfinite(factor) else (0, 31)
-    if shift > 14:
-        node.refuse(f"scales {scale_a} and {scale_b} into {scale_out}", "a product of scales below 2^14 output scales")
+    multiplier, shift = checked_multiplier(node, float(scale_a * scale_b / scale_out), limit=14)
     zero_a, zero_b, zero_out = (node.scale(t)[1] for t in (node.tensor(0), node.tensor(1), node.output()))
     factors = {"multiplier": multiplier, "shift": shift, "zero_a": zero_a, "zero_b": zero_b, "out_zero": zero_out}
-    return [broadcast.call(node, "stapes_nn_mul", factors)]
+    return [broadcast.clamped_call(node, "stapes_nn_mul", factors)]

@@ -37,9 +37,9 @@
  *                     written: the output may start whole pixels before the input, or, when it has as many channels,
  *                     where the input does.
  *   pools             Pixel by pixel.
- *   add, mul, lookup  Element by element, or in blocks that are read before they are written.
+ *   add, mul, lookup, extreme, prelu  Element by element, or in blocks that are read before they are written.
  *
- * dense, softmax, mean, lstm and move never overlap.
+ * dense, softmax, mean, sum, reduce_extreme, lstm and move never overlap.
  */
 #ifndef STAPES_NN_H
 #define STAPES_NN_H
@@ -193,6 +193,28 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 
+/* MAXIMUM and MINIMUM with broadcasting, strides as in ADD: the greater code, or the lesser one. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    int8_t greatest; /* 1: MAXIMUM, 0: MINIMUM */
+} stapes_nn_extreme_layer;
+
+STAPES_NN_API void stapes_nn_extreme(const stapes_nn_extreme_layer *layer, const int8_t *a, const int8_t *b,
+                                     int8_t *out);
+
+/* PRELU with broadcasting, strides as in ADD: x, or x * alpha below zero. Rounds both twice. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    int32_t multiplier, multiplier_below;
+    int8_t shift, shift_below;
+    int8_t zero_in, zero_alpha, out_zero;
+} stapes_nn_prelu_layer;
+
+STAPES_NN_API void stapes_nn_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha,
+                                   int8_t *out);
+
 /* LOGISTIC, TANH, RELU, QUANTIZE and other functions of one value: out[i] = table[in[i] + 128]. */
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 
@@ -220,6 +242,19 @@ typedef struct {
 } stapes_nn_mean_layer;
 
 STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+
+/* SUM over any axes, as LiteRT's reference has it: like MEAN, but it takes the bytes for uint8_t on both sides. */
+STAPES_NN_API void stapes_nn_sum(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+
+/* REDUCE_MAX and REDUCE_MIN over any axes: loops as in MEAN. */
+typedef struct {
+    int32_t kept[4], kept_stride[4];
+    int32_t reduced[4], reduced_stride[4];
+    int8_t greatest; /* 1: REDUCE_MAX, 0: REDUCE_MIN */
+} stapes_nn_reduce_extreme_layer;
+
+STAPES_NN_API void stapes_nn_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in,
+                                            int8_t *out);
 
 /* SOFTMAX over the last axis of [rows][depth]. exponentials[d] is exp(-d * beta * scale) in Q0.31, and 0 from d =
  * length on. 1 <= length <= 256, depth <= 511. */

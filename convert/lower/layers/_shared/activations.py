@@ -37,9 +37,12 @@ def lower_relu(node: Node, most: float) -> list[Operation]:
     )
 
 
-def checked_multiplier(node: Node, factor: float) -> tuple[int, int]:
-    """Return (multiplier, shift) of a factor between two scales; refuses those that lead out of int32."""
+def checked_multiplier(node: Node, factor: float, limit: int = 21) -> tuple[int, int]:
+    """Return (multiplier, shift) of a factor between scales; refuses factors of 2^limit or more, or not finite.
+
+    Differences of codes have 9 bits and their products 16: with limits of 21 and 14 their results stay within int32.
+    """
     multiplier, shift = quantize_multiplier(factor) if math.isfinite(factor) else (0, 31)
-    if shift > 21:
-        node.refuse(f"a factor of {factor} between the scales", "factors below 2^21")
+    if shift > limit:
+        node.refuse(f"a factor of {factor} between the scales", f"factors below 2^{limit}")
     return multiplier, shift

@@ -1,4 +1,4 @@
-"""What ADD, SUB and MUL share: loops over at most four axes, with a stride of 0 where an input is repeated."""
+"""What operators on two inputs share: loops over at most four axes, with a stride of 0 where an input is repeated."""
 
 from collections.abc import Mapping
 from math import prod
@@ -7,10 +7,9 @@ from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Field, Overlap, merge_axes, pad_axes, row_major_strides
 
 
-def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
-    """Return the kernel call of a checked operator; factors: the members of its struct that are about scales."""
+def call(node: Node, kernel: str, fields: Mapping[str, Field]) -> Call:
+    """Return the kernel call of a checked operator; fields: the members of its struct after those of the loops."""
     loops, overlap = _loops(node)
-    low, high = node.clamp_range()
     return Call(
         name=node.name,
         kernel=kernel,
@@ -18,14 +17,15 @@ def call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
         inputs=(node.number(0), node.number(1)),
         output=node.operator.outputs[0],
         struct=f"{kernel}_layer",
-        fields={
-            **loops,
-            **factors,
-            "out_min": low,
-            "out_max": high,
-        },
+        fields={**loops, **fields},
         overlap=overlap,
     )
+
+
+def clamped_call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
+    """Return the call of an operator with a fused activation; factors: the members that are about scales."""
+    low, high = node.clamp_range()
+    return call(node, kernel, {**factors, "out_min": low, "out_max": high})
 
 
 def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:

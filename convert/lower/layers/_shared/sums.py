@@ -41,7 +41,7 @@ def lower_sum(node: Node, sign: int) -> list[Operation]:
     offset = zero_out + 0.5 - slopes[0] * zero_a - slopes[1] * zero_b
     found = _linear_form(wanted, (wanted > low, wanted < high), slopes, offset)
     if found:
-        return [broadcast.call(node, "stapes_nn_add", found)]
+        return [broadcast.clamped_call(node, "stapes_nn_add", found)]
     factors = {
         "multiplier_a": multiplier_a,
         "multiplier_b": sign * multiplier_b,
@@ -53,7 +53,7 @@ def lower_sum(node: Node, sign: int) -> list[Operation]:
         "zero_b": zero_b,
         "out_zero": zero_out,
     }
-    return [broadcast.call(node, "stapes_nn_add_requantized", factors)]
+    return [broadcast.clamped_call(node, "stapes_nn_add_requantized", factors)]
 
 
 def _linear_form(

@@ -18,10 +18,14 @@ void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, 
 void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
                                          const int8_t *b, int8_t *out);
 void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+void stapes_nn_reference_extreme(const stapes_nn_extreme_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+void stapes_nn_reference_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha, int8_t *out);
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 void stapes_nn_reference_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_max_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_sum(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                               int8_t *out);
@@ -59,6 +63,24 @@ static inline int32_t reference_multiply_by_quantized_multiplier(int32_t x, int3
 static inline int8_t reference_clamp_to_int8(int64_t x, int32_t low, int32_t high)
 {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+/* Where element (i[0], i[1], i[2], i[3]) of an input lies; a stride of 0 repeats the input along that axis. */
+static inline int32_t reference_offset_of(const int32_t i[4], const int32_t strides[4])
+{
+    return i[0] * strides[0] + i[1] * strides[1] + i[2] * strides[2] + i[3] * strides[3];
+}
+
+/* Advance the indices to the next element in the order of the output. Returns 0 after the last element. */
+static inline int reference_next_element(int32_t i[4], const int32_t shape[4])
+{
+    for (int axis = 3; axis >= 0; axis--) {
+        if (++i[axis] < shape[axis]) {
+            return 1;
+        }
+        i[axis] = 0;
+    }
+    return 0;
 }
 
 #endif

@@ -1,23 +1,5 @@
-/* stapes_nn_reference_elementwise.c -- ADD, SUB and MUL with broadcasting, and lookup tables. Apache-2.0. */
+/* stapes_nn_reference_elementwise.c -- ADD, SUB, MUL and PRELU with broadcasting, and lookup tables. Apache-2.0. */
 #include "stapes_nn_reference.h"
-
-/* Where element (i[0], i[1], i[2], i[3]) of an input lies; a stride of 0 repeats the input along that axis. */
-static int32_t reference_offset_of(const int32_t i[4], const int32_t strides[4])
-{
-    return i[0] * strides[0] + i[1] * strides[1] + i[2] * strides[2] + i[3] * strides[3];
-}
-
-/* Advance the indices to the next element in the order of the output. Returns 0 after the last element. */
-static int reference_next_element(int32_t i[4], const int32_t shape[4])
-{
-    for (int axis = 3; axis >= 0; axis--) {
-        if (++i[axis] < shape[axis]) {
-            return 1;
-        }
-        i[axis] = 0;
-    }
-    return 0;
-}
 
 void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
@@ -60,6 +42,20 @@ void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, 
         const int32_t product = value_a * value_b; /* |product| <= 255^2 < 2^16 */
         const int32_t scaled = reference_multiply_by_quantized_multiplier(product, layer->multiplier, layer->shift);
         *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, layer->out_min, layer->out_max);
+    } while (reference_next_element(i, layer->shape));
+}
+
+void stapes_nn_reference_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha, int8_t *out)
+{
+    int32_t i[4] = {0, 0, 0, 0};
+    do {
+        const int32_t x = in[reference_offset_of(i, layer->stride_a)] - layer->zero_in; /* |x| <= 255 */
+        const int32_t slope = alpha[reference_offset_of(i, layer->stride_b)] - layer->zero_alpha;
+        /* |x * slope| <= 255^2 < 2^16 */
+        const int32_t scaled = x >= 0 ? reference_multiply_by_quantized_multiplier(x, layer->multiplier, layer->shift)
+                                      : reference_multiply_by_quantized_multiplier(x * slope, layer->multiplier_below,
+                                                                                   layer->shift_below);
+        *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, -128, 127);
     } while (reference_next_element(i, layer->shape));
 }
 

@@ -1,4 +1,4 @@
-/* stapes_nn_reference_mean.c -- MEAN over any axes. Apache-2.0. */
+/* stapes_nn_reference_mean.c -- MEAN and SUM over any axes. Apache-2.0. */
 #include "stapes_nn_reference.h"
 
 /* The sum over the reduced axes, less the zero point of each element. |sum| <= 256 * elements < 2^30. */
@@ -34,4 +34,21 @@ void stapes_nn_reference_mean(const stapes_nn_mean_layer *layer, const int8_t *i
             }
         }
     }
+}
+
+/* LiteRT's reference kernel takes the codes of int8 for bytes without a sign, those of the output too. */
+void stapes_nn_reference_sum(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
+{
+    int32_t kept[4] = {0, 0, 0, 0};
+    do {
+        const uint8_t *first = (const uint8_t *)in + reference_offset_of(kept, layer->kept_stride);
+        int32_t reduced[4] = {0, 0, 0, 0};
+        int32_t sum = layer->bias; /* -zero point * elements; |sum| < 512 * elements <= 2^29 */
+        int32_t scaled;
+        do {
+            sum += first[reference_offset_of(reduced, layer->reduced_stride)];
+        } while (reference_next_element(reduced, layer->reduced));
+        scaled = reference_multiply_by_quantized_multiplier(sum, layer->multiplier, layer->shift) + layer->out_zero;
+        *(uint8_t *)out++ = (uint8_t)(scaled < 0 ? 0 : scaled > 255 ? 255 : scaled);
+    } while (reference_next_element(kept, layer->kept));
 }

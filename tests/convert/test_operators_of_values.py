@@ -1,0 +1,110 @@
+"""Operators that compute value by value, or reduce axes, over grids against LiteRT's reference kernels."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from operator_grid import Grid
+
+from stapes.convert.compile import compile_model
+from stapes.convert.verify import Reference
+from stapes.firmware_sim.errors import ModelError
+
+BROADCASTS = [
+    ((1, 6), (1, 6)),
+    ((2, 3, 4), (4,)),
+    ((2, 3, 4), (1, 3, 1)),
+    ((1,), (1, 5)),
+    ((2, 1, 4), (1, 3, 4)),
+    ((1, 2, 3, 5), (1, 1, 1, 5)),
+    ((3, 1), (1, 4)),
+    ((2, 3), ()),
+    ((2, 3, 4, 5, 2), (1, 1, 1, 5, 1)),
+    ((1, 2, 3, 4, 2, 3), (2, 3, 1, 1, 3)),
+]
+
+
+def _pair(grid: Grid, a: tuple[int, ...], b: tuple[int, ...], constant: bool, scale_b: tuple[float, int]) -> list[int]:
+    """Two inputs, of which the second may be a constant; in either order."""
+    first = grid.input(a, grid.scale(0.01, 0.5))
+    if constant:
+        second = grid.builder.constant("c", grid.rng.integers(-128, 128, b), "int8", scale_b)
+    else:
+        second = grid.input(b, scale_b)
+    return [first, second] if grid.rng.integers(0, 2) else [second, first]
+
+
+@pytest.mark.parametrize("kind", ["MAXIMUM", "MINIMUM"])
+def test_extremes_with_broadcasting_vs_litert_reference(tmp_path: Path, kind: str) -> None:
+    """LiteRT compares the codes, whatever their scales."""
+    grid = Grid(30)
+    for (a, b), constant in itertools.product(BROADCASTS, (False, True)):
+        pair = _pair(grid, a, b, constant, grid.scale())
+        out = grid.output(np.broadcast_shapes(a, b), grid.scale())
+        grid.builder.operator(kind, pair, [out], "MaximumMinimumOptions")
+    grid.check(tmp_path, steps=10)
+
+
+def test_prelu_vs_litert_reference(tmp_path: Path) -> None:
+    """Alphas per channel, per pixel, for all, with a zero point, positive and negative; constants and computed ones."""
+    grid = Grid(31)
+    shapes = [((1, 4, 5, 3), (1, 1, 3)), ((1, 4, 5, 3), (4, 5, 3)), ((2, 7), (7,)), ((2, 7), (1,)), ((3, 4, 2), (4, 1))]
+    for (shape, slopes), constant, _ in itertools.product(shapes, (False, True), range(4)):
+        given, alpha = grid.input(shape, grid.scale()), grid.scale(1e-3, 0.05)
+        if constant:
+            second = grid.builder.constant("alpha", grid.rng.integers(-128, 128, slopes), "int8", alpha)
+        else:
+            second = grid.input(slopes, alpha)
+        grid.builder.operator("PRELU", [given, second], [grid.output(shape, grid.scale(0.01))])
+    grid.check(tmp_path, steps=16)
+
+
+def test_an_alpha_that_would_enlarge_the_output_is_refused_as_litert_reference_does(tmp_path: Path) -> None:
+    grid = Grid(31)
+    inputs = [grid.input((1, 4), (0.1, 0)), grid.input((2, 4), (0.1, 0))]
+    tflite = grid.builder.finish([grid.builder.operator("PRELU", inputs, [grid.output((2, 4), (0.1, 0))])])
+    with pytest.raises(ModelError, match="output shape"):
+        compile_model(tflite, tmp_path, "model")
+    with pytest.raises(RuntimeError):
+        Reference(tflite)
+
+
+@pytest.mark.parametrize("kind", ["SUM", "REDUCE_MAX", "REDUCE_MIN"])
+def test_reductions_vs_litert_reference(tmp_path: Path, kind: str) -> None:
+    grid = Grid(32)
+    for shape, keep in itertools.product([(1, 4, 5, 3), (2, 3, 4), (7,), (2, 3, 2, 2, 3, 2)], (True, False)):
+        for count in range(len(shape) + 1):
+            axes = grid.rng.permutation(len(shape))[:count]
+            out = tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
+            scale = grid.scale(0.02, 0.2)
+            wider = (scale[0] * float(grid.rng.uniform(0.4, 20)), grid.scale()[1])
+            given, target = grid.input(shape, scale), grid.output(out, wider if kind == "SUM" else scale)
+            named = [int(axis) - (len(shape) if grid.rng.integers(0, 2) else 0) for axis in axes]
+            constant = grid.builder.constant("axes", np.array([*named, *named[:1]], np.int32))
+            grid.builder.operator(kind, [given, constant], [target], "ReducerOptions", keepDims=keep)
+    grid.check(tmp_path, steps=12)
+
+
+def test_extremes_into_another_scale_are_refused_as_litert_reference_does(tmp_path: Path) -> None:
+    grid = Grid(32)
+    inputs = [grid.input((1, 4), (0.1, 3)), grid.builder.constant("axes", [1])]
+    target = grid.output((1,), (0.1, 4))
+    tflite = grid.builder.finish([grid.builder.operator("REDUCE_MAX", inputs, [target], "ReducerOptions")])
+    with pytest.raises(ModelError, match="input and output differ in scale or zero point; supported: the same"):
+        compile_model(tflite, tmp_path, "model")
+    with pytest.raises(RuntimeError):
+        Reference(tflite).step(np.zeros((1, 4), np.int8))
+
+
+def test_whoever_compiles_a_sum_is_warned_that_the_reference_takes_bytes_without_a_sign(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    grid = Grid(33)
+    inputs = [grid.input((1, 4), (0.1, 0)), grid.builder.constant("axes", [1])]
+    target = grid.output((1,), (0.2, 0))
+    tflite = grid.builder.finish([grid.builder.operator("SUM", inputs, [target], "ReducerOptions")])
+    compile_model(tflite, tmp_path, "model")
+    assert "negative codes give wrong sums; a MEAN in its place" in caplog.text
+    given = np.array([[-1, 2, 3, 4]], np.int8)
+    assert Reference(tflite).step(given)[0].view(np.uint8).tolist() == [(255 + 2 + 3 + 4) // 2]
