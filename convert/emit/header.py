@@ -7,7 +7,10 @@ from stapes.convert.emit.describe import argument_rows, banner, comment_table, r
 from stapes.convert.emit.lines import function
 from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
 from stapes.convert.plan.memory import aligned
+from stapes.firmware_sim.sources import source
 from stapes.firmware_sim.tflite.graph import Tensor
+
+FLOAT_HEADER = "stapes_nn_float.h"
 
 
 def header(module: Module, single_file: bool) -> str:
@@ -53,7 +56,7 @@ void {name}_reset({name}_t *self);
 
 /* One inference. The arrays must not overlap each other or *self. */
 {step_prototype(module, names)};
-
+{_real_values(module, names)}
 #ifdef __cplusplus
 }}
 #endif
@@ -89,15 +92,55 @@ def _argument_macros(module: Module, names: Names) -> str:
         tensor, prefix = graph.tensors[number], f"#define {upper}_{name.upper()}"
         lines.append(f"{prefix}_COUNT {tensor.count}")
         if tensor.quantization is not None:
-            zero_point = int(tensor.quantization.zero_points[0])
+            scale, zero_point = _scale_literals(tensor)
             low, high = real_range(tensor)
             lines += [
-                f"{prefix}_SCALE {_float_literal(tensor.quantization.scales[0])}",
-                f"{prefix}_ZERO_POINT {f'({zero_point})' if zero_point < 0 else zero_point}",
+                f"{prefix}_SCALE {scale}",
+                f"{prefix}_ZERO_POINT {zero_point}",
                 f"{prefix}_REAL_MIN {_float_literal(low)}",
                 f"{prefix}_REAL_MAX {_float_literal(high)}",
             ]
     return "\n".join(lines) + "\n"
+
+
+def _real_values(module: Module, names: Names) -> str:
+    """Return functions from real values to the codes of each input, and from the codes of each output to real values.
+
+    They stand behind a macro, so that a program without floating point never sees a float. All are inline.
+    """
+    name, tensors, graph = module.name, module.graph.tensors, module.graph
+    inputs = [pair for pair in zip(names.inputs, graph.inputs, strict=True) if tensors[pair[1]].quantization]
+    outputs = [pair for pair in zip(names.outputs, graph.outputs, strict=True) if tensors[pair[1]].quantization]
+    if not inputs and not outputs:
+        return ""
+    functions = [source(FLOAT_HEADER).read_text().replace("#include <stdint.h>\n\n", "")] if inputs else []
+    functions += [_quantize(f"{name}_quantize_{argument}", tensors[number]) for argument, number in inputs]
+    functions += [_dequantize(f"{name}_dequantize_{argument}", tensors[number]) for argument, number in outputs]
+    return f"""
+/* The codes of real values, and the real values of codes: define this macro before the #include to have them. */
+#ifdef {name.upper()}_WITH_FLOATS
+{chr(10).join(functions)}#endif
+"""
+
+
+def _quantize(name: str, tensor: Tensor) -> str:
+    kind, limits, (scale, zero_point) = c_type(tensor), np.iinfo(tensor.dtype), _scale_literals(tensor)
+    head = function(f"static inline {kind} {name}(", ["float real"], ")")
+    call = f"({kind})stapes_nn_code_of(real, {scale}, {zero_point}, {limits.min}, {limits.max})"
+    return f"{head}\n{{\n    return {call};\n}}\n"
+
+
+def _dequantize(name: str, tensor: Tensor) -> str:
+    scale, zero_point = _scale_literals(tensor)
+    head = function(f"static inline float {name}(", [f"{c_type(tensor)} q"], ")")
+    return f"{head}\n{{\n    return {scale} * (float)(q - {zero_point});\n}}\n"
+
+
+def _scale_literals(tensor: Tensor) -> tuple[str, str]:
+    """Return the scale and the zero point of a tensor as C."""
+    assert tensor.quantization is not None
+    zero_point = int(tensor.quantization.zero_points[0])
+    return _float_literal(tensor.quantization.scales[0]), f"({zero_point})" if zero_point < 0 else str(zero_point)
 
 
 def _float_literal(value: np.float32) -> str:

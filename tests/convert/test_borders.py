@@ -3,10 +3,13 @@
 LiteRT gets the real values of the codes that the compiled model gets, so its own QUANTIZE and DEQUANTIZE take part.
 """
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import CompileReport, compile_model, plan_model
@@ -223,3 +226,96 @@ def test_the_usual_model_of_others_with_float_borders_vs_litert_reference(
     for name, file in (("plain", tflite), ("every", with_intermediate_outputs(tflite))):
         compile_model(file, tmp_path / name, name)
         assert set(differences(file, tmp_path / name, steps=100).values()) == {0}
+
+
+QUANTIZATIONS = [
+    *[((scale, zero), "int8") for scale in (0.1, 0.037, 1.0, 1 / 3, 7e-6, 3e5) for zero in (-128, -1, 0, 77, 127)],
+    *[((scale, zero), "uint8") for scale in (0.02, 1 / 255) for zero in (0, 128, 255)],
+]
+_CONVERSIONS = """#include <stdio.h>
+#define BORDERS_WITH_FLOATS
+#include "borders.h"
+
+int main(void)
+{
+    float real;
+    while (fread(&real, sizeof real, 1, stdin) == 1) {
+%s
+    }
+    return 0;
+}
+"""
+
+
+def _conversions_in_c(folder: Path, values: np.ndarray, flags: tuple[str, ...] = ()) -> np.ndarray:
+    """Return float32[values, cases]: each value, quantized and dequantized by the functions of the header."""
+    calls = [
+        f"        real_out = borders_dequantize_y{case}(borders_quantize_x{case}(real));\n"
+        "        fwrite(&real_out, sizeof real_out, 1, stdout);"
+        for case in range(len(QUANTIZATIONS))
+    ]
+    (folder / "main.c").write_text(_CONVERSIONS.replace("float real;", "float real, real_out;") % "\n".join(calls))
+    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", *flags, "main.c", "-o", "main"]
+    assert subprocess.run(command, cwd=folder, capture_output=True, text=True).stderr == ""
+    made = subprocess.run(["./main"], cwd=folder, input=values.tobytes(), capture_output=True, check=True).stdout
+    return np.frombuffer(made, np.float32).reshape(len(values), len(QUANTIZATIONS))
+
+
+def _values_to_quantize() -> np.ndarray:
+    """Return borders between codes and their neighbours in float32, halves, both zeros, and values far outside."""
+    halves = [
+        np.float32((code + half) * np.float32(scale))
+        for (scale, _), _ in QUANTIZATIONS
+        for code in (-256, -128, -127, -2, -1, 0, 1, 2, 77, 127, 128, 255)
+        for half in (-0.5, 0.0, 0.5)
+    ]
+    near = [np.nextafter(value, np.float32(way)) for value in halves for way in (-np.inf, np.inf)]
+    far = [0.0, -0.0, 1e-45, -1e-45, 2000.0, -2000.0]
+    return np.unique(np.array([*halves, *near, *far, *np.random.default_rng(0).normal(0, 9, 500)], np.float32))
+
+
+def _conversions() -> tuple[bytes, list[int]]:
+    """Return a model whose every output is an input, quantized and dequantized."""
+    b = Builder()
+    outputs = []
+    for case, (scale, dtype) in enumerate(QUANTIZATIONS):
+        real = b.input(f"x{case}", SHAPE, None, "float32")
+        codes = b.operator("QUANTIZE", [real], [b.tensor(f"codes{case}", SHAPE, scale, dtype)])
+        outputs.append(b.operator("DEQUANTIZE", [codes], [b.tensor(f"y{case}", SHAPE, None, "float32")]))
+    return b.finish(outputs), outputs
+
+
+@pytest.mark.parametrize("optimization", ["-O0", "-O2"])
+def test_the_functions_of_the_header_round_and_clamp_as_litert_reference_does(
+    tmp_path: Path, optimization: str
+) -> None:
+    tflite, outputs = _conversions()
+    compile_model(tflite, tmp_path, "borders")
+    values = _values_to_quantize()
+    values = np.append(values, np.zeros(-len(values) % 6, np.float32))
+    made = _conversions_in_c(tmp_path, values, (optimization,))
+    interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    compared = 0
+    for row in range(0, len(values), 6):
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], values[row : row + 6].reshape(SHAPE))
+        interpreter.invoke()
+        for case, number in enumerate(outputs):
+            scale = QUANTIZATIONS[case][0][0]
+            defined = np.abs(values[row : row + 6] / np.float32(scale)) < 2**30  # C's conversion to int32 is
+            wanted = interpreter.get_tensor(number)[0]
+            np.testing.assert_array_equal(made[row : row + 6, case][defined], wanted[defined])
+            compared += int(defined.sum())
+    assert compared > 40_000
+
+
+def test_values_that_no_code_is_near_to_give_the_ends_and_nan_gives_zero(tmp_path: Path) -> None:
+    compile_model(_conversions()[0], tmp_path, "borders")
+    flags = ("-O2", "-fsanitize=undefined,float-cast-overflow", "-fno-sanitize-recover=all")
+    values = np.array([-np.inf, -3e38, np.nan, 3e38, np.inf], np.float32)
+    made = _conversions_in_c(tmp_path, values, flags)
+    for case, ((scale, zero), dtype) in enumerate(QUANTIZATIONS):
+        limits = np.iinfo(dtype)
+        low, high = (np.float32(scale) * np.float32(code - zero) for code in (limits.min, limits.max))
+        np.testing.assert_array_equal(made[:, case], np.array([low, low, 0, high, high], np.float32))

@@ -105,7 +105,8 @@ def test_hand_written_kernels_compile_at_every_optimization_and_with_frame_point
 def test_the_header_compiles_as_cpp_without_warnings(tmp_path: Path) -> None:
     compile_model(tiny_step(), tmp_path, "tiny")
     (tmp_path / "main.cpp").write_text(
-        '#include "tiny.h"\n#include "stapes_nn.h"\nint main() { tiny_t t; tiny_reset(&t); return 0; }\n'
+        '#define TINY_WITH_FLOATS\n#include "tiny.h"\n#include "stapes_nn.h"\n'
+        "int main() { tiny_t t; tiny_reset(&t); return tiny_dequantize_scores(tiny_quantize_features(0.0f)) > 1; }\n"
     )
     command = ["g++", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", str(tmp_path / "main.cpp")]
     assert subprocess.run(command, capture_output=True, text=True).stderr == ""
