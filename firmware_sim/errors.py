@@ -1,6 +1,6 @@
 """The errors of stapes, as a tree. Every message says what was received, where, and what to do.
 
-StapesError               shown by the command line as one line, `error: …`, with exit code 1
+StapesError               shown by the command line as one line, `error: …`, with exit code 1; ModelError may list more
 ├── ConfigError           a setting that contradicts another, or cannot be met
 ├── AudioError            audio that cannot be read, or a device that is missing
 ├── LabelError            a label file: names file and line
@@ -55,7 +55,20 @@ class DetectorFolderError(StapesError):
 
 
 class ModelError(StapesError):
-    """A model outside what can be converted or compiled."""
+    """A model outside what can be converted or compiled. `listed`: the lines below the message, one per finding."""
+
+    def __init__(self, message: str, listed: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.listed = listed
+
+    def __str__(self) -> str:
+        """Return the message as one line, and a line for each finding."""
+        lines = ("".join(map(_visible, line)) for line in self.listed)
+        return "\n".join([super().__str__(), *(f"  {line}" for line in lines)])
+
+    def in_file(self, path: object) -> "ModelError":
+        """Return the same error with the path of the model in front."""
+        return ModelError(f"{path}: {self.args[0]}", self.listed)
 
 
 class ToolchainError(StapesError):

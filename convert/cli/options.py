@@ -37,7 +37,7 @@ def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
             tflite, arguments.out, name, arguments.target, arguments.single_file, picture=arguments.show_plan
         )
     except ModelError as error:
-        raise ModelError(f"{arguments.model}: {error}") from error
+        raise error.in_file(arguments.model) from error
     print("\n".join((*table(report.layers), *(("", *report.borders) if report.borders else ()))))
     sizes = report.sizes
     print(

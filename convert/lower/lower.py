@@ -7,32 +7,41 @@ from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_glo
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.convert.lower.packing import Layout
-from stapes.firmware_sim.errors import ModelError
+from stapes.convert.lower.refusals import Refusal, RefusedOperatorError, refused
 from stapes.firmware_sim.tflite.graph import Graph, Operator
 
 
 def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operation]:
     """Return the operations of a graph that becomes the C module of that name.
 
-    Raises ModelError, which names the first operator that is not supported, or not in this form.
+    Raises ModelError, which names all operators that are not supported, or not in this form.
     """
     names = NameMaker([*argument_names(graph), *module_globals(module)])
     operations: list[Operation] = []
+    refusals: list[Refusal] = []
     for operator in graph.operators:
         wish, kind = _layer_part(graph, operator), c_name(operator.kind.removeprefix("UNIDIRECTIONAL_SEQUENCE_"))
         name = names.make(wish, kind, kind)
         if operator.kind not in SUPPORTED:
-            raise ModelError(
-                f"operator {operator.number} ({operator.kind}, {name}) is not supported; "
-                f"supported: {', '.join(SUPPORTED)}"
-            )
-        file = layer(operator.kind)
-        options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
-        node = Node(graph, operator, name, layouts, options)
-        node.expect_values()
-        # Scales that no model has overflow float32. The files check each result, so NumPy need not warn as well.
-        with np.errstate(all="ignore"):
-            operations += file.lower(node)
+            refusals.append(Refusal(operator, name, "not supported; `stapes compile --help` names what is", ""))
+            continue
+        try:
+            operations += _lower_operator(graph, operator, name, layouts)
+        except RefusedOperatorError as error:
+            refusals.append(error.refusal)
+    if refusals:
+        raise refused(graph, refusals)
+    return operations
+
+
+def _lower_operator(graph: Graph, operator: Operator, name: str, layouts: tuple[Layout, ...]) -> list[Operation]:
+    file = layer(operator.kind)
+    options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
+    node = Node(graph, operator, name, layouts, options)
+    node.expect_values()
+    # Scales that no model has overflow float32. The files check each result, so NumPy need not warn as well.
+    with np.errstate(all="ignore"):
+        operations: list[Operation] = file.lower(node)
     return operations
 
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from stapes.convert.lower.arithmetic import activation_range
 from stapes.convert.lower.packing import Layout
-from stapes.firmware_sim.errors import ModelError
+from stapes.convert.lower.refusals import LONGEST_FINDING, Refusal, RefusedOperatorError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
 from stapes.firmware_sim.tflite.schema import ACTIVATIONS
-
-LONGEST_FINDING = 320  # characters of an error message; a damaged file may hold lists of any length
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,7 @@ class Node:
     def refuse(self, found: str, supported: str) -> NoReturn:
         """Raise ModelError, which says which operator it is, what was found, and what is supported."""
         shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
-        what = f"operator {self.operator.number} ({self.operator.kind}, {self.name})"
-        raise ModelError(f"{what}: {shown}; supported: {supported}")
+        raise RefusedOperatorError(Refusal(self.operator, self.name, shown, supported))
 
     def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
         """Refuse another number of inputs than these, or another number of outputs."""

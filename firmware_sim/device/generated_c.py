@@ -37,7 +37,7 @@ def generated_c(folder: DetectorFolder) -> GeneratedC:
     try:
         return _generate(folder.model)
     except ModelError as error:
-        raise ModelError(f"{folder.path / 'model.tflite'}: {error}") from error
+        raise error.in_file(folder.path / "model.tflite") from error
 
 
 @lru_cache(maxsize=1)

@@ -64,6 +64,11 @@ class Operator:
         (0, 0),
     )  # before, after of a PAD taken over: rows, columns
 
+    @property
+    def is_custom(self) -> bool:
+        """Whether the operator is outside of the schema; then `kind` holds its name in quotes."""
+        return self.kind.startswith("CUSTOM ")
+
 
 @dataclass(frozen=True)
 class State:
@@ -184,7 +189,10 @@ def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
             f"together at most {LARGEST_TENSOR}"
         )
     if table.table(6) is not None:
-        raise ModelError(f"tensor {index} ({name}) is sparse; supported: dense tensors")
+        raise ModelError(
+            f"tensor {index} ({name}) is sparse; supported: dense tensors, which the converter writes without "
+            "tf.lite.Optimize.EXPERIMENTAL_SPARSITY"
+        )
     quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype)
     data = _read_data(index, name, table, buffers, shape, dtype)
     return Tensor(name, shape, dtype, quantization, data, bool(table.integer(5, "?")))
@@ -238,7 +246,8 @@ def _check_order(graph: Graph) -> None:
     known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
     for index, operator in enumerate(graph.operators):
         for number in operator.inputs:
-            if number >= 0 and number not in known:
+            # What a custom operator reads may be memory that only its runtime knows; no custom operator is compiled.
+            if number >= 0 and number not in known and not operator.is_custom:
                 raise ModelError(f"operator {index} ({operator.kind}) reads tensor {number} before it is written")
         for number in operator.outputs:
             if number in known and graph.tensors[number].count:  # Node.expect_values refuses empty tensors

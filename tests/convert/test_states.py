@@ -228,5 +228,5 @@ def test_tensors_of_other_types_that_nothing_reads_do_not_matter() -> None:
 def test_an_unsupported_operator_is_named_as_in_the_schema() -> None:
     b = Builder()
     y = b.operator("BATCH_MATMUL", [b.input("x", SHAPE, SCALE)], [b.tensor("y", SHAPE, SCALE)])
-    with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_batch_matmul\) is not supported"):
+    with pytest.raises(ModelError, match=r"operator 0 \(BATCH_MATMUL, y_batch_matmul\): not supported"):
         plan_model(b.finish([y]), "model")

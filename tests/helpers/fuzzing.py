@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.errors import ModelError, StapesError
 
 SEED = int(os.environ.get("STAPES_FUZZ_SEED", "1"))
 REPRODUCERS = Path(__file__).resolve().parents[2] / "build" / "fuzz"
@@ -157,8 +157,15 @@ def _try(fuzzer: Fuzzer, folder: Path) -> None:
 
 
 def require_one_line(error: StapesError) -> None:
-    """Raise AssertionError when a message is no single line, empty, or as long as what it quotes."""
-    message = str(error)
+    """Raise AssertionError when a message is no single line, empty, or as long as what it quotes.
+
+    A ModelError may list more lines, for which the same holds.
+    """
+    message, *listed = str(error).split("\n")
+    assert len(listed) == len(error.listed if isinstance(error, ModelError) else ())
+    for line in listed:
+        assert line.isprintable(), f"a line of the message has control characters: {line!r}"
+        assert len(line) < LONGEST_MESSAGE, f"a line of the message has {len(line)} characters"
     assert message.replace("\xa0", " ").isprintable(), f"the message has line ends or control characters: {message!r}"
     assert 10 < len(message) < LONGEST_MESSAGE, f"the message has {len(message)} characters: {message[:300]!r}"
 
