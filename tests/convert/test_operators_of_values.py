@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from operator_grid import Grid
+from reference_kernels import compile_with_reference_kernels
 
 from stapes.convert.compile import compile_model
-from stapes.convert.verify import Reference
+from stapes.convert.verify import NoReferenceError, Reference, differences
+from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError
 
 BROADCASTS = [
@@ -108,3 +110,43 @@ def test_whoever_compiles_a_sum_is_warned_that_the_reference_takes_bytes_without
     assert "negative codes give wrong sums; a MEAN in its place" in caplog.text
     given = np.array([[-1, 2, 3, 4]], np.int8)
     assert Reference(tflite).step(given)[0].view(np.uint8).tolist() == [(255 + 2 + 3 + 4) // 2]
+
+
+def test_softmax_over_thousands_of_classes_vs_litert_reference(tmp_path: Path) -> None:
+    """Inputs for which the reference gives an answer: sums below 512, and sums that wrapped past 2^13."""
+    grid, tops = Grid(34), (1, 300, 511, 8192, 8193, 8700)
+    depths = (512, 1000, 1001, 9000)
+    for depth in depths:
+        given = grid.input((2, depth), (0.5, 3))
+        grid.builder.operator(
+            "SOFTMAX", [given], [grid.output((2, depth), (1 / 256, -128))], "SoftmaxOptions", beta=1.0
+        )
+    tflite = grid.builder.finish(grid.outputs)
+    for layout in ("any", "reference"):
+        folder = tmp_path / layout
+        compile_model(tflite, folder, "grid") if layout == "any" else compile_with_reference_kernels(
+            tflite, folder, "grid"
+        )
+        model, reference, rng = CompiledModel(folder), Reference(tflite), np.random.default_rng(1)
+        for top in tops:
+            inputs = [rng.integers(-128, -60, (2, depth)).astype(np.int8) for depth in depths]
+            for row in (row for values in inputs for row in values):
+                row[rng.permutation(row.size)[: top if top < row.size else 1]] = 100
+            for made, wanted in zip(model.run(*inputs), reference.step(*inputs), strict=True):
+                np.testing.assert_array_equal(made, wanted)
+
+
+def test_where_the_reference_aborts_all_classes_of_a_softmax_get_the_lowest_code(tmp_path: Path) -> None:
+    grid = Grid(35)
+    given, out = grid.input((2, 600), (0.5, 3)), grid.output((2, 600), (1 / 256, -128))
+    tflite = grid.builder.finish([grid.builder.operator("SOFTMAX", [given], [out], "SoftmaxOptions", beta=1.0)])
+    compile_model(tflite, tmp_path, "model")
+    values = np.full((2, 600), 7, np.int8)
+    values[0, 511:] = -100
+    reference = Reference(tflite)
+    with pytest.raises(NoReferenceError):
+        reference.step(values)
+    (made,) = CompiledModel(tmp_path).run(values)
+    assert np.unique(made[0]).tolist() == [-128, -127]
+    assert np.unique(made[1]).tolist() == [-128]
+    assert differences(tflite, tmp_path) == {"out2": 0}

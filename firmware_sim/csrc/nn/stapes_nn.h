@@ -257,7 +257,7 @@ STAPES_NN_API void stapes_nn_reduce_extreme(const stapes_nn_reduce_extreme_layer
                                             int8_t *out);
 
 /* SOFTMAX over the last axis of [rows][depth]. exponentials[d] is exp(-d * beta * scale) in Q0.31, and 0 from d =
- * length on. 1 <= length <= 256, depth <= 511. */
+ * length on. 1 <= length <= 256. */
 typedef struct {
     int32_t rows, depth;
     int32_t length;

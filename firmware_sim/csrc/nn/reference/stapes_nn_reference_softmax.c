@@ -36,18 +36,25 @@ static int32_t reference_exponential(const stapes_nn_softmax_layer *layer, int32
 
 static void reference_softmax_row(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
 {
-    int32_t highest = -128, sum = 0, headroom = 0;
+    int32_t highest = -128, headroom = 0;
+    uint32_t sum = 0; /* Q12.19. It wraps from 8192 equal elements on, as LiteRT's does. */
     for (int32_t i = 0; i < layer->depth; i++) {
         highest = in[i] > highest ? in[i] : highest;
     }
-    for (int32_t i = 0; i < layer->depth; i++) { /* Q12.19: 2^19 <= sum <= 511 * 2^19 < 2^28 */
-        sum += reference_rounding_divide_by_power_of_two(reference_exponential(layer, highest - in[i]), 12);
+    for (int32_t i = 0; i < layer->depth; i++) {
+        sum += (uint32_t)reference_rounding_divide_by_power_of_two(reference_exponential(layer, highest - in[i]), 12);
     }
-    while (((uint32_t)sum << headroom) < 1u << 31) {
-        headroom++; /* 4 .. 12 */
+    if (sum == 0 || sum >= 1u << 28) { /* 512 and more: LiteRT ends the process; each share is less than half a code */
+        for (int32_t i = 0; i < layer->depth; i++) {
+            out[i] = -128;
+        }
+        return;
+    }
+    while ((sum << headroom) < 1u << 31) {
+        headroom++; /* at least 4; at most 12 where the sum did not wrap */
     }
     /* sum * 2^headroom / 2^31 is within [1, 2): 1 + x with x in Q0.31. */
-    const int32_t scale = reference_reciprocal_of_one_plus((int32_t)(((uint32_t)sum << headroom) - (1u << 31)));
+    const int32_t scale = reference_reciprocal_of_one_plus((int32_t)((sum << headroom) - (1u << 31)));
     for (int32_t i = 0; i < layer->depth; i++) {
         const int32_t share =
             reference_saturating_rounding_doubling_high_mul(scale, reference_exponential(layer, highest - in[i]));
