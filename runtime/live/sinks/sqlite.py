@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from stapes.firmware_sim.errors import OutputError
@@ -18,12 +18,15 @@ RECORDS = """CREATE TABLE IF NOT EXISTS records (
     offset REAL NOT NULL, onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, utc TEXT NOT NULL,
     confidence REAL, per_minute REAL)"""
 
+USER_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+
 
 def open_database(path: Path, schema: str) -> sqlite3.Connection:
     """Open or make a database that stays intact when the process or the machine stops at any moment.
 
-    A damaged file is moved aside (`.damaged`), with a warning, and a new one is begun. Raises OutputError when the file
-    cannot be opened or its table has other columns than `schema` says, and FullDiskError.
+    A damaged file is moved aside (`.damaged`), with a warning, and a new one is begun with those of its rows that can
+    still be read. Raises OutputError when the file cannot be opened or its table has other columns than `schema` says,
+    and FullDiskError.
     """
     try:
         return _open(path, schema)
@@ -36,8 +39,13 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         os.replace(path, aside)
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        logger.warning(f"{path} is damaged ({error}); it is moved to {aside.name}, and a new one is begun")
-        return _open(path, schema)
+        database = _open(path, schema)
+        rows = _copy_rows(aside, database)
+        logger.warning(
+            f"{path} is damaged ({error}); it is moved to {aside.name}, and a new one is begun with the {rows} rows that "
+            "can be read"
+        )
+        return database
 
 
 def _open(path: Path, schema: str) -> sqlite3.Connection:
@@ -45,10 +53,12 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
         database.execute(schema)
+        database.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
+        database.execute("ROLLBACK")
         _require_columns(path, database, schema)
     except BaseException:
         database.close()
@@ -56,11 +66,25 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
     return database
 
 
+def _copy_rows(damaged: Path, database: sqlite3.Connection) -> int:
+    """Copy what can be read of the table from a damaged database, from both of its ends; return the number of rows."""
+    ((table,),) = database.execute(USER_TABLES)
+    copied = 0
+    with closing(sqlite3.connect(f"{damaged.absolute().as_uri()}?immutable=1", uri=True)) as source:
+        for order in ("ASC", "DESC"):  # reading ends at the first page that makes no sense
+            with suppress(sqlite3.Error):
+                for row in source.execute(f"SELECT * FROM {table} ORDER BY rowid {order}"):
+                    marks = ", ".join("?" * len(row))
+                    with suppress(sqlite3.IntegrityError):  # an empty cell that must be filled: damage, too
+                        copied += database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount
+    return copied
+
+
 def _require_columns(path: Path, database: sqlite3.Connection, schema: str) -> None:
     """Raise OutputError unless the table that `schema` makes has the same columns in this database."""
     with closing(sqlite3.connect(":memory:")) as model:
         model.execute(schema)
-        ((table,),) = model.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        ((table,),) = model.execute(USER_TABLES)
         expected, found = (each.execute(f"PRAGMA table_info({table})").fetchall() for each in (model, database))
     if found != expected:
         raise OutputError(

@@ -185,6 +185,28 @@ def test_a_damaged_database_is_moved_aside_and_reported(tmp_path: Path, caplog: 
     assert sqlite3.connect(path).execute("SELECT key FROM records").fetchall() == [("session-1",)]
 
 
+def test_the_records_of_a_queue_whose_index_is_damaged_are_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would ignore a new record whose key the damaged index claims to hold, or send none at all."""
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 0.2)
+    path = tmp_path / "queue.sqlite"
+    _left_waiting(path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_schema WHERE type = 'index'").fetchall()
+        ((size,),) = database.execute("PRAGMA page_size").fetchall()
+    content = bytearray(path.read_bytes())
+    content[page * size - 64 : page * size] = b"?" * 64  # SQLite fills its pages from their ends
+    path.write_bytes(content)
+    monkeypatch.setattr(outbox, "LAST_TRY_S", 10.0)
+    with _web_server(itertools.repeat(200)) as (url, posted):
+        sink = Outbox(path, Webhook(url, "$key $source"))
+        sink.write(record(3))
+        sink.close()
+    assert [key for key, _ in posted] == keys(4)
+    assert "it is moved to queue.sqlite.damaged, and a new one is begun with the 3 rows that can be read" in caplog.text
+
+
 @pytest.mark.parametrize(
     "other",
     [
