@@ -54,6 +54,9 @@ class Layout:
     conv_tile: Tile
     depthwise_tile: Tile | None  # None: whole channels, each of which is read before it is written
     sources: dict[str, str]  # kernel -> its C file in this layout; other kernels are in <kernel>.c
+    rounds_wide_sums: bool = (
+        False  # stapes_nn_conv and stapes_nn_depthwise round any int32, without STAPES_NN_WIDE_SHIFT
+    )
     common_shift: bool = False  # stapes_nn_dense takes the constants of common_shift.py, for a multiple of 4 channels
 
 
@@ -195,6 +198,7 @@ HOST = Layout(
     conv_tile=Tile(2, rereads=True),
     depthwise_tile=Tile(1, rereads=True),
     sources={kernel: f"{kernel}_host.c" for kernel in ("stapes_nn_conv", "stapes_nn_depthwise", "stapes_nn_dense")},
+    rounds_wide_sums=True,
 )
 
 
@@ -233,6 +237,7 @@ MVE = Layout(
         "stapes_nn_depthwise": "stapes_nn_depthwise_mve.c",
         "stapes_nn_dense": "stapes_nn_dense_mve.c",
     },
+    rounds_wide_sums=True,
 )
 
 LAYOUTS = {"ROWS": ROWS, "DSP": DSP, "MVE": MVE, "HOST": HOST}

@@ -135,6 +135,33 @@ def test_channels_that_are_all_bias_vs_litert_reference(tmp_path: Path, kind: st
 
 
 @LAYOUTS
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+def test_sums_up_to_the_limits_of_int32_vs_litert_reference(tmp_path: Path, kind: str, layout: str) -> None:
+    grid = Grid(21)
+    for zero, limit, factor in itertools.product(
+        (-128, 5), (1 << 30, (1 << 30) + 1, 1 << 31), (0.9, 0.3, 2.0**-18, 1e-7)
+    ):
+        sign = np.array([1, -1] * 4)
+        taps = sign[:, None] * grid.rng.integers(0, 128, (8, 40))  # the highest codes give the largest sums
+        bias = sign * (limit - 1) - (127 - zero) * taps.sum(axis=1)
+        if kind == "CONV_2D":
+            given, weights, axis, out = (1, 3, 2, 20), taps.reshape(8, 1, 2, 20), 0, (1, 3, 1, 8)
+        elif kind == "DEPTHWISE_CONV_2D":
+            given, weights, axis, out = (1, 9, 9, 8), taps.T.reshape(1, 8, 5, 8), 3, (1, 2, 5, 8)
+        else:
+            given, weights, axis, out = (2, 40), taps, 0, (2, 8)
+        inputs = [grid.input(given, (1.0, zero)), grid.builder.weights("w", weights, [factor] * 8, axis)]
+        inputs.append(grid.builder.bias("b", bias, [factor] * 8))
+        options = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
+        fields = {"depthMultiplier": 1} if kind == "DEPTHWISE_CONV_2D" else {}
+        fields |= {} if kind == "FULLY_CONNECTED" else {"padding": 1, "strideH": 1, "strideW": 1}
+        grid.builder.operator(
+            kind, inputs, [grid.output(out, (1.0, 9))], options.get(kind, "FullyConnectedOptions"), **fields
+        )
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
 def test_every_shift_vs_litert_reference(tmp_path: Path, layout: str) -> None:
     check(every_shift(), tmp_path, steps=12, target=layout)
 

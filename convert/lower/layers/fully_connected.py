@@ -10,7 +10,7 @@ import numpy as np
 
 from stapes.convert.lower import common_shift
 from stapes.convert.lower.arithmetic import round_once_array, single_rounding
-from stapes.convert.lower.layers._shared.convolution import checked_weights, factors, folded_bias
+from stapes.convert.lower.layers._shared.convolution import channel_sums, checked_weights, factors
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -64,18 +64,16 @@ def lower(node: Node) -> list[Operation]:
 
 
 def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Field]:
-    sizes = np.abs(weights).sum(axis=1)
-    bias, _ = folded_bias(node, weights.sum(axis=1), sizes)
+    sums = channel_sums(node, weights)
     channels = []
-    for channel, factor in enumerate(factors(node, bias.size)):
-        bound = abs(int(bias[channel])) + 128 * int(sizes[channel])
+    for channel, (factor, bound) in enumerate(zip(factors(node, sums.bias.size), sums.bound.tolist(), strict=True)):
         try:
             multiplier, shift = single_rounding(factor, bound, low, high)
         except ArithmeticError as error:
             node.refuse(f"channel {channel}: {error}", "factors that a 31-bit multiplier can stand for")
         values = partial(round_once_array, multiplier=multiplier, shift=shift)
         channels.append(
-            common_shift.Channel(int(bias[channel]), multiplier, shift, multiplier * 2.0**-shift, bound, values)
+            common_shift.Channel(int(sums.bias[channel]), multiplier, shift, multiplier * 2.0**-shift, bound, values)
         )
     lowest = bool((weights == -128).any())  # which the sums of two weights in stapes_nn_dense_dsp.c have no room for
     return common_shift.fields(node, channels, possible=not lowest)

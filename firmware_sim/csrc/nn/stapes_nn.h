@@ -102,8 +102,12 @@ extern "C" {
  * `bias` holds the model's bias plus -zero_point * (sum of the channel's weights), so that kernels multiply raw int8
  * values. */
 
-/* CONV_2D in NHWC order. Rounds twice (stapes_nn_round_twice). The compiler proves |sum| < 2^30, for all partial sums
- * too, and |sum << shift| < 2^31. */
+/* Added to the shift of a channel whose sums may reach 2^30, in the layouts ROWS and DSP: their fast roundings do not
+ * take such sums (stapes_nn_round_any does). */
+#define STAPES_NN_WIDE_SHIFT 64
+
+/* CONV_2D in NHWC order. Rounds twice (stapes_nn_round_twice). The compiler proves |sum| < 2^31, for all partial sums
+ * too, |sum| < 2^30 without STAPES_NN_WIDE_SHIFT in ROWS and DSP, and |sum << shift| < 2^31. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, in_channels;
@@ -118,7 +122,7 @@ typedef struct {
                             kernel's file */
     const int32_t *bias;
     const int32_t *multiplier; /* 0 or 2^30 .. 2^31 - 1 */
-    const int8_t *shift;       /* -31 .. 30, negative is to the right */
+    const int8_t *shift;       /* -31 .. 30, negative is to the right; or STAPES_NN_WIDE_SHIFT + (-31 .. -1) */
 } stapes_nn_conv_layer;
 
 /* scratch: working memory of as many bytes as Layout.conv_scratch in convert/lower/packing.py says. It is aligned to 4

@@ -39,9 +39,10 @@ STAPES_NN_INLINE int32_t stapes_nn_multiply_high(int32_t x, int32_t multiplier)
 /* The shared functions below have external linkage on some targets, hence their prototypes. */
 STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift);
 STAPES_NN_SHARED void stapes_nn_clamp_all(int8_t *values, int32_t count, int32_t low, int32_t high);
-STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
-                                                           const int32_t *end, int32_t multiplier, int32_t shift,
-                                                           int8_t *out, int32_t stride);
+STAPES_NN_SHARED int32_t stapes_nn_round_any(int32_t x, int32_t multiplier, int32_t shift);
+STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_any(const stapes_nn_conv_layer *layer, const int32_t *sum,
+                                                          const int32_t *end, int32_t multiplier, int32_t shift,
+                                                          int8_t *out, int32_t stride);
 
 /* stapes_nn_round_twice where shift >= 0: one rounding. |result| <= |x * 2^shift|. */
 STAPES_NN_SHARED int32_t stapes_nn_round_left(int32_t x, int32_t multiplier, int32_t shift)
@@ -62,6 +63,20 @@ STAPES_NN_INLINE int32_t stapes_nn_round_right(int32_t x, int32_t multiplier, in
 STAPES_NN_INLINE int32_t stapes_nn_round_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
     return shift >= 0 ? stapes_nn_round_left(x, multiplier, shift) : stapes_nn_round_right(x, multiplier, -shift);
+}
+
+/* stapes_nn_round_twice for |x| < 2^31, in 64 bits; a shift above 31 is STAPES_NN_WIDE_SHIFT more than it stands for.
+ * To the left |x * 2^shift| < 2^31. */
+STAPES_NN_SHARED int32_t stapes_nn_round_any(int32_t x, int32_t multiplier, int32_t shift)
+{
+    const int32_t right = shift > 31 ? STAPES_NN_WIDE_SHIFT - shift : -shift; /* <= 31 */
+    int64_t high;
+    if (right <= 0) {
+        return stapes_nn_round_left(x, multiplier, -right);
+    }
+    high = ((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31;     /* |high| <= |x| < 2^31 */
+    high += high >> 63;                                              /* rounds halves below zero down */
+    return (int32_t)((high + ((int64_t)1 << (right - 1))) >> right); /* |sum| < 2^31 + 2^30, |result| <= 2^30 */
 }
 
 /* round(x * multiplier / 2^shift), halves up. |x| < 2^31;  0 <= multiplier < 2^31;  1 <= shift <= 62.
@@ -118,14 +133,14 @@ STAPES_NN_INLINE void stapes_nn_limit(int8_t *values, int32_t count, int32_t low
     }
 }
 
-/* Requantize the sums of a channel whose shift is to the left, as seldom happens. Its pixels are `stride` bytes apart
- * in `out`. |sum * 2^shift| < 2^31: proved by the compiler. */
-STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_left(const stapes_nn_conv_layer *layer, const int32_t *sum,
-                                                           const int32_t *end, int32_t multiplier, int32_t shift,
-                                                           int8_t *out, int32_t stride)
+/* Requantize the sums of a channel whose shift is to the left, or whose sums reach 2^30, as seldom happens. Its pixels
+ * are `stride` bytes apart in `out`. |sum| < 2^31, |sum * 2^shift| < 2^31: proved by the compiler. */
+STAPES_NN_SHARED void STAPES_NN_COLD stapes_nn_finish_any(const stapes_nn_conv_layer *layer, const int32_t *sum,
+                                                          const int32_t *end, int32_t multiplier, int32_t shift,
+                                                          int8_t *out, int32_t stride)
 {
     for (; sum != end; sum++) {
-        *out = stapes_nn_clamp(stapes_nn_round_left(*sum, multiplier, shift) + layer->out_zero, layer->out_min,
+        *out = stapes_nn_clamp(stapes_nn_round_any(*sum, multiplier, shift) + layer->out_zero, layer->out_min,
                                layer->out_max);
         out += stride;
     }

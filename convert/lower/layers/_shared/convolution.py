@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stapes.convert.lower.arithmetic import equal_with_smaller_sums, quantize_multiplier
+from stapes.convert.lower.arithmetic import equal_with_smaller_sums, multiply_high, quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Overlap
-from stapes.convert.lower.packing import ConvShape, Tile
+from stapes.convert.lower.packing import ConvShape, Layout, Tile
 from stapes.firmware_sim.tflite.schema import SAME
 
 LARGEST_SUM = 1 << 30  # of the kernels that round twice: see stapes_nn_multiply_high
+WIDE_SHIFT = 64  # STAPES_NN_WIDE_SHIFT in csrc/nn/stapes_nn.h
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def call(node: Node, kernel: Kernel) -> Call:
             "out_min": low,
             "out_max": high,
             "weights": Constant("weights", kernel.packed),
-            **_channel_constants(node, kernel.taps.sum(axis=1), np.abs(kernel.taps).sum(axis=1)),
+            **_channel_constants(node, kernel.taps),
         },
         scratch=max(scratch(shape) for scratch in kernel.scratch),
         overlap=(overlap(rows, columns, (in_channels, out_channels), batches, kernel.tiles),),
@@ -140,28 +141,35 @@ def overlap(
     return Overlap(gap, channels[0] if whole_channels else 1)
 
 
-def _channel_constants(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> dict[str, Field]:
-    """Return bias, multiplier and shift of each output channel, and prove that no sum exceeds 30 bits, no product 32.
+def _channel_constants(node: Node, taps: np.ndarray) -> dict[str, Field]:
+    """Return bias, multiplier and shift of each output channel, and prove that sums and results fit int32.
 
-    weight_sums, weight_sizes: per channel, the sum of the weights and the sum of their absolute values.
+    taps: int64 [output channels, taps of each].
     """
-    bias, reach = folded_bias(node, weight_sums, weight_sizes)
-    multipliers, shifts = [], []
-    for channel, factor in enumerate(factors(node, bias.size)):
+    sums = channel_sums(node, taps)
+    multipliers, shifts, wide = [], [], []
+    for channel, (factor, bound) in enumerate(zip(factors(node, sums.bias.size), sums.bound.tolist(), strict=True)):
         multiplier, shift = quantize_multiplier(factor)
-        size = int(weight_sizes[channel])
-        if reach[channel] >= LARGEST_SUM:
-            bias[channel], shift = _smaller_sums(node, channel, int(bias[channel]), size, multiplier, shift)
-        bound = abs(int(bias[channel])) + 128 * size
-        if (bound << max(shift, 0)) >= (1 << 31) - 256:
-            node.refuse(f"channel {channel} scales sums up to {bound} by 2^{shift}", "results within int32")
+        shifted = bound << max(shift, 0)
+        if shifted >= 1 << 31 or (shift >= 0 and multiply_high(shifted, multiplier) >= (1 << 31) - 256):
+            node.refuse(f"channel {channel} scales sums up to {bound} by {factor}", "results within int32")
+        exceeds = bound >= LARGEST_SUM and shift < 0
+        smaller = _smaller_sums(node, sums, channel, (multiplier, shift)) if exceeds else None
+        if smaller is not None:
+            sums.bias[channel], shift = smaller
         multipliers.append(multiplier)
         shifts.append(shift)
+        wide.append(exceeds and smaller is None)
     return {
-        "bias": Constant("bias", {"": bias.astype(np.int32)}),
+        "bias": Constant("bias", {"": sums.bias.astype(np.int32)}),
         "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
-        "shift": Constant("shift", {"": np.array(shifts, np.int8)}),
+        "shift": Constant("shift", {layout.macro: _shifts(layout, shifts, wide) for layout in node.layouts}),
     }
+
+
+def _shifts(layout: Layout, shifts: list[int], wide: list[bool]) -> np.ndarray:
+    marks = [WIDE_SHIFT if mark and not layout.rounds_wide_sums else 0 for mark in wide]
+    return (np.array(shifts) + marks).astype(np.int8)
 
 
 def factors(node: Node, channels: int) -> list[float]:
@@ -173,24 +181,41 @@ def factors(node: Node, channels: int) -> list[float]:
     return [float(scale_in) * float(scale) / float(scale_out) for scale in scales]
 
 
-def _smaller_sums(node: Node, channel: int, start: int, size: int, multiplier: int, shift: int) -> tuple[int, int]:
+def _smaller_sums(node: Node, sums: "Sums", channel: int, factor: tuple[int, int]) -> tuple[int, int] | None:
+    """Return another bias and shift with the same outputs and sums below LARGEST_SUM; None where there are none."""
     (low, high), zero = node.clamp_range(), node.scale(node.output())[1]
-    # 512 * size covers the change of the start by the folded zero point, and that of values less the zero point.
-    limit = LARGEST_SUM - 512 * size
-    found = equal_with_smaller_sums(start, 128 * size, multiplier, shift, low - zero, high - zero, limit)
-    if found is None:
-        node.refuse(f"channel {channel} can sum up to {abs(start) + 255 * size}", f"sums below {LARGEST_SUM}")
-    return found
+    start, reach = int(sums.bias[channel]), int(sums.reach[channel])
+    return equal_with_smaller_sums(start, reach, *factor, low - zero, high - zero, LARGEST_SUM)
 
 
-def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per channel, the bias with the input's zero point folded in, and the largest absolute sum. int64.
+@dataclass(frozen=True)
+class Sums:
+    """Per channel, int64: the bias with the input's zero point folded in, and limits of what the taps add to it."""
 
-    Codes lie in [-128, 127], codes less the zero point in [-255, 255]; a sum that could exceed int32 with either is
-    refused.
+    bias: np.ndarray
+    least: np.ndarray  # of the sum of the products of weights and codes, 0 or less
+    most: np.ndarray  # 0 or more
+
+    @property
+    def bound(self) -> np.ndarray:
+        """Largest absolute value of the bias plus any of the products: of partial sums, too."""
+        return np.maximum(np.abs(self.bias + self.least), np.abs(self.bias + self.most))
+
+    @property
+    def reach(self) -> np.ndarray:
+        """Largest absolute value of the sum of the products."""
+        return np.maximum(-self.least, self.most)
+
+
+def channel_sums(node: Node, weights: np.ndarray) -> Sums:
+    """Return what a channel can sum up to; refuses a channel whose sum can leave int32, here or in LiteRT.
+
+    weights: int64 [channels, weights of each]. The reference adds the bias last, to products of weights and codes less
+    the zero point; the kernels add products of weights and codes to the folded bias, or it to them.
     """
     _, zero = node.scale(node.tensor(0))
-    bias = np.zeros(weight_sums.size, np.int64)
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
+    bias = np.zeros(len(weights), np.int64)
     if len(node.operator.inputs) > 2 and node.operator.inputs[2] >= 0:
         given = node.tensor(2)
         if given.data is None or given.dtype != "int32" or given.count != bias.size:
@@ -198,11 +223,13 @@ def folded_bias(node: Node, weight_sums: np.ndarray, weight_sizes: np.ndarray) -
                 f"bias {given.name} is {given.dtype} {list(given.shape)}", f"a constant int32 bias of {bias.size}"
             )
         bias += given.data.reshape(-1)
-    folded = bias - zero * weight_sums
-    reach = np.maximum(np.abs(bias) + 255 * weight_sizes, np.abs(folded) + 128 * weight_sizes)
+    codes = 127 * negative - 128 * positive, 127 * positive - 128 * negative
+    less_zero = codes[0] - zero * weights.sum(axis=1), codes[1] - zero * weights.sum(axis=1)
+    sums = Sums(bias - zero * weights.sum(axis=1), *codes)
+    reach = np.max(np.abs([*codes, *less_zero, sums.bound]), axis=0)
     if reach.max() >= 1 << 31:
         node.refuse(f"channel {int(reach.argmax())} can sum up to {int(reach.max())}", f"sums below {1 << 31}")
-    return folded, reach
+    return sums
 
 
 def checked_weights(node: Node, axis: int) -> np.ndarray:

@@ -8,7 +8,8 @@
  * and channels are padded with zeros to multiples of four.
  *
  * The taps are doubled because SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31. |doubled sum| <
- * 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. */
+ * 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. A layer with larger sums takes the plain C.
+ */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -160,14 +161,14 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
         const int8_t *const weights =
             tile->weights + channel / STAPES_NN_CONV_GROUP * 4 * words + (channel & 1) + 2 * (channel & 2);
         for (pixel = 0; pixel < 2; pixel++) {
-            int32_t sum = 2 * layer->bias[channel];
+            int32_t sum = layer->bias[channel]; /* |sum| < 2^31 for all partial sums: proved by the compiler */
             int32_t scaled;
             for (word = pixel; word < words; word += 2) {
                 for (half = 0; half < 2; half++) {
-                    sum += stapes_nn_half(tile->patch[word], half) * weights[(word - pixel) * 4 + 2 * half];
+                    sum += stapes_nn_half(tile->patch[word], half) / 2 * weights[(word - pixel) * 4 + 2 * half];
                 }
             }
-            scaled = stapes_nn_round_twice(sum / 2, layer->multiplier[channel], layer->shift[channel]);
+            scaled = stapes_nn_round_any(sum, layer->multiplier[channel], layer->shift[channel]);
             (pixel ? tile->out2 : tile->out)[channel] =
                 stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }

@@ -10,7 +10,8 @@
  * assembly.
  *
  * Weights and biases are doubled because SMMLAR divides by 2^32 where stapes_nn_round_twice divides by 2^31.
- * |doubled sum| < 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. */
+ * |doubled sum| < 2^31, since |sum| < 2^30: proved by the compiler, for partial sums too. A group of channels with
+ * larger sums takes the plain C. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
@@ -104,7 +105,7 @@ static void stapes_nn_depthwise_gather(const stapes_nn_conv_layer *layer, const 
     }
 }
 
-/* Compute output channels group .. group + 3 of every pixel in C: the specification of the assembly. |sum| < 2^30 for
+/* Compute output channels group .. group + 3 of every pixel in C: the specification of the assembly. |sum| < 2^31 for
  * all partial sums: proved by the compiler. */
 static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer *layer,
                                                      const stapes_nn_dsp_plane *plane, int32_t group, int8_t *out)
@@ -126,7 +127,7 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
                         row[4 * kx * layer->dilation_width + i] * weights[12 * (ky * plane->threes + kx / 3) + place];
                 }
             }
-            sum = stapes_nn_round_twice(sum, layer->multiplier[group + i], layer->shift[group + i]);
+            sum = stapes_nn_round_any(sum, layer->multiplier[group + i], layer->shift[group + i]);
             out[pixel * layer->out_channels + group + i] =
                 stapes_nn_clamp(sum + layer->out_zero, layer->out_min, layer->out_max);
         }
@@ -149,7 +150,7 @@ static int stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, cons
         return 0;
     }
     for (i = 0; i < 4; i++) {
-        to[i] = 2 * layer->bias[group + i]; /* |bias| < 2^30 */
+        to[i] = (int32_t)(2u * (uint32_t)layer->bias[group + i]); /* |bias| < 2^30 where it is used */
     }
     to += 4;
     for (i = count; i > 0; i--, to += 7) {

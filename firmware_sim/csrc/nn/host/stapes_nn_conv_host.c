@@ -104,7 +104,7 @@ static void stapes_nn_conv_pixels(const stapes_nn_conv_layer *layer, stapes_nn_h
         for (channel = 0; channel < layer->out_channels; channel++) {
             const int32_t sum =
                 layer->bias[channel] + stapes_nn_dot_plain((const int8_t *)layer->weights, taps, channel);
-            const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
+            const int32_t scaled = stapes_nn_round_any(sum, layer->multiplier[channel], layer->shift[channel]);
             *out++ = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
         }
         taps.first += taps.pixel_stride;
@@ -142,7 +142,7 @@ static inline stapes_nn_host_taps stapes_nn_conv_taps(const stapes_nn_conv_layer
     return taps;
 }
 
-/* |sum| < 2^30 for partial sums in any order: the compiler proves it for the sum of the absolute values. */
+/* |sum| < 2^31 for partial sums in any order, with the bias first or last: proved by the compiler. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     int32_t batch, y, x;

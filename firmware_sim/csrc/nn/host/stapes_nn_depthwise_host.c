@@ -12,7 +12,7 @@
 
 #if STAPES_NN_VECTORS
 
-/* Compute `count` <= 8 channels from `channel` on. |sum| < 2^30 for all partial sums: proved by the compiler. */
+/* Compute `count` <= 8 channels from `channel` on. |sum| < 2^31 for all partial sums: proved by the compiler. */
 STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_depthwise_block(const stapes_nn_conv_layer *layer,
                                                                  stapes_nn_tap_grid taps, int32_t channel,
                                                                  int32_t count)
@@ -66,7 +66,7 @@ static void stapes_nn_depthwise_one(const stapes_nn_conv_layer *layer, stapes_nn
         }
         row += taps.row_stride;
     }
-    scaled = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
+    scaled = stapes_nn_round_any(sum, layer->multiplier[channel], layer->shift[channel]);
     out[channel] = stapes_nn_clamp(scaled + layer->out_zero, layer->out_min, layer->out_max);
 }
 

@@ -135,7 +135,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_dot_quad(stapes_nn_v8si sums, s
 typedef struct {
     stapes_nn_v8si multiplier, left, right; /* either left or right is 0 */
     stapes_nn_v8si away;                    /* -1 where right > 0, to round halves below zero down */
-    stapes_nn_v8si half;                    /* 2^(right - 1), 0 where right is 0 */
+    stapes_nn_v8si last;                    /* right - 1: the bit that decides the rounding; 0 where right is 0 */
 } stapes_nn_scales;
 
 /* Make the constants of a multiplier and a shift per lane. */
@@ -146,8 +146,7 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_scales stapes_nn_make_scales(stapes_nn_v8si mu
     scales.away = shift >> 31;
     scales.right = -shift & scales.away;
     scales.left = shift & ~scales.away;
-    scales.half = (stapes_nn_v8si)(((stapes_nn_v8su)stapes_nn_splat(1) << (stapes_nn_v8su)scales.right) >>
-                                   1); /* unsigned: right may be 31 */
+    scales.last = scales.right + scales.away;
     return scales;
 }
 
@@ -168,7 +167,8 @@ STAPES_NN_ALWAYS_INLINE stapes_nn_v8si stapes_nn_round_lanes(stapes_nn_v8si x, c
         __builtin_convertvector(shifted, stapes_nn_v8di) * __builtin_convertvector(scales->multiplier, stapes_nn_v8di);
     high = __builtin_convertvector((product + (1 << 30)) >> 31, stapes_nn_v8si);
 #endif
-    return (high + ((high >> 31) & scales->away) + scales->half) >> scales->right;
+    high += (high >> 31) & scales->away;
+    return (high >> scales->right) + ((high >> scales->last) & scales->away & 1);
 }
 
 /* Apply stapes_nn_round_once to eight lanes. The results fit int32: proved by the compiler. */

@@ -15,7 +15,7 @@
 
 #if STAPES_NN_ASM
 
-/* Add sixteen taps to four sums. |sum| < 2^30 for all partial sums: proved by the compiler. */
+/* Add sixteen taps to four sums. |sum| < 2^31 for all partial sums: proved by the compiler. */
 #define STAPES_NN_CONV_SIXTEEN(x)                              \
     {                                                          \
         sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));      \
@@ -131,7 +131,7 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
         for (k = 0; k < 16 * vectors; k++) {
             sum += patch[k] * weights[k / 16 * 64 + k % 16];
         }
-        sum = stapes_nn_round_twice(sum, layer->multiplier[channel], layer->shift[channel]);
+        sum = stapes_nn_round_any(sum, layer->multiplier[channel], layer->shift[channel]);
         out[channel] = stapes_nn_clamp(sum + layer->out_zero, layer->out_min, layer->out_max);
     }
 }

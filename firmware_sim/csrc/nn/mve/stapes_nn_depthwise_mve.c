@@ -122,7 +122,7 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
     /* clang-format on */
 }
 
-/* Compute output channels group .. group + 3 of every pixel. |sum| < 2^30 for all partial sums: proved by the
+/* Compute output channels group .. group + 3 of every pixel. |sum| < 2^31 for all partial sums: proved by the
  * compiler. */
 static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t group, const int8_t *plane,
                                      int32_t pitch, int8_t *out)
@@ -183,7 +183,7 @@ static void stapes_nn_depthwise_four(const stapes_nn_conv_layer *layer, int32_t 
                            weights[(ky * layer->kernel_width + kx) * 4 + i];
                 }
             }
-            sum = stapes_nn_round_twice(sum, layer->multiplier[group + i], layer->shift[group + i]);
+            sum = stapes_nn_round_any(sum, layer->multiplier[group + i], layer->shift[group + i]);
             out[pixel * layer->out_channels + group + i] =
                 stapes_nn_clamp(sum + layer->out_zero, layer->out_min, layer->out_max);
         }

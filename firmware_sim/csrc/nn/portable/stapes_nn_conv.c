@@ -47,7 +47,8 @@ typedef struct {
     int32_t taps, pixels;
 } stapes_nn_conv_tile;
 
-/* Requantize `count` channels from `channel` on. |sum| < 2^30, |scaled| < 2^31 - 2^8: proved by the compiler. */
+/* Requantize `count` channels from `channel` on. |sum| < 2^30 where the shift is to the right, else 2^31, and
+ * |scaled| < 2^31 - 2^8: proved by the compiler. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
                                          int32_t channel, int32_t count, int32_t (*sums)[STAPES_NN_CONV_PIXELS])
 {
@@ -61,7 +62,7 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
         const int32_t *sum = *sums, *const end = sum + pixels;
         int8_t *out = first++;
         if (right <= 0) {
-            stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, channels);
+            stapes_nn_finish_any(layer, sum, end, multiplier, -right, out, channels);
             continue;
         }
         do {

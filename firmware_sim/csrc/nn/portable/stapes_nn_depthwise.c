@@ -94,8 +94,8 @@ static void STAPES_NN_NOINLINE stapes_nn_depthwise_gather(const stapes_nn_depthw
     }
 }
 
-/* Requantize count > 0 pixels of a channel, which are `stride` bytes apart in `out`. |sum| < 2^30 and
- * |scaled| < 2^31 - 2^8: proved by the compiler. */
+/* Requantize count > 0 pixels of a channel, which are `stride` bytes apart in `out`. |sum| < 2^30
+ * where the shift is to the right, else 2^31, and |scaled| < 2^31 - 2^8: proved by the compiler. */
 static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer *layer, int32_t channel,
                                                      const int32_t *sum, int32_t count, int8_t *out, int32_t stride)
 {
@@ -103,7 +103,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_finish(const stapes_nn_conv_layer 
     const int32_t multiplier = layer->multiplier[channel], right = -layer->shift[channel];
     const int32_t *const end = sum + count;
     if (right <= 0) {
-        stapes_nn_finish_left(layer, sum, end, multiplier, -right, out, stride);
+        stapes_nn_finish_any(layer, sum, end, multiplier, -right, out, stride);
         return;
     }
     do {
@@ -148,7 +148,7 @@ static inline void stapes_nn_depthwise_four(const stapes_nn_depthwise_plane *pla
         row += plane->across->dilation * plane->pitch;
         weights += plane->across->weight_stride;
     } while (--k > 0);
-    sums[0] = (int32_t)sum0; /* |sum| < 2^30: proved by the compiler */
+    sums[0] = (int32_t)sum0; /* |sum| < 2^31: proved by the compiler */
     sums[1] = (int32_t)sum1;
     sums[2] = (int32_t)sum2;
     sums[3] = (int32_t)sum3;
@@ -181,7 +181,7 @@ static void STAPES_NN_HOT stapes_nn_depthwise_channel(const stapes_nn_conv_layer
 }
 
 /* Compute four channels of a single row of pixels, all of whose taps lie inside of the input. The taps of a pixel
- * begin at its own position or after it, so that the output may lie where the input does. |sum| < 2^30 for all partial
+ * begin at its own position or after it, so that the output may lie where the input does. |sum| < 2^31 for all partial
  * sums: proved by the compiler. */
 static void STAPES_NN_HOT stapes_nn_depthwise_row(const stapes_nn_conv_layer *layer,
                                                   const stapes_nn_depthwise_plane *plane, int32_t channel,

@@ -50,10 +50,12 @@ static inline int32_t reference_rounding_divide_by_power_of_two(int32_t x, int32
     return (int32_t)(x < 0 ? -quotient : quotient);
 }
 
-/* x * multiplier * 2^(shift - 31), rounded twice. Where shift > 0, the compiler proves |x * 2^shift| < 2^31. */
+/* x * multiplier * 2^(shift - 31), rounded twice. Where shift > 0, the compiler proves |x * 2^shift| < 2^31. A shift
+ * above 31 is STAPES_NN_WIDE_SHIFT more than it stands for. */
 static inline int32_t reference_multiply_by_quantized_multiplier(int32_t x, int32_t multiplier, int32_t shift)
 {
-    const int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
+    const int32_t exponent = shift > 31 ? shift - STAPES_NN_WIDE_SHIFT : shift;
+    const int32_t left = exponent > 0 ? exponent : 0, right = exponent > 0 ? 0 : -exponent;
     const int32_t shifted = (int32_t)(x * (1LL << left)); /* |shifted| < 2^31 */
     return reference_rounding_divide_by_power_of_two(
         reference_saturating_rounding_doubling_high_mul(shifted, multiplier), right);

@@ -9,7 +9,7 @@ static int32_t reference_depthwise_sum(const stapes_nn_conv_layer *layer, const 
 {
     const int32_t depth_multiplier = layer->out_channels / layer->in_channels;
     const int8_t *weights = (const int8_t *)layer->weights; /* [kernel_height][kernel_width][out_channels] */
-    int32_t sum = layer->bias[channel]; /* |sum| < 2^30 at every tap: proved when the model was compiled */
+    int32_t sum = layer->bias[channel]; /* |sum| < 2^31 at every tap: proved when the model was compiled */
     for (int32_t ky = 0; ky < layer->kernel_height; ky++) {
         for (int32_t kx = 0; kx < layer->kernel_width; kx++) {
             const int32_t row = y * layer->stride_height - layer->pad_top + ky * layer->dilation_height;
