@@ -76,33 +76,65 @@ def _round_half_away(x: np.ndarray) -> np.ndarray:
     return np.copysign(np.floor(np.abs(x) + 0.5), x)
 
 
+class LongMultiplierError(ArithmeticError):
+    """No multiplier of 31 bits gives the reference's bits."""
+
+
 def single_rounding(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
     """Return (multiplier, shift) with which clamp((sum * multiplier + 2^(shift-1)) >> shift) is the reference's value.
 
     The reference is clamp(round(double(sum) * real), low, high), halves away from zero. Both are monotonic in the sum,
     so they are equal for every |sum| <= bound if they are equal on both sides of each sum at which the reference
     changes. When the nearest multiplier fails (a product falls on a half, or is too close to one for 31 bits), its
-    neighbours are tried. Raises ArithmeticError when none of them agrees.
+    neighbours are tried. Raises LongMultiplierError when none of them agrees, as may happen for factors below 2^-18 and
+    sums above 2^26; ArithmeticError when the reference's products leave int32.
     """
     multiplier, exponent = quantize_multiplier(real)
     shift = 31 - exponent
     if multiplier == 0 or shift > 62:
         return _flat(real, bound, low, high)
-    if shift < 1:
-        raise ArithmeticError(f"the factor {real} is 2^30 or more")
-    if bound * real >= 2**31 - 256:
-        raise ArithmeticError(f"sums up to {bound} times the factor {real} leave int32")
-    halves = (np.arange(low, high) + 0.5) / real  # sums at which the output changes
-    near = np.floor(halves)[:, None] + np.arange(-2, 4)
-    sums = np.unique(np.append(np.clip(near, -bound, bound), (-bound, bound)))
-    wanted = np.clip(_round_half_away(sums * real), low, high)
-    exact = sums.astype(np.int64)  # |exact * candidate| < 2^62
+    exact, wanted = _changes(real, bound, low, high)  # |exact * candidate| < 2^62
     for distance in sorted(range(-64, 65), key=abs):
         candidate = multiplier + distance
         given = round_once_array(exact, candidate, shift)
         if 0 < candidate < 1 << 31 and np.array_equal(np.clip(given, low, high), wanted):
             return candidate, shift
-    raise ArithmeticError(f"no 31-bit multiplier rounds as the factor {real} does")
+    raise LongMultiplierError(f"no 31-bit multiplier rounds as the factor {real} does")
+
+
+def _changes(real: float, bound: int, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums beside those at which the reference of single_rounding changes, and its values there; int64."""
+    if real >= 2**30 or bound * real >= 2**31 - 256:
+        raise ArithmeticError(f"sums up to {bound} times the factor {real} leave int32")
+    halves = (np.arange(low, high) + 0.5) / real
+    near = np.floor(halves)[:, None] + np.arange(-2, 4)
+    sums = np.unique(np.append(np.clip(near, -bound, bound), (-bound, bound)))
+    return sums.astype(np.int64), np.clip(_round_half_away(sums * real), low, high).astype(np.int64)
+
+
+def single_rounding_62(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
+    """Return what single_rounding returns, with a multiplier below 2^62 and a shift from 32 to 93.
+
+    Raises ArithmeticError when the reference's products leave int32, and when no multiplier of 62 bits agrees: then a
+    double cannot tell the product of some sum and the factor from a half.
+    """
+    if bound * real < 0.5:
+        return 0, 32
+    shift = 62 - math.frexp(real)[1]
+    half, unit = 1 << (shift - 1), 1 << shift
+    least, most = 1, (1 << 62) - 1
+    for s, value in zip(*(array.tolist() for array in _changes(real, bound, low, high)), strict=True):
+        above, below = value > low, value < high  # whether the product has a lower and an upper limit
+        limits = value * unit - half, value * unit + half - 1
+        if s > 0:
+            least = max(least, -(-limits[0] // s) if above else least)
+            most = min(most, limits[1] // s if below else most)
+        elif s < 0:
+            least = max(least, -(limits[1] // -s) if below else least)
+            most = min(most, limits[0] // s if above else most)
+    if least > most:
+        raise ArithmeticError(f"no 62-bit multiplier rounds as the factor {real} does")
+    return (least + most) // 2, shift
 
 
 def equal_with_smaller_sums(
@@ -141,7 +173,7 @@ def _first_at_least(rising: Callable[[int], int], wanted: int, low: int, high: i
 def _flat(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
     """Return multiplier and shift of a factor that is so small that every output is 0."""
     if bound * real >= 0.5 and (low < 0 or high > 0):
-        raise ArithmeticError(f"the factor {real} is too small for its sums up to {bound}")
+        raise LongMultiplierError(f"the factor {real} is too small for its sums up to {bound}")
     return 0, 1
 
 

@@ -39,6 +39,11 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
     stapes_nn_reference_dense(layer, in, out);
 }
 
+STAPES_NN_API void stapes_nn_dense_exact(const stapes_nn_dense_exact_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_dense_exact(layer, in, out);
+}
+
 STAPES_NN_API void stapes_nn_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
 {
     stapes_nn_reference_add(layer, a, b, out);

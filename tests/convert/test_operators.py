@@ -162,6 +162,25 @@ def test_sums_up_to_the_limits_of_int32_vs_litert_reference(tmp_path: Path, kind
 
 
 @LAYOUTS
+def test_fully_connected_with_factors_that_31_bits_cannot_stand_for_vs_litert_reference(
+    tmp_path: Path, layout: str
+) -> None:
+    """Small factors of large sums: the output changes at 255 sums, each of which is to be met exactly."""
+    grid, changes = Grid(22), np.arange(-128, 127) + 0.5
+    for exponent, zero in itertools.product((-17, -19, -21, -23, -31, -32), (-128, 4)):
+        factor = float(np.float32(grid.rng.uniform(1, 1.9) * 2.0**exponent))
+        near = np.round(changes[::3] / factor) + grid.rng.integers(-2, 3, 85)
+        bias = np.clip(near, -(1 << 31) + 40000, (1 << 31) - 40000).astype(np.int64)
+        given, target = grid.input((1, 8), (1.0, zero)), grid.output((1, 85), (1.0, 0))
+        weights = grid.rng.integers(-1, 2, (85, 8)) * (np.arange(8) < 3)
+        inputs = [given, grid.builder.weights("w", weights, [factor] * 85, 0)]
+        inputs.append(grid.builder.bias("b", bias, [factor] * 85))
+        grid.builder.operator("FULLY_CONNECTED", inputs, [target], "FullyConnectedOptions")
+    grid.check(tmp_path, target=layout)
+    assert "    stapes_nn_dense_exact(" in next(tmp_path.rglob("grid.c")).read_text()
+
+
+@LAYOUTS
 def test_every_shift_vs_litert_reference(tmp_path: Path, layout: str) -> None:
     check(every_shift(), tmp_path, steps=12, target=layout)
 

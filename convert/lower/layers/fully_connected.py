@@ -1,16 +1,17 @@
 """FULLY_CONNECTED: int8, weights quantized per tensor or per channel.
 
 LiteRT computes round(double(sum) * s_in * s_w[channel] / s_out), halves away from zero, in both cases. The generated
-C uses a 31-bit multiplier that is proved to agree on every sum that the layer can form.
+C uses a multiplier of 31 bits, where there is none of 62, that is proved to agree on every sum that the layer can form.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from stapes.convert.lower import common_shift
-from stapes.convert.lower.arithmetic import round_once_array, single_rounding
-from stapes.convert.lower.layers._shared.convolution import channel_sums, checked_weights, factors
+from stapes.convert.lower.arithmetic import LongMultiplierError, round_once_array, single_rounding, single_rounding_62
+from stapes.convert.lower.layers._shared.convolution import Sums, channel_sums, checked_weights, factors
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -34,46 +35,87 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(f"input {list(given.shape)} for rows of {in_size} weights", "whole rows")
     rows = given.count // in_size
     node.expect_shape((*given.shape[:-1], out_size) if node.option("keep_num_dims") else (rows, out_size))
-    _, zero_out = node.scale(node.output())
+    sizes = {"rows": rows, "in_size": in_size, "out_size": out_size}
     low, high = node.clamp_range()
-    constants = _channel_constants(node, weights.astype(np.int64), low - zero_out, high - zero_out)
-    return [
-        Call(
-            name=node.name,
-            kernel="stapes_nn_dense",
-            form="stapes_nn_dense(&{name}, {in0}, {out}, {scratch});",
-            inputs=(node.number(0),),
-            output=node.operator.outputs[0],
-            struct="stapes_nn_dense_layer",
-            fields={
-                "rows": rows,
-                "in_size": in_size,
-                "out_size": out_size,
-                "out_zero": zero_out,
-                "out_min": low,
-                "out_max": high,
-                "common_shift": constants.pop("common_shift"),
-                "weights": Constant("weights", {layout.macro: layout.dense(weights) for layout in node.layouts}),
-                **constants,
-            },
-            scratch=max(layout.dense_scratch(in_size, out_size) for layout in node.layouts),
-            overlap=(None,),
-            macs=rows * out_size * in_size,
+    limits = {"out_zero": node.scale(node.output())[1], "out_min": low, "out_max": high}
+    sums = channel_sums(node, weights.astype(np.int64))
+    try:
+        return [_short(node, {**sizes, **limits}, weights, sums)]
+    except LongMultiplierError:
+        return [_exact(node, {**sizes, **limits}, weights, sums)]
+
+
+def _short(node: Node, fields: dict[str, int], weights: np.ndarray, sums: Sums) -> Call:
+    """Return the call of the kernel with multipliers of 31 bits; raises LongMultiplierError where there are none."""
+    rounding = _rounding(node, sums, single_rounding)
+    channels = [
+        common_shift.Channel(
+            bias,
+            multiplier,
+            shift,
+            multiplier * 2.0**-shift,
+            bound,
+            partial(round_once_array, multiplier=multiplier, shift=shift),
         )
+        for bias, bound, (multiplier, shift) in zip(sums.bias.tolist(), sums.bound.tolist(), rounding, strict=True)
     ]
+    lowest = bool((weights == -128).any())  # which the sums of two weights in stapes_nn_dense_dsp.c have no room for
+    constants = common_shift.fields(node, channels, possible=not lowest)
+    return _call(
+        node,
+        "stapes_nn_dense",
+        {
+            **fields,
+            "common_shift": constants.pop("common_shift"),
+            "weights": Constant("weights", {layout.macro: layout.dense(weights) for layout in node.layouts}),
+            **constants,
+        },
+        scratch=max(layout.dense_scratch(fields["in_size"], fields["out_size"]) for layout in node.layouts),
+    )
 
 
-def _channel_constants(node: Node, weights: np.ndarray, low: int, high: int) -> dict[str, Field]:
-    sums = channel_sums(node, weights)
-    channels = []
+def _exact(node: Node, fields: dict[str, int], weights: np.ndarray, sums: Sums) -> Call:
+    """Return the call of the kernel with multipliers of 62 bits."""
+    rounding = _rounding(node, sums, single_rounding_62)
+    return _call(
+        node,
+        "stapes_nn_dense_exact",
+        {
+            **fields,
+            "weights": Constant("weights", {"": weights}),
+            "bias": Constant("bias", {"": sums.bias.astype(np.int32)}),
+            "multiplier": Constant("multiplier", {"": np.array([multiplier for multiplier, _ in rounding])}),
+            "shift": Constant("shift", {"": np.array([shift for _, shift in rounding], np.int8)}),
+        },
+    )
+
+
+def _call(node: Node, kernel: str, fields: dict[str, Field], scratch: int = 0) -> Call:
+    rows, in_size, out_size = (fields[name] for name in ("rows", "in_size", "out_size"))
+    return Call(
+        name=node.name,
+        kernel=kernel,
+        form=kernel + "(&{name}, {in0}, {out}" + (", {scratch});" if kernel == "stapes_nn_dense" else ");"),
+        inputs=(node.number(0),),
+        output=node.operator.outputs[0],
+        struct=f"{kernel}_layer",
+        fields=fields,
+        scratch=scratch,
+        overlap=(None,),
+        macs=rows * out_size * in_size,
+    )
+
+
+def _rounding(node: Node, sums: Sums, find: Callable[[float, int, int, int], tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return multiplier and shift of each channel, as `find` of arithmetic.py finds them."""
+    zero = node.scale(node.output())[1]
+    low, high = (limit - zero for limit in node.clamp_range())
+    found = []
     for channel, (factor, bound) in enumerate(zip(factors(node, sums.bias.size), sums.bound.tolist(), strict=True)):
         try:
-            multiplier, shift = single_rounding(factor, bound, low, high)
+            found.append(find(factor, bound, low, high))
+        except LongMultiplierError:
+            raise
         except ArithmeticError as error:
-            node.refuse(f"channel {channel}: {error}", "factors that a 31-bit multiplier can stand for")
-        values = partial(round_once_array, multiplier=multiplier, shift=shift)
-        channels.append(
-            common_shift.Channel(int(sums.bias[channel]), multiplier, shift, multiplier * 2.0**-shift, bound, values)
-        )
-    lowest = bool((weights == -128).any())  # which the sums of two weights in stapes_nn_dense_dsp.c have no room for
-    return common_shift.fields(node, channels, possible=not lowest)
+            node.refuse(f"channel {channel}: {error}", "results within int32")
+    return found

@@ -39,7 +39,7 @@
  *   pools             Pixel by pixel.
  *   add, mul, lookup, extreme, prelu  Element by element, or in blocks that are read before they are written.
  *
- * dense, softmax, mean, sum, reduce_extreme, lstm and move never overlap.
+ * The other kernels' outputs never overlap their inputs.
  */
 #ifndef STAPES_NN_H
 #define STAPES_NN_H
@@ -156,6 +156,20 @@ typedef struct {
 /* scratch: DSP: the input in 16 bits, padded to a multiple of four values; HOST: the input, padded to a multiple of
  * four bytes; others: none. */
 STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
+
+/* FULLY_CONNECTED where no multiplier of 31 bits gives the reference's bits for every sum of a channel. Rounds once,
+ * as stapes_nn_dense, with 0 <= multiplier < 2^62 and 32 <= shift <= 93. The compiler proves |sum| < 2^31, for all
+ * partial sums too. */
+typedef struct {
+    int32_t rows, in_size, out_size;
+    int8_t out_zero, out_min, out_max;
+    const int8_t *weights; /* [out_size][in_size] */
+    const int32_t *bias;
+    const int64_t *multiplier;
+    const int8_t *shift;
+} stapes_nn_dense_exact_layer;
+
+STAPES_NN_API void stapes_nn_dense_exact(const stapes_nn_dense_exact_layer *layer, const int8_t *in, int8_t *out);
 
 /* ADD and SUB with broadcasting: loops over `shape`; an input is repeated along an axis by a stride of 0. The
  * innermost strides are 0 or 1. out = clamp((a * factor_a + b * factor_b + offset) >> shift), with numbers that are

@@ -14,6 +14,7 @@
 void stapes_nn_reference_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_dense_exact(const stapes_nn_dense_exact_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_add(const stapes_nn_add_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *layer, const int8_t *a,
                                          const int8_t *b, int8_t *out);
