@@ -168,13 +168,14 @@ def test_fully_connected_with_factors_that_31_bits_cannot_stand_for_vs_litert_re
     """Small factors of large sums: the output changes at 255 sums, each of which is to be met exactly."""
     grid, changes = Grid(22), np.arange(-128, 127) + 0.5
     for exponent, zero in itertools.product((-17, -19, -21, -23, -31, -32), (-128, 4)):
-        factor = float(np.float32(grid.rng.uniform(1, 1.9) * 2.0**exponent))
-        near = np.round(changes[::3] / factor) + grid.rng.integers(-2, 3, 85)
+        scale_in, scale_out = (float(np.float32(grid.rng.uniform(0.01, 0.1))) for _ in range(2))
+        scale = float(np.float32(grid.rng.uniform(1, 1.9) * 2.0**exponent * scale_out / scale_in))
+        near = np.round(changes[::3] / (scale_in * scale / scale_out)) + grid.rng.integers(-2, 3, 85)
         bias = np.clip(near, -(1 << 31) + 40000, (1 << 31) - 40000).astype(np.int64)
-        given, target = grid.input((1, 8), (1.0, zero)), grid.output((1, 85), (1.0, 0))
+        given, target = grid.input((1, 8), (scale_in, zero)), grid.output((1, 85), (scale_out, 0))
         weights = grid.rng.integers(-1, 2, (85, 8)) * (np.arange(8) < 3)
-        inputs = [given, grid.builder.weights("w", weights, [factor] * 85, 0)]
-        inputs.append(grid.builder.bias("b", bias, [factor] * 85))
+        inputs = [given, grid.builder.weights("w", weights, [scale] * 85, 0)]
+        inputs.append(grid.builder.bias("b", bias, [scale * scale_in] * 85))
         grid.builder.operator("FULLY_CONNECTED", inputs, [target], "FullyConnectedOptions")
     grid.check(tmp_path, target=layout)
     assert "    stapes_nn_dense_exact(" in next(tmp_path.rglob("grid.c")).read_text()
