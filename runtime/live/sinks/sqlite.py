@@ -42,8 +42,8 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
         database = _open(path, schema)
         rows = _copy_rows(aside, database)
         logger.warning(
-            f"{path} is damaged ({error}); it is moved to {aside.name}, and a new one is begun with the {rows} rows that "
-            "can be read"
+            f"{path} is damaged ({error}); it is moved to {aside.name}, and a new one is begun with the {rows} rows "
+            "that can be read"
         )
         return database
 
