@@ -70,6 +70,7 @@ def _short(node: Node, fields: dict[str, int], weights: np.ndarray, sums: Sums) 
             "weights": Constant("weights", {layout.macro: layout.dense(weights) for layout in node.layouts}),
             **constants,
         },
+        macs=fields["rows"] * weights.size,
         scratch=max(layout.dense_scratch(fields["in_size"], fields["out_size"]) for layout in node.layouts),
     )
 
@@ -87,11 +88,11 @@ def _exact(node: Node, fields: dict[str, int], weights: np.ndarray, sums: Sums) 
             "multiplier": Constant("multiplier", {"": np.array([multiplier for multiplier, _ in rounding])}),
             "shift": Constant("shift", {"": np.array([shift for _, shift in rounding], np.int8)}),
         },
+        macs=fields["rows"] * weights.size,
     )
 
 
-def _call(node: Node, kernel: str, fields: dict[str, Field], scratch: int = 0) -> Call:
-    rows, in_size, out_size = (fields[name] for name in ("rows", "in_size", "out_size"))
+def _call(node: Node, kernel: str, fields: dict[str, Field], macs: int, scratch: int = 0) -> Call:
     return Call(
         name=node.name,
         kernel=kernel,
@@ -102,7 +103,7 @@ def _call(node: Node, kernel: str, fields: dict[str, Field], scratch: int = 0) -
         fields=fields,
         scratch=scratch,
         overlap=(None,),
-        macs=rows * out_size * in_size,
+        macs=macs,
     )
 
 
