@@ -46,11 +46,12 @@ class CompileReport:
     borders: tuple[str, ...]  # a line per input and output that is float32 in the file and quantized in the C
 
 
-def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
+def plan_model(tflite: bytes, name: str, target: str = "any", float_interface: bool = False) -> Module:
     """Return the model as it will be printed; nothing is written.
 
-    name: that of the C module. target: one of supported.TARGETS. Raises ModelError for a model that cannot be compiled,
-    ConfigError for a wrong name or target.
+    name: that of the C module. target: one of supported.TARGETS. float_interface: inputs and outputs that are float32
+    in the file stay float32. Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or
+    target.
     """
     if target not in TARGETS:
         raise ConfigError(f"target {target!r} is unknown; use one of {', '.join(TARGETS)}")
@@ -58,7 +59,7 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
         raise ConfigError(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
-    graph = absorb_padding(lift_variable_tensors(lift_pairs(with_interface(read_model(tflite)))))
+    graph = absorb_padding(lift_variable_tensors(lift_pairs(with_interface(read_model(tflite), float_interface))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "
@@ -68,11 +69,11 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
     operations = lower(graph, name, layouts)
     for number in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[number]
-        if tensor.dtype not in ("int8", "uint8") or not tensor.count:
+        real = float_interface and tensor.dtype == "float32" and tensor.data is None
+        if not (real or tensor.dtype in ("int8", "uint8")) or not tensor.count:
             raise ModelError(
-                f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; "
-                "supported: inputs and outputs of int8 or uint8, or of float32 that QUANTIZE alone reads or "
-                "DEQUANTIZE writes, not empty"
+                f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; supported: inputs and outputs of int8 "
+                "or uint8, not empty; float32 that QUANTIZE alone reads or DEQUANTIZE writes, or with --float-interface"
             )
     placement = coalesce(graph, operations)
     digest = hashlib.sha256(tflite).hexdigest()
@@ -80,16 +81,23 @@ def plan_model(tflite: bytes, name: str, target: str = "any") -> Module:
 
 
 def compile_model(
-    tflite: bytes, out: Path, name: str, target: str = "any", single_file: bool = False, picture: bool = False
+    tflite: bytes,
+    out: Path,
+    name: str,
+    target: str = "any",
+    single_file: bool = False,
+    picture: bool = False,
+    float_interface: bool = False,
 ) -> CompileReport:
     """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
 
     single_file: the kernels stand inside of NAME.c. picture: plan.svg, a drawing of the memory plan, is written, too.
+    float_interface: NAME_step takes and gives float32 where the file does.
     Files of a model that was generated there before are replaced.
     Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target, and OutputError where
     the folder holds anything but a generated model or cannot be written; then nothing has changed.
     """
-    module = plan_model(tflite, name, target)
+    module = plan_model(tflite, name, target, float_interface)
     operations = tuple(operation.name for operation in module.placement.operations)
     pictures = {"plan.svg": plan_svg(module.plan, operations)} if picture else {}
     made = _print(module, target, source.files(module, single_file) | pictures)

@@ -4,8 +4,10 @@ To compare intermediate tensors as well, compile and compare what with_intermedi
 """
 
 import faulthandler
+import itertools
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +30,14 @@ class Reference:
     An output that is the next value of a state is copied to its input after every step, as the compiled model does.
     Where the file has float32 for an input or output of the compiled model that is quantized, LiteRT gets the real
     values of the codes, and its real values are returned as codes: its own QUANTIZE and DEQUANTIZE take part.
+    float_interface: as in compile_model. `quantized` holds, per input that stays float32, what its QUANTIZE makes.
     """
 
-    def __init__(self, tflite: bytes) -> None:
+    def __init__(self, tflite: bytes, float_interface: bool = False) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         file = read_model(tflite)
-        graph = with_interface(file)
+        graph = with_interface(file, float_interface)
         self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         self._interpreter.allocate_tensors()
         # Inputs and outputs of the file, since LiteRT may overwrite every other tensor.
@@ -44,6 +47,8 @@ class Reference:
         self._carried = [(inputs[taken], outputs[given]) for taken, given in pairs]
         self._inputs = [one for one in inputs if all(one is not taken for taken, _ in self._carried)]
         self._outputs = [one for one in outputs if all(one is not given for _, given in self._carried)]
+        made = {one.inputs[0]: graph.tensors[one.outputs[0]] for one in graph.operators if one.kind == "QUANTIZE"}
+        self.quantized = tuple(made.get(one.number) if one.tensor.dtype == "float32" else None for one in self._inputs)
         for taken, _ in self._carried:
             self._set(taken, taken.start())
         self._may_abort = any(_may_abort(file.main, operator) for operator in file.main.operators)
@@ -97,16 +102,16 @@ class _Border:
 
     def start(self) -> np.ndarray:
         """Return the codes with which a state starts, those of 0."""
-        return np.full(self.tensor.shape, self._scale()[1], self.tensor.dtype)
+        return np.full(self.tensor.shape, _scale(self.tensor)[1], self.tensor.dtype)
 
     def real_values(self, codes: np.ndarray) -> np.ndarray:
         """Return scale * (q - zero_point) as float32, which LiteRT's QUANTIZE makes q again."""
-        scale, zero_point = self._scale()
+        scale, zero_point = _scale(self.tensor)
         return (codes.astype(np.int32) - zero_point).astype(np.float32) * scale
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Return the codes whose real values LiteRT's DEQUANTIZE gave. Raises ModelError for a value that is none."""
-        scale, zero_point = self._scale()
+        scale, zero_point = _scale(self.tensor)
         limits = np.iinfo(self.tensor.dtype)
         codes = np.rint(values.astype(np.float64) / float(scale)) + zero_point
         codes = np.clip(np.nan_to_num(codes), limits.min, limits.max).astype(self.tensor.dtype)
@@ -115,9 +120,10 @@ class _Border:
             raise ModelError(f"LiteRT gives {other[0]} for {self.tensor.name}, which is no multiple of {scale}")
         return codes
 
-    def _scale(self) -> tuple[np.float32, int]:
-        assert self.tensor.quantization is not None
-        return self.tensor.quantization.scales[0], int(self.tensor.quantization.zero_points[0])
+
+def _scale(tensor: Tensor) -> tuple[np.float32, int]:
+    assert tensor.quantization is not None
+    return tensor.quantization.scales[0], int(tensor.quantization.zero_points[0])
 
 
 def _borders(file: Graph, numbers: tuple[int, ...], graph: Graph, inner: tuple[int, ...]) -> list[_Border]:
@@ -131,20 +137,29 @@ def _may_abort(graph: Graph, operator: Operator) -> bool:
     return operator.kind == "SOFTMAX" and any(graph.tensors[n].shape[-1:] > (511,) for n in operator.inputs if n >= 0)
 
 
-def random_inputs(model: CompiledModel, rng: np.random.Generator, step: int) -> list[np.ndarray]:
+def random_inputs(
+    model: CompiledModel, rng: np.random.Generator, step: int, quantized: Sequence[Tensor | None] = ()
+) -> list[np.ndarray]:
     """Return an array per input of the model: the lowest codes in step 0, the highest in step 1, then random ones.
 
-    Odd steps draw from a random part of the range, even steps from all of it.
+    Odd steps draw from a random part of the range, even steps from all of it. quantized: as in Reference; a float32
+    input has the real values of codes, and those in the middle between two codes, which QUANTIZE must round.
     """
     arrays = []
-    for tensor in model.inputs:
-        limits = np.iinfo(tensor.dtype)
+    for tensor, codes in itertools.zip_longest(model.inputs, quantized):
+        limits = np.iinfo(tensor.dtype if tensor.dtype != "float32" else codes.dtype if codes else "int8")
         low, high = limits.min, limits.max
         if step < 2:
             low = high = (limits.min, limits.max)[step]
         elif step % 2:
             low, high = sorted(rng.integers(limits.min, limits.max + 1, 2).tolist())
-        arrays.append(rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype))
+        drawn = rng.integers(low, high + 1, tensor.shape)
+        if tensor.dtype == "float32":
+            scale, zero_point = _scale(codes) if codes else (np.float32(1), 0)
+            halves = (drawn - zero_point + rng.integers(-1, 2, tensor.shape) / 2).astype(np.float32)
+            arrays.append(halves * scale)
+        else:
+            arrays.append(drawn.astype(tensor.dtype))
     return arrays
 
 
@@ -154,13 +169,15 @@ def differences(
     """Return, per output, the number of its values in which the compiled model and the reference differ.
 
     folder: what compile_model wrote. steps: consecutive steps with random inputs, which `seed` decides. defines: macros
-    for the C compiler. Steps to which the reference has no answer are left out, and both begin afresh after them.
-    Raises NoReferenceError when that is every step.
+    for the C compiler. float32 values are equal where all of their bits are. Steps to which the reference has no answer
+    are left out, and both begin afresh after them. Raises NoReferenceError when that is every step.
     """
-    model, reference, rng = CompiledModel(folder, defines), Reference(tflite), np.random.default_rng(seed)
+    model, rng = CompiledModel(folder, defines), np.random.default_rng(seed)
+    float_interface = any(tensor.dtype == "float32" for tensor in (*model.inputs, *model.outputs))
+    reference = Reference(tflite, float_interface)
     counts, aborted = {output.name: 0 for output in model.outputs}, 0
     for step in range(steps):
-        inputs = random_inputs(model, rng, step)
+        inputs = random_inputs(model, rng, step, reference.quantized)
         try:
             expected = reference.step(*inputs)
         except NoReferenceError:
@@ -168,10 +185,11 @@ def differences(
             if aborted == steps:
                 raise
             model.reset()
-            reference = Reference(tflite)
+            reference = Reference(tflite, float_interface)
             continue
         for output, made, wanted in zip(model.outputs, model.run(*inputs), expected, strict=True):
-            counts[output.name] += int((made != wanted).sum())
+            bits = f"u{wanted.itemsize}"
+            counts[output.name] += int((made.view(bits) != wanted.view(bits)).sum())
     return counts
 
 

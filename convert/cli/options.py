@@ -20,6 +20,11 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="C name of files and functions (default: from the model's name)")
     parser.add_argument("--single-file", action="store_true", help="put the kernels into NAME.c, static")
     parser.add_argument(
+        "--float-interface",
+        action="store_true",
+        help="let NAME_step take and give float where the .tflite has float32 (default: the quantized values behind)",
+    )
+    parser.add_argument(
         "--show-plan", action="store_true", help="print the memory plan, and draw it as plan.svg in DIR"
     )
 
@@ -34,7 +39,13 @@ def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
     name = module_name(arguments.model.stem) if arguments.name is None else arguments.name
     try:
         report = compile_model(
-            tflite, arguments.out, name, arguments.target, arguments.single_file, picture=arguments.show_plan
+            tflite,
+            arguments.out,
+            name,
+            arguments.target,
+            arguments.single_file,
+            picture=arguments.show_plan,
+            float_interface=arguments.float_interface,
         )
     except ModelError as error:
         raise error.in_file(arguments.model) from error

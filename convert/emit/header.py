@@ -4,7 +4,7 @@ import numpy as np
 
 from stapes.convert.emit.amalgamate import LAYOUT_HEADER, layout_choice
 from stapes.convert.emit.describe import argument_rows, banner, comment_table, real_range
-from stapes.convert.emit.lines import function
+from stapes.convert.emit.lines import float_literal, function
 from stapes.convert.emit.module import Module, Names, sizes_of, weight_bytes
 from stapes.convert.plan.memory import aligned
 from stapes.firmware_sim.sources import source
@@ -24,7 +24,7 @@ def header(module: Module, single_file: bool) -> str:
         )
     for state, label, size in zip(module.graph.states, names.states, module.state_sizes(), strict=True):
         tensor = module.graph.tensors[state.current]
-        longer = size > aligned(tensor.count * tensor.width)
+        longer = size > aligned(tensor.nbytes)
         note = f" /* the state is the first {tensor.count}; a step appends its new values */" if longer else ""
         members.append(f"    {c_type(tensor)} {label}[{size // tensor.width}];{note}")
     return f"""{banner(module, f"{name}.h")}
@@ -78,15 +78,13 @@ def step_prototype(module: Module, names: Names) -> str:
 
 def c_type(tensor: Tensor) -> str:
     """Return the C type of an input, output or state."""
-    return f"{tensor.dtype}_t"
+    return "float" if tensor.dtype == "float32" else f"{tensor.dtype}_t"
 
 
 def _argument_macros(module: Module, names: Names) -> str:
     """Return macros with the count, scale, zero point and range of every input and output."""
     graph, upper = module.graph, module.name.upper()
-    lines = [
-        "/* An argument q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */"
-    ]
+    lines = ["/* A q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */"]
     arguments = zip((*graph.inputs, *graph.outputs), (*names.inputs, *names.outputs), strict=True)
     for number, name in arguments:
         tensor, prefix = graph.tensors[number], f"#define {upper}_{name.upper()}"
@@ -97,8 +95,8 @@ def _argument_macros(module: Module, names: Names) -> str:
             lines += [
                 f"{prefix}_SCALE {scale}",
                 f"{prefix}_ZERO_POINT {zero_point}",
-                f"{prefix}_REAL_MIN {_float_literal(low)}",
-                f"{prefix}_REAL_MAX {_float_literal(high)}",
+                f"{prefix}_REAL_MIN {float_literal(low)}",
+                f"{prefix}_REAL_MAX {float_literal(high)}",
             ]
     return "\n".join(lines) + "\n"
 
@@ -140,13 +138,7 @@ def _scale_literals(tensor: Tensor) -> tuple[str, str]:
     """Return the scale and the zero point of a tensor as C."""
     assert tensor.quantization is not None
     zero_point = int(tensor.quantization.zero_points[0])
-    return _float_literal(tensor.quantization.scales[0]), f"({zero_point})" if zero_point < 0 else str(zero_point)
-
-
-def _float_literal(value: np.float32) -> str:
-    """Return the shortest C literal that reads back as this float32."""
-    literal = f"{value!s}f"
-    return f"({literal})" if value < 0 else literal
+    return float_literal(tensor.quantization.scales[0]), f"({zero_point})" if zero_point < 0 else str(zero_point)
 
 
 def _layout_include(module: Module, single_file: bool) -> str:

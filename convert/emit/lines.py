@@ -2,6 +2,8 @@
 
 import textwrap
 
+import numpy as np
+
 COLUMNS = 119
 INDENT = "    "
 
@@ -39,6 +41,12 @@ def assignment(declaration: str, value: str) -> str:
     """Return `declaration = value;`, broken behind the equals sign where needed."""
     line = f"{declaration} = {value};"
     return line if len(line) <= COLUMNS else f"{declaration} =\n{INDENT}{value};"
+
+
+def float_literal(value: np.float32) -> str:
+    """Return the shortest C literal that reads back as this float32, in brackets where it is negative."""
+    literal = f"{value!s}f"
+    return f"({literal})" if value < 0 else literal
 
 
 def rows(values: list[str]) -> str:

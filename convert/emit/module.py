@@ -34,7 +34,7 @@ class Module:
         sizes = [0] * len(self.graph.states)
         for root, number in self.placement.state_of.items():
             tensor = self.graph.tensors[root]
-            sizes[number] = aligned(tensor.count * tensor.width)
+            sizes[number] = aligned(tensor.nbytes)
         return sizes
 
 

@@ -1,7 +1,9 @@
 """The statements of NAME_step: one line per layer, move or fill."""
 
+import numpy as np
+
 from stapes.convert.emit.describe import shape_text
-from stapes.convert.emit.lines import statement
+from stapes.convert.emit.lines import float_literal, statement
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.names import c_name
 from stapes.convert.lower.operations import Call, Fill, Move, Operation, merge_axes, pad_axes
@@ -112,9 +114,11 @@ def _plus(pointer: str, offset: int) -> str:
 
 
 def _as_int8(tensor: Tensor, name: str, const: str = "") -> str:
-    return name if tensor.dtype == "int8" else f"({const}int8_t *){name}"
+    return name if tensor.dtype in ("int8", "float32") else f"({const}int8_t *){name}"
 
 
-def initializer(value: int | tuple[int, ...]) -> str:
+def initializer(value: int | np.float32 | tuple[int, ...]) -> str:
     """Return a number or an array of numbers as the C that initializes it."""
+    if isinstance(value, np.float32):
+        return float_literal(value)
     return f"{{{', '.join(map(str, value))}}}" if isinstance(value, tuple) else str(value)

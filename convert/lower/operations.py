@@ -33,7 +33,7 @@ class Overlap:
 
 IN_PLACE = Overlap()
 
-Field = int | tuple[int, ...] | Constant
+Field = int | np.float32 | tuple[int, ...] | Constant
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Quantization after training leaves float32 inputs that a QUANTIZE reads, and flo
 The quantized tensor behind such an operator becomes the input or the output, under the name of the float32 one.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -16,61 +17,76 @@ from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
 _QUANTIZED = ("int8", "uint8", "int16")
 
 
-def cut_borders(graph: Graph) -> Graph:
+def cut_borders(graph: Graph, float_interface: bool = False) -> Graph:
     """Return the graph without the QUANTIZE behind float32 inputs and the DEQUANTIZE in front of float32 outputs.
 
-    A float32 tensor that any other operator reads or writes stays, and so does one that is input and output at once.
+    float_interface: only states lose them, those that are given with the scale with which they are taken. A float32
+    tensor that any other operator reads or writes stays, and so does one that is input and output at once.
     Raises ModelError where the values on both sides of a cut would not be the same: an input that is quantized with
     several scales, or a state that is given with another scale than it is taken with.
     """
-    cut = _cut_outputs(_cut_inputs(graph))
-    for name, (taken, given) in named_pairs(graph).items():
-        floats = graph.tensors[graph.inputs[taken]].dtype == graph.tensors[graph.outputs[given]].dtype == "float32"
-        before, after = cut.tensors[cut.inputs[taken]], cut.tensors[cut.outputs[given]]
-        if floats and "float32" not in (before.dtype, after.dtype) and not alike(before, after):
+    taken, given = _quantized_inputs(graph), _quantized_outputs(graph)
+    pairs = {name: pair for name, pair in named_pairs(graph).items() if pair[0] in taken and pair[1] in given}
+    if float_interface:
+        equal = {p: g for p, g in pairs.values() if not _differing(graph, [*taken[p], given[g]])}
+        taken = {position: taken[position] for position in equal}
+        given = {position: given[position] for position in equal.values()}
+    for position, codes in taken.items():
+        if other := _differing(graph, codes):
             raise ModelError(
-                f"state {name} is float32 and goes in as {_described(before)}, but comes out as {_described(after)}; "
-                "supported: states with the same shape, type, scale and zero point on both sides"
+                f"input {graph.input_names[position]} is float32 and quantized as {_described(graph, codes[0])} and "
+                f"{_described(graph, other)}; supported: inputs that are quantized with one scale and zero point, or "
+                "--float-interface, which leaves them float32"
             )
-    return prune(cut)
+    for name, (before, after) in pairs.items():
+        if before in taken and _differing(graph, [taken[before][0], given[after]]):
+            raise ModelError(
+                f"state {name} is float32 and goes in as {_described(graph, taken[before][0])}, but comes out as "
+                f"{_described(graph, given[after])}; supported: the same on both sides, or --float-interface, which "
+                "leaves it a float32 input and output"
+            )
+    return prune(_cut(graph, taken, given))
 
 
-def _cut_inputs(graph: Graph) -> Graph:
-    """Return the graph in which the results of QUANTIZE are the inputs."""
-    inputs, removed = list(graph.inputs), []
-    instead: dict[int, int] = {}  # the result of a second QUANTIZE of an input -> that of the first one
+def _quantized_inputs(graph: Graph) -> dict[int, list[int]]:
+    """Return, by the positions of float32 inputs that QUANTIZE alone reads, the results of QUANTIZE."""
+    found = {}
     for position, number in enumerate(graph.inputs):
         readers = [operator for operator in graph.operators if number in operator.inputs]
-        if not readers or number in graph.outputs or not all(_is_border(graph, one, "QUANTIZE") for one in readers):
-            continue
-        first, *others = (operator.outputs[0] for operator in readers)
-        for other in others:
-            if not alike(graph.tensors[first], graph.tensors[other]):
-                found = " and ".join(_described(graph.tensors[each]) for each in (first, other))
-                raise ModelError(
-                    f"input {graph.input_names[position]} is float32 and quantized as {found}; supported: "
-                    "inputs that are quantized with one scale and zero point"
-                )
-        instead.update(dict.fromkeys(others, first))
-        inputs[position] = first
-        removed += readers
+        if readers and number not in graph.outputs and all(_is_border(graph, one, "QUANTIZE") for one in readers):
+            found[position] = [operator.outputs[0] for operator in readers]
+    return found
 
-    def replaced(numbers: tuple[int, ...]) -> tuple[int, ...]:
+
+def _quantized_outputs(graph: Graph) -> dict[int, int]:
+    """Return, by the positions of outputs that a DEQUANTIZE writes, what it reads."""
+    source = {one.outputs[0]: one.inputs[0] for one in graph.operators if _is_border(graph, one, "DEQUANTIZE")}
+    return {position: source[number] for position, number in enumerate(graph.outputs) if number in source}
+
+
+def _cut(graph: Graph, taken: dict[int, list[int]], given: dict[int, int]) -> Graph:
+    """Return the graph with these inputs and outputs. Operators that nothing needs any more remain."""
+    instead = {other: codes[0] for codes in taken.values() for other in codes[1:]}
+    made = {number for codes in taken.values() for number in codes}
+
+    def replaced(numbers: Iterable[int]) -> tuple[int, ...]:
         return tuple(instead.get(number, number) for number in numbers)
 
     return replace(
         graph,
-        operators=tuple(replace(one, inputs=replaced(one.inputs)) for one in graph.operators if one not in removed),
-        inputs=tuple(inputs),
-        outputs=replaced(graph.outputs),
+        operators=tuple(
+            replace(one, inputs=replaced(one.inputs)) for one in graph.operators if made.isdisjoint(one.outputs)
+        ),
+        inputs=tuple(taken[p][0] if p in taken else number for p, number in enumerate(graph.inputs)),
+        outputs=replaced(given.get(position, number) for position, number in enumerate(graph.outputs)),
         states=tuple(replace(state, next=instead.get(state.next, state.next)) for state in graph.states),
     )
 
 
-def _cut_outputs(graph: Graph) -> Graph:
-    """Return the graph in which the tensors that DEQUANTIZE reads are the outputs; the operators remain."""
-    source = {one.outputs[0]: one.inputs[0] for one in graph.operators if _is_border(graph, one, "DEQUANTIZE")}
-    return replace(graph, outputs=tuple(source.get(number, number) for number in graph.outputs))
+def _differing(graph: Graph, numbers: list[int]) -> int | None:
+    """Return the first of the tensors that is not of the shape, type, scale and zero point of the one in front."""
+    first, *others = numbers
+    return next((one for one in others if not alike(graph.tensors[first], graph.tensors[one])), None)
 
 
 def _is_border(graph: Graph, operator: Operator, kind: str) -> bool:
@@ -91,7 +107,8 @@ def _has_finite_range(tensor: Tensor) -> bool:
     return float(limits.tiny) <= scale <= float(limits.max) / (codes.max - codes.min)
 
 
-def _described(tensor: Tensor) -> str:
+def _described(graph: Graph, number: int) -> str:
+    tensor = graph.tensors[number]
     assert tensor.quantization is not None
     scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
     return f"{tensor.dtype} {list(tensor.shape)} with scale {scale!s} and zero point {zero_point}"

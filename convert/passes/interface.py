@@ -6,9 +6,10 @@ from stapes.convert.passes.prune import prune
 from stapes.firmware_sim.tflite.graph import Graph, Model
 
 
-def with_interface(model: Model) -> Graph:
+def with_interface(model: Model, float_interface: bool) -> Graph:
     """Return the main graph with the inputs and outputs of its C, those that `lift_pairs` makes states among them.
 
-    They stand in the order of the file. Raises ModelError as the passes do.
+    They stand in the order of the file. float_interface: those that are float32 there stay float32. Raises ModelError
+    as the passes do.
     """
-    return cut_borders(prune(lift_resource_variables(model)))
+    return cut_borders(prune(lift_resource_variables(model)), float_interface)

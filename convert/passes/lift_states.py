@@ -216,7 +216,7 @@ def lift_variable_tensors(graph: Graph) -> Graph:
                 f"{' or '.join(_OWN_STATES)} each, and nothing else"
             )
         zero = int(tensor.quantization.zero_points[0]) if tensor.dtype == "int8" and tensor.quantization else 0
-        states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.count * tensor.width))
+        states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.nbytes))
     return replace(graph, states=_in_order_of_use(states, graph.operators))
 
 

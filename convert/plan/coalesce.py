@@ -85,8 +85,8 @@ class _Coalescing:
         return Location(tensor, offset)
 
     def size(self, tensor: int) -> int:
-        """Return a tensor's bytes; a tensor that is moved has one byte per element."""
-        return self.graph.tensors[tensor].count
+        """Return a tensor's bytes."""
+        return self.graph.tensors[tensor].nbytes
 
     def remove_moves(self, removable: Callable[[Move], bool]) -> None:
         """Remove the moves that `removable` makes superfluous by sharing memory."""

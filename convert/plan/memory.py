@@ -89,7 +89,7 @@ def _buffers(placement: Placement) -> list[Buffer]:
         if isinstance(operation, Call) and operation.scratch:
             buffers.append(Buffer(None, f"{operation.name} scratch", operation.scratch, index, index))
     return buffers + [
-        Buffer(root, placement.operations[first[root]].name, tensors[root].count, first[root], last[root])
+        Buffer(root, placement.operations[first[root]].name, tensors[root].nbytes, first[root], last[root])
         for root in first
     ]
 

@@ -188,6 +188,8 @@ def _check_tensors(folder: DetectorFolder) -> None:
     outputs = {tensor.name: tensor for tensor in folder.model_outputs}
     if len(inputs) < len(folder.model_inputs) or len(outputs) < len(folder.model_outputs):
         raise ConfigError("model_inputs or model_outputs name a tensor twice")
+    if wide := [tensor.name for tensor in (*inputs.values(), *outputs.values()) if tensor.width != 1]:
+        raise ConfigError(f"{shortened(wide)} in model_inputs or model_outputs are wider than 8 bits: need int8")
     features, scores = inputs.pop("features"), outputs.pop("scores")
     if features.count != folder.frames_per_step * folder.frontend.n_bands or features.zero_point != 0:
         raise ConfigError(

@@ -75,14 +75,15 @@ class CompiledModel:
         address = int(self._library.cast("intptr_t", getattr(functions, f"{self.name}_steps")))
         self._model.function = ffi.cast("stapes_host_steps", address)
         self._model.self = self._memory
-        self._model.output_bytes = sum(tensor.count for tensor in self.outputs)
+        self._input_starts, self._input_bytes = _layout(self.inputs)
+        starts, self._model.output_bytes = _layout(self.outputs)
         self._expected = [(np.dtype(tensor.dtype), tensor.shape) for tensor in self.inputs]
         # For a model with one input, so that `run` needs no loop over inputs, which took a sixth of its time.
         self._dtype: np.dtype = self._expected[0][0]
         self._shape = self._expected[0][1]
         self._parts = [
-            (slice(start, start + tensor.count), np.dtype(tensor.dtype), tensor.shape)
-            for start, tensor in zip(_starts(self.outputs), self.outputs, strict=True)
+            (slice(start, start + tensor.nbytes), np.dtype(tensor.dtype), tensor.shape)
+            for start, tensor in zip(starts, self.outputs, strict=True)
         ]
         self._room: Iterator[tuple[np.ndarray, ...]] = iter(())
         self.reset()
@@ -112,11 +113,12 @@ class CompiledModel:
         """Return the bytes of all inputs of a step. Raises ConfigError as `run` does."""
         self._require_number(inputs)
         joined = b""
-        for values, (dtype, shape) in zip(inputs, self._expected):  # noqa: B905 -- equally long; `strict` would cost time
+        expected = zip(inputs, self._expected, self._input_starts)  # noqa: B905 -- equally long; `strict` would cost time
+        for values, (dtype, shape), start in expected:
             if values.dtype != dtype or values.shape != shape:
                 wanted = ", ".join(f"{tensor.dtype} {list(tensor.shape)}" for tensor in self.inputs)
                 raise ConfigError(f"{self.name} takes {wanted}, got {values.dtype} {list(values.shape)}")
-            joined += values.tobytes()
+            joined = joined.ljust(start, b"\0") + values.tobytes()
         return joined
 
     def _require_number(self, inputs: tuple[np.ndarray, ...]) -> None:
@@ -136,7 +138,9 @@ class CompiledModel:
                 wanted = f"{tensor.dtype} {[steps, *tensor.shape]}"
                 raise ConfigError(f"{self.name} takes {wanted}, got {array.dtype} {list(array.shape)}")
         parts = [np.ascontiguousarray(array).reshape(steps, -1).view(np.int8) for array in inputs]
-        joined = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+        joined = parts[0] if len(parts) == 1 else np.zeros((steps, self._input_bytes), np.int8)
+        for part, start in zip(parts if len(parts) > 1 else (), self._input_starts, strict=False):
+            joined[:, start : start + part.shape[1]] = part
         outputs = self._make_room(steps)
         self._room = iter(())  # the next call of `run` makes room of its own
         lib.stapes_host_run(self._model, steps, ffi.from_buffer(joined))
@@ -195,8 +199,9 @@ def _plan_build(folder: Path, defines: tuple[str, ...]) -> tuple[str, str, tuple
 def _unit(folder: Path) -> str:
     """Return all C of a folder as one translation unit, with a loop over steps."""
     description = read_model_description(folder)
-    arguments = [f"(const void *)(inputs + {start})" for start in _starts(description.inputs)]
-    arguments += [f"(void *)(outputs + {start})" for start in _starts(description.outputs)]
+    (input_starts, input_bytes), (output_starts, output_bytes) = map(_layout, (description.inputs, description.outputs))
+    arguments = [f"(const void *)(inputs + {start})" for start in input_starts]
+    arguments += [f"(void *)(outputs + {start})" for start in output_starts]
     name = description.name
     sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
     return _UNIT.format(
@@ -204,14 +209,19 @@ def _unit(folder: Path) -> str:
         includes="\n".join(f'#include "{path.name}"' for path in sources),
         arguments=", ".join(arguments),
         ram=description.sizes.ram,
-        input_bytes=sum(tensor.count for tensor in description.inputs),
-        output_bytes=sum(tensor.count for tensor in description.outputs),
+        input_bytes=input_bytes,
+        output_bytes=output_bytes,
     )
 
 
-def _starts(tensors: Sequence[TensorSpec]) -> list[int]:
-    """Return the byte at which each tensor begins when they lie one after the other."""
-    return [sum(tensor.count for tensor in tensors[:number]) for number in range(len(tensors))]
+def _layout(tensors: Sequence[TensorSpec]) -> tuple[list[int], int]:
+    """Return the byte at which each tensor of a step begins, aligned to its type, and the bytes of a step."""
+    starts, end = [], 0
+    for tensor in tensors:
+        starts.append(-(-end // tensor.width) * tensor.width)
+        end = starts[-1] + tensor.nbytes
+    widest = max(tensor.width for tensor in tensors)
+    return starts, -(-end // widest) * widest
 
 
 def _cache() -> Path:

@@ -16,6 +16,7 @@ LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far insi
 LARGEST_COUNT = 1 << 11  # tensors or operators; so many that live at the same time are placed within seconds
 RANKS = 6
 LONGEST_NAME = 256
+WIDTHS = {"int16": 2, "float32": 4}  # bytes per element of the types that a model computes with, where not 1
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,18 @@ class Tensor:
 
     @property
     def count(self) -> int:
-        """Number of elements, which is the number of bytes of an int8 or uint8 tensor."""
+        """Number of elements."""
         return prod(self.shape)
 
     @property
     def width(self) -> int:
         """Bytes per element of a tensor that a model computes with."""
-        return 2 if self.dtype == "int16" else 1
+        return WIDTHS.get(self.dtype, 1)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a tensor that a model computes with."""
+        return self.count * self.width
 
 
 @dataclass(frozen=True)

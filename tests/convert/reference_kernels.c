@@ -77,6 +77,16 @@ STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, i
     stapes_nn_reference_lookup(table, in, out, count);
 }
 
+STAPES_NN_API void stapes_nn_quantize(const stapes_nn_real_layer *layer, const float *in, int8_t *out)
+{
+    stapes_nn_reference_quantize(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_dequantize(const stapes_nn_real_layer *layer, const int8_t *in, float *out)
+{
+    stapes_nn_reference_dequantize(layer, in, out);
+}
+
 STAPES_NN_API void stapes_nn_average_pool(const stapes_nn_pool_layer *layer, const int8_t *in, int8_t *out)
 {
     stapes_nn_reference_average_pool(layer, in, out);

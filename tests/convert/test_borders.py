@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import CompileReport, compile_model, plan_model
@@ -119,6 +120,58 @@ def test_models_with_float_borders_vs_litert_reference(tmp_path: Path, make: Cal
     assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} <= {"int8", "uint8"}
 
 
+def _quantized_with_two_scales(b: Borders) -> list[int]:
+    real = b.real_input("x")
+    return [b.dequantize(b.add(b.quantize(real), b.quantize(real, OTHER)), "y")]
+
+
+def _float_straight_through(b: Borders) -> list[int]:
+    """A float32 input that is an output, between others of one byte, so that it must be aligned."""
+    odd = b.builder.input("odd", (1, 3), SCALE)
+    real = b.real_input("x")
+    return [odd, real, b.dequantize(b.quantize(real), "y"), odd]
+
+
+def _float_output_twice_and_quantized_again(b: Borders) -> list[int]:
+    y = b.dequantize(b.builder.input("given", SHAPE, SCALE), "y")
+    return [y, y, b.dequantize(b.quantize(y, OTHER), "z")]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [*CASES, _quantized_with_two_scales, _float_straight_through, _float_output_twice_and_quantized_again],
+    ids=lambda make: make.__name__.strip("_"),
+)
+def test_a_float_interface_has_every_bit_of_litert_reference(
+    tmp_path: Path, make: Callable[[Borders], list[int]]
+) -> None:
+    borders = Borders()
+    tflite = borders.builder.finish(make(borders))
+    for name, file in (("plain", tflite), ("every", with_intermediate_outputs(tflite))):
+        compile_model(file, tmp_path / name, name, float_interface=True)
+        compile_with_reference_kernels(file, tmp_path / "reference", name, float_interface=True)
+        for folder in (tmp_path / name, tmp_path / "reference"):
+            assert set(differences(file, folder, steps=12).values()) == {0}
+    model = CompiledModel(tmp_path / "plain")
+    assert "float32" in {tensor.dtype for tensor in model.outputs}
+    steps = np.random.default_rng(1).normal(size=(5, *SHAPE)).astype(np.float32)
+    given = [steps if one.dtype == "float32" else np.zeros((5, *one.shape), one.dtype) for one in model.inputs]
+    one_by_one = [model.run(*(array[step] for array in given)) for step in range(5)]
+    for output, together in enumerate(model.run_steps(*given)):
+        np.testing.assert_array_equal(together, np.stack([outputs[output] for outputs in one_by_one]))
+
+
+def test_a_float_interface_is_float_in_header_and_description(tmp_path: Path) -> None:
+    borders = Borders()
+    path = tmp_path / "mixed.tflite"
+    path.write_bytes(borders.builder.finish(_mixed(borders)))
+    assert main(["compile", str(path), "--out", str(tmp_path / "c"), "--float-interface"]) == 0
+    header = (tmp_path / "c" / "mixed.h").read_text()
+    assert "(mixed_t *self, const float x[6], const int8_t given[6], float y[6], int8_t sum[6]);" in header
+    described = [(one.name, one.dtype, one.scale) for one in CompiledModel(tmp_path / "c").inputs]
+    assert described == [("x", "float32", None), ("given", "int8", pytest.approx(0.1))]
+
+
 def test_the_comparison_finds_a_scale_that_differs_at_the_border(tmp_path: Path) -> None:
     one, other = Borders(), Borders()
     for borders, zero in ((one, 3), (other, 4)):
@@ -154,7 +207,9 @@ def test_compile_says_in_a_line_per_border_what_the_c_takes_and_gives(
     assert len([line for line in shown if "float32" in line]) == 2
 
 
-def _compile_pair(folder: Path, scale_in: Scale, scale_out: Scale) -> tuple[bytes, CompileReport]:
+def _compile_pair(
+    folder: Path, scale_in: Scale, scale_out: Scale, float_interface: bool = False
+) -> tuple[bytes, CompileReport]:
     """Compile a model that adds its input to a state, both float32 at the border."""
     b = Borders()
     x, past = b.real_input("x"), b.real_input("past")
@@ -162,11 +217,14 @@ def _compile_pair(folder: Path, scale_in: Scale, scale_out: Scale) -> tuple[byte
     y, following = b.dequantize(both, "y"), b.dequantize(both, "following")
     b.builder.sign({"x": x, "state_past": past}, {"y": y, "state_past": following})
     tflite = b.builder.finish([y, following])
-    return tflite, compile_model(tflite, folder, "model")
+    return tflite, compile_model(tflite, folder, "model", float_interface=float_interface)
 
 
-def test_a_float_state_with_one_scale_becomes_a_quantized_state_vs_litert_reference(tmp_path: Path) -> None:
-    tflite, report = _compile_pair(tmp_path, OTHER, OTHER)
+@pytest.mark.parametrize("float_interface", [False, True])
+def test_a_float_state_with_one_scale_becomes_a_quantized_state_vs_litert_reference(
+    tmp_path: Path, float_interface: bool
+) -> None:
+    tflite, report = _compile_pair(tmp_path, OTHER, OTHER, float_interface)
     assert report.sizes.states >= 6
     assert [tensor.name for tensor in CompiledModel(tmp_path).inputs] == ["x"]
     assert differences(tflite, tmp_path, steps=30) == {"y": 0}
@@ -177,6 +235,12 @@ def test_a_float_state_with_two_scales_is_refused(tmp_path: Path) -> None:
         ModelError, match=r"state state_past is float32 and goes in as int8 \[1, 6\] with scale 0.1 and"
     ):
         _compile_pair(tmp_path, SCALE, OTHER)
+
+
+def test_a_float_state_with_two_scales_is_an_argument_of_a_float_interface_vs_litert_reference(tmp_path: Path) -> None:
+    tflite, _ = _compile_pair(tmp_path, SCALE, OTHER, float_interface=True)
+    assert [tensor.name for tensor in CompiledModel(tmp_path).inputs] == ["x", "state_past"]
+    assert differences(tflite, tmp_path, steps=30) == {"y": 0, "state_past": 0}
 
 
 def test_an_input_that_is_quantized_with_two_scales_is_refused() -> None:
@@ -192,7 +256,7 @@ def test_operators_that_compute_in_float_at_the_border_are_refused_by_name() -> 
     real = b.real_input("x")
     x = b.quantize(real)
     total = b.builder.operator("ADD", [real, real], [b.real("total")], "AddOptions")
-    with pytest.raises(ModelError, match="tensor x is float32"):
+    with pytest.raises(ModelError, match=r"1 × ADD \(total_add\): computes in float32"):
         plan_model(b.builder.finish([b.dequantize(x, "y"), total]), "model")
 
 

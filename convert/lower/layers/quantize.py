@@ -1,18 +1,21 @@
-"""QUANTIZE between int8 and uint8.
+"""QUANTIZE between int8 and uint8, and from an input of float32 to either.
 
-LiteRT rounds twice with s_in / s_out, formed in double.
-The generated C looks it up in a table.
+LiteRT rounds twice with s_in / s_out, formed in double; the generated C looks that up in a table. From float32 LiteRT
+divides by the scale in float32 and rounds halves away from zero.
 """
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
+from stapes.convert.lower.layers._shared.real_values import real_values_call
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 
 
 def lower(node: Node) -> list[Operation]:
-    """Check one QUANTIZE and return its lookup."""
+    """Check one QUANTIZE and return its lookup, or the call of its kernel."""
     node.expect((1,))
+    if node.tensor(0).dtype == "float32":
+        return [real_values_call(node, "stapes_nn_quantize", node.output(), node.number(0))]
     scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))
     scale_out, zero_out = node.scale(node.output(), ("int8", "uint8"))
     multiplier, shift = quantize_multiplier(float(scale_in) / float(scale_out))

@@ -16,7 +16,7 @@
 #define TINY_MACS 32 /* multiply-accumulates per step */
 #define TINY_WEIGHT_BYTES 20
 
-/* An argument q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */
+/* A q stands for the real value SCALE * (q - ZERO_POINT), which lies from REAL_MIN to REAL_MAX. */
 #define TINY_FEATURES_COUNT 4
 #define TINY_FEATURES_SCALE 0.03125f
 #define TINY_FEATURES_ZERO_POINT 0
