@@ -236,8 +236,8 @@ STAPES_NN_API void stapes_nn_prelu(const stapes_nn_prelu_layer *layer, const int
 /* LOGISTIC, TANH, RELU, QUANTIZE and other functions of one value: out[i] = table[in[i] + 128]. */
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 
-/* QUANTIZE from float32 and DEQUANTIZE to it: real = scale * (q - zero_point), where q is from low to high, -128 to 127
- * of an int8 or 0 to 255 of a uint8. */
+/* QUANTIZE from float32 and DEQUANTIZE to it: real = scale * (q - zero_point), where q is from low to high, -128 to
+ * 127 of an int8 or 0 to 255 of a uint8. */
 typedef struct {
     int32_t count;
     float scale;
