@@ -38,7 +38,10 @@ class Reference:
 
         file = read_model(tflite)
         graph = with_interface(file, float_interface)
-        self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        # BUILTIN_REF has no ELU; the only kernel of it for int8 is among the optimized ones.
+        lacking = any(operator.kind == "ELU" for operator in file.main.operators)
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if lacking else OpResolverType.BUILTIN_REF
+        self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=kernels)
         self._interpreter.allocate_tensors()
         # Inputs and outputs of the file, since LiteRT may overwrite every other tensor.
         inputs = _borders(file.main, file.main.inputs, graph, graph.inputs)

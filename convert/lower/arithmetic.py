@@ -177,6 +177,23 @@ def _flat(real: float, bound: int, low: int, high: int) -> tuple[int, int]:
     return 0, 1
 
 
+def inverse_square_root(x: int) -> tuple[int, int]:
+    """Return (multiplier, shift) of 1 / sqrt(x), 1 <= x < 2^31, as LiteRT finds it by five steps of Newton's method."""
+    if x == 1:
+        return (1 << 31) - 1, 0
+    shift = 11
+    while x >= 1 << 29:
+        x, shift = x // 4, shift + 1
+    pairs = (31 - x.bit_length()) // 2 - 1
+    x, shift = x << 2 * pairs, shift - pairs  # 2^27 <= x < 2^29, and x / 2 in Q3.28 is between 1/4 and 1
+    half, root = divide_by_power(x >> 1, 1), 1 << 28
+    for _ in range(5):
+        cube = multiply_high(multiply_high(root, root), root) << 6  # Q9.22 -> Q3.28; root < 2
+        root = (multiply_high((1 << 28) + (1 << 27), root) - multiply_high(half, cube)) << 3  # Q6.25 -> Q3.28
+    multiplier = multiply_high(root, 1518500250)  # sqrt(1/2)
+    return (multiplier << -shift, 0) if shift < 0 else (multiplier, -shift)
+
+
 def exponential_table(beta: float, scale: float) -> list[int]:
     """Return exp(-d * beta * scale) in Q0.31 for d = 0, 1, …, as LiteRT's fixed-point softmax has it.
 

@@ -1,5 +1,6 @@
 """One operator in its graph, as the files of layers/ see it: typed access, and errors that name operator and tensor."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -11,6 +12,8 @@ from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.refusals import LONGEST_FINDING, Refusal, RefusedOperatorError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
 from stapes.firmware_sim.tflite.schema import ACTIVATIONS
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class Node:
         """Raise ModelError, which says which operator it is, what was found, and what is supported."""
         shown = found if len(found) < LONGEST_FINDING else found[:LONGEST_FINDING] + "…"
         raise RefusedOperatorError(Refusal(self.operator, self.name, shown, supported))
+
+    def warn(self, text: str) -> None:
+        """Tell whoever compiles the model about this operator."""
+        logger.warning("operator %d (%s, %s): %s", self.operator.number, self.operator.kind, self.name, text)
 
     def expect(self, inputs: tuple[int, ...], outputs: int = 1) -> None:
         """Refuse another number of inputs than these, or another number of outputs."""

@@ -1,6 +1,7 @@
 """Operators that compute value by value, or reduce axes, over grids against LiteRT's reference kernels."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from operator_grid import Grid
 from reference_kernels import compile_with_reference_kernels
 
+from benchmarks.tflite_models import Scale
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import NoReferenceError, Reference, differences
 from stapes.firmware_sim.device.host import CompiledModel
@@ -150,3 +152,66 @@ def test_where_the_reference_aborts_all_classes_of_a_softmax_get_the_lowest_code
     assert np.unique(made[0]).tolist() == [-128, -127]
     assert np.unique(made[1]).tolist() == [-128]
     assert differences(tflite, tmp_path) == {"out2": 0}
+
+
+def _positive(grid: Grid) -> Scale:
+    """A scale whose codes are all zero or above: LiteRT has no answer to the others."""
+    return grid.scale()[0], -128
+
+
+def _wide(grid: Grid) -> Scale:
+    return grid.scale(0.01, 0.2)
+
+
+FUNCTIONS: dict[str, tuple[str, str, Callable[[Grid], Scale], Callable[[Grid], Scale], dict[str, bool]]] = {
+    "ABS": ("ABS", "AbsOptions", Grid.scale, Grid.scale, {}),
+    "NEG": ("NEG", "NegOptions", Grid.scale, Grid.scale, {}),
+    "EXP": ("EXP", "ExpOptions", lambda grid: grid.scale(1e-3, 0.03), Grid.scale, {}),
+    "LOG": ("LOG", "", Grid.scale, _wide, {}),
+    "SQRT": ("SQRT", "", _positive, _wide, {}),
+    "RSQRT": ("RSQRT", "", _positive, _wide, {}),
+    "GELU": ("GELU", "GeluOptions", _wide, _wide, {"approximate": False}),
+    "GELU by tanh": ("GELU", "GeluOptions", _wide, _wide, {"approximate": True}),
+    "RELU_N1_TO_1": ("RELU_N1_TO_1", "", Grid.scale, Grid.scale, {}),
+    "RELU_0_TO_1": ("RELU_0_TO_1", "", Grid.scale, Grid.scale, {}),
+    "ELU": ("ELU", "", Grid.scale, _wide, {}),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_one_value_vs_litert_reference(tmp_path: Path, name: str) -> None:
+    """600 random codes in each of eight steps, over forty scales and zero points."""
+    kind, options, scale_in, scale_out, fields = FUNCTIONS[name]
+    grid = Grid(36)
+    for case in range(40):
+        given = scale_in(grid)
+        out = given if kind == "ABS" and case % 4 == 0 else scale_out(grid)
+        inputs, outputs = [grid.input((1, 600), given)], [grid.output((1, 600), out)]
+        grid.builder.operator(kind, inputs, outputs, options, **fields)
+    grid.check(tmp_path, steps=8)
+
+
+def test_whoever_compiles_a_negation_with_a_zero_point_is_warned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for zero in (0, 3):
+        caplog.clear()
+        grid = Grid(37)
+        out = grid.output((1, 4), (0.1, zero))
+        tflite = grid.builder.finish(
+            [grid.builder.operator("NEG", [grid.input((1, 4), (0.1, zero))], [out], "NegOptions")]
+        )
+        compile_model(tflite, tmp_path / str(zero), "model")
+        assert ("negates codes without their scale and zero point" in caplog.text) == (zero != 0)
+
+
+def test_roots_of_negative_codes_are_those_of_zero_where_litert_stops_with_an_error(tmp_path: Path) -> None:
+    for kind, expected in (("SQRT", [7, 7]), ("RSQRT", [127, 127])):
+        grid = Grid(38)
+        given, out = grid.input((1, 2), (0.1, 5)), grid.output((1, 2), (0.05, 7))
+        tflite = grid.builder.finish([grid.builder.operator(kind, [given], [out])])
+        compile_model(tflite, tmp_path / kind, "model")
+        values = np.array([[-9, 5]], np.int8)
+        assert CompiledModel(tmp_path / kind).run(values)[0].tolist() == [expected]
+        with pytest.raises(RuntimeError, match="only defined for"):
+            Reference(tflite).step(values)

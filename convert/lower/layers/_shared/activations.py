@@ -12,29 +12,34 @@ from stapes.convert.lower.operations import Operation
 
 
 def lower_float_function(node: Node, function: Callable[[np.float32], np.float32]) -> list[Operation]:
-    """Return the lookup of a function of real values; refuses scales in which a result is not finite."""
+    """Return the lookup of a function of real values; refuses scales in which a result is not within int32."""
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     inverse = np.float32(1) / scale_out
 
     def value(q: int) -> int:
         scaled = float(function(scale_in * np.float32(q - zero_in)) * inverse)
-        if not math.isfinite(scaled):
-            node.refuse(f"output scale {scale_out}, in which a result is {scaled}", "scales with finite results")
-        return int(math.copysign(math.floor(abs(scaled) + 0.5), scaled)) + zero_out
+        if not abs(scaled) < 1 << 30:  # LiteRT converts it to int32
+            node.refuse(f"output scale {scale_out}, in which a result is {scaled}", "scales with finite results < 2^30")
+        return int(_rounded(scaled)) + zero_out
 
     return lower_lookup(node, value)
 
 
-def lower_relu(node: Node, most: float) -> list[Operation]:
-    """Return the lookup of min(max(x, 0), most)."""
+def lower_relu(node: Node, most: float, least: float = 0.0) -> list[Operation]:
+    """Return the lookup of min(max(x, least), most)."""
     scale_in, zero_in = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
-    high = 127 if math.isinf(most) else min(127, zero_out + math.floor(float(np.float32(most) / scale_out) + 0.5))
+    low, high = (zero_out + _rounded(float(np.float32(limit) / scale_out)) for limit in (least, most))
     multiplier, shift = checked_multiplier(node, float(scale_in / scale_out))
     return lower_lookup(
-        node, lambda q: min(max(zero_out + round_twice(q - zero_in, multiplier, shift), zero_out), high)
+        node, lambda q: int(min(max(zero_out + round_twice(q - zero_in, multiplier, shift), low), high))
     )
+
+
+def _rounded(x: float) -> float:
+    """Return the nearest whole number, halves away from zero; infinity stays what it is."""
+    return x if math.isinf(x) else math.copysign(math.floor(abs(x) + 0.5), x)
 
 
 def checked_multiplier(node: Node, factor: float, limit: int = 21) -> tuple[int, int]:

@@ -1,0 +1,18 @@
+"""EXP of int8.
+
+LiteRT computes it in float32, multiplies by 1 / s_out in float32 and rounds with halves away from zero.
+The generated C looks it up in a table.
+"""
+
+import math
+
+import numpy as np
+
+from stapes.convert.lower.layers._shared.activations import lower_float_function
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Operation
+
+
+def lower(node: Node) -> list[Operation]:
+    """Check one EXP and return its lookup."""
+    return lower_float_function(node, lambda x: np.float32(math.exp(min(float(x), 700.0))))
