@@ -15,6 +15,9 @@ from stapes.firmware_sim.device.frontend import FrontendConfig
 
 Scale = tuple[float, int]  # scale, zero point
 
+# Versions of operators, where LiteRT has no kernel of version 1.
+_VERSIONS = {"BROADCAST_TO": 2}
+
 
 class Builder:
     """Builds the graph of a .tflite file; its methods return and take tensors by their index in the graph.
@@ -97,7 +100,7 @@ class Builder:
     ) -> int:
         """Add an operator; `options` names its options table, whose fields are `fields`. Returns the first output."""
         node = schema.OperatorT()
-        node.opcodeIndex = self._code(getattr(schema.BuiltinOperator, kind))
+        node.opcodeIndex = self._code(getattr(schema.BuiltinOperator, kind), _VERSIONS.get(kind, 1))
         node.inputs, node.outputs = list(inputs), list(outputs)
         node.intermediates = list(intermediates) or None
         if options:
@@ -110,12 +113,12 @@ class Builder:
         self._graph.operators.append(node)
         return outputs[0] if outputs else -1
 
-    def _code(self, number: int) -> int:
+    def _code(self, number: int, version: int) -> int:
         for index, code in enumerate(self._model.operatorCodes):
             if code.builtinCode == number:
                 return index
         code = schema.OperatorCodeT()
-        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), version
         self._model.operatorCodes.append(code)
         return len(self._model.operatorCodes) - 1
 

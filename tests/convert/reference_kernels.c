@@ -127,3 +127,14 @@ STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_
 {
     stapes_nn_reference_move(layer, in, out);
 }
+
+STAPES_NN_API void stapes_nn_take(const stapes_nn_take_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_take(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_resize_bilinear(const stapes_nn_resize_bilinear_layer *layer, const int8_t *in,
+                                             int8_t *out)
+{
+    stapes_nn_reference_resize_bilinear(layer, in, out);
+}

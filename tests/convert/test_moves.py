@@ -3,10 +3,12 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 from operator_grid import Grid
 
-from stapes.convert.compile import compile_model
+from benchmarks.tflite_models import Builder
+from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
 
@@ -38,3 +40,192 @@ def test_pack_of_other_scales_is_refused_as_litert_reference_does(tmp_path: Path
         compile_model(tflite, tmp_path, "model")
     with pytest.raises(RuntimeError, match="zero_point"):
         Reference(tflite)
+
+
+RESIZES = [((4, 6), (8, 12)), ((4, 6), (4, 6)), ((5, 7), (7, 3)), ((3, 2), (9, 5)), ((1, 4), (3, 1)), ((9, 9), (2, 20))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"),
+        ("RESIZE_BILINEAR", "ResizeBilinearOptions"),
+    ],
+)
+def test_resizing_vs_litert_reference(tmp_path: Path, kind: str, options: str) -> None:
+    grid = Grid(2)
+    for (given, wanted), channels, batches, (corners, centers) in itertools.product(
+        RESIZES, (1, 5), (1, 2), ((False, False), (True, False), (False, True))
+    ):
+        scale = grid.scale()
+        inputs = [grid.input((batches, *given, channels), scale), grid.builder.constant("size", wanted)]
+        fields = {"alignCorners": corners, "halfPixelCenters": centers}
+        grid.builder.operator(kind, inputs, [grid.output((batches, *wanted, channels), scale)], options, **fields)
+    grid.check(tmp_path)
+
+
+def test_gather_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(3), (0.1, 3)
+    for shape, axis, batch, positions in [
+        ((2, 5, 3), 1, 0, [3, 0, 0, 4]),
+        ((2, 5, 3), -1, 0, [[2, 0], [1, 1]]),
+        ((2, 5, 3), 0, 0, [1]),
+        ((7,), 0, 0, 3),
+        ((6, 4), 0, 0, [0, 2, 4]),
+        ((4, 2, 3), 1, 0, [1, 0]),
+        ((2, 5, 3), 1, 1, [[3, 0], [4, 4]]),
+        ((2, 3, 4, 2), 2, 1, [[3, 0], [1, 2]]),
+        ((2, 2, 3, 2), 2, 2, [[[0], [2]], [[1], [1]]]),
+        ((2, 3, 4), 2, -2, [[1, 3], [0, 0]]),
+    ]:
+        indices = np.array(positions)
+        front = batch % indices.ndim if batch else 0
+        position = axis % len(shape)
+        out = (*shape[:position], *indices.shape[front:], *shape[position + 1 :])
+        for dtype in ("int32", "int64"):
+            inputs = [grid.input(shape, scale), grid.builder.constant("p", indices, dtype)]
+            grid.builder.operator(
+                "GATHER", inputs, [grid.output(out, scale)], "GatherOptions", axis=axis, batchDims=batch
+            )
+    for shape, positions in [
+        ((2, 5, 3), [[0, 1], [1, 4], [0, 1]]),
+        ((2, 5, 3), [[[0], [1]], [[1], [1]]]),
+        ((4, 3), [[0, 1], [2, 2]]),
+        ((4, 3), [1]),
+        ((6, 3), [[1], [3], [5]]),
+    ]:
+        indices = np.array(positions)
+        out = (*indices.shape[:-1], *shape[indices.shape[-1] :])
+        inputs = [grid.input(shape, scale), grid.builder.constant("p", indices)]
+        grid.builder.operator("GATHER_ND", inputs, [grid.output(out, scale)], "GatherNdOptions")
+    grid.check(tmp_path)
+
+
+SHAPES = [(5,), (2, 3), (1, 4, 3), (2, 3, 1, 4), (2, 3, 2, 3, 2)]
+
+
+def test_repetitions_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(4), (0.1, 3)
+    for shape in SHAPES:
+        for times in ([1] * len(shape), [2] * len(shape), [*[1] * (len(shape) - 1), 3], [3, *[1] * (len(shape) - 1)]):
+            out = tuple(size * repeated for size, repeated in zip(shape, times, strict=True))
+            inputs = [grid.input(shape, scale), grid.builder.constant("times", times)]
+            grid.builder.operator("TILE", inputs, [grid.output(out, scale)], "TileOptions")
+    for shape, out in [
+        ((1,), (4,)),
+        ((3, 1), (3, 5)),
+        ((4,), (2, 3, 4)),
+        ((1, 3, 1, 2), (2, 3, 4, 2)),
+        ((2, 3), (2, 3)),
+    ]:
+        inputs = [grid.input(shape, scale), grid.builder.constant("shape", out)]
+        grid.builder.operator("BROADCAST_TO", inputs, [grid.output(out, scale)], "BroadcastToOptions")
+    grid.check(tmp_path)
+
+
+def test_reversal_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(5), (0.1, 3)
+    for shape in SHAPES:
+        for axis in range(-len(shape), len(shape)):
+            inputs = [grid.input(shape, scale), grid.builder.constant("axis", [axis])]
+            grid.builder.operator("REVERSE_V2", inputs, [grid.output(shape, scale)], "ReverseV2Options")
+    grid.check(tmp_path)
+
+
+def test_mirrored_borders_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(6), (0.1, 3)
+    for mode, (shape, borders) in itertools.product(
+        (0, 1),
+        [
+            ((5,), [[2, 4]]),
+            ((3, 4), [[1, 0], [0, 3]]),
+            ((1, 5, 4, 3), [[0, 0], [1, 2], [3, 3], [0, 0]]),
+            ((2, 5, 4, 3), [[0, 0], [0, 0], [3, 3], [0, 0]]),
+            ((2, 2, 2, 2), [[1, 0], [1, 1], [0, 1], [1, 1]]),
+            ((2, 3), [[0, 0], [0, 0]]),
+        ],
+    ):
+        out = tuple(size + a + b for size, (a, b) in zip(shape, borders, strict=True))
+        inputs = [grid.input(shape, scale), grid.builder.constant("borders", borders)]
+        grid.builder.operator("MIRROR_PAD", inputs, [grid.output(out, scale)], "MirrorPadOptions", mode=mode)
+    grid.check(tmp_path)
+
+
+def test_space_and_depth_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(7), (0.1, 3)
+    for (batches, height, width, channels), block in itertools.product(
+        [(1, 2, 3, 1), (2, 1, 2, 3), (1, 4, 1, 2)], (1, 2, 3)
+    ):
+        space = (batches, height * block, width * block, channels)
+        depth = (batches, height, width, channels * block * block)
+        for kind, options, given, wanted in [
+            ("SPACE_TO_DEPTH", "SpaceToDepthOptions", space, depth),
+            ("DEPTH_TO_SPACE", "DepthToSpaceOptions", depth, space),
+        ]:
+            grid.builder.operator(
+                kind, [grid.input(given, scale)], [grid.output(wanted, scale)], options, blockSize=block
+            )
+    grid.check(tmp_path)
+
+
+REFUSED: list[tuple[str, str, tuple[int, ...], list, tuple[int, ...], dict, str]] = [
+    ("GATHER", "GatherOptions", (2, 3), [3], (2, 1), {"axis": 1}, "positions 3 to 3 of 3; supported: those inside"),
+    ("GATHER", "GatherOptions", (2, 3), [-1], (1, 3), {"axis": 0}, "positions -1 to -1 of 2"),
+    ("GATHER", "GatherOptions", (2, 3), [1], (2, 1), {"axis": 1, "batchDims": 1}, "1 batch axes of shapes"),
+    ("GATHER_ND", "GatherNdOptions", (2, 3), [[0, 3]], (1,), {}, r"positions outside of \[2, 3\]"),
+    ("GATHER_ND", "GatherNdOptions", (2, 3), [[0, 0, 0]], (1,), {}, r"positions \[1, 3\] in shape \[2, 3\]"),
+    ("TILE", "TileOptions", (2, 3), [1, 1 << 30], (2, 3), {}, r"output shape \[2, 3\]; supported: \[2, 3221225472\]"),
+    ("TILE", "TileOptions", (2, 3), [0, 1], (2, 3), {}, r"\[0, 1\] repetitions"),
+    ("BROADCAST_TO", "BroadcastToOptions", (2, 3), [2, 4], (2, 4), {}, r"shape \[2, 3\] to \[2, 4\]"),
+    ("REVERSE_V2", "ReverseV2Options", (2, 3), [1, -1], (2, 3), {}, r"axes \[1, 1\]; supported: each axis once"),
+    ("MIRROR_PAD", "MirrorPadOptions", (2, 3), [[2, 0], [0, 0]], (4, 3), {}, r"two per axis, up to \[1, 2\]"),
+    ("MIRROR_PAD", "MirrorPadOptions", (2, 3), [[0, 0]], (2, 3), {}, r"borders \[0, 0\] of shape \[2, 3\]"),
+    ("RESIZE_BILINEAR", "ResizeBilinearOptions", (1, 2, 2, 1), [4], (1, 4, 2, 1), {}, r"to sizes \[4\]"),
+    (
+        "RESIZE_BILINEAR",
+        "ResizeBilinearOptions",
+        (1, 2, 1, 1),
+        [3000, 1],
+        (1, 3000, 1, 1),
+        {"halfPixelCenters": True},
+        "3000 positions from 2, the last of which is 2.4",
+    ),
+    (
+        "RESIZE_NEAREST_NEIGHBOR",
+        "ResizeNearestNeighborOptions",
+        (1, 2, 2, 1),
+        [2, 2],
+        (1, 2, 2, 1),
+        {"halfPixelCenters": True, "alignCorners": True},
+        "align_corners with half_pixel_centers",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "shape", "values", "out", "fields", "message"), REFUSED)
+def test_positions_outside_of_the_input_and_odd_shapes_are_refused(
+    kind: str, options: str, shape: tuple[int, ...], values: list, out: tuple[int, ...], fields: dict, message: str
+) -> None:
+    b = Builder()
+    inputs = [b.input("x", shape, (0.1, 0)), b.constant("values", values)]
+    made = b.operator(kind, inputs, [b.tensor("y", out, (0.1, 0))], options, **fields)
+    with pytest.raises(ModelError, match=message):
+        plan_model(b.finish([made]), "model")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "shape", "out", "block"),
+    [
+        ("SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 3, 2, 1), (1, 1, 1, 4), 2),
+        ("DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 1, 1, 6), (1, 2, 2, 1), 2),
+        ("DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 1, 1, 6), (1, 2, 2, 1), 0),
+        ("SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 3, 2, 1), (1, 1, 1, 4), -1),
+    ],
+)
+def test_squares_that_do_not_fit_are_refused(
+    kind: str, options: str, shape: tuple[int, ...], out: tuple[int, ...], block: int
+) -> None:
+    b = Builder()
+    made = b.operator(kind, [b.input("x", shape, (0.1, 0))], [b.tensor("y", out, (0.1, 0))], options, blockSize=block)
+    with pytest.raises(ModelError, match=f"squares of {block}; supported: four axes"):
+        plan_model(b.finish([made]), "model")

@@ -326,6 +326,28 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
 
+/* RESIZE_NEAREST_NEIGHBOR, GATHER and MIRROR_PAD, where their positions are too irregular for a move: for each block,
+ * a run of `run` bytes per row and column, from in + rows[row] + columns[column]. Strides and offsets are in bytes. */
+typedef struct {
+    int32_t blocks, block_stride;
+    int32_t row_count, column_count, run;
+    const int32_t *rows, *columns;
+} stapes_nn_take_layer;
+
+STAPES_NN_API void stapes_nn_take(const stapes_nn_take_layer *layer, const int8_t *in, int8_t *out);
+
+/* RESIZE_BILINEAR in NHWC order. Output pixel i lies at (start + i * step) / 2^10 of the input, along each axis. The
+ * compiler proves -2^9 <= start + i * step < 2^10 * size. */
+typedef struct {
+    uint16_t batches;
+    uint16_t in_height, in_width, channels;
+    uint16_t out_height, out_width;
+    int32_t row_start, row_step, column_start, column_step;
+} stapes_nn_resize_bilinear_layer;
+
+STAPES_NN_API void stapes_nn_resize_bilinear(const stapes_nn_resize_bilinear_layer *layer, const int8_t *in,
+                                             int8_t *out);
+
 #ifdef __cplusplus
 }
 #endif
