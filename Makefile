@@ -64,6 +64,9 @@ bench-compiler: setup-dev ## measure instructions, flash, RAM and stack of compi
 	$(BIN)/python -m benchmarks.compiler
 	$(BIN)/python -m benchmarks.compiler_laptop
 
+bench-models: setup-dev ## compile every .tflite below a folder and compare with LiteRT: make bench-models FOLDER
+	$(BIN)/python -m benchmarks.models $(or $(filter-out $@,$(MAKECMDGOALS)),../shared/models)
+
 bench-install: setup-dev ## measure the size of an installation without training (needs the package index)
 	$(BIN)/python -m benchmarks.light_install
 
@@ -82,5 +85,5 @@ lock: ## pin the newest versions that pyproject.toml allows in requirements/ (ne
 clean: ## remove what builds left behind; the next target that needs it builds it again
 	rm -rf build dist *.egg-info firmware_sim/_native.c firmware_sim/_native.*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
+.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-models bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
 	bench-install dist readme docs lock clean
