@@ -67,7 +67,7 @@ def verdicts(folder: Path, jobs: int) -> Iterator[Verdict]:
 def show(verdict: Verdict) -> str:
     """Return what is printed about a file: a line, and its reasons below it."""
     size = f", flash {verdict.flash} bytes, RAM {verdict.ram} bytes" if verdict.ram else ""
-    compared = f" in {verdict.tensors} tensors" if verdict.tensors else ""
+    compared = f" in {verdict.tensors} tensor{'s' * (verdict.tensors > 1)}" if verdict.tensors else ""
     line = f"{verdict.file}: {verdict.form or 'unreadable'}: {verdict.verdict}{compared}{size}"
     below = [verdict.operators, *verdict.reasons.splitlines()]
     wrap = partial(textwrap.fill, width=116, initial_indent="    ", subsequent_indent="      ")
