@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 # What SQLite reports when a file cannot grow; the other half of such a code says what it was doing.
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY)
 RECORDS = """CREATE TABLE IF NOT EXISTS records (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, label TEXT NOT NULL, onset REAL NOT NULL,
     offset REAL NOT NULL, onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, utc TEXT NOT NULL,
@@ -30,11 +31,13 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
     """
     try:
         return _open(path, schema)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in NO_ROOM:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter when SQLite quotes damaged text
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in NO_ROOM:
             raise FullDiskError(f"{path}: {error}") from error
-        raise OutputError(f"{path}: cannot be opened as a database ({error}); name another file") from error
-    except sqlite3.DatabaseError as error:
+        unwritable = code == sqlite3.SQLITE_READONLY and not os.access(path, os.W_OK)  # else its header says so
+        if unwritable or code not in DAMAGED:
+            raise OutputError(f"{path}: cannot be opened as a database ({error}); name another file") from error
         aside = _free_name(path.with_name(path.name + ".damaged"))
         os.replace(path, aside)
         for suffix in ("-wal", "-shm"):
@@ -55,11 +58,13 @@ def _open(path: Path, schema: str) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous=FULL")
         (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+            error = sqlite3.DatabaseError(verdict)
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
         database.execute(schema)
-        database.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
-        database.execute("ROLLBACK")
         _require_columns(path, database, schema)
+        ((table,),) = database.execute(USER_TABLES)
+        database.execute(f"DELETE FROM {table} WHERE FALSE")  # fails where nothing can be written
     except BaseException:
         database.close()
         raise
@@ -71,12 +76,15 @@ def _copy_rows(damaged: Path, database: sqlite3.Connection) -> int:
     ((table,),) = database.execute(USER_TABLES)
     copied = 0
     with closing(sqlite3.connect(f"{damaged.absolute().as_uri()}?immutable=1", uri=True)) as source:
+        source.text_factory = bytes
         for order in ("ASC", "DESC"):  # reading ends at the first page that makes no sense
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, UnicodeDecodeError):
                 for row in source.execute(f"SELECT * FROM {table} ORDER BY rowid {order}"):
                     marks = ", ".join("?" * len(row))
-                    with suppress(sqlite3.IntegrityError):  # an empty cell that must be filled: damage, too
-                        copied += database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount
+                    # Damaged text, and an empty cell that must be filled
+                    with suppress(UnicodeDecodeError, sqlite3.IntegrityError):
+                        cells = [cell.decode() if isinstance(cell, bytes) else cell for cell in row]
+                        copied += database.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", cells).rowcount
     return copied
 
 
