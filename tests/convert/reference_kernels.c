@@ -72,6 +72,24 @@ STAPES_NN_API void stapes_nn_prelu(const stapes_nn_prelu_layer *layer, const int
     stapes_nn_reference_prelu(layer, in, alpha, out);
 }
 
+STAPES_NN_API void stapes_nn_squared_difference(const stapes_nn_squared_difference_layer *layer, const int8_t *a,
+                                                const int8_t *b, int8_t *out)
+{
+    stapes_nn_reference_squared_difference(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_compare(const stapes_nn_compare_layer *layer, const int8_t *a, const int8_t *b,
+                                     int8_t *out)
+{
+    stapes_nn_reference_compare(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_select(const stapes_nn_select_layer *layer, const int8_t *a, const int8_t *b,
+                                    const int8_t *condition, int8_t *out)
+{
+    stapes_nn_reference_select(layer, a, b, condition, out);
+}
+
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
 {
     stapes_nn_reference_lookup(table, in, out, count);

@@ -215,3 +215,48 @@ def test_roots_of_negative_codes_are_those_of_zero_where_litert_stops_with_an_er
         assert CompiledModel(tmp_path / kind).run(values)[0].tolist() == [expected]
         with pytest.raises(RuntimeError, match="only defined for"):
             Reference(tflite).step(values)
+
+
+def test_squared_difference_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(39)
+    for (a, b), constant in itertools.product(BROADCASTS, (False, True)):
+        scale = grid.scale(0.01, 0.5)
+        pair = _pair(grid, a, b, constant, scale)
+        reach = max(scale[0], *(grid.builder.scale_of(number) for number in pair)) ** 2
+        out = grid.output(np.broadcast_shapes(a, b), (reach * float(np.exp(grid.rng.uniform(-4, 6))), grid.scale()[1]))
+        grid.builder.operator("SQUARED_DIFFERENCE", pair, [out], "SquaredDifferenceOptions")
+    grid.check(tmp_path, steps=20)
+
+
+COMPARISONS = {
+    "GREATER": "GreaterOptions",
+    "GREATER_EQUAL": "GreaterEqualOptions",
+    "LESS": "LessOptions",
+    "LESS_EQUAL": "LessEqualOptions",
+    "EQUAL": "EqualOptions",
+    "NOT_EQUAL": "NotEqualOptions",
+}
+
+
+@pytest.mark.parametrize("kind", COMPARISONS)
+def test_comparisons_and_selections_vs_litert_reference(tmp_path: Path, kind: str) -> None:
+    """Two comparisons, their logical combination, and a selection by it, in every form of broadcasting."""
+    grid = Grid(40)
+    for number, (a, b) in enumerate(BROADCASTS):
+        shape = np.broadcast_shapes(a, b)
+        scale = grid.scale(0.003, 0.9)
+        pair = [grid.input(a, scale), grid.input(b, scale if number % 2 else grid.scale(0.003, 0.9))]
+        bools = [grid.builder.tensor(f"bool{number}_{i}", shape, None, "bool") for i in range(4)]
+        grid.builder.operator(kind, pair, bools[:1], COMPARISONS[kind])
+        grid.builder.operator("LESS", pair[::-1], bools[1:2], "LessOptions")
+        logic, options = ("LOGICAL_AND", "LogicalAndOptions") if number % 2 else ("LOGICAL_OR", "LogicalOrOptions")
+        grid.builder.operator(logic, bools[:2], bools[2:3], options)
+        grid.builder.operator("LOGICAL_NOT", bools[2:3], bools[3:4], "LogicalNotOptions")
+        out = grid.output(shape, scale)
+        grid.builder.operator("SELECT_V2", [bools[3], *pair], [out], "SelectV2Options")
+        same = [
+            grid.input(shape, scale),
+            grid.builder.constant("c", grid.rng.integers(-128, 128, shape), "int8", scale),
+        ]
+        grid.builder.operator("SELECT", [bools[0], *same], [grid.output(shape, scale)], "SelectOptions")
+    grid.check(tmp_path, steps=12)

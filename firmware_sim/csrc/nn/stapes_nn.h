@@ -37,7 +37,8 @@
  *                     written: the output may start whole pixels before the input, or, when it has as many channels,
  *                     where the input does.
  *   pools             Pixel by pixel.
- *   add, mul, lookup, extreme, prelu  Element by element, or in blocks that are read before they are written.
+ *   add, mul, lookup, extreme, prelu, squared_difference, compare, select
+ *                     Element by element, or in blocks that are read before they are written.
  *
  * The other kernels' outputs never overlap their inputs.
  */
@@ -211,7 +212,8 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* MAXIMUM and MINIMUM with broadcasting, strides as in ADD: the greater code, or the lesser one. */
+/* MAXIMUM and MINIMUM with broadcasting, strides as in ADD: the greater code, or the lesser one. Of bytes that are 0
+ * or 1 that is LOGICAL_OR and LOGICAL_AND. */
 typedef struct {
     int32_t shape[4];
     int32_t stride_a[4], stride_b[4];
@@ -232,6 +234,39 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha,
                                    int8_t *out);
+
+/* SQUARED_DIFFERENCE with broadcasting, strides as in ADD. Rounds both inputs, and the square, twice. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    int32_t multiplier_a, multiplier_b, multiplier_out;
+    int8_t shift_a, shift_b, shift_out;
+    int8_t zero_a, zero_b, out_zero;
+} stapes_nn_squared_difference_layer;
+
+STAPES_NN_API void stapes_nn_squared_difference(const stapes_nn_squared_difference_layer *layer, const int8_t *a,
+                                                const int8_t *b, int8_t *out);
+
+/* Comparisons with broadcasting, strides as in ADD: 1 where a lies within [lowest[b + 128], highest[b + 128]], else 0;
+ * the opposite where inverted is 1. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    const int8_t *lowest, *highest;
+    int8_t inverted;
+} stapes_nn_compare_layer;
+
+STAPES_NN_API void stapes_nn_compare(const stapes_nn_compare_layer *layer, const int8_t *a, const int8_t *b,
+                                     int8_t *out);
+
+/* SELECT and SELECT_V2 with broadcasting, strides as in ADD: a where the condition c is not 0, otherwise b. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4], stride_c[4];
+} stapes_nn_select_layer;
+
+STAPES_NN_API void stapes_nn_select(const stapes_nn_select_layer *layer, const int8_t *a, const int8_t *b,
+                                    const int8_t *condition, int8_t *out);
 
 /* LOGISTIC, TANH, RELU, QUANTIZE and other functions of one value: out[i] = table[in[i] + 128]. */
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);

@@ -1,4 +1,4 @@
-"""What operators on two inputs share: loops over at most four axes, with a stride of 0 where an input is repeated."""
+"""What operators on several inputs share: loops over at most four axes, with strides of 0 where an input is repeated."""
 
 from collections.abc import Mapping
 from math import prod
@@ -6,15 +6,21 @@ from math import prod
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Field, Overlap, merge_axes, pad_axes, row_major_strides
 
+LETTERS = "abc"
 
-def call(node: Node, kernel: str, fields: Mapping[str, Field]) -> Call:
-    """Return the kernel call of a checked operator; fields: the members of its struct after those of the loops."""
-    loops, overlap = _loops(node)
+
+def call(node: Node, kernel: str, fields: Mapping[str, Field], order: tuple[int, ...] = (0, 1)) -> Call:
+    """Return the kernel call of a checked operator; fields: the members of its struct after those of the loops.
+
+    order: the inputs a, b, … of the kernel by their positions in the file.
+    """
+    loops, overlap = _loops(node, [node.tensor(position).shape for position in order])
+    pointers = ", ".join(f"{{in{number}}}" for number in range(len(order)))
     return Call(
         name=node.name,
         kernel=kernel,
-        form=kernel + "(&{name}, {in0}, {in1}, {out});",
-        inputs=(node.number(0), node.number(1)),
+        form=f"{kernel}(&{{name}}, {pointers}, {{out}});",
+        inputs=tuple(node.number(position) for position in order),
         output=node.operator.outputs[0],
         struct=f"{kernel}_layer",
         fields={**loops, **fields},
@@ -28,27 +34,26 @@ def clamped_call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
     return call(node, kernel, {**factors, "out_min": low, "out_max": high})
 
 
-def _loops(node: Node) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
-    """Return the fields shape, stride_a, stride_b, and the overlap per input; a repeated one may not be overlapped."""
-    a, b = node.tensor(0).shape, node.tensor(1).shape
-    rank = max(len(a), len(b))
-    shapes = pad_axes(a, rank, 1), pad_axes(b, rank, 1)
-    if any(x != y and 1 not in (x, y) for x, y in zip(*shapes, strict=True)):
-        node.refuse(f"shapes {list(a)} and {list(b)}", "equal sizes, or 1, along each axis")
-    out = tuple(max(x, y) for x, y in zip(*shapes, strict=True))
+def _loops(node: Node, given: list[tuple[int, ...]]) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:
+    """Return the fields shape, stride_a, stride_b, …, and the overlap per input; no repeated one may be overlapped."""
+    rank = max(map(len, given))
+    shapes = [pad_axes(shape, rank, 1) for shape in given]
+    out = tuple(map(max, zip(*shapes, strict=True)))
+    if any(size not in (1, most) for shape in shapes for size, most in zip(shape, out, strict=True)):
+        node.refuse(f"shapes {_listed(given)}", "equal sizes, or 1, along each axis")
     node.expect_shape(out)
     strides = [
         tuple(step if size > 1 else 0 for step, size in zip(row_major_strides(shape), shape, strict=True))
         for shape in shapes
     ]
-    shape, (stride_a, stride_b) = merge_axes(out, *strides)
+    shape, merged = merge_axes(out, *strides)
     if len(shape) > 4:
-        node.refuse(
-            f"shapes {list(a)} and {list(b)} alternate between repeated and full axes {len(shape)} times", "up to 4"
-        )
-    fields: dict[str, Field] = {
-        "shape": pad_axes(shape, 4, 1),
-        "stride_a": pad_axes(stride_a, 4, 0),
-        "stride_b": pad_axes(stride_b, 4, 0),
-    }
-    return fields, tuple(IN_PLACE if prod(given) == prod(out) else None for given in (a, b))
+        node.refuse(f"shapes {_listed(given)} alternate between repeated and full axes {len(shape)} times", "up to 4")
+    fields: dict[str, Field] = {"shape": pad_axes(shape, 4, 1)}
+    for letter, stride in zip(LETTERS, merged, strict=False):
+        fields[f"stride_{letter}"] = pad_axes(stride, 4, 0)
+    return fields, tuple(IN_PLACE if prod(shape) == prod(out) else None for shape in given)
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes)

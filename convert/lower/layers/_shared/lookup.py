@@ -13,9 +13,10 @@ def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Operation]:
     node.expect((1,))
     node.expect_shape(node.tensor(0).shape)
     codes = np.arange(256, dtype=np.uint8).view(np.int8)  # bit patterns 0 .. 255
-    limits = np.iinfo(node.output().dtype)
-    given = codes.view(node.tensor(0).dtype)
-    table = np.array([min(max(value(int(q)), limits.min), limits.max) for q in given]).astype(node.output().dtype)
+    kind_in, kind_out = (_byte(tensor.dtype) for tensor in (node.tensor(0), node.output()))
+    limits = np.iinfo(kind_out)
+    given = codes.view(kind_in)
+    table = np.array([min(max(value(int(q)), limits.min), limits.max) for q in given]).astype(kind_out)
     number, output, count = node.number(0), node.operator.outputs[0], node.tensor(0).count
     if np.array_equal(table.view(np.int8), codes):
         return [copy(node.name, number, output, count)]
@@ -31,3 +32,8 @@ def lower_lookup(node: Node, value: Callable[[int], int]) -> list[Operation]:
             overlap=(IN_PLACE,),
         )
     ]
+
+
+def _byte(dtype: str) -> str:
+    """Return the type that the bytes of a tensor are read as; a bool is 0 or 1."""
+    return "uint8" if dtype == "bool" else dtype

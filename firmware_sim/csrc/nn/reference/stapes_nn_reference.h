@@ -21,6 +21,11 @@ void stapes_nn_reference_add_requantized(const stapes_nn_add_requantized_layer *
 void stapes_nn_reference_mul(const stapes_nn_mul_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_extreme(const stapes_nn_extreme_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_prelu(const stapes_nn_prelu_layer *layer, const int8_t *in, const int8_t *alpha, int8_t *out);
+void stapes_nn_reference_squared_difference(const stapes_nn_squared_difference_layer *layer, const int8_t *a,
+                                            const int8_t *b, int8_t *out);
+void stapes_nn_reference_compare(const stapes_nn_compare_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+void stapes_nn_reference_select(const stapes_nn_select_layer *layer, const int8_t *a, const int8_t *b,
+                                const int8_t *condition, int8_t *out);
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 void stapes_nn_reference_quantize(const stapes_nn_real_layer *layer, const float *in, int8_t *out);
 void stapes_nn_reference_dequantize(const stapes_nn_real_layer *layer, const int8_t *in, float *out);

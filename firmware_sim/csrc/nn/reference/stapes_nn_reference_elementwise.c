@@ -59,6 +59,24 @@ void stapes_nn_reference_prelu(const stapes_nn_prelu_layer *layer, const int8_t 
     } while (reference_next_element(i, layer->shape));
 }
 
+void stapes_nn_reference_squared_difference(const stapes_nn_squared_difference_layer *layer, const int8_t *a,
+                                            const int8_t *b, int8_t *out)
+{
+    int32_t i[4] = {0, 0, 0, 0};
+    do {
+        /* Both inputs are shifted left by 7 bits and brought to a common scale by factors of at most 1/2. */
+        const int32_t wide_a = (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a) * (1 << 7);
+        const int32_t wide_b = (b[reference_offset_of(i, layer->stride_b)] - layer->zero_b) * (1 << 7);
+        const int32_t difference =
+            reference_multiply_by_quantized_multiplier(wide_a, layer->multiplier_a, layer->shift_a) -
+            reference_multiply_by_quantized_multiplier(wide_b, layer->multiplier_b, layer->shift_b);
+        /* |difference| <= 255 * 2^7, and its square < 2^30 */
+        const int32_t scaled = reference_multiply_by_quantized_multiplier(difference * difference,
+                                                                          layer->multiplier_out, layer->shift_out);
+        *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, -128, 127);
+    } while (reference_next_element(i, layer->shape));
+}
+
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
