@@ -1,4 +1,4 @@
-"""What operators on several inputs share: loops over at most four axes, with strides of 0 where an input is repeated."""
+"""What operators on several inputs share: loops over at most four axes, with strides of 0 where one is repeated."""
 
 from collections.abc import Mapping
 from math import prod
