@@ -7,7 +7,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice_array
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.operations import Constant, Operation
+from stapes.convert.lower.operations import Constant, Field, Operation
 from stapes.firmware_sim.tflite.graph import Tensor
 
 _CODES = np.arange(-128, 128, dtype=np.int64)
@@ -29,7 +29,7 @@ def lower_comparison(
     some = within.any(axis=0)
     lowest = np.where(some, _CODES[within.argmax(axis=0)], 127)
     highest = np.where(some, _CODES[255 - within[::-1].argmax(axis=0)], -128)
-    fields = {
+    fields: dict[str, Field] = {
         "lowest": Constant("lowest", {"": lowest.astype(np.int8)}),
         "highest": Constant("highest", {"": highest.astype(np.int8)}),
         "inverted": inverted,
