@@ -4,15 +4,23 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from page_blocks import ROOT, Block, read_blocks
 from page_stage import Stage
+
+from stapes.firmware_sim.device.host import CompiledModel
 
 BLOCKS = read_blocks(ROOT / "docs" / "compiling.md")
 COMPILE, PROGRAM, BUILD, PYTHON = (
     next(block for block in BLOCKS if text in block.text)
     for text in ("stapes compile ", "int main", "cc -O2", "import compile_model")
 )
+
+
+def block_with(*texts: str) -> Block:
+    """Return the block of the page that holds these texts; its title counts."""
+    return next(block for block in BLOCKS if all(text in f"{block.title}\n{block.text}" for text in texts))
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +45,18 @@ def test_every_command_writes_a_folder_of_its_own(stage: Stage) -> None:
 def test_the_program_of_the_page_prints_a_score_per_class(stage: Stage, folder: str) -> None:
     stage.run(PROGRAM)
     assert len(stage.run(for_folder(BUILD, folder)).split()) == 12
+
+
+def test_a_model_with_float_borders_is_compiled_as_the_page_says(stage: Stage) -> None:
+    stage.prepare("trained.tflite")
+    shown = stage.run(block_with("compile trained.tflite --out trained_c"))
+    assert all(line in shown.splitlines() for line in block_with("float32 in the file").text.splitlines())
+    stage.run(block_with("trained_main.c", "int main"))
+    scores = [float(score) for score in stage.run(block_with("./trained_main")).split()]
+    stage.run(block_with("--float-interface"))
+    features = np.float32(0.1) * np.arange(8, dtype=np.float32).reshape(1, 8)
+    (made,) = CompiledModel(stage.folder / "trained_float").run(features)
+    assert scores == [round(float(score), 4) for score in made[0]]
 
 
 def test_the_python_of_the_page_finds_no_difference(stage: Stage) -> None:

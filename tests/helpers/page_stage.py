@@ -15,7 +15,7 @@ from page_blocks import ROOT, Block
 from season import write_season
 from tiny_detector import RATE, noise_bursts
 
-from benchmarks.tflite_models import ds_cnn
+from benchmarks.tflite_models import Layers, ds_cnn
 from stapes.runtime.labels import Annotation, read_audacity, write_audacity, write_dcase
 
 HELPERS = Path(__file__).parent
@@ -145,6 +145,17 @@ def _write_quiet_hour(path: Path) -> None:
     soundfile.write(path / "night.wav", noise_bursts(20.0, [(5.0, 5.5, "hiss")]), RATE)
 
 
+def _write_trained(path: Path) -> None:
+    """Write a model that is float32 at the border and int8 inside."""
+    net = Layers(7)
+    real = net.builder.input("features", (1, 8), None, "float32")
+    codes = net.simple("QUANTIZE", "codes", [real], (1, 8), (0.05, -3))
+    logits = net.dense("logits", net.dense("hidden", codes, 16), 3, (0.1, 5), relu=False)
+    shares = net.simple("SOFTMAX", "shares", [logits], (1, 3), (1 / 256, -128), "SoftmaxOptions", beta=1.0)
+    scores = net.builder.tensor("scores", (1, 3), None, "float32")
+    path.write_bytes(net.builder.finish([net.builder.operator("DEQUANTIZE", [shares], [scores])]))
+
+
 def _write_hallway(path: Path) -> None:
     path.mkdir()
     soundfile.write(path / "evening.flac", noise_bursts(1860.0, [(60.0, 60.5, "hiss")]), RATE)
@@ -157,6 +168,7 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
     "stereo.pcm": _write_stereo,
     "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
+    "trained.tflite": _write_trained,
     "yamnet.h5": lambda path: write_keras_weights(path, random_weights(layers=14)),
     "season": lambda path: write_season(path, 4, 4.0),
     "recordings": _write_dataset,
