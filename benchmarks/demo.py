@@ -24,6 +24,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.soundscapes import standard_splits, synthesize
+from stapes.train.judge.false_alarms import FalseAlarms, false_alarms
 from stapes.train.judge.metrics import ONSET, EventScores, event_scores, labelled_pairs, match_events
 from stapes.train.settings import AugmentationSettings, NetworkSettings, Settings, TrainingSettings
 
@@ -77,12 +78,12 @@ def demo(out: Path) -> None:
     logger.info("3/4 listening to recordings whose sources were never trained on")
     detector = Detector.load(folder)
     heard = listen(detector, dataset)
-    scores = _scores(heard, dataset)
+    scores, alarms = _scores(heard, dataset)
     logger.info("4/4 drawing")
     shown = typical(heard)
     draw(picture(detector, shown), out / "demo.png")
     print_events(shown)
-    print_scores(scores, trained.scores["parity"])
+    print_scores(scores, alarms, trained.scores["parity"])
     spent, hop = hop_ms(detector, shown.pcm), 1e3 * detector.folder.frontend.hop_s
     print(f"time per hop: {spent:.3f} ms in Python on this machine, of {hop:.0f} ms")
     print(f"\ndetector  {folder}\npicture   {out / 'demo.png'}\ntook      {time.monotonic() - started:.0f} s")
@@ -111,11 +112,12 @@ def listen(detector: Detector, dataset: Dataset) -> list[DetectedRecording]:
     return heard
 
 
-def _scores(heard: list[DetectedRecording], dataset: Dataset) -> EventScores:
+def _scores(heard: list[DetectedRecording], dataset: Dataset) -> tuple[EventScores, FalseAlarms]:
     reference = {each.recording.name: each.recording.annotations for each in heard}
     detected = {each.recording.name: each.found for each in heard}
     durations_s = {each.recording.name: each.recording.duration_s for each in heard}
-    return event_scores(reference, detected, durations_s, dataset.classes)
+    judged = reference, detected, durations_s, dataset.classes
+    return event_scores(*judged), false_alarms(*judged)
 
 
 def typical(heard: list[DetectedRecording]) -> DetectedRecording:
@@ -153,15 +155,16 @@ def _row(event: Annotation | None) -> str:
     return f"{event.onset:7.3f} {event.offset:7.3f}  {event.label}{sure}"
 
 
-def print_scores(scores: EventScores, parity: dict[str, Any]) -> None:
-    """Print event F1, false alarms and parity, each F1 with its 95 % interval over recordings."""
+def print_scores(scores: EventScores, alarms: FalseAlarms, parity: dict[str, Any]) -> None:
+    """Print event F1, false alarms and parity; F1 and the sum of all false alarms with 95 % intervals."""
     rows = {
-        label: (one.f1_onset, one.f1_onset_offset, one.false_alarms_per_hour) for label, one in scores.classes.items()
+        label: (one.f1_onset, one.f1_onset_offset, f"{alarms.classes[label]:.0f}")
+        for label, one in scores.classes.items()
     }
-    rows["macro"] = scores.macro_f1_onset, scores.macro_f1_onset_offset, scores.false_alarms_per_hour
+    rows["macro"] = scores.macro_f1_onset, scores.macro_f1_onset_offset, f"{alarms.per_hour:.0f}"
     print(f"\n{'on test':10} {'F1 onset':22} {'F1 onset+offset':22} false alarms/h")
-    for label, (onset, both, alarms) in rows.items():
-        print(f"{label:10} {f'{onset:.3f}':22} {f'{both:.3f}':22} {alarms:.0f}")
+    for label, (onset, both, rate) in rows.items():
+        print(f"{label:10} {f'{onset:.3f}':22} {f'{both:.3f}':22} {rate}")
     print(f"\n{'parity on val':28} {'mean |dp|':>9} {'p99':>7} {'max':>7}")
     for pair, one in parity["scores"].items():
         print(f"{pair:28} {one['mean']:9.4f} {one['p99']:7.4f} {one['largest']:7.4f}")

@@ -23,6 +23,7 @@ from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.audio import read_audio
 from stapes.runtime.console import show
 from stapes.train.data.dataset import Recording, open_dataset
+from stapes.train.judge.false_alarms import FalseAlarms, false_alarms
 from stapes.train.judge.metrics import EventScores
 from stapes.train.judge.scored import event_scores_of, score_recordings
 
@@ -62,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         recordings = open_dataset(arguments.dataset).splits[arguments.split]
         print(f"{'':22} {'F1 onset':22} {'F1 onset+offset':22} false alarms/h")
         for name, heard in conditions(folder.frontend.sample_rate_hz).items():
-            scores = judge(folder, recordings, heard)
+            scores, alarms = judge(folder, recordings, heard)
             print(
                 f"{name:22} {f'{scores.macro_f1_onset:.3f}':22} {f'{scores.macro_f1_onset_offset:.3f}':22} "
-                f"{scores.false_alarms_per_hour.value:.0f}"
+                f"{alarms.per_hour.value:.0f}"
             )
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -96,12 +97,17 @@ def _int16(samples: NDArray[np.float64]) -> Samples:
     return np.clip(np.rint(samples), -32_768, 32_767).astype(np.int16)
 
 
-def judge(folder: DetectorFolder, recordings: Sequence[Recording], heard: Callable[[Samples], Samples]) -> EventScores:
+def judge(
+    folder: DetectorFolder, recordings: Sequence[Recording], heard: Callable[[Samples], Samples]
+) -> tuple[EventScores, FalseAlarms]:
     """Return the figures of the detector, with its own thresholds, on recordings that were changed by `heard`."""
     frontend, clock = Frontend(folder.tables), folder.clock
     pcm = (heard(read_audio(recording.path, clock.sample_rate_hz).pcm) for recording in recordings)
     features = (frontend.features(with_tail(clock, each)) for each in pcm)
-    return event_scores_of(score_recordings(folder, recordings, features), recordings, folder.events)
+    scored = score_recordings(folder, recordings, features)
+    durations_s = {each.name: each.duration_s for each in recordings}
+    alarms = false_alarms(scored.reference, scored.events(folder.events), durations_s, scored.classes)
+    return event_scores_of(scored, recordings, folder.events), alarms
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from stapes.firmware_sim.device.known_answers import (
     stored_answers,
 )
 from stapes.firmware_sim.device.selftest import selftest_pcm
-from stapes.firmware_sim.errors import ToolchainError
+from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS, Board, one_board_of_each_core
 from stapes.firmware_sim.machines.simulation import BuiltDetector, build_where_it_fits
 from stapes.firmware_sim.machines.tools import find_tool
@@ -69,8 +69,10 @@ def verify_command(path: Path, recordings: Sequence[Path], channel: int | None =
 
     channel: of the recordings, counted from 1; None: the mean of all channels.
     A board whose compiler or emulator is not installed is not compared. Raises DetectorFolderError or AudioError for a
-    detector or a recording that cannot be read.
+    detector or a recording that cannot be read, ConfigError for a channel without recordings.
     """
+    if channel is not None and not recordings:
+        raise ConfigError(f"--channel {channel} chooses from recordings, and none is named; name one or leave it out")
     folder = read_folder(path)
     rate = folder.frontend.sample_rate_hz
     references = [_hear(folder, read_audio(recording, rate, channel).pcm) for recording in recordings]

@@ -173,6 +173,15 @@ def test_verify_finds_a_model_that_computes_something_else(
     assert "not compared: qemu-system-arm is not installed: apt-get install qemu-system-arm" in rows["cortex-m4"]
 
 
+def test_verify_refuses_a_channel_where_no_recording_is_named(
+    tiny_detector: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(tiny_detector), "--channel", "2"]) == 1
+    assert capsys.readouterr().err == (
+        "error: --channel 2 chooses from recordings, and none is named; name one or leave it out\n"
+    )
+
+
 def test_verify_reads_the_answers_that_are_stored(
     compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
