@@ -87,10 +87,13 @@ def _guarded(operation: Call, constant: Constant) -> str:
 
 
 def _array(declaration: str, array: np.ndarray) -> str:
-    values = [_literal(value) for value in array.reshape(-1).tolist()]
     shape = f" /* {'x'.join(map(str, array.shape))} */" if array.ndim > 1 else ""
-    return f"{declaration} = {{{shape}\n{rows(values)}\n}};\n"
+    return f"{declaration} = {{{shape}\n{rows(_literals(array))}\n}};\n"
 
 
-def _literal(value: int) -> str:
-    return "-2147483647 - 1" if value == -(1 << 31) else str(value)
+def _literals(array: np.ndarray) -> list[str]:
+    """Return the numbers of an array as C; Python prints a whole list of numbers faster than each of them."""
+    values = str(array.reshape(-1).tolist())[1:-1].split(", ")
+    if array.dtype == np.int32 and (array == -(1 << 31)).any():  # C has no literal for the lowest int32
+        return ["-2147483647 - 1" if value == "-2147483648" else value for value in values]
+    return values

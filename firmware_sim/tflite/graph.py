@@ -13,7 +13,8 @@ from stapes.firmware_sim.tflite.flatbuffer import Table, root
 from stapes.firmware_sim.tflite.schema import DTYPES, OPTIONS_TYPES, READ, operator_name, options_type
 
 LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far inside of int32, and planning takes seconds
-LARGEST_COUNT = 1 << 11  # tensors or operators; so many that live at the same time are placed within seconds
+LARGEST_COUNT = 1 << 11  # operators, or tensors without constants; so many that live at a time are placed in seconds
+LARGEST_CONSTANTS = 1 << 13  # constant tensors
 RANKS = 6
 LONGEST_NAME = 256
 WIDTHS = {"int16": 2, "float32": 4}  # bytes per element of the types that a model computes with, where not 1
@@ -133,11 +134,15 @@ def _operator_kind(code: Table) -> str:
 
 def _read_graph(number: int, table: Table, buffers: list[Table], codes: list[str]) -> Graph:
     tables, nodes = table.tables(0), table.tables(3)
-    if max(len(tables), len(nodes)) > LARGEST_COUNT:
+    if len(nodes) > LARGEST_COUNT or len(tables) > LARGEST_COUNT + LARGEST_CONSTANTS:
         raise ModelError(
-            f"graph {number} has {len(tables)} tensors and {len(nodes)} operators; the limit is {LARGEST_COUNT}"
+            f"graph {number} has {len(nodes)} operators and {len(tables)} tensors; the limits are {LARGEST_COUNT} and "
+            f"{LARGEST_COUNT + LARGEST_CONSTANTS}"
         )
     tensors = tuple(_read_tensor(index, tensor, buffers) for index, tensor in enumerate(tables))
+    computed = sum(tensor.data is None for tensor in tensors)
+    if computed > LARGEST_COUNT:
+        raise ModelError(f"graph {number} has {computed} tensors that are no constants; the limit is {LARGEST_COUNT}")
     operators = tuple(_read_operator(index, node, codes, len(tensors)) for index, node in enumerate(nodes))
     inputs, outputs = _numbers(table, 1, len(tensors)), _numbers(table, 2, len(tensors))
     graph = Graph(
