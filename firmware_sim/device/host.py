@@ -26,6 +26,8 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 ROOM_STEPS = 64  # `run` allocates the outputs of this many calls at a time
 
+FLATTENED_CALLS = 300  # calls of kernels up to which all are inlined; the C compiler takes a minute for a thousand
+
 # All C is one translation unit, with static kernels that `flatten` inlines: the C compiler sees the sizes of a layer
 # where it compiles the layer's kernel. `inputs` holds the inputs of all steps, one step after the other; `outputs`
 # takes their outputs.
@@ -36,7 +38,7 @@ _UNIT = """#define STAPES_NN_API static
 typedef char {name}_needs_the_ram_that_model_json_states[sizeof({name}_t) == {ram} ? 1 : -1];
 
 void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs);
-__attribute__((flatten)) void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs)
+{flatten}void {name}_steps(void *self, int32_t steps, const char *inputs, char *outputs)
 {{
     for (; steps > 0; steps--) {{
         {name}_step(self, {arguments});
@@ -204,8 +206,10 @@ def _unit(folder: Path) -> str:
     arguments += [f"(void *)(outputs + {start})" for start in output_starts]
     name = description.name
     sources = sorted(folder.glob("*.c"), key=lambda path: (path.stem == name, path.name))
+    calls = (folder / f"{name}.c").read_text(encoding="utf-8").count("\n    stapes_nn_")
     return _UNIT.format(
         name=name,
+        flatten="__attribute__((flatten)) " if calls <= FLATTENED_CALLS else "",
         includes="\n".join(f'#include "{path.name}"' for path in sources),
         arguments=", ".join(arguments),
         ram=description.sizes.ram,

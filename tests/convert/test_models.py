@@ -78,7 +78,6 @@ def test_yamnet_equals_litert_reference_in_every_tensor(foreign_models: Path, tm
     assert {tensor: count for tensor, count in found.items() if count} == {}
 
 
-@pytest.mark.slow
 def test_a_chain_of_a_thousand_operators_equals_litert_reference(tmp_path: Path) -> None:
     net = Layers(0)
     first = y = net.input("x", (1, 4, 4, 4), (0.05, -3))
