@@ -1,6 +1,7 @@
 """What compiled models cost on emulated boards: `make bench-compiler`.
 
-Four models with seeded random weights (tflite_models.py, yamnet_model.py) are compiled and run on seven cores. Printed
+Four models with seeded random weights (tflite_models.py, yamnet_model.py) are compiled and run on seven cores, and the
+whole of YAMNet on two, where ../shared/models is beside this checkout (large_model.py). Printed
 and written to results/compiler.csv: exact instructions of every layer and of a step, requantization included, and of
 the same ELF the flash without weights, biases, multipliers and shifts, the activation RAM and the painted stack. The
 outputs of every run are compared with LiteRT's `BUILTIN_REF`; a difference ends the benchmark.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import tflite_models, yamnet_model
+from benchmarks import large_model, tflite_models, yamnet_model
 from benchmarks.rows import write_rows
 from stapes.convert.compile import CompileReport, compile_model, plan_model
 from stapes.convert.emit.describe import table
@@ -25,9 +26,10 @@ from stapes.convert.emit.header import step_prototype
 from stapes.convert.emit.module import Names, sizes_of
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
-from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.boards import BOARDS, Board
 from stapes.firmware_sim.machines.emulator import RunResult, run
 from stapes.firmware_sim.machines.firmware import Firmware, build_firmware
+from stapes.firmware_sim.tflite.graph import Tensor
 from stapes.runtime.console import show
 
 logger = logging.getLogger("stapes.benchmarks.compiler")
@@ -38,6 +40,8 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "dense_stack": tflite_models.dense_stack,
     "yamnet_6_layers": yamnet_model.yamnet_6_layers,
 }
+if large_model.YAMNET.is_file():
+    MODELS["yamnet"] = large_model.YAMNET.read_bytes
 MEASURED_BOARDS = [board.name for board in BOARDS.values() if board.stand_in is None]
 FLAGS = ("-O2",)
 VECTORS = 4  # inputs per run: both extremes, then random codes
@@ -96,13 +100,16 @@ class Bench:
         self.step_prototype = step_prototype(plain, Names(plain))
         graph = plain.graph
         inputs, outputs = ([graph.tensors[number] for number in side] for side in (graph.inputs, graph.outputs))
-        self.main = _main(name, [tensor.count for tensor in inputs], [tensor.count for tensor in outputs])
+        self.main = _main(name, inputs, outputs)
         reference, rng = Reference(tflite), np.random.default_rng(0)
         self.given = self.wanted = b""
         for vector in range(VECTORS):
-            values = [rng.integers(-128, 128, tensor.shape).astype(np.int8) for tensor in inputs]
-            if vector < 2:
-                values = [np.full(tensor.shape, (-128, 127)[vector], np.int8) for tensor in inputs]
+            limits = [np.iinfo(tensor.dtype) for tensor in inputs]
+            ranges = [((of.min, of.min), (of.max, of.max), (of.min, of.max))[min(vector, 2)] for of in limits]
+            values = [
+                rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype)
+                for tensor, (low, high) in zip(inputs, ranges, strict=True)
+            ]
             self.given += b"".join(array.tobytes() for array in values)
             self.wanted += b"".join(array.tobytes() for array in reference.step(*values))
 
@@ -134,7 +141,7 @@ class Bench:
 
     def run_step(self, board: str, folder: Path) -> tuple[Firmware, RunResult, CompileReport]:
         """Compile, build, run and compare. Raises ModelError when an output differs from LiteRT's."""
-        report = compile_model(self.tflite, folder / "c", self.name, BOARDS[board].target)
+        report = compile_model(self.tflite, folder / "c", self.name, _board(board).target)
         (folder / "main.c").write_text(self.main)
         firmware = _build(board, folder, "plain", sorted((folder / "c").glob("*.c")))
         return firmware, self._run(firmware), report
@@ -146,19 +153,26 @@ class Bench:
         return result
 
 
-def _main(name: str, inputs: list[int], outputs: list[int]) -> str:
+def _main(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
     members = [
-        "\n".join(f"    int8_t a{number}[{count}];" for number, count in enumerate(side)) for side in (inputs, outputs)
+        "\n".join(f"    {tensor.dtype}_t a{number}[{tensor.count}];" for number, tensor in enumerate(side))
+        for side in (inputs, outputs)
     ]
     arguments = [f"given.a{number}" for number in range(len(inputs))]
     arguments += [f"made.a{number}" for number in range(len(outputs))]
     return _MAIN.format(name=name, inputs=members[0], outputs=members[1], arguments=", ".join(arguments))
 
 
+def _board(name: str) -> Board:
+    return large_model.EXTERNAL_M55 if name == large_model.EXTERNAL_M55.name else BOARDS[name]
+
+
 def _build(board: str, folder: Path, name: str, sources: Sequence[Path]) -> Firmware:
-    return build_firmware(
-        BOARDS[board], [folder / "main.c", *sources], folder / f"{name}.elf", include_dirs=[folder / "c"], flags=FLAGS
-    )
+    files, flags = [folder / "main.c", *sources], FLAGS
+    if board == large_model.EXTERNAL_M55.name:
+        (folder / "first_vectors.c").write_text(large_model.FIRST_VECTORS)
+        files, flags = [folder / "first_vectors.c", *files], (*FLAGS, *large_model.FIRST_VECTORS_FLAGS)
+    return build_firmware(_board(board), files, folder / f"{name}.elf", include_dirs=[folder / "c"], flags=flags)
 
 
 def _marked(source: str) -> str:
@@ -178,10 +192,11 @@ def _marked(source: str) -> str:
     return f'#include "stapes_board.h"\n{head}\n{regions}{tail}{body}{source[end:]}'
 
 
-def print_tables(costs: Sequence[Cost], boards: Sequence[str]) -> None:
+def print_tables(costs: Sequence[Cost]) -> None:
     """Print a table of layers by boards for each model, then a table of bytes."""
     for model in dict.fromkeys(cost.model for cost in costs):
         by_place = {(cost.layer, cost.board): cost for cost in costs if cost.model == model}
+        boards = tuple(dict.fromkeys(board for _, board in by_place))
         rows = [(f"{model}: instructions", "MACs", *boards)]
         for layer in dict.fromkeys(layer for layer, _ in by_place):
             here = [by_place[layer, board] for board in boards]
@@ -197,18 +212,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; write the CSV unless options chose some of the models or boards."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compiler", description=__doc__)
     parser.add_argument("--model", choices=MODELS, action="append", help="default: all")
-    parser.add_argument("--board", choices=MEASURED_BOARDS, action="append", help="default: all")
+    parser.add_argument(
+        "--board", choices=[*MEASURED_BOARDS, large_model.EXTERNAL_M55.name], action="append", help="default: all"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the generated C and the ELF files here")
     chosen = parser.parse_args(arguments)
-    boards = chosen.board or MEASURED_BOARDS
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory(prefix="stapes-bench-") as scratch:
         for model in chosen.model or MODELS:
             bench = Bench(model, MODELS[model]())
-            for board in boards:
+            possible = large_model.LARGE_BOARDS if model == "yamnet" else MEASURED_BOARDS
+            for board in [board for board in possible if board in (chosen.board or possible)]:
                 logger.info(f"{model} on {board}")
                 costs += bench.costs_of_layers(board, (chosen.keep or Path(scratch)) / model / board)
-    print_tables(costs, boards)
+    print_tables(costs)
     if not (chosen.model or chosen.board):
         write_rows("compiler", [asdict(cost) for cost in costs])
 
