@@ -43,7 +43,7 @@ MODELS: dict[str, Callable[[], bytes]] = {
 if large_model.YAMNET.is_file():
     MODELS["yamnet"] = large_model.YAMNET.read_bytes
 MEASURED_BOARDS = [board.name for board in BOARDS.values() if board.stand_in is None]
-FLAGS = ("-O2",)
+FLAGS: tuple[str, ...] = ("-O2",)
 VECTORS = 4  # inputs per run: both extremes, then random codes
 
 _MAIN = """#include "stapes_board.h"
