@@ -156,3 +156,14 @@ STAPES_NN_API void stapes_nn_resize_bilinear(const stapes_nn_resize_bilinear_lay
 {
     stapes_nn_reference_resize_bilinear(layer, in, out);
 }
+
+STAPES_NN_API void stapes_nn_transpose_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_transpose_conv(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_batch_matmul(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
+                                          int8_t *out)
+{
+    stapes_nn_reference_batch_matmul(layer, a, b, out);
+}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from operator_grid import Grid
+from operator_grid import SEEDS, Grid
 
 from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model, plan_model
@@ -42,9 +42,14 @@ def test_pack_of_other_scales_is_refused_as_litert_reference_does(tmp_path: Path
         Reference(tflite)
 
 
+# Kernels that every layout shares: this machine, with their plain specification, and boards.
+MACHINES = pytest.mark.parametrize(
+    "machine", ["any", *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m0-large", "cortex-m55"))]
+)
 RESIZES = [((4, 6), (8, 12)), ((4, 6), (4, 6)), ((5, 7), (7, 3)), ((3, 2), (9, 5)), ((1, 4), (3, 1)), ((9, 9), (2, 20))]
 
 
+@MACHINES
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -52,7 +57,7 @@ RESIZES = [((4, 6), (8, 12)), ((4, 6), (4, 6)), ((5, 7), (7, 3)), ((3, 2), (9, 5
         ("RESIZE_BILINEAR", "ResizeBilinearOptions"),
     ],
 )
-def test_resizing_vs_litert_reference(tmp_path: Path, kind: str, options: str) -> None:
+def test_resizing_vs_litert_reference(tmp_path: Path, kind: str, options: str, machine: str) -> None:
     grid = Grid(2)
     for (given, wanted), channels, batches, (corners, centers) in itertools.product(
         RESIZES, (1, 5), (1, 2), ((False, False), (True, False), (False, True))
@@ -61,7 +66,7 @@ def test_resizing_vs_litert_reference(tmp_path: Path, kind: str, options: str) -
         inputs = [grid.input((batches, *given, channels), scale), grid.builder.constant("size", wanted)]
         fields = {"alignCorners": corners, "halfPixelCenters": centers}
         grid.builder.operator(kind, inputs, [grid.output((batches, *wanted, channels), scale)], options, **fields)
-    grid.check(tmp_path)
+    grid.check(tmp_path, target=machine)
 
 
 def test_gather_vs_litert_reference(tmp_path: Path) -> None:
@@ -229,3 +234,69 @@ def test_squares_that_do_not_fit_are_refused(
     made = b.operator(kind, [b.input("x", shape, (0.1, 0))], [b.tensor("y", out, (0.1, 0))], options, blockSize=block)
     with pytest.raises(ModelError, match=f"squares of {block}; supported: four axes"):
         plan_model(b.finish([made]), "model")
+
+
+def _transposed(size: int, kernel: int, stride: int, same: bool) -> int:
+    return size * stride if same else (size - 1) * stride + kernel
+
+
+TRANSPOSED = list(
+    itertools.product(
+        ((1, 1), (2, 5), (4, 3)), ((1, 1), (2, 3), (4, 2)), (1, 2, 3), (False, True), (1, 3, 8), (1, 2, 4, 7), (1, 2)
+    )
+)
+
+
+@MACHINES
+@SEEDS
+def test_transposed_convolutions_vs_litert_reference(tmp_path: Path, seed: int, machine: str) -> None:
+    grid = Grid(seed)
+    for size, kernel, stride, same, channels, many, batches in grid.some(TRANSPOSED):
+        wanted = [_transposed(n, k, stride, same) for n, k in zip(size, kernel, strict=True)]
+        wanted[0] += int(grid.rng.integers(0, stride)) * (-1 if same else 1)  # each size that leads to the input's
+        given = grid.input((batches, *size, channels), grid.scale())
+        out = grid.output((batches, *wanted, many), grid.scale(0.02))
+        spread = 20 * grid.builder.scale_of(out) / (grid.builder.scale_of(given) * 5000 * np.sqrt(channels * 2))
+        scales = (spread * np.exp(grid.rng.uniform(-1, 1, many if grid.rng.integers(0, 2) else 1))).tolist()
+        weights = grid.builder.weights("w", grid.rng.integers(-127, 128, (many, *kernel, channels)), scales, 0)
+        inputs = [grid.builder.constant("shape", [batches, *wanted, many]), weights, given]
+        if grid.rng.integers(0, 2):
+            bias_scales = [grid.builder.scale_of(given) * float(np.float32(scale)) for scale in scales]
+            inputs.append(grid.builder.bias("b", grid.rng.integers(-20000, 20000, many), bias_scales))
+        fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride}
+        fields["fusedActivationFunction"] = int(grid.rng.integers(0, 4))
+        grid.builder.operator("TRANSPOSE_CONV", inputs, [out], "TransposeConvOptions", **fields)
+    grid.check(tmp_path, target=machine)
+
+
+MATRICES = [
+    ((3, 5), (5, 4)),
+    ((1, 7), (7, 1)),
+    ((2, 3, 5), (2, 5, 6)),
+    ((2, 3, 5), (5, 3)),
+    ((5, 4), (2, 4, 9)),
+    ((2, 1, 3, 5), (1, 4, 5, 3)),
+    ((1, 2, 8, 8), (1, 2, 8, 8)),
+    ((2, 1, 2, 3, 17), (1, 3, 2, 17, 5)),
+]
+
+
+@MACHINES
+def test_matrix_products_vs_litert_reference(tmp_path: Path, machine: str) -> None:
+    grid = Grid(8)
+    for (a, b), turn_a, turn_b, constant in itertools.product(MATRICES, (False, True), (False, True), (0, 1, 2)):
+        out = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+        shapes = [
+            (*shape[:-2], shape[-1], shape[-2]) if turned else shape for shape, turned in ((a, turn_a), (b, turn_b))
+        ]
+        scales = [grid.scale(0.01, 0.5) for _ in shapes]
+        inputs = [
+            grid.builder.constant("c", grid.rng.integers(-128, 128, shape), "int8", scale)
+            if constant == position
+            else grid.input(shape, scale)
+            for position, (shape, scale) in enumerate(zip(shapes, scales, strict=True), 1)
+        ]
+        reach = scales[0][0] * scales[1][0] * 200 * np.sqrt(a[-1])
+        target = grid.output(out, (reach * float(grid.rng.uniform(0.3, 1.2)), grid.scale()[1]))
+        grid.builder.operator("BATCH_MATMUL", inputs, [target], "BatchMatMulOptions", adjX=turn_a, adjY=turn_b)
+    grid.check(tmp_path, target=machine)

@@ -95,3 +95,20 @@ def every_shift() -> bytes:
             out = net.builder.tensor(f"{kind}{step}", (1, 20), (1.0, 7))
             outputs.append(net.builder.operator(kind, pair, [out], options))
     return net.builder.finish(outputs)
+
+
+def every_move() -> bytes:
+    """One of each kernel that moves or combines pixels."""
+    net = Layers(7)
+    b, rng, scale = net.builder, np.random.default_rng(7), (0.05, -7)
+    y = net.input("x", (1, 3, 4, 2), scale)
+    size = b.constant("size", [5, 7])
+    y = net.simple("RESIZE_BILINEAR", "smooth", [y, size], (1, 5, 7, 2), scale, "ResizeBilinearOptions")
+    size = b.constant("size", [3, 5])
+    y = net.simple("RESIZE_NEAREST_NEIGHBOR", "nearest", [y, size], (1, 3, 5, 2), scale, "ResizeNearestNeighborOptions")
+    weights = b.weights("w", rng.integers(-127, 128, (5, 3, 2, 2)), [0.004], 0)
+    inputs = [b.constant("wider", [1, 6, 10, 5]), weights, y, b.bias("b", rng.integers(-900, 900, 5), [2e-4])]
+    fields = {"strideH": 2, "strideW": 2, "padding": 0}
+    y = net.simple("TRANSPOSE_CONV", "upwards", inputs, (1, 6, 10, 5), (0.03, 4), "TransposeConvOptions", **fields)
+    shares = net.simple("BATCH_MATMUL", "shares", [y, y], (1, 6, 10, 10), (0.1, 3), "BatchMatMulOptions", adjY=True)
+    return b.finish([shares])

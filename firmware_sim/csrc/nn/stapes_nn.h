@@ -361,6 +361,27 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
 
+/* TRANSPOSE_CONV in NHWC order. Rounds twice. Only the taps that meet an input pixel count, so that in_zero is taken
+ * from each value and `bias` is the model's. `weights`: int8_t
+ * [out_channels][kernel_height][kernel_width][in_channels]; there is no dilation. The compiler proves |sum| < 2^31,
+ * for all partial sums too, and |sum << shift| < 2^31. */
+STAPES_NN_API void stapes_nn_transpose_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
+
+/* BATCH_MATMUL: out[row][column] = sum(a[row][k] * b[k][column]), k below `depth`, for each of the batches, along
+ * which an input may be repeated with a stride of 0. Rounds twice. Strides are in bytes. The compiler proves
+ * |sum| < 2^31, for all partial sums too, and |sum << shift| < 2^31. */
+typedef struct {
+    int32_t batches[3], a_batch[3], b_batch[3];
+    int32_t rows, columns, depth;
+    int32_t a_row, a_step;    /* to the next row, to the next k */
+    int32_t b_column, b_step; /* to the next column, to the next k */
+    int32_t a_zero, b_zero, out_zero;
+    int32_t multiplier, shift;
+} stapes_nn_batch_matmul_layer;
+
+STAPES_NN_API void stapes_nn_batch_matmul(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
+                                          int8_t *out);
+
 /* RESIZE_NEAREST_NEIGHBOR, GATHER and MIRROR_PAD, where their positions are too irregular for a move: for each block,
  * a run of `run` bytes per row and column, from in + rows[row] + columns[column]. Strides and offsets are in bytes. */
 typedef struct {

@@ -149,10 +149,7 @@ def _channel_constants(node: Node, taps: np.ndarray) -> dict[str, Field]:
     sums = channel_sums(node, taps)
     multipliers, shifts, wide = [], [], []
     for channel, (factor, bound) in enumerate(zip(factors(node, sums.bias.size), sums.bound.tolist(), strict=True)):
-        multiplier, shift = quantize_multiplier(factor)
-        shifted = bound << max(shift, 0)
-        if shifted >= 1 << 31 or (shift >= 0 and multiply_high(shifted, multiplier) >= (1 << 31) - 256):
-            node.refuse(f"channel {channel} scales sums up to {bound} by {factor}", "results within int32")
+        multiplier, shift = checked_multiplier(node, f"channel {channel}", factor, bound)
         exceeds = bound >= LARGEST_SUM and shift < 0
         smaller = _smaller_sums(node, sums, channel, (multiplier, shift)) if exceeds else None
         if smaller is not None:
@@ -165,6 +162,18 @@ def _channel_constants(node: Node, taps: np.ndarray) -> dict[str, Field]:
         "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
         "shift": Constant("shift", {layout.macro: _shifts(layout, shifts, wide) for layout in node.layouts}),
     }
+
+
+def checked_multiplier(node: Node, what: str, factor: float, bound: int) -> tuple[int, int]:
+    """Return multiplier and shift of a factor that is rounded twice; refuses results that leave int32.
+
+    bound: the largest absolute sum.
+    """
+    multiplier, shift = quantize_multiplier(factor)
+    shifted = bound << max(shift, 0)
+    if shifted >= 1 << 31 or (shift >= 0 and multiply_high(shifted, multiplier) >= (1 << 31) - 256):
+        node.refuse(f"{what} scales sums up to {bound} by {factor}", "results within int32")
+    return multiplier, shift
 
 
 def _shifts(layout: Layout, shifts: list[int], wide: list[bool]) -> np.ndarray:
