@@ -70,6 +70,7 @@ class Operator:
         (0, 0),
         (0, 0),
     )  # before, after of a PAD taken over: rows, columns
+    by_way_of_real: bool = False  # a QUANTIZE that took over a DEQUANTIZE
 
     @property
     def is_custom(self) -> bool:
