@@ -19,7 +19,8 @@ from stapes.firmware_sim.tflite.graph import LONGEST_NAME, Graph, Model, Operato
 from stapes.firmware_sim.tflite.schema import Option
 
 STATE_PREFIX = "state_"
-_OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}}  # input of the operator -> name
+# input of the operator -> name
+_OWN_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": {18: "hidden", 19: "cell"}, "SVDF": {4: "memory"}}
 
 
 @dataclass

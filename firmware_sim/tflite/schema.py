@@ -9,7 +9,7 @@ DTYPES = (
     *("complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16", "int2", "uint4"),
 )
 # Types whose values are read. A file may hold tensors of other types as long as no compiled operator needs one.
-READ = ("int8", "uint8", "int32", "int64", "bool")
+READ = ("int8", "uint8", "int16", "int32", "int64", "bool")
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 ACTIVATIONS = {NONE: "none", RELU: "relu", RELU_N1_TO_1: "relu_n1_to_1", RELU6: "relu6"}

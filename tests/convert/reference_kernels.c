@@ -167,3 +167,8 @@ STAPES_NN_API void stapes_nn_batch_matmul(const stapes_nn_batch_matmul_layer *la
 {
     stapes_nn_reference_batch_matmul(layer, a, b, out);
 }
+
+STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out)
+{
+    stapes_nn_reference_svdf(layer, in, memory, out);
+}

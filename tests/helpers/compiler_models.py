@@ -98,7 +98,7 @@ def every_shift() -> bytes:
 
 
 def every_move() -> bytes:
-    """One of each kernel that moves or combines pixels."""
+    """One of each kernel that moves or combines data, and an SVDF."""
     net = Layers(7)
     b, rng, scale = net.builder, np.random.default_rng(7), (0.05, -7)
     y = net.input("x", (1, 3, 4, 2), scale)
@@ -111,4 +111,10 @@ def every_move() -> bytes:
     fields = {"strideH": 2, "strideW": 2, "padding": 0}
     y = net.simple("TRANSPOSE_CONV", "upwards", inputs, (1, 6, 10, 5), (0.03, 4), "TransposeConvOptions", **fields)
     shares = net.simple("BATCH_MATMUL", "shares", [y, y], (1, 6, 10, 10), (0.1, 3), "BatchMatMulOptions", adjY=True)
-    return b.finish([shares])
+    series = net.input("series", (1, 6), scale)
+    inputs = [series, b.weights("feature", rng.integers(-127, 128, (4, 6)), [0.004], 0)]
+    inputs += [b.constant("time", rng.integers(-9000, 9000, (4, 3)), "int16", (1e-4, 0)), -1]
+    inputs.append(b.variable("memory", (1, 12), (1e-3, 0), "int16"))
+    fields = {"rank": 2, "fusedActivationFunction": 1}
+    kept = net.simple("SVDF", "kept", inputs, (1, 2), (0.02, -3), "SVDFOptions", **fields)
+    return b.finish([shares, kept])

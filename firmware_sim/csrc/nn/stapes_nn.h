@@ -361,6 +361,23 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
 
+/* SVDF: `rank` filters per unit, each of which remembers its features of the last `steps` steps. Rounds twice, the
+ * feature to int16 and the unit to int8. The compiler proves that sums of features are below 2^31; the sum over time
+ * wraps around, as LiteRT's does, and -31 <= out_shift < 0. */
+typedef struct {
+    int32_t batches, in_size, units, rank, steps;
+    int32_t in_multiplier, in_shift, out_multiplier, out_shift;
+    int32_t out_zero;
+    const int8_t *weights;       /* [units][rank][in_size] */
+    const int32_t *feature_bias; /* [units][rank]: -zero_point * (sum of weights) */
+    const int16_t *time_weights; /* [units][rank][steps], the oldest first */
+    const int32_t *bias;         /* [units] */
+} stapes_nn_svdf_layer;
+
+/* in and out have a row per batch. memory [batches][units][rank][steps] is a state: it is read and written, and must
+ * be kept between calls. */
+STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out);
+
 /* TRANSPOSE_CONV in NHWC order. Rounds twice. Only the taps that meet an input pixel count, so that in_zero is taken
  * from each value and `bias` is the model's. `weights`: int8_t
  * [out_channels][kernel_height][kernel_width][in_channels]; there is no dilation. The compiler proves |sum| < 2^31,

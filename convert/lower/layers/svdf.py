@@ -1,0 +1,130 @@
+"""SVDF: int8 input, feature weights and output, int16 time weights and memory, which is kept from step to step.
+
+LiteRT rounds the int32 sum of (x - zero) * w of each filter twice with s_in * s_feature / s_memory, saturates it to
+int16 and keeps the last of these. The sum of their products with the time weights, over the filters of a unit, and the
+bias are rounded twice with s_memory * s_time / s_out. Both factors are formed in float32. Zero points of weights and
+memory do not count, nor does the fused activation, which must be RELU. The second sum wraps around at 2^31.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import quantize_multiplier
+from stapes.convert.lower.layers._shared.convolution import checked_multiplier
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Call, Constant, Operation
+from stapes.firmware_sim.tflite.schema import RELU, Option
+
+OPTIONS = {"rank": Option(0, "i"), "activation": Option(1, "b")}
+INPUT, FEATURE, TIME, BIAS, MEMORY = range(5)
+
+
+def lower(node: Node) -> list[Operation]:
+    """Check one SVDF and return its kernel call."""
+    node.expect((5,))
+    if node.option("activation") != RELU:
+        node.refuse(
+            f"the fused activation {node.option('activation')}", "relu, as LiteRT asks, which does not apply it"
+        )
+    feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, "int16")
+    sizes = _sizes(node, feature, time)
+    scales = [
+        node.scale(tensor, (dtype,))[0]
+        for tensor, dtype in (
+            (node.tensor(INPUT), "int8"),
+            (node.tensor(FEATURE), "int8"),
+            (node.tensor(MEMORY), "int16"),
+            (node.tensor(TIME), "int16"),
+            (node.output(), "int8"),
+        )
+    ]
+    in_zero, out_zero = node.scale(node.tensor(INPUT))[1], node.scale(node.output())[1]
+    reach = 256 * int(np.abs(feature).sum(axis=1).max())
+    if reach >= 1 << 31:
+        node.refuse(f"sums of features up to {reach}", f"sums below {1 << 31}")
+    in_factor, out_factor = (
+        float(scales[0] * scales[1] / scales[2]),
+        float(scales[2] * scales[3] / scales[4]),
+    )
+    if not (0 < in_factor < 1 << 31 and 0 < out_factor < 0.5):
+        node.refuse(f"factors {in_factor} to the memory and {out_factor} to the output", "below 2^31 and below 1/2")
+    in_multiplier, in_shift = checked_multiplier(node, "the memory", in_factor, reach)
+    out_multiplier, out_shift = quantize_multiplier(out_factor)
+    return [
+        Call(
+            name=node.name,
+            kernel="stapes_nn_svdf",
+            form="stapes_nn_svdf(&{name}, {in0}, {in1}, {out});",
+            inputs=(node.number(INPUT), node.number(MEMORY)),
+            output=node.operator.outputs[0],
+            struct="stapes_nn_svdf_layer",
+            fields={
+                "batches": sizes.batches,
+                "in_size": sizes.in_size,
+                "units": sizes.units,
+                "rank": sizes.rank,
+                "steps": sizes.steps,
+                "in_multiplier": in_multiplier,
+                "in_shift": in_shift,
+                "out_multiplier": out_multiplier,
+                "out_shift": out_shift,
+                "out_zero": out_zero,
+                "weights": Constant("weights", {"": feature.astype(np.int8)}),
+                "feature_bias": Constant("feature_bias", {"": (-in_zero * feature.sum(axis=1)).astype(np.int32)}),
+                "time_weights": Constant("time_weights", {"": time.astype(np.int16)}),
+                "bias": Constant("bias", {"": _bias(node, sizes.units)}),
+            },
+            overlap=(None, None),
+            macs=sizes.batches * len(feature) * (sizes.in_size + sizes.steps),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    batches: int
+    in_size: int
+    units: int
+    rank: int  # filters of a unit
+    steps: int  # values that a filter remembers
+
+
+def _sizes(node: Node, feature: np.ndarray, time: np.ndarray) -> _Sizes:
+    given, rank = node.tensor(INPUT).shape, node.option("rank")
+    if len(given) != 2 or given[1] != feature.shape[1] or len(time) != len(feature):
+        node.refuse(
+            f"input {list(given)}, weights {list(feature.shape)} and {list(time.shape)}", "two axes, of sizes that fit"
+        )
+    if rank < 1 or len(feature) % rank:
+        node.refuse(f"{len(feature)} filters of rank {rank}", "as many filters for each unit")
+    memory, count = node.tensor(MEMORY), given[0] * time.size
+    if not memory.variable or memory.dtype != "int16" or memory.count != count:
+        node.refuse(
+            f"memory {memory.name} is {memory.dtype} {list(memory.shape)}"
+            f"{'' if memory.variable else ', no variable tensor'}",
+            f"a variable tensor of {count} int16, as LiteRT has it",
+        )
+    node.expect_shape((given[0], len(feature) // rank))
+    return _Sizes(given[0], given[1], len(feature) // rank, rank, time.shape[1])
+
+
+def _weights(node: Node, position: int, dtype: str) -> np.ndarray:
+    """Return constant weights [filters, …] as int64."""
+    tensor = node.tensor(position)
+    if tensor.data is None or tensor.dtype != dtype or tensor.data.ndim != 2 or not tensor.count:
+        node.refuse(
+            f"weights {tensor.name} are {tensor.dtype} {list(tensor.shape)}"
+            f"{'' if tensor.data is not None else ', computed'}",
+            f"constant {dtype} weights of two axes",
+        )
+    return tensor.data.astype(np.int64)
+
+
+def _bias(node: Node, units: int) -> np.ndarray:
+    if node.operator.inputs[BIAS] < 0:
+        return np.zeros(units, np.int32)
+    tensor = node.tensor(BIAS)
+    if tensor.data is None or tensor.dtype != "int32" or tensor.shape != (units,):
+        node.refuse(f"bias {tensor.name} is {tensor.dtype} {list(tensor.shape)}", f"a constant int32 bias of {units}")
+    return tensor.data
