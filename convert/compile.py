@@ -47,12 +47,14 @@ class CompileReport:
     borders: tuple[str, ...]  # a line per input and output that is float32 in the file and quantized in the C
 
 
-def plan_model(tflite: bytes, name: str, target: str = "any", float_interface: bool = False) -> Module:
+def plan_model(
+    tflite: bytes, name: str, target: str = "any", float_interface: bool = False, batch: int | None = None
+) -> Module:
     """Return the model as it will be printed; nothing is written.
 
     name: that of the C module. target: one of supported.TARGETS. float_interface: inputs and outputs that are float32
-    in the file stay float32. Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or
-    target.
+    in the file stay float32. batch: size of the first axis of every input; None: that of the file, or 1 where the file
+    leaves it open. Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target.
     """
     if target not in TARGETS:
         raise ConfigError(f"target {target!r} is unknown; use one of {', '.join(TARGETS)}")
@@ -60,8 +62,8 @@ def plan_model(tflite: bytes, name: str, target: str = "any", float_interface: b
         raise ConfigError(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
-    with_states = lift_variable_tensors(lift_pairs(with_interface(read_model(tflite), float_interface)))
-    graph = absorb_padding(keep_codes(with_states))
+    interface = with_interface(read_model(tflite), float_interface, batch)
+    graph = absorb_padding(keep_codes(lift_variable_tensors(lift_pairs(interface))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "
@@ -90,16 +92,17 @@ def compile_model(
     single_file: bool = False,
     picture: bool = False,
     float_interface: bool = False,
+    batch: int | None = None,
 ) -> CompileReport:
     """Write NAME.h, NAME.c, the kernels and model.json into the folder `out`.
 
     single_file: the kernels stand inside of NAME.c. picture: plan.svg, a drawing of the memory plan, is written, too.
-    float_interface: NAME_step takes and gives float32 where the file does.
+    float_interface: NAME_step takes and gives float32 where the file does. batch: as in plan_model.
     Files of a model that was generated there before are replaced.
     Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target, and OutputError where
     the folder holds anything but a generated model or cannot be written; then nothing has changed.
     """
-    module = plan_model(tflite, name, target, float_interface)
+    module = plan_model(tflite, name, target, float_interface, batch)
     operations = tuple(operation.name for operation in module.placement.operations)
     pictures = {"plan.svg": plan_svg(module.plan, operations)} if picture else {}
     made = _print(module, target, source.files(module, single_file) | pictures)

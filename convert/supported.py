@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from stapes.convert.lower.layers import SUPPORTED
+from stapes.convert.lower.layers import ON_SHAPES, SUPPORTED
 
 # Operators on resource variables, which passes/lift_states.py turns into states.
 RESOURCE_OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 OPERATORS = tuple(sorted((*SUPPORTED, *RESOURCE_OPERATORS)))
+SHAPE_OPERATORS = tuple(kind for kind in ON_SHAPES if kind not in SUPPORTED)
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,22 @@ class Reference:
     An output that is the next value of a state is copied to its input after every step, as the compiled model does.
     Where the file has float32 for an input or output of the compiled model that is quantized, LiteRT gets the real
     values of the codes, and its real values are returned as codes: its own QUANTIZE and DEQUANTIZE take part.
-    float_interface: as in compile_model. `quantized` holds, per input that stays float32, what its QUANTIZE makes.
+    float_interface, batch: as in compile_model. `quantized` holds, per input that stays float32, what its QUANTIZE
+    makes.
     """
 
-    def __init__(self, tflite: bytes, float_interface: bool = False) -> None:
+    def __init__(self, tflite: bytes, float_interface: bool = False, batch: int | None = None) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         file = read_model(tflite)
-        graph = with_interface(file, float_interface)
+        graph = with_interface(file, float_interface, batch)
         # BUILTIN_REF has no ELU; the only kernel of it for int8 is among the optimized ones.
         lacking = any(operator.kind == "ELU" for operator in file.main.operators)
         kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if lacking else OpResolverType.BUILTIN_REF
         self._interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=kernels)
+        for detail, inner in zip(self._interpreter.get_input_details(), graph.inputs, strict=True):
+            if graph.tensors[inner].shape != tuple(detail["shape"]):
+                self._interpreter.resize_tensor_input(detail["index"], graph.tensors[inner].shape)
         self._interpreter.allocate_tensors()
         # Inputs and outputs of the file, since LiteRT may overwrite every other tensor.
         inputs = _borders(file.main, file.main.inputs, graph, graph.inputs)
@@ -167,17 +171,23 @@ def random_inputs(
 
 
 def differences(
-    tflite: bytes, folder: Path, steps: int = 16, seed: int = 0, defines: tuple[str, ...] = ()
+    tflite: bytes,
+    folder: Path,
+    steps: int = 16,
+    seed: int = 0,
+    defines: tuple[str, ...] = (),
+    batch: int | None = None,
 ) -> dict[str, int]:
     """Return, per output, the number of its values in which the compiled model and the reference differ.
 
     folder: what compile_model wrote. steps: consecutive steps with random inputs, which `seed` decides. defines: macros
     for the C compiler. float32 values are equal where all of their bits are. Steps to which the reference has no answer
-    are left out, and both begin afresh after them. Raises NoReferenceError when that is every step.
+    are left out, and both begin afresh after them. batch: that with which the model was compiled.
+    Raises NoReferenceError when that is every step.
     """
     model, rng = CompiledModel(folder, defines), np.random.default_rng(seed)
     float_interface = any(tensor.dtype == "float32" for tensor in (*model.inputs, *model.outputs))
-    reference = Reference(tflite, float_interface)
+    reference = Reference(tflite, float_interface, batch)
     counts, aborted = {output.name: 0 for output in model.outputs}, 0
     for step in range(steps):
         inputs = random_inputs(model, rng, step, reference.quantized)
@@ -188,7 +198,7 @@ def differences(
             if aborted == steps:
                 raise
             model.reset()
-            reference = Reference(tflite, float_interface)
+            reference = Reference(tflite, float_interface, batch)
             continue
         for output, made, wanted in zip(model.outputs, model.run(*inputs), expected, strict=True):
             bits = f"u{wanted.itemsize}"

@@ -29,7 +29,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
+def write_c(arguments: argparse.Namespace, tflite: bytes, batch: int | None = None) -> str:
     """Compile a model; print its layers, its sizes and the files that were written; return its C name."""
     from stapes.convert.compile import compile_model
     from stapes.convert.emit.describe import table
@@ -46,6 +46,7 @@ def write_c(arguments: argparse.Namespace, tflite: bytes) -> str:
             arguments.single_file,
             picture=arguments.show_plan,
             float_interface=arguments.float_interface,
+            batch=batch,
         )
     except ModelError as error:
         raise error.in_file(arguments.model) from error

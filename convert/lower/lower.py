@@ -1,8 +1,10 @@
 """Lower a graph to operations: the file of each operator in layers/ checks it and returns what it becomes."""
 
+from typing import NoReturn
+
 import numpy as np
 
-from stapes.convert.lower.layers import SUPPORTED, layer
+from stapes.convert.lower.layers import ON_SHAPES, SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
@@ -22,9 +24,6 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operat
     for operator in graph.operators:
         wish, kind = _layer_part(graph, operator), c_name(operator.kind.removeprefix("UNIDIRECTIONAL_SEQUENCE_"))
         name = names.make(wish, kind, kind)
-        if operator.kind not in SUPPORTED:
-            refusals.append(Refusal(operator, name, "not supported; `stapes compile --help` names what is", ""))
-            continue
         try:
             operations += _lower_operator(graph, operator, name, layouts)
         except RefusedOperatorError as error:
@@ -35,6 +34,8 @@ def lower(graph: Graph, module: str, layouts: tuple[Layout, ...]) -> list[Operat
 
 
 def _lower_operator(graph: Graph, operator: Operator, name: str, layouts: tuple[Layout, ...]) -> list[Operation]:
+    if operator.kind not in SUPPORTED:
+        _refuse_kind(Node(graph, operator, name, layouts, {}))
     file = layer(operator.kind)
     options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
     node = Node(graph, operator, name, layouts, options)
@@ -43,6 +44,17 @@ def _lower_operator(graph: Graph, operator: Operator, name: str, layouts: tuple[
     with np.errstate(all="ignore"):
         operations: list[Operation] = file.lower(node)
     return operations
+
+
+def _refuse_kind(node: Node) -> NoReturn:
+    """Refuse an operator that has no file in layers/; some are computed on shapes, but not on what a model is given."""
+    operator = node.operator
+    made = node.output() if operator.outputs else None
+    if operator.kind in ON_SHAPES and made and (operator.kind == "FILL" or made.dtype in ("int32", "int64", "bool")):
+        what = f"the shape of {made.name} depends on" if operator.kind == "FILL" else f"computes {made.dtype} from"
+        found = f"{what} the values of {node.origin(operator.outputs[0])}"
+        node.refuse(found, "shapes and sizes that are constant, or follow from the shapes of the inputs")
+    node.refuse("not supported; `stapes compile --help` names what is", "")
 
 
 def argument_names(graph: Graph) -> list[str]:

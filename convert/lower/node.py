@@ -44,9 +44,9 @@ class Node:
                 f"{' or '.join(map(str, inputs))} inputs, {outputs} outputs",
             )
 
-    def expect_values(self) -> None:
-        """Refuse int8 and uint8 tensors without elements."""
-        for number in (*self.operator.inputs, *self.operator.outputs):
+    def expect_values(self, outputs: bool = True) -> None:
+        """Refuse int8 and uint8 tensors without elements; outputs: whether they are looked at, too."""
+        for number in (*self.operator.inputs, *self.operator.outputs * outputs):
             tensor = self.graph.tensors[number]
             if number >= 0 and tensor.dtype in ("int8", "uint8") and not tensor.count:
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
@@ -73,11 +73,22 @@ class Node:
     def values(self, position: int) -> list[int]:
         """Return the constant integers of an input: a shape, a list of axes or of sizes."""
         tensor = self.tensor(position)
-        if tensor.data is None or tensor.dtype not in ("int32", "int64"):
+        if tensor.dtype not in ("int32", "int64"):
+            self.refuse(f"input {position} ({tensor.name}) is {tensor.dtype}", "sizes and axes of int32")
+        if tensor.data is None:
             self.refuse(
-                f"input {position} ({tensor.name}) is not a constant of int32", "sizes and axes that are constant"
+                f"the shape of {self.output().name} depends on the values of {self.origin(self.number(position))}",
+                "shapes and sizes that are constant, or follow from the shapes of the inputs",
             )
         return [int(value) for value in tensor.data.reshape(-1)]
+
+    def origin(self, number: int) -> str:
+        """Return the name of the tensor from whose values a computed tensor follows: an input of the model, mostly."""
+        makers = {made: operator for operator in self.graph.operators for made in operator.outputs}
+        for _ in self.graph.operators:  # no tensor has more operators behind it
+            given = [] if number not in makers else [one for one in makers[number].inputs if one >= 0]
+            number = next((one for one in given if self.graph.tensors[one].data is None), number)
+        return self.graph.tensors[number].name
 
     def axis(self, axis: int, rank: int) -> int:
         """Return an axis counted from the front; the given one may be negative, counted from the end."""

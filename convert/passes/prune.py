@@ -1,8 +1,4 @@
-"""Remove the operators that neither an output nor a state depends on.
-
-The second input of RESHAPE, the new shape, is dropped: the file states a fixed shape for the output. The operators that
-compute that shape in each inference (SHAPE, STRIDED_SLICE, PACK) are therefore removed, too.
-"""
+"""Remove the operators that neither an output nor a state depends on."""
 
 from dataclasses import replace
 
@@ -16,8 +12,6 @@ def prune(graph: Graph) -> Graph:
     for operator in reversed(graph.operators):
         if needed.isdisjoint(operator.outputs):
             continue
-        if operator.kind == "RESHAPE":
-            operator = replace(operator, inputs=operator.inputs[:1])
         needed.update(operator.inputs)
         kept.append(operator)
     return replace(graph, operators=tuple(reversed(kept)))

@@ -35,9 +35,22 @@ def generated_c(folder: DetectorFolder) -> GeneratedC:
     Raises ModelError for a model that the compiler refuses, ToolchainError where the compiler is not installed.
     """
     try:
-        return _generate(folder.model)
+        generated = _generate(folder.model)
+        _expect_same_sizes(folder, generated.description)
+        return generated
     except ModelError as error:
         raise error.in_file(folder.path / "model.tflite") from error
+
+
+def _expect_same_sizes(folder: DetectorFolder, made: ModelDescription) -> None:
+    """Refuse a model whose C takes or gives other shapes than the file states, after which memory is laid out."""
+    stated = {spec.name: spec.shape for spec in (*folder.model_inputs, *folder.model_outputs)}
+    for spec in (*made.inputs, *made.outputs):
+        if stated.get(spec.name) != spec.shape:
+            raise ModelError(
+                f"{spec.name} has shape {list(spec.shape)}, but the file states {list(stated.get(spec.name, ()))}; "
+                "train or copy the detector again"
+            )
 
 
 @lru_cache(maxsize=1)

@@ -275,12 +275,12 @@ def test_a_float_input_that_is_an_output_is_refused_by_name() -> None:
         plan_model(b.builder.finish([real, b.dequantize(b.builder.input("q", SHAPE, SCALE), "y")]), "model")
 
 
-def test_a_quantize_of_another_shape_is_not_cut() -> None:
+def test_a_quantize_has_the_shape_of_its_input_whatever_the_file_states(tmp_path: Path) -> None:
     b = Borders()
-    other = b.builder.tensor("codes", (1, 7), SCALE)
-    codes = b.builder.operator("QUANTIZE", [b.real_input("x")], [other])
-    with pytest.raises(ModelError, match="float32"):
-        plan_model(b.builder.finish([codes]), "model")
+    codes = b.builder.operator("QUANTIZE", [b.real_input("x")], [b.builder.tensor("codes", (1, 7), SCALE)])
+    tflite = b.builder.finish([codes])
+    compile_model(tflite, tmp_path, "model")
+    assert differences(tflite, tmp_path) == {"codes": 0}
 
 
 def test_the_usual_model_of_others_with_float_borders_vs_litert_reference(

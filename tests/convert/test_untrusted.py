@@ -122,12 +122,11 @@ def test_inputs_that_are_constants_or_named_twice_are_refused(twice: bool) -> No
         plan_model(bytes(builder.Output()), "model")
 
 
-@pytest.mark.parametrize("shapes", [((1, 0), (1, 0)), ((1, 4), (1, 0))])
-def test_empty_tensors_are_refused_by_name(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+def test_empty_tensors_are_refused_by_name() -> None:
     b = Builder()
-    x = b.input("x", shapes[0], (0.1, 0))
-    tflite = b.finish([b.operator("TANH", [x], [b.tensor("y", shapes[1], (1 / 128, 0))])])
-    with pytest.raises(ModelError, match=r"tensor [xy] has shape \[1, 0\]; supported: sizes of at least 1"):
+    x = b.input("x", (1, 0), (0.1, 0))
+    tflite = b.finish([b.operator("TANH", [x], [b.tensor("y", (1, 0), (1 / 128, 0))])])
+    with pytest.raises(ModelError, match=r"tensor x has shape \[1, 0\]; supported: sizes of at least 1"):
         plan_model(tflite, "model")
 
 
@@ -150,13 +149,3 @@ def test_long_names_and_shapes_are_abbreviated_in_messages() -> None:
         with pytest.raises(ModelError) as caught:
             plan_model(b.finish([b.operator("TANH", [x], [b.tensor(name, shape, (0.1, 0))])]), "model")
         assert len(str(caught.value)) < 600
-
-
-def test_a_shape_that_the_inputs_contradict_is_refused() -> None:
-    b = Builder()
-    x = b.input("x", (1, 4), (0.1, 0))
-    out = b.operator("TANH", [x], [b.tensor("y", (1, 400), (0.1, 0))])
-    with pytest.raises(
-        ModelError, match=r"output shape \[1, 400\]; supported: \[1, 4\], which follows from the inputs"
-    ):
-        plan_model(b.finish([out]), "model")

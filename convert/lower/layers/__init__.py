@@ -23,6 +23,14 @@ from types import ModuleType
 SUPPORTED = tuple(
     sorted(module.name.upper() for module in iter_modules(__path__) if module.name not in ("_shared", "template"))
 )
+# Operators that are also, or only, computed when a model is compiled: those on shapes, by passes/constant_values.py.
+ON_SHAPES = (
+    *("ABS", "ADD", "BROADCAST_ARGS", "BROADCAST_TO", "CAST", "CONCATENATION", "DIV", "EQUAL", "EXPAND_DIMS", "FILL"),
+    *("FLOOR_DIV", "FLOOR_MOD", "GATHER", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "LOGICAL_AND"),
+    *("LOGICAL_NOT", "LOGICAL_OR", "MAXIMUM", "MINIMUM", "MUL", "NEG", "NOT_EQUAL", "PACK", "RANGE", "RANK"),
+    *("REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "RESHAPE", "SELECT_V2", "SHAPE", "SLICE"),
+    *("SPLIT", "SQUEEZE", "STRIDED_SLICE", "SUB", "SUM", "TILE", "TRANSPOSE", "UNPACK", "ZEROS_LIKE"),
+)
 
 
 def layer(kind: str) -> ModuleType:

@@ -26,7 +26,7 @@ def lower(node: Node) -> list[Operation]:
     shape = node.tensor(0).shape
     ranges: list[range] = []
     out: list[int] = []
-    for index in _indices(node, len(shape)):
+    for index in indices(node, len(shape)):
         if index is None:
             out.append(1)
             continue
@@ -43,7 +43,7 @@ def lower(node: Node) -> list[Operation]:
     return [cut(node, node.number(0), firsts, strides, node.operator.outputs[0], tuple(map(len, ranges)))]
 
 
-def _indices(node: Node, rank: int) -> list[Index]:
+def indices(node: Node, rank: int) -> list[Index]:
     """Return what Python has between the brackets: a slice or a number per axis, None for a new axis."""
     begin, end, strides = node.values(1), node.values(2), node.values(3)
     if not len(begin) == len(end) == len(strides) or 0 in strides or node.option("offset"):

@@ -32,15 +32,8 @@ def paste(node: Node, source: int, target: int, begin: tuple[int, ...], pinned: 
     return Move(node.name, shape, Block(source, 0, row_major_strides(shape)), Block(target, offset, memory), pinned)
 
 
-def reinterpret(node: Node) -> list[Operation]:
-    """Lower an operator that gives the same bytes another shape: the one that the file states for the output.
-
-    A second input, which holds the new shape, is not read. plan/coalesce.py removes the move.
-    """
-    node.expect((1, 2))
-    given, output = node.tensor(0), node.output()
-    if given.count != output.count or given.dtype != output.dtype:
-        node.refuse(f"{given.dtype} {list(given.shape)} into {output.dtype} {list(output.shape)}", "the same elements")
-    if given.dtype not in ("int8", "uint8"):
-        node.refuse(f"tensor {given.name} is {given.dtype}", "int8 or uint8")
-    return [copy(node.name, node.number(0), node.operator.outputs[0], given.count)]
+def reinterpret(node: Node, shape: tuple[int, ...]) -> list[Operation]:
+    """Return the move of an operator that gives the same bytes another shape; plan/coalesce.py removes it."""
+    node.expect_shape(shape)
+    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    return [copy(node.name, node.number(0), node.operator.outputs[0], node.tensor(0).count)]
