@@ -194,14 +194,32 @@ def inverse_square_root(x: int) -> tuple[int, int]:
     return (multiplier << -shift, 0) if shift < 0 else (multiplier, -shift)
 
 
+def reciprocal(x: int) -> tuple[int, int]:
+    """Return (multiplier, power) with 1 / x = multiplier * 2^(-31 - power), as LiteRT finds it by Newton's method.
+
+    1 <= x < 2^31; the multiplier is that of 1 / (1 + y) with 1 + y = x / 2^power, 0 <= y < 1.
+    """
+    power = x.bit_length() - 1
+    half = ((x << (31 - power)) - (1 << 31) + (1 << 31)) >> 1  # (1 + y) / 2 in Q0.31
+    guess = 1515870810 + multiply_high(half, -1010580540)  # 48/17 - 32/17 (1 + y) / 2, in Q2.29
+    for _ in range(3):
+        guess += 4 * multiply_high(guess, (1 << 29) - multiply_high(half, guess))
+    return min(2 * guess, (1 << 31) - 1), power
+
+
+def scaled_differences(beta: float, scale: float) -> list[int]:
+    """Return -d * beta * scale in Q5.26 for d = 0, 1, …, as far as LiteRT's fixed-point softmax looks at it."""
+    multiplier, left = quantize_multiplier(min(beta * scale * (1 << 26), 2.0**31 - 1.0))
+    radius = math.floor(31 * (1 << 26) / (1 << left))
+    return [multiply_high((-d) << left, multiplier) for d in range(min(255, radius) + 1)]
+
+
 def exponential_table(beta: float, scale: float) -> list[int]:
     """Return exp(-d * beta * scale) in Q0.31 for d = 0, 1, …, as LiteRT's fixed-point softmax has it.
 
     Past the end of the table it is 0.
     """
-    multiplier, left = quantize_multiplier(min(beta * scale * (1 << 26), 2.0**31 - 1.0))
-    radius = math.floor(31 * (1 << 26) / (1 << left))
-    return [_exp_of_negative(multiply_high((-d) << left, multiplier)) for d in range(min(255, radius) + 1)]
+    return [_exp_of_negative(difference) for difference in scaled_differences(beta, scale)]
 
 
 # exp(-2^k) in Q0.31, for k = -2 .. 4; the terms of the series are those of exp around -1/8.

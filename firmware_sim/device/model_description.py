@@ -21,12 +21,13 @@ LARGEST = 2**31 - 1  # of every size and count: the C counts with int32
 LARGEST_SCALE = (2 - 2**-23) * 2.0**127  # of float32, in which a .tflite states it
 T = TypeVar("T")
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(1 << 15), (1 << 15) - 1)}  # of the codes
-_WIDTHS = {"int8": 1, "uint8": 1, "int16": 2, "float32": 4}  # bytes of a value
+_WIDTHS = {"int8": 1, "uint8": 1, "int16": 2, "float32": 4, "int32": 4, "int64": 8}  # bytes of a value
 
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """An input or output of a step: real value = scale * (q - zero_point); float32 is the real value itself.
+    """An input or output of a step: real value = scale * (q - zero_point); float32, int32 and int64 are
+    the values themselves.
 
     The fields can also be read as in model.json, by name: `spec["shape"]`. Raises ConfigError for a wrong type, a dtype
     that no step has, a shape with no values or too many, and an impossible quantization.
@@ -41,13 +42,13 @@ class TensorSpec:
     def __post_init__(self) -> None:
         _require(isinstance(self.name, str) and self.name != "", "name", self.name, "a text")
         known = isinstance(self.dtype, str) and self.dtype in _WIDTHS
-        _require(known, "dtype", self.dtype, "int8, uint8, int16 or float32")
+        _require(known, "dtype", self.dtype, "int8, uint8, int16, int32, int64 or float32")
         _require(len(self.shape) <= RANKS, "shape", self.shape, f"at most {RANKS} axes")
         _require(all(map(_is_size, self.shape)) and all(self.shape), "shape", self.shape, "whole numbers from 1 on")
         _require(self.nbytes <= LARGEST, "shape", self.shape, f"at most {LARGEST} bytes")
         if self.scale is None and self.zero_point is None:
             return
-        _require(self.dtype in _LIMITS, "scale", self.scale, "none, as float32 has none")
+        _require(self.dtype in _LIMITS, "scale", self.scale, f"none, as {self.dtype} has none")
         positive = type(self.scale) in (int, float) and 0 < (self.scale or 0) <= LARGEST_SCALE
         _require(positive, "scale", self.scale, f"a number above 0, at most {LARGEST_SCALE:.4g}")
         low, high = _LIMITS[self.dtype]

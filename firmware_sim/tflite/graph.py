@@ -17,7 +17,8 @@ LARGEST_COUNT = 1 << 11  # operators, or tensors without constants; so many that
 LARGEST_CONSTANTS = 1 << 13  # constant tensors
 RANKS = 6
 LONGEST_NAME = 256
-WIDTHS = {"int16": 2, "float32": 4}  # bytes per element of the types that a model computes with, where not 1
+# Bytes per element of the types that a model computes with, where not 1.
+WIDTHS = {"int16": 2, "float32": 4, "int32": 4, "int64": 8}
 
 
 @dataclass(frozen=True)

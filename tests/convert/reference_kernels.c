@@ -90,6 +90,11 @@ STAPES_NN_API void stapes_nn_select(const stapes_nn_select_layer *layer, const i
     stapes_nn_reference_select(layer, a, b, condition, out);
 }
 
+STAPES_NN_API void stapes_nn_div(const stapes_nn_div_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    stapes_nn_reference_div(layer, a, b, out);
+}
+
 STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
 {
     stapes_nn_reference_lookup(table, in, out, count);
@@ -128,6 +133,21 @@ STAPES_NN_API void stapes_nn_sum(const stapes_nn_mean_layer *layer, const int8_t
 STAPES_NN_API void stapes_nn_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in, int8_t *out)
 {
     stapes_nn_reference_reduce_extreme(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_position(const stapes_nn_position_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_position(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_l2_normalize(const stapes_nn_l2_normalize_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_l2_normalize(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_log_softmax(const stapes_nn_log_softmax_layer *layer, const int8_t *in, int8_t *out)
+{
+    stapes_nn_reference_log_softmax(layer, in, out);
 }
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compiler_models import every_operator_of_values
 from operator_grid import Grid
 from reference_kernels import compile_with_reference_kernels
 
@@ -13,6 +14,7 @@ from benchmarks.tflite_models import Scale
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import NoReferenceError, Reference, differences
 from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.device.model_description import read_model_description
 from stapes.firmware_sim.errors import ModelError
 
 BROADCASTS = [
@@ -260,3 +262,73 @@ def test_comparisons_and_selections_vs_litert_reference(tmp_path: Path, kind: st
         ]
         grid.builder.operator("SELECT", [bools[0], *same], [grid.output(shape, scale)], "SelectOptions")
     grid.check(tmp_path, steps=12)
+
+
+def test_division_vs_litert_reference(tmp_path: Path) -> None:
+    """Divisors without zero, for which LiteRT has no answer: constants, or codes above their zero point."""
+    grid = Grid(41)
+    for (a, b), activation in itertools.product(BROADCASTS, (0, 1, 3)):
+        scale_a, scale_b = grid.scale(0.01, 0.5), (grid.scale(0.01, 0.5)[0], -128)
+        factor = float(np.exp(grid.rng.uniform(np.log(130), np.log(30000))))
+        first, second = grid.input(a, scale_a), grid.builder.tensor("above", b, scale_b)
+        least = grid.builder.constant("least", np.full(b, -127), "int8", scale_b)
+        grid.builder.operator("MAXIMUM", [grid.input(b, scale_b), least], [second], "MaximumMinimumOptions")
+        divisor = (scale_b[0], int(grid.rng.integers(-100, 100)))
+        codes = grid.rng.choice([*range(-60, 0), *range(1, 60)], b) + divisor[1]
+        constant = grid.builder.constant("c", np.clip(codes, -127, 127), "int8", (scale_b[0], -128))
+        for given in (second, constant):
+            out = grid.output(np.broadcast_shapes(a, b), (scale_a[0] / scale_b[0] / factor, grid.scale()[1]))
+            grid.builder.operator("DIV", [first, given], [out], "DivOptions", fusedActivationFunction=activation)
+    grid.check(tmp_path, steps=15)
+
+
+def test_quotients_that_litert_shifts_too_far_are_refused(tmp_path: Path) -> None:
+    grid = Grid(42)
+    inputs = [grid.input((1, 4), (0.1, 0)), grid.input((1, 4), (0.1, 0))]
+    out = grid.output((1, 4), (0.1, 0))
+    tflite = grid.builder.finish([grid.builder.operator("DIV", inputs, [out], "DivOptions")])
+    with pytest.raises(ModelError, match="divisors of up to 128 codes; supported: factors of at least 2"):
+        compile_model(tflite, tmp_path, "model")
+
+
+def test_l2_normalization_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(43)
+    for shape in ((1, 1), (2, 3), (1, 4, 5, 7), (3, 64), (1, 1000)):
+        for zero in (-128, 0, 5, 127):
+            given, out = grid.input(shape, (0.1, zero)), grid.output(shape, (1 / 128, 0))
+            grid.builder.operator("L2_NORMALIZATION", [given], [out], "L2NormOptions")
+    grid.check(tmp_path, steps=60)
+
+
+def test_log_softmax_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(44)
+    for shape in ((1, 1), (2, 2), (3, 12), (1, 100), (1, 4095)):
+        for scale in (0.003, 0.05, 0.3, 2.0, 20.0):
+            given, out = grid.input(shape, (scale, 3)), grid.output(shape, (1 / 16, 127))
+            grid.builder.operator("LOG_SOFTMAX", [given], [out], "LogSoftmaxOptions")
+    grid.check(tmp_path, steps=30)
+
+
+@pytest.mark.parametrize("kind", ["ARG_MAX", "ARG_MIN"])
+def test_positions_of_extremes_vs_litert_reference(tmp_path: Path, kind: str) -> None:
+    """Few codes, so that many are equal; int32 and int64 beside the scores themselves."""
+    grid, options = Grid(45), "ArgMaxOptions" if kind == "ARG_MAX" else "ArgMinOptions"
+    for shape in ((1, 10), (7,), (2, 3, 4), (2, 3, 2, 5)):
+        given = grid.input(shape, (0.1, 3))
+        limited = grid.output(shape, (0.1, 3))
+        limit = grid.builder.constant("limit", [-100], "int8", (0.1, 3))
+        grid.builder.operator("MINIMUM", [given, limit], [limited], "MaximumMinimumOptions")
+        for axis, (dtype, number) in itertools.product(range(len(shape)), (("int32", 2), ("int64", 4))):
+            out = grid.builder.tensor(f"{dtype}_{len(shape)}_{axis}", shape[:axis] + shape[axis + 1 :], None, dtype)
+            named = axis - len(shape) if dtype == "int64" else axis
+            inputs = [limited, grid.builder.constant("axis", named)]
+            grid.outputs.append(grid.builder.operator(kind, inputs, [out], options, outputType=number))
+    grid.check(tmp_path, steps=20)
+
+
+def test_positions_are_int32_and_int64_in_header_and_description(tmp_path: Path) -> None:
+    compile_model(every_operator_of_values(), tmp_path, "model")
+    assert "int64_t where[1]" in (tmp_path / "model.h").read_text()
+    description = read_model_description(tmp_path)
+    assert [(output.dtype, output.scale) for output in description.outputs][3:] == [("int64", None)]
+    assert CompiledModel(tmp_path).run(np.zeros((1, 4, 5, 3), np.int8))[3].dtype == np.int64

@@ -67,7 +67,13 @@ def every_operator_of_values() -> bytes:
     axes = net.builder.constant("axes", [1, 2])
     most = net.simple("REDUCE_MAX", "most", [y, axes], (1, 3), scale, "ReducerOptions")
     total = net.simple("SUM", "total", [y, axes], (1, 3), (0.5, -20), "ReducerOptions")
-    return net.builder.finish([most, total])
+    divisors = net.builder.constant("divisors", [-100, 5, 90], "int8", (0.5, -20))
+    ratio = net.simple("DIV", "ratio", [most, divisors], (1, 3), (0.001, 3), "DivOptions")
+    length = net.simple("L2_NORMALIZATION", "length", [ratio], (1, 3), (1 / 128, 0), "L2NormOptions")
+    logs = net.simple("LOG_SOFTMAX", "logs", [ratio], (1, 3), (1 / 16, 127), "LogSoftmaxOptions")
+    where = net.builder.tensor("where", (1,), None, "int64")
+    net.builder.operator("ARG_MAX", [logs, net.builder.constant("axis", 1)], [where], "ArgMaxOptions", outputType=4)
+    return net.builder.finish([total, length, logs, where])
 
 
 def every_shift() -> bytes:

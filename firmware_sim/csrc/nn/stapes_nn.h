@@ -37,7 +37,7 @@
  *                     written: the output may start whole pixels before the input, or, when it has as many channels,
  *                     where the input does.
  *   pools             Pixel by pixel.
- *   add, mul, lookup, extreme, prelu, squared_difference, compare, select
+ *   add, mul, lookup, extreme, prelu, squared_difference, compare, select, div
  *                     Element by element, or in blocks that are read before they are written.
  *
  * The other kernels' outputs never overlap their inputs.
@@ -247,6 +247,20 @@ typedef struct {
 STAPES_NN_API void stapes_nn_squared_difference(const stapes_nn_squared_difference_layer *layer, const int8_t *a,
                                                 const int8_t *b, int8_t *out);
 
+/* DIV with broadcasting, strides as in ADD: a * inverses[|b|], rounded, times the factor of the scales, rounded twice.
+ */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    const int32_t *inverses; /* [256]: 2^power / b in Q0.31, where 2^power <= b; that of 0 is that of 1 */
+    int32_t multiplier;
+    int8_t shift; /* power of the largest divisor .. 23 */
+    int8_t zero_a, zero_b;
+    int8_t out_zero, out_min, out_max;
+} stapes_nn_div_layer;
+
+STAPES_NN_API void stapes_nn_div(const stapes_nn_div_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
+
 /* Comparisons with broadcasting, strides as in ADD: 1 where a lies within [lowest[b + 128], highest[b + 128]], else 0;
  * the opposite where inverted is 1. */
 typedef struct {
@@ -319,6 +333,36 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in,
                                             int8_t *out);
+
+/* ARG_MAX and ARG_MIN over the middle axis of [outer][size][inner]: the position of the first of the greatest codes,
+ * or of the least, as int32_t or int64_t. */
+typedef struct {
+    int32_t outer, size, inner;
+    int8_t greatest; /* 1: ARG_MAX, 0: ARG_MIN */
+    int8_t width;    /* bytes of a position: 4 or 8 */
+} stapes_nn_position_layer;
+
+STAPES_NN_API void stapes_nn_position(const stapes_nn_position_layer *layer, const int8_t *in, int8_t *out);
+
+/* L2_NORMALIZATION of [rows][depth]; the output has the scale 1/128. depth <= 33025. */
+typedef struct {
+    int32_t rows, depth;
+    int8_t zero_in;
+} stapes_nn_l2_normalize_layer;
+
+STAPES_NN_API void stapes_nn_l2_normalize(const stapes_nn_l2_normalize_layer *layer, const int8_t *in, int8_t *out);
+
+/* LOG_SOFTMAX over the last axis of [rows][depth]. differences[d] is -d * scale in Q5.26 and exponentials[d] is exp of
+ * that in Q0.31, which is 0 from d = length on. 1 <= length <= 256, depth <= 4095. */
+typedef struct {
+    int32_t rows, depth;
+    int32_t length;
+    const int32_t *exponentials, *differences;
+    int32_t reverse_multiplier; /* from Q5.26 to codes */
+    int8_t reverse_right;       /* 0 .. 31 */
+} stapes_nn_log_softmax_layer;
+
+STAPES_NN_API void stapes_nn_log_softmax(const stapes_nn_log_softmax_layer *layer, const int8_t *in, int8_t *out);
 
 /* SOFTMAX over the last axis of [rows][depth]. exponentials[d] is exp(-d * beta * scale) in Q0.31, and 0 from d =
  * length on. 1 <= length <= 256. */

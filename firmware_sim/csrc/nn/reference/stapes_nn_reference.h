@@ -26,6 +26,7 @@ void stapes_nn_reference_squared_difference(const stapes_nn_squared_difference_l
 void stapes_nn_reference_compare(const stapes_nn_compare_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_select(const stapes_nn_select_layer *layer, const int8_t *a, const int8_t *b,
                                 const int8_t *condition, int8_t *out);
+void stapes_nn_reference_div(const stapes_nn_div_layer *layer, const int8_t *a, const int8_t *b, int8_t *out);
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count);
 void stapes_nn_reference_quantize(const stapes_nn_real_layer *layer, const float *in, int8_t *out);
 void stapes_nn_reference_dequantize(const stapes_nn_real_layer *layer, const int8_t *in, float *out);
@@ -34,6 +35,9 @@ void stapes_nn_reference_max_pool(const stapes_nn_pool_layer *layer, const int8_
 void stapes_nn_reference_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_sum(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_reduce_extreme(const stapes_nn_reduce_extreme_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_position(const stapes_nn_position_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_l2_normalize(const stapes_nn_l2_normalize_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_log_softmax(const stapes_nn_log_softmax_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                               int8_t *out);

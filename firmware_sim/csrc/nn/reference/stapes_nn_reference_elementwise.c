@@ -77,6 +77,37 @@ void stapes_nn_reference_squared_difference(const stapes_nn_squared_difference_l
     } while (reference_next_element(i, layer->shape));
 }
 
+/* Sign bits of x beyond the first one. */
+static int32_t reference_leading_sign_bits(int32_t x)
+{
+    int32_t bits = 0;
+    for (int64_t wide = x; INT32_MIN <= wide * 2 && wide * 2 <= INT32_MAX && bits < 31; wide *= 2) {
+        bits++;
+    }
+    return bits;
+}
+
+void stapes_nn_reference_div(const stapes_nn_div_layer *layer, const int8_t *a, const int8_t *b, int8_t *out)
+{
+    int32_t i[4] = {0, 0, 0, 0};
+    do {
+        const int32_t signed_divisor = b[reference_offset_of(i, layer->stride_b)] - layer->zero_b;
+        const int32_t sign = signed_divisor < 0 ? -1 : 1, divisor = sign * signed_divisor; /* 0 .. 255 */
+        const int32_t dividend = sign * (a[reference_offset_of(i, layer->stride_a)] - layer->zero_a);
+        const int32_t left = reference_leading_sign_bits(dividend); /* 31 for 0 and -1 */
+        int32_t power = 0;                                          /* 2^power <= divisor */
+        while (divisor >> (power + 1) > 0) {
+            power++;
+        }
+        const int32_t quotient = reference_saturating_rounding_doubling_high_mul((int32_t)(dividend * (1LL << left)),
+                                                                                 layer->inverses[divisor]);
+        const int32_t scaled = reference_rounding_divide_by_power_of_two(
+            reference_saturating_rounding_doubling_high_mul(quotient, layer->multiplier),
+            dividend == 0 ? 0 : left + power - layer->shift); /* 0 .. 31: proved by the compiler */
+        *out++ = reference_clamp_to_int8((int64_t)scaled + layer->out_zero, layer->out_min, layer->out_max);
+    } while (reference_next_element(i, layer->shape));
+}
+
 void stapes_nn_reference_lookup(const int8_t table[256], const int8_t *in, int8_t *out, int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
