@@ -47,10 +47,10 @@ class SanitizedModel:
     def _main(self) -> str:
         tensors = [*self.inputs, *self.outputs]
         names = [f"x{number}" for number in range(len(tensors))]
-        arrays = [f"    {t.dtype}_t *{name} = malloc({t.count});" for name, t in zip(names, tensors, strict=True)]
+        arrays = [f"    {t.dtype}_t *{name} = malloc({t.nbytes});" for name, t in zip(names, tensors, strict=True)]
         pairs = list(zip(names, tensors, strict=True))
-        reads = [f"fread({name}, {t.count}, 1, stdin) == 1" for name, t in pairs[: len(self.inputs)]]
-        writes = [f"        fwrite({name}, {t.count}, 1, stdout);" for name, t in pairs[len(self.inputs) :]]
+        reads = [f"fread({name}, {t.nbytes}, 1, stdin) == 1" for name, t in pairs[: len(self.inputs)]]
+        writes = [f"        fwrite({name}, {t.nbytes}, 1, stdout);" for name, t in pairs[len(self.inputs) :]]
         return _MAIN.format(
             arrays="\n".join(arrays), reads=" && ".join(reads), names=", ".join(names), writes="\n".join(writes)
         )
