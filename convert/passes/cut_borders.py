@@ -4,7 +4,7 @@ Quantization after training leaves float32 inputs that a QUANTIZE reads, and flo
 The quantized tensor behind such an operator becomes the input or the output, under the name of the float32 one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,18 +28,18 @@ def cut_borders(graph: Graph, float_interface: bool = False) -> Graph:
     taken, given = _quantized_inputs(graph), _quantized_outputs(graph)
     pairs = {name: pair for name, pair in named_pairs(graph).items() if pair[0] in taken and pair[1] in given}
     if float_interface:
-        equal = {p: g for p, g in pairs.values() if not _differing(graph, [*taken[p], given[g]])}
+        equal = {p: g for p, g in pairs.values() if _differing(graph, [*taken[p], given[g]]) is None}
         taken = {position: taken[position] for position in equal}
         given = {position: given[position] for position in equal.values()}
     for position, codes in taken.items():
-        if other := _differing(graph, codes):
+        if (other := _differing(graph, codes)) is not None:
             raise ModelError(
                 f"input {graph.input_names[position]} is float32 and quantized as {_described(graph, codes[0])} and "
                 f"{_described(graph, other)}; supported: inputs that are quantized with one scale and zero point, or "
                 "--float-interface, which leaves them float32"
             )
     for name, (before, after) in pairs.items():
-        if before in taken and _differing(graph, [taken[before][0], given[after]]):
+        if before in taken and _differing(graph, [taken[before][0], given[after]]) is not None:
             raise ModelError(
                 f"state {name} is float32 and goes in as {_described(graph, taken[before][0])}, but comes out as "
                 f"{_described(graph, given[after])}; supported: the same on both sides, or --float-interface, which "
@@ -53,14 +53,18 @@ def _quantized_inputs(graph: Graph) -> dict[int, list[int]]:
     found = {}
     for position, number in enumerate(graph.inputs):
         readers = [operator for operator in graph.operators if number in operator.inputs]
-        if readers and number not in graph.outputs and all(_is_border(graph, one, "QUANTIZE") for one in readers):
+        if (
+            readers
+            and number not in graph.outputs
+            and all(is_border(graph.tensors, one, "QUANTIZE") for one in readers)
+        ):
             found[position] = [operator.outputs[0] for operator in readers]
     return found
 
 
 def _quantized_outputs(graph: Graph) -> dict[int, int]:
     """Return, by the positions of outputs that a DEQUANTIZE writes, what it reads."""
-    source = {one.outputs[0]: one.inputs[0] for one in graph.operators if _is_border(graph, one, "DEQUANTIZE")}
+    source = {one.outputs[0]: one.inputs[0] for one in graph.operators if is_border(graph.tensors, one, "DEQUANTIZE")}
     return {position: source[number] for position, number in enumerate(graph.outputs) if number in source}
 
 
@@ -69,18 +73,13 @@ def _cut(graph: Graph, taken: dict[int, list[int]], given: dict[int, int]) -> Gr
     instead = {other: codes[0] for codes in taken.values() for other in codes[1:]}
     made = {number for codes in taken.values() for number in codes}
 
-    def replaced(numbers: Iterable[int]) -> tuple[int, ...]:
-        return tuple(instead.get(number, number) for number in numbers)
-
-    return replace(
+    cut = replace(
         graph,
-        operators=tuple(
-            replace(one, inputs=replaced(one.inputs)) for one in graph.operators if made.isdisjoint(one.outputs)
-        ),
+        operators=tuple(one for one in graph.operators if made.isdisjoint(one.outputs)),
         inputs=tuple(taken[p][0] if p in taken else number for p, number in enumerate(graph.inputs)),
-        outputs=replaced(given.get(position, number) for position, number in enumerate(graph.outputs)),
-        states=tuple(replace(state, next=instead.get(state.next, state.next)) for state in graph.states),
+        outputs=tuple(given.get(position, number) for position, number in enumerate(graph.outputs)),
     )
+    return cut.with_instead(instead)
 
 
 def _differing(graph: Graph, numbers: list[int]) -> int | None:
@@ -89,11 +88,11 @@ def _differing(graph: Graph, numbers: list[int]) -> int | None:
     return next((one for one in others if not alike(graph.tensors[first], graph.tensors[one])), None)
 
 
-def _is_border(graph: Graph, operator: Operator, kind: str) -> bool:
+def is_border(tensors: Sequence[Tensor], operator: Operator, kind: str) -> bool:
     """Whether this is a QUANTIZE from float32, or a DEQUANTIZE to it, whose two tensors hold the same values."""
     if operator.kind != kind or len(operator.inputs) != 1 or len(operator.outputs) != 1 or operator.inputs[0] < 0:
         return False
-    given, made = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    given, made = tensors[operator.inputs[0]], tensors[operator.outputs[0]]
     real, codes = (given, made) if kind == "QUANTIZE" else (made, given)
     return real.dtype == "float32" and real.shape == codes.shape and _has_finite_range(codes)
 

@@ -3,6 +3,7 @@
 from stapes.convert.passes.cut_borders import cut_borders
 from stapes.convert.passes.fold_shapes import fold_shapes, with_batch
 from stapes.convert.passes.lift_states import lift_resource_variables
+from stapes.convert.passes.move_codes import move_codes
 from stapes.convert.passes.prune import prune
 from stapes.firmware_sim.tflite.graph import Graph, Model
 
@@ -16,4 +17,4 @@ def with_interface(model: Model, float_interface: bool, batch: int | None = None
     """
     graph = lift_resource_variables(model)
     folded = fold_shapes(graph if batch is None else with_batch(graph, batch))
-    return cut_borders(prune(folded), float_interface)
+    return cut_borders(prune(move_codes(prune(folded))), float_interface)

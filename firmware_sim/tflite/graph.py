@@ -3,6 +3,7 @@
 `read_model` parses and checks the file. Only the attributes of operators stay in the flatbuffer, for schema.Option.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, prod
 
@@ -71,7 +72,6 @@ class Operator:
         (0, 0),
         (0, 0),
     )  # before, after of a PAD taken over: rows, columns
-    by_way_of_real: bool = False  # a QUANTIZE that took over a DEQUANTIZE
 
     @property
     def is_custom(self) -> bool:
@@ -109,6 +109,19 @@ class Graph:
     def with_tensor(self, tensor: Tensor) -> "tuple[Graph, int]":
         """Return the graph with one more tensor, and its number."""
         return replace(self, tensors=(*self.tensors, tensor)), len(self.tensors)
+
+    def with_instead(self, instead: Mapping[int, int]) -> "Graph":
+        """Return the graph in which every tensor that is a key of `instead` is read as the tensor named there."""
+
+        def numbers(given: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(instead.get(number, number) for number in given)
+
+        return replace(
+            self,
+            operators=tuple(replace(one, inputs=numbers(one.inputs)) for one in self.operators),
+            outputs=numbers(self.outputs),
+            states=tuple(replace(state, next=instead.get(state.next, state.next)) for state in self.states),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""QUANTIZE between int8 and uint8, and from an input of float32 to either.
+"""QUANTIZE between int8 and uint8, and to either from float32: from an input, or from what a DEQUANTIZE gives.
 
-LiteRT rounds twice with s_in / s_out, formed in double; the generated C looks that up in a table. From float32 LiteRT
-divides by the scale in float32 and rounds halves away from zero; where a DEQUANTIZE made those values of codes, a table
-holds the result for each code.
+LiteRT rounds twice with s_in / s_out, formed in double. From float32 it divides by the scale in float32 and rounds
+halves away from zero. The generated C looks up what depends on a code alone in a table.
 """
 
-import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,20 +19,29 @@ def lower(node: Node) -> list[Operation]:
     """Check one QUANTIZE and return its lookup, or the call of its kernel."""
     node.expect((1,))
     if node.tensor(0).dtype == "float32":
-        return [real_values_call(node, "stapes_nn_quantize", node.output(), node.number(0))]
+        for writer in node.graph.operators:
+            if writer.kind == "DEQUANTIZE" and writer.outputs == node.operator.inputs and len(writer.inputs) == 1:
+                return _lower_again(replace(node, operator=replace(node.operator, inputs=writer.inputs)))
+        if node.number(0) not in node.graph.inputs:
+            node.refuse(f"tensor {node.tensor(0).name} is float32", "float32 as an input or output of the model")
+        return [real_values_call(node, "stapes_nn_quantize", node.output())]
     scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))
     scale_out, zero_out = node.scale(node.output(), ("int8", "uint8"))
-    if node.operator.by_way_of_real:
-        if float(scale_in) / float(scale_out) >= 1 << 22 or not np.isfinite(np.float32(255 * float(scale_in))):
-            node.refuse(f"scales {scale_in} into {scale_out} by way of float32", "factors below 2^22, finite values")
-        real = [np.float32(float(scale_in) * (q - zero_in)) for q in range(-128, 256)]
-        return lower_lookup(node, lambda q: _nearest(real[q + 128] / scale_out) + zero_out)
     multiplier, shift = quantize_multiplier(float(scale_in) / float(scale_out))
     if shift > 21:
         node.refuse(f"scales {scale_in} into {scale_out}", "factors below 2^21")
     return lower_lookup(node, lambda q: round_twice(q - zero_in, multiplier, shift) + zero_out)
 
 
-def _nearest(value: np.float32) -> int:
-    """Return the nearest integer, halves away from zero."""
-    return int(math.copysign(math.floor(abs(float(value)) + 0.5), float(value)))
+def _lower_again(node: Node) -> list[Operation]:
+    """Return the lookup of a QUANTIZE after a DEQUANTIZE, with the input of the latter."""
+    scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))
+    scale_out, zero_out = node.scale(node.output(), ("int8", "uint8"))
+    if float(scale_in) / float(scale_out) >= 1 << 22 or not np.isfinite(255 * scale_in):
+        node.refuse(f"scales {scale_in} into {scale_out} by way of float32", "factors below 2^22, finite values")
+
+    def code(q: int) -> int:
+        quotient = float(scale_in * np.float32(q - zero_in) / scale_out)
+        return int(np.copysign(np.floor(abs(quotient) + 0.5), quotient)) + zero_out
+
+    return lower_lookup(node, code)

@@ -7,11 +7,9 @@ from stapes.convert.lower.operations import Call
 from stapes.firmware_sim.tflite.graph import Tensor
 
 
-def real_values_call(node: Node, kernel: str, codes: Tensor, real: int) -> Call:
-    """Return the call of a kernel between the float32 tensor of number `real` and the quantized one, `codes`."""
+def real_values_call(node: Node, kernel: str, codes: Tensor) -> Call:
+    """Return the call of a kernel between float32 and `codes`, the operator's input or output that is quantized."""
     scale, zero_point = node.scale(codes, ("int8", "uint8"))
-    if real not in (*node.graph.inputs, *node.graph.outputs):
-        node.refuse(f"tensor {node.graph.tensors[real].name} is float32", "float32 as an input or output of the model")
     node.expect_shape(node.tensor(0).shape)
     limits = np.iinfo(codes.dtype)
     return Call(
