@@ -251,6 +251,17 @@ def test_an_input_that_is_quantized_with_two_scales_is_refused() -> None:
         plan_model(b.builder.finish([b.dequantize(both, "y")]), "model")
 
 
+def test_an_input_that_is_quantized_with_two_scales_is_refused_whatever_the_order_of_the_file() -> None:
+    """The second result of QUANTIZE is tensor 0 of the file."""
+    b = Borders()
+    second = b.codes("second", OTHER)
+    real = b.real_input("x")
+    first = b.quantize(real)
+    b.builder.operator("QUANTIZE", [real], [second])
+    with pytest.raises(ModelError, match="input x is float32 and quantized as int8"):
+        plan_model(b.builder.finish([b.dequantize(b.add(first, second), "y")]), "model")
+
+
 def test_operators_that_compute_in_float_at_the_border_are_refused_by_name() -> None:
     b = Borders()
     real = b.real_input("x")
