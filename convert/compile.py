@@ -74,10 +74,10 @@ def plan_model(
         tensor = graph.tensors[number]
         real = float_interface and tensor.dtype == "float32" and tensor.data is None
         whole = tensor.dtype in ("int32", "int64") and tensor.data is None and number not in graph.inputs
-        if not (real or whole or tensor.dtype in ("int8", "uint8")) or not tensor.count:
+        if not (real or whole or tensor.dtype in ("int8", "uint8", "int16")) or not tensor.count:
             raise ModelError(
-                f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; supported: inputs and outputs of int8 "
-                "or uint8, not empty; float32 that QUANTIZE alone reads or DEQUANTIZE writes, or with "
+                f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; supported: inputs and outputs of int8, "
+                "uint8 or int16, not empty; float32 that QUANTIZE alone reads or DEQUANTIZE writes, or with "
                 "--float-interface; outputs of int32 or int64 that ARG_MAX or ARG_MIN writes"
             )
     placement = coalesce(graph, operations)

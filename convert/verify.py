@@ -207,14 +207,15 @@ def differences(
 
 
 def with_intermediate_outputs(tflite: bytes) -> bytes:
-    """Return a copy of the model in which every int8 or uint8 tensor that an operator writes is an output."""
+    """Return a copy of the model in which every quantized tensor that an operator writes is an output."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite))
     graph = model.subgraphs[0]
     written = [int(number) for operator in graph.operators for number in operator.outputs]
-    wanted = [n for n in written if graph.tensors[n].type in (schema.TensorType.INT8, schema.TensorType.UINT8)]
+    types = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
+    wanted = [n for n in written if graph.tensors[n].type in types]
     graph.outputs = list(dict.fromkeys([*map(int, graph.outputs), *wanted]))
     model.signatureDefs = None
     builder = flatbuffers.Builder(len(tflite))

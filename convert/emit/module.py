@@ -74,7 +74,7 @@ def sizes_of(module: Module) -> Sizes:
                     channels += size
                 elif constant.suffix != "weights" and f"{operation.name}_{constant.suffix}" not in duplicates:
                     tables += size
-    tables += sum(module.graph.tensors[number].count for number in constant_tensors(module))
+    tables += sum(module.graph.tensors[number].nbytes for number in constant_tensors(module))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
     states = sum(module.state_sizes())
     weights = max(weight_bytes(module, layout) for layout in module.layouts)

@@ -1,5 +1,7 @@
 """The statements of NAME_step: one line per layer, move or fill."""
 
+import re
+
 import numpy as np
 
 from stapes.convert.emit.describe import shape_text
@@ -17,34 +19,39 @@ def step_body(module: Module, names: Names) -> tuple[str, Moves]:
     """Return the statements of NAME_step, and the move layers that they need."""
     printer = _StepPrinter(module, names)
     lines = [printer.statement(index, operation) for index, operation in enumerate(module.placement.operations)]
-    head = "    int8_t *const arena = (int8_t *)self->arena;\n\n" if printer.uses_arena else ""
-    if not printer.uses_arena and "self" not in "\n".join(lines):
+    kinds = ("int8_t", "arena"), ("int16_t", "arena16")
+    views = [
+        f"    {kind} *const {name} = ({kind} *)self->arena;\n"
+        for kind, name in kinds
+        if any(re.search(rf"\b{name}\b", line) for line in lines)
+    ]
+    head = "".join([*views, "\n"]) if views else ""
+    if not views and "self" not in "\n".join(lines):
         head = "    (void)self;\n"
     return head + "\n".join(lines), printer.moves
 
 
 class _StepPrinter:
-    """Prints operations as C; collects the move layers, and whether the arena is used."""
+    """Prints operations as C; collects the move layers."""
 
     def __init__(self, module: Module, names: Names) -> None:
         self._module, self._names = module, names
-        self.uses_arena = False
         self.moves: Moves = {}
 
     def statement(self, index: int, operation: Operation) -> str:
         """Return the C of operation number `index`, indented."""
         if isinstance(operation, Fill):
-            count = self._module.graph.tensors[operation.target].count
-            call = f"memset({self._pointer(operation.target)}, {operation.value}, {count});"
+            size = self._module.graph.tensors[operation.target].nbytes
+            call = f"memset({self._pointer(operation.target)}, {operation.value}, {size});"
             return statement(call, operation.name)
         return self._move(operation) if isinstance(operation, Move) else self._call(index, operation)
 
     def _call(self, index: int, call: Call) -> str:
         tensors = self._module.graph.tensors
         given = ", ".join(shape_text(tensors[number].shape) for number in call.inputs)
-        pointers = {f"in{i}": self._pointer(number) for i, number in enumerate(call.inputs)}
+        pointers = {f"in{i}": self._typed_pointer(number) for i, number in enumerate(call.inputs)}
         line = call.form.format(
-            name=call.name, out=self._pointer(call.output), scratch=self._scratch(index), **pointers
+            name=call.name, out=self._typed_pointer(call.output), scratch=self._scratch(index), **pointers
         )
         return statement(line, f"{given} -> {shape_text(tensors[call.output].shape)}")
 
@@ -84,37 +91,45 @@ class _StepPrinter:
 
     def _scratch(self, index: int) -> str:
         offset = self._module.plan.scratch_of(index)
-        return "NULL" if offset is None else self._in_arena(offset)
+        return "NULL" if offset is None else _plus("arena", offset)
+
+    def _typed_pointer(self, tensor: int) -> str:
+        """Return the C expression that points to a tensor, of its own type where that has two bytes."""
+        if self._module.graph.tensors[tensor].dtype != "int16":
+            return self._pointer(tensor)
+        name, _, offset = self._place(tensor)
+        return _plus("arena16" if name == "arena" else name, offset // 2)
 
     def _pointer(self, tensor: int, extra: int = 0) -> str:
-        """Return the C expression that points `extra` bytes into a tensor."""
+        """Return the C expression that points `extra` bytes into a tensor, as bytes."""
+        name, cast, offset = self._place(tensor)
+        return _plus(cast + name, offset + extra)
+
+    def _place(self, tensor: int) -> tuple[str, str, int]:
+        """Return the C name of the memory of a tensor, the cast that makes int8_t of its elements, and the offset."""
         placement, graph, names = self._module.placement, self._module.graph, self._names
-        location = placement.location(tensor)
-        root, offset = location.root, location.offset + extra
+        root, offset = placement.location(tensor).root, placement.location(tensor).offset
         if root in placement.state_of:
-            return _plus(f"self->{names.states[placement.state_of[root]]}", offset)
+            number = placement.state_of[root]
+            return f"self->{names.states[number]}", _cast(graph.tensors[graph.states[number].current]), offset
         if root in placement.output_of:
             number = placement.output_of[root]
-            return _plus(_as_int8(graph.tensors[graph.outputs[number]], names.outputs[number]), offset)
+            return names.outputs[number], _cast(graph.tensors[graph.outputs[number]]), offset
         if root in graph.inputs:
-            return _plus(_as_int8(graph.tensors[root], names.inputs[graph.inputs.index(root)], "const "), offset)
+            return names.inputs[graph.inputs.index(root)], _cast(graph.tensors[root], "const "), offset
         if graph.tensors[root].data is not None:
-            return _plus(names.tensor(graph, root), offset)
+            return names.tensor(graph, root), _cast(graph.tensors[root], "const "), offset
         base = self._module.plan.offset_of(root)
         assert base is not None
-        return self._in_arena(base + offset)
-
-    def _in_arena(self, offset: int) -> str:
-        self.uses_arena = True
-        return _plus("arena", offset)
+        return "arena", "", base + offset
 
 
 def _plus(pointer: str, offset: int) -> str:
     return f"{pointer} + {offset}" if offset else pointer
 
 
-def _as_int8(tensor: Tensor, name: str, const: str = "") -> str:
-    return name if tensor.dtype in ("int8", "float32") else f"({const}int8_t *){name}"
+def _cast(tensor: Tensor, const: str = "") -> str:
+    return "" if tensor.dtype in ("int8", "float32") else f"({const}int8_t *)"
 
 
 def initializer(value: int | np.float32 | tuple[int, ...]) -> str:

@@ -60,9 +60,10 @@ def _quantized(real: float, scale: np.float32, zero_point: int) -> int:
     return zero_point + math.floor(abs(float(quotient)) + 0.5) * (1 if quotient >= 0 else -1)
 
 
-def activation_range(activation: int, scale: np.float32, zero_point: int) -> tuple[int, int]:
-    """Return the lowest and highest int8 that a fused activation lets through."""
-    low, high = -128, 127
+def activation_range(activation: int, scale: np.float32, zero_point: int, dtype: str = "int8") -> tuple[int, int]:
+    """Return the lowest and highest int8 or int16 that a fused activation lets through."""
+    limits = np.iinfo(dtype)
+    low, high = int(limits.min), int(limits.max)
     if activation in (RELU, RELU6):
         low = max(low, _quantized(0.0, scale, zero_point))
     if activation == RELU6:

@@ -7,7 +7,7 @@ import numpy as np
 from stapes.convert.lower.layers import ON_SHAPES, SUPPORTED, layer
 from stapes.convert.lower.names import NameMaker, c_name, layer_part, module_globals
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.operations import Operation
+from stapes.convert.lower.operations import Move, Operation, in_bytes
 from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.refusals import Refusal, RefusedOperatorError, refused
 from stapes.firmware_sim.tflite.graph import Graph, Operator
@@ -43,7 +43,12 @@ def _lower_operator(graph: Graph, operator: Operator, name: str, layouts: tuple[
     # Scales that no model has overflow float32. The files check each result, so NumPy need not warn as well.
     with np.errstate(all="ignore"):
         operations: list[Operation] = file.lower(node)
-    return operations
+    return [_in_bytes(graph, operation) for operation in operations]
+
+
+def _in_bytes(graph: Graph, operation: Operation) -> Operation:
+    width = graph.tensors[operation.source.tensor].width if isinstance(operation, Move) else 1
+    return in_bytes(operation, width) if isinstance(operation, Move) and width > 1 else operation
 
 
 def _refuse_kind(node: Node) -> NoReturn:

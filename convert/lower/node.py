@@ -45,11 +45,13 @@ class Node:
             )
 
     def expect_values(self, outputs: bool = True) -> None:
-        """Refuse int8 and uint8 tensors without elements; outputs: whether they are looked at, too."""
+        """Refuse quantized tensors without elements; outputs: whether they are looked at, too."""
         for number in (*self.operator.inputs, *self.operator.outputs * outputs):
             tensor = self.graph.tensors[number]
-            if number >= 0 and tensor.dtype in ("int8", "uint8") and not tensor.count:
+            if number >= 0 and tensor.dtype in ("int8", "uint8", "int16") and not tensor.count:
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
+            if number >= 0 and tensor.dtype == "int16" and tensor.data is not None:
+                self.refuse(f"tensor {tensor.name} is a constant of int16", "constants of int8")
 
     def number(self, position: int) -> int:
         """Return the tensor number of an input; refuses the operator where it is absent."""
@@ -131,7 +133,8 @@ class Node:
         activation = self.option("activation")
         if activation not in ACTIVATIONS:
             self.refuse(f"the fused activation {activation}", ", ".join(ACTIVATIONS.values()))
-        low, high = activation_range(activation, *self.scale(self.output()))
+        dtype = "int16" if self.output().dtype == "int16" else "int8"
+        low, high = activation_range(activation, *self.scale(self.output(), (dtype,)), dtype)
         if low > high:
             self.refuse(
                 f"the activation leaves no value between {low} and {high}",

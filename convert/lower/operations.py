@@ -3,7 +3,7 @@
 The planner decides where their tensors lie, the emitter prints each of them as a C statement.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -81,6 +81,8 @@ class Block:
 class Move:
     """Copy `shape` elements of one byte each from one block to another.
 
+    A file of layers/ counts in elements of the tensors; lower.py makes bytes of them.
+
     `name` is the operator's. `pinned`: the target cannot share memory with the source, since other values lie around
     it from the start.
     """
@@ -132,6 +134,15 @@ Operation = Call | Move | Fill
 def copy(name: str, source: int, target: int, count: int) -> Move:
     """Return the move of the first `count` elements of a tensor to the start of another."""
     return Move(name, (count,), Block(source, 0, (1,)), Block(target, 0, (1,)))
+
+
+def in_bytes(move: Move, width: int) -> Move:
+    """Return the move of elements of `width` bytes each as one of bytes."""
+
+    def block(of: Block) -> Block:
+        return Block(of.tensor, of.offset * width, (*(stride * width for stride in of.strides), 1))
+
+    return replace(move, shape=(*move.shape, width), source=block(move.source), target=block(move.target))
 
 
 def row_major_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -160,7 +160,7 @@ def state_pairs(graph: Graph) -> dict[str, tuple[int, int]]:
         name: (taken, given)
         for name, (taken, given) in named_pairs(graph).items()
         if graph.inputs[taken] != graph.outputs[given]
-        and graph.tensors[graph.inputs[taken]].dtype == "int8"
+        and graph.tensors[graph.inputs[taken]].dtype in ("int8", "int16")
         and alike(graph.tensors[graph.inputs[taken]], graph.tensors[graph.outputs[given]])
     }
 
@@ -171,7 +171,7 @@ def lift_pairs(graph: Graph) -> Graph:
     for name, (taken, given) in state_pairs(graph).items():
         tensor = graph.tensors[graph.inputs[taken]]
         zero = int(tensor.quantization.zero_points[0])  # type: ignore[union-attr]
-        states.append(State(name, graph.inputs[taken], graph.outputs[given], bytes([zero % 256]) * tensor.count))
+        states.append(State(name, graph.inputs[taken], graph.outputs[given], _start(tensor, zero)))
         paired_inputs.add(taken)
         paired_outputs.add(given)
 
@@ -186,6 +186,11 @@ def lift_pairs(graph: Graph) -> Graph:
         output_names=rest(graph.output_names, paired_outputs),
         states=tuple(states),
     )
+
+
+def _start(tensor: Tensor, zero_point: int) -> bytes:
+    """Return the bytes of a state that starts at a real value of 0."""
+    return np.full(tensor.count, zero_point, np.dtype(tensor.dtype).newbyteorder("<")).tobytes()
 
 
 def alike(a: Tensor, b: Tensor) -> bool:
@@ -217,7 +222,7 @@ def lift_variable_tensors(graph: Graph) -> Graph:
                 f"{' or '.join(_OWN_STATES)} each, and nothing else"
             )
         zero = int(tensor.quantization.zero_points[0]) if tensor.dtype == "int8" and tensor.quantization else 0
-        states.append(State(names[0], number, number, bytes([zero % 256]) * tensor.nbytes))
+        states.append(State(names[0], number, number, _start(tensor, zero)))
     return replace(graph, states=_in_order_of_use(states, graph.operators))
 
 

@@ -1,6 +1,6 @@
 """CONCATENATION along any axis; inputs and output share scale and zero point."""
 
-from stapes.convert.lower.layers._shared.box import expect_bytes, paste
+from stapes.convert.lower.layers._shared.box import expect_elements, paste
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -15,7 +15,7 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(f"{len(inputs)} inputs and {len(outputs)} outputs", "at least one input, one output")
     if node.option("activation"):
         node.refuse("a fused activation", "none")
-    expect_bytes(node, *inputs, outputs[0])
+    expect_elements(node, *inputs, outputs[0])
     if any(not node.same_scale(node.tensor(position), node.output()) for position in range(len(inputs))):
         node.refuse(
             "inputs and output differ in scale or zero point", "the same everywhere, as the reference kernels ask"

@@ -1,11 +1,11 @@
-"""CONV_2D: int8 NHWC, one group.
+"""CONV_2D: int8 or int16 NHWC, one group; weights of int8.
 
-LiteRT rounds the int32 sum twice with s_in * s_w[channel] / s_out, formed in double.
+LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double.
 """
 
 import numpy as np
 
-from stapes.convert.lower.layers._shared import convolution
+from stapes.convert.lower.layers._shared import convolution, convolution_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -29,6 +29,8 @@ def lower(node: Node) -> list[Operation]:
     in_channels = node.tensor(0).shape[3]
     if weights.shape[3] != in_channels:
         node.refuse(f"weights for {weights.shape[3]} of {in_channels} input channels", "one group of channels")
+    if node.tensor(0).dtype == "int16":
+        return [convolution_16.call(node, weights, groups=1)]
     kernel = convolution.Kernel(
         name="stapes_nn_conv",
         size=(weights.shape[1], weights.shape[2]),

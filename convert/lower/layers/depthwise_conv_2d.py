@@ -1,11 +1,11 @@
-"""DEPTHWISE_CONV_2D: int8 NHWC, any depth multiplier.
+"""DEPTHWISE_CONV_2D: int8 or int16 NHWC, any depth multiplier; weights of int8.
 
-LiteRT rounds the int32 sum twice with s_in * s_w[channel] / s_out, formed in double.
+LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double.
 """
 
 import numpy as np
 
-from stapes.convert.lower.layers._shared import convolution
+from stapes.convert.lower.layers._shared import convolution, convolution_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -34,6 +34,8 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(
             f"{out_channels} channels from {in_channels}", "a whole number of output channels per input channel"
         )
+    if node.tensor(0).dtype == "int16":
+        return [convolution_16.call(node, weights.transpose(3, 1, 2, 0), groups=in_channels)]
     kernel = convolution.Kernel(
         name="stapes_nn_depthwise",
         size=(weights.shape[1], weights.shape[2]),

@@ -1,6 +1,6 @@
 """PACK of tensors of one shape along a new axis; inputs and output share scale and zero point."""
 
-from stapes.convert.lower.layers._shared.box import expect_bytes
+from stapes.convert.lower.layers._shared.box import expect_elements
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Block, Move, Operation, row_major_strides
 from stapes.firmware_sim.tflite.schema import Option
@@ -16,7 +16,7 @@ def lower(node: Node) -> list[Operation]:
             f"{len(inputs)} inputs, of which {node.option('count')} are counted, and {len(outputs)} outputs",
             "at least one input, all of them counted, one output",
         )
-    expect_bytes(node, *inputs, outputs[0])
+    expect_elements(node, *inputs, outputs[0])
     if any(not node.same_scale(node.tensor(position), node.output()) for position in range(len(inputs))):
         node.refuse(
             "inputs and output differ in scale or zero point", "the same everywhere, as the reference kernels ask"

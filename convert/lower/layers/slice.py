@@ -1,6 +1,6 @@
 """SLICE: a box of the input."""
 
-from stapes.convert.lower.layers._shared.box import cut, expect_bytes
+from stapes.convert.lower.layers._shared.box import cut, expect_elements
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 
@@ -15,5 +15,5 @@ def lower(node: Node) -> list[Operation]:
     if any(first < 0 or size < 1 or first + size > end for first, size, end in zip(begin, box, shape, strict=True)):
         node.refuse(f"begin {begin} and size {sizes} of shape {list(shape)}", "boxes inside of the tensor")
     node.expect_shape(box)
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    expect_elements(node, node.number(0), node.operator.outputs[0])
     return [cut(node, node.number(0), tuple(begin), (1,) * len(shape), node.operator.outputs[0], box)]

@@ -1,6 +1,6 @@
 """STRIDED_SLICE: every n-th element along each axis, as Python slices."""
 
-from stapes.convert.lower.layers._shared.box import cut, expect_bytes
+from stapes.convert.lower.layers._shared.box import cut, expect_elements
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -38,7 +38,7 @@ def lower(node: Node) -> list[Operation]:
         if isinstance(index, slice):
             out.append(len(taken))
     node.expect_shape(tuple(out))
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    expect_elements(node, node.number(0), node.operator.outputs[0])
     firsts, strides = tuple(taken[0] for taken in ranges), tuple(taken.step for taken in ranges)
     return [cut(node, node.number(0), firsts, strides, node.operator.outputs[0], tuple(map(len, ranges)))]
 

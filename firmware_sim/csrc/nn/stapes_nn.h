@@ -395,6 +395,30 @@ typedef struct {
 STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                                   int8_t *out);
 
+/* INT16. Activations of 16 bits have the zero point 0; weights have 8 bits. The kernels' names end in _16, they are
+ * the same on every processor, and none of them lets its output overlap an input, except for those of single values.
+ *
+ * CONV_2D and DEPTHWISE_CONV_2D in NHWC order, in groups of channels: each output channel reads in_channels / groups
+ * input channels. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift with 8 <= shift <= 46 and
+ * 0 <= multiplier < 2^15. The compiler proves |sum| < 2^47, for all partial sums too, and |result| < 2^31. */
+typedef struct {
+    uint16_t batches;
+    uint16_t in_height, in_width, in_channels;
+    uint16_t out_height, out_width, out_channels;
+    uint16_t kernel_height, kernel_width;
+    uint16_t stride_height, stride_width;
+    uint16_t dilation_height, dilation_width;
+    uint16_t pad_top, pad_left;
+    uint16_t groups;
+    int16_t out_min, out_max;
+    const int8_t *weights; /* [out_channels][kernel_height][kernel_width][in_channels / groups] */
+    const int64_t *bias;
+    const int16_t *multiplier;
+    const int8_t *shift;
+} stapes_nn_conv_16_layer;
+
+STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+
 /* CONCATENATION, SPLIT, SLICE, PAD and TRANSPOSE copy runs of `run` bytes, one for each index of `shape`, between two
  * arrays that must not overlap. Strides are in bytes. */
 typedef struct {

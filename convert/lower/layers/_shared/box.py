@@ -11,6 +11,13 @@ def expect_bytes(node: Node, *numbers: int) -> None:
         node.refuse(f"types {', '.join(sorted(dtypes))}", "int8 or uint8, the same on both sides")
 
 
+def expect_elements(node: Node, *numbers: int) -> None:
+    """Refuse tensors of different types, and of others than the quantized ones."""
+    dtypes = {node.graph.tensors[number].dtype for number in numbers}
+    if len(dtypes) != 1 or not dtypes <= {"int8", "uint8", "int16"}:
+        node.refuse(f"types {', '.join(sorted(dtypes))}", "int8, uint8 or int16, the same on both sides")
+
+
 def cut(
     node: Node, source: int, begin: tuple[int, ...], strides: tuple[int, ...], target: int, shape: tuple[int, ...]
 ) -> Move:
@@ -35,5 +42,5 @@ def paste(node: Node, source: int, target: int, begin: tuple[int, ...], pinned: 
 def reinterpret(node: Node, shape: tuple[int, ...]) -> list[Operation]:
     """Return the move of an operator that gives the same bytes another shape; plan/coalesce.py removes it."""
     node.expect_shape(shape)
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    expect_elements(node, node.number(0), node.operator.outputs[0])
     return [copy(node.name, node.number(0), node.operator.outputs[0], node.tensor(0).count)]

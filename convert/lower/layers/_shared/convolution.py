@@ -99,7 +99,7 @@ def call(node: Node, kernel: Kernel) -> Call:
         output=node.operator.outputs[0],
         struct="stapes_nn_conv_layer",
         fields={
-            **sixteen_bits(node, _geometry(rows, columns, shape, batches)),
+            **sixteen_bits(node, geometry(rows, columns, (in_channels, out_channels), batches)),
             "in_zero": node.scale(node.tensor(0))[1],
             "out_zero": node.scale(node.output())[1],
             "out_min": low,
@@ -181,9 +181,9 @@ def _shifts(layout: Layout, shifts: list[int], wide: list[bool]) -> np.ndarray:
     return (np.array(shifts) + marks).astype(np.int8)
 
 
-def factors(node: Node, channels: int) -> list[float]:
+def factors(node: Node, channels: int, dtype: str = "int8") -> list[float]:
     """Return, per channel, scale of the input * scale of the weights / scale of the output, formed in double."""
-    scale_in, scale_out = node.scale(node.tensor(0))[0], node.scale(node.output())[0]
+    scale_in, scale_out = (node.scale(tensor, (dtype,))[0] for tensor in (node.tensor(0), node.output()))
     quantization = node.tensor(1).quantization
     assert quantization is not None
     scales = np.broadcast_to(quantization.scales, channels)
@@ -280,16 +280,16 @@ def sixteen_bits(node: Node, sizes: dict[str, int]) -> dict[str, int]:
     return sizes
 
 
-def _geometry(rows: Window, columns: Window, shape: ConvShape, batches: int) -> dict[str, int]:
-    """Return the first fields of stapes_nn_conv_layer, in their order."""
+def geometry(rows: Window, columns: Window, channels: tuple[int, int], batches: int) -> dict[str, int]:
+    """Return the first fields of stapes_nn_conv_layer, in their order; channels: those of the input, of the output."""
     return {
         "batches": batches,
         "in_height": rows.size,
         "in_width": columns.size,
-        "in_channels": shape.in_channels,
+        "in_channels": channels[0],
         "out_height": rows.out,
         "out_width": columns.out,
-        "out_channels": shape.out_channels,
+        "out_channels": channels[1],
         "kernel_height": rows.kernel,
         "kernel_width": columns.kernel,
         "stride_height": rows.stride,

@@ -1,6 +1,6 @@
 """What PAD and PADV2 share."""
 
-from stapes.convert.lower.layers._shared.box import expect_bytes, paste
+from stapes.convert.lower.layers._shared.box import expect_elements, paste
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Fill, Operation
 
@@ -12,7 +12,9 @@ def lower_padding(node: Node, value: int) -> list[Operation]:
         node.refuse(f"borders {borders} of shape {list(shape)}", "two per axis, 0 or more")
     before, after = tuple(borders[0::2]), tuple(borders[1::2])
     node.expect_shape(tuple(a + size + b for a, size, b in zip(before, shape, after, strict=True)))
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    expect_elements(node, node.number(0), node.operator.outputs[0])
+    if node.output().width > 1 and value:
+        node.refuse(f"the value {value} around {node.output().dtype}", "0, or int8 or uint8")
     return [
         Fill(node.name, node.operator.outputs[0], value),
         paste(node, node.number(0), node.operator.outputs[0], before, pinned=True),

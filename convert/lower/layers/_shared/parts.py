@@ -1,6 +1,6 @@
 """What SPLIT, SPLIT_V and UNPACK share."""
 
-from stapes.convert.lower.layers._shared.box import cut, expect_bytes
+from stapes.convert.lower.layers._shared.box import cut, expect_elements
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
 
@@ -28,7 +28,7 @@ def lower_parts(node: Node, position: int, axis: int, sizes: list[int], drop_axi
     drop_axis: the outputs do not have the axis, along which each of them has the size 1.
     """
     shape = node.tensor(position).shape
-    expect_bytes(node, node.number(position), *node.operator.outputs)
+    expect_elements(node, node.number(position), *node.operator.outputs)
     moves: list[Operation] = []
     start = 0
     for part, size in enumerate(sizes):

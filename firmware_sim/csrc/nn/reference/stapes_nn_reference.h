@@ -49,6 +49,8 @@ void stapes_nn_reference_batch_matmul(const stapes_nn_batch_matmul_layer *layer,
 void stapes_nn_reference_take(const stapes_nn_take_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_resize_bilinear(const stapes_nn_resize_bilinear_layer *layer, const int8_t *in, int8_t *out);
 
+void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+
 /* The roundings that LiteRT's reference kernels are made of, under the names that they have there (gemmlowp). */
 
 /* a * b / 2^31, rounded to the nearest, halves up. |a|, |b| < 2^31, so that the result does not saturate. */
@@ -83,6 +85,12 @@ static inline int32_t reference_multiply_by_quantized_multiplier(int32_t x, int3
 static inline int8_t reference_clamp_to_int8(int64_t x, int32_t low, int32_t high)
 {
     return (int8_t)(x < low ? low : x > high ? high : x);
+}
+
+/* x, limited to [low, high], which lies within the range of int16. */
+static inline int16_t reference_limit_to_int16(int64_t x, int32_t low, int32_t high)
+{
+    return (int16_t)(x < low ? low : x > high ? high : x);
 }
 
 /* Where element (i[0], i[1], i[2], i[3]) of an input lies; a stride of 0 repeats the input along that axis. */

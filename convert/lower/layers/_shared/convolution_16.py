@@ -1,0 +1,82 @@
+"""CONV_2D and DEPTHWISE_CONV_2D of int16 activations and int8 weights, which a converter calls 16x8.
+
+LiteRT forms sums of 64 bits and rounds each once, with the upper 16 bits of the multiplier of s_in * s_w[channel] /
+s_out, which is formed in double: halves up.
+"""
+
+import numpy as np
+
+from stapes.convert.lower.arithmetic import quantize_multiplier
+from stapes.convert.lower.layers._shared.convolution import factors, geometry, sixteen_bits, window
+from stapes.convert.lower.node import Node
+from stapes.convert.lower.operations import Call, Constant, Field
+
+LARGEST_SUM = 1 << 47  # that the reference rounds
+
+
+def call(node: Node, weights: np.ndarray, groups: int) -> Call:
+    """Check what both operators have in common and return the kernel call.
+
+    weights: int8 [output channels, height, width, input channels of a group].
+    """
+    batches, _, _, in_channels = node.tensor(0).shape
+    rows, columns = (window(node, axis, weights.shape[axis]) for axis in (1, 2))
+    node.expect_shape((batches, rows.out, columns.out, len(weights)))
+    low, high = node.clamp_range()
+    sizes = geometry(rows, columns, (in_channels, len(weights)), batches) | {"groups": groups}
+    strides = f" /{rows.stride},{columns.stride}" if rows.stride * columns.stride > 1 else ""
+    return Call(
+        name=node.name,
+        kernel="stapes_nn_conv_16",
+        form="stapes_nn_conv_16(&{name}, {in0}, {out});",
+        inputs=(node.number(0),),
+        output=node.operator.outputs[0],
+        struct="stapes_nn_conv_16_layer",
+        fields={
+            **sixteen_bits(node, sizes),
+            "out_min": low,
+            "out_max": high,
+            "weights": Constant("weights", {"": weights}),
+            **_channel_constants(node, np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)),
+        },
+        overlap=(None,),
+        macs=batches * rows.out * columns.out * weights.size,
+        note=f"{rows.kernel}x{columns.kernel}{strides}",
+    )
+
+
+def _channel_constants(node: Node, weight_sizes: np.ndarray) -> dict[str, Field]:
+    """Return bias, multiplier and shift of each output channel, and prove that sums and results fit.
+
+    weight_sizes: per channel, the sum of the absolute values of the weights, int64.
+    """
+    bias = wide_bias(node, len(weight_sizes))
+    multipliers, shifts = [], []
+    for channel, factor in enumerate(factors(node, len(bias), "int16")):
+        multiplier, exponent = quantize_multiplier(factor)
+        reduced, shift = min((multiplier + (1 << 15)) >> 16, 0x7FFF), 15 - exponent
+        bound = abs(int(bias[channel])) + (int(weight_sizes[channel]) << 15)
+        if exponent > 7 or bound >= LARGEST_SUM or bound * reduced >> shift >= (1 << 31) - 1:
+            node.refuse(
+                f"channel {channel} scales sums up to {bound} by {factor}", "sums below 2^47, results below 2^31"
+            )
+        multipliers.append(reduced)
+        shifts.append(shift)
+    return {
+        "bias": Constant("bias", {"": bias}),
+        "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int16)}),
+        "shift": Constant("shift", {"": np.array(shifts, np.int8)}),
+    }
+
+
+def wide_bias(node: Node, channels: int) -> np.ndarray:
+    """Return the bias of an operator of int16, int64 [channels]; zeros where there is none."""
+    for tensor in (node.tensor(0), node.output()):
+        if node.scale(tensor, ("int16",))[1]:
+            node.refuse(f"tensor {tensor.name} of int16 has a zero point", "the zero point 0")
+    if len(node.operator.inputs) < 3 or node.operator.inputs[2] < 0:
+        return np.zeros(channels, np.int64)
+    given = node.tensor(2)
+    if given.data is None or given.dtype != "int64" or given.count != channels:
+        node.refuse(f"bias {given.name} is {given.dtype} {list(given.shape)}", f"a constant int64 bias of {channels}")
+    return np.clip(given.data.reshape(-1), -LARGEST_SUM, LARGEST_SUM)  # what is beyond is refused

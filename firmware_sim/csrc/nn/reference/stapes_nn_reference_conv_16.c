@@ -1,0 +1,43 @@
+/* stapes_nn_reference_conv_16.c -- CONV_2D and DEPTHWISE_CONV_2D of int16, in groups of channels. Apache-2.0. */
+#include "stapes_nn_reference.h"
+
+/* One output value before it is scaled. A tap outside of the input is 0, which is its zero point. */
+static int64_t reference_conv_16_sum(const stapes_nn_conv_16_layer *layer, const int16_t *image, int32_t y, int32_t x,
+                                     int32_t channel)
+{
+    const int32_t channels = layer->in_channels / layer->groups;
+    const int32_t first = channel / (layer->out_channels / layer->groups) * channels;
+    const int8_t *weight = layer->weights + channel * layer->kernel_height * layer->kernel_width * channels;
+    int64_t sum = layer->bias[channel]; /* |sum| < 2^47 at every tap: proved when the model was compiled */
+    for (int32_t ky = 0; ky < layer->kernel_height; ky++) {
+        for (int32_t kx = 0; kx < layer->kernel_width; kx++) {
+            const int32_t row = y * layer->stride_height - layer->pad_top + ky * layer->dilation_height;
+            const int32_t column = x * layer->stride_width - layer->pad_left + kx * layer->dilation_width;
+            const int inside = row >= 0 && row < layer->in_height && column >= 0 && column < layer->in_width;
+            for (int32_t c = 0; c < channels; c++) {
+                const int32_t tap =
+                    inside ? image[(row * layer->in_width + column) * layer->in_channels + first + c] : 0;
+                sum += tap * *weight++;
+            }
+        }
+    }
+    return sum;
+}
+
+void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    for (int32_t batch = 0; batch < layer->batches; batch++) {
+        const int16_t *image = in + batch * layer->in_height * layer->in_width * layer->in_channels;
+        for (int32_t y = 0; y < layer->out_height; y++) {
+            for (int32_t x = 0; x < layer->out_width; x++) {
+                for (int32_t channel = 0; channel < layer->out_channels; channel++) {
+                    const int64_t sum = reference_conv_16_sum(layer, image, y, x, channel);
+                    const int32_t shift = layer->shift[channel];
+                    const int64_t scaled =
+                        (sum * layer->multiplier[channel] + (1LL << (shift - 1))) >> shift; /* |product| < 2^62 */
+                    *out++ = reference_limit_to_int16(scaled, layer->out_min, layer->out_max);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+"""Activations of int16 with int8 weights (16x8), over grids of shapes and scales, against LiteRT reference kernels."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from operator_grid import SEEDS, Grid
+
+from benchmarks.tflite_models import Scale
+
+WIDE = pytest.mark.parametrize(
+    "layout", ["any", *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m0-large", "cortex-m4"))]
+)
+
+
+def scale16(grid: Grid, low: float = 1e-5, high: float = 1e-3) -> Scale:
+    """Return a random scale, and the zero point 0, which int16 has."""
+    return grid.scale(low, high)[0], 0
+
+
+def weighted16(grid: Grid, kind: str, given: int, weights: np.ndarray, axis: int, out: int, **fields: object) -> None:
+    """Add an operator with weights and an int64 bias, whose outputs use the whole range."""
+    taps = weights.size / weights.shape[axis]
+    spread = grid.builder.scale_of(out) / (grid.builder.scale_of(given) * 74 * np.sqrt(taps))
+    scales = (spread * np.exp(grid.rng.uniform(-1, 1, weights.shape[axis]))).tolist()
+    inputs = [given, grid.builder.weights("w", weights, scales, axis)]
+    bias = grid.rng.integers(-(1 << 23), 1 << 23, weights.shape[axis])
+    inputs.append(grid.builder.constant("b", bias, "int64"))
+    grid.builder.operator(kind, inputs, [out], **fields)
+
+
+SIZES = list(
+    itertools.product(
+        (1, 5, 8), (1, 4, 7), (1, 2, 3), (1, 3), (1, 2), (1, 2), (True, False), (1, 3, 8), (1, 2, 5), (1, 2)
+    )
+)
+
+
+@WIDE
+@SEEDS
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_convolutions_of_int16_vs_litert_reference(tmp_path: Path, kind: str, seed: int, layout: str) -> None:
+    grid = Grid(seed)
+    for height, width, tall, wide, stride, dilation, same, channels, many, batches in grid.some(SIZES):
+        reach = (tall - 1) * dilation + 1, (wide - 1) * dilation + 1
+        sizes = [
+            -(-n // stride) if same else (n - r) // stride + 1 for n, r in zip((height, width), reach, strict=True)
+        ]
+        if (stride > 1 and dilation > 1) or min(sizes) < 1:
+            continue
+        fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride}
+        fields |= {"dilationHFactor": dilation, "dilationWFactor": dilation}
+        fields["fusedActivationFunction"] = int(grid.rng.integers(0, 4))
+        given = grid.input((batches, height, width, channels), scale16(grid), "int16")
+        shape, axis, out = ((many, tall, wide, channels), 0, many)
+        if kind == "DEPTHWISE_CONV_2D":
+            shape, axis, out = (1, tall, wide, channels * many), 3, channels * many
+            fields["depthMultiplier"] = many
+        target = grid.output((batches, *sizes, out), scale16(grid), "int16")
+        options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
+        weighted16(grid, kind, given, grid.rng.integers(-127, 128, shape), axis, target, options=options, **fields)
+    grid.check(tmp_path, target=layout)
+
+
+def test_operators_that_move_int16_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(3), (0.001, 0)
+
+    def given(*shape: int) -> int:
+        return grid.input(shape, scale, "int16")
+
+    def made(*shape: int) -> int:
+        return grid.output(shape, scale, "int16")
+
+    add, constant = grid.builder.operator, grid.builder.constant
+    for axis in (1, 2, 3):
+        shape = [1, 3, 4, 2]
+        parts = [given(*shape[:axis], n, *shape[axis + 1 :]) for n in (1, 3)]
+        parts.append(given(*shape[:axis], 2, *shape[axis + 1 :]))
+        out = made(*shape[:axis], 6, *shape[axis + 1 :])
+        add("CONCATENATION", parts, [out], "ConcatenationOptions", axis=axis)
+        outs = [made(*shape[:axis], 2, *shape[axis + 1 :]) for _ in range(3)]
+        whole = given(*shape[:axis], 6, *shape[axis + 1 :])
+        add("SPLIT", [constant("axis", [axis]), whole], outs, "SplitOptions", numSplits=3)
+        outs = [made(*shape[:axis], *shape[axis + 1 :]) for _ in range(shape[axis])]
+        add("UNPACK", [given(*shape)], outs, "UnpackOptions", axis=axis, num=shape[axis])
+        packed = made(*shape[:axis], 2, *shape[axis:])
+        add("PACK", [given(*shape), given(*shape)], [packed], "PackOptions", axis=axis, valuesCount=2)
+    for order in itertools.permutations(range(4)):
+        out = made(*(np.array([2, 3, 1, 4])[list(order)].tolist()))
+        add("TRANSPOSE", [given(2, 3, 1, 4), constant("order", list(order))], [out], "TransposeOptions")
+    add("RESHAPE", [given(2, 3, 4), constant("shape", [6, 4])], [made(6, 4)], "ReshapeOptions")
+    add("PAD", [given(2, 3), constant("borders", [[1, 0], [2, 1]])], [made(3, 6)], "PadOptions")
+    add("SLICE", [given(5, 6), constant("k", [1, 2]), constant("k", [3, -1])], [made(3, 4)], "SliceOptions")
+    for first, last, step, shape in (([0, 1], [5, 6], [2, 2], (3, 3)), ([3, 5], [0, 0], [-1, -2], (3, 3))):
+        constants = [constant("k", values) for values in (first, last, step)]
+        add("STRIDED_SLICE", [given(5, 6), *constants], [made(*shape)], "StridedSliceOptions")
+    grid.check(tmp_path)
