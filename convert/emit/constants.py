@@ -1,6 +1,7 @@
 """Print the constants: arrays and one struct per layer, declared before the code and defined after it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,77 +12,82 @@ from stapes.convert.emit.statements import Moves, initializer
 from stapes.convert.lower.operations import Call, Constant
 
 
-def constants(module: Module, names: Names, moves: Moves) -> tuple[str, str]:
-    """Return forward declarations and definitions of everything in flash."""
-    declarations, definitions = [], []
-    duplicates = duplicate_tables(module)
+@dataclass(frozen=True)
+class Definition:
+    """Constants of a model. `forward` declares the one that code names, `text` defines it and what it points to."""
+
+    forward: str
+    text: str
+
+
+def constants(module: Module, names: Names, moves: Moves) -> list[Definition]:
+    """Return everything in flash, in an order in which nothing is named before its definition."""
+    found = []
     for number in constant_tensors(module):
         tensor = module.graph.tensors[number]
-        declaration = f"static const int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
-        declarations.append(declaration + ";")
+        declaration = f"{_const(module)} int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
         comment = ": ".join(filter(None, (names.tensor(module.graph, number), real_text(tensor))))
-        definitions.append(f"/* {comment} */\n" + _array(declaration, np.asarray(tensor.data).view(np.int8)))
+        array = _array(declaration, np.asarray(tensor.data).view(np.int8))
+        found.append(Definition(f"{declaration};", f"/* {comment} */\n{array}"))
     for state, name in zip(module.graph.states, names.states, strict=True):
         if not uniform(state.initial):
-            declaration = f"static const int8_t {name}_start[{len(state.initial)}]"
-            declarations.append(declaration + ";")
-            definitions.append(_array(declaration, np.frombuffer(state.initial, np.int8)))
+            declaration = f"{_const(module)} int8_t {name}_start[{len(state.initial)}]"
+            found.append(Definition(f"{declaration};", _array(declaration, np.frombuffer(state.initial, np.int8))))
+    duplicates = duplicate_tables(module)
     for operation in module.placement.operations:
         if isinstance(operation, Call):
-            if operation.struct:
-                declarations.append(f"static const {operation.struct} {operation.name};")
-            for constant in operation.constants:
-                name = f"{operation.name}_{constant.suffix}"
-                declaration = _declaration(operation, constant, next(iter(constant.arrays.values())))
-                declarations.append(
-                    assignment(f"static const int8_t *const {name}", duplicates[name])
-                    if name in duplicates
-                    else f"{declaration};"
-                )
-            definitions += _layer(operation, duplicates)
+            found += _layer(module, operation, duplicates)
     for name, fields in moves.items():
-        declarations.append(f"static const stapes_nn_move_layer {name};")
-        definitions.append(_struct("stapes_nn_move_layer", name, fields))
-    return "\n".join(declarations) + "\n", "\n" + "\n".join(definitions) if definitions else ""
+        found.append(_struct("stapes_nn_move_layer", name, fields))
+    return found
 
 
-def _layer(operation: Call, duplicates: dict[str, str]) -> Iterator[str]:
-    own = [
-        constant for constant in operation.all_constants() if f"{operation.name}_{constant.suffix}" not in duplicates
-    ]
-    if own or operation.struct:
-        yield f"/* {operation.name} */"
-    for constant in own:
-        yield _guarded(operation, constant)
-    if not operation.struct:
-        return
-    fields = {
-        key: f"{operation.name}_{value.suffix}" if isinstance(value, Constant) else initializer(value)
-        for key, value in operation.fields.items()
-    }
-    yield _struct(operation.struct, operation.name, fields)
+def _layer(module: Module, operation: Call, duplicates: dict[str, str]) -> Iterator[Definition]:
+    heading = f"/* {operation.name} */\n"
+    for constant in operation.constants:
+        name = f"{operation.name}_{constant.suffix}"
+        if name in duplicates:
+            pointer = f"static const int8_t *const {name}"
+            yield Definition(f"{pointer};", assignment(pointer, duplicates[name]))
+        else:
+            declaration = _declaration(module, operation, constant, next(iter(constant.arrays.values())))
+            yield Definition(f"{declaration};", heading + _guarded(module, operation, constant))
+            heading = ""
+    if operation.struct:
+        arrays = [value for value in operation.fields.values() if isinstance(value, Constant)]
+        fields = {
+            key: f"{operation.name}_{value.suffix}" if isinstance(value, Constant) else initializer(value)
+            for key, value in operation.fields.items()
+        }
+        struct = _struct(operation.struct, operation.name, fields)
+        own = "\n".join(_guarded(module, operation, array) for array in arrays)
+        yield Definition(struct.forward, heading + "\n".join(filter(None, (own, struct.text))))
 
 
-def _struct(kind: str, name: str, fields: dict[str, str]) -> str:
+def _struct(kind: str, name: str, fields: dict[str, str]) -> Definition:
     lines = "\n".join(f"    .{key} = {text}," for key, text in fields.items())
-    return f"static const {kind} {name} = {{\n{lines}\n}};\n"
+    return Definition(f"static const {kind} {name};", f"static const {kind} {name} = {{\n{lines}\n}};\n")
 
 
-def _declaration(operation: Call, constant: Constant, array: np.ndarray) -> str:
-    return f"static const {array.dtype.name}_t {operation.name}_{constant.suffix}[{array.size}]"
+def _const(module: Module) -> str:
+    return f"static const {module.name.upper()}_CONST"
 
 
-def _guarded(operation: Call, constant: Constant) -> str:
+def _declaration(module: Module, operation: Call, constant: Constant, array: np.ndarray) -> str:
+    return f"{_const(module)} {array.dtype.name}_t {operation.name}_{constant.suffix}[{array.size}]"
+
+
+def _guarded(module: Module, operation: Call, constant: Constant) -> str:
     """Return the definition of one array, or one per layout under #if where they differ."""
     arrays = list(constant.arrays.items())
     first = arrays[0][1]
     if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):
-        return _array(_declaration(operation, constant, first), first)
+        return _array(_declaration(module, operation, constant, first), first)
     parts = []
     for position, (macro, array) in enumerate(arrays):
         parts.append(
             f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {macro}\n"
-            + _array(_declaration(operation, constant, array), array)
+            + _array(_declaration(module, operation, constant, array), array)
         )
     return "".join(parts) + "#endif\n"
 

@@ -11,11 +11,16 @@ from stapes.convert.lower.operations import Call
 KERNELS_VERSION = 3  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
 
 
-def source(module: Module) -> str:
-    """Return the text of NAME.c, without kernels."""
+def source(module: Module, constants_first: bool) -> str:
+    """Return the text of NAME.c, without kernels.
+
+    Constants are defined behind the code that names them, or, so that the file is C++ as well, before it.
+    """
     names = Names(module)
     body, moves = step_body(module, names)
-    declarations, definitions = constants(module, names, moves)
+    found = constants(module, names, moves)
+    definitions = "\n" + "\n".join(each.text for each in found) if found else ""
+    declarations = "\n".join(each.forward for each in found) + "\n"
     return f"""{banner(module, f"{module.name}.c")}
  *
 {comment_table(layer_rows(module))}
@@ -30,7 +35,8 @@ def source(module: Module) -> str:
 #error "{module.name}.c was written for stapes_nn version {KERNELS_VERSION}: run `stapes compile` again"
 #endif
 {_layout_guard(module)}
-{declarations}
+{_const_macro(module)}
+{_as_cpp(definitions) if constants_first else declarations}
 {_reset(module, names)}
 /* A line per layer, with inputs, output and, where the kernel needs some, scratch memory. Offsets into the arena are
  * those of the memory plan: tensors that are not needed at the same time share bytes, and a kernel may overwrite an
@@ -39,11 +45,36 @@ def source(module: Module) -> str:
 {{
 {body}
 }}
-{definitions}"""
+{"" if constants_first else definitions}"""
 
 
 def _packing_note(module: Module) -> str:
     return " *\n * Weight bytes are those of the largest packing.\n" if len(module.layouts) > 1 else ""
+
+
+def _const_macro(module: Module) -> str:
+    macro = f"{module.name.upper()}_CONST"
+    return f"""/* Weights, biases and tables. Define it to put them elsewhere, such as __attribute__((section(".ext_flash"))). */
+#ifndef {macro}
+#define {macro}
+#endif
+"""
+
+
+def _as_cpp(definitions: str) -> str:
+    """Return the definitions without the warning that C++ before C++20 knows no names of members in initializers."""
+    return f"""#if defined __cplusplus && defined __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#if __GNUC__ >= 12
+#pragma GCC diagnostic ignored "-Wc++20-extensions"
+#endif
+#endif
+{definitions}
+#if defined __cplusplus && defined __GNUC__
+#pragma GCC diagnostic pop
+#endif
+"""
 
 
 def _layout_guard(module: Module) -> str:
@@ -74,10 +105,11 @@ def files(module: Module, single_file: bool) -> dict[str, str]:
         {operation.kernel for operation in module.placement.operations if isinstance(operation, Call)}
         | _move_kernels(module)
     )
+    text = source(module, constants_first=single_file)
     own = {f"{module.name}.h": header(module, single_file)}
     if single_file:
-        return own | {f"{module.name}.c": amalgamate(source(module), kernels, module.layouts, module.every_layout)}
-    return own | {f"{module.name}.c": source(module)} | kernel_files(kernels, module.layouts, module.every_layout)
+        return own | {f"{module.name}.c": amalgamate(text, kernels, module.layouts, module.every_layout)}
+    return own | {f"{module.name}.c": text} | kernel_files(kernels, module.layouts, module.every_layout)
 
 
 def _move_kernels(module: Module) -> set[str]:

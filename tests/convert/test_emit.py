@@ -112,6 +112,30 @@ def test_the_header_compiles_as_cpp_without_warnings(tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True, text=True).stderr == ""
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("standard", ["c++11", "c++20"])
+def test_a_single_file_compiles_as_cpp_without_warnings(tmp_path: Path, compiler: str, standard: str) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    compile_model(every_operator(), tmp_path, "every", single_file=True)
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    command = [compiler, "-x", "c++", f"-std={standard}", *warnings, "-fsyntax-only", str(tmp_path / "every.c")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_constants_of_a_model_can_be_put_into_a_section(tmp_path: Path, single: bool) -> None:
+    report = compile_model(every_operator(), tmp_path, "every", "portable", single_file=single)
+    macro = '-DEVERY_CONST=__attribute__((section(".ext_flash")))'
+    command = ["gcc", *WARNINGS, macro, str(tmp_path / "every.c"), "-o", str(tmp_path / "every.o")]
+    assert subprocess.run(command, capture_output=True, text=True, cwd=tmp_path).stderr == ""
+    sections = subprocess.run(["size", "-A", str(tmp_path / "every.o")], capture_output=True, text=True).stdout
+    sizes = {name: int(size) for name, size in re.findall(r"^(\.\S+) +(\d+) ", sections, re.MULTILINE)}
+    constants = report.sizes.weights + report.sizes.channels + report.sizes.tables
+    assert constants <= sizes[".ext_flash"] < 1.1 * constants + 64, "arrays are aligned"
+
+
 @pytest.mark.parametrize("single", [False, True])
 def test_only_three_headers_of_the_c_library_are_included(tmp_path: Path, single: bool) -> None:
     compile_model(every_operator(), tmp_path, "every", single_file=single)

@@ -1,6 +1,8 @@
 """docs/compiling.md: each way of compiling gives C that the page's program runs, and Python finds no difference."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from page_blocks import ROOT, Block, read_blocks
 from page_stage import Stage
 
 from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.machines import boards
 
 BLOCKS = read_blocks(ROOT / "docs" / "compiling.md")
 COMPILE, PROGRAM, BUILD, PYTHON = (
@@ -57,6 +60,36 @@ def test_a_model_with_float_borders_is_compiled_as_the_page_says(stage: Stage) -
     features = np.float32(0.1) * np.arange(8, dtype=np.float32).reshape(1, 8)
     (made,) = CompiledModel(stage.folder / "trained_float").run(features)
     assert scores == [round(float(score), 4) for score in made[0]]
+
+
+@pytest.mark.parametrize(
+    ("script", "memories", "expected"),
+    [
+        ("stm32h7.ld", ("FLASH", "QUADSPI", "ITCMRAM"), {"_weights": "QUADSPI", "stapes_nn_conv": "ITCMRAM"}),
+        ("imxrt.ld", ("BOARD_FLASH", "SRAM_ITC", "SRAM_DTC"), {"_weights": "SRAM_DTC", "stapes_nn_conv": "SRAM_ITC"}),
+    ],
+)
+def test_a_linker_script_of_the_page_places_kernels_and_weights(
+    stage: Stage, script: str, memories: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    """Referee: the addresses that the linker gave to every array of weights and to a kernel."""
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("needs arm-none-eabi-gcc")
+    regions = "".join(f"  {name} (rwx) : ORIGIN = {(at + 1) << 28}, LENGTH = 1M\n" for at, name in enumerate(memories))
+    rest = f"  .text : {{ *(.text*) *(.rodata*) }} >{memories[0]}\n  .data : {{ *(.data* .bss*) }} >{memories[0]}\n"
+    (stage.folder / script).write_text(
+        f"MEMORY\n{{\n{regions}}}\nSECTIONS\n{{\n{block_with(script).text}{rest}}}\n", encoding="utf-8"
+    )
+    macro = '-DKWS_CONST=__attribute__((section(".ext_flash")))' if script == "stm32h7.ld" else "-DKWS_CONST="
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-m7", "-mthumb", "-O2", "-isystem", str(boards.FOLDER / "libc")]
+    command += ["-ffreestanding", "-ffunction-sections", macro, "-c", "kws_one/kws.c", "-o", "kws.o"]
+    subprocess.run(command, cwd=stage.folder, check=True)
+    link = ["arm-none-eabi-ld", "--unresolved-symbols=ignore-all", "-e0", "-T", script, "kws.o", "-o", "kws.elf"]
+    subprocess.run(link, cwd=stage.folder, check=True)
+    symbols = subprocess.run(["arm-none-eabi-nm", "kws.elf"], cwd=stage.folder, capture_output=True, text=True).stdout
+    for end, memory in expected.items():
+        places = {int(line.split()[0], 16) >> 28 for line in symbols.splitlines() if line.endswith(end)}
+        assert places == {memories.index(memory) + 1}
 
 
 def test_the_python_of_the_page_finds_no_difference(stage: Stage) -> None:

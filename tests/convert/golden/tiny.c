@@ -19,9 +19,14 @@
 #error "tiny.c holds weights for STAPES_NN_ROWS only; compile with another --target"
 #endif
 
+/* Weights, biases and tables. Define it to put them elsewhere, such as __attribute__((section(".ext_flash"))). */
+#ifndef TINY_CONST
+#define TINY_CONST
+#endif
+
 static const stapes_nn_conv_layer filters;
 static const stapes_nn_dense_layer logits;
-static const int8_t scores_logistic_table[256];
+static const TINY_CONST int8_t scores_logistic_table[256];
 
 void tiny_reset(tiny_t *self)
 {
@@ -43,19 +48,19 @@ void tiny_step(tiny_t *self, const int8_t features[4], int8_t scores[2])
 }
 
 /* filters */
-static const int8_t filters_weights[12] = { /* 2x2x3x1 */
+static const TINY_CONST int8_t filters_weights[12] = { /* 2x2x3x1 */
     58, 113, 97, 3, 112, 121, 120, -107, -12, 27, -55, -31
 };
 
-static const int32_t filters_bias[2] = {
+static const TINY_CONST int32_t filters_bias[2] = {
     703, 1486
 };
 
-static const int32_t filters_multiplier[2] = {
+static const TINY_CONST int32_t filters_multiplier[2] = {
     2067853569, 1347882700
 };
 
-static const int8_t filters_shift[2] = {
+static const TINY_CONST int8_t filters_shift[2] = {
     -8, -8
 };
 
@@ -86,19 +91,19 @@ static const stapes_nn_conv_layer filters = {
 };
 
 /* logits */
-static const int8_t logits_weights[8] = { /* 2x4 */
+static const TINY_CONST int8_t logits_weights[8] = { /* 2x4 */
     -71, 11, -41, 103, -112, -6, 101, -18
 };
 
-static const int32_t logits_bias[2] = {
+static const TINY_CONST int32_t logits_bias[2] = {
     1975, -5002
 };
 
-static const int32_t logits_multiplier[2] = {
+static const TINY_CONST int32_t logits_multiplier[2] = {
     1257192704, 1394375040
 };
 
-static const int8_t logits_shift[2] = {
+static const TINY_CONST int8_t logits_shift[2] = {
     38, 38
 };
 
@@ -117,7 +122,7 @@ static const stapes_nn_dense_layer logits = {
 };
 
 /* scores_logistic */
-static const int8_t scores_logistic_table[256] = {
+static const TINY_CONST int8_t scores_logistic_table[256] = {
     -128, -128, -128, -128, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -127,
     -127, -127, -127, -127, -127, -127, -127, -127, -127, -127, -126, -126, -126, -126, -126, -126,
     -126, -126, -126, -126, -125, -125, -125, -125, -125, -125, -125, -124, -124, -124, -124, -124,
