@@ -54,7 +54,7 @@ def _packing_note(module: Module) -> str:
 
 def _const_macro(module: Module) -> str:
     macro = f"{module.name.upper()}_CONST"
-    return f"""/* Weights, biases and tables. Define it to put them elsewhere, such as __attribute__((section(".ext_flash"))). */
+    return f"""/* Stands before weights, biases and tables; may put them elsewhere: __attribute__((section(".ext_flash"))). */
 #ifndef {macro}
 #define {macro}
 #endif
