@@ -54,7 +54,7 @@ def _packing_note(module: Module) -> str:
 
 def _const_macro(module: Module) -> str:
     macro = f"{module.name.upper()}_CONST"
-    return f"""/* Stands before weights, biases and tables, to put them into a section: __attribute__((section("..."))). */
+    return f"""/* Stands before weights, biases and tables; puts them elsewhere: __attribute__((section("..."))). */
 #ifndef {macro}
 #define {macro}
 #endif

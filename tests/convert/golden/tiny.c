@@ -19,7 +19,7 @@
 #error "tiny.c holds weights for STAPES_NN_ROWS only; compile with another --target"
 #endif
 
-/* Stands before weights, biases and tables, to put them into a section: __attribute__((section("..."))). */
+/* Stands before weights, biases and tables; puts them elsewhere: __attribute__((section("..."))). */
 #ifndef TINY_CONST
 #define TINY_CONST
 #endif
