@@ -207,7 +207,7 @@ def differences(
 
 
 def with_intermediate_outputs(tflite: bytes) -> bytes:
-    """Return a copy of the model in which every quantized tensor that an operator writes is an output."""
+    """Return a copy of the model whose outputs are all quantized tensors that an operator writes, but empty ones."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -215,7 +215,7 @@ def with_intermediate_outputs(tflite: bytes) -> bytes:
     graph = model.subgraphs[0]
     written = [int(number) for operator in graph.operators for number in operator.outputs]
     types = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
-    wanted = [n for n in written if graph.tensors[n].type in types]
+    wanted = [n for n in written if graph.tensors[n].type in types and 0 not in graph.tensors[n].shape]
     graph.outputs = list(dict.fromkeys([*map(int, graph.outputs), *wanted]))
     model.signatureDefs = None
     builder = flatbuffers.Builder(len(tflite))

@@ -8,6 +8,7 @@ from typing import NoReturn
 import numpy as np
 
 from stapes.convert.lower.arithmetic import activation_range
+from stapes.convert.lower.operations import Operation
 from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.refusals import LONGEST_FINDING, Refusal, RefusedOperatorError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
@@ -45,13 +46,26 @@ class Node:
             )
 
     def expect_values(self, outputs: bool = True) -> None:
-        """Refuse quantized tensors without elements; outputs: whether they are looked at, too."""
+        """Refuse quantized tensors without elements; outputs: whether they are looked at, too.
+
+        An output that nothing needs may be empty: TensorFlow splits the products of a GRU into parts of which some are.
+        """
         for number in (*self.operator.inputs, *self.operator.outputs * outputs):
             tensor = self.graph.tensors[number]
-            if number >= 0 and tensor.dtype in ("int8", "uint8", "int16") and not tensor.count:
+            empty = number >= 0 and tensor.dtype in ("int8", "uint8", "int16") and not tensor.count
+            if empty and self._is_needed(number):
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
-            if number >= 0 and tensor.dtype == "int16" and tensor.data is not None:
+
+    def expect_readable(self, operation: Operation) -> None:
+        """Refuse an operation that reads a constant of int16, which the C cannot hold as a tensor of its own."""
+        for tensor in (self.graph.tensors[number] for number in operation.reads):
+            if tensor.dtype == "int16" and tensor.data is not None:
                 self.refuse(f"tensor {tensor.name} is a constant of int16", "constants of int8")
+
+    def _is_needed(self, number: int) -> bool:
+        graph = self.graph
+        needed = {*graph.outputs, *(state.next for state in graph.states)}
+        return number in needed or any(number in operator.inputs for operator in graph.operators)
 
     def number(self, position: int) -> int:
         """Return the tensor number of an input; refuses the operator where it is absent."""

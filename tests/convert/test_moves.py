@@ -9,7 +9,7 @@ from operator_grid import SEEDS, Grid
 
 from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.verify import Reference
+from stapes.convert.verify import Reference, differences
 from stapes.firmware_sim.errors import ModelError
 
 
@@ -300,3 +300,30 @@ def test_matrix_products_vs_litert_reference(tmp_path: Path, machine: str) -> No
         target = grid.output(out, (reach * float(grid.rng.uniform(0.3, 1.2)), grid.scale()[1]))
         grid.builder.operator("BATCH_MATMUL", inputs, [target], "BatchMatMulOptions", adjX=turn_a, adjY=turn_b)
     grid.check(tmp_path, target=machine)
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_an_empty_part_of_a_split_is_refused_only_where_something_needs_it(tmp_path: Path, needed: bool) -> None:
+    """TensorFlow splits the products of a GRU without `reset_after` so."""
+    b = Builder()
+    inputs = [b.input("x", (1, 3), (0.1, 0)), b.constant("sizes", [2, 0, 1]), b.constant("axis", [1])]
+    parts = [b.tensor(name, (1, size), (0.1, 0)) for name, size in (("two", 2), ("none", 0), ("one", 1))]
+    b.operator("SPLIT_V", inputs, parts, "SplitVOptions", numSplits=3)
+    tflite = b.finish([part for part in parts if needed or part != parts[1]])
+    if needed:
+        with pytest.raises(ModelError, match=r"tensor none has shape \[1, 0\]; supported: sizes of at least 1"):
+            plan_model(tflite, "model")
+    else:
+        compile_model(tflite, tmp_path, "model")
+        assert differences(tflite, tmp_path) == {"two": 0, "one": 0}
+
+
+@pytest.mark.parametrize("shape", [[1, 2, 2], [1, -2, 2, 1], [1, 4, 5, 1], [2, 4, 4, 1], [1, 4, 4, 2]])
+def test_transposed_convolutions_of_other_sizes_are_refused(shape: list[int]) -> None:
+    b = Builder()
+    weights = b.weights("w", np.ones((1, 2, 2, 1)), [0.1], 0)
+    inputs = [b.constant("shape", shape), weights, b.input("x", (1, 2, 2, 1), (0.1, 0))]
+    y = b.tensor("y", (1, 4, 4, 1), (0.1, 0))
+    b.operator("TRANSPOSE_CONV", inputs, [y], "TransposeConvOptions", strideH=2, strideW=2)
+    with pytest.raises(ModelError, match=r"supported: (four axes|batches and channels|an output that a convolution)"):
+        plan_model(b.finish([y]), "model")

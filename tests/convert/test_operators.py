@@ -58,6 +58,19 @@ def test_convolutions_vs_litert_reference(tmp_path: Path, kind: str, seed: int, 
 
 
 @LAYOUTS
+def test_convolutions_in_groups_of_channels_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(5)
+    for groups, depth, many, stride in itertools.product((2, 3, 4), (1, 2, 5), (1, 3), (1, 2)):
+        sizes = [_windowed(n, k, stride, 1, True) for n, k in ((5, 3), (4, 2))]
+        given = grid.input((1, 5, 4, groups * depth), grid.scale())
+        out = grid.output((1, *sizes, groups * many), grid.scale(0.02))
+        fields = {"padding": 0, "strideH": stride, "strideW": stride, "fusedActivationFunction": 0}
+        weights = (groups * many, 3, 2, depth)
+        grid.weighted("CONV_2D", given, weights, 0, out, options="Conv2DOptions", **fields)
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
 def test_depthwise_convolutions_in_place_vs_litert_reference(tmp_path: Path, layout: str) -> None:
     """Each output may overlap the input of its layer; rows and columns of pixels, with and without padding."""
     grid = Grid(0)

@@ -10,7 +10,7 @@ def lower(node: Node) -> list[Operation]:
     node.expect((2,))
     shape, wanted = node.tensor(0).shape, tuple(node.values(1))
     sizes = pad_axes(shape, len(wanted), 1)
-    if len(sizes) != len(wanted) or any(a not in (1, b) for a, b in zip(sizes, wanted, strict=True)):
+    if len(sizes) != len(wanted) or any(b < 1 or a not in (1, b) for a, b in zip(sizes, wanted, strict=True)):
         node.refuse(f"shape {list(shape)} to {list(wanted)}", "as many axes or more, of equal sizes where not 1")
     node.expect_shape(wanted)
     expect_bytes(node, node.number(0), node.operator.outputs[0])

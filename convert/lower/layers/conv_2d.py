@@ -1,4 +1,4 @@
-"""CONV_2D: int8 or int16 NHWC, one group; weights of int8.
+"""CONV_2D: int8 or int16 NHWC, in any number of groups of channels; weights of int8.
 
 LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double.
 """
@@ -8,6 +8,7 @@ import numpy as np
 from stapes.convert.lower.layers._shared import convolution, convolution_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.firmware_sim.tflite.graph import LARGEST_TENSOR
 from stapes.firmware_sim.tflite.schema import Option
 
 OPTIONS = {
@@ -26,11 +27,20 @@ def lower(node: Node) -> list[Operation]:
     weights = convolution.checked_weights(node, axis=0)
     if len(node.tensor(0).shape) != 4 or weights.ndim != 4:
         node.refuse(f"input {list(node.tensor(0).shape)}, weights {list(weights.shape)}", "four axes each")
+    out_channels, depth = weights.shape[0], weights.shape[3]
     in_channels = node.tensor(0).shape[3]
-    if weights.shape[3] != in_channels:
-        node.refuse(f"weights for {weights.shape[3]} of {in_channels} input channels", "one group of channels")
+    if in_channels % depth or out_channels % (in_channels // depth):
+        node.refuse(
+            f"weights for {depth} of {in_channels} input channels and {out_channels} output channels",
+            "whole groups of channels",
+        )
+    groups = in_channels // depth
     if node.tensor(0).dtype == "int16":
-        return [convolution_16.call(node, weights, groups=1)]
+        return [convolution_16.call(node, weights, groups=groups)]
+    if groups > 1 and depth == 1:
+        return [convolution.depthwise_call(node, np.moveaxis(weights[..., 0], 0, -1))]
+    if groups > 1:
+        weights = _ungrouped(node, weights, groups)
     kernel = convolution.Kernel(
         name="stapes_nn_conv",
         size=(weights.shape[1], weights.shape[2]),
@@ -39,4 +49,19 @@ def lower(node: Node) -> list[Operation]:
         scratch=[layout.conv_scratch for layout in node.layouts],
         tiles=[layout.conv_tile for layout in node.layouts],
     )
-    return [convolution.call(node, kernel)]
+    made = convolution.call(node, kernel)
+    if groups > 2:
+        node.warn(f"{groups} groups of channels are computed as one, with {groups} times the products and weights")
+    return [made]
+
+
+def _ungrouped(node: Node, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Return weights [out, height, width, all input channels], which are 0 outside of the group of each output."""
+    if weights.size * groups > LARGEST_TENSOR:
+        node.refuse(f"{weights.size} weights in {groups} groups", f"together at most {LARGEST_TENSOR}")
+    out_channels, height, width, depth = weights.shape
+    per_group = out_channels // groups
+    whole = np.zeros((groups, per_group, height, width, groups, depth), np.int8)
+    for group in range(groups):
+        whole[group, ..., group, :] = weights[group * per_group : (group + 1) * per_group]
+    return whole.reshape(out_channels, height, width, groups * depth)

@@ -3,8 +3,6 @@
 LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double.
 """
 
-import numpy as np
-
 from stapes.convert.lower.layers._shared import convolution, convolution_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
@@ -36,12 +34,4 @@ def lower(node: Node) -> list[Operation]:
         )
     if node.tensor(0).dtype == "int16":
         return [convolution_16.call(node, weights.transpose(3, 1, 2, 0), groups=in_channels)]
-    kernel = convolution.Kernel(
-        name="stapes_nn_depthwise",
-        size=(weights.shape[1], weights.shape[2]),
-        taps=weights.astype(np.int64).reshape(-1, out_channels).T,
-        packed={layout.macro: layout.depthwise(weights[0]) for layout in node.layouts},
-        scratch=[layout.depthwise_scratch for layout in node.layouts],
-        tiles=[layout.depthwise_tile for layout in node.layouts],
-    )
-    return [convolution.call(node, kernel)]
+    return [convolution.depthwise_call(node, weights[0])]

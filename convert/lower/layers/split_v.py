@@ -15,6 +15,6 @@ def lower(node: Node) -> list[Operation]:
     size = node.tensor(0).shape[axis]
     if sizes.count(-1) == 1:
         sizes[sizes.index(-1)] = size - sum(sizes) - 1
-    if len(sizes) != len(node.operator.outputs) or min(sizes, default=0) < 1 or sum(sizes) != size:
-        node.refuse(f"{size} positions into parts of {sizes}", "one part per output, at least 1 each")
+    if len(sizes) != len(node.operator.outputs) or min(sizes, default=-1) < 0 or sum(sizes) != size:
+        node.refuse(f"{size} positions into parts of {sizes}", "one part per output, at least 0 each")
     return lower_parts(node, 0, axis, sizes)

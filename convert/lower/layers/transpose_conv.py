@@ -31,13 +31,15 @@ def lower(node: Node) -> list[Operation]:
     """Check one TRANSPOSE_CONV, whose inputs are the output's shape, weights, input and bias; return its call."""
     node.expect((3, 4))
     shape, inputs = tuple(node.values(0)), node.operator.inputs
+    if len(shape) != 4 or min(shape) < 1:
+        node.refuse(f"output {list(shape)}", "four axes, of sizes of at least 1")
     node.expect_shape(shape)
     # in the order of CONV_2D, whose checks follow
     node = replace(node, operator=replace(node.operator, inputs=(inputs[2], inputs[1], *inputs[3:])))
     weights = checked_weights(node, axis=0)
     given = node.tensor(0).shape
-    if len(given) != 4 or weights.ndim != 4 or len(shape) != 4:
-        node.refuse(f"input {list(given)}, weights {list(weights.shape)}, output {list(shape)}", "four axes each")
+    if len(given) != 4 or weights.ndim != 4:
+        node.refuse(f"input {list(given)}, weights {list(weights.shape)}", "four axes each")
     if (shape[0], shape[3], given[3]) != (given[0], weights.shape[0], weights.shape[3]):
         node.refuse(
             f"input {list(given)}, weights {list(weights.shape)}, output {list(shape)}", "batches and channels that fit"

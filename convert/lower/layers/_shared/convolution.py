@@ -114,6 +114,19 @@ def call(node: Node, kernel: Kernel) -> Call:
     )
 
 
+def depthwise_call(node: Node, weights: np.ndarray) -> Call:
+    """Return the kernel call of a convolution of each channel by itself; weights: int8 [height, width, channels]."""
+    kernel = Kernel(
+        name="stapes_nn_depthwise",
+        size=(weights.shape[0], weights.shape[1]),
+        taps=weights.astype(np.int64).reshape(-1, weights.shape[2]).T,
+        packed={layout.macro: layout.depthwise(weights) for layout in node.layouts},
+        scratch=[layout.depthwise_scratch for layout in node.layouts],
+        tiles=[layout.depthwise_tile for layout in node.layouts],
+    )
+    return call(node, kernel)
+
+
 def overlap(
     rows: Window, columns: Window, channels: tuple[int, int], batches: int, tiles: Sequence[Tile | None]
 ) -> Overlap | None:

@@ -34,6 +34,8 @@ def lower_parts(node: Node, position: int, axis: int, sizes: list[int], drop_axi
     for part, size in enumerate(sizes):
         box = (*shape[:axis], size, *shape[axis + 1 :])
         node.expect_shape((*shape[:axis], *shape[axis + 1 :]) if drop_axis else box, part)
+        if not size:
+            continue
         begin = tuple(start if i == axis else 0 for i in range(len(shape)))
         moves.append(cut(node, node.number(position), begin, (1,) * len(shape), node.operator.outputs[part], box))
         start += size

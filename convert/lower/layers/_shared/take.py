@@ -90,7 +90,7 @@ def _levels(offsets: np.ndarray) -> list[_Level] | None:
 
 def _looked_up(node: Node, blocks: int, offsets: tuple[np.ndarray, np.ndarray], run: int) -> Call:
     """Return the call of the kernel that looks up where each run begins, by its row and its column."""
-    rows, columns = offsets
+    (rows, columns), width = offsets, node.tensor(0).width
     if len(columns) > LARGEST_TABLE:
         node.refuse(f"{len(columns)} irregular positions", f"up to {LARGEST_TABLE}")
     return Call(
@@ -102,12 +102,12 @@ def _looked_up(node: Node, blocks: int, offsets: tuple[np.ndarray, np.ndarray], 
         struct="stapes_nn_take_layer",
         fields={
             "blocks": blocks,
-            "block_stride": node.tensor(0).count // blocks,
+            "block_stride": node.tensor(0).nbytes // blocks,
             "row_count": len(rows),
             "column_count": len(columns),
-            "run": run,
-            "rows": Constant("rows", {"": rows.astype(np.int32)}),
-            "columns": Constant("columns", {"": columns.astype(np.int32)}),
+            "run": run * width,
+            "rows": Constant("rows", {"": (rows * width).astype(np.int32)}),
+            "columns": Constant("columns", {"": (columns * width).astype(np.int32)}),
         },
         overlap=(None,),
     )
