@@ -97,6 +97,14 @@ def _unsigned(b: Borders) -> list[int]:
     return [b.dequantize(outer, "y")]
 
 
+def _sixteen_bits(b: Borders) -> list[int]:
+    """int16 codes between float32 borders, as quantization with int16 activations leaves them."""
+    parts = [b.quantize(b.real_input(name), (3e-4, 0), "int16") for name in ("x", "z")]
+    joined = b.builder.tensor("joined", (2, 6), (3e-4, 0), "int16")
+    b.builder.operator("CONCATENATION", parts, [joined], "ConcatenationOptions", axis=0)
+    return [b.builder.operator("DEQUANTIZE", [joined], [b.builder.tensor("y", (2, 6), None, "float32")])]
+
+
 CASES = [
     _one_of_each,
     _mixed,
@@ -109,7 +117,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__.strip("_"))
+@pytest.mark.parametrize("make", [*CASES, _sixteen_bits], ids=lambda make: make.__name__.strip("_"))
 def test_models_with_float_borders_vs_litert_reference(tmp_path: Path, make: Callable[[Borders], list[int]]) -> None:
     borders = Borders()
     tflite = borders.builder.finish(make(borders))
@@ -117,7 +125,7 @@ def test_models_with_float_borders_vs_litert_reference(tmp_path: Path, make: Cal
         compile_model(file, tmp_path / name, name)
         assert set(differences(file, tmp_path / name, steps=12).values()) == {0}
     model = CompiledModel(tmp_path / "plain")
-    assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} <= {"int8", "uint8"}
+    assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} <= {"int8", "uint8", "int16"}
 
 
 def _quantized_with_two_scales(b: Borders) -> list[int]:
@@ -170,6 +178,12 @@ def test_a_float_interface_is_float_in_header_and_description(tmp_path: Path) ->
     assert "(mixed_t *self, const float x[6], const int8_t given[6], float y[6], int8_t sum[6]);" in header
     described = [(one.name, one.dtype, one.scale) for one in CompiledModel(tmp_path / "c").inputs]
     assert described == [("x", "float32", None), ("given", "int8", pytest.approx(0.1))]
+
+
+def test_a_float_interface_of_int16_codes_is_refused() -> None:
+    b = Borders()
+    with pytest.raises(ModelError, match="QUANTIZE"):
+        plan_model(b.builder.finish(_sixteen_bits(b)), "model", float_interface=True)
 
 
 def test_the_comparison_finds_a_scale_that_differs_at_the_border(tmp_path: Path) -> None:
@@ -305,6 +319,7 @@ def test_the_usual_model_of_others_with_float_borders_vs_litert_reference(
 
 QUANTIZATIONS = [
     *[((scale, zero), "int8") for scale in (0.1, 0.037, 1.0, 1 / 3, 7e-6, 3e5) for zero in (-128, -1, 0, 77, 127)],
+    *[((scale, 0), "int16") for scale in (3e-4, 0.01)],
     *[((scale, zero), "uint8") for scale in (0.02, 1 / 255) for zero in (0, 128, 255)],
 ]
 _CONVERSIONS = """#include <stdio.h>

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compiler_models import every_move, every_operator, every_operator_of_values, tiny_step
+from compiler_models import every_border, every_move, every_operator, every_operator_of_values, tiny_step
 from damage import NUMBERS, damaged_bytes
 from fuzzing import SEED, Files, Fuzzer, fuzz, inputs, keep
 from lstm_models import Lstm
@@ -27,7 +27,8 @@ MACS_MAX = 10_000_000  # of models that are run; a damaged size may ask for hour
 @functools.cache
 def models() -> tuple[bytes, ...]:
     lstm = Lstm(in_size=7, units=6, cell_clip=1.0).tflite()
-    return tiny_step(), every_operator(), cnn_gru_step(), lstm, every_operator_of_values(), every_move()
+    own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_border()
+    return (*own, every_operator_of_values(), every_move())
 
 
 def damaged_model(chance: random.Random) -> bytes:

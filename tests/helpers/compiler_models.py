@@ -76,6 +76,29 @@ def every_operator_of_values() -> bytes:
     return net.builder.finish([total, length, logs, where])
 
 
+def every_border() -> bytes:
+    """float32 inputs and outputs, one that is moved first, a state, and float32 between codes."""
+    net = Layers(8)
+    b, scale, shape = net.builder, (0.1, 3), (1, 6)
+    x, z, past = (b.input(name, size, None, "float32") for name, size in (("x", shape), ("z", (2, 3)), ("past", shape)))
+    flat = b.operator("RESHAPE", [z, b.constant("flat shape", shape)], [b.tensor("flat", shape, None, "float32")])
+    codes = [net.simple("QUANTIZE", "codes", [real], shape, scale) for real in (x, flat, past)]
+    kept = net.simple("ADD", "kept", [codes[0], codes[2]], shape, scale, "AddOptions")
+    both = net.simple("ADD", "both", [kept, codes[1]], shape, (0.2, -7), "AddOptions")
+    real, following = (
+        b.operator("DEQUANTIZE", [one], [b.tensor(name, shape, None, "float32")])
+        for one, name in ((both, "real"), (kept, "following"))
+    )
+    parts = [b.tensor(f"part{number}", (1, 2), None, "float32") for number in range(3)]
+    b.operator("SPLIT", [b.constant("axis", 1), real], parts, "SplitOptions", numSplits=3)
+    again = [net.simple("QUANTIZE", "again", [parts[n]], (1, 2), other) for n, other in ((0, (0.2, -7)), (1, (0.3, 0)))]
+    b.sign(
+        {"x": x, "z": z, "state_past": past},
+        {"real": real, "part": parts[2], "again": again[0], "other": again[1], "state_past": following},
+    )
+    return b.finish([real, parts[2], *again, following])
+
+
 def every_shift() -> bytes:
     """Convolutions, sums and products with every shift that the roundings know: to the right by 31, past that no sum
     counts, to the left by a few. Rows and channels are no whole vectors.
