@@ -14,6 +14,7 @@ from stapes.convert.lower.lower import lower
 from stapes.convert.lower.names import module_name
 from stapes.convert.lower.packing import LAYOUTS
 from stapes.convert.passes.absorb_padding import absorb_padding
+from stapes.convert.passes.dilate import dilate
 from stapes.convert.passes.interface import with_interface
 from stapes.convert.passes.lift_states import lift_pairs, lift_variable_tensors
 from stapes.convert.plan.coalesce import coalesce
@@ -62,7 +63,7 @@ def plan_model(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
     interface = with_interface(read_model(tflite), float_interface, batch)
-    graph = absorb_padding(lift_variable_tensors(lift_pairs(interface)))
+    graph = absorb_padding(dilate(lift_variable_tensors(lift_pairs(interface))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "

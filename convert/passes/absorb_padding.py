@@ -13,10 +13,13 @@ from stapes.firmware_sim.tflite.graph import Graph, Operator
 from stapes.firmware_sim.tflite.schema import VALID, Option
 
 _PADDING = Option(0, "b")
+_STRIDES = Option(2, "i"), Option(1, "i")  # along rows, along columns
 _DILATION = {
     "CONV_2D": (Option(5, "i", 1), Option(4, "i", 1)),
     "DEPTHWISE_CONV_2D": (Option(6, "i", 1), Option(5, "i", 1)),
 }
+CONVOLUTIONS = tuple(_DILATION)
+Borders = tuple[tuple[int, int], tuple[int, int]]  # before and after the rows, before and after the columns
 
 
 def absorb_padding(graph: Graph) -> Graph:
@@ -28,18 +31,18 @@ def absorb_padding(graph: Graph) -> Graph:
         if borders is None or pad.outputs[0] in kept:
             continue
         readers = [i for i, operator in enumerate(operators) if pad.outputs[0] in operator.inputs]
-        if readers and all(_can_pad(graph, operators[i], pad.outputs[0], borders) for i in readers):
-            for i in readers:
+        if readers and all(_reads_once(operators[i], pad.outputs[0]) for i in readers):
+            sums = [_sum(operators[i].borders, borders) for i in readers]
+            if not all(can_pad(graph, operators[i], both) for i, both in zip(readers, sums, strict=True)):
+                continue
+            for i, both in zip(readers, sums, strict=True):
                 inputs = (pad.inputs[0], *operators[i].inputs[1:])
-                operators[i] = replace(operators[i], inputs=inputs, borders=borders)
+                operators[i] = replace(operators[i], inputs=inputs, borders=both)
             operators.remove(pad)
     return replace(graph, operators=tuple(operators))
 
 
-_Borders = tuple[tuple[int, int], tuple[int, int]]  # before and after the rows, before and after the columns
-
-
-def _borders(graph: Graph, pad: Operator) -> _Borders | None:
+def _borders(graph: Graph, pad: Operator) -> Borders | None:
     """Return the borders of a PAD of rows and columns; None for other operators, and for what lowering must refuse."""
     if pad.kind != "PAD" or len(pad.inputs) != 2 or len(pad.outputs) != 1 or min(pad.inputs) < 0:
         return None
@@ -59,15 +62,32 @@ def _borders(graph: Graph, pad: Operator) -> _Borders | None:
     return (top, bottom), (left, right)
 
 
-def _can_pad(graph: Graph, operator: Operator, padded: int, borders: _Borders) -> bool:
-    """Whether an operator is a convolution of `padded` without padding, each of whose windows meets the input."""
-    if operator.kind not in _DILATION or operator.inputs.count(padded) != 1 or operator.inputs[0] != padded:
-        return False
-    if len(operator.inputs) < 2 or operator.inputs[1] < 0 or _PADDING.read(operator.options) != VALID:
+def _sum(a: Borders, b: Borders) -> Borders:
+    (top, bottom), (left, right) = ((x[0] + y[0], x[1] + y[1]) for x, y in zip(a, b, strict=True))
+    return (top, bottom), (left, right)
+
+
+def _reads_once(operator: Operator, padded: int) -> bool:
+    return operator.inputs.count(padded) == 1 and operator.inputs[0] == padded
+
+
+def can_pad(graph: Graph, operator: Operator, borders: Borders) -> bool:
+    """Whether an operator is a convolution without padding, each of whose windows meets an input with these borders."""
+    if operator.kind not in CONVOLUTIONS or len(operator.inputs) < 2 or operator.inputs[1] < 0:
         return False
     shape = graph.tensors[operator.inputs[1]].shape
-    if len(shape) != 4:
+    if len(shape) != 4 or _PADDING.read(operator.options) != VALID:
         return False
-    dilations = [int(option.read(operator.options)) for option in _DILATION[operator.kind]]
-    reaches = [(kernel - 1) * dilation + 1 for kernel, dilation in zip(shape[1:3], dilations, strict=True)]
+    steps = zip(_dilations(operator), operator.dilations, shape[1:3], strict=True)
+    reaches = [(kernel - 1) * own * taken_over + 1 for own, taken_over, kernel in steps]
     return all(max(border) < reach for border, reach in zip(borders, reaches, strict=True))
+
+
+def has_unit_steps(convolution: Operator) -> bool:
+    """Whether neighbouring taps and neighbouring outputs of a convolution are one position apart."""
+    strides = [int(option.read(convolution.options)) for option in _STRIDES]
+    return {*strides, *_dilations(convolution), *convolution.dilations} == {1}
+
+
+def _dilations(convolution: Operator) -> list[int]:
+    return [int(option.read(convolution.options)) for option in _DILATION[convolution.kind]]

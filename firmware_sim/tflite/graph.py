@@ -71,7 +71,8 @@ class Operator:
     borders: tuple[tuple[int, int], tuple[int, int]] = (
         (0, 0),
         (0, 0),
-    )  # before, after of a PAD taken over: rows, columns
+    )  # before, after of a PAD or SPACE_TO_BATCH_ND taken over: rows, columns
+    dilations: tuple[int, int] = (1, 1)  # of a SPACE_TO_BATCH_ND taken over: rows, columns
 
     @property
     def is_custom(self) -> bool:

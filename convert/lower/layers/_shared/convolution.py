@@ -51,10 +51,11 @@ def _same(size: int, reach: int, stride: int) -> tuple[int, int]:
 def window(node: Node, axis: int, kernel: int) -> Window:
     """Return the checked window along the height (1) or the width (2) of input 0.
 
-    Its padding is that of the option, or what passes/absorb_padding.py took over from a PAD.
+    Its padding is that of the option, or what passes/absorb_padding.py and passes/dilate.py took over.
     """
     name = {1: "height", 2: "width"}[axis]
-    stride, dilation = node.option(f"stride_{name}"), int(node.options.get(f"dilation_{name}", 1))
+    stride = node.option(f"stride_{name}")
+    dilation = int(node.options.get(f"dilation_{name}", 1)) * node.operator.dilations[axis - 1]
     size = node.tensor(0).shape[axis]
     if not (1 <= stride <= 1 << 15 and 1 <= dilation <= 1 << 15 and 1 <= kernel <= 1 << 15):
         node.refuse(f"kernel {kernel}, stride {stride}, dilation {dilation} along the {name}", "each from 1 to 32768")
