@@ -64,25 +64,27 @@ def _dilated(graph: Graph, chain: list[Operator]) -> _Dilated | None:
     if [one.kind in CONVOLUTIONS for one in inner] != [False, True, False] or chain[-1].kind != "BATCH_TO_SPACE_ND":
         return None
     first, convolution, last = inner
+    if first.inputs[:1] == (-1,) or len(first.inputs) != 3 or len(last.inputs) != 3 or len(last.outputs) != 1:
+        return None
     blocks, pads, crops = (_integers(graph, one, at) for one, at in ((first, 1), (first, 2), (last, 2)))
     x, dealt, taken = (graph.tensors[n] for n in (first.inputs[0], first.outputs[0], convolution.inputs[0]))
     given, gathered, y = (graph.tensors[n] for n in (convolution.outputs[0], last.inputs[0], last.outputs[0]))
-    axis = _added_axis(dealt, taken)
-    if blocks != _integers(graph, last, 1) or axis != _added_axis(gathered, given) or axis == _NOT_ONE:
+    axes = [axis for axis in (None, 1, 2) if _is_added(axis, dealt, taken) and _is_added(axis, gathered, given)]
+    if blocks != _integers(graph, last, 1) or len(pads) != len(crops) or not axes:
         return None
     if not _same_scale(x, dealt, taken) or not _same_scale(given, gathered, y) or not _divides(x, blocks, pads):
         return None
     borders = [before - cropped for before, cropped in zip(pads, crops, strict=True)]
     pairs = list(zip(borders[0::2], borders[1::2], strict=True))
-    if axis is not None:
-        blocks.insert(axis - 1, 1)
-        pairs.insert(axis - 1, (0, 0))
+    if axes[0] is not None:
+        blocks.insert(axes[0] - 1, 1)
+        pairs.insert(axes[0] - 1, (0, 0))
     if len(blocks) != 2 or min(borders) < 0 or not has_unit_steps(convolution):
         return None
     dilated = replace(convolution, dilations=(blocks[0], blocks[1]))
     if not can_pad(graph, dilated, (pairs[0], pairs[1])):
         return None
-    return _Dilated(replace(dilated, borders=(pairs[0], pairs[1])), first.inputs[0], last.outputs[0], axis)
+    return _Dilated(replace(dilated, borders=(pairs[0], pairs[1])), first.inputs[0], last.outputs[0], axes[0])
 
 
 def _integers(graph: Graph, operator: Operator, position: int) -> list[int]:
@@ -93,14 +95,10 @@ def _integers(graph: Graph, operator: Operator, position: int) -> list[int]:
     return [int(value) for value in tensor.data.reshape(-1)] if constant and tensor.data is not None else []
 
 
-_NOT_ONE = -1
-
-
-def _added_axis(less: Tensor, more: Tensor) -> int | None:
-    """Return the axis of size 1 that `more` has in addition, 1 or 2; None for equal shapes, _NOT_ONE for all others."""
-    if less.shape == more.shape:
-        return None
-    return next((a for a in (1, 2) if (*less.shape[:a], 1, *less.shape[a:]) == more.shape), _NOT_ONE)
+def _is_added(axis: int | None, less: Tensor, more: Tensor) -> bool:
+    """Whether `more` has the shape of `less` and this axis, of size 1, in addition; None: no axis."""
+    added = less.shape if axis is None else (*less.shape[:axis], 1, *less.shape[axis:])
+    return added == more.shape
 
 
 def _same_scale(*tensors: Tensor) -> bool:

@@ -327,3 +327,52 @@ def test_transposed_convolutions_of_other_sizes_are_refused(shape: list[int]) ->
     b.operator("TRANSPOSE_CONV", inputs, [y], "TransposeConvOptions", strideH=2, strideW=2)
     with pytest.raises(ModelError, match=r"supported: (four axes|batches and channels|an output that a convolution)"):
         plan_model(b.finish([y]), "model")
+
+
+BLOCKS = [  # shape, blocks, borders
+    ((1, 6, 2), [3], [(0, 0)]),
+    ((2, 7, 3), [4], [(0, 1)]),
+    ((1, 5, 1), [4], [(4, 3)]),
+    ((3, 2, 2), [1], [(1, 0)]),
+    ((1, 4, 6, 3), [2, 3], [(0, 0), (0, 0)]),
+    ((2, 3, 5, 1), [2, 2], [(1, 0), (0, 1)]),
+    ((1, 1, 7, 4), [1, 4], [(0, 0), (9, 4)]),
+    ((1, 2, 2, 2), [8, 8], [(3, 3), (6, 0)]),
+]
+
+
+@MACHINES
+def test_space_to_batch_and_back_vs_litert_reference(tmp_path: Path, machine: str) -> None:
+    grid = Grid(1)
+    for (shape, sizes, borders), scale in itertools.product(BLOCKS, ((0.1, 3), (0.2, -128))):
+        sides = list(zip(shape[1:-1], borders, sizes, strict=True))
+        dealt = tuple((size + sum(around)) // block for size, around, block in sides)
+        batches = (int(shape[0] * np.prod(sizes)), *dealt, shape[-1])
+        inputs = [grid.builder.constant("sizes", sizes), grid.builder.constant("borders", borders)]
+        given = grid.input(shape, scale)
+        grid.builder.operator("SPACE_TO_BATCH_ND", [given, *inputs], [grid.output(batches, scale)])
+        given = grid.input(batches, scale)
+        grid.builder.operator("BATCH_TO_SPACE_ND", [given, *inputs], [grid.output(shape, scale)])
+    grid.check(tmp_path, target=machine)
+
+
+@pytest.mark.parametrize("kind", ["SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"])
+@pytest.mark.parametrize(
+    ("shape", "sizes", "borders", "message"),
+    [
+        ((6, 6, 2), [3, 1], [(0, 0), (0, 0)], "a block for each but the first and the last"),
+        ((1, 2, 3, 1, 2), [1, 1, 1], [(0, 0)] * 3, "3 or 4 axes"),
+        ((4, 4, 2), [0], [(0, 0)], "blocks of 1 or more"),
+        ((4, 4, 2), [2], [(-1, 1)], "borders of 0 or more"),
+        ((5, 5, 2), [2], [(0, 0)], "whole blocks"),
+        ((128, 128, 1), [128], [(1, 127)], "borders around blocks of up to 64 positions"),
+    ],
+)
+def test_blocks_that_litert_does_not_take_are_refused(
+    kind: str, shape: tuple[int, ...], sizes: list[int], borders: list, message: str
+) -> None:
+    b = Builder()
+    inputs = [b.input("x", shape, (0.1, 0)), b.constant("sizes", sizes), b.constant("borders", borders)]
+    tflite = b.finish([b.operator(kind, inputs, [b.tensor("y", (1, 1, 1), (0.1, 0))])])
+    with pytest.raises(ModelError, match=message):
+        plan_model(tflite, "model")

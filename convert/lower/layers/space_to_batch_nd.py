@@ -5,7 +5,7 @@ Around a convolution it makes the convolution a dilated one: passes/dilate.py se
 
 from math import prod
 
-from stapes.convert.lower.layers._shared.blocks import checked_blocks, moves
+from stapes.convert.lower.layers._shared.batch_blocks import checked_blocks, moves
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Fill, Operation
 
