@@ -197,3 +197,30 @@ STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const
 {
     stapes_nn_reference_conv_16(layer, in, out);
 }
+
+STAPES_NN_API void stapes_nn_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_dense_16(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_add_16(const stapes_nn_add_16_layer *layer, const int16_t *a, const int16_t *b,
+                                    int16_t *out)
+{
+    stapes_nn_reference_add_16(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_mul_16(const stapes_nn_mul_16_layer *layer, const int16_t *a, const int16_t *b,
+                                    int16_t *out)
+{
+    stapes_nn_reference_mul_16(layer, a, b, out);
+}
+
+STAPES_NN_API void stapes_nn_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out)
+{
+    stapes_nn_reference_rescale_16(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_sigmoid_16(layer, in, out);
+}

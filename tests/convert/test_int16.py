@@ -26,7 +26,7 @@ def weighted16(grid: Grid, kind: str, given: int, weights: np.ndarray, axis: int
     scales = (spread * np.exp(grid.rng.uniform(-1, 1, weights.shape[axis]))).tolist()
     inputs = [given, grid.builder.weights("w", weights, scales, axis)]
     bias = grid.rng.integers(-(1 << 23), 1 << 23, weights.shape[axis])
-    inputs.append(grid.builder.constant("b", bias, "int64"))
+    inputs.append(grid.builder.constant("b", bias, "int64", (grid.builder.scale_of(given) * scales[0], 0)))
     grid.builder.operator(kind, inputs, [out], **fields)
 
 
@@ -96,3 +96,62 @@ def test_operators_that_move_int16_vs_litert_reference(tmp_path: Path) -> None:
         constants = [constant("k", values) for values in (first, last, step)]
         add("STRIDED_SLICE", [given(5, 6), *constants], [made(*shape)], "StridedSliceOptions")
     grid.check(tmp_path)
+
+
+@WIDE
+@SEEDS
+def test_fully_connected_of_int16_vs_litert_reference(tmp_path: Path, seed: int, layout: str) -> None:
+    grid = Grid(seed)
+    for size, out, rows, keep in itertools.product((1, 7, 33), (1, 5), (1, 3), (False, True)):
+        given = grid.input((rows, 1, size) if keep else (rows, size), scale16(grid), "int16")
+        target = grid.output((rows, 1, out) if keep else (rows, out), scale16(grid), "int16")
+        fields = {"keepNumDims": keep, "fusedActivationFunction": int(grid.rng.integers(0, 4))}
+        weights = grid.rng.integers(-127, 128, (out, size))
+        weighted16(grid, "FULLY_CONNECTED", given, weights, 0, target, options="FullyConnectedOptions", **fields)
+    for exponent in range(-9, 12, 3):  # products that are halves, and others that only a double takes for halves
+        given, target = grid.input((4, 6), (2.0**-15, 0), "int16"), grid.output((4, 30), (2.0**-9, 0), "int16")
+        scales = [2.0**exponent * (1 + (channel % 3) * 2.0**-23) for channel in range(30)]
+        inputs = [given, grid.builder.weights("w", grid.rng.integers(-3, 4, (30, 6)), scales, 0)]
+        grid.builder.operator("FULLY_CONNECTED", inputs, [target], "FullyConnectedOptions")
+    grid.check(tmp_path, target=layout)
+
+
+BROADCASTS = [((1, 60), (1, 60)), ((2, 3, 4), (4,)), ((2, 3, 4), (1, 3, 1)), ((2, 1, 4), (1, 3, 4))]
+
+
+@WIDE
+def test_arithmetic_of_int16_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(7)
+    for (a, b), kind, activation in itertools.product(BROADCASTS, ("Add", "Sub", "Mul"), range(4)):
+        scale_a, scale_b = scale16(grid), scale16(grid)
+        reach = scale_a[0] * scale_b[0] * 20000 if kind == "Mul" else scale_a[0] + scale_b[0]
+        scale = float(np.float32(reach * grid.rng.uniform(0.3, 1.2)))
+        target = grid.output(np.broadcast_shapes(a, b), (scale, 0), "int16")
+        fields = {"fusedActivationFunction": activation} | ({} if kind == "Mul" else {"potScaleInt16": False})
+        inputs = [grid.input(a, scale_a, "int16"), grid.input(b, scale_b, "int16")]
+        grid.builder.operator(kind.upper(), inputs, [target], f"{kind}Options", **fields)
+    grid.check(tmp_path, steps=20, target=layout)
+
+
+@WIDE
+def test_functions_of_one_int16_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid, count = Grid(11), (1, 500)
+    for scale in (2.0**-12, 2.0**-11, 2.0**-13, 1e-6, 0.1, 2.0, *(scale16(grid, 1e-5, 1e-2)[0] for _ in range(6))):
+        for kind in ("LOGISTIC", "TANH"):
+            given = grid.input(count, (scale, 0), "int16")
+            grid.builder.operator(kind, [given], [grid.output(count, (2.0**-15, 0), "int16")])
+        for kind, options, fields in (
+            ("RELU", "", {}),
+            ("RELU6", "", {}),
+            ("LEAKY_RELU", "LeakyReluOptions", {"alpha": 0.3}),
+            ("QUANTIZE", "", {}),
+        ):
+            given = grid.input(count, (scale, 0), "int16")
+            out = grid.output(count, (scale * float(grid.rng.uniform(0.4, 3)), 0), "int16")
+            grid.builder.operator(kind, [given], [out], options, **fields)
+        zero = int(grid.rng.integers(-128, 128))
+        given, out = grid.input(count, (scale, 0), "int16"), grid.output(count, (scale * 200, zero))
+        grid.builder.operator("QUANTIZE", [given], [out])
+        given, out = grid.input(count, (scale * 200, zero)), grid.output(count, (scale, 0), "int16")
+        grid.builder.operator("QUANTIZE", [given], [out])
+    grid.check(tmp_path, steps=8, target=layout)

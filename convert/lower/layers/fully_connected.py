@@ -1,9 +1,10 @@
-"""FULLY_CONNECTED: int8, weights quantized per tensor or per channel.
+"""FULLY_CONNECTED: int8 or int16, weights of int8 quantized per tensor or per channel.
 
 LiteRT computes round(double(sum) * s_in * s_w[channel] / s_out), halves away from zero, in both cases. The generated
 C uses a multiplier of 31 bits, where there is none of 62, that is proved to agree on every sum that the layer can form.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -12,11 +13,18 @@ import numpy as np
 from stapes.convert.lower import common_shift
 from stapes.convert.lower.arithmetic import LongMultiplierError, round_once_array, single_rounding, single_rounding_62
 from stapes.convert.lower.layers._shared.convolution import Sums, channel_sums, checked_weights, factors
+from stapes.convert.lower.layers._shared.convolution_16 import wide_bias
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import Option
 
-OPTIONS = {"activation": Option(0, "b"), "weights_format": Option(1, "b"), "keep_num_dims": Option(2, "?")}
+OPTIONS = {
+    "activation": Option(0, "b"),
+    "weights_format": Option(1, "b"),
+    "keep_num_dims": Option(2, "?"),
+    "bias_type": Option(4, "b"),
+}
+INT32 = 2  # in the schema's TensorType
 
 
 def lower(node: Node) -> list[Operation]:
@@ -37,12 +45,36 @@ def lower(node: Node) -> list[Operation]:
     node.expect_shape((*given.shape[:-1], out_size) if node.option("keep_num_dims") else (rows, out_size))
     sizes = {"rows": rows, "in_size": in_size, "out_size": out_size}
     low, high = node.clamp_range()
+    if given.dtype == "int16":
+        return [_wide(node, {**sizes, "out_min": low, "out_max": high}, weights)]
     limits = {"out_zero": node.scale(node.output())[1], "out_min": low, "out_max": high}
     sums = channel_sums(node, weights.astype(np.int64))
     try:
         return [_short(node, {**sizes, **limits}, weights, sums)]
     except LongMultiplierError:
         return [_exact(node, {**sizes, **limits}, weights, sums)]
+
+
+def _wide(node: Node, fields: dict[str, int], weights: np.ndarray) -> Call:
+    """Return the call of the kernel of int16, whose factors are the doubles of LiteRT."""
+    if node.option("bias_type") == INT32:
+        node.refuse("int16 with sums of 32 bits", "sums of 64 bits")
+    bias = wide_bias(node, len(weights))
+    bounds = np.abs(bias) + (np.abs(weights.astype(np.int64)).sum(axis=1) << 15)
+    mantissas, exponents = [], []
+    for channel, (factor, bound) in enumerate(zip(factors(node, len(bias), "int16"), bounds.tolist(), strict=True)):
+        fraction, exponent = math.frexp(factor)
+        if bound >= 1 << 53 or bound * factor >= (1 << 31) - 1 or not -96 <= exponent <= 30:
+            node.refuse(f"channel {channel} scales sums up to {bound} by {factor}", "results within int32")
+        mantissas.append(int(fraction * 2**53))
+        exponents.append(53 - exponent)
+    constants: dict[str, Field] = {
+        "weights": Constant("weights", {"": weights}),
+        "bias": Constant("bias", {"": bias}),
+        "multiplier": Constant("multiplier", {"": np.array(mantissas, np.int64)}),
+        "shift": Constant("shift", {"": np.array(exponents, np.int16)}),
+    }
+    return _call(node, "stapes_nn_dense_16", {**fields, **constants}, macs=fields["rows"] * weights.size)
 
 
 def _short(node: Node, fields: dict[str, int], weights: np.ndarray, sums: Sums) -> Call:

@@ -1,4 +1,4 @@
-"""QUANTIZE between int8 and uint8, and to either from float32: from an input, or from what a DEQUANTIZE gives.
+"""QUANTIZE between int8 and uint8 or int16, and to each from float32: from an input, or what a DEQUANTIZE gives.
 
 LiteRT rounds twice with s_in / s_out, formed in double. From float32 it divides by the scale in float32 and rounds
 halves away from zero. The generated C looks up what depends on a code alone in a table.
@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
+from stapes.convert.lower.layers._shared.int16 import rescale_16
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.layers._shared.real_values import real_values_call
 from stapes.convert.lower.node import Node
@@ -25,6 +26,9 @@ def lower(node: Node) -> list[Operation]:
         if node.number(0) not in node.graph.inputs:
             node.refuse(f"tensor {node.tensor(0).name} is float32", "float32 as an input or output of the model")
         return [real_values_call(node, "stapes_nn_quantize", node.output())]
+    if "int16" in (node.tensor(0).dtype, node.output().dtype):
+        scales = [node.scale(tensor, ("int8", "int16"))[0] for tensor in (node.tensor(0), node.output())]
+        return rescale_16(node, float(scales[0]) / float(scales[1]))
     scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))
     scale_out, zero_out = node.scale(node.output(), ("int8", "uint8"))
     multiplier, shift = quantize_multiplier(float(scale_in) / float(scale_out))

@@ -419,6 +419,72 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
 
+/* FULLY_CONNECTED. Rounds the product of the sum and a double, mantissa * 2^-exponent, as processors do, and then that
+ * to a whole number, halves away from zero. 2^52 <= mantissa < 2^53. The compiler proves |sum| < 2^53, for all partial
+ * sums too, and |result| < 2^31. */
+typedef struct {
+    int32_t rows, in_size, out_size;
+    int16_t out_min, out_max;
+    const int8_t *weights; /* [out_size][in_size] */
+    const int64_t *bias;
+    const int64_t *multiplier; /* the mantissa */
+    const int16_t *shift;      /* the exponent: 23 .. 149 */
+} stapes_nn_dense_16_layer;
+
+STAPES_NN_API void stapes_nn_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out);
+
+/* ADD and SUB with broadcasting, strides as in ADD of int8: inputs * 2^15 and their sum are each rounded twice
+ * (stapes_nn_round_any). multiplier_b < 0 subtracts. -31 <= shift <= 0, multipliers of the inputs are up to 1/2. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    int32_t multiplier_a, multiplier_b, multiplier_out;
+    int8_t shift_a, shift_b, shift_out;
+    int16_t out_min, out_max;
+} stapes_nn_add_16_layer;
+
+STAPES_NN_API void stapes_nn_add_16(const stapes_nn_add_16_layer *layer, const int16_t *a, const int16_t *b,
+                                    int16_t *out);
+
+/* MUL with broadcasting. Rounds twice; -31 <= shift <= 0. */
+typedef struct {
+    int32_t shape[4];
+    int32_t stride_a[4], stride_b[4];
+    int32_t multiplier;
+    int8_t shift;
+    int16_t out_min, out_max;
+} stapes_nn_mul_16_layer;
+
+STAPES_NN_API void stapes_nn_mul_16(const stapes_nn_mul_16_layer *layer, const int16_t *a, const int16_t *b,
+                                    int16_t *out);
+
+/* QUANTIZE, RELU and LEAKY_RELU from or to int16: x less its zero point is rounded twice, with another factor where it
+ * is negative. in and out are int16_t where wide_in and wide_out are 1, else int8_t. The compiler proves that the
+ * results fit 30 bits. */
+typedef struct {
+    int32_t count;
+    int32_t multiplier, multiplier_below;
+    int8_t shift, shift_below;
+    int8_t wide_in, wide_out;
+    int16_t zero_in, zero_out;
+    int16_t out_min, out_max;
+} stapes_nn_rescale_16_layer;
+
+STAPES_NN_API void stapes_nn_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out);
+
+/* LOGISTIC and TANH of int16 to the scale 2^-15: between the entries of a table of the logistic function, at steps of
+ * 1/24, they are straight lines. x * multiplier / 2^shift, rounded halves up, counts steps of 1/12288 (LOGISTIC), or
+ * half of such steps (TANH). */
+typedef struct {
+    int32_t count;
+    int32_t multiplier; /* 0 .. 2^15 - 1 */
+    int8_t shift;       /* 0 .. 31 */
+    int8_t is_tanh;
+    const uint16_t *sigmoid; /* 256 values, 65536 times the function */
+} stapes_nn_sigmoid_16_layer;
+
+STAPES_NN_API void stapes_nn_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out);
+
 /* CONCATENATION, SPLIT, SLICE, PAD and TRANSPOSE copy runs of `run` bytes, one for each index of `shape`, between two
  * arrays that must not overlap. Strides are in bytes. */
 typedef struct {

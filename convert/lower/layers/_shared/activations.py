@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice
+from stapes.convert.lower.layers._shared.int16 import rescale_16
 from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
@@ -27,10 +28,13 @@ def lower_float_function(node: Node, function: Callable[[np.float32], np.float32
 
 
 def lower_relu(node: Node, most: float, least: float = 0.0) -> list[Operation]:
-    """Return the lookup of min(max(x, least), most)."""
-    scale_in, zero_in = node.scale(node.tensor(0))
-    scale_out, zero_out = node.scale(node.output())
+    """Return the lookup of min(max(x, least), most), or the call for int16."""
+    kind = "int16" if node.tensor(0).dtype == "int16" else "int8"
+    scale_in, zero_in = node.scale(node.tensor(0), (kind,))
+    scale_out, zero_out = node.scale(node.output(), (kind,))
     low, high = (zero_out + _rounded(float(np.float32(limit) / scale_out)) for limit in (least, most))
+    if kind == "int16":
+        return rescale_16(node, float(scale_in / scale_out), limits=(low, high))
     multiplier, shift = checked_multiplier(node, float(scale_in / scale_out))
     return lower_lookup(
         node, lambda q: int(min(max(zero_out + round_twice(q - zero_in, multiplier, shift), low), high))
