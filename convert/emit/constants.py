@@ -25,9 +25,10 @@ def constants(module: Module, names: Names, moves: Moves) -> list[Definition]:
     found = []
     for number in constant_tensors(module):
         tensor = module.graph.tensors[number]
-        declaration = f"{_const(module)} int8_t {names.tensor(module.graph, number)}[{tensor.count}]"
+        kind = "int16" if tensor.dtype == "int16" else "int8"
+        declaration = f"{_const(module)} {kind}_t {names.tensor(module.graph, number)}[{tensor.count}]"
         comment = ": ".join(filter(None, (names.tensor(module.graph, number), real_text(tensor))))
-        array = _array(declaration, np.asarray(tensor.data).view(np.int8))
+        array = _array(declaration, np.asarray(tensor.data).view(kind))
         found.append(Definition(f"{declaration};", f"/* {comment} */\n{array}"))
     for state, name in zip(module.graph.states, names.states, strict=True):
         if not uniform(state.initial):

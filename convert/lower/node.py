@@ -8,7 +8,6 @@ from typing import NoReturn
 import numpy as np
 
 from stapes.convert.lower.arithmetic import activation_range
-from stapes.convert.lower.operations import Operation
 from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.refusals import LONGEST_FINDING, Refusal, RefusedOperatorError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
@@ -55,12 +54,6 @@ class Node:
             empty = number >= 0 and tensor.dtype in ("int8", "uint8", "int16") and not tensor.count
             if empty and self._is_needed(number):
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
-
-    def expect_readable(self, operation: Operation) -> None:
-        """Refuse an operation that reads a constant of int16, which the C cannot hold as a tensor of its own."""
-        for tensor in (self.graph.tensors[number] for number in operation.reads):
-            if tensor.dtype == "int16" and tensor.data is not None:
-                self.refuse(f"tensor {tensor.name} is a constant of int16", "constants of int8")
 
     def _is_needed(self, number: int) -> bool:
         graph = self.graph

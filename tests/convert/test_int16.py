@@ -76,7 +76,8 @@ def test_operators_that_move_int16_vs_litert_reference(tmp_path: Path) -> None:
     for axis in (1, 2, 3):
         shape = [1, 3, 4, 2]
         parts = [given(*shape[:axis], n, *shape[axis + 1 :]) for n in (1, 3)]
-        parts.append(given(*shape[:axis], 2, *shape[axis + 1 :]))
+        codes = grid.rng.integers(-32768, 32768, (*shape[:axis], 2, *shape[axis + 1 :]))
+        parts.append(constant("c", codes, "int16", scale))
         out = made(*shape[:axis], 6, *shape[axis + 1 :])
         add("CONCATENATION", parts, [out], "ConcatenationOptions", axis=axis)
         outs = [made(*shape[:axis], 2, *shape[axis + 1 :]) for _ in range(3)]
@@ -129,6 +130,8 @@ def test_arithmetic_of_int16_vs_litert_reference(tmp_path: Path, layout: str) ->
         target = grid.output(np.broadcast_shapes(a, b), (scale, 0), "int16")
         fields = {"fusedActivationFunction": activation} | ({} if kind == "Mul" else {"potScaleInt16": False})
         inputs = [grid.input(a, scale_a, "int16"), grid.input(b, scale_b, "int16")]
+        if activation == 3:
+            inputs[1] = grid.builder.constant("c", grid.rng.integers(-32768, 32768, b), "int16", scale_b)
         grid.builder.operator(kind.upper(), inputs, [target], f"{kind}Options", **fields)
     grid.check(tmp_path, steps=20, target=layout)
 
