@@ -119,5 +119,6 @@ def _with_outputs(graph: Graph, operator: Operator, shapes: Shapes, values: list
                     f"operator {operator.number} ({operator.kind}) gives tensor {number} ({tensors[number].name}) the "
                     f"shape {list(shape)}; supported: {RANKS} axes, together at most {LARGEST_TENSOR}"
                 )
-            tensors[number] = replace(tensors[number], shape=shape)
+            # A file may call the tensor empty, which is read as a constant without values.
+            tensors[number] = replace(tensors[number], shape=shape, data=None)
     return replace(graph, tensors=tuple(tensors))

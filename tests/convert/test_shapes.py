@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from sanitized import SanitizedModel, litert_outputs
 
 from benchmarks.tflite_models import Builder, Layers, Scale
 from stapes.convert.compile import compile_model, plan_model
@@ -239,3 +240,14 @@ def test_a_state_whose_next_value_has_another_shape_is_refused() -> None:
     graph = read_model(b.finish([following])).main
     with pytest.raises(ModelError, match=r"state h has shape \[1, 4\], its next value \[4\]"):
         fold_shapes(replace(graph, states=(State("h", state, following, bytes(4)),)))
+
+
+def test_a_tensor_that_the_file_calls_empty_is_written_where_its_shape_says_otherwise(tmp_path: Path) -> None:
+    """An operator must not write into a constant, which would lie in flash."""
+    b = Builder()
+    x = b.input("x", (1, 4), SCALE)
+    between = b.operator("TANH", [x], [b.tensor("between", (1, 0), (1 / 128, 0))])
+    tflite = b.finish([between, b.operator("LOGISTIC", [between], [b.tensor("y", (1, 4), (1 / 256, -128))])])
+    model = SanitizedModel(tflite, tmp_path)
+    steps = model.random_steps(0)
+    assert model.run(steps) == litert_outputs(tflite, steps)
