@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -376,3 +377,27 @@ def test_blocks_that_litert_does_not_take_are_refused(
     tflite = b.finish([b.operator(kind, inputs, [b.tensor("y", (1, 1, 1), (0.1, 0))])])
     with pytest.raises(ModelError, match=message):
         plan_model(tflite, "model")
+
+
+def test_moves_of_int16_vs_litert_reference(tmp_path: Path) -> None:
+    grid, scale = Grid(9), (0.001, 0)
+
+    def add(kind: str, shape: tuple[int, ...], out: tuple[int, ...], values: Any, options: str, **fields: Any) -> None:
+        inputs = [grid.input(shape, scale, "int16"), grid.builder.constant("values", values)]
+        grid.builder.operator(kind, inputs, [grid.output(out, scale, "int16")], options, **fields)
+
+    resized = {"alignCorners": False, "halfPixelCenters": False}
+    add("RESIZE_NEAREST_NEIGHBOR", (2, 3, 4, 2), (2, 6, 8, 2), [6, 8], "ResizeNearestNeighborOptions", **resized)
+    add("RESIZE_NEAREST_NEIGHBOR", (2, 3, 4, 2), (2, 5, 7, 2), [5, 7], "ResizeNearestNeighborOptions", **resized)
+    add("GATHER", (2, 5, 3), (2, 4, 3), [3, 0, 0, 4], "GatherOptions", axis=1)
+    add("GATHER", (2, 5, 3), (2, 2, 3), [[3, 0], [4, 4]], "GatherOptions", axis=1, batchDims=1)
+    add("GATHER_ND", (2, 5, 3), (3, 3), [[0, 1], [1, 4], [0, 1]], "GatherNdOptions")
+    add("MIRROR_PAD", (3, 4), (4, 7), [[1, 0], [0, 3]], "MirrorPadOptions", mode=0)
+    add("REVERSE_V2", (2, 3, 4), (2, 3, 4), [1], "ReverseV2Options")
+    add("TRANSPOSE", (2, 3, 4), (4, 3, 2), [2, 1, 0], "TransposeOptions")
+    parts = [grid.input((2, 3), scale, "int16") for _ in range(3)]
+    packed = [grid.output((2, 3, 3), scale, "int16")]
+    grid.builder.operator("PACK", parts, packed, "PackOptions", axis=2, valuesCount=3)
+    halves = [grid.output((2, 3), scale, "int16") for _ in range(2)]
+    grid.builder.operator("UNPACK", [grid.input((2, 2, 3), scale, "int16")], halves, "UnpackOptions", axis=1, num=2)
+    grid.check(tmp_path)

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from stapes.convert.lower.layers._shared.box import expect_bytes
+from stapes.convert.lower.layers._shared.box import expect_elements
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Block, Call, Constant, Move, Operation, merge_axes, row_major_strides
 
@@ -50,7 +50,7 @@ def take_runs(node: Node, offsets: np.ndarray, run: int) -> list[Operation]:
 
 def _regular(node: Node, offsets: list[np.ndarray]) -> Move | None:
     """Return the one move whose source has these offsets along its axes; None where they are too irregular."""
-    expect_bytes(node, node.number(0), node.operator.outputs[0])
+    expect_elements(node, node.number(0), node.operator.outputs[0])
     start, sizes, strides = 0, [], []
     for along in offsets:
         levels = _levels(along)
