@@ -11,6 +11,8 @@ import pytest
 from page_blocks import ROOT, Block, read_blocks
 from page_stage import Stage
 
+from stapes.convert.lower.foreign import CONVERT_AGAIN
+from stapes.convert.verify import differences
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.machines import boards
 
@@ -60,6 +62,17 @@ def test_a_model_with_float_borders_is_compiled_as_the_page_says(stage: Stage) -
     features = np.float32(0.1) * np.arange(8, dtype=np.float32).reshape(1, 8)
     (made,) = CompiledModel(stage.folder / "trained_float").run(features)
     assert scores == [round(float(score), 4) for score in made[0]]
+
+
+def test_the_page_quantizes_a_keras_model_with_the_lines_that_the_error_prints(stage: Stage) -> None:
+    """A batch is the first axis, and LiteRT agrees about it."""
+    pytest.importorskip("tensorflow")
+    assert "\n".join(line.strip() for line in CONVERT_AGAIN[1:]) in block_with("from_keras_model").text
+    for block in (block_with("from_keras_model"), block_with("python quantize.py"), block_with("--batch")):
+        stage.run(block)
+    tflite = (stage.folder / "dense.tflite").read_bytes()
+    assert CompiledModel(stage.folder / "dense_batch").inputs[0].shape == (4, 8, 16)
+    assert set(differences(tflite, stage.folder / "dense_batch", steps=4, batch=4).values()) == {0}
 
 
 @pytest.mark.parametrize(
