@@ -4,13 +4,10 @@ import itertools
 from pathlib import Path
 
 import pytest
+from models_without_shapes import SCALE, Dilated
 
-from benchmarks.tflite_models import Layers, Scale
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import differences, with_intermediate_outputs
-
-Pair = tuple[int, int]
-SCALE: Scale = (0.05, -7)
 
 
 def check(tflite: bytes, folder: Path, defines: tuple[str, ...] = ()) -> None:
@@ -23,66 +20,6 @@ def check(tflite: bytes, folder: Path, defines: tuple[str, ...] = ()) -> None:
 
 def operations(tflite: bytes) -> set[str]:
     return {type(operation).__name__ for operation in plan_model(tflite, "model").placement.operations}
-
-
-class Dilated:
-    """Dilated convolutions in one graph, each with an input and an output of its own."""
-
-    def __init__(self) -> None:
-        self.net, self.outputs = Layers(7), []
-
-    def blocks(self, kind: str, given: int, sizes: list[int], borders: list[Pair], out: tuple[int, ...]) -> int:
-        b, name = self.net.builder, f"{kind}{len(self.net.shape_of)}"
-        inputs = [given, b.constant(f"{name}_sizes", sizes), b.constant(f"{name}_borders", borders)]
-        return self.net.simple(kind, name, inputs, out, self.net.scale_of[given])
-
-    def planar(
-        self, kind: str, size: Pair, kernel: Pair, dilation: Pair, same: bool, batches: int = 1, odd: int = 0
-    ) -> None:
-        """Add a dilated CONV_2D or DEPTHWISE_CONV_2D; `odd` positions more are padded and cropped at the end."""
-        reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
-        before = [r // 2 if same else 0 for r in reach]
-        after = [r - r // 2 if same else 0 for r in reach]
-        sides = list(zip(size, before, after, dilation, strict=True))
-        more = [-(n + a + z) % d + odd * d for n, a, z, d in sides]
-        dealt = [(n + a + z + m) // d for (n, a, z, d), m in zip(sides, more, strict=True)]
-        inner = [n - k + 1 for n, k in zip(dealt, kernel, strict=True)]
-        channels, many = 3, dilation[0] * dilation[1]
-        x = self.net.input(f"x{len(self.outputs)}", (batches, *size, channels), SCALE)
-        pads = [(a, z + m) for a, z, m in zip(before, after, more, strict=True)]
-        y = self.blocks("SPACE_TO_BATCH_ND", x, list(dilation), pads, (batches * many, *dealt, channels))
-        fields = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
-        name = f"y{len(self.outputs)}"
-        if kind == "CONV_2D":
-            weights, axis, options = (5, *kernel, channels), 0, "Conv2DOptions"
-        else:
-            weights, axis, options, fields["depthMultiplier"] = (1, *kernel, 6), 3, "DepthwiseConv2DOptions", 2
-        shape = (batches * many, *inner, weights[axis])
-        y = self.net.weighted(kind, name, y, weights, axis, shape, (0.05, 3), options, **fields)
-        out = [n * d - m for n, d, m in zip(inner, dilation, more, strict=True)]
-        crops = [(0, m) for m in more]
-        self.outputs.append(self.blocks("BATCH_TO_SPACE_ND", y, list(dilation), crops, (batches, *out, weights[axis])))
-
-    def linear(self, size: int, kernel: int, dilation: int, pads: Pair, crops: Pair, columns: bool) -> None:
-        """Add a dilated convolution along one axis, with an axis added and removed around it, as in Keras."""
-        net, b, count = self.net, self.net.builder, len(self.outputs)
-        dealt = (size + sum(pads)) // dilation
-        x = net.input(f"x{count}", (1, size, 3), SCALE)
-        y = self.blocks("SPACE_TO_BATCH_ND", x, [dilation], [pads], (dilation, dealt, 3))
-        wide = (dilation, 1, dealt, 3) if columns else (dilation, dealt, 1, 3)
-        y = net.simple("EXPAND_DIMS", f"wide{count}", [y, b.constant(f"axis{count}", 1 if columns else 2)], wide, SCALE)
-        weights = (5, 1, kernel, 3) if columns else (5, kernel, 1, 3)
-        inner = dealt - kernel + 1
-        shape = (dilation, 1, inner, 5) if columns else (dilation, inner, 1, 5)
-        fields = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
-        y = net.weighted("CONV_2D", f"conv{count}", y, weights, 0, shape, (0.05, 3), "Conv2DOptions", **fields)
-        flat = b.constant(f"flat{count}", [-1, inner, 5])
-        y = net.simple("RESHAPE", f"narrow{count}", [y, flat], (dilation, inner, 5), (0.05, 3), "ReshapeOptions")
-        out = (1, inner * dilation - sum(crops), 5)
-        self.outputs.append(self.blocks("BATCH_TO_SPACE_ND", y, [dilation], [crops], out))
-
-    def finish(self) -> bytes:
-        return self.net.builder.finish(self.outputs)
 
 
 def planar() -> bytes:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from models_without_shapes import SCALE, without_batch_size
 from sanitized import SanitizedModel, litert_outputs
 
-from benchmarks.tflite_models import Builder, Layers, Scale
+from benchmarks.tflite_models import Builder, Layers
 from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.lower.layers import ON_SHAPES
 from stapes.convert.passes.constant_values import FUNCTIONS
@@ -21,7 +22,6 @@ from stapes.firmware_sim.errors import ConfigError, ModelError
 from stapes.firmware_sim.tflite.graph import State, read_model
 from stapes.runtime.main import main
 
-SCALE: Scale = (0.05, -3)
 SECONDS = 5.0
 
 
@@ -31,26 +31,6 @@ def check(tflite: bytes, folder: Path, batch: int | None = None) -> None:
         compile_model(file, folder / name, name, batch=batch)
         found = differences(file, folder / name, steps=6, batch=batch)
         assert {tensor: count for tensor, count in found.items() if count} == {}
-
-
-def without_batch_size() -> bytes:
-    """Return a FULLY_CONNECTED over the last axis as Keras exports it without a batch size: shapes are placeholders."""
-    net = Layers(3)
-    b = net.builder
-    x = net.input("x", (1, 8, 16), SCALE)
-    shape = b.operator("SHAPE", [x], [b.tensor("shape", (3,), None, "int32")], "ShapeOptions", outType=2)
-    limits = [b.constant(name, [value]) for name, value in (("begin", 0), ("end", 2), ("stride", 1))]
-    rows = b.operator("STRIDED_SLICE", [shape, *limits], [b.tensor("rows", (2,), None, "int32")], "StridedSliceOptions")
-    product = b.tensor("product", (), None, "int32")
-    b.operator("REDUCE_PROD", [rows, b.constant("axis", [0])], [product], "ReducerOptions")
-    flat_shape = b.tensor("flat_shape", (2,), None, "int32")
-    b.operator("PACK", [product, b.constant("size", 16)], [flat_shape], "PackOptions", valuesCount=2)
-    flat = net.simple("RESHAPE", "flat", [x, flat_shape], (1, 1), SCALE, "ReshapeOptions")
-    net.shape_of[flat] = (1, 16)
-    y = net.dense("dense", flat, 5, relu=False)
-    out_shape = b.tensor("out_shape", (3,), None, "int32")
-    b.operator("CONCATENATION", [rows, b.constant("units", [5])], [out_shape], "ConcatenationOptions")
-    return b.finish([net.simple("RESHAPE", "out", [y, out_shape], (1, 1, 1), net.scale_of[y], "ReshapeOptions")])
 
 
 @pytest.mark.parametrize("batch", [None, 1, 4])

@@ -64,6 +64,7 @@ def test_a_model_with_float_borders_is_compiled_as_the_page_says(stage: Stage) -
     assert scores == [round(float(score), 4) for score in made[0]]
 
 
+@pytest.mark.slow
 def test_the_page_quantizes_a_keras_model_with_the_lines_that_the_error_prints(stage: Stage) -> None:
     """A batch is the first axis, and LiteRT agrees about it."""
     pytest.importorskip("tensorflow")

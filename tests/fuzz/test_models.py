@@ -12,6 +12,7 @@ from compiler_models import every_border, every_move, every_operator, every_oper
 from damage import NUMBERS, damaged_bytes
 from fuzzing import SEED, Files, Fuzzer, fuzz, inputs, keep
 from lstm_models import Lstm
+from models_without_shapes import dilated, without_batch_size
 from sanitized import SanitizedModel, litert_outputs
 
 from benchmarks.tflite_models import cnn_gru_step
@@ -28,7 +29,7 @@ MACS_MAX = 10_000_000  # of models that are run; a damaged size may ask for hour
 def models() -> tuple[bytes, ...]:
     lstm = Lstm(in_size=7, units=6, cell_clip=1.0).tflite()
     own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_border()
-    return (*own, every_operator_of_values(), every_move())
+    return (*own, every_operator_of_values(), every_move(), without_batch_size(), dilated())
 
 
 def damaged_model(chance: random.Random) -> bytes:
