@@ -17,6 +17,7 @@ from stapes.convert.passes.absorb_padding import absorb_padding
 from stapes.convert.passes.dilate import dilate
 from stapes.convert.passes.interface import with_interface
 from stapes.convert.passes.lift_states import lift_pairs, lift_variable_tensors
+from stapes.convert.passes.map_codes import map_codes
 from stapes.convert.plan.coalesce import coalesce
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.supported import TARGETS
@@ -63,7 +64,7 @@ def plan_model(
             f"name {name!r} is not a lower-case C identifier, or has a meaning in C already; try {module_name(name)!r}"
         )
     interface = with_interface(read_model(tflite), float_interface, batch)
-    graph = absorb_padding(dilate(lift_variable_tensors(lift_pairs(interface))))
+    graph = absorb_padding(dilate(map_codes(lift_variable_tensors(lift_pairs(interface)))))
     if not graph.inputs or not graph.outputs:
         raise ModelError(
             f"the model has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, states not counted; "

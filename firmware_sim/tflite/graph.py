@@ -73,6 +73,8 @@ class Operator:
         (0, 0),
     )  # before, after of a PAD or SPACE_TO_BATCH_ND taken over: rows, columns
     dilations: tuple[int, int] = (1, 1)  # of a SPACE_TO_BATCH_ND taken over: rows, columns
+    # Of a QUANTIZE that took over a DEQUANTIZE: the operators on float32 between them, functions of one value.
+    by_way_of_real: tuple[str, ...] | None = None
 
     @property
     def is_custom(self) -> bool:

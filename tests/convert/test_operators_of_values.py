@@ -12,6 +12,7 @@ from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.tflite_models import Scale
 from stapes.convert.compile import compile_model
+from stapes.convert.passes.real_functions import REAL_FUNCTIONS
 from stapes.convert.verify import NoReferenceError, Reference, differences
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.device.model_description import read_model_description
@@ -332,3 +333,49 @@ def test_positions_are_int32_and_int64_in_header_and_description(tmp_path: Path)
     description = read_model_description(tmp_path)
     assert [(output.dtype, output.scale) for output in description.outputs][3:] == [("int64", None)]
     assert CompiledModel(tmp_path).run(np.zeros((1, 4, 5, 3), np.int8))[3].dtype == np.int64
+
+
+REAL_OPTIONS = {"COS": "CosOptions", "SQUARE": "SquareOptions", "ELU": "", "FLOOR": "", "SIN": "", "RELU": ""}
+REAL_OPTIONS |= {name: options for name, (_, options, *_) in FUNCTIONS.items() if name in REAL_FUNCTIONS}
+
+
+@pytest.mark.parametrize("kind", REAL_FUNCTIONS)
+def test_functions_that_the_converter_left_in_float32_become_tables_vs_litert_reference(
+    tmp_path: Path, kind: str
+) -> None:
+    """DEQUANTIZE, the function, its absolute value, and a QUANTIZE of either."""
+    grid = Grid(46)
+    for case in range(16):
+        scale = grid.scale(0.003, 0.03)
+        given = grid.input((1, 600), (scale[0], -128 if kind == "SQRT" else scale[1]))
+        real = [grid.builder.tensor(f"real{case}_{i}", (1, 600), None, "float32") for i in range(3)]
+        grid.builder.operator("DEQUANTIZE", [given], real[:1], "DequantizeOptions")
+        grid.builder.operator(kind, real[:1], real[1:2], REAL_OPTIONS[kind])
+        grid.builder.operator("ABS", real[1:2], real[2:], "AbsOptions")
+        for number in real[1:]:
+            out = grid.output((1, 600), grid.scale(0.003, 0.1))
+            grid.builder.operator("QUANTIZE", [number], [out], "QuantizeOptions")
+    grid.check(tmp_path, steps=6)
+
+
+def test_a_comparison_that_is_cast_to_float32_and_quantized_stays_codes_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(47)
+    for number in range(8):
+        pair = [grid.input((2, 90), grid.scale(0.01, 0.5)) for _ in range(2)]
+        above = grid.builder.tensor(f"above{number}", (2, 90), None, "bool")
+        real = grid.builder.tensor(f"real{number}", (2, 90), None, "float32")
+        grid.builder.operator("GREATER", pair, [above], "GreaterOptions")
+        grid.builder.operator("CAST", [above], [real], "CastOptions", inDataType=6, outDataType=0)
+        grid.builder.operator("QUANTIZE", [real], [grid.output((2, 90), grid.scale(0.004, 0.1))], "QuantizeOptions")
+    grid.check(tmp_path)
+
+
+def test_a_function_of_float32_whose_result_is_not_finite_is_refused(tmp_path: Path) -> None:
+    grid = Grid(48)
+    given = grid.input((1, 4), (10.0, 5))
+    real = [grid.builder.tensor(f"real{i}", (1, 4), None, "float32") for i in range(2)]
+    grid.builder.operator("DEQUANTIZE", [given], real[:1], "DequantizeOptions")
+    grid.builder.operator("EXP", real[:1], real[1:], "ExpOptions")
+    out = grid.builder.operator("QUANTIZE", real[1:], [grid.output((1, 4), (0.5, 0))], "QuantizeOptions")
+    with pytest.raises(ModelError, match=r"DEQUANTIZE, EXP of code \d+ gives .*, with output scale 0.5; supported"):
+        compile_model(grid.builder.finish([out]), tmp_path, "model")

@@ -5,15 +5,12 @@ has no ELU: the referee is LiteRT's only kernel for int8, which BUILTIN_WITHOUT_
 The generated C looks it up in a table.
 """
 
-import math
-
-import numpy as np
-
 from stapes.convert.lower.layers._shared.activations import lower_float_function
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.passes.real_functions import elu
 
 
 def lower(node: Node) -> list[Operation]:
     """Check one ELU and return its lookup."""
-    return lower_float_function(node, lambda x: np.float32(math.expm1(float(x))) if x < 0 else x)
+    return lower_float_function(node, elu)

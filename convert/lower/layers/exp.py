@@ -4,15 +4,12 @@ LiteRT computes it in float32, multiplies by 1 / s_out in float32 and rounds wit
 The generated C looks it up in a table.
 """
 
-import math
-
-import numpy as np
-
 from stapes.convert.lower.layers._shared.activations import lower_float_function
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.passes.real_functions import exp
 
 
 def lower(node: Node) -> list[Operation]:
     """Check one EXP and return its lookup."""
-    return lower_float_function(node, lambda x: np.float32(math.exp(min(float(x), 700.0))))
+    return lower_float_function(node, exp)

@@ -1,10 +1,8 @@
-"""QUANTIZE between int8 and uint8 or int16, and to each from float32: from an input, or what a DEQUANTIZE gives.
+"""QUANTIZE between int8 and uint8 or int16, and to each from float32: from an input, or what follows from codes.
 
 LiteRT rounds twice with s_in / s_out, formed in double. From float32 it divides by the scale in float32 and rounds
 halves away from zero. The generated C looks up what depends on a code alone in a table.
 """
-
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,15 +12,15 @@ from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.layers._shared.real_values import real_values_call
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.passes.real_functions import REAL_FUNCTIONS
 
 
 def lower(node: Node) -> list[Operation]:
     """Check one QUANTIZE and return its lookup, or the call of its kernel."""
     node.expect((1,))
+    if node.operator.by_way_of_real is not None:
+        return _by_way_of_real(node, node.operator.by_way_of_real)
     if node.tensor(0).dtype == "float32":
-        for writer in node.graph.operators:
-            if writer.kind == "DEQUANTIZE" and writer.outputs == node.operator.inputs and len(writer.inputs) == 1:
-                return _lower_again(replace(node, operator=replace(node.operator, inputs=writer.inputs)))
         if node.number(0) not in node.graph.inputs:
             node.refuse(f"tensor {node.tensor(0).name} is float32", "float32 as an input or output of the model")
         return [real_values_call(node, "stapes_nn_quantize", node.output())]
@@ -37,15 +35,20 @@ def lower(node: Node) -> list[Operation]:
     return lower_lookup(node, lambda q: round_twice(q - zero_in, multiplier, shift) + zero_out)
 
 
-def _lower_again(node: Node) -> list[Operation]:
-    """Return the lookup of a QUANTIZE after a DEQUANTIZE, with the input of the latter."""
-    scale_in, zero_in = node.scale(node.tensor(0), ("int8", "uint8"))
+def _by_way_of_real(node: Node, functions: tuple[str, ...]) -> list[Operation]:
+    """Return the lookup of codes whose real values go through functions before they are quantized."""
+    is_bool = node.tensor(0).dtype == "bool"
+    scale_in, zero_in = (np.float32(1), 0) if is_bool else node.scale(node.tensor(0), ("int8", "uint8"))
     scale_out, zero_out = node.scale(node.output(), ("int8", "uint8"))
-    if float(scale_in) / float(scale_out) >= 1 << 22 or not np.isfinite(255 * scale_in):
-        node.refuse(f"scales {scale_in} into {scale_out} by way of float32", "factors below 2^22, finite values")
 
     def code(q: int) -> int:
-        quotient = float(scale_in * np.float32(q - zero_in) / scale_out)
+        real = np.float32(q != 0) if is_bool else scale_in * np.float32(q - zero_in)
+        for name in functions:
+            real = np.float32(REAL_FUNCTIONS[name](real))
+        quotient = float(real / scale_out)
+        if not abs(quotient) < 1 << 30:  # LiteRT converts it to int32
+            steps = ", ".join(("DEQUANTIZE", *functions))
+            node.refuse(f"{steps} of code {q} gives {real}, with output scale {scale_out}", "finite values below 2^30")
         return int(np.copysign(np.floor(abs(quotient) + 0.5), quotient)) + zero_out
 
     return lower_lookup(node, code)
