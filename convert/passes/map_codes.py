@@ -6,8 +6,8 @@ QUANTIZE takes the codes, and the functions with them. A bool that is cast to fl
 
 from dataclasses import replace
 
+from stapes.convert.lower.real_functions import REAL_FUNCTIONS
 from stapes.convert.passes.prune import prune
-from stapes.convert.passes.real_functions import REAL_FUNCTIONS
 from stapes.firmware_sim.tflite.graph import Graph, Operator
 
 _SOURCES = {"DEQUANTIZE": ("int8", "uint8"), "CAST": ("bool",)}  # what makes float32 of codes, and of which ones

@@ -12,7 +12,7 @@ from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.tflite_models import Scale
 from stapes.convert.compile import compile_model
-from stapes.convert.passes.real_functions import REAL_FUNCTIONS
+from stapes.convert.lower.real_functions import REAL_FUNCTIONS
 from stapes.convert.verify import NoReferenceError, Reference, differences
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.device.model_description import read_model_description

@@ -7,7 +7,7 @@ The generated C looks it up in a table.
 from stapes.convert.lower.layers._shared.activations import lower_float_function
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.passes.real_functions import exp
+from stapes.convert.lower.real_functions import exp
 
 
 def lower(node: Node) -> list[Operation]:

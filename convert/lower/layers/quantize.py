@@ -12,7 +12,7 @@ from stapes.convert.lower.layers._shared.lookup import lower_lookup
 from stapes.convert.lower.layers._shared.real_values import real_values_call
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
-from stapes.convert.passes.real_functions import REAL_FUNCTIONS
+from stapes.convert.lower.real_functions import REAL_FUNCTIONS
 
 
 def lower(node: Node) -> list[Operation]:
