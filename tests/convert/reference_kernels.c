@@ -224,3 +224,13 @@ STAPES_NN_API void stapes_nn_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer,
 {
     stapes_nn_reference_sigmoid_16(layer, in, out);
 }
+
+STAPES_NN_API void stapes_nn_pool_16(const stapes_nn_pool_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_pool_16(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_mean_16(layer, in, out);
+}

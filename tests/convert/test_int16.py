@@ -158,3 +158,26 @@ def test_functions_of_one_int16_vs_litert_reference(tmp_path: Path, layout: str)
         given, out = grid.input(count, (scale * 200, zero)), grid.output(count, (scale, 0), "int16")
         grid.builder.operator("QUANTIZE", [given], [out])
     grid.check(tmp_path, steps=8, target=layout)
+
+
+@WIDE
+def test_pools_and_means_of_int16_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(14)
+    for kind, kernel, stride, same, channels in itertools.product(
+        ("AVERAGE_POOL_2D", "MAX_POOL_2D"), (1, 2, 3), (1, 2), (True, False), (1, 5)
+    ):
+        sizes = [-(-n // stride) if same else (n - kernel) // stride + 1 for n in (5, 7)]
+        scale = scale16(grid)
+        given, out = grid.input((2, 5, 7, channels), scale, "int16"), grid.output((2, *sizes, channels), scale, "int16")
+        fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride}
+        fields |= {"filterHeight": kernel, "filterWidth": kernel}
+        fields["fusedActivationFunction"] = int(grid.rng.integers(0, 4))
+        grid.builder.operator(kind, [given], [out], "Pool2DOptions", **fields)
+    for axes, keep in itertools.product(([1], [1, 2], [0, 2], [3], [1, 2, 3]), (True, False)):
+        shape = (2, 4, 5, 3)
+        out = tuple(1 if a in axes else n for a, n in enumerate(shape) if keep or a not in axes)
+        scale = scale16(grid)
+        target = grid.output(out, (scale[0] * float(grid.rng.uniform(0.4, 1.3)), 0), "int16")
+        inputs = [grid.input(shape, scale, "int16"), grid.builder.constant("axes", axes)]
+        grid.builder.operator("MEAN", inputs, [target], "ReducerOptions", keepDims=keep)
+    grid.check(tmp_path, target=layout)

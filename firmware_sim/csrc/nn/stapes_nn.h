@@ -485,6 +485,23 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out);
 
+/* AVERAGE_POOL_2D and MAX_POOL_2D in NHWC order. Taps outside of the input do not count. */
+typedef struct {
+    uint16_t batches;
+    uint16_t in_height, in_width, channels;
+    uint16_t out_height, out_width;
+    uint16_t kernel_height, kernel_width;
+    uint16_t stride_height, stride_width;
+    uint16_t pad_top, pad_left;
+    int16_t out_min, out_max;
+    int8_t averages; /* 1: the average, 0: the maximum */
+} stapes_nn_pool_16_layer;
+
+STAPES_NN_API void stapes_nn_pool_16(const stapes_nn_pool_16_layer *layer, const int16_t *in, int16_t *out);
+
+/* MEAN over any axes, as MEAN of int8. */
+STAPES_NN_API void stapes_nn_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out);
+
 /* CONCATENATION, SPLIT, SLICE, PAD and TRANSPOSE copy runs of `run` bytes, one for each index of `shape`, between two
  * arrays that must not overlap. Strides are in bytes. */
 typedef struct {

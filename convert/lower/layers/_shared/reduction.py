@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
+from stapes.convert.lower.layers._shared.int16 import expect_symmetric
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Field, merge_axes, pad_axes, row_major_strides
 from stapes.firmware_sim.tflite.schema import Option
@@ -58,12 +59,17 @@ def call(node: Node, kernel: str, reduction: Reduction, fields: dict[str, Field]
 def sum_call(node: Node, kernel: str, reduction: Reduction, multiplier: int, shift: int) -> Call:
     """Return the call that rounds the sum of values without zero points twice; refuses sums that could leave int32.
 
-    A value without its zero point has at most 9 bits, also where the kernel reads it as an unsigned byte.
+    A value without its zero point has at most 9 bits, also where the kernel reads it as an unsigned byte, or 15.
     """
-    if reduction.count > 1 << 20:
-        node.refuse(f"a sum of {reduction.count} elements", f"up to {1 << 20}")
-    (scale_in, zero_in), (scale_out, zero_out) = node.scale(node.tensor(0)), node.scale(node.output())
-    if reduction.count * 512 << max(shift, 0) > 1 << 30:
+    kind, bits = ("int16", 15) if node.tensor(0).dtype == "int16" else ("int8", 9)
+    if kind == "int16":
+        expect_symmetric(node, node.tensor(0), node.output())
+    if reduction.count << bits > 1 << 29:
+        node.refuse(f"a sum of {reduction.count} elements", f"up to {1 << 29 - bits}")
+    (scale_in, zero_in), (scale_out, zero_out) = (
+        node.scale(tensor, (kind,)) for tensor in (node.tensor(0), node.output())
+    )
+    if reduction.count << bits + max(shift, 0) > 1 << 30:
         node.refuse(f"scales {scale_in} into {scale_out}", "results within int32")
     fields: dict[str, Field] = {
         "bias": -zero_in * reduction.count,

@@ -95,3 +95,44 @@ void stapes_nn_reference_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, con
         }
     }
 }
+
+void stapes_nn_reference_pool_16(const stapes_nn_pool_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    const int32_t pixels = layer->batches * layer->out_height * layer->out_width;
+    for (int32_t i = 0; i < pixels * layer->channels; i++) {
+        const int32_t channel = i % layer->channels, pixel = i / layer->channels;
+        const int32_t x = pixel % layer->out_width, y = pixel / layer->out_width % layer->out_height;
+        const int32_t batch = pixel / layer->out_width / layer->out_height;
+        int32_t sum = 0, count = 0, highest = -32768;
+        for (int32_t ky = 0; ky < layer->kernel_height; ky++) {
+            for (int32_t kx = 0; kx < layer->kernel_width; kx++) {
+                const int32_t row = y * layer->stride_height - layer->pad_top + ky;
+                const int32_t column = x * layer->stride_width - layer->pad_left + kx;
+                if (row >= 0 && row < layer->in_height && column >= 0 && column < layer->in_width) {
+                    const int32_t place = (batch * layer->in_height + row) * layer->in_width + column;
+                    const int32_t value = in[place * layer->channels + channel];
+                    sum += value; /* |sum| <= 2^15 * count < 2^31 */
+                    count++;
+                    highest = value > highest ? value : highest;
+                }
+            }
+        }
+        const int32_t average = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+        out[i] = reference_limit_to_int16(layer->averages ? average : highest, layer->out_min, layer->out_max);
+    }
+}
+
+void stapes_nn_reference_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out)
+{
+    const int32_t kept = layer->kept[0] * layer->kept[1] * layer->kept[2] * layer->kept[3];
+    const int32_t reduced = layer->reduced[0] * layer->reduced[1] * layer->reduced[2] * layer->reduced[3];
+    for (int32_t i = 0; i < kept; i++) {
+        int32_t sum = layer->bias; /* |sum| <= 2^15 * elements < 2^30 */
+        for (int32_t k = 0; k < reduced; k++) {
+            sum += in[reference_offset_16(i, layer->kept, layer->kept_stride) +
+                      reference_offset_16(k, layer->reduced, layer->reduced_stride)];
+        }
+        const int32_t scaled = reference_multiply_by_quantized_multiplier(sum, layer->multiplier, layer->shift);
+        out[i] = reference_limit_to_int16((int64_t)scaled + layer->out_zero, -32768, 32767);
+    }
+}
