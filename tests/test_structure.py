@@ -38,7 +38,7 @@ ROOMS = {
         ("passes",),
         ("supported",),
         ("lower",),
-        ("tflite",),
+        ("quantize", "tflite"),
         ("tensorflow",),
     ),
     "runtime": (
