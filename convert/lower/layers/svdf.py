@@ -27,6 +27,11 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(
             f"the fused activation {node.option('activation')}", "relu, as LiteRT asks, which does not apply it"
         )
+    if node.tensor(MEMORY).dtype == "int8":
+        node.refuse(
+            f"memory {node.tensor(MEMORY).name} is int8, a form of TensorFlow Lite Micro that LiteRT cannot run",
+            "memory and time weights of int16",
+        )
     feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, "int16")
     sizes = _sizes(node, feature, time)
     scales = [
