@@ -542,7 +542,7 @@ typedef struct {
     int32_t batches[3], a_batch[3], b_batch[3];
     int32_t rows, columns, depth;
     int32_t a_row, a_step;    /* to the next row, to the next k */
-    int32_t b_column, b_step; /* to the next column, to the next k */
+    int32_t b_column, b_step; /* to the next column, to the next k; one of them is 1 */
     int32_t a_zero, b_zero, out_zero;
     int32_t multiplier, shift;
 } stapes_nn_batch_matmul_layer;

@@ -1,4 +1,6 @@
 /* stapes_nn_batch_matmul.c -- BATCH_MATMUL. Apache-2.0. */
+#include <string.h>
+
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
 
@@ -7,34 +9,80 @@ static int8_t stapes_nn_batch_matmul_finish(const stapes_nn_batch_matmul_layer *
     return stapes_nn_clamp(stapes_nn_round_any(sum, layer->multiplier, layer->shift) + layer->out_zero, -128, 127);
 }
 
-/* Four columns of a row of the output, or with stride 0 the same column four times, of which one is stored. With
- * x = a - a_zero, sum(x * (b - b_zero)) = sum(x * b) - b_zero * sum(x); the compiler proves that each of these sums,
- * and the whole, are below 2^31. */
-static void stapes_nn_batch_matmul_columns(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
-                                           int32_t stride, int8_t *out)
-{
-    const int8_t *b1 = b + stride, *b2 = b1 + stride, *b3 = b2 + stride;
-    const int32_t zero = layer->a_zero, a_step = layer->a_step, b_step = layer->b_step;
-    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, total = 0, left;
-    for (left = layer->depth; left > 0; left--) {
-        const int32_t x = *a - zero; /* |x| <= 255 */
-        total += x;
-        sum0 += x * *b;
-        sum1 += x * *b1;
-        sum2 += x * *b2;
-        sum3 += x * *b3;
-        a += a_step;
-        b += b_step;
-        b1 += b_step;
-        b2 += b_step;
-        b3 += b_step;
+/* A row of a: its values less the zero point are x, and `total` is b_zero * sum(x). Then
+ * sum(x * (b - b_zero)) = sum(x * b) - total; the compiler proves that each of these is below 2^31. */
+typedef struct {
+    const int8_t *a;
+    int32_t total;
+} stapes_nn_batch_matmul_row;
+
+#define STAPES_NN_BATCH_MATMUL_ADD(b0, b1, b2, b3) \
+    {                                              \
+        const int32_t x = *a - zero; /* <= 255 */  \
+        a += step;                                 \
+        sums[0] += x * (b0);                       \
+        sums[1] += x * (b1);                       \
+        sums[2] += x * (b2);                       \
+        sums[3] += x * (b3);                       \
     }
-    total *= layer->b_zero;
-    out[0] = stapes_nn_batch_matmul_finish(layer, sum0 - total);
-    if (stride > 0) {
-        out[1] = stapes_nn_batch_matmul_finish(layer, sum1 - total);
-        out[2] = stapes_nn_batch_matmul_finish(layer, sum2 - total);
-        out[3] = stapes_nn_batch_matmul_finish(layer, sum3 - total);
+
+/* The sums of four columns whose values lie side by side: b[k * b_step + column]. */
+static void stapes_nn_batch_matmul_beside(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
+                                          int32_t *out)
+{
+    const int32_t zero = layer->a_zero, step = layer->a_step, b_step = layer->b_step;
+    int32_t sums[4] = {0, 0, 0, 0}, left;
+    for (left = layer->depth; left > 0; left--) {
+        STAPES_NN_BATCH_MATMUL_ADD(b[0], b[1], b[2], b[3])
+        b += b_step;
+    }
+    memcpy(out, sums, sizeof sums);
+}
+
+/* The sums of four columns that are `stride` bytes apart, each of which is one run. */
+static void stapes_nn_batch_matmul_runs(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
+                                        int32_t stride, int32_t *out)
+{
+    const int8_t *const b1 = b + stride, *const b2 = b1 + stride, *const b3 = b2 + stride;
+    const int32_t zero = layer->a_zero, step = layer->a_step, depth = layer->depth;
+    int32_t sums[4] = {0, 0, 0, 0}, k;
+    for (k = 0; k < depth; k++) {
+        STAPES_NN_BATCH_MATMUL_ADD(b[k], b1[k], b2[k], b3[k])
+    }
+    memcpy(out, sums, sizeof sums);
+}
+
+/* The sum of one column. */
+static int32_t stapes_nn_batch_matmul_one(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b)
+{
+    const int32_t zero = layer->a_zero;
+    int32_t sum = 0, left;
+    for (left = layer->depth; left > 0; left--) {
+        sum += (*a - zero) * *b;
+        a += layer->a_step;
+        b += layer->b_step;
+    }
+    return sum;
+}
+
+static void stapes_nn_batch_matmul_columns(const stapes_nn_batch_matmul_layer *layer,
+                                           const stapes_nn_batch_matmul_row *row, const int8_t *b, int8_t *out)
+{
+    const int32_t stride = layer->b_column;
+    int32_t column, i, sums[4];
+    for (column = 0; column + 4 <= layer->columns; column += 4) {
+        if (layer->b_step == 1) {
+            stapes_nn_batch_matmul_runs(layer, row->a, b + column * stride, stride, sums);
+        } else {
+            stapes_nn_batch_matmul_beside(layer, row->a, b + column, sums);
+        }
+        for (i = 0; i < 4; i++) {
+            out[column + i] = stapes_nn_batch_matmul_finish(layer, sums[i] - row->total);
+        }
+    }
+    for (; column < layer->columns; column++) {
+        const int32_t sum = stapes_nn_batch_matmul_one(layer, row->a, b + column * stride);
+        out[column] = stapes_nn_batch_matmul_finish(layer, sum - row->total);
     }
 }
 
@@ -42,16 +90,18 @@ static void stapes_nn_batch_matmul_columns(const stapes_nn_batch_matmul_layer *l
 static void stapes_nn_batch_matmul_matrix(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
                                           int8_t *out)
 {
-    const int32_t columns = layer->columns, group = columns < 4 ? 1 : 4;
-    int32_t row, column;
-    for (row = 0; row < layer->rows; row++) {
-        for (column = 0; column < columns; column += group) { /* the last group may overlap the one before */
-            const int32_t first = column + group <= columns ? column : columns - group;
-            stapes_nn_batch_matmul_columns(layer, a, b + first * layer->b_column, group > 1 ? layer->b_column : 0,
-                                           out + first);
+    int32_t i, k;
+    for (i = 0; i < layer->rows; i++) {
+        stapes_nn_batch_matmul_row row;
+        row.a = a;
+        row.total = 0;
+        for (k = 0; k < layer->depth; k++) {
+            row.total += a[k * layer->a_step] - layer->a_zero;
         }
+        row.total *= layer->b_zero;
+        stapes_nn_batch_matmul_columns(layer, &row, b, out);
         a += layer->a_row;
-        out += columns;
+        out += layer->columns;
     }
 }
 
