@@ -234,3 +234,8 @@ STAPES_NN_API void stapes_nn_mean_16(const stapes_nn_mean_layer *layer, const in
 {
     stapes_nn_reference_mean_16(layer, in, out);
 }
+
+STAPES_NN_API void stapes_nn_softmax_16(const stapes_nn_softmax_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_softmax_16(layer, in, out);
+}

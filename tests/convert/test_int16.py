@@ -1,13 +1,22 @@
 """Activations of int16 with int8 weights (16x8), over grids of shapes and scales, against LiteRT reference kernels."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from operator_grid import SEEDS, Grid
 
+pytest.importorskip("tensorflow")
+
 from benchmarks.tflite_models import Scale
+from stapes.convert.compile import compile_model
+from stapes.convert.tensorflow import quiet_stderr, tf, tf_keras
+from stapes.convert.verify import differences, with_intermediate_outputs
+
+layers = tf_keras.layers
 
 WIDE = pytest.mark.parametrize(
     "layout", ["any", *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m0-large", "cortex-m4"))]
@@ -181,3 +190,58 @@ def test_pools_and_means_of_int16_vs_litert_reference(tmp_path: Path, layout: st
         inputs = [grid.input(shape, scale, "int16"), grid.builder.constant("axes", axes)]
         grid.builder.operator("MEAN", inputs, [target], "ReducerOptions", keepDims=keep)
     grid.check(tmp_path, target=layout)
+
+
+@WIDE
+def test_softmax_of_int16_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(13)
+    scales = ((1e-6, 0.5), (1e-4, 1.0), (2.0**-12, 2.0), (0.05, 1.0))
+    for depth, (scale, beta) in itertools.product((1, 2, 5, 40, 1000), scales):
+        given, out = grid.input((2, depth), (scale, 0), "int16"), grid.output((2, depth), (2.0**-15, 0), "int16")
+        grid.builder.operator("SOFTMAX", [given], [out], "SoftmaxOptions", beta=beta)
+    grid.check(tmp_path, steps=10, target=layout)
+
+
+def _classifier() -> Any:
+    x = layers.Input((16, 10, 1), batch_size=1)
+    y = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, padding="same")(x))
+    y = layers.ReLU(6.0)(layers.DepthwiseConv2D(3, padding="same")(layers.ReLU()(y)))
+    y = layers.LeakyReLU(0.1)(layers.Add()([y, layers.Conv2D(8, 1)(y)]))
+    y = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2)(layers.AveragePooling2D(2)(y)))
+    y = layers.Multiply()([layers.Dense(12, activation="tanh")(y), layers.Dense(12, activation="sigmoid")(y)])
+    return tf_keras.Model(x, layers.Softmax()(layers.Dense(5)(y)))
+
+
+def _dilated() -> Any:
+    x = y = layers.Input((20, 6), batch_size=1)
+    for rate in (1, 2, 4):
+        y = layers.Conv1D(8, 3, dilation_rate=rate, padding="causal", activation="relu")(y)
+    return tf_keras.Model(x, layers.Dense(4, activation="sigmoid")(layers.Flatten()(y)))
+
+
+def _unrolled_gru() -> Any:
+    x = layers.Input((4, 5), batch_size=1)
+    return tf_keras.Model(x, layers.Dense(3)(layers.GRU(7, unroll=True)(x)))
+
+
+@pytest.mark.parametrize("make", [_classifier, _dilated, _unrolled_gru], ids=lambda make: make.__name__.strip("_"))
+@pytest.mark.parametrize("border", ["int16", "float32"])
+def test_keras_models_as_the_converter_quantizes_them_to_int16_vs_litert_reference(
+    tmp_path: Path, make: Callable[[], Any], border: str
+) -> None:
+    tf_keras.utils.set_random_seed(1)
+    model, rng = make(), np.random.default_rng(0)
+    with quiet_stderr():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [rng.normal(size=model.input_shape).astype(np.float32)] for _ in range(8)
+        )
+        kinds = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [kinds]
+        converter.inference_input_type = converter.inference_output_type = getattr(tf, border)
+        tflite = bytes(converter.convert())
+    for name, file in (("plain", tflite), ("every", with_intermediate_outputs(tflite))):
+        compile_model(file, tmp_path / name, name)
+        assert set(differences(file, tmp_path / name, steps=10).values()) == {0}
+    assert '"dtype": "int16"' in (tmp_path / "plain" / "model.json").read_text()

@@ -1,4 +1,4 @@
-"""SOFTMAX over the last axis, int8 to int8.
+"""SOFTMAX over the last axis, int8 to int8 or int16 to int16.
 
 LiteRT computes it in fixed point: exp as a polynomial in Q0.31, the sum in Q12.19, a reciprocal by Newton's method.
 Where the sum, modulo 2^13, is 512 or more, which takes that many elements near the highest one, LiteRT ends the
@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from stapes.convert.lower.arithmetic import exponential_table
+from stapes.convert.lower.layers._shared.softmax_16 import lower_softmax_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -22,6 +23,8 @@ def lower(node: Node) -> list[Operation]:
     node.expect((1,))
     shape = node.tensor(0).shape
     node.expect_shape(shape)
+    if node.tensor(0).dtype == "int16":
+        return lower_softmax_16(node)
     scale_in, _ = node.scale(node.tensor(0))
     scale_out, zero_out = node.scale(node.output())
     if abs(scale_out * 256 - 1) > 0.001 or zero_out != -128:

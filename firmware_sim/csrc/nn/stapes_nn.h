@@ -502,6 +502,17 @@ STAPES_NN_API void stapes_nn_pool_16(const stapes_nn_pool_16_layer *layer, const
 /* MEAN over any axes, as MEAN of int8. */
 STAPES_NN_API void stapes_nn_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out);
 
+/* SOFTMAX over the last axis of [rows][depth], to Q0.15. The tables hold exp and 1 / (1 + x) at every 128th int16, in
+ * Q0.15. shift <= 14, depth < 2^16. */
+typedef struct {
+    int32_t rows, depth;
+    int32_t multiplier;
+    int8_t shift;
+    const int16_t *exponentials, *reciprocals; /* 513 values each */
+} stapes_nn_softmax_16_layer;
+
+STAPES_NN_API void stapes_nn_softmax_16(const stapes_nn_softmax_16_layer *layer, const int16_t *in, int16_t *out);
+
 /* CONCATENATION, SPLIT, SLICE, PAD and TRANSPOSE copy runs of `run` bytes, one for each index of `shape`, between two
  * arrays that must not overlap. Strides are in bytes. */
 typedef struct {

@@ -57,6 +57,7 @@ void stapes_nn_reference_rescale_16(const stapes_nn_rescale_16_layer *layer, con
 void stapes_nn_reference_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_pool_16(const stapes_nn_pool_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out);
+void stapes_nn_reference_softmax_16(const stapes_nn_softmax_16_layer *layer, const int16_t *in, int16_t *out);
 
 /* The roundings that LiteRT's reference kernels are made of, under the names that they have there (gemmlowp). */
 

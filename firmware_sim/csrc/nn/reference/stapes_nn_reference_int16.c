@@ -136,3 +136,36 @@ void stapes_nn_reference_mean_16(const stapes_nn_mean_layer *layer, const int16_
         out[i] = reference_limit_to_int16((int64_t)scaled + layer->out_zero, -32768, 32767);
     }
 }
+
+/* A function by straight lines between 513 values, one for every 128th int16. */
+static int32_t reference_line_16(const int16_t *table, int64_t x)
+{
+    const int32_t limited = reference_limit_to_int16(x, -32768, 32767) + 32768; /* 0 .. 65535 */
+    const int32_t base = table[limited / 128], slope = table[limited / 128 + 1] - base;
+    return base + ((slope * (limited % 128) + 64) >> 7);
+}
+
+void stapes_nn_reference_softmax_16(const stapes_nn_softmax_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    for (int32_t row = 0; row < layer->rows; row++, in += layer->depth, out += layer->depth) {
+        int32_t most = -32768, sum = 0, bits = 0;
+        for (int32_t i = 0; i < layer->depth; i++) {
+            most = in[i] > most ? in[i] : most;
+        }
+        for (int32_t i = 0; i < layer->depth; i++) {
+            const int64_t scaled =
+                reference_multiply_by_quantized_multiplier(in[i] - most, layer->multiplier, layer->shift);
+            out[i] = (int16_t)reference_line_16(layer->exponentials, scaled + 32767); /* Q0.15 */
+            sum += out[i];                                                            /* 2^14 < sum < 2^31 */
+        }
+        while (sum >> bits > 1) {
+            bits++;
+        }
+        /* sum = (1 + x) 2^bits; the table has 1 / (1 + x) for x in [0, 1), which is from -2^15 to 2^15 in its steps */
+        const int64_t upper = (((int64_t)sum << (30 - bits)) + (1 << 13)) >> 14; /* [2^16, 2^17] */
+        const int64_t reciprocal = reference_line_16(layer->reciprocals, upper - 3 * (1 << 15));
+        for (int32_t i = 0; i < layer->depth; i++) {
+            out[i] = reference_limit_to_int16((out[i] * reciprocal + (1LL << (bits - 1))) >> bits, 0, 32767);
+        }
+    }
+}
