@@ -14,7 +14,7 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Convert the signature `step` of a SavedModel to an int8 .tflite, and that to C99. The function\n"
         "takes `features` and any `state_*`, returns `scores` and the same `state_*`, and quantizes itself\n"
         "(tf.quantization.fake_quant_*, tfmot): what goes out as a state must have the scale with which it came in.\n"
-        "A model that was quantized after training is converted by TensorFlow; `stapes compile` takes the .tflite.",
+        "A float model is quantized after training by `stapes quantize`, and `stapes compile` takes the .tflite.",
         epilog="example:\n  stapes convert saved_model --out popcorn_c --name popcorn\n"
         "where Python wrote saved_model with\n"
         "  tf.saved_model.save(module, 'saved_model', signatures={'step': module.step})",

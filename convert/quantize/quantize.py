@@ -18,6 +18,15 @@ from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.tflite.graph import Graph, read_model
 
 BORDERS = ("QUANTIZE", "DEQUANTIZE")
+_LOOP = "which TensorFlow's quantizer does not survive; unroll it: Keras layers such as GRU take unroll=True"
+# Operators on which the quantizer fails without saying why, or ends the process -> what to do.
+_NOT_QUANTIZED = {
+    "WHILE": f"is a loop, {_LOOP}",
+    "STABLEHLO_WHILE": f"is a loop, {_LOOP}",
+    "IF": "is a branch, which TensorFlow's quantizer does not survive; compute both sides and select",
+    "VAR_HANDLE": "is a state in a variable, which TensorFlow's quantizer cannot follow; make it an input and an "
+    "output of the model, both named state_…",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ def quantize(model: Path, samples: Path) -> Quantized:
         graph = read_model(tflite).main
         if not _in_float(graph):
             raise ModelError("computes in integers already; go on with `stapes compile`")
+        _check_kinds(graph)
         given = read_samples(samples, _inputs(tflite, graph))
         made = _quantized(tflite, given)
     except ModelError as error:
@@ -59,6 +69,12 @@ def _in_float(graph: Graph) -> list[str]:
         if operator.kind not in BORDERS and any(tensor.dtype == "float32" for tensor in tensors):
             found.append(f"{operator.kind} ({tensors[-1].name})")
     return found
+
+
+def _check_kinds(graph: Graph) -> None:
+    for operator in graph.operators:
+        if operator.kind in _NOT_QUANTIZED:
+            raise ModelError(f"operator {operator.number} ({operator.kind}) {_NOT_QUANTIZED[operator.kind]}")
 
 
 def _inputs(tflite: bytes, graph: Graph) -> list[Input]:

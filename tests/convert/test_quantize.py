@@ -172,14 +172,38 @@ def test_inputs_are_matched_by_name_and_every_output_gets_its_loss(tmp_path: Pat
     assert {loss.name for loss in made.losses} == {"direction", "distance"}
 
 
-def test_an_lstm_compiles_after_it_was_quantized(tmp_path: Path) -> None:
+def _recurrent(folder: Path, layer: Any) -> tuple[Path, Path]:
+    """Write a Keras model with this layer, and samples for it."""
     tf_keras.utils.set_random_seed(1)
     x = tf_keras.Input((5, 7), name="features")
-    tf_keras.Model(x, tf_keras.layers.Dense(2)(tf_keras.layers.LSTM(6)(x))).save(tmp_path / "lstm.keras")
+    tf_keras.Model(x, tf_keras.layers.Dense(2)(layer(x))).save(folder / "recurrent.keras")
     given = np.random.default_rng(1).normal(size=(20, 5, 7))
-    made = quantize(tmp_path / "lstm.keras", written(tmp_path / "samples.npz", features=given))
-    compile_model(made.tflite, tmp_path / "c", "lstm", "portable")
+    return folder / "recurrent.keras", written(folder / "samples.npz", features=given)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", pytest.param("GRU", marks=pytest.mark.slow)])
+def test_recurrent_layers_compile_after_they_were_quantized(kind: str, tmp_path: Path) -> None:
+    layer = tf_keras.layers.LSTM(6) if kind == "LSTM" else tf_keras.layers.GRU(4, unroll=True)
+    made = quantize(*_recurrent(tmp_path, layer))
+    compile_model(made.tflite, tmp_path / "c", "recurrent", "portable")
     assert set(differences(made.tflite, tmp_path / "c", steps=6).values()) == {0}
+
+
+def test_a_loop_is_refused_with_the_option_that_unrolls_it(tmp_path: Path) -> None:
+    said = r"recurrent\.keras: operator \d+ \(WHILE\) is a loop, .* Keras layers such as GRU take unroll=True"
+    with pytest.raises(ModelError, match=said):
+        quantize(*_recurrent(tmp_path, tf_keras.layers.GRU(4)))
+
+
+def test_a_state_in_a_variable_is_refused_with_what_to_do(samples: Path, tmp_path: Path) -> None:
+    module = tf.Module()
+    module.total = tf.Variable(tf.zeros((1, 4)))
+    spec = tf.TensorSpec((1, 4), tf.float32, name="x")
+    module.call = tf.function(lambda x: {"y": module.total.assign_add(x)}, input_signature=[spec])
+    with quiet_stderr():
+        tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": module.call})
+    with pytest.raises(ModelError, match=r"\(VAR_HANDLE\) is a state in a variable.* both named state_"):
+        quantize(tmp_path / "saved", samples)
 
 
 def test_the_command_prints_the_loss_and_the_next_command(
