@@ -28,8 +28,8 @@ NARROW = "weights have fewer than 8 bits; convert the model again, without sub-b
 
 # What the owner of such a model can do: lines of Python, which a test runs.
 CONVERT_AGAIN = (
-    "`stapes quantize` makes float models int8. In Python, for a Keras model, where `samples` are float32 arrays of what "
-    "it will take:",
+    "`stapes quantize` makes float models int8. In Python, for a Keras model, where `samples` are float32 arrays of "
+    "what it will take:",
     "    converter = tf.lite.TFLiteConverter.from_keras_model(model)",
     "    converter.optimizations = [tf.lite.Optimize.DEFAULT]",
     "    converter.representative_dataset = lambda: ([sample[None]] for sample in samples)",
