@@ -10,7 +10,15 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from compiler_models import every_border, every_move, every_operator, every_operator_of_values, every_shift, tiny_step
+from compiler_models import (
+    every_border,
+    every_move,
+    every_operator,
+    every_operator_of_int16,
+    every_operator_of_values,
+    every_shift,
+    tiny_step,
+)
 from lstm_models import Lstm
 from sanitized import SanitizedModel, litert_outputs
 
@@ -25,7 +33,7 @@ SECONDS = 5.0  # for a model that takes 0.05 s when whole; a shared machine may 
 def models() -> tuple[bytes, ...]:
     lstm = Lstm(in_size=7, units=6, cell_clip=1.0).tflite()
     own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_shift(), every_border()
-    return (*own, every_move(), every_operator_of_values())
+    return (*own, every_move(), every_operator_of_values(), every_operator_of_int16())
 
 
 @pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", pytest.param("HOST", marks=pytest.mark.slow)])

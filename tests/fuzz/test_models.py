@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compiler_models import every_border, every_move, every_operator, every_operator_of_values, tiny_step
+from compiler_models import (
+    every_border,
+    every_move,
+    every_operator,
+    every_operator_of_int16,
+    every_operator_of_values,
+    tiny_step,
+)
 from damage import NUMBERS, damaged_bytes
 from fuzzing import SEED, Files, Fuzzer, fuzz, inputs, keep
 from lstm_models import Lstm
@@ -29,7 +36,7 @@ MACS_MAX = 10_000_000  # of models that are run; a damaged size may ask for hour
 def models() -> tuple[bytes, ...]:
     lstm = Lstm(in_size=7, units=6, cell_clip=1.0).tflite()
     own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_border()
-    return (*own, every_operator_of_values(), every_move(), without_batch_size(), dilated())
+    return (*own, every_operator_of_values(), every_operator_of_int16(), every_move(), without_batch_size(), dilated())
 
 
 def damaged_model(chance: random.Random) -> bytes:

@@ -1,9 +1,12 @@
 """Models that the compiler's tests share: a small one that is read as C, and one with every kernel."""
 
+import itertools
+from typing import Any
+
 import numpy as np
 from lstm_models import Lstm
 
-from benchmarks.tflite_models import STATE, Layers
+from benchmarks.tflite_models import STATE, Builder, Layers, Scale
 
 
 def tiny_step() -> bytes:
@@ -147,3 +150,42 @@ def every_move() -> bytes:
     fields = {"rank": 2, "fusedActivationFunction": 1}
     kept = net.simple("SVDF", "kept", inputs, (1, 2), (0.02, -3), "SVDFOptions", **fields)
     return b.finish([shares, kept])
+
+
+def every_operator_of_int16() -> bytes:
+    """One of each kernel of int16, and moves of its values."""
+    b, rng, scale = Builder(), np.random.default_rng(8), (1e-3, 0)
+    count = itertools.count()
+
+    def add(
+        kind: str, inputs: list[int], shape: tuple[int, ...], options: str = "", to: Scale = scale, **of: Any
+    ) -> int:
+        out = b.tensor(f"t{next(count)}", shape, to, "int16")
+        return b.operator(kind, inputs, [out], options, **of)
+
+    def weighted(kind: str, given: int, weights: tuple[int, ...], axis: int, shape: tuple[int, ...], **of: Any) -> int:
+        scales = [2e-3] * weights[axis]
+        inputs = [given, b.weights(f"w{next(count)}", rng.integers(-127, 128, weights), scales, axis)]
+        inputs.append(b.constant(f"b{next(count)}", rng.integers(-9000, 9000, weights[axis]), "int64", (2e-6, 0)))
+        return add(kind, inputs, shape, **of)
+
+    x = y = b.input("x", (1, 6, 5, 4), scale, "int16")
+    fields = {"strideH": 1, "strideW": 1, "padding": 0}
+    y = weighted("CONV_2D", y, (6, 3, 3, 4), 0, (1, 6, 5, 6), options="Conv2DOptions", **fields)
+    depthwise = fields | {"options": "DepthwiseConv2DOptions", "depthMultiplier": 1}
+    y = weighted("DEPTHWISE_CONV_2D", y, (1, 3, 3, 6), 3, (1, 6, 5, 6), **depthwise)
+    pool = fields | {"filterHeight": 2, "filterWidth": 2}
+    for kind in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        y = add(kind, [y], (1, 6, 5, 6), "Pool2DOptions", **pool)
+    y = add("LEAKY_RELU", [y], (1, 6, 5, 6), "LeakyReluOptions", alpha=0.2)
+    y = add("TRANSPOSE", [y, b.constant("order", [0, 2, 3, 1])], (1, 5, 6, 6), "TransposeOptions")
+    y = add("PAD", [y, b.constant("border", [[0, 0], [1, 0], [0, 0], [0, 0]])], (1, 6, 6, 6), "PadOptions")
+    y = add("MEAN", [y, b.constant("axes", [1, 2])], (1, 6), "ReducerOptions")
+    y = weighted("FULLY_CONNECTED", y, (6, 6), 0, (1, 6), options="FullyConnectedOptions")
+    gates = [add(kind, [y], (1, 6), to=(2.0**-15, 0)) for kind in ("LOGISTIC", "TANH")]
+    product = add("MUL", gates, (1, 6), "MulOptions", to=(2e-5, 0))
+    total = add("ADD", [product, y], (1, 6), "AddOptions", potScaleInt16=False)
+    rest = add("SUB", [total, b.constant("c", rng.integers(-900, 900, (1, 1)), "int16", scale)], (1, 6), "SubOptions")
+    shares = add("SOFTMAX", [rest], (1, 6), "SoftmaxOptions", to=(2.0**-15, 0), beta=1.0)
+    narrow = b.operator("QUANTIZE", [shares], [b.tensor("narrow", (1, 6), (1 / 256, -128))])
+    return b.finish([narrow, add("RELU", [x], (1, 6, 5, 4))])
