@@ -208,7 +208,10 @@ def test_refusals_count_operators_as_the_file_does() -> None:
     ("dtype", "message"),
     [
         ("float16", r"operator 0 \(QUANTIZE, y_quantize\): tensor x is float16; supported: int8 or uint8"),
-        ("int16", r"operator 0 \(QUANTIZE, y_quantize\): tensor x is int16; supported: int8 or uint8"),
+        (
+            "int16",
+            r"operator 0 \(QUANTIZE, y_quantize\): tensor x of int16 has a zero point; supported: the zero point 0",
+        ),
     ],
 )
 def test_types_that_are_not_supported_are_refused_by_name(dtype: str, message: str) -> None:
