@@ -16,7 +16,7 @@ from stapes.convert.lower.refusals import RefusedOperatorError
 from stapes.convert.passes.constant_values import Shapes, constant_values
 from stapes.convert.passes.lift_states import named_pairs
 from stapes.firmware_sim.errors import ConfigError, ModelError
-from stapes.firmware_sim.tflite.graph import LARGEST_TENSOR, RANKS, Graph, Operator
+from stapes.firmware_sim.tflite.graph import LARGEST_TENSOR, RANKS, Graph, Operator, check_order
 
 _ELEMENTWISE = ("QUANTIZE", "DEQUANTIZE")  # also from and to float32, which their files do not lower
 LARGEST_BATCH = 1 << 15
@@ -62,6 +62,8 @@ def fold_shapes(graph: Graph) -> Graph:
             raise ModelError(f"the shapes of the model are computed from more than {LARGEST_TENSOR} numbers")
         if values is None:
             kept.append(operator)
+        elif any(graph.tensors[number].data is not None and graph.tensors[number].count for number in operator.outputs):
+            raise ModelError(f"operator {operator.number} ({operator.kind}) computes a shape that has a value already")
         graph = _with_outputs(graph, operator, node.shapes, values)
     for state in graph.states:
         current, following = graph.tensors[state.current], graph.tensors[state.next]
@@ -70,7 +72,9 @@ def fold_shapes(graph: Graph) -> Graph:
                 f"state {state.name} has shape {list(current.shape)}, its next value {list(following.shape)}; "
                 "supported: states whose shape stays as it is"
             )
-    return replace(graph, operators=tuple(kept))
+    graph = replace(graph, operators=tuple(kept))
+    check_order(graph)  # once more: only now it is known which tensors are empty, and may be written more than once
+    return graph
 
 
 def _options(operator: Operator) -> dict[str, float]:

@@ -171,7 +171,7 @@ def _read_graph(number: int, table: Table, buffers: list[Table], codes: list[str
         tuple(tensors[i].name for i in inputs),
         tuple(tensors[i].name for i in outputs),
     )
-    _check_order(graph)
+    check_order(graph)
     return graph
 
 
@@ -265,23 +265,29 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
     return Quantization(scales, zero_points, axis)
 
 
-def _check_order(graph: Graph) -> None:
-    """Check that each tensor gets one value: as an input, as a constant, or from an operator before it is read."""
+def check_order(graph: Graph) -> None:
+    """Check that each tensor gets one value: as an input, as a constant, or from an operator before it is read.
+
+    Raises ModelError where one does not.
+    """
     for number in graph.inputs:
         tensor, twice = graph.tensors[number], graph.inputs.count(number) > 1
         if twice or (tensor.data is not None and tensor.count):
             found = "an input twice" if twice else "an input and a constant"
             raise ModelError(f"tensor {number} ({tensor.name}) is {found}; supported: either, once")
-    known = set(graph.inputs) | {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
-    for index, operator in enumerate(graph.operators):
+    known = {*graph.inputs, *(state.current for state in graph.states)}
+    known |= {i for i, t in enumerate(graph.tensors) if t.variable or t.data is not None}
+    for operator in graph.operators:
         for number in operator.inputs:
             # What a custom operator reads may be memory that only its runtime knows; no custom operator is compiled.
             if number >= 0 and number not in known and not operator.is_custom:
-                raise ModelError(f"operator {index} ({operator.kind}) reads tensor {number} before it is written")
+                raise ModelError(
+                    f"operator {operator.number} ({operator.kind}) reads tensor {number} before it is written"
+                )
         for number in operator.outputs:
             if number in known and graph.tensors[number].count:  # Node.expect_values refuses empty tensors
                 raise ModelError(
-                    f"operator {index} ({operator.kind}) writes tensor {number}, which has a value already"
+                    f"operator {operator.number} ({operator.kind}) writes tensor {number}, which has a value already"
                 )
             known.add(number)
     for number in graph.outputs:

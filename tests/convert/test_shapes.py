@@ -222,6 +222,30 @@ def test_a_state_whose_next_value_has_another_shape_is_refused() -> None:
         fold_shapes(replace(graph, states=(State("h", state, following, bytes(4)),)))
 
 
+def test_a_tensor_that_the_file_calls_empty_has_one_value_all_the_same() -> None:
+    for twice, message in ((True, "writes tensor 1, which has a value already"), (False, "reads tensor 1 before it")):
+        b = Builder()
+        x, between = b.input("x", (1, 4), SCALE), b.tensor("between", (1, 0), (1 / 128, 0))
+        b.operator(
+            "TANH" if twice else "RELU", [x if twice else between], [between if twice else b.tensor("r", (1, 4), SCALE)]
+        )
+        b.operator("TANH", [x], [between])
+        y = b.operator("LOGISTIC", [between], [b.tensor("y", (1, 4), (1 / 256, -128))])
+        with pytest.raises(ModelError, match=message):
+            plan_model(b.finish([y]), "model")
+
+
+def test_shapes_that_are_computed_twice_are_refused() -> None:
+    b = Builder()
+    x, sizes = b.input("x", (1, 6), SCALE), b.tensor("sizes", (0,), None, "int32")
+    for first, second in ((2, 3), (3, 2)):
+        parts = [b.constant("first", first), b.constant("second", second)]
+        b.operator("PACK", parts, [sizes], "PackOptions", valuesCount=2)
+        y = b.operator("RESHAPE", [x, sizes], [b.tensor("y", (2, 3), SCALE)], "ReshapeOptions")
+    with pytest.raises(ModelError, match=r"operator 2 \(PACK\) computes a shape that has a value already"):
+        plan_model(b.finish([y]), "model")
+
+
 def test_a_tensor_that_the_file_calls_empty_is_written_where_its_shape_says_otherwise(tmp_path: Path) -> None:
     """An operator must not write into a constant, which would lie in flash."""
     b = Builder()
