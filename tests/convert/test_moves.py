@@ -10,7 +10,7 @@ from operator_grid import SEEDS, Grid
 
 from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.verify import Reference, differences
+from stapes.convert.verify import Reference, differences, with_intermediate_outputs
 from stapes.firmware_sim.errors import ModelError
 
 
@@ -401,3 +401,23 @@ def test_moves_of_int16_vs_litert_reference(tmp_path: Path) -> None:
     halves = [grid.output((2, 3), scale, "int16") for _ in range(2)]
     grid.builder.operator("UNPACK", [grid.input((2, 2, 3), scale, "int16")], halves, "UnpackOptions", axis=1, num=2)
     grid.check(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["c_tconv_b1", "mha", "upsample_nearest"])
+def test_models_of_keras_equal_litert_reference_in_every_tensor(
+    tmp_path: Path, cases_of_models: Path, name: str
+) -> None:
+    """A transposed convolution, attention, and upsampling, as Keras writes them."""
+    tflite = with_intermediate_outputs((cases_of_models / f"{name}.tflite").read_bytes())
+    compile_model(tflite, tmp_path, "model")
+    found = differences(tflite, tmp_path, steps=20)
+    assert found
+    assert {tensor: count for tensor, count in found.items() if count} == {}
+
+
+def test_an_svdf_of_tflite_micro_is_refused_by_what_it_is(cases_of_models: Path) -> None:
+    tflite = (cases_of_models / "keyword_scrambled_8bit.tflite").read_bytes()
+    with pytest.raises(
+        ModelError, match="7 × SVDF .*: memory .* a form of TensorFlow Lite Micro that LiteRT cannot run"
+    ):
+        plan_model(tflite, "model")
