@@ -16,7 +16,7 @@ from stapes.firmware_sim.errors import ModelError
 
 def test_pack_and_unpack_vs_litert_reference(tmp_path: Path) -> None:
     grid, scale = Grid(1), (0.1, 3)
-    for shape, count in itertools.product([(), (5,), (2, 3), (1, 3, 4), (2, 1, 3, 2)], (1, 2, 5)):
+    for shape, count in itertools.product([(), (5,), (2, 3), (2, 1, 3, 2)], (1, 3)):
         for axis in range(-len(shape) - 1, len(shape) + 1):
             position = axis % (len(shape) + 1)
             packed = (*shape[:position], count, *shape[position:])
@@ -285,7 +285,8 @@ MATRICES = [
 @MACHINES
 def test_matrix_products_vs_litert_reference(tmp_path: Path, machine: str) -> None:
     grid = Grid(8)
-    for (a, b), turn_a, turn_b, constant in itertools.product(MATRICES, (False, True), (False, True), (0, 1, 2)):
+    for (a, b), turn_a, turn_b in itertools.product(MATRICES, (False, True), (False, True)):
+        constant = int(grid.rng.integers(0, 3))
         out = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
         shapes = [
             (*shape[:-2], shape[-1], shape[-2]) if turned else shape for shape, turned in ((a, turn_a), (b, turn_b))
@@ -418,6 +419,6 @@ def test_models_of_keras_equal_litert_reference_in_every_tensor(
 def test_an_svdf_of_tflite_micro_is_refused_by_what_it_is(cases_of_models: Path) -> None:
     tflite = (cases_of_models / "keyword_scrambled_8bit.tflite").read_bytes()
     with pytest.raises(
-        ModelError, match="7 × SVDF .*: memory .* a form of TensorFlow Lite Micro that LiteRT cannot run"
+        ModelError, match=r"7 × SVDF .*: memory .* a form of TensorFlow Lite Micro that LiteRT cannot run"
     ):
         plan_model(tflite, "model")
