@@ -32,7 +32,8 @@ def read_samples(path: Path, inputs: Sequence[Input]) -> list[list[np.ndarray]]:
     type or number of samples than the model's inputs, and for values that are not finite.
     """
     arrays = _read(path)
-    wanted = ", ".join(f"{one.name}=..." for one in inputs)
+    names = [one.name for one in inputs]
+    wanted = ", ".join(f"{name}=..." if name.isidentifier() else f"**{{{name!r}: ...}}" for name in names)
     missing = [str(one) for one in inputs if one.name not in arrays]
     unknown = sorted(set(arrays) - {one.name for one in inputs})
     if missing or unknown:

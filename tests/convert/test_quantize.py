@@ -4,6 +4,8 @@ Referees: TFLiteConverter's own quantization after training, LiteRT's float32 ou
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -308,3 +310,10 @@ def test_other_files_are_refused_in_one_line(
 def test_a_folder_without_a_saved_model_is_refused(samples: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no saved_model\.pb in this folder"):
         quantize(tmp_path, samples)
+
+
+def test_without_tensorflow_the_extra_is_named_in_one_line(samples: Path, tmp_path: Path) -> None:
+    command = ["quantize", str(tmp_path), "--samples", str(samples), "--out", str(tmp_path / "q.tflite")]
+    program = f"import sys; sys.modules['tensorflow'] = None; from stapes.runtime.main import main; main({command})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "error: this needs tensorflow, which is not installed: pip install 'stapes[train]'\n"

@@ -92,3 +92,16 @@ def test_an_array_without_a_name_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "s.npy", GOOD["left"])
     with pytest.raises(DatasetError, match=r"is a single array; write it with np\.savez"):
         read_samples(tmp_path / "s.npy", [LEFT])
+
+
+@pytest.mark.parametrize("name", ["x", "serving_default_x:0", "tower/x"])
+def test_the_line_in_the_message_writes_samples_under_the_names_of_the_model(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "s.npz", other=np.zeros((5, 3)))
+    with pytest.raises(DatasetError) as caught:
+        read_samples(path, [Input(name, (1, 3), "float32")])
+    line = str(caught.value).rpartition("write it with ")[2]
+    exec(line.replace("...", "np.ones((5, 3))"), {"np": np})
+    assert len(read_samples(path, [Input(name, (1, 3), "float32")])) == 5
