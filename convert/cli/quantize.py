@@ -41,7 +41,7 @@ def _run(arguments: argparse.Namespace) -> None:
     print(f"wrote {arguments.out}: {len(made.tflite)} bytes")
     if made.left_in_float:
         raise ModelError(
-            f"{arguments.out} does not compile: TensorFlow left {len(made.left_in_float)} operators in float32, as it "
+            f"{arguments.out} does not compile: TensorFlow left operators in float32, as it "
             "has no int8 form of them; replace the layers that became them",
             made.left_in_float,
         )
