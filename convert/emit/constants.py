@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from stapes.convert.emit.describe import real_text
-from stapes.convert.emit.lines import assignment, rows
+from stapes.convert.emit.lines import COLUMNS, INDENT, assignment, rows
 from stapes.convert.emit.module import Module, Names, constant_tensors, duplicate_tables, uniform
 from stapes.convert.emit.statements import Moves, initializer
 from stapes.convert.lower.operations import Call, Constant
+
+LONGEST_SHAPE = 24  # columns of the comment that gives the shape of an array
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ def constants(module: Module, names: Names, moves: Moves) -> list[Definition]:
     for number in constant_tensors(module):
         tensor = module.graph.tensors[number]
         kind = "int16" if tensor.dtype == "int16" else "int8"
-        declaration = f"{_const(module)} {kind}_t {names.tensor(module.graph, number)}[{tensor.count}]"
+        declaration = _declaration(module, kind, names.tensor(module.graph, number), tensor.count)
         comment = ": ".join(filter(None, (names.tensor(module.graph, number), real_text(tensor))))
         array = _array(declaration, np.asarray(tensor.data).view(kind))
         found.append(Definition(f"{declaration};", f"/* {comment} */\n{array}"))
     for state, name in zip(module.graph.states, names.states, strict=True):
         if not uniform(state.initial):
-            declaration = f"{_const(module)} int8_t {name}_start[{len(state.initial)}]"
+            declaration = _declaration(module, "int8", f"{name}_start", len(state.initial))
             found.append(Definition(f"{declaration};", _array(declaration, np.frombuffer(state.initial, np.int8))))
     duplicates = duplicate_tables(module)
     for operation in module.placement.operations:
@@ -51,7 +53,7 @@ def _layer(module: Module, operation: Call, duplicates: dict[str, str]) -> Itera
             pointer = f"static const int8_t *const {name}"
             yield Definition(f"{pointer};", assignment(pointer, duplicates[name]))
         else:
-            declaration = _declaration(module, operation, constant, next(iter(constant.arrays.values())))
+            declaration = _array_of(module, operation, constant, next(iter(constant.arrays.values())))
             yield Definition(f"{declaration};", heading + _guarded(module, operation, constant))
             heading = ""
     if operation.struct:
@@ -70,12 +72,14 @@ def _struct(kind: str, name: str, fields: dict[str, str]) -> Definition:
     return Definition(f"static const {kind} {name};", f"static const {kind} {name} = {{\n{lines}\n}};\n")
 
 
-def _const(module: Module) -> str:
-    return f"static const {module.name.upper()}_CONST"
+def _declaration(module: Module, dtype: str, name: str, count: int) -> str:
+    """Return the declaration of an array, broken before its name where the line of its definition would be too long."""
+    kind, named = f"static const {module.name.upper()}_CONST {dtype}_t", f"{name}[{count}]"
+    return f"{kind} {named}" if len(f"{kind} {named} = {{") + LONGEST_SHAPE <= COLUMNS else f"{kind}\n{INDENT}{named}"
 
 
-def _declaration(module: Module, operation: Call, constant: Constant, array: np.ndarray) -> str:
-    return f"{_const(module)} {array.dtype.name}_t {operation.name}_{constant.suffix}[{array.size}]"
+def _array_of(module: Module, operation: Call, constant: Constant, array: np.ndarray) -> str:
+    return _declaration(module, array.dtype.name, f"{operation.name}_{constant.suffix}", array.size)
 
 
 def _guarded(module: Module, operation: Call, constant: Constant) -> str:
@@ -83,12 +87,12 @@ def _guarded(module: Module, operation: Call, constant: Constant) -> str:
     arrays = list(constant.arrays.items())
     first = arrays[0][1]
     if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):
-        return _array(_declaration(module, operation, constant, first), first)
+        return _array(_array_of(module, operation, constant, first), first)
     parts = []
     for position, (macro, array) in enumerate(arrays):
         parts.append(
             f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {macro}\n"
-            + _array(_declaration(module, operation, constant, array), array)
+            + _array(_array_of(module, operation, constant, array), array)
         )
     return "".join(parts) + "#endif\n"
 
