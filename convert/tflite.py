@@ -1,7 +1,7 @@
 """Convert a step function from TensorFlow to an int8 .tflite with the signature "step".
 
 The step function contains its own fake-quantization, so the converter needs no representative data and guesses no
-range. `check_step` refuses a file that the device could not run. Only this file and tensorflow.py import TensorFlow.
+range. `check_step` refuses a file that the device could not run.
 """
 
 import tempfile
