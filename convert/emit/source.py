@@ -8,7 +8,7 @@ from stapes.convert.emit.module import Module, Names, uniform
 from stapes.convert.emit.statements import step_body
 from stapes.convert.lower.operations import Call
 
-KERNELS_VERSION = 3  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
+KERNELS_VERSION = 4  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
 
 
 def source(module: Module, constants_first: bool) -> str:

@@ -50,7 +50,7 @@
 
 #include "stapes_nn_layout.h"
 
-#define STAPES_NN_VERSION 3
+#define STAPES_NN_VERSION 4
 
 /* `stapes compile --single-file` makes the kernels static, so that one program can contain several such files. */
 #ifndef STAPES_NN_API
