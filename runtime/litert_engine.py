@@ -1,5 +1,7 @@
 """The engine that runs the detector's .tflite with LiteRT's reference kernels."""
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
@@ -19,9 +21,7 @@ class LitertEngine:
     def __init__(self, folder: DetectorFolder) -> None:
         states = generated_c(folder).description.states
         self._folder = folder
-        self._interpreter = self._new_interpreter()
-        input_details = self._interpreter.get_input_details()
-        output_details = self._interpreter.get_output_details()
+        self._interpreter, input_details, output_details = self._new_interpreter()
         # The folder lists the tensors in the subgraph's order, which is LiteRT's.
         inputs = {spec.name: each["index"] for spec, each in zip(folder.model_inputs, input_details, strict=True)}
         outputs = {spec.name: each["index"] for spec, each in zip(folder.model_outputs, output_details, strict=True)}
@@ -53,11 +53,12 @@ class LitertEngine:
     def reset(self) -> None:
         """Set every state to what it is before the first step."""
         if self._keeps_states_inside:  # variables: LiteRT's reset_all_variables leaves resource variables as they are
-            self._interpreter = self._new_interpreter()
+            self._interpreter, _, _ = self._new_interpreter()
         for state, start in self._start:
             self._interpreter.set_tensor(state, start)
 
-    def _new_interpreter(self) -> Interpreter:
+    def _new_interpreter(self) -> tuple[Interpreter, list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return an interpreter of the model, and what it says of its inputs and outputs."""
         try:
             model = Interpreter(
                 model_content=self._folder.model,
@@ -65,8 +66,8 @@ class LitertEngine:
                 num_threads=1,
             )
             model.allocate_tensors()
+            return model, model.get_input_details(), model.get_output_details()
         except (RuntimeError, ValueError) as error:  # what LiteRT raises for a model that it refuses
             raise ModelError(
                 f"{self._folder.path / 'model.tflite'}: LiteRT refuses it ({error}); train or copy the detector again"
             ) from error
-        return model
