@@ -54,7 +54,7 @@ def _grid(seed: int, count: int) -> bytes:
 
 
 @SEEDS
-@pytest.mark.parametrize("target", ["portable", "cortex-m", "reference"])
+@pytest.mark.parametrize("target", ["portable", "cortex-m", pytest.param("reference", marks=pytest.mark.slow)])
 def test_lstm_over_several_steps_vs_litert_reference(tmp_path: Path, target: str, seed: int) -> None:
     tflite = _grid(seed, 30)
     if target == "reference":

@@ -18,7 +18,7 @@ OWN = (
     tflite_models.dense_stack,
     tflite_models.ds_cnn,
     tflite_models.cnn_gru_step,
-    yamnet_model.yamnet_gru_step,
+    pytest.param(yamnet_model.yamnet_gru_step, marks=pytest.mark.slow),
 )
 
 
@@ -46,7 +46,7 @@ def test_seeded_models_equal_litert_reference_in_every_tensor(tmp_path: Path, ma
         assert {tensor: count for tensor, count in found.items() if count} == {}
 
 
-@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", "HOST"])
+@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", pytest.param("HOST", marks=pytest.mark.slow)])
 def test_one_arena_suits_the_kernels_of_every_layout(tmp_path: Path, layout: str) -> None:
     """Kernels that write pixel by pixel allow an output at any distance before the input, others at whole pixels."""
     for make in (tflite_models.ds_cnn, tflite_models.cnn_gru_step, yamnet_model.yamnet_gru_step):

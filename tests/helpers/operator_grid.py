@@ -22,10 +22,9 @@ LAYOUTS = pytest.mark.parametrize(
         "cortex-m",
         "helium",
         "host",
-        "reference",
         *(
             pytest.param(layout, marks=pytest.mark.slow)
-            for layout in ("host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
+            for layout in ("reference", "host -DSTAPES_NN_PLAIN", "host -DSTAPES_NN_VNNI=0")
         ),
         *(pytest.param(board, marks=pytest.mark.slow) for board in ("cortex-m0-large", "cortex-m4", "cortex-m55")),
     ],

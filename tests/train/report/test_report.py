@@ -160,6 +160,7 @@ def test_a_perfect_detector_and_a_deaf_one_have_reports(tiny_detector: Path, tmp
         assert _Page(report.read_text(encoding="utf-8")).open == []
 
 
+@pytest.mark.slow
 def test_a_tuned_detector_says_how_each_class_was_tuned(tiny_detector: Path, data: Path, tmp_path: Path) -> None:
     detector, report = tmp_path / "x.stapes", tmp_path / "x.html"
     shutil.copytree(tiny_detector, detector)
