@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from compiler_models import every_shift
-from operator_grid import LAYOUTS, SEEDS, Grid, check
+from operator_grid import BROADCASTS, LAYOUTS, SEEDS, Grid, check
 
 from benchmarks.tflite_models import Builder, Scale
 from stapes.convert.compile import compile_model
@@ -197,17 +197,6 @@ def test_fully_connected_with_factors_that_31_bits_cannot_stand_for_vs_litert_re
 @LAYOUTS
 def test_every_shift_vs_litert_reference(tmp_path: Path, layout: str) -> None:
     check(every_shift(), tmp_path, steps=12, target=layout)
-
-
-BROADCASTS = [
-    ((1, 6), (1, 6)),
-    ((2, 3, 4), (4,)),
-    ((2, 3, 4), (1, 3, 1)),
-    ((1,), (1, 5)),
-    ((2, 1, 4), (1, 3, 4)),
-    ((1, 2, 3, 5), (1, 1, 1, 5)),
-    ((3, 1), (1, 4)),
-]
 
 
 @pytest.mark.parametrize(("kind", "options"), [("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions")])

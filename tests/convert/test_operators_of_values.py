@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import operator_grid
 import pytest
 from compiler_models import every_operator_of_values
 from operator_grid import Grid
@@ -19,13 +20,7 @@ from stapes.firmware_sim.device.model_description import read_model_description
 from stapes.firmware_sim.errors import ModelError
 
 BROADCASTS = [
-    ((1, 6), (1, 6)),
-    ((2, 3, 4), (4,)),
-    ((2, 3, 4), (1, 3, 1)),
-    ((1,), (1, 5)),
-    ((2, 1, 4), (1, 3, 4)),
-    ((1, 2, 3, 5), (1, 1, 1, 5)),
-    ((3, 1), (1, 4)),
+    *operator_grid.BROADCASTS,
     ((2, 3), ()),
     ((2, 3, 4, 5, 2), (1, 1, 1, 5, 1)),
     ((1, 2, 3, 4, 2, 3), (2, 3, 1, 1, 3)),

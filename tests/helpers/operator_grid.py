@@ -31,6 +31,17 @@ LAYOUTS = pytest.mark.parametrize(
 )
 SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 
+# Shapes of two inputs of an operator that broadcasts.
+BROADCASTS = [
+    ((1, 6), (1, 6)),
+    ((2, 3, 4), (4,)),
+    ((2, 3, 4), (1, 3, 1)),
+    ((1,), (1, 5)),
+    ((2, 1, 4), (1, 3, 4)),
+    ((1, 2, 3, 5), (1, 1, 1, 5)),
+    ((3, 1), (1, 4)),
+]
+
 
 class Grid:
     """Test cases in one graph, independent of each other; `case(...)` adds an operator with its tensors."""

@@ -18,23 +18,11 @@ def lower(node: Node) -> list[Operation]:
     )
     twice = 2.0 * max(float(scale_a), float(scale_b))
     factor = twice * twice / ((1 << 14) * float(scale_out))
-    multiplier_out, shift_out = quantize_multiplier(factor) if 0 < factor < 1 else (0, 1)
-    if shift_out > 0:
+    if not 0 < factor < 1 or quantize_multiplier(factor)[1] > 0:
         node.refuse(
             f"scales {scale_a} and {scale_b} into {scale_out}",
             "an output scale above 2^-12 times the square of the larger input scale",
         )
-    multiplier_a, shift_a = quantize_multiplier(float(scale_a) / twice)
-    multiplier_b, shift_b = quantize_multiplier(float(scale_b) / twice)
-    fields = {
-        "multiplier_a": multiplier_a,
-        "multiplier_b": multiplier_b,
-        "multiplier_out": multiplier_out,
-        "shift_a": shift_a,
-        "shift_b": shift_b,
-        "shift_out": shift_out,
-        "zero_a": zero_a,
-        "zero_b": zero_b,
-        "out_zero": zero_out,
-    }
-    return [broadcast.call(node, "stapes_nn_squared_difference", fields)]
+    factors = broadcast.three_factors(float(scale_a) / twice, float(scale_b) / twice, factor)
+    zeros = {"zero_a": zero_a, "zero_b": zero_b, "out_zero": zero_out}
+    return [broadcast.call(node, "stapes_nn_squared_difference", factors | zeros)]

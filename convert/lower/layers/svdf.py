@@ -13,7 +13,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.layers._shared.convolution import checked_multiplier
 from stapes.convert.lower.node import Node
-from stapes.convert.lower.operations import Call, Constant, Operation
+from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import RELU, Option
 
 OPTIONS = {"rank": Option(0, "i"), "activation": Option(1, "b")}
@@ -34,28 +34,7 @@ def lower(node: Node) -> list[Operation]:
         )
     feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, "int16")
     sizes = _sizes(node, feature, time)
-    scales = [
-        node.scale(tensor, (dtype,))[0]
-        for tensor, dtype in (
-            (node.tensor(INPUT), "int8"),
-            (node.tensor(FEATURE), "int8"),
-            (node.tensor(MEMORY), "int16"),
-            (node.tensor(TIME), "int16"),
-            (node.output(), "int8"),
-        )
-    ]
     in_zero, out_zero = node.scale(node.tensor(INPUT))[1], node.scale(node.output())[1]
-    reach = 256 * int(np.abs(feature).sum(axis=1).max())
-    if reach >= 1 << 31:
-        node.refuse(f"sums of features up to {reach}", f"sums below {1 << 31}")
-    in_factor, out_factor = (
-        float(scales[0] * scales[1] / scales[2]),
-        float(scales[2] * scales[3] / scales[4]),
-    )
-    if not (0 < in_factor < 1 << 31 and 0 < out_factor < 0.5):
-        node.refuse(f"factors {in_factor} to the memory and {out_factor} to the output", "below 2^31 and below 1/2")
-    in_multiplier, in_shift = checked_multiplier(node, "the memory", in_factor, reach)
-    out_multiplier, out_shift = quantize_multiplier(out_factor)
     return [
         Call(
             name=node.name,
@@ -70,10 +49,7 @@ def lower(node: Node) -> list[Operation]:
                 "units": sizes.units,
                 "rank": sizes.rank,
                 "steps": sizes.steps,
-                "in_multiplier": in_multiplier,
-                "in_shift": in_shift,
-                "out_multiplier": out_multiplier,
-                "out_shift": out_shift,
+                **_multipliers(node, feature),
                 "out_zero": out_zero,
                 "weights": Constant("weights", {"": feature.astype(np.int8)}),
                 "feature_bias": Constant("feature_bias", {"": (-in_zero * feature.sum(axis=1)).astype(np.int32)}),
@@ -84,6 +60,34 @@ def lower(node: Node) -> list[Operation]:
             macs=sizes.batches * len(feature) * (sizes.in_size + sizes.steps),
         )
     ]
+
+
+def _multipliers(node: Node, feature: np.ndarray) -> dict[str, Field]:
+    """Return multiplier and shift to the memory and to the output, and prove that sums of features fit int32."""
+    in_scale, feature_scale, memory_scale, time_scale, out_scale = (
+        node.scale(tensor, (dtype,))[0]
+        for tensor, dtype in (
+            (node.tensor(INPUT), "int8"),
+            (node.tensor(FEATURE), "int8"),
+            (node.tensor(MEMORY), "int16"),
+            (node.tensor(TIME), "int16"),
+            (node.output(), "int8"),
+        )
+    )
+    reach = 256 * int(np.abs(feature).sum(axis=1).max())
+    if reach >= 1 << 31:
+        node.refuse(f"sums of features up to {reach}", f"sums below {1 << 31}")
+    in_factor, out_factor = float(in_scale * feature_scale / memory_scale), float(memory_scale * time_scale / out_scale)
+    if not (0 < in_factor < 1 << 31 and 0 < out_factor < 0.5):
+        node.refuse(f"factors {in_factor} to the memory and {out_factor} to the output", "below 2^31 and below 1/2")
+    in_multiplier, in_shift = checked_multiplier(node, "the memory", in_factor, reach)
+    out_multiplier, out_shift = quantize_multiplier(out_factor)
+    return {
+        "in_multiplier": in_multiplier,
+        "in_shift": in_shift,
+        "out_multiplier": out_multiplier,
+        "out_shift": out_shift,
+    }
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import prod
 
+from stapes.convert.lower.arithmetic import quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import IN_PLACE, Call, Field, Overlap, merge_axes, pad_axes, row_major_strides
 
@@ -32,6 +33,13 @@ def clamped_call(node: Node, kernel: str, factors: Mapping[str, int]) -> Call:
     """Return the call of an operator with a fused activation; factors: the members that are about scales."""
     low, high = node.clamp_range()
     return call(node, kernel, {**factors, "out_min": low, "out_max": high})
+
+
+def three_factors(a: float, b: float, out: float) -> dict[str, int]:
+    """Return the members of a struct by which two inputs and what is made of them are scaled, each rounded twice."""
+    pairs = {"a": quantize_multiplier(a), "b": quantize_multiplier(b), "out": quantize_multiplier(out)}
+    multipliers = {f"multiplier_{letter}": multiplier for letter, (multiplier, _) in pairs.items()}
+    return multipliers | {f"shift_{letter}": shift for letter, (_, shift) in pairs.items()}
 
 
 def _loops(node: Node, given: list[tuple[int, ...]]) -> tuple[dict[str, Field], tuple[Overlap | None, ...]]:

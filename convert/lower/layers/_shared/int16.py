@@ -35,17 +35,8 @@ def lower_sum_16(node: Node, sign: int) -> list[Operation]:
             f"scales {scale_a} and {scale_b} into {scale_out}",
             "an output scale above 2^-14 times the larger input scale",
         )
-    (multiplier_a, shift_a), (multiplier_b, shift_b), (multiplier_out, shift_out) = (
-        quantize_multiplier(each) for each in (float(scale_a) / twice, float(scale_b) / twice, factor)
-    )
-    factors = {
-        "multiplier_a": multiplier_a,
-        "multiplier_b": sign * multiplier_b,
-        "multiplier_out": multiplier_out,
-        "shift_a": shift_a,
-        "shift_b": shift_b,
-        "shift_out": shift_out,
-    }
+    factors = broadcast.three_factors(float(scale_a) / twice, float(scale_b) / twice, factor)
+    factors["multiplier_b"] *= sign
     return [broadcast.clamped_call(node, "stapes_nn_add_16", factors)]
 
 

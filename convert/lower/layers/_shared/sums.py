@@ -5,7 +5,7 @@ from math import ceil, log2
 
 import numpy as np
 
-from stapes.convert.lower.arithmetic import quantize_multiplier, round_twice_array
+from stapes.convert.lower.arithmetic import round_twice_array
 from stapes.convert.lower.layers._shared import broadcast
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
@@ -28,32 +28,21 @@ def lower_sum(node: Node, sign: int) -> list[Operation]:
             f"scales {scale_a} and {scale_b} into {scale_out}",
             "an output scale above 2^-19 times the larger input scale",
         )
-    multiplier_a, shift_a = quantize_multiplier(float(scale_a) / twice)
-    multiplier_b, shift_b = quantize_multiplier(float(scale_b) / twice)
-    multiplier_out, shift_out = quantize_multiplier(factor)
+    factors = broadcast.three_factors(float(scale_a) / twice, float(scale_b) / twice, factor)
     zero_a, zero_b, zero_out = (node.scale(t)[1] for t in (node.tensor(0), node.tensor(1), node.output()))
-    scaled_a = round_twice_array((_CODES - zero_a) << 20, multiplier_a, shift_a)
-    scaled_b = round_twice_array((_CODES - zero_b) << 20, multiplier_b, shift_b)
-    sums = scaled_a[:, None] + sign * scaled_b
+    scaled_a = round_twice_array((_CODES - zero_a) << 20, factors["multiplier_a"], factors["shift_a"])
+    scaled_b = round_twice_array((_CODES - zero_b) << 20, factors["multiplier_b"], factors["shift_b"])
+    scaled = round_twice_array(scaled_a[:, None] + sign * scaled_b, factors["multiplier_out"], factors["shift_out"])
     low, high = node.clamp_range()
-    wanted = np.clip(round_twice_array(sums, multiplier_out, shift_out) + zero_out, low, high)
+    wanted = np.clip(scaled + zero_out, low, high)
     slopes = float(scale_a) / float(scale_out), sign * float(scale_b) / float(scale_out)
     offset = zero_out + 0.5 - slopes[0] * zero_a - slopes[1] * zero_b
     found = _linear_form(wanted, (wanted > low, wanted < high), slopes, offset)
     if found:
         return [broadcast.clamped_call(node, "stapes_nn_add", found)]
-    factors = {
-        "multiplier_a": multiplier_a,
-        "multiplier_b": sign * multiplier_b,
-        "multiplier_out": multiplier_out,
-        "shift_a": shift_a,
-        "shift_b": shift_b,
-        "shift_out": shift_out,
-        "zero_a": zero_a,
-        "zero_b": zero_b,
-        "out_zero": zero_out,
-    }
-    return [broadcast.clamped_call(node, "stapes_nn_add_requantized", factors)]
+    factors["multiplier_b"] *= sign
+    zeros = {"zero_a": zero_a, "zero_b": zero_b, "out_zero": zero_out}
+    return [broadcast.clamped_call(node, "stapes_nn_add_requantized", factors | zeros)]
 
 
 def _linear_form(

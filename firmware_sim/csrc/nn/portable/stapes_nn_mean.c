@@ -1,27 +1,6 @@
 /* stapes_nn_mean.c -- MEAN. Apache-2.0. */
-#include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
-
-/* The sum of the elements of one mean, plus the bias. |sum| <= 256 * elements < 2^30: the compiler refuses larger
- * means. */
-static int32_t stapes_nn_mean_sum(const stapes_nn_mean_layer *layer, const int8_t *in)
-{
-    int32_t sum = layer->bias;
-    int32_t i, j, k, l;
-    for (i = 0; i < layer->reduced[0]; i++) {
-        for (j = 0; j < layer->reduced[1]; j++) {
-            for (k = 0; k < layer->reduced[2]; k++) {
-                const int8_t *value =
-                    in + i * layer->reduced_stride[0] + j * layer->reduced_stride[1] + k * layer->reduced_stride[2];
-                for (l = 0; l < layer->reduced[3]; l++) {
-                    sum += *value;
-                    value += layer->reduced_stride[3];
-                }
-            }
-        }
-    }
-    return sum;
-}
+#include "stapes_nn_reduction.h"
 
 STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_t *in, int8_t *out)
 {
@@ -32,8 +11,8 @@ STAPES_NN_API void stapes_nn_mean(const stapes_nn_mean_layer *layer, const int8_
                 for (l = 0; l < layer->kept[3]; l++) {
                     const int8_t *first = in + i * layer->kept_stride[0] + j * layer->kept_stride[1] +
                                           k * layer->kept_stride[2] + l * layer->kept_stride[3];
-                    const int32_t scaled =
-                        stapes_nn_round_twice(stapes_nn_mean_sum(layer, first), layer->multiplier, layer->shift);
+                    const int32_t sum = stapes_nn_reduced_sum(layer, first, -1);
+                    const int32_t scaled = stapes_nn_round_twice(sum, layer->multiplier, layer->shift);
                     *out++ = stapes_nn_clamp(scaled + layer->out_zero, -128, 127);
                 }
             }
