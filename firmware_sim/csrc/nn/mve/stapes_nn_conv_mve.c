@@ -67,32 +67,32 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
     "vldrb.8 q7, [%[weights]], #16\n\t" multiply " r8, " x ", q4\n\t" multiply " r10, " x ", q5\n\t" multiply \
     " r12, " x ", q6\n\t" multiply " r6, " x ", q7\n\t"
 
-/* Compute the whole groups of one pixel with at most 64 taps, which stay in registers. The end is that of
- * stapes_nn_mve_round_twice. This is assembly because GCC 12 spills vectors and computes the address of each load. */
+/* Compute the whole groups of one pixel with at most 64 taps, which stay in registers; x1 is not used with at most 48
+ * taps, x2 not with at most 32, x3 not with at most 16: a jump passes over their instructions, 32 bytes each. The end
+ * is that of stapes_nn_mve_round_twice, but negative results that are clamped anyway are not rounded away from zero.
+ * This is assembly because GCC 12 spills vectors and computes the address of each load. */
 static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors,
                                     int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift;
     const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
-    const int32_t groups = layer->out_channels / 4;
+    const int32_t groups = layer->out_channels / 4, clamped = layer->out_min >= layer->out_zero;
     register int32_t count __asm__("lr") = groups;
     register const int32_t zero __asm__("r9") = layer->out_zero;
-    const int8x16_t x0 = vldrbq_s8(patch);
-    const int8x16_t x1 = vectors > 1 ? vldrbq_s8(patch + 16) : x0;
-    const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 32) : x0;
-    const int8x16_t x3 = vectors > 3 ? vldrbq_s8(patch + 48) : x0;
+    register int32_t rest __asm__("r11") = vectors - 1;
+    const int8x16_t x0 = vldrbq_s8(patch), x3 = vldrbq_s8(patch + 16 * rest);
+    const int8x16_t x2 = vectors > 2 ? vldrbq_s8(patch + 16 * rest - 16) : x0;
+    const int8x16_t x1 = vectors > 3 ? vldrbq_s8(patch + 16 * rest - 32) : x0;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
+        "adr r6, 2f + 1\n\t" /* 1: Thumb */
+        "sub %[rest], r6, %[rest], lsl #5\n\t"
         "dls lr, lr\n"
         "1:\n\t"
-        "cmp %[vectors], #2\n\t"
         STAPES_NN_CONV_FOUR("vmladav.s8", "%q[x0]")
-        "blo 2f\n\t"
+        "bx %[rest]\n\t"
         STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x1]")
-        "beq 2f\n\t"
         STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x2]")
-        "cmp %[vectors], #4\n\t"
-        "bne 2f\n\t"
         STAPES_NN_CONV_FOUR("vmladava.s8", "%q[x3]")
         "2:\n\t"
         "vmov q4[2], q4[0], r8, r12\n\t"
@@ -102,9 +102,11 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
         "vldrb.s32 q7, [%[shift]], #4\n\t"
         "vadd.i32 q4, q4, q5\n\t"
         "vqrdmulh.s32 q4, q4, q6\n\t"
+        "cbnz %[clamped], 3f\n\t"
         "vand q5, q4, q7\n\t"
         "vshr.s32 q5, q5, #31\n\t"
-        "vadd.i32 q4, q4, q5\n\t"
+        "vadd.i32 q4, q4, q5\n"
+        "3:\n\t"
         "vrshl.s32 q4, q4, q7\n\t"
         "vadd.i32 q4, q4, %[zero]\n\t"
         "vqmovnb.s32 q4, q4\n\t"
@@ -112,8 +114,8 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
         "vstrb.32 q4, [%[out]], #4\n\t"
         "le lr, 1b"
         : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift),
-          [out] "+l"(out), "+r"(count)
-        : [vectors] "r"(vectors), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
+          [out] "+l"(out), [rest] "+r"(rest), "+r"(count)
+        : [clamped] "l"(clamped), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
         : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
     /* clang-format on */
     stapes_nn_mve_limit(out - 4 * groups, 4 * groups, layer->out_min, layer->out_max);
@@ -138,11 +140,19 @@ static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t
 
 #endif
 
+/* Whether each output pixel reads the input pixel at its own place. */
+static int stapes_nn_conv_is_pointwise(const stapes_nn_conv_layer *layer)
+{
+    return layer->kernel_height == 1 && layer->kernel_width == 1 && layer->in_width == layer->out_width &&
+           layer->in_height == layer->out_height && layer->pad_top == 0 && layer->pad_left == 0;
+}
+
 /* scratch: the taps of one pixel, padded to a multiple of sixteen. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch)
 {
     const int32_t taps = layer->kernel_height * layer->kernel_width * layer->in_channels;
     const int32_t vectors = (taps + 15) / 16;
+    const int in_place = taps % 16 == 0 && stapes_nn_conv_is_pointwise(layer);
     int32_t batch, y, x;
 #if STAPES_NN_ASM
     const int fast = vectors <= 4 && layer->out_channels % 4 == 0 && stapes_nn_mve_no_left_shifts(layer);
@@ -151,8 +161,9 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     for (batch = 0; batch < layer->batches; batch++) {
         for (y = 0; y < layer->out_height; y++) {
             for (x = 0; x < layer->out_width; x++) {
-                const int8_t *patch = stapes_nn_taps(layer, in, y, x, scratch);
-                if (patch != scratch && taps % 16 != 0) {
+                const int8_t *patch =
+                    in_place ? in + (y * layer->out_width + x) * taps : stapes_nn_taps(layer, in, y, x, scratch);
+                if (!in_place && patch != scratch && taps % 16 != 0) {
                     (void)stapes_nn_taps_copy(scratch, patch, taps);
                     patch = scratch;
                 }
