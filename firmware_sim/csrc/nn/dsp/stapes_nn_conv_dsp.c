@@ -180,18 +180,24 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
 static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
-    int32_t channel;
-    for (channel = 0; channel < layer->out_channels; channel++) {
-        const int32_t right = -layer->shift[channel];
-        int32_t *const group = constants + channel / STAPES_NN_CONV_GROUP * STAPES_NN_CONV_GROUP_CONSTANTS;
-        int32_t *const own = group + STAPES_NN_CONV_GROUP + channel % STAPES_NN_CONV_GROUP * 3;
+    const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
+    const int8_t *shift = layer->shift;
+    int32_t *own = constants + STAPES_NN_CONV_GROUP; /* multiplier, rounding and shift of the next channel */
+    int32_t left;
+    for (left = layer->out_channels; left > 0; left--) {
+        const int32_t right = -*shift++;
         if (right < 1 || right > 22) {
             return 0;
         }
-        group[channel % STAPES_NN_CONV_GROUP] = 2 * layer->bias[channel]; /* |bias| < 2^30 */
-        own[0] = layer->multiplier[channel];
+        *constants++ = 2 * *bias++; /* |bias| < 2^30 */
+        own[0] = *multiplier++;
         own[1] = stapes_nn_rounding(layer->out_zero, right);
         own[2] = right;
+        own += 3;
+        if (constants + 3 * STAPES_NN_CONV_GROUP == own) { /* the end of a group */
+            constants = own;
+            own += STAPES_NN_CONV_GROUP;
+        }
     }
     return 1;
 #else
