@@ -269,6 +269,9 @@ static void stapes_nn_depthwise_order(const stapes_nn_mve_tiles *size, const int
     memset(nine->taps[9], 0, 4);
 }
 
+/* With fewer pixels, preparing the tiles of each channel costs more than they save. */
+#define STAPES_NN_DEPTHWISE_LEAST 12
+
 /* Fill in the sizes. Returns whether the layer can be computed in tiles. As these do not round away from zero,
  * negative results must be clamped. */
 static int stapes_nn_depthwise_tileable(const stapes_nn_conv_layer *layer, int32_t pitch, stapes_nn_mve_tiles *size)
@@ -285,7 +288,7 @@ static int stapes_nn_depthwise_tileable(const stapes_nn_conv_layer *layer, int32
     return layer->kernel_height == 3 && layer->kernel_width == 3 && layer->stride_height == 1 &&
            layer->stride_width == 1 && layer->dilation_height == 1 && layer->dilation_width == 1 &&
            layer->out_min >= layer->out_zero && size->across.count >= 2 && pitch < 1 << 14 &&
-           stapes_nn_mve_no_left_shifts(layer);
+           layer->out_height * layer->out_width >= STAPES_NN_DEPTHWISE_LEAST && stapes_nn_mve_no_left_shifts(layer);
 }
 
 /* Compute one image with a kernel of 3 x 3 taps in tiles of 2 x 2 pixels. |sum| < 2^31 for all partial sums: proved by
