@@ -2,7 +2,11 @@
  *
  * Four channels are gathered into a plane with their padding, four bytes per pixel, so that no tap must be tested for
  * lying inside of the input. Weights lie in groups of four output channels: [group][kernel_height][kernel_width][4],
- * padded with zeros. */
+ * padded with zeros.
+ *
+ * A kernel of 3 x 3 taps with a stride of 1, whose negative results are clamped, computes tiles of 2 x 2 pixels of one
+ * channel: their patch of 4 x 4 inputs is one vector, which VMLADAV multiplies with the weights of each pixel. All
+ * others compute the four channels of one pixel at a time. */
 #include "stapes_nn.h"
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
