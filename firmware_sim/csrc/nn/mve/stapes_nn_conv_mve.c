@@ -133,6 +133,7 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
     const int8x16_t x1 = vectors > 3 ? vldrbq_s8(patch + 16 * rest - 32) : x0;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
+        ".p2align 2\n\t" /* ADR counts from a multiple of four, which the section must then be aligned to */
         "adr r6, 2f + 1\n\t" /* 1: Thumb */
         "sub %[rest], r6, %[rest], lsl #5\n\t"
         "dls lr, lr\n"
