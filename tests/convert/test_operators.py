@@ -71,6 +71,45 @@ def test_convolutions_in_groups_of_channels_vs_litert_reference(tmp_path: Path, 
 
 
 @LAYOUTS
+def test_depthwise_convolutions_of_3_x_3_taps_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    """Each combination of few pixels, odd and even: some kernels compute tiles of them where negatives are clamped."""
+    grid = Grid(0)
+    for number, (height, width, same) in enumerate(itertools.product(range(1, 6), (1, 2, 3, 6, 9), (True, False))):
+        size = (height, width) if same else (height - 2, width - 2)
+        if min(size) < 1:
+            continue
+        channels, many = (4, 1, 5, 12, 3, 8)[number % 6], (1, 3, 1)[number % 3]
+        zero = int(grid.rng.integers(-128, 128)) if number % 4 == 3 else -128
+        given = grid.input((1 + number % 2, height, width, channels), grid.scale())
+        target = grid.output((1 + number % 2, *size, channels * many), (grid.scale(0.02)[0], zero))
+        fields = {"padding": 0 if same else 1, "strideH": 1, "strideW": 1, "depthMultiplier": many}
+        fields |= {"dilationHFactor": 1, "dilationWFactor": 1, "fusedActivationFunction": number % 3}
+        weights = (1, 3, 3, channels * many)
+        grid.weighted("DEPTHWISE_CONV_2D", given, weights, 3, target, options="DepthwiseConv2DOptions", **fields)
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_convolutions_with_power_of_two_scales_round_halves_as_litert_reference_does(
+    tmp_path: Path, kind: str, layout: str
+) -> None:
+    """Of every eight sums one lies in the middle between two outputs, be they clamped to positive ones or not."""
+    grid = Grid(1)
+    depthwise = kind == "DEPTHWISE_CONV_2D"
+    fields = {"padding": 0, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    fields |= {"depthMultiplier": 1, "options": "DepthwiseConv2DOptions"} if depthwise else {"options": "Conv2DOptions"}
+    for (side, tall), activation, zero in itertools.product([(4, 3), (5, 1)], (0, 1), (0, -128)):
+        given = grid.input((1, side, side, 4), (0.5, 0))
+        values = grid.rng.integers(-3, 4, (1, tall, tall, 4) if depthwise else (4, tall, tall, 4))
+        weights = grid.builder.weights("w", values, [0.25], 3 if depthwise else 0)
+        bias = grid.builder.bias("b", grid.rng.integers(-100, 100, 4), [0.125])
+        target = grid.output((1, side, side, 4), (1.0, zero))
+        grid.builder.operator(kind, [given, weights, bias], [target], **fields, fusedActivationFunction=activation)
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
 def test_depthwise_convolutions_in_place_vs_litert_reference(tmp_path: Path, layout: str) -> None:
     """Each output may overlap the input of its layer; rows and columns of pixels, with and without padding."""
     grid = Grid(0)

@@ -9,6 +9,46 @@
 
 #include <string.h>
 
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#include "stapes_nn_mve.h"
+#endif /* STAPES_NN_MVE */
+
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE && STAPES_NN_ASM
+
+/* Fill `count` bytes with a value. Returns the address after them. */
+STAPES_NN_INLINE int8_t *stapes_nn_taps_fill(int8_t *to, int32_t count, int8_t value)
+{
+    const int8x16_t values = vdupq_n_s8(value);
+    int8_t *const end = to + count;
+    __asm__ volatile("wlstp.8 lr, %[count], 2f\n"
+                     "1:\n\t"
+                     "vstrb.8 %q[values], [%[to]], #16\n\t"
+                     "letp lr, 1b\n"
+                     "2:"
+                     : [to] "+r"(to)
+                     : [count] "r"(count), [values] "w"(values)
+                     : "lr", "memory");
+    return end;
+}
+
+/* Copy `count` bytes. Returns the address after them. */
+STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int32_t count)
+{
+    int8_t *const end = to + count;
+    __asm__ volatile("wlstp.8 lr, %[count], 2f\n"
+                     "1:\n\t"
+                     "vldrb.8 q0, [%[from]], #16\n\t"
+                     "vstrb.8 q0, [%[to]], #16\n\t"
+                     "letp lr, 1b\n"
+                     "2:"
+                     : [to] "+r"(to), [from] "+r"(from)
+                     : [count] "r"(count)
+                     : "q0", "lr", "memory");
+    return end;
+}
+
+#else
+
 /* Fill `count` bytes with a value. Returns the address after them. */
 static int8_t *STAPES_NN_COLD stapes_nn_taps_fill(int8_t *to, int32_t count, int8_t value)
 {
@@ -30,6 +70,8 @@ STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int
     }
     return to;
 }
+
+#endif
 
 /* Gather the taps of a pixel whose first tap is at (top, left), one by one: for any dilation and any padding. */
 static void STAPES_NN_COLD stapes_nn_taps_dilated(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t top,

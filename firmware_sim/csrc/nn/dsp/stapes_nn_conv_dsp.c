@@ -58,14 +58,16 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
     const int8_t *weights = tile->weights;
     const int32_t *constants = tile->constants;
     const uint32_t *const patch = tile->patch, *const patch_end = tile->patch_end;
-    int8_t *out = tile->out, *out2 = tile->out2;
+    int8_t *out = tile->out;
+    const int8_t *const out_end = out + STAPES_NN_CONV_GROUP * groups;
+    const ptrdiff_t to_second = tile->out2 - out; /* from the outputs of the first pixel to those of the second */
     /* Not 0 for an odd number of groups of four taps: then the assembly begins in the middle of its loop. */
     const int32_t odd = (patch_end - patch) & 4;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
-        "ldr r0, %[weights]\n"
+        "ldr r0, %[weights]\n\t"
+        "ldr r12, %[constants]\n"
         "1:\n\t"
-        "ldr r12, %[constants]\n\t"
         "ldr r1, %[odd]\n\t"
         "ldmia r12, {r4-r7}\n\t"
         "ldmia r12!, {r8-r11}\n\t"
@@ -88,7 +90,8 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
         STAPES_NN_CONV_FINISH("r8", "r1")
         "ldr r1, %[out]\n\t"
         "strb r4, [r1]\n\t"
-        "ldr r4, %[out2]\n\t"
+        "ldr r4, %[to_second]\n\t"
+        "add r4, r4, r1\n\t"
         "strb r8, [r4]\n\t"
         "ldmia r12!, {r2, r3, lr}\n\t"
         STAPES_NN_CONV_FINISH("r5", "r8")
@@ -105,25 +108,22 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
         "strb r7, [r1, #3]\n\t"
         STAPES_NN_CONV_FINISH("r11", "r8")
         "strb r11, [r4, #3]\n\t"
-        "ldr r2, %[groups]\n\t"
+        "ldr r2, %[out_end]\n\t"
         "adds r1, r1, #4\n\t"
         "str r1, %[out]\n\t"
-        "adds r4, r4, #4\n\t"
-        "str r4, %[out2]\n\t"
-        "str r12, %[constants]\n\t"
-        "subs r2, r2, #1\n\t"
-        "str r2, %[groups]\n\t"
+        "cmp r1, r2\n\t"
         "bne 1b\n\t"
+        "str r12, %[constants]\n\t"
         "str r0, %[weights]"
         :
-        [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out), [out2] "+m"(out2), [groups] "+m"(groups)
-        : [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
+        [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out)
+        : [to_second] "m"(to_second), [out_end] "m"(out_end), [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     /* clang-format on */
     tile->weights = weights;
     tile->constants = constants;
     tile->out = out;
-    tile->out2 = out2;
+    tile->out2 = out + to_second;
 }
 
 /* Compute all channels of one tile: the whole groups, then by way of a buffer a last group of fewer channels. */
@@ -180,18 +180,24 @@ static void STAPES_NN_COLD stapes_nn_conv_plain(const stapes_nn_conv_layer *laye
 static int stapes_nn_conv_constants(const stapes_nn_conv_layer *layer, int32_t *constants)
 {
 #if STAPES_NN_ASM
-    int32_t channel;
-    for (channel = 0; channel < layer->out_channels; channel++) {
-        const int32_t right = -layer->shift[channel];
-        int32_t *const group = constants + channel / STAPES_NN_CONV_GROUP * STAPES_NN_CONV_GROUP_CONSTANTS;
-        int32_t *const own = group + STAPES_NN_CONV_GROUP + channel % STAPES_NN_CONV_GROUP * 3;
+    const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
+    const int8_t *shift = layer->shift;
+    int32_t *own = constants + STAPES_NN_CONV_GROUP; /* multiplier, rounding and shift of the next channel */
+    int32_t left;
+    for (left = layer->out_channels; left > 0; left--) {
+        const int32_t right = -*shift++;
         if (right < 1 || right > 22) {
             return 0;
         }
-        group[channel % STAPES_NN_CONV_GROUP] = 2 * layer->bias[channel]; /* |bias| < 2^30 */
-        own[0] = layer->multiplier[channel];
+        *constants++ = 2 * *bias++; /* |bias| < 2^30 */
+        own[0] = *multiplier++;
         own[1] = stapes_nn_rounding(layer->out_zero, right);
         own[2] = right;
+        own += 3;
+        if (constants + 3 * STAPES_NN_CONV_GROUP == own) { /* the end of a group */
+            constants = own;
+            own += STAPES_NN_CONV_GROUP;
+        }
     }
     return 1;
 #else
@@ -254,23 +260,31 @@ static void STAPES_NN_NOINLINE stapes_nn_conv_border(const stapes_nn_conv_layer 
     }
 }
 
-/* Return the taps of output pixel (y, x) as one run, in the input or gathered. They are read up to a multiple of four
- * bytes: those after the pixel's own taps are multiplied by weights of zero. */
-static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
-                                         int8_t *gathered)
+/* Whether the taps of every pixel lie inside of the input, and a row of them side by side. */
+static int stapes_nn_conv_is_inside(const stapes_nn_conv_layer *layer)
 {
-    const int32_t tall = layer->kernel_height, wide = layer->kernel_width, run = wide * layer->in_channels;
+    return (layer->out_height - 1) * layer->stride_height + layer->kernel_height <= layer->in_height &&
+           (layer->out_width - 1) * layer->stride_width + layer->kernel_width <= layer->in_width &&
+           layer->pad_top == 0 && layer->pad_left == 0 && layer->dilation_height == 1 && layer->dilation_width == 1;
+}
+
+/* Return the taps of output pixel (y, x) as one run, in the input or gathered. They are read up to a multiple of four
+ * bytes: those after the pixel's own taps are multiplied by weights of zero. `inside`: stapes_nn_conv_is_inside. */
+static const int8_t *stapes_nn_conv_taps(const stapes_nn_conv_layer *layer, const int8_t *in, int32_t y, int32_t x,
+                                         int8_t *gathered, int inside)
+{
+    const int32_t tall = layer->kernel_height, wide = layer->kernel_width, channels = layer->in_channels;
     const int32_t top = y * layer->stride_height - layer->pad_top, left = x * layer->stride_width - layer->pad_left;
-    if (top < 0 || left < 0 || top + tall > layer->in_height || left + wide > layer->in_width ||
-        layer->dilation_width != 1 || layer->dilation_height != 1) {
+    if (!inside && (top < 0 || left < 0 || top + tall > layer->in_height || left + wide > layer->in_width ||
+                    layer->dilation_width != 1 || layer->dilation_height != 1)) {
         stapes_nn_conv_border(layer, in, top, left, gathered);
         return gathered;
     }
-    in += (top * layer->in_width + left) * layer->in_channels;
-    if (tall == 1 && run % 4 == 0) {
+    in += (top * layer->in_width + left) * channels;
+    if (tall == 1 && wide * channels % 4 == 0) {
         return in;
     }
-    stapes_nn_conv_copy(gathered, in, run, tall, layer->in_width * layer->in_channels);
+    stapes_nn_conv_copy(gathered, in, wide * channels, tall, layer->in_width * channels);
     return gathered;
 }
 
@@ -284,7 +298,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     uint32_t *const patch = (uint32_t *)(void *)(constants + groups * STAPES_NN_CONV_GROUP_CONSTANTS);
     uint32_t *const patch_end = patch + (taps + 3) / 4 * 4;
     int8_t *const gathered = (int8_t *)(void *)patch_end;
-    const int fast = stapes_nn_conv_constants(layer, constants);
+    const int fast = stapes_nn_conv_constants(layer, constants), inside = stapes_nn_conv_is_inside(layer);
     int8_t *const begin = out;
     int32_t batch, pixel = 0, y, x;
     (void)fast;
@@ -294,7 +308,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             const int8_t *a = NULL, *b = NULL;
             for (pixel = 0; pixel < 2 && y < layer->out_height; pixel++) {
                 const int8_t *const found =
-                    stapes_nn_conv_taps(layer, in, y, x, gathered + pixel * (patch_end - patch));
+                    stapes_nn_conv_taps(layer, in, y, x, gathered + pixel * (patch_end - patch), inside);
                 a = pixel ? a : found;
                 b = found;
                 if (++x == layer->out_width) {

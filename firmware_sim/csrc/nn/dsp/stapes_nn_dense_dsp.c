@@ -203,11 +203,16 @@ STAPES_NN_API void stapes_nn_dense(const stapes_nn_dense_layer *layer, const int
     for (row = 0; row < layer->rows; row++) {
         uint32_t *pair = pairs;
         int32_t left;
-        for (left = layer->in_size; left > 0; left -= 4) {
-            const uint32_t bytes = left >= 4 ? stapes_nn_four(in) : stapes_nn_few(in, left);
+        for (left = layer->in_size; left >= 4; left -= 4, in += 4) {
+            const uint32_t bytes = stapes_nn_four(in);
             *pair++ = stapes_nn_even(bytes);
             *pair++ = stapes_nn_odd(bytes);
-            in += left >= 4 ? 4 : left;
+        }
+        if (left > 0) {
+            const uint32_t bytes = stapes_nn_few(in, left);
+            *pair++ = stapes_nn_even(bytes);
+            *pair++ = stapes_nn_odd(bytes);
+            in += left;
         }
 #if STAPES_NN_ASM
         if (layer->common_shift) {

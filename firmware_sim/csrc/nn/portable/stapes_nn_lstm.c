@@ -9,6 +9,9 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 #include "stapes_nn_dsp.h"
 #endif /* STAPES_NN_DSP */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#include "stapes_nn_mve.h"
+#endif /* STAPES_NN_MVE */
 
 #define STAPES_NN_LSTM_GATES 4 /* input, forget, cell, output */
 
@@ -138,6 +141,19 @@ static const int8_t *STAPES_NN_NOINLINE stapes_nn_lstm_products(const int8_t *in
                                                                 int32_t sums[STAPES_NN_LSTM_GATES])
 {
     int32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3], k;
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#if STAPES_NN_ASM
+    /* VLD4 takes words apart: those of one gate come into one vector. It needs an aligned address. */
+    for (; count >= 16 && ((uintptr_t)weights & 3) == 0; count -= 16, in += 16, weights += 64) {
+        const int32x4x4_t gates = vld4q_s32((const int32_t *)(const void *)weights);
+        const int8x16_t x = vldrbq_s8(in);
+        sum0 = vmladavaq_s8(sum0, x, vreinterpretq_s8_s32(gates.val[0]));
+        sum1 = vmladavaq_s8(sum1, x, vreinterpretq_s8_s32(gates.val[1]));
+        sum2 = vmladavaq_s8(sum2, x, vreinterpretq_s8_s32(gates.val[2]));
+        sum3 = vmladavaq_s8(sum3, x, vreinterpretq_s8_s32(gates.val[3]));
+    }
+#endif
+#endif /* STAPES_NN_MVE */
     for (; count >= 4; count -= 4, in += 4, weights += 16) {
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
         const uint32_t x = stapes_nn_four(in), even = stapes_nn_even(x), odd = stapes_nn_odd(x);
