@@ -193,6 +193,11 @@ STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_
     stapes_nn_reference_svdf(layer, in, memory, out);
 }
 
+STAPES_NN_API void stapes_nn_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory, int8_t *out)
+{
+    stapes_nn_reference_svdf_8(layer, in, memory, out);
+}
+
 STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
 {
     stapes_nn_reference_conv_16(layer, in, out);

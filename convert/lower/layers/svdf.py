@@ -1,9 +1,12 @@
-"""SVDF: int8 input, feature weights and output, int16 time weights and memory, which is kept from step to step.
+"""SVDF: int8 input, feature weights and output; time weights, and a memory kept from step to step, of int16 or int8.
 
 LiteRT rounds the int32 sum of (x - zero) * w of each filter twice with s_in * s_feature / s_memory, saturates it to
 int16 and keeps the last of these. The sum of their products with the time weights, over the filters of a unit, and the
 bias are rounded twice with s_memory * s_time / s_out. Both factors are formed in float32. Zero points of weights and
 memory do not count, nor does the fused activation, which must be RELU. The second sum wraps around at 2^31.
+
+LiteRT has no memory of int8; TensorFlow Lite Micro has, and its reference kernel is followed there: as above, but the
+feature saturates to int8, the memory's zero point is added to it modulo 2^8, and counts in the sum over time.
 """
 
 from dataclasses import dataclass
@@ -27,43 +30,37 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(
             f"the fused activation {node.option('activation')}", "relu, as LiteRT asks, which does not apply it"
         )
-    if node.tensor(MEMORY).dtype == "int8":
-        node.refuse(
-            f"memory {node.tensor(MEMORY).name} is int8, a form of TensorFlow Lite Micro that LiteRT cannot run",
-            "memory and time weights of int16",
-        )
-    feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, "int16")
-    sizes = _sizes(node, feature, time)
-    scales = [
-        node.scale(tensor, (dtype,))[0]
-        for tensor, dtype in (
+    dtype = "int8" if node.tensor(MEMORY).dtype == "int8" else "int16"
+    feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, dtype)
+    sizes = _sizes(node, feature, time, dtype)
+    (in_scale, in_zero), (feature_scale, _), (memory_scale, memory_zero), (time_scale, _), (out_scale, out_zero) = (
+        node.scale(tensor, (kind,))
+        for tensor, kind in (
             (node.tensor(INPUT), "int8"),
             (node.tensor(FEATURE), "int8"),
-            (node.tensor(MEMORY), "int16"),
-            (node.tensor(TIME), "int16"),
+            (node.tensor(MEMORY), dtype),
+            (node.tensor(TIME), dtype),
             (node.output(), "int8"),
         )
-    ]
-    in_zero, out_zero = node.scale(node.tensor(INPUT))[1], node.scale(node.output())[1]
+    )
     reach = 256 * int(np.abs(feature).sum(axis=1).max())
     if reach >= 1 << 31:
         node.refuse(f"sums of features up to {reach}", f"sums below {1 << 31}")
-    in_factor, out_factor = (
-        float(scales[0] * scales[1] / scales[2]),
-        float(scales[2] * scales[3] / scales[4]),
-    )
+    in_factor = float(in_scale * feature_scale / memory_scale)
+    out_factor = float(memory_scale * time_scale / out_scale)
     if not (0 < in_factor < 1 << 31 and 0 < out_factor < 0.5):
         node.refuse(f"factors {in_factor} to the memory and {out_factor} to the output", "below 2^31 and below 1/2")
     in_multiplier, in_shift = checked_multiplier(node, "the memory", in_factor, reach)
     out_multiplier, out_shift = quantize_multiplier(out_factor)
+    kernel = "stapes_nn_svdf_8" if dtype == "int8" else "stapes_nn_svdf"
     return [
         Call(
             name=node.name,
-            kernel="stapes_nn_svdf",
-            form="stapes_nn_svdf(&{name}, {in0}, {in1}, {out});",
+            kernel=kernel,
+            form=kernel + "(&{name}, {in0}, {in1}, {out});",
             inputs=(node.number(INPUT), node.number(MEMORY)),
             output=node.operator.outputs[0],
-            struct="stapes_nn_svdf_layer",
+            struct=f"{kernel}_layer",
             fields={
                 "batches": sizes.batches,
                 "in_size": sizes.in_size,
@@ -75,9 +72,10 @@ def lower(node: Node) -> list[Operation]:
                 "out_multiplier": out_multiplier,
                 "out_shift": out_shift,
                 "out_zero": out_zero,
+                **({"memory_zero": memory_zero} if dtype == "int8" else {}),
                 "weights": Constant("weights", {"": feature.astype(np.int8)}),
                 "feature_bias": Constant("feature_bias", {"": (-in_zero * feature.sum(axis=1)).astype(np.int32)}),
-                "time_weights": Constant("time_weights", {"": time.astype(np.int16)}),
+                "time_weights": Constant("time_weights", {"": time.astype(dtype)}),
                 "bias": Constant("bias", {"": _bias(node, sizes.units)}),
             },
             overlap=(None, None),
@@ -95,7 +93,7 @@ class _Sizes:
     steps: int  # values that a filter remembers
 
 
-def _sizes(node: Node, feature: np.ndarray, time: np.ndarray) -> _Sizes:
+def _sizes(node: Node, feature: np.ndarray, time: np.ndarray, dtype: str) -> _Sizes:
     given, rank = node.tensor(INPUT).shape, node.option("rank")
     if len(given) != 2 or given[1] != feature.shape[1] or len(time) != len(feature):
         node.refuse(
@@ -104,11 +102,11 @@ def _sizes(node: Node, feature: np.ndarray, time: np.ndarray) -> _Sizes:
     if rank < 1 or len(feature) % rank:
         node.refuse(f"{len(feature)} filters of rank {rank}", "as many filters for each unit")
     memory, count = node.tensor(MEMORY), given[0] * time.size
-    if not memory.variable or memory.dtype != "int16" or memory.count != count:
+    if not memory.variable or memory.dtype != dtype or memory.count != count:
         node.refuse(
             f"memory {memory.name} is {memory.dtype} {list(memory.shape)}"
             f"{'' if memory.variable else ', no variable tensor'}",
-            f"a variable tensor of {count} int16, as LiteRT has it",
+            f"a variable tensor of {count} {dtype}",
         )
     node.expect_shape((given[0], len(feature) // rank))
     return _Sizes(given[0], given[1], len(feature) // rank, rank, time.shape[1])

@@ -540,6 +540,21 @@ typedef struct {
  * be kept between calls. */
 STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out);
 
+/* SVDF whose memory and time weights are int8, as TensorFlow Lite Micro has it. A feature is rounded to int8, then
+ * memory_zero is added modulo 2^8; otherwise as stapes_nn_svdf. */
+typedef struct {
+    int32_t batches, in_size, units, rank, steps;
+    int32_t in_multiplier, in_shift, out_multiplier, out_shift;
+    int32_t out_zero, memory_zero;
+    const int8_t *weights;       /* [units][rank][in_size] */
+    const int32_t *feature_bias; /* [units][rank]: -zero_point * (sum of weights) */
+    const int8_t *time_weights;  /* [units][rank][steps], the oldest first */
+    const int32_t *bias;         /* [units] */
+} stapes_nn_svdf_8_layer;
+
+STAPES_NN_API void stapes_nn_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory,
+                                    int8_t *out);
+
 /* TRANSPOSE_CONV in NHWC order. Rounds twice. Only the taps that meet an input pixel count, so that in_zero is taken
  * from each value and `bias` is the model's. `weights`: int8_t
  * [out_channels][kernel_height][kernel_width][in_channels]; there is no dilation. The compiler proves |sum| < 2^31,

@@ -43,6 +43,7 @@ void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *i
                               int8_t *out);
 void stapes_nn_reference_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out);
+void stapes_nn_reference_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory, int8_t *out);
 void stapes_nn_reference_transpose_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_batch_matmul(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
                                       int8_t *out);
