@@ -24,7 +24,7 @@ WIDTHS = {"int16": 2, "float32": 4, "int32": 4, "int64": 8}
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (q - zero_point) for int8, uint8 or int16; several scales belong to the slices along `axis`."""
+    """real = scale * (q - zero_point) of whole numbers; several scales belong to the slices along `axis`."""
 
     scales: np.ndarray  # float32
     zero_points: np.ndarray
@@ -248,9 +248,11 @@ def _read_data(
 
 def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
     scales = table.array(2, "f") if table else np.zeros(0, np.float32)
-    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16"):
+    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16", "int32"):
         return None
     zero_points = table.array(3, "q")
+    if dtype == "int32" and not (scales.size == 1 and isfinite(scales[0]) and scales[0] > 0 and not zero_points.any()):
+        return None  # only an output of QUANTIZE needs it; the scales of a bias follow from those of its operator
     axis = table.integer(6, "i")
     if zero_points.size not in (scales.size, 1):
         raise ModelError(f"{what} has {scales.size} scales but {zero_points.size} zero points")

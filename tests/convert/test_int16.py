@@ -11,10 +11,12 @@ from operator_grid import SEEDS, Grid
 
 pytest.importorskip("tensorflow")
 
-from benchmarks.tflite_models import Scale
-from stapes.convert.compile import compile_model
+from benchmarks.tflite_models import Builder, Scale
+from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.tensorflow import quiet_stderr, tf, tf_keras
 from stapes.convert.verify import differences, with_intermediate_outputs
+from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.errors import ModelError
 
 layers = tf_keras.layers
 
@@ -200,6 +202,67 @@ def test_softmax_of_int16_vs_litert_reference(tmp_path: Path, layout: str) -> No
         given, out = grid.input((2, depth), (scale, 0), "int16"), grid.output((2, depth), (2.0**-15, 0), "int16")
         grid.builder.operator("SOFTMAX", [given], [out], "SoftmaxOptions", beta=beta)
     grid.check(tmp_path, steps=10, target=layout)
+
+
+@WIDE
+def test_softmax_of_int8_to_int16_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(14)
+    for depth, rows, beta in itertools.product((1, 2, 12, 511), (1, 3), (0.1, 1.0, 3.0)):
+        for scale in ((0.003, 5), grid.scale(), (2.0, -128)):
+            given, out = grid.input((rows, depth), scale), grid.output((rows, depth), (2.0**-16, -32768), "int16")
+            grid.builder.operator("SOFTMAX", [given], [out], "SoftmaxOptions", beta=beta)
+    grid.check(tmp_path, steps=6, target=layout)
+
+
+@WIDE
+def test_quantize_of_int16_to_int32_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    grid = Grid(15)
+    for zero, (scale, wanted) in itertools.product(
+        (-32768, 0, 7), ((2.0**-16, 3.05e-5), (1e-3, 1e-3), (1e-3, 1e-7), (1e-3, 2.0), (1e-3, 1e9), (0.3, 0.7))
+    ):
+        given, out = grid.input((1, 500), (scale, zero), "int16"), grid.output((1, 500), (wanted, 0), "int32")
+        grid.builder.operator("QUANTIZE", [given], [out])
+    grid.check(tmp_path, target=layout)
+
+
+def _with_int32(scale: float, zero_point: int) -> bytes:
+    b = Builder()
+    x, y = b.input("x", (1, 4), (1.0, 0), "int16"), b.tensor("y", (1, 4), (scale, zero_point), "int32")
+    return b.finish([b.operator("QUANTIZE", [x], [y])])
+
+
+def test_an_output_of_int32_has_its_scale_in_header_and_json(tmp_path: Path) -> None:
+    compile_model(_with_int32(0.25, 0), tmp_path, "model")
+    (output,) = CompiledModel(tmp_path).outputs
+    assert (output.dtype, output.scale, output.zero_point) == ("int32", 0.25, 0)
+    header = (tmp_path / "model.h").read_text()
+    assert "#define MODEL_Y_SCALE 0.25f" in header
+    assert "int32_t y[4]" in header
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point", "message"),
+    [
+        (1e-5, 0, r"scales 1\.0 into .*; supported: factors below 2\^14"),
+        (0.25, 3, "tensor y has no single scale"),
+        (float("inf"), 0, "tensor y has no single scale"),
+    ],
+)
+def test_other_outputs_of_int32_are_refused(scale: float, zero_point: int, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        plan_model(_with_int32(scale, zero_point), "model")
+
+
+@pytest.mark.parametrize(
+    ("depth", "scale", "message"),
+    [(4096, (2.0**-16, -32768), "4096 classes as int16"), (4, (2.0**-15, 0), "scale 1/65536, zero point -32768")],
+)
+def test_other_softmaxes_to_int16_are_refused(depth: int, scale: Scale, message: str) -> None:
+    b = Builder()
+    x, y = b.input("x", (1, depth), (0.1, 0)), b.tensor("y", (1, depth), scale, "int16")
+    tflite = b.finish([b.operator("SOFTMAX", [x], [y], "SoftmaxOptions", beta=1.0)])
+    with pytest.raises(ModelError, match=message):
+        plan_model(tflite, "model")
 
 
 def _classifier() -> Any:

@@ -15,9 +15,10 @@ from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.verify import Reference
+from stapes.convert.verify import Reference, with_intermediate_outputs
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import Graph, Operator, read_model
 
 SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 
@@ -148,6 +149,40 @@ def test_a_memory_of_int8_over_many_steps_vs_a_specification_of_tflite_micro(
             for batch, row in enumerate(given):
                 expected, kept[batch] = one.step(row, kept[batch])
                 assert output[batch].tolist() == expected.tolist()
+
+
+def test_a_keyword_model_of_tflite_micro_vs_the_specification_of_its_layers(
+    tmp_path: Path, cases_of_models: Path
+) -> None:
+    """Seven layers of SVDF with a memory of int8, each given what the model has there. LiteRT cannot run the file."""
+    tflite = with_intermediate_outputs((cases_of_models / "keyword_scrambled_8bit.tflite").read_bytes())
+    compile_model(tflite, tmp_path, "model")
+    graph, model, rng = read_model(tflite).main, CompiledModel(tmp_path), np.random.default_rng(1)
+    layers = [(operator, _micro_of(graph, operator)) for operator in graph.operators if operator.kind == "SVDF"]
+    memories = [one.empty for _, one in layers]
+    assert len(layers) == 7
+    for _ in range(50):
+        found = dict(
+            zip(graph.outputs, model.run(rng.integers(-1 << 15, 1 << 15, (1, 96)).astype(np.int16)), strict=True)
+        )
+        for number, (operator, one) in enumerate(layers):
+            expected, memories[number] = one.step(found[operator.inputs[0]][0], memories[number])
+            assert found[operator.outputs[0]][0].tolist() == expected.tolist()
+
+
+def _micro_of(graph: Graph, operator: Operator) -> _Micro:
+    """Return what an SVDF of a file with a memory of int8 computes."""
+    given, feature, time, bias, memory = (graph.tensors[number] for number in operator.inputs)
+    output = graph.tensors[operator.outputs[0]]
+    scales = [one.quantization.scales[0] for one in (given, feature, memory, time, output)]
+    return _Micro(
+        feature.data,
+        time.data,
+        bias.data,
+        len(feature.data) // output.shape[1],
+        tuple(int(one.quantization.zero_points[0]) for one in (given, memory, output)),
+        (float(scales[0] * scales[1] / scales[2]), float(scales[2] * scales[3] / scales[4])),
+    )
 
 
 def test_reset_forgets(tmp_path: Path) -> None:

@@ -374,6 +374,9 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 
+/* The same to int16 in units of 2^-16, with the zero point -32768. depth < 4096. */
+STAPES_NN_API void stapes_nn_softmax_8_to_16(const stapes_nn_softmax_layer *layer, const int8_t *in, int16_t *out);
+
 /* UNIDIRECTIONAL_SEQUENCE_LSTM. The gates are input, forget, cell, output, in this order. Rounds twice. The compiler
  * proves |sum << shift| < 2^30. */
 typedef struct {
@@ -471,6 +474,17 @@ typedef struct {
 } stapes_nn_rescale_16_layer;
 
 STAPES_NN_API void stapes_nn_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out);
+
+/* QUANTIZE from int16 to int32 with the zero point 0: x less its zero point is rounded twice. The compiler proves
+ * |x << shift| < 2^31. */
+typedef struct {
+    int32_t count;
+    int32_t multiplier;
+    int8_t shift;
+    int16_t zero_in;
+} stapes_nn_rescale_32_layer;
+
+STAPES_NN_API void stapes_nn_rescale_32(const stapes_nn_rescale_32_layer *layer, const int16_t *in, int8_t *out);
 
 /* LOGISTIC and TANH of int16 to the scale 2^-15: between the entries of a table of the logistic function, at steps of
  * 1/24, they are straight lines. x * multiplier / 2^shift, rounded halves up, counts steps of 1/12288 (LOGISTIC), or
