@@ -208,6 +208,11 @@ STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const
     stapes_nn_reference_conv_16(layer, in, out);
 }
 
+STAPES_NN_API void stapes_nn_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_transpose_conv_16(layer, in, out);
+}
+
 STAPES_NN_API void stapes_nn_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out)
 {
     stapes_nn_reference_dense_16(layer, in, out);

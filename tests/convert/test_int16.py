@@ -30,17 +30,36 @@ def scale16(grid: Grid, low: float = 1e-5, high: float = 1e-3) -> Scale:
     return grid.scale(low, high)[0], 0
 
 
+INT32 = 2  # in the schema's TensorType
+
+
 def weighted16(grid: Grid, kind: str, given: int, weights: np.ndarray, axis: int, out: int, **fields: object) -> None:
-    """Add an operator with weights and an int64 bias, whose outputs use the whole range."""
-    taps = weights.size / weights.shape[axis]
-    spread = grid.builder.scale_of(out) / (grid.builder.scale_of(given) * 74 * np.sqrt(taps))
-    scales = (spread * np.exp(grid.rng.uniform(-1, 1, weights.shape[axis]))).tolist()
-    inputs = [given, grid.builder.weights("w", weights, scales, axis)]
-    bias = grid.rng.integers(-(1 << 23), 1 << 23, weights.shape[axis])
-    inputs.append(grid.builder.constant("b", bias, "int64", (grid.builder.scale_of(given) * scales[0], 0)))
+    """Add an operator with weights and a bias, whose outputs use the whole range.
+
+    The bias is int64, or int32 where the options say so.
+    """
+    inputs = [given, *_weights_and_bias(grid, given, weights, axis, out, fields.get("quantizedBiasType") == INT32)]
     grid.builder.operator(kind, inputs, [out], **fields)
 
 
+def _weights_and_bias(
+    grid: Grid, given: int, weights: np.ndarray, axis: int, out: int, narrow: bool
+) -> tuple[int, int]:
+    taps = weights.size / weights.shape[axis]
+    spread = grid.builder.scale_of(out) / (grid.builder.scale_of(given) * 74 * np.sqrt(taps))
+    scales = (spread * np.exp(grid.rng.uniform(-1, 1, weights.shape[axis]))).tolist()
+    bias, bias_scale = grid.rng.integers(-(1 << 23), 1 << 23, weights.shape[axis]), grid.builder.scale_of(given)
+    return (
+        grid.builder.weights("w", weights, scales, axis),
+        grid.builder.constant("b", bias, "int32" if narrow else "int64", (bias_scale * scales[0], 0)),
+    )
+
+
+TRANSPOSED = list(
+    itertools.product(
+        ((1, 1), (2, 5), (4, 3)), ((1, 1), (2, 3), (4, 2)), (1, 2, 3), (False, True), (1, 3, 8), (1, 2, 4, 7), (1, 2)
+    )
+)
 SIZES = list(
     itertools.product(
         (1, 5, 8), (1, 4, 7), (1, 2, 3), (1, 3), (1, 2), (1, 2), (True, False), (1, 3, 8), (1, 2, 5), (1, 2)
@@ -63,6 +82,8 @@ def test_convolutions_of_int16_vs_litert_reference(tmp_path: Path, kind: str, se
         fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride}
         fields |= {"dilationHFactor": dilation, "dilationWFactor": dilation}
         fields["fusedActivationFunction"] = int(grid.rng.integers(0, 4))
+        if kind == "CONV_2D":
+            fields["quantizedBiasType"] = int(grid.rng.choice([0, INT32]))
         given = grid.input((batches, height, width, channels), scale16(grid), "int16")
         shape, axis, out = ((many, tall, wide, channels), 0, many)
         if kind == "DEPTHWISE_CONV_2D":
@@ -72,6 +93,43 @@ def test_convolutions_of_int16_vs_litert_reference(tmp_path: Path, kind: str, se
         options = "Conv2DOptions" if kind == "CONV_2D" else "DepthwiseConv2DOptions"
         weighted16(grid, kind, given, grid.rng.integers(-127, 128, shape), axis, target, options=options, **fields)
     grid.check(tmp_path, target=layout)
+
+
+@WIDE
+@SEEDS
+def test_transposed_convolutions_of_int16_vs_litert_reference(tmp_path: Path, seed: int, layout: str) -> None:
+    grid = Grid(seed)
+    for size, kernel, stride, same, channels, many, batches in grid.some(TRANSPOSED):
+        wanted = [n * stride if same else (n - 1) * stride + k for n, k in zip(size, kernel, strict=True)]
+        wanted[0] += int(grid.rng.integers(0, stride)) * (-1 if same else 1)  # each size that leads to the input's
+        given = grid.input((batches, *size, channels), scale16(grid), "int16")
+        out = grid.output((batches, *wanted, many), scale16(grid), "int16")
+        bias_type, weights = int(grid.rng.choice([0, INT32])), grid.rng.integers(-127, 128, (many, *kernel, channels))
+        w, b = _weights_and_bias(grid, given, weights, 0, out, bias_type == INT32)
+        inputs = [grid.builder.constant("shape", [batches, *wanted, many]), w, given]
+        fields = {"padding": 0 if same else 1, "strideH": stride, "strideW": stride, "quantizedBiasType": bias_type}
+        fields["fusedActivationFunction"] = int(grid.rng.integers(0, 4))
+        inputs += [b] if grid.rng.integers(0, 2) else []
+        grid.builder.operator("TRANSPOSE_CONV", inputs, [out], "TransposeConvOptions", **fields)
+    grid.check(tmp_path, target=layout)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias_type", "bias", "message"),
+    [
+        (np.ones((1, 1, 1, 1)), 0, np.int32([1]), r"bias b is int32 \[1\], but not by the options of the operator"),
+        (np.ones((1, 1, 1, 1)), INT32, np.int64([1]), r"bias b is int64 \[1\]; supported: a constant int32 bias of 1"),
+        (np.full((1, 1, 1, 600), 127), INT32, np.int32([1]), f"can sum up to .*; supported: sums below {1 << 31}"),
+    ],
+)
+def test_sums_of_other_widths_are_refused(weights: np.ndarray, bias_type: int, bias: np.ndarray, message: str) -> None:
+    b = Builder()
+    x, y = (b.input("x", (1, 1, 1, weights.shape[3]), (0.1, 0), "int16"), b.tensor("y", (1, 1, 1, 1), (9, 0), "int16"))
+    inputs = [x, b.weights("w", weights, [0.01], 0), b.constant("b", bias, bias.dtype.name, (0.001, 0))]
+    fields = {"strideH": 1, "strideW": 1, "quantizedBiasType": bias_type}
+    tflite = b.finish([b.operator("CONV_2D", inputs, [y], "Conv2DOptions", **fields)])
+    with pytest.raises(ModelError, match=message):
+        plan_model(tflite, "model")
 
 
 def test_operators_that_move_int16_vs_litert_reference(tmp_path: Path) -> None:
@@ -118,6 +176,7 @@ def test_fully_connected_of_int16_vs_litert_reference(tmp_path: Path, seed: int,
         given = grid.input((rows, 1, size) if keep else (rows, size), scale16(grid), "int16")
         target = grid.output((rows, 1, out) if keep else (rows, out), scale16(grid), "int16")
         fields = {"keepNumDims": keep, "fusedActivationFunction": int(grid.rng.integers(0, 4))}
+        fields["quantizedBiasType"] = int(grid.rng.choice([0, INT32]))
         weights = grid.rng.integers(-127, 128, (out, size))
         weighted16(grid, "FULLY_CONNECTED", given, weights, 0, target, options="FullyConnectedOptions", **fields)
     for exponent in range(-9, 12, 3):  # products that are halves, and others that only a double takes for halves

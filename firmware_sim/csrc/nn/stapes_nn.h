@@ -403,7 +403,9 @@ STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_
  *
  * CONV_2D and DEPTHWISE_CONV_2D in NHWC order, in groups of channels: each output channel reads in_channels / groups
  * input channels. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift with 8 <= shift <= 46 and
- * 0 <= multiplier < 2^15. The compiler proves |sum| < 2^47, for all partial sums too, and |result| < 2^31. */
+ * 0 <= multiplier < 2^15. The compiler proves |sum| < 2^47, for all partial sums too, and |result| < 2^31. With
+ * narrow_sums it rounds twice, as the kernels of int8 do, and the compiler proves |sum| < 2^31 and
+ * |sum << shift| < 2^31. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, in_channels;
@@ -413,14 +415,18 @@ typedef struct {
     uint16_t dilation_height, dilation_width;
     uint16_t pad_top, pad_left;
     uint16_t groups;
+    uint16_t narrow_sums; /* 0 or 1 */
     int16_t out_min, out_max;
     const int8_t *weights; /* [out_channels][kernel_height][kernel_width][in_channels / groups] */
     const int64_t *bias;
-    const int16_t *multiplier;
+    const int32_t *multiplier;
     const int8_t *shift;
 } stapes_nn_conv_16_layer;
 
 STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+
+/* TRANSPOSE_CONV of int16, with one group and no dilation; sums and roundings are those of stapes_nn_conv_16. */
+STAPES_NN_API void stapes_nn_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
 
 /* FULLY_CONNECTED. Rounds the product of the sum and a double, mantissa * 2^-exponent, as processors do, and then that
  * to a whole number, halves away from zero. 2^52 <= mantissa < 2^53. The compiler proves |sum| < 2^53, for all partial

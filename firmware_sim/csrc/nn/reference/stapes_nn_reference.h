@@ -52,6 +52,7 @@ void stapes_nn_reference_take(const stapes_nn_take_layer *layer, const int8_t *i
 void stapes_nn_reference_resize_bilinear(const stapes_nn_resize_bilinear_layer *layer, const int8_t *in, int8_t *out);
 
 void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+void stapes_nn_reference_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_add_16(const stapes_nn_add_16_layer *layer, const int16_t *a, const int16_t *b, int16_t *out);
 void stapes_nn_reference_mul_16(const stapes_nn_mul_16_layer *layer, const int16_t *a, const int16_t *b, int16_t *out);
