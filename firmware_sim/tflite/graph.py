@@ -222,8 +222,9 @@ def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
             f"tensor {index} ({name}) is sparse; supported: dense tensors, which the converter writes without "
             "tf.lite.Optimize.EXPERIMENTAL_SPARSITY"
         )
-    quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype)
     data = _read_data(index, name, table, buffers, shape, dtype)
+    all_zero = data is not None and not data.any()
+    quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype, all_zero)
     return Tensor(name, shape, dtype, quantization, data, bool(table.integer(5, "?")))
 
 
@@ -246,7 +247,10 @@ def _read_data(
     return raw.view(kind).reshape(shape).astype(dtype)
 
 
-def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
+def _read_quantization(
+    what: str, table: Table | None, shape: tuple[int, ...], dtype: str, all_zero: bool
+) -> Quantization | None:
+    """Return what the file states, None where it states none; all_zero: whether it is of a constant of zeros only."""
     scales = table.array(2, "f") if table else np.zeros(0, np.float32)
     if table is None or not scales.size or dtype not in ("int8", "uint8", "int16", "int32"):
         return None
@@ -259,6 +263,10 @@ def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], d
     zero_points = np.broadcast_to(zero_points, scales.shape)
     if scales.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scales.size):
         raise ModelError(f"{what} has {scales.size} scales along axis {axis}, but shape {list(shape)}")
+    if all_zero and scales.tolist() == [0.0] and not zero_points.any():
+        # The converter gives it to the first state of an unrolled LSTM of int16, which a MUL reads, and whose factor is
+        # 0 in LiteRT. Any scale stands for zeros; with the least one, every factor is as near to 0 as can be.
+        scales = np.full(1, np.finfo(np.float32).smallest_subnormal, np.float32)
     if not all(isfinite(scale) and scale > 0 for scale in scales.tolist()):
         raise ModelError(f"{what} has the scale {scales.min()}; a scale is finite and above 0")
     limits = np.iinfo(dtype)

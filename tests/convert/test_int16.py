@@ -114,6 +114,27 @@ def test_transposed_convolutions_of_int16_vs_litert_reference(tmp_path: Path, se
     grid.check(tmp_path, target=layout)
 
 
+def test_products_with_zeros_of_the_scale_0_vs_litert_reference(tmp_path: Path) -> None:
+    """The first state of an LSTM that Keras unrolls and the converter quantizes to int16."""
+    grid = Grid(16)
+    for scale, wanted in itertools.product((1e-4, 2e-5, 0.5), (1e-4, 3e-5, 1e-42)):
+        zeros = grid.builder.constant("zeros", np.zeros((1, 6)), "int16", (0.0, 0))
+        given, out = grid.input((1, 6), (scale, 0), "int16"), grid.output((1, 6), (wanted, 0), "int16")
+        grid.builder.operator("MUL", [given, zeros], [out], "MulOptions")
+    grid.check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [([0, 1], (0.0, 0)), ([0, 0], (0.0, 3)), ([0, 0], (-0.5, 0)), (None, (0.0, 0))]
+)
+def test_other_scales_of_0_are_refused(values: list[int] | None, scale: Scale) -> None:
+    b = Builder()
+    x, out = b.input("x", (1, 2), (0.1, 0)), b.tensor("out", (1, 2), (0.1, 0))
+    other = b.input("y", (1, 2), scale) if values is None else b.constant("y", [values], "int8", scale)
+    with pytest.raises(ModelError, match=r"tensor 2 \(y\) has the scale .*; a scale is finite and above 0"):
+        plan_model(b.finish([b.operator("ADD", [x, other], [out], "AddOptions")]), "model")
+
+
 @pytest.mark.parametrize(
     ("weights", "bias_type", "bias", "message"),
     [
