@@ -17,6 +17,9 @@ LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far insi
 LARGEST_COUNT = 1 << 11  # operators, or tensors without constants; so many that live at a time are placed in seconds
 LARGEST_CONSTANTS = 1 << 13  # constant tensors
 RANKS = 6
+# Stands for the scale 0 of constants that are all 0. The converter gives it to the first state of an unrolled LSTM of
+# int16, which a MUL reads, whose factor is 0 in LiteRT and with this, the least scale, next to 0.
+SCALE_OF_ZEROS = np.finfo(np.float32).smallest_subnormal
 LONGEST_NAME = 256
 # Bytes per element of the types that a model computes with, where not 1.
 WIDTHS = {"int16": 2, "float32": 4, "int32": 4, "int64": 8}
@@ -264,9 +267,7 @@ def _read_quantization(
     if scales.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scales.size):
         raise ModelError(f"{what} has {scales.size} scales along axis {axis}, but shape {list(shape)}")
     if all_zero and scales.tolist() == [0.0] and not zero_points.any():
-        # The converter gives it to the first state of an unrolled LSTM of int16, which a MUL reads, and whose factor is
-        # 0 in LiteRT. Any scale stands for zeros; with the least one, every factor is as near to 0 as can be.
-        scales = np.full(1, np.finfo(np.float32).smallest_subnormal, np.float32)
+        scales = np.full(1, SCALE_OF_ZEROS)
     if not all(isfinite(scale) and scale > 0 for scale in scales.tolist()):
         raise ModelError(f"{what} has the scale {scales.min()}; a scale is finite and above 0")
     limits = np.iinfo(dtype)

@@ -121,6 +121,9 @@ def test_products_with_zeros_of_the_scale_0_vs_litert_reference(tmp_path: Path) 
         zeros = grid.builder.constant("zeros", np.zeros((1, 6)), "int16", (0.0, 0))
         given, out = grid.input((1, 6), (scale, 0), "int16"), grid.output((1, 6), (wanted, 0), "int16")
         grid.builder.operator("MUL", [given, zeros], [out], "MulOptions")
+        zeros = grid.builder.constant("zeros", np.zeros((1, 6)), "int8", (0.0, 0))
+        given, out = grid.input((1, 6), (scale, 5)), grid.output((1, 6), (wanted, -7))
+        grid.builder.operator("MUL", [given, zeros], [out], "MulOptions")
     grid.check(tmp_path)
 
 
@@ -133,6 +136,14 @@ def test_other_scales_of_0_are_refused(values: list[int] | None, scale: Scale) -
     other = b.input("y", (1, 2), scale) if values is None else b.constant("y", [values], "int8", scale)
     with pytest.raises(ModelError, match=r"tensor 2 \(y\) has the scale .*; a scale is finite and above 0"):
         plan_model(b.finish([b.operator("ADD", [x, other], [out], "AddOptions")]), "model")
+
+
+def test_sums_with_zeros_of_the_scale_0_at_which_litert_ends_the_process_are_refused() -> None:
+    b = Builder()
+    inputs = [b.input("x", (1, 2), (0.1, 0), "int16"), b.constant("zeros", [[0, 0]], "int16", (0.0, 0))]
+    tflite = b.finish([b.operator("ADD", inputs, [b.tensor("y", (1, 2), (0.1, 0), "int16")], "AddOptions")])
+    with pytest.raises(ModelError, match="tensor zeros has the scale 0; supported: a scale above 0, except in MUL"):
+        plan_model(tflite, "model")
 
 
 @pytest.mark.parametrize(

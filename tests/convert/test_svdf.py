@@ -15,7 +15,7 @@ from reference_kernels import compile_with_reference_kernels
 
 from benchmarks.tflite_models import Builder
 from stapes.convert.compile import compile_model, plan_model
-from stapes.convert.verify import Reference, with_intermediate_outputs
+from stapes.convert.verify import NoReferenceError, Reference, differences, with_intermediate_outputs
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, read_model
@@ -183,6 +183,15 @@ def _micro_of(graph: Graph, operator: Operator) -> _Micro:
         tuple(int(one.quantization.zero_points[0]) for one in (given, memory, output)),
         (float(scales[0] * scales[1] / scales[2]), float(scales[2] * scales[3] / scales[4])),
     )
+
+
+def test_litert_is_not_shown_a_memory_of_int8_at_which_it_ends_the_process(tmp_path: Path) -> None:
+    grid = Grid(4)
+    _micro(grid, reach=1.0)
+    tflite = grid.builder.finish(grid.outputs)
+    compile_model(tflite, tmp_path, "model")
+    with pytest.raises(NoReferenceError, match="LiteRT's reference kernels cannot run an SVDF with a memory of int8"):
+        differences(tflite, tmp_path)
 
 
 def test_reset_forgets(tmp_path: Path) -> None:
