@@ -1,6 +1,16 @@
 /* stapes_nn_reference_svdf.c -- SVDF. Apache-2.0. */
 #include "stapes_nn_reference.h"
 
+/* The sum of one filter. |sum| < 2^31 at every input: proved by the compiler. */
+static int32_t reference_svdf_feature(int32_t bias, const int8_t *weights, const int8_t *in, int32_t count)
+{
+    int32_t sum = bias;
+    for (int32_t k = 0; k < count; k++) {
+        sum += in[k] * weights[k];
+    }
+    return sum;
+}
+
 /* The code of a unit, whose sum over time is taken modulo 2^32, as LiteRT and TensorFlow Lite Micro do. */
 static int8_t reference_svdf_output(int64_t sum, int32_t multiplier, int32_t shift, int32_t zero)
 {
@@ -16,10 +26,8 @@ void stapes_nn_reference_svdf(const stapes_nn_svdf_layer *layer, const int8_t *i
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         for (int32_t filter = 0; filter < filters; filter++) {
             int16_t *kept = memory + (batch * filters + filter) * steps;
-            int32_t sum = layer->feature_bias[filter]; /* |sum| < 2^31 at every input: proved by the compiler */
-            for (int32_t k = 0; k < layer->in_size; k++) {
-                sum += in[batch * layer->in_size + k] * layer->weights[filter * layer->in_size + k];
-            }
+            int32_t sum = reference_svdf_feature(layer->feature_bias[filter], layer->weights + filter * layer->in_size,
+                                                 in + batch * layer->in_size, layer->in_size);
             sum = reference_multiply_by_quantized_multiplier(sum, layer->in_multiplier, layer->in_shift);
             for (int32_t step = 0; step + 1 < steps; step++) {
                 kept[step] = kept[step + 1];
@@ -42,10 +50,8 @@ void stapes_nn_reference_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         for (int32_t filter = 0; filter < filters; filter++) {
             int8_t *kept = memory + (batch * filters + filter) * steps;
-            int32_t sum = layer->feature_bias[filter]; /* |sum| < 2^31 at every input: proved by the compiler */
-            for (int32_t k = 0; k < layer->in_size; k++) {
-                sum += in[batch * layer->in_size + k] * layer->weights[filter * layer->in_size + k];
-            }
+            int32_t sum = reference_svdf_feature(layer->feature_bias[filter], layer->weights + filter * layer->in_size,
+                                                 in + batch * layer->in_size, layer->in_size);
             sum = reference_multiply_by_quantized_multiplier(sum, layer->in_multiplier, layer->in_shift);
             for (int32_t step = 0; step + 1 < steps; step++) {
                 kept[step] = kept[step + 1];
