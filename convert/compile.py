@@ -80,7 +80,7 @@ def plan_model(
             raise ModelError(
                 f"tensor {tensor.name} is {tensor.dtype} {list(tensor.shape)}; supported: inputs and outputs of int8, "
                 "uint8 or int16, not empty; float32 that QUANTIZE alone reads or DEQUANTIZE writes, or with "
-                "--float-interface; outputs of int32 or int64 that ARG_MAX or ARG_MIN writes"
+                "--float-interface; outputs of int32 or int64 that ARG_MAX, ARG_MIN or QUANTIZE writes"
             )
     placement = coalesce(graph, operations)
     digest = hashlib.sha256(tflite).hexdigest()

@@ -18,10 +18,11 @@ from stapes.convert.passes.lift_states import state_pairs
 from stapes.firmware_sim.device.host import CompiledModel
 from stapes.firmware_sim.errors import ModelError, StapesError
 from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor, read_model
+from stapes.firmware_sim.tflite.litert import unknown_to_litert
 
 
 class NoReferenceError(StapesError):
-    """LiteRT ends the process instead of giving outputs for some inputs."""
+    """LiteRT ends the process instead of giving outputs, for some inputs or for all."""
 
 
 class Reference:
@@ -31,7 +32,7 @@ class Reference:
     Where the file has float32 for an input or output of the compiled model that is quantized, LiteRT gets the real
     values of the codes, and its real values are returned as codes: its own QUANTIZE and DEQUANTIZE take part.
     float_interface, batch: as in compile_model. `quantized` holds, per input that stays float32, what its QUANTIZE
-    makes.
+    makes. Raises NoReferenceError for a model that LiteRT cannot run.
     """
 
     def __init__(self, tflite: bytes, float_interface: bool = False, batch: int | None = None) -> None:
@@ -39,6 +40,9 @@ class Reference:
 
         file = read_model(tflite)
         graph = with_interface(file, float_interface, batch)
+        unknown = unknown_to_litert(file.main)
+        if unknown is not None:
+            raise NoReferenceError(f"LiteRT's reference kernels cannot run {unknown}")
         # BUILTIN_REF has no ELU; the only kernel of it for int8 is among the optimized ones.
         lacking = any(operator.kind == "ELU" for operator in file.main.operators)
         kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if lacking else OpResolverType.BUILTIN_REF

@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import generated_c
 from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.tflite.graph import read_model
+from stapes.firmware_sim.tflite.litert import unknown_to_litert
 
 
 class LitertEngine:
     """LiteRT with its `BUILTIN_REF` kernels, whose results the compiled model must equal bit for bit.
 
-    LiteRT crashes on some models that the compiler refuses, so the compiler looks at the model first. Raises ModelError
-    where one of the two refuses the model.
+    LiteRT crashes on some models that the compiler refuses, and on a form that the compiler alone knows, so the model
+    is looked at first. Raises ModelError where one of the two refuses it.
     """
 
     def __init__(self, folder: DetectorFolder) -> None:
         states = generated_c(folder).description.states
+        unknown = unknown_to_litert(read_model(folder.model).main)
+        if unknown is not None:
+            raise ModelError(f"{folder.path / 'model.tflite'}: LiteRT cannot run {unknown}; choose the engine c")
         self._folder = folder
         self._interpreter, input_details, output_details = self._new_interpreter()
         # The folder lists the tensors in the subgraph's order, which is LiteRT's.

@@ -75,7 +75,7 @@ def real_text(tensor: Tensor) -> str:
 
 
 def real_range(tensor: Tensor) -> tuple[np.float32, np.float32]:
-    """Return the lowest and the highest real value of a quantized int8, uint8 or int16 tensor."""
+    """Return the lowest and the highest real value of a quantized tensor."""
     assert tensor.quantization is not None
     limits, zero = np.iinfo(tensor.dtype), int(tensor.quantization.zero_points[0])
     low, high = (float(tensor.quantization.scales[0]) * (q - zero) for q in (limits.min, limits.max))

@@ -9,6 +9,8 @@ _CUSTOM = {
     "ethos-u": "compiled for an Arm Ethos-U; give the .tflite from before vela",
     "edgetpu-custom-op": "compiled for a Coral Edge TPU; give the .tflite from before edgetpu_compiler",
     "XC_": "compiled for an XMOS xcore; give the .tflite from before xcore-opt",
+    "NeutronGraph": "compiled for an NXP Neutron NPU; give the .tflite from before neutron-converter",
+    "Lce": "has weights of one bit (Larq Compute Engine); convert a model with weights of int8",
     "Flex": "an operator of TensorFlow itself; convert without tf.lite.OpsSet.SELECT_TF_OPS, and replace the layers "
     "that the converter then names",
     "TFLite_Detection_PostProcess": "computed in float32; convert without it, and apply it to the outputs",

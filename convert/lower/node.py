@@ -10,7 +10,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import activation_range
 from stapes.convert.lower.packing import Layout
 from stapes.convert.lower.refusals import LONGEST_FINDING, Refusal, RefusedOperatorError
-from stapes.firmware_sim.tflite.graph import Graph, Operator, Tensor
+from stapes.firmware_sim.tflite.graph import SCALE_OF_ZEROS, Graph, Operator, Tensor
 from stapes.firmware_sim.tflite.schema import ACTIVATIONS
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,15 @@ class Node:
             empty = number >= 0 and tensor.dtype in ("int8", "uint8", "int16") and not tensor.count
             if empty and self._is_needed(number):
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
+
+    def expect_scales(self) -> None:
+        """Refuse constants with the scale 0 where LiteRT ends the process at them, or may do so."""
+        for number in self.operator.inputs:
+            quantization = self.graph.tensors[number].quantization if number >= 0 else None
+            if quantization is not None and (quantization.scales == SCALE_OF_ZEROS).any():
+                self.refuse(
+                    f"tensor {self.graph.tensors[number].name} has the scale 0", "a scale above 0, except in MUL"
+                )
 
     def _is_needed(self, number: int) -> bool:
         graph = self.graph

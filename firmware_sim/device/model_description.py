@@ -20,14 +20,14 @@ MODEL_JSON = "model.json"
 LARGEST = 2**31 - 1  # of every size and count: the C counts with int32
 LARGEST_SCALE = (2 - 2**-23) * 2.0**127  # of float32, in which a .tflite states it
 T = TypeVar("T")
-_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(1 << 15), (1 << 15) - 1)}  # of the codes
+_ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(1 << 15), (1 << 15) - 1), "int32": (0, 0)}
 _WIDTHS = {"int8": 1, "uint8": 1, "int16": 2, "float32": 4, "int32": 4, "int64": 8}  # bytes of a value
 
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """An input or output of a step: real value = scale * (q - zero_point); float32, int32 and int64 are
-    the values themselves.
+    """An input or output of a step: real value = scale * (q - zero_point); float32, int64, and int32 without a scale
+    are the values themselves.
 
     The fields can also be read as in model.json, by name: `spec["shape"]`. Raises ConfigError for a wrong type, a dtype
     that no step has, a shape with no values or too many, and an impossible quantization.
@@ -48,10 +48,10 @@ class TensorSpec:
         _require(self.nbytes <= LARGEST, "shape", self.shape, f"at most {LARGEST} bytes")
         if self.scale is None and self.zero_point is None:
             return
-        _require(self.dtype in _LIMITS, "scale", self.scale, f"none, as {self.dtype} has none")
+        _require(self.dtype in _ZERO_POINTS, "scale", self.scale, f"none, as {self.dtype} has none")
         positive = type(self.scale) in (int, float) and 0 < (self.scale or 0) <= LARGEST_SCALE
         _require(positive, "scale", self.scale, f"a number above 0, at most {LARGEST_SCALE:.4g}")
-        low, high = _LIMITS[self.dtype]
+        low, high = _ZERO_POINTS[self.dtype]
         inside = type(self.zero_point) is int and low <= self.zero_point <= high
         _require(inside, "zero_point", self.zero_point, f"a whole number from {low} to {high}")
 

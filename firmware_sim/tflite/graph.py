@@ -17,6 +17,9 @@ LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far insi
 LARGEST_COUNT = 1 << 11  # operators, or tensors without constants; so many that live at a time are placed in seconds
 LARGEST_CONSTANTS = 1 << 13  # constant tensors
 RANKS = 6
+# Stands for the scale 0 of constants that are all 0. The converter gives it to the first state of an unrolled LSTM of
+# int16, which a MUL reads, whose factor is 0 in LiteRT and with this, the least scale, next to 0.
+SCALE_OF_ZEROS = np.finfo(np.float32).smallest_subnormal
 LONGEST_NAME = 256
 # Bytes per element of the types that a model computes with, where not 1.
 WIDTHS = {"int16": 2, "float32": 4, "int32": 4, "int64": 8}
@@ -24,7 +27,7 @@ WIDTHS = {"int16": 2, "float32": 4, "int32": 4, "int64": 8}
 
 @dataclass(frozen=True)
 class Quantization:
-    """real = scale * (q - zero_point) for int8, uint8 or int16; several scales belong to the slices along `axis`."""
+    """real = scale * (q - zero_point) of whole numbers; several scales belong to the slices along `axis`."""
 
     scales: np.ndarray  # float32
     zero_points: np.ndarray
@@ -222,8 +225,9 @@ def _read_tensor(index: int, table: Table, buffers: list[Table]) -> Tensor:
             f"tensor {index} ({name}) is sparse; supported: dense tensors, which the converter writes without "
             "tf.lite.Optimize.EXPERIMENTAL_SPARSITY"
         )
-    quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype)
     data = _read_data(index, name, table, buffers, shape, dtype)
+    all_zero = data is not None and not data.any()
+    quantization = _read_quantization(f"tensor {index} ({name})", table.table(4), shape, dtype, all_zero)
     return Tensor(name, shape, dtype, quantization, data, bool(table.integer(5, "?")))
 
 
@@ -246,17 +250,24 @@ def _read_data(
     return raw.view(kind).reshape(shape).astype(dtype)
 
 
-def _read_quantization(what: str, table: Table | None, shape: tuple[int, ...], dtype: str) -> Quantization | None:
+def _read_quantization(
+    what: str, table: Table | None, shape: tuple[int, ...], dtype: str, all_zero: bool
+) -> Quantization | None:
+    """Return what the file states, None where it states none; all_zero: whether it is of a constant of zeros only."""
     scales = table.array(2, "f") if table else np.zeros(0, np.float32)
-    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16"):
+    if table is None or not scales.size or dtype not in ("int8", "uint8", "int16", "int32"):
         return None
     zero_points = table.array(3, "q")
+    if dtype == "int32" and not (scales.size == 1 and isfinite(scales[0]) and scales[0] > 0 and not zero_points.any()):
+        return None  # only an output of QUANTIZE needs it; the scales of a bias follow from those of its operator
     axis = table.integer(6, "i")
     if zero_points.size not in (scales.size, 1):
         raise ModelError(f"{what} has {scales.size} scales but {zero_points.size} zero points")
     zero_points = np.broadcast_to(zero_points, scales.shape)
     if scales.size > 1 and not (0 <= axis < len(shape) and shape[axis] == scales.size):
         raise ModelError(f"{what} has {scales.size} scales along axis {axis}, but shape {list(shape)}")
+    if all_zero and scales.tolist() == [0.0] and not zero_points.any():
+        scales = np.full(1, SCALE_OF_ZEROS)
     if not all(isfinite(scale) and scale > 0 for scale in scales.tolist()):
         raise ModelError(f"{what} has the scale {scales.min()}; a scale is finite and above 0")
     limits = np.iinfo(dtype)

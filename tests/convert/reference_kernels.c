@@ -155,6 +155,11 @@ STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const
     stapes_nn_reference_softmax(layer, in, out);
 }
 
+STAPES_NN_API void stapes_nn_softmax_8_to_16(const stapes_nn_softmax_layer *layer, const int8_t *in, int16_t *out)
+{
+    stapes_nn_reference_softmax_8_to_16(layer, in, out);
+}
+
 STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                                   int8_t *out)
 {
@@ -193,9 +198,19 @@ STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_
     stapes_nn_reference_svdf(layer, in, memory, out);
 }
 
+STAPES_NN_API void stapes_nn_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory, int8_t *out)
+{
+    stapes_nn_reference_svdf_8(layer, in, memory, out);
+}
+
 STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
 {
     stapes_nn_reference_conv_16(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    stapes_nn_reference_transpose_conv_16(layer, in, out);
 }
 
 STAPES_NN_API void stapes_nn_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out)
@@ -218,6 +233,11 @@ STAPES_NN_API void stapes_nn_mul_16(const stapes_nn_mul_16_layer *layer, const i
 STAPES_NN_API void stapes_nn_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out)
 {
     stapes_nn_reference_rescale_16(layer, in, out);
+}
+
+STAPES_NN_API void stapes_nn_rescale_32(const stapes_nn_rescale_32_layer *layer, const int16_t *in, int8_t *out)
+{
+    stapes_nn_reference_rescale_32(layer, in, (int32_t *)(void *)out);
 }
 
 STAPES_NN_API void stapes_nn_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out)

@@ -414,11 +414,3 @@ def test_models_of_keras_equal_litert_reference_in_every_tensor(
     found = differences(tflite, tmp_path, steps=20)
     assert found
     assert {tensor: count for tensor, count in found.items() if count} == {}
-
-
-def test_an_svdf_of_tflite_micro_is_refused_by_what_it_is(cases_of_models: Path) -> None:
-    tflite = (cases_of_models / "keyword_scrambled_8bit.tflite").read_bytes()
-    with pytest.raises(
-        ModelError, match=r"7 × SVDF .*: memory .* a form of TensorFlow Lite Micro that LiteRT cannot run"
-    ):
-        plan_model(tflite, "model")

@@ -322,6 +322,24 @@ def test_positions_of_extremes_vs_litert_reference(tmp_path: Path, kind: str) ->
     grid.check(tmp_path, steps=20)
 
 
+def test_positions_in_another_shape_vs_litert_reference(tmp_path: Path) -> None:
+    grid = Grid(46)
+    for dtype, number in (("int32", 2), ("int64", 4)):
+        given, axis = grid.input((1, 3, 4, 6), (0.1, 3)), grid.builder.constant("axis", [3])
+        found = grid.builder.tensor(f"found_{dtype}", (1, 3, 4), None, dtype)
+        grid.builder.operator("ARG_MAX", [given, axis], [found], "ArgMaxOptions", outputType=number)
+        shapes = [
+            ("RESHAPE", [found, grid.builder.constant("shape", [1, 12])], (1, 12), "ReshapeOptions"),
+            ("SQUEEZE", [found], (3, 4), "SqueezeOptions"),
+            ("EXPAND_DIMS", [found, grid.builder.constant("axis", [0])], (1, 1, 3, 4), "ExpandDimsOptions"),
+            ("RESHAPE", [found, grid.builder.constant("shape", [4, 3])], (4, 3), "ReshapeOptions"),
+        ]
+        for kind, inputs, shape, options in shapes:
+            out = grid.builder.tensor(f"{kind}_{dtype}_{len(grid.outputs)}", shape, None, dtype)
+            grid.outputs.append(grid.builder.operator(kind, inputs, [out], options))
+    grid.check(tmp_path)
+
+
 def test_positions_are_int32_and_int64_in_header_and_description(tmp_path: Path) -> None:
     compile_model(every_operator_of_values(), tmp_path, "model")
     assert "int64_t where[1]" in (tmp_path / "model.h").read_text()

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiler_models import every_move, every_operator, every_operator_of_int16, every_operator_of_values, every_shift
+from compiler_models import (
+    every_move,
+    every_operator,
+    every_operator_of_int16,
+    every_operator_of_values,
+    every_shift,
+    svdf_of_tflite_micro,
+)
 from reference_kernels import KERNELS, REFERENCE, compile_with_reference_kernels
 
 from benchmarks.tflite_models import cnn_gru_step, ds_cnn
@@ -23,6 +30,7 @@ MODELS = {
     "every_operator_of_values": every_operator_of_values,
     "every_operator_of_int16": every_operator_of_int16,
     "every_shift": every_shift,
+    "svdf_of_tflite_micro": svdf_of_tflite_micro,
     "cnn_gru": cnn_gru_step,
     "ds_cnn": ds_cnn,
 }

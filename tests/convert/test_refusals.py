@@ -123,6 +123,8 @@ def test_the_printed_lines_of_python_make_a_model_that_compiles(tmp_path: Path) 
         ("ethos-u", "compiled for an Arm Ethos-U; give the .tflite from before vela"),
         ("edgetpu-custom-op", "compiled for a Coral Edge TPU; give the .tflite from before edgetpu_compiler"),
         ("XC_conv2d_v2", "compiled for an XMOS xcore; give the .tflite from before xcore-opt"),
+        ("NeutronGraph", "compiled for an NXP Neutron NPU; give the .tflite from before neutron-converter"),
+        ("LceBconv2d", "has weights of one bit (Larq Compute Engine); convert a model with weights of int8"),
         ("FlexErf", "an operator of TensorFlow itself"),
         ("Mine", "no operator of the .tflite schema"),
     ],

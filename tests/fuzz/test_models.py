@@ -14,6 +14,7 @@ from compiler_models import (
     every_operator,
     every_operator_of_int16,
     every_operator_of_values,
+    svdf_of_tflite_micro,
     tiny_step,
 )
 from damage import NUMBERS, damaged_bytes
@@ -35,7 +36,7 @@ MACS_MAX = 10_000_000  # of models that are run; a damaged size may ask for hour
 @functools.cache
 def models() -> tuple[bytes, ...]:
     lstm = Lstm(in_size=7, units=6, cell_clip=1.0).tflite()
-    own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_border()
+    own = tiny_step(), every_operator(), cnn_gru_step(), lstm, every_border(), svdf_of_tflite_micro()
     return (*own, every_operator_of_values(), every_operator_of_int16(), every_move(), without_batch_size(), dilated())
 
 

@@ -188,4 +188,24 @@ def every_operator_of_int16() -> bytes:
     rest = add("SUB", [total, b.constant("c", rng.integers(-900, 900, (1, 1)), "int16", scale)], (1, 6), "SubOptions")
     shares = add("SOFTMAX", [rest], (1, 6), "SoftmaxOptions", to=(2.0**-15, 0), beta=1.0)
     narrow = b.operator("QUANTIZE", [shares], [b.tensor("narrow", (1, 6), (1 / 256, -128))])
-    return b.finish([narrow, add("RELU", [x], (1, 6, 5, 4))])
+    of_codes = add("SOFTMAX", [narrow], (1, 6), "SoftmaxOptions", to=(2.0**-16, -32768), beta=1.0)
+    whole = b.operator("QUANTIZE", [of_codes], [b.tensor("whole", (1, 6), (2.0**-15, 0), "int32")])
+    wider = [b.constant("wider", [1, 12, 10, 3]), b.weights("up", rng.integers(-127, 128, (3, 2, 3, 4)), [2e-3], 0), x]
+    wider.append(b.constant("bias", rng.integers(-9000, 9000, 3), "int32", (2e-6, 0)))
+    fields = {"strideH": 2, "strideW": 2, "padding": 0, "quantizedBiasType": 2}
+    upwards = add("TRANSPOSE_CONV", wider, (1, 12, 10, 3), "TransposeConvOptions", **fields)
+    return b.finish([narrow, add("RELU", [x], (1, 6, 5, 4)), whole, upwards])
+
+
+def svdf_of_tflite_micro() -> bytes:
+    """Two units that remember steps as int8, which LiteRT cannot run."""
+    b, rng = Builder(), np.random.default_rng(9)
+    inputs = [
+        b.input("series", (2, 6), (0.05, -7)),
+        b.weights("feature", rng.integers(-128, 128, (4, 6)), [0.004], 0),
+        b.weights("time", rng.integers(-128, 128, (4, 3)), [0.006], 0),
+        b.bias("bias", rng.integers(-900, 900, 2), [6e-4]),
+        b.variable("memory", (2, 12), (0.1, -50)),
+    ]
+    out = b.tensor("kept", (2, 2), (0.2, -3))
+    return b.finish([b.operator("SVDF", inputs, [out], "SVDFOptions", rank=2, fusedActivationFunction=1)])

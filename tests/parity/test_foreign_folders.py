@@ -195,6 +195,55 @@ def put_model(detector: Path, model: bytes) -> None:
     (detector / "detector.json").write_text(json.dumps(described))
 
 
+def test_litert_is_not_shown_a_form_that_the_compiler_alone_knows(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteRT ends the process at an SVDF with a memory of int8, also where nothing needs its output."""
+    shown: list[object] = []
+    monkeypatch.setattr(litert_engine, "Interpreter", lambda **words: shown.append(words))
+    make_world(tmp_path, tiny_detector)
+    put_model(tmp_path / DETECTOR, with_svdf((tmp_path / DETECTOR / "model.tflite").read_bytes()))
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = run([*COMMANDS["detect"], "--engine", "litert"], tmp_path, capsys)
+    assert code == 1
+    assert "model.tflite: LiteRT cannot run an SVDF with a memory of int8, a form of TensorFlow Lite Micro" in errors
+    assert shown == []
+    code, printed, _ = run([*COMMANDS["detect"], "--engine", "c"], tmp_path, capsys)
+    assert code == 0
+    assert len(printed.splitlines()) > 1
+
+
+def with_svdf(tflite: bytes) -> bytes:
+    """Return the model with one more operator, which reads its scores, and whose output nothing reads."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite))
+    graph = model.subgraphs[0]
+    scores = next(number for number in graph.outputs if list(graph.tensors[number].shape) == [1, len(CLASSES)])
+    first = len(graph.tensors)
+    for name, shape in (("feature", [2, len(CLASSES)]), ("time", [2, 3]), ("memory", [1, 6]), ("kept", [1, 2])):
+        tensor, buffer = schema.TensorT(), schema.BufferT()
+        tensor.name, tensor.shape, tensor.type = name, shape, schema.TensorType.INT8
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.01], [0]
+        tensor.isVariable, tensor.buffer = name == "memory", 0
+        if name in ("feature", "time"):
+            buffer.data = [1] * (shape[0] * shape[1])
+            model.buffers.append(buffer)
+            tensor.buffer = len(model.buffers) - 1
+        graph.tensors.append(tensor)
+    code, operator = schema.OperatorCodeT(), schema.OperatorT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SVDF
+    code.version = 1
+    model.operatorCodes.append(code)
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.inputs, operator.outputs = [scores, first, first + 1, -1, first + 2], [first + 3]
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.SVDFOptions, schema.SVDFOptionsT()
+    operator.builtinOptions.rank, operator.builtinOptions.fusedActivationFunction = 1, 1
+    graph.operators.append(operator)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def test_litert_is_shown_no_model_that_only_the_compiler_refuses(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

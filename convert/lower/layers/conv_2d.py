@@ -18,6 +18,7 @@ OPTIONS = {
     "activation": Option(3, "b"),
     "dilation_width": Option(4, "i", 1),
     "dilation_height": Option(5, "i", 1),
+    "bias_type": Option(6, "b"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from stapes.convert.lower import common_shift
 from stapes.convert.lower.arithmetic import LongMultiplierError, round_once_array, single_rounding, single_rounding_62
 from stapes.convert.lower.layers._shared.convolution import Sums, channel_sums, checked_weights, factors
-from stapes.convert.lower.layers._shared.convolution_16 import wide_bias
+from stapes.convert.lower.layers._shared.convolution_16 import has_narrow_sums, wide_bias
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import Option
@@ -24,7 +24,6 @@ OPTIONS = {
     "keep_num_dims": Option(2, "?"),
     "bias_type": Option(4, "b"),
 }
-INT32 = 2  # in the schema's TensorType
 
 
 def lower(node: Node) -> list[Operation]:
@@ -57,15 +56,17 @@ def lower(node: Node) -> list[Operation]:
 
 def _wide(node: Node, fields: dict[str, int], weights: np.ndarray) -> Call:
     """Return the call of the kernel of int16, whose factors are the doubles of LiteRT."""
-    if node.option("bias_type") == INT32:
-        node.refuse("int16 with sums of 32 bits", "sums of 64 bits")
     bias = wide_bias(node, len(weights))
     bounds = np.abs(bias) + (np.abs(weights.astype(np.int64)).sum(axis=1) << 15)
+    largest = 1 << (31 if has_narrow_sums(node) else 53)
     mantissas, exponents = [], []
     for channel, (factor, bound) in enumerate(zip(factors(node, len(bias), "int16"), bounds.tolist(), strict=True)):
         fraction, exponent = math.frexp(factor)
-        if bound >= 1 << 53 or bound * factor >= (1 << 31) - 1 or not -96 <= exponent <= 30:
-            node.refuse(f"channel {channel} scales sums up to {bound} by {factor}", "results within int32")
+        if bound >= largest or bound * factor >= (1 << 31) - 1 or not -96 <= exponent <= 30:
+            node.refuse(
+                f"channel {channel} scales sums up to {bound} by {factor}",
+                f"sums below {largest}, results within int32",
+            )
         mantissas.append(int(fraction * 2**53))
         exponents.append(53 - exponent)
     constants: dict[str, Field] = {

@@ -1,9 +1,12 @@
-"""SVDF: int8 input, feature weights and output, int16 time weights and memory, which is kept from step to step.
+"""SVDF: int8 input, feature weights and output; time weights, and a memory kept from step to step, of int16 or int8.
 
 LiteRT rounds the int32 sum of (x - zero) * w of each filter twice with s_in * s_feature / s_memory, saturates it to
 int16 and keeps the last of these. The sum of their products with the time weights, over the filters of a unit, and the
 bias are rounded twice with s_memory * s_time / s_out. Both factors are formed in float32. Zero points of weights and
 memory do not count, nor does the fused activation, which must be RELU. The second sum wraps around at 2^31.
+
+LiteRT has no memory of int8; TensorFlow Lite Micro has, and its reference kernel is followed there: as above, but the
+feature saturates to int8, the memory's zero point is added to it modulo 2^8, and counts in the sum over time.
 """
 
 from dataclasses import dataclass
@@ -27,33 +30,32 @@ def lower(node: Node) -> list[Operation]:
         node.refuse(
             f"the fused activation {node.option('activation')}", "relu, as LiteRT asks, which does not apply it"
         )
-    if node.tensor(MEMORY).dtype == "int8":
-        node.refuse(
-            f"memory {node.tensor(MEMORY).name} is int8, a form of TensorFlow Lite Micro that LiteRT cannot run",
-            "memory and time weights of int16",
-        )
-    feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, "int16")
-    sizes = _sizes(node, feature, time)
+    dtype = "int8" if node.tensor(MEMORY).dtype == "int8" else "int16"
+    feature, time = _weights(node, FEATURE, "int8"), _weights(node, TIME, dtype)
+    sizes = _sizes(node, feature, time, dtype)
     in_zero, out_zero = node.scale(node.tensor(INPUT))[1], node.scale(node.output())[1]
+    memory_zero = {"memory_zero": node.scale(node.tensor(MEMORY), ("int8",))[1]} if dtype == "int8" else {}
+    kernel = "stapes_nn_svdf_8" if dtype == "int8" else "stapes_nn_svdf"
     return [
         Call(
             name=node.name,
-            kernel="stapes_nn_svdf",
-            form="stapes_nn_svdf(&{name}, {in0}, {in1}, {out});",
+            kernel=kernel,
+            form=kernel + "(&{name}, {in0}, {in1}, {out});",
             inputs=(node.number(INPUT), node.number(MEMORY)),
             output=node.operator.outputs[0],
-            struct="stapes_nn_svdf_layer",
+            struct=f"{kernel}_layer",
             fields={
                 "batches": sizes.batches,
                 "in_size": sizes.in_size,
                 "units": sizes.units,
                 "rank": sizes.rank,
                 "steps": sizes.steps,
-                **_multipliers(node, feature),
+                **_multipliers(node, feature, dtype),
                 "out_zero": out_zero,
+                **memory_zero,
                 "weights": Constant("weights", {"": feature.astype(np.int8)}),
                 "feature_bias": Constant("feature_bias", {"": (-in_zero * feature.sum(axis=1)).astype(np.int32)}),
-                "time_weights": Constant("time_weights", {"": time.astype(np.int16)}),
+                "time_weights": Constant("time_weights", {"": time.astype(dtype)}),
                 "bias": Constant("bias", {"": _bias(node, sizes.units)}),
             },
             overlap=(None, None),
@@ -62,15 +64,15 @@ def lower(node: Node) -> list[Operation]:
     ]
 
 
-def _multipliers(node: Node, feature: np.ndarray) -> dict[str, Field]:
+def _multipliers(node: Node, feature: np.ndarray, memory_dtype: str) -> dict[str, Field]:
     """Return multiplier and shift to the memory and to the output, and prove that sums of features fit int32."""
     in_scale, feature_scale, memory_scale, time_scale, out_scale = (
         node.scale(tensor, (dtype,))[0]
         for tensor, dtype in (
             (node.tensor(INPUT), "int8"),
             (node.tensor(FEATURE), "int8"),
-            (node.tensor(MEMORY), "int16"),
-            (node.tensor(TIME), "int16"),
+            (node.tensor(MEMORY), memory_dtype),
+            (node.tensor(TIME), memory_dtype),
             (node.output(), "int8"),
         )
     )
@@ -99,7 +101,7 @@ class _Sizes:
     steps: int  # values that a filter remembers
 
 
-def _sizes(node: Node, feature: np.ndarray, time: np.ndarray) -> _Sizes:
+def _sizes(node: Node, feature: np.ndarray, time: np.ndarray, dtype: str) -> _Sizes:
     given, rank = node.tensor(INPUT).shape, node.option("rank")
     if len(given) != 2 or given[1] != feature.shape[1] or len(time) != len(feature):
         node.refuse(
@@ -108,11 +110,11 @@ def _sizes(node: Node, feature: np.ndarray, time: np.ndarray) -> _Sizes:
     if rank < 1 or len(feature) % rank:
         node.refuse(f"{len(feature)} filters of rank {rank}", "as many filters for each unit")
     memory, count = node.tensor(MEMORY), given[0] * time.size
-    if not memory.variable or memory.dtype != "int16" or memory.count != count:
+    if not memory.variable or memory.dtype != dtype or memory.count != count:
         node.refuse(
             f"memory {memory.name} is {memory.dtype} {list(memory.shape)}"
             f"{'' if memory.variable else ', no variable tensor'}",
-            f"a variable tensor of {count} int16, as LiteRT has it",
+            f"a variable tensor of {count} {dtype}",
         )
     node.expect_shape((given[0], len(feature) // rank))
     return _Sizes(given[0], given[1], len(feature) // rank, rank, time.shape[1])

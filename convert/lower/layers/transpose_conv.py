@@ -1,7 +1,8 @@
-"""TRANSPOSE_CONV: int8 NHWC, one group.
+"""TRANSPOSE_CONV: int8 or int16 NHWC, one group; weights of int8.
 
-LiteRT adds (x - zero) * w to an int32 sum for each output that an input pixel reaches, then the bias, and rounds twice
-with s_in * s_w[channel] / s_out, formed in double. The padding is that of a convolution from the output to the input.
+Of int8, LiteRT adds (x - zero) * w to an int32 sum for each output that an input pixel reaches, then the bias, and
+rounds twice with s_in * s_w[channel] / s_out, formed in double; of int16 it rounds as in CONV_2D. The padding is that
+of a convolution from the output to the input.
 """
 
 from dataclasses import replace
@@ -15,6 +16,7 @@ from stapes.convert.lower.layers._shared.convolution import (
     factors,
     sixteen_bits,
 )
+from stapes.convert.lower.layers._shared.convolution_16 import channel_constants, has_narrow_sums
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Operation
 from stapes.firmware_sim.tflite.schema import SAME, Option
@@ -24,6 +26,7 @@ OPTIONS = {
     "stride_width": Option(1, "i"),
     "stride_height": Option(2, "i"),
     "activation": Option(3, "b"),
+    "bias_type": Option(4, "b"),
 }
 
 
@@ -63,28 +66,37 @@ def lower(node: Node) -> list[Operation]:
         "pad_top": _padding(node, 1, shape[1], height),
         "pad_left": _padding(node, 2, shape[2], width),
     }
+    wide, taps = node.tensor(0).dtype == "int16", weights.astype(np.int64).reshape(out_channels, -1)
+    fields: dict[str, Field] = {
+        **sixteen_bits(node, geometry),
+        **_form(node, wide),
+        "out_min": low,
+        "out_max": high,
+        "weights": Constant("weights", {"": weights}),
+        **(channel_constants(node, np.abs(taps).sum(axis=1)) if wide else _channel_constants(node, taps)),
+    }
+    kernel = "stapes_nn_transpose_conv_16" if wide else "stapes_nn_transpose_conv"
     return [
         Call(
             name=node.name,
-            kernel="stapes_nn_transpose_conv",
-            form="stapes_nn_transpose_conv(&{name}, {in0}, {out});",
+            kernel=kernel,
+            form=kernel + "(&{name}, {in0}, {out});",
             inputs=(node.number(0),),
             output=node.operator.outputs[0],
-            struct="stapes_nn_conv_layer",
-            fields={
-                **sixteen_bits(node, geometry),
-                "in_zero": node.scale(node.tensor(0))[1],
-                "out_zero": node.scale(node.output())[1],
-                "out_min": low,
-                "out_max": high,
-                "weights": Constant("weights", {"": weights}),
-                **_channel_constants(node, weights.astype(np.int64).reshape(out_channels, -1)),
-            },
+            struct="stapes_nn_conv_16_layer" if wide else "stapes_nn_conv_layer",
+            fields=fields,
             overlap=(None,),
             macs=given[0] * given[1] * given[2] * weights.size,
             note=f"{height}x{width}",
         )
     ]
+
+
+def _form(node: Node, wide: bool) -> dict[str, int]:
+    """Return the fields that only the layer of int16, or only that of int8, has."""
+    if wide:
+        return {"groups": 1, "narrow_sums": int(has_narrow_sums(node))}
+    return {"in_zero": node.scale(node.tensor(0))[1], "out_zero": node.scale(node.output())[1]}
 
 
 def _stride(node: Node, name: str) -> int:

@@ -374,6 +374,9 @@ typedef struct {
 
 STAPES_NN_API void stapes_nn_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
 
+/* The same to int16 in units of 2^-16, with the zero point -32768. depth < 4096. */
+STAPES_NN_API void stapes_nn_softmax_8_to_16(const stapes_nn_softmax_layer *layer, const int8_t *in, int16_t *out);
+
 /* UNIDIRECTIONAL_SEQUENCE_LSTM. The gates are input, forget, cell, output, in this order. Rounds twice. The compiler
  * proves |sum << shift| < 2^30. */
 typedef struct {
@@ -400,7 +403,9 @@ STAPES_NN_API void stapes_nn_lstm(const stapes_nn_lstm_layer *layer, const int8_
  *
  * CONV_2D and DEPTHWISE_CONV_2D in NHWC order, in groups of channels: each output channel reads in_channels / groups
  * input channels. Rounds once: (sum * multiplier + 2^(shift - 1)) >> shift with 8 <= shift <= 46 and
- * 0 <= multiplier < 2^15. The compiler proves |sum| < 2^47, for all partial sums too, and |result| < 2^31. */
+ * 0 <= multiplier < 2^15. The compiler proves |sum| < 2^47, for all partial sums too, and |result| < 2^31. With
+ * narrow_sums it rounds twice, as the kernels of int8 do, and the compiler proves |sum| < 2^31 and
+ * |sum << shift| < 2^31. */
 typedef struct {
     uint16_t batches;
     uint16_t in_height, in_width, in_channels;
@@ -410,14 +415,18 @@ typedef struct {
     uint16_t dilation_height, dilation_width;
     uint16_t pad_top, pad_left;
     uint16_t groups;
+    uint16_t narrow_sums; /* 0 or 1 */
     int16_t out_min, out_max;
     const int8_t *weights; /* [out_channels][kernel_height][kernel_width][in_channels / groups] */
     const int64_t *bias;
-    const int16_t *multiplier;
+    const int32_t *multiplier;
     const int8_t *shift;
 } stapes_nn_conv_16_layer;
 
 STAPES_NN_API void stapes_nn_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+
+/* TRANSPOSE_CONV of int16, with one group and no dilation; sums and roundings are those of stapes_nn_conv_16. */
+STAPES_NN_API void stapes_nn_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
 
 /* FULLY_CONNECTED. Rounds the product of the sum and a double, mantissa * 2^-exponent, as processors do, and then that
  * to a whole number, halves away from zero. 2^52 <= mantissa < 2^53. The compiler proves |sum| < 2^53, for all partial
@@ -471,6 +480,17 @@ typedef struct {
 } stapes_nn_rescale_16_layer;
 
 STAPES_NN_API void stapes_nn_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out);
+
+/* QUANTIZE from int16 to int32 with the zero point 0: x less its zero point is rounded twice. The compiler proves
+ * |x << shift| < 2^31. */
+typedef struct {
+    int32_t count;
+    int32_t multiplier;
+    int8_t shift;
+    int16_t zero_in;
+} stapes_nn_rescale_32_layer;
+
+STAPES_NN_API void stapes_nn_rescale_32(const stapes_nn_rescale_32_layer *layer, const int16_t *in, int8_t *out);
 
 /* LOGISTIC and TANH of int16 to the scale 2^-15: between the entries of a table of the logistic function, at steps of
  * 1/24, they are straight lines. x * multiplier / 2^shift, rounded halves up, counts steps of 1/12288 (LOGISTIC), or
@@ -539,6 +559,21 @@ typedef struct {
 /* in and out have a row per batch. memory [batches][units][rank][steps] is a state: it is read and written, and must
  * be kept between calls. */
 STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out);
+
+/* SVDF whose memory and time weights are int8, as TensorFlow Lite Micro has it. A feature is rounded to int8, then
+ * memory_zero is added modulo 2^8; otherwise as stapes_nn_svdf. */
+typedef struct {
+    int32_t batches, in_size, units, rank, steps;
+    int32_t in_multiplier, in_shift, out_multiplier, out_shift;
+    int32_t out_zero, memory_zero;
+    const int8_t *weights;       /* [units][rank][in_size] */
+    const int32_t *feature_bias; /* [units][rank]: -zero_point * (sum of weights) */
+    const int8_t *time_weights;  /* [units][rank][steps], the oldest first */
+    const int32_t *bias;         /* [units] */
+} stapes_nn_svdf_8_layer;
+
+STAPES_NN_API void stapes_nn_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory,
+                                    int8_t *out);
 
 /* TRANSPOSE_CONV in NHWC order. Rounds twice. Only the taps that meet an input pixel count, so that in_zero is taken
  * from each value and `bias` is the model's. `weights`: int8_t

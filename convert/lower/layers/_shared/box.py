@@ -11,11 +11,12 @@ def expect_bytes(node: Node, *numbers: int) -> None:
         node.refuse(f"types {', '.join(sorted(dtypes))}", "int8 or uint8, the same on both sides")
 
 
-def expect_elements(node: Node, *numbers: int) -> None:
-    """Refuse tensors of different types, and of others than the quantized ones."""
+def expect_elements(node: Node, *numbers: int, supported: tuple[str, ...] = ("int8", "uint8", "int16")) -> None:
+    """Refuse tensors of different types, and of others than the quantized ones or those given."""
     dtypes = {node.graph.tensors[number].dtype for number in numbers}
-    if len(dtypes) != 1 or not dtypes <= {"int8", "uint8", "int16"}:
-        node.refuse(f"types {', '.join(sorted(dtypes))}", "int8, uint8 or int16, the same on both sides")
+    if len(dtypes) != 1 or not dtypes <= set(supported):
+        names = f"{', '.join(supported[:-1])} or {supported[-1]}"
+        node.refuse(f"types {', '.join(sorted(dtypes))}", f"{names}, the same on both sides")
 
 
 def cut(
@@ -40,7 +41,11 @@ def paste(node: Node, source: int, target: int, begin: tuple[int, ...], pinned: 
 
 
 def reinterpret(node: Node, shape: tuple[int, ...]) -> list[Operation]:
-    """Return the move of an operator that gives the same bytes another shape; plan/coalesce.py removes it."""
+    """Return the move of an operator that gives the same bytes another shape; plan/coalesce.py removes it.
+
+    Positions that ARG_MAX found may have another shape, too.
+    """
     node.expect_shape(shape)
-    expect_elements(node, node.number(0), node.operator.outputs[0])
+    types = ("int8", "uint8", "int16", "int32", "int64")
+    expect_elements(node, node.number(0), node.operator.outputs[0], supported=types)
     return [copy(node.name, node.number(0), node.operator.outputs[0], node.tensor(0).count)]

@@ -1,5 +1,5 @@
 /* stapes_nn_conv_16.c -- CONV_2D and DEPTHWISE_CONV_2D of int16. Apache-2.0. */
-#include "stapes_nn_int16.h"
+#include "stapes_nn_conv_16.h"
 
 /* Return the sum of one row of taps that lies inside of the input: columns [first, last) of the kernel, from `left`
  * on.
@@ -29,7 +29,6 @@ static void stapes_nn_conv_16_pixel(const stapes_nn_conv_16_layer *layer, const 
     const int8_t *weights = layer->weights;
     int32_t channel, ky;
     for (channel = 0; channel < layer->out_channels; channel++) {
-        const int32_t shift = layer->shift[channel];
         int64_t sum = layer->bias[channel];
         for (ky = 0; ky < layer->kernel_height; ky++, weights += layer->kernel_width * channels) {
             const int32_t row = top + ky * layer->dilation_height;
@@ -39,8 +38,7 @@ static void stapes_nn_conv_16_pixel(const stapes_nn_conv_16_layer *layer, const 
                     channels);
             }
         }
-        sum = (sum * layer->multiplier[channel] + ((int64_t)1 << (shift - 1))) >> shift; /* |product| < 2^62 */
-        stapes_nn_put_16(out + channel, sum, layer->out_min, layer->out_max);
+        stapes_nn_conv_16_finish(layer, channel, sum, out);
     }
 }
 

@@ -1,15 +1,12 @@
 /* stapes_nn_svdf.c -- SVDF. Apache-2.0. */
 #include "stapes_nn.h"
 #include "stapes_nn_arithmetic.h"
+#include "stapes_nn_svdf.h"
 
-/* The feature of one filter. |sum| < 2^31 for all partial sums: proved by the compiler. */
-static int16_t stapes_nn_svdf_feature(const stapes_nn_svdf_layer *layer, const int8_t *in, int32_t filter)
+static int16_t stapes_nn_svdf_latest(const stapes_nn_svdf_layer *layer, const int8_t *in, int32_t filter)
 {
-    const int8_t *const weights = layer->weights + filter * layer->in_size;
-    int32_t sum = layer->feature_bias[filter], k;
-    for (k = 0; k < layer->in_size; k++) {
-        sum += in[k] * weights[k];
-    }
+    int32_t sum = stapes_nn_svdf_feature(layer->feature_bias[filter], layer->weights + filter * layer->in_size, in,
+                                         layer->in_size);
     sum = stapes_nn_round_any(sum, layer->in_multiplier, layer->in_shift);
     return (int16_t)(sum < -32768 ? -32768 : sum > 32767 ? 32767 : sum);
 }
@@ -39,7 +36,7 @@ STAPES_NN_API void stapes_nn_svdf(const stapes_nn_svdf_layer *layer, const int8_
             uint32_t sum = (uint32_t)layer->bias[unit]; /* modulo 2^32, as in LiteRT */
             int32_t scaled;
             for (i = 0; i < layer->rank; i++) {
-                sum += stapes_nn_svdf_remember(weights, memory, steps, stapes_nn_svdf_feature(layer, in, filter++));
+                sum += stapes_nn_svdf_remember(weights, memory, steps, stapes_nn_svdf_latest(layer, in, filter++));
                 weights += steps;
                 memory += steps;
             }

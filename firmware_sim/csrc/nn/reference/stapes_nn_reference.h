@@ -39,10 +39,12 @@ void stapes_nn_reference_position(const stapes_nn_position_layer *layer, const i
 void stapes_nn_reference_l2_normalize(const stapes_nn_l2_normalize_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_log_softmax(const stapes_nn_log_softmax_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_softmax_8_to_16(const stapes_nn_softmax_layer *layer, const int8_t *in, int16_t *out);
 void stapes_nn_reference_lstm(const stapes_nn_lstm_layer *layer, const int8_t *in, int8_t *hidden, int16_t *cell,
                               int8_t *out);
 void stapes_nn_reference_move(const stapes_nn_move_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_svdf(const stapes_nn_svdf_layer *layer, const int8_t *in, int16_t *memory, int8_t *out);
+void stapes_nn_reference_svdf_8(const stapes_nn_svdf_8_layer *layer, const int8_t *in, int8_t *memory, int8_t *out);
 void stapes_nn_reference_transpose_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_batch_matmul(const stapes_nn_batch_matmul_layer *layer, const int8_t *a, const int8_t *b,
                                       int8_t *out);
@@ -50,10 +52,12 @@ void stapes_nn_reference_take(const stapes_nn_take_layer *layer, const int8_t *i
 void stapes_nn_reference_resize_bilinear(const stapes_nn_resize_bilinear_layer *layer, const int8_t *in, int8_t *out);
 
 void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
+void stapes_nn_reference_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_dense_16(const stapes_nn_dense_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_add_16(const stapes_nn_add_16_layer *layer, const int16_t *a, const int16_t *b, int16_t *out);
 void stapes_nn_reference_mul_16(const stapes_nn_mul_16_layer *layer, const int16_t *a, const int16_t *b, int16_t *out);
 void stapes_nn_reference_rescale_16(const stapes_nn_rescale_16_layer *layer, const void *in, void *out);
+void stapes_nn_reference_rescale_32(const stapes_nn_rescale_32_layer *layer, const int16_t *in, int32_t *out);
 void stapes_nn_reference_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_pool_16(const stapes_nn_pool_16_layer *layer, const int16_t *in, int16_t *out);
 void stapes_nn_reference_mean_16(const stapes_nn_mean_layer *layer, const int16_t *in, int16_t *out);

@@ -74,6 +74,13 @@ void stapes_nn_reference_rescale_16(const stapes_nn_rescale_16_layer *layer, con
     }
 }
 
+void stapes_nn_reference_rescale_32(const stapes_nn_rescale_32_layer *layer, const int16_t *in, int32_t *out)
+{
+    for (int32_t i = 0; i < layer->count; i++) {
+        out[i] = reference_multiply_by_quantized_multiplier(in[i] - layer->zero_in, layer->multiplier, layer->shift);
+    }
+}
+
 void stapes_nn_reference_sigmoid_16(const stapes_nn_sigmoid_16_layer *layer, const int16_t *in, int16_t *out)
 {
     const int32_t bits = layer->is_tanh ? 8 : 9; /* fractional bits of a step through the table */

@@ -34,39 +34,64 @@ static int32_t reference_exponential(const stapes_nn_softmax_layer *layer, int32
     return below < layer->length ? layer->exponentials[below] : 0;
 }
 
-static void reference_softmax_row(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
+typedef struct {
+    int32_t highest;  /* code of the row */
+    uint32_t sum;     /* of its exponentials, in Q12.19 */
+    int32_t headroom; /* zero bits above the highest one of the sum: at most 12 where the sum did not wrap */
+    int32_t scale;    /* 2^(12 - headroom) / sum in Q0.31 */
+} reference_row;
+
+/* What the shares of a row have in common. The sum wraps from 8192 equal elements on, as LiteRT's does; where it is 0
+ * there is no scale. */
+static reference_row reference_row_of(const stapes_nn_softmax_layer *layer, const int8_t *in)
 {
-    int32_t highest = -128, headroom = 0;
-    uint32_t sum = 0; /* Q12.19. It wraps from 8192 equal elements on, as LiteRT's does. */
+    reference_row row = {-128, 0, 0, 0};
     for (int32_t i = 0; i < layer->depth; i++) {
-        highest = in[i] > highest ? in[i] : highest;
+        row.highest = in[i] > row.highest ? in[i] : row.highest;
     }
     for (int32_t i = 0; i < layer->depth; i++) {
-        sum += (uint32_t)reference_rounding_divide_by_power_of_two(reference_exponential(layer, highest - in[i]), 12);
+        const int32_t exponential = reference_exponential(layer, row.highest - in[i]);
+        row.sum += (uint32_t)reference_rounding_divide_by_power_of_two(exponential, 12);
     }
-    if (sum == 0 || sum >= 1u << 28) { /* 512 and more: LiteRT ends the process; each share is less than half a code */
-        for (int32_t i = 0; i < layer->depth; i++) {
-            out[i] = -128;
+    if (row.sum > 0) {
+        while ((row.sum << row.headroom) < 1u << 31) {
+            row.headroom++;
         }
-        return;
+        /* sum * 2^headroom / 2^31 is within [1, 2): 1 + x with x in Q0.31. */
+        row.scale = reference_reciprocal_of_one_plus((int32_t)((row.sum << row.headroom) - (1u << 31)));
     }
-    while ((sum << headroom) < 1u << 31) {
-        headroom++; /* at least 4; at most 12 where the sum did not wrap */
-    }
-    /* sum * 2^headroom / 2^31 is within [1, 2): 1 + x with x in Q0.31. */
-    const int32_t scale = reference_reciprocal_of_one_plus((int32_t)((sum << headroom) - (1u << 31)));
-    for (int32_t i = 0; i < layer->depth; i++) {
-        const int32_t share =
-            reference_saturating_rounding_doubling_high_mul(scale, reference_exponential(layer, highest - in[i]));
-        const int32_t scaled = reference_rounding_divide_by_power_of_two(share, 12 - headroom + 31 - 8); /* in 1/256 */
-        out[i] = reference_clamp_to_int8((int64_t)scaled - 128, -128, 127);
-    }
+    return row;
+}
+
+/* The share of a code in units of 2^-bits. 0 <= 12 - headroom + 31 - bits <= 31. */
+static int32_t reference_share(const stapes_nn_softmax_layer *layer, const reference_row *row, int8_t code,
+                               int32_t bits)
+{
+    const int32_t exponential = reference_exponential(layer, row->highest - code);
+    const int32_t share = reference_saturating_rounding_doubling_high_mul(row->scale, exponential);
+    return reference_rounding_divide_by_power_of_two(share, 12 - row->headroom + 31 - bits);
 }
 
 void stapes_nn_reference_softmax(const stapes_nn_softmax_layer *layer, const int8_t *in, int8_t *out)
 {
-    for (int32_t row = 0; row < layer->rows; row++) {
-        reference_softmax_row(layer, in + row * layer->depth, out + row * layer->depth);
+    for (int32_t r = 0; r < layer->rows; r++) {
+        const reference_row row = reference_row_of(layer, in);
+        const int32_t gives_up = row.sum == 0 || row.sum >= 1u << 28; /* 512 and more: LiteRT ends the process */
+        for (int32_t i = 0; i < layer->depth; i++) {                  /* there, each share is less than half a code */
+            const int32_t share = gives_up ? 0 : reference_share(layer, &row, *in, 8);
+            *out++ = reference_clamp_to_int8((int64_t)share - 128, -128, 127);
+            in++;
+        }
+    }
+}
+
+void stapes_nn_reference_softmax_8_to_16(const stapes_nn_softmax_layer *layer, const int8_t *in, int16_t *out)
+{
+    for (int32_t r = 0; r < layer->rows; r++) {
+        const reference_row row = reference_row_of(layer, in);
+        for (int32_t i = 0; i < layer->depth; i++) {
+            *out++ = reference_limit_to_int16((int64_t)reference_share(layer, &row, *in++, 16) - 32768, -32768, 32767);
+        }
     }
 }
 
