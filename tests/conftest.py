@@ -8,6 +8,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Without the slow tests, let the C compiler optimize generated models less: its time is most of theirs.
+
+    The whole run (`make test-all`) compiles every model with the flags that users get.
+    """
+    if config.option.markexpr == "not slow":
+        from stapes.firmware_sim.device import host
+
+        host.FLAGS = tuple("-O1" if flag == "-O3" else flag for flag in host.FLAGS)
+        host.FLATTENED_CALLS = 0
+
+
 def _shared(relative: str) -> Path:
     path = ROOT.parent / "shared" / relative
     if not path.exists():
