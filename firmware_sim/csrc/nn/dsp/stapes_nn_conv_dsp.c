@@ -117,7 +117,8 @@ static void stapes_nn_conv_groups(stapes_nn_conv_tile *tile, int32_t groups)
         "str r0, %[weights]"
         :
         [weights] "+m"(weights), [constants] "+m"(constants), [out] "+m"(out)
-        : [to_second] "m"(to_second), [out_end] "m"(out_end), [patch] "m"(patch), [patch_end] "m"(patch_end), [odd] "m"(odd)
+        : [to_second] "m"(to_second), [out_end] "m"(out_end), [patch] "m"(patch), [patch_end] "m"(patch_end),
+          [odd] "m"(odd)
         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     /* clang-format on */
     tile->weights = weights;
