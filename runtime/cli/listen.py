@@ -3,10 +3,14 @@
 import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_channel, add_output, add_sensitivity, sensitivity_of
 from stapes.runtime.live.sinks.targets import target_forms
+
+if TYPE_CHECKING:
+    from stapes.runtime.live.clips import ClipSettings
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +106,9 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
 
 def _add_clips(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("clips")
-    group.add_argument("--record", type=Path, metavar="DIR", help="keep a FLAC clip of each event in this folder")
+    group.add_argument(
+        "--record", type=Path, metavar="DIR", help="keep a clip of each event, and of near misses, in this folder"
+    )
     group.add_argument(
         "--pre-roll",
         type=float,
@@ -117,6 +123,34 @@ def _add_clips(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds of a clip after its event; default: %(default)s",
     )
+    group.add_argument(
+        "--near-misses",
+        type=int,
+        default=4,
+        metavar="STEPS",
+        help="a near miss is what would have been an event with --sensitivity CLASS=+STEPS; 0: keep none; "
+        "default: %(default)s",
+    )
+    group.add_argument(
+        "--near-misses-per-hour",
+        type=int,
+        default=10,
+        metavar="N",
+        help="keep at most this many clips of near misses of each class in an hour; default: %(default)s",
+    )
+
+
+def _clips(arguments: argparse.Namespace) -> "ClipSettings | None":
+    from stapes.runtime.live.clips import ClipSettings
+
+    settings = ClipSettings(
+        arguments.record or Path(),
+        arguments.pre_roll,
+        arguments.post_roll,
+        arguments.near_misses,
+        arguments.near_misses_per_hour,
+    )
+    return None if arguments.record is None else settings
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -151,9 +185,7 @@ def _run(arguments: argparse.Namespace) -> None:
             raw_rate_hz=arguments.raw_rate,
             raw_channels=arguments.raw_channels,
             input=InputSettings(arguments.channel, arguments.gain),
-            record_dir=arguments.record,
-            pre_roll_s=arguments.pre_roll,
-            post_roll_s=arguments.post_roll,
+            clips=_clips(arguments),
             rate_window_s=arguments.rate,
             web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
             out=arguments.out,

@@ -1,13 +1,21 @@
 """Makes records of what happens in the live loop."""
 
+import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
+from stapes.firmware_sim.device.events import Event
 from stapes.runtime.live.listen import Update
 from stapes.runtime.live.rate import RateWindow
-from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.record import Kind, Record
+from stapes.runtime.live.source import Source
 from stapes.runtime.utc import utc_text
+
+
+def heard_unix_s(source: Source) -> float | None:
+    """Return when the last sample of a source was heard, in seconds since 1970; None for a recording."""
+    return time.time() - source.lag_s if source.is_live else None
 
 
 class Log:
@@ -23,14 +31,15 @@ class Log:
         Its last sample was heard at `now_unix_s`; None: that is not known, and the records have no UTC.
         """
         self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
-        found = [
-            self._record("event", event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
-            for event in update.events
-            if event.offset_sample is not None
-        ]
+        found = self._complete("event", update.events)
         if update.gap is not None:
             found.append(self._record("gap", update.gap.reason, update.start_sample, update.end_sample))
         return found
+
+    def near_misses(self, update: Update, near_misses: Sequence[Event], now_unix_s: float | None) -> list[Record]:
+        """Return records of near misses that were completed with an update, whose last sample was heard then."""
+        self._now_unix_s, self._now_sample = now_unix_s, update.end_sample
+        return self._complete("near miss", near_misses)
 
     def rates(self, window: RateWindow) -> list[Record]:
         """Return a record of the rate of each class."""
@@ -39,9 +48,14 @@ class Log:
             for label, rate in window.per_minute.items()
         ]
 
-    def _record(
-        self, kind: Literal["event", "gap", "rate"], label: str, onset: int, offset: int, **figures: float
-    ) -> Record:
+    def _complete(self, kind: Kind, events: Sequence[Event]) -> list[Record]:
+        return [
+            self._record(kind, event.label, event.onset_sample, event.offset_sample, confidence=event.confidence)
+            for event in events
+            if event.offset_sample is not None
+        ]
+
+    def _record(self, kind: Kind, label: str, onset: int, offset: int, **figures: float) -> Record:
         self._number += 1
         age_s = (self._now_sample - onset) / self._rate_hz
         now_s = self._now_unix_s

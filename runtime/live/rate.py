@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from stapes.firmware_sim.device.events import SILENT
 from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.runtime.live.announcing import announced_within_samples
 from stapes.runtime.live.listen import Update
 
 
@@ -27,11 +27,7 @@ class RateMeter:
     def __init__(self, folder: DetectorFolder, window_s: float) -> None:
         self._classes, clock = folder.classes, folder.clock
         self._rate_hz, self._window = clock.sample_rate_hz, int(window_s * clock.sample_rate_hz)
-        heard = [each for each in folder.events if each != SILENT]
-        slowest = max(
-            (each.min_duration_steps + each.merge_gap_steps + each.smoothing_steps for each in heard), default=0
-        )
-        self._late = (slowest + clock.target_delay_steps + 1) * clock.step_samples + folder.frontend.window_samples
+        self._late = announced_within_samples(folder)
         self._onsets: list[tuple[int, str]] = []
         self._heard: Counter[int] = Counter()  # number of the window -> samples heard
         self._number = 0

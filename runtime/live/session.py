@@ -4,7 +4,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,10 +17,10 @@ from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.audio.convert import require_channel
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.listen import Update, listen
-from stapes.runtime.live.log import Log
+from stapes.runtime.live.log import Log, heard_unix_s
 from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.live.pipe import RawPcm
 from stapes.runtime.live.rate import RateMeter
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LONGEST_RATE_S, LONGEST_ROLL_S, MOST_GAIN_DB = 86_400, 600, 120
+LONGEST_RATE_S, MOST_GAIN_DB = 86_400, 120
 
 
 class Watcher(Protocol):
@@ -66,9 +65,7 @@ class ListenSettings:
     raw_channels: int = 1
     paced: bool = False  # play a recording on stdin as slowly as it sounds
     input: InputSettings = field(default_factory=InputSettings)
-    record_dir: Path | None = None
-    pre_roll_s: float = 1.0
-    post_roll_s: float = 1.0
+    clips: ClipSettings | None = None
     rate_window_s: float | None = None
     web: Address | None = None
     out: Path | None = None
@@ -102,13 +99,13 @@ def listen_command(settings: ListenSettings) -> None:
         source = _open_source(settings, detector.sample_rate_hz, stop.is_set)
         opened.callback(source.close)
         watchers: list[Watcher] = []
-        if settings.record_dir is not None:
-            rolls = settings.pre_roll_s, settings.post_roll_s
-            watchers.append(ClipRecorder(settings.record_dir, detector.sample_rate_hz, *rolls))
+        if settings.clips is not None:
+            watchers.append(ClipRecorder(settings.clips, detector, source))
         if settings.web is not None:
             from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
 
-            watchers.append(Dashboard(detector, source, settings.web, settings.record_dir))
+            clips = settings.clips and settings.clips.folder
+            watchers.append(Dashboard(detector, source, settings.web, clips))
         if display:
             watchers.append(display(detector, source))
         else:
@@ -133,7 +130,7 @@ def run(
     log, out, rates = Log(source.name, detector.sample_rate_hz), FanOut(outputs.sinks), outputs.rates
     try:
         for update in listen(detector, source, stop.is_set, input_settings):
-            records = log.records(update, time.time() - source.lag_s if source.is_live else None)
+            records = log.records(update, heard_unix_s(source))
             if rates is not None:
                 windows = rates.update(update) + (rates.finish(update.end_sample) if update.last else [])
                 records += [record for window in windows for record in log.rates(window)]
@@ -149,13 +146,11 @@ def run(
 
 def _require_possible(settings: ListenSettings) -> None:
     """Raise ConfigError for settings that cannot work. The comparisons are written so that they refuse nan too."""
-    window_s, rolls = settings.rate_window_s, (settings.pre_roll_s, settings.post_roll_s)
+    window_s = settings.rate_window_s
     if window_s is not None and not 1 <= window_s <= LONGEST_RATE_S:
         raise ConfigError(
             f"--rate {window_s:g}: the window must be at least 1 s and at most a day ({LONGEST_RATE_S} s)"
         )
-    if not all(0 <= roll <= LONGEST_ROLL_S for roll in rolls):
-        raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: both must be 0 to {LONGEST_ROLL_S} s")
     if not abs(settings.input.gain_db) <= MOST_GAIN_DB:
         raise ConfigError(f"--gain {settings.input.gain_db:g}: must be -{MOST_GAIN_DB} to {MOST_GAIN_DB} dB")
     if settings.stdin and settings.device is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.frontend import band_edges_hz
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clips import clip_name
+from stapes.runtime.live.clip_files import clip_name
 from stapes.runtime.live.listen import OpenEvents, Update
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Source

@@ -4,12 +4,17 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
+Kind = Literal["event", "gap", "rate", "near miss"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """An event, a gap in the audio, or a rate. Times are those of the stream's clock, which gaps do not stop."""
+    """An event, a gap in the audio, or a rate. Times are those of the stream's clock, which gaps do not stop.
 
-    kind: Literal["event", "gap", "rate"]
+    A near miss is what a higher sensitivity would have heard. It gets a clip, and no sink receives it.
+    """
+
+    kind: Kind
     key: str  # stays the same when the record is sent again, so that a receiver can drop what it already has
     source: str  # the microphone, file or stream
     label: str  # the class; for a gap, its reason
@@ -18,7 +23,7 @@ class Record:
     onset_sample: int  # at the detector's rate
     offset_sample: int
     utc: str | None  # time of the onset, ISO 8601; None for a recording, which does not say when it was made
-    confidence: float | None = None  # for events only
+    confidence: float | None = None  # for events and near misses only
     per_minute: float | None = None  # for rates only: events per minute of audio heard between onset and offset
 
     def as_json(self) -> str:

@@ -25,7 +25,7 @@ from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.dashboard import server as page_server
 from stapes.runtime.live.dashboard.address import Address, parse_address
 from stapes.runtime.live.dashboard.feed import Feed
@@ -321,7 +321,7 @@ def _watched(
     source = Played(16_000, items)
     feed, messages = Feed(detector, source, clips is not None), list[dict[str, Any]]()
     feed.send = lambda text: messages.append(json.loads(text))
-    recorder = [ClipRecorder(clips, 16_000)] if clips else []
+    recorder = [ClipRecorder(ClipSettings(clips), detector, source)] if clips else []
     run(detector, source, Outputs([], [feed, *recorder]), threading.Event(), InputSettings())
     return feed, messages
 

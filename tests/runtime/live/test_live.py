@@ -1,29 +1,23 @@
-"""What is made of the stream: the log, rates, clips, and the display."""
+"""What is made of the stream: the log, rates, and the display."""
 
-import errno
 import io
 import re
 import threading
-from collections import namedtuple
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
-import soundfile
 from played import Played, blocks
 from rich.console import Console
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device.events import SILENT
 from stapes.runtime.audio import InputSettings
-from stapes.runtime.detector import Detector, DetectorOutput
-from stapes.runtime.live import clips
-from stapes.runtime.live.clips import ClipRecorder, clip_name
+from stapes.runtime.detector import Detector
 from stapes.runtime.live.display import Display
-from stapes.runtime.live.listen import Update, listen
+from stapes.runtime.live.listen import listen
 from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.sinks.record import Record
@@ -113,64 +107,6 @@ def test_a_window_with_less_than_half_of_its_audio_gives_no_rate(detector: Detec
     items = [*blocks(np.zeros(16_000 * 2, np.int16), 320), Gap(16_000 * 20, 16_000, "microphone away")]
     rates = RateMeter(detector.folder, window_s=6)
     assert [record.kind for record in _live(detector, items, rates=rates)] == ["gap"]
-
-
-def test_a_clip_holds_the_event_with_its_rolls_sample_for_sample(detector: Detector, tmp_path: Path) -> None:
-    pcm = noise_bursts(6.0, [(0.3, 0.8, "hiss"), (2.0, 3.0, "rumble"), (5.2, 5.7, "hiss")])
-    records = _live(detector, blocks(pcm, 320), ClipRecorder(tmp_path / "clips", 16_000, 0.5, 0.75))
-    assert len(records) == 3
-    for record in records:
-        clip, rate = soundfile.read(tmp_path / "clips" / clip_name(record), dtype="int16")
-        first = max(0, record.onset_sample - 8_000)
-        assert rate == 16_000
-        assert np.array_equal(clip, pcm[first : min(len(pcm), record.offset_sample + 12_000)])
-    assert len(list((tmp_path / "clips").iterdir())) == 3
-
-
-def test_a_clip_over_a_gap_is_silent_there(detector: Detector, tmp_path: Path) -> None:
-    pcm = noise_bursts(4.0, [(1.0, 3.0, "rumble")])
-    items = blocks(pcm, 320)
-    items[75:100] = [Gap(25 * 320, 16_000, "overrun")]
-    records = _live(detector, items, ClipRecorder(tmp_path, 16_000))
-    before = next(record for record in records if record.kind == "event")
-    clip, _ = soundfile.read(tmp_path / clip_name(before), dtype="int16")
-    first = max(0, before.onset_sample - 16_000)
-    assert not clip[24_000 - first : 32_000 - first].any()
-    assert clip[: 24_000 - first].any()
-
-
-def test_on_a_full_disk_clips_are_dropped_and_events_are_kept(
-    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    usage = namedtuple("usage", "total used free")(10**9, 10**9 - 1000, 1000)
-    monkeypatch.setattr(clips.shutil, "disk_usage", lambda _: usage)
-    recorder = ClipRecorder(tmp_path, 16_000)
-    pcm = noise_bursts(4.0, [(0.5, 1.0, "hiss"), (2.5, 3.0, "rumble")])
-    assert len(_live(detector, blocks(pcm, 320), recorder)) == 2
-    assert recorder.dropped == 2
-    assert list(tmp_path.iterdir()) == []
-    assert caplog.text.count("a clip was not written (less than 64 MB free") == 1
-
-
-def test_a_folder_that_a_full_disk_keeps_from_being_made_is_made_with_the_first_clip(
-    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "clips"
-    with monkeypatch.context() as full:
-        full.setattr(Path, "mkdir", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
-        recorder = ClipRecorder(folder, 16_000)
-    assert not folder.exists()
-    records = _live(detector, blocks(noise_bursts(3.0, [(1.0, 2.0, "hiss")]), 320), recorder)
-    assert [path.name for path in folder.iterdir()] == [clip_name(records[0])]
-
-
-def test_a_recorder_keeps_a_minute_and_no_more(tmp_path: Path) -> None:
-    recorder = ClipRecorder(tmp_path, 16_000)
-    heard = DetectorOutput(np.zeros((0, 40), np.int8), np.zeros((0, 2), np.int8), [])
-    for second in range(200):
-        block = np.zeros(16_000, np.int16)
-        recorder.update(Update(second * 16_000, (second + 1) * 16_000, block, heard), [])
-    assert sum(len(pcm) for _, pcm in recorder._ring) <= 64 * 16_000
 
 
 def test_the_display_shows_level_scores_rates_and_the_last_events(detector: Detector) -> None:

@@ -22,7 +22,7 @@ from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.dashboard.server import PageServer
 from stapes.runtime.live.dashboard.watcher import Dashboard
@@ -89,7 +89,7 @@ def test_what_is_played_appears_with_its_clip_and_a_lost_connection_comes_back(
     source, stop = Paced(noise_bursts(9.0, bursts)), threading.Event()
     dashboard = Dashboard(detector, source, Address(port=0, token="secret"), clips)
     url = dashboard.url
-    outputs = Outputs([], [dashboard, ClipRecorder(clips, 16_000, 0.2, 0.2)])
+    outputs = Outputs([], [dashboard, ClipRecorder(ClipSettings(clips, 0.2, 0.2), detector, source)])
     listening = threading.Thread(target=run, args=(detector, source, outputs, stop, InputSettings()))
     listening.start()
 

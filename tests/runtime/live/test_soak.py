@@ -17,7 +17,7 @@ from tiny_detector import noise_bursts
 
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clips import ClipRecorder
+from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.dashboard.feed import Feed
 from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.session import Outputs, run
@@ -68,7 +68,7 @@ def test_hours_of_audio_over_a_wrap_of_the_clock_leave_memory_flat_and_times_exa
     source = Endless(minute, minutes, start)
     outputs = Outputs(
         [SqliteSink(tmp_path / "log.sqlite")],
-        [Feed(detector, source, clips=True), ClipRecorder(tmp_path / "clips", RATE)],
+        [Feed(detector, source, clips=True), ClipRecorder(ClipSettings(tmp_path / "clips"), detector, source)],
         RateMeter(detector.folder, window_s=60),
     )
     expected = [(event.label, event.onset_sample, event.offset_sample) for event in detector.detect(pcm)]
