@@ -36,7 +36,7 @@ NEEDS = {
     "docs/listening.md": Need(
         ("dogs.stapes", "house.stapes", "yard.flac", "camera.wav", "stereo.pcm"), microphone=True
     ),
-    "docs/home.md": Need(("house.stapes", "camera.wav")),
+    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac")),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite", "trained.tflite")),

@@ -164,6 +164,7 @@ def _write_hallway(path: Path) -> None:
 _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.flac": _write_recording,
     "camera.wav": _write_recording,
+    "evening.flac": _write_recording,
     "yard.pcm": _write_raw,
     "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
     "stereo.pcm": _write_stereo,

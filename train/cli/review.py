@@ -20,7 +20,7 @@ def add_review(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("detector", type=Path, metavar="DETECTOR", help="a detector folder")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder with audio and labels")
-    parser.add_argument("--split", metavar="S", help="train, val or test (default: test, else val)")
+    parser.add_argument("--split", metavar="S", help="train, val, test, or all of them (default: test, else val)")
     parser.add_argument(
         "--clips", type=int, default=50, metavar="N", help="how many clips of the worst mistakes to write (default 50)"
     )

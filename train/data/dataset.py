@@ -10,6 +10,7 @@ DATASET/                  the splits are the folders train/, val/ and test/; wit
   **/*.txt                if there is no labels.tsv: an Audacity label track with the name of each recording; recordings
                           without one are not annotated and are left out
   label_map.tsv           optional: label, class; labels with an empty class are ignored
+  **/*.json               beside clips of `stapes listen --record`; labels of near misses such as `bark?` are ignored
   split.tsv               optional: filename, split; written by `stapes check --write-split`
 """
 
@@ -28,6 +29,7 @@ from stapes.runtime.audio import AudioFile, read_audio
 from stapes.runtime.audio.kinds import READ, UNREAD_SUFFIXES, how_to_convert
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.runtime.labels.names import is_audio
+from stapes.runtime.live.clip_files import near_miss_labels
 from stapes.runtime.walk import hidden, is_utf8, walk_files
 from stapes.train.data.entry import Entry
 from stapes.train.data.findings import Findings, Note
@@ -304,8 +306,10 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
     by_folder = len({each.parent for each in labels.labels}) > 1 and not explicit
     for path in sorted(labels.labels):
         name = path.relative_to(folder).as_posix()
-        # What was mined has one channel, the one that was chosen then.
-        channel = None if reading.mined.hold(path, folder) else reading.channel
+        unconfirmed = near_miss_labels(path)
+        # What was mined or recorded as a clip has one channel, the one that was chosen then.
+        has_one = unconfirmed is not None or reading.mined.hold(path, folder)
+        channel = None if has_one else reading.channel
         try:
             duration_s = AudioFile(path, 1, channel).duration_s  # the rate does not matter here
             if duration_s == 0:
@@ -327,7 +331,9 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
                     "recordings have names that the group pattern does not match: each is a group of its own", path
                 )
         sources, events = labels.sources.get(path, set()), labels.labels[path]
-        entry = Entry(path, name, "", group, group_by, sources, duration_s, events, channel=channel)
+        entry = Entry(
+            path, name, "", group, group_by, sources, duration_s, events, channel=channel, unconfirmed=unconfirmed
+        )
         if split:
             enter_folder(entry, split)
         yield entry
@@ -341,7 +347,10 @@ def _name_classes(folder: Path, entries: list[Entry], found: Findings) -> None:
         kept = []
         for event in entry.annotations:
             label = mapping.get(event.label, event.label)
-            if event.label in mapping and not label:
+            if event.label in (entry.unconfirmed or ()):
+                found.note("near misses in clips of `stapes listen` are not confirmed: ignored", event.place)
+                entry.ignored.append(event)
+            elif event.label in mapping and not label:
                 found.note(f"labels {event.label!r}: ignored because of label_map.tsv", event.place)
                 entry.ignored.append(event)
             elif label:

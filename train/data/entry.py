@@ -21,6 +21,7 @@ class Entry:
     ignored: list[Annotation] = field(default_factory=list)
     why: str = ""  # why it belongs to its split, as text
     channel: int | None = None  # that is heard, counted from 1; None: the mean of all
+    unconfirmed: frozenset[str] | None = None  # labels of near misses; None: no clip that `stapes listen` recorded
 
     @property
     def marks(self) -> set[str]:

@@ -1,11 +1,11 @@
 """Decide which recordings are for training, for choosing and for judging: train, val and test.
 
-What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` is
-always for training. Where a detector is given, the recordings that it was made with keep the split that they had then,
-so that none that it was trained on is judged. What is left is split by group, in proportion to the fractions; a hash of
-each group's name would not depend on what else is there, but of five or ten groups, which is what most people have, it
-often puts none into val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check
---write-split`.
+What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` and
+clips from `stapes listen --record` are always for training. Where a detector is given, the recordings that it was made
+with keep the split that they had then, so that none that it was trained on is judged. What is left is split by group,
+in proportion to the fractions; a hash of each group's name would not depend on what else is there, but of five or ten
+groups, which is what most people have, it often puts none into val. Whoever adds recordings and wants the parts to stay
+writes them down: `stapes check --write-split`.
 """
 
 from collections import defaultdict
@@ -54,7 +54,7 @@ def assign_parts(parts: Parts, entries: list[Entry], found: Findings) -> str:
     An unusable split.tsv is kept as an error.
     """
     folder, fixed = parts.folder, parts.fixed
-    _place_mined(folder, entries, found)
+    _place_chosen(folder, entries, found)
     saved = _read_saved(folder, entries, found)
     held_out = "train" in fixed and "val" not in fixed
     if held_out:
@@ -110,16 +110,20 @@ class MinedFolders:
         return self._mined[folder]
 
 
-def _place_mined(folder: Path, entries: Sequence[Entry], found: Findings) -> None:
-    """Put mined recordings, which were chosen because a detector failed on them, into train."""
+def _place_chosen(folder: Path, entries: Sequence[Entry], found: Findings) -> None:
+    """Put recordings that a detector chose, because it failed or heard something there, into train."""
     mined = MinedFolders()
     for entry in entries:
-        if not mined.hold(entry.path, folder):
+        if entry.unconfirmed is not None:
+            kind, why = "recorded clips", "clip of `stapes listen`: always train"
+        elif mined.hold(entry.path, folder):
+            kind, why = "mined recordings", f"mined ({MINED}): always train"
+        else:
             continue
         if entry.split in ("val", "test"):
-            found.note(f"mined recordings are in {entry.split}/: they flatter or spoil its figures", entry.path)
+            found.note(f"{kind} are in {entry.split}/: they flatter or spoil its figures", entry.path)
         else:
-            entry.split, entry.why = "train", f"mined ({MINED}): always train"
+            entry.split, entry.why = "train", why
 
 
 def _read_saved(folder: Path, entries: Sequence[Entry], found: Findings) -> dict[str, str]:
