@@ -20,7 +20,7 @@ from stapes.runtime.live.clip_files import Clip, write_clip
 from stapes.runtime.live.listen import OpenEvents, Update
 from stapes.runtime.live.log import Log, heard_unix_s
 from stapes.runtime.live.near_misses import NearMisses
-from stapes.runtime.live.sinks.record import Record
+from stapes.runtime.live.sinks.record import Kind, Record
 from stapes.runtime.live.source import Source
 
 logger = logging.getLogger(__name__)
@@ -156,8 +156,9 @@ class ClipRecorder:
                 pcm[begin - first : end - first] = block[begin - start : end - start]
         last = first + len(pcm)
         heard = [each for each in self._heard if each.onset_sample < last and each.offset_sample > first]
-        going_on = [*self._open.items()], self._near.undecided if self._near else []
-        for kind, found in zip(("event", "near miss"), going_on, strict=True):
+        near = self._near.undecided if self._near else []
+        going_on: dict[Kind, list[tuple[str, int]]] = {"event": [*self._open.items()], "near miss": near}
+        for kind, found in going_on.items():
             at_end = replace(record, kind=kind, offset_sample=last, confidence=None)
             heard += [replace(at_end, label=label, onset_sample=onset) for label, onset in found if onset < last]
         return Clip(record, first, pcm, sorted(heard, key=lambda each: (each.onset_sample, each.label)))

@@ -104,7 +104,7 @@ def listen_command(settings: ListenSettings) -> None:
         if settings.web is not None:
             from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
 
-            clips = settings.clips and settings.clips.folder
+            clips = settings.clips.folder if settings.clips is not None else None
             watchers.append(Dashboard(detector, source, settings.web, clips))
         if display:
             watchers.append(display(detector, source))
