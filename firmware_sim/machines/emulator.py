@@ -1,7 +1,7 @@
 """Run firmware on an emulated board: its text, exit code, files, exact instruction counts and stack.
 
 A plugin of QEMU (plugin interface 1; tested with QEMU 7.2) counts every instruction, so two runs give the same figures.
-They are not cycles: QEMU models neither the pipeline nor the wait states of the flash.
+QEMU models no pipeline; the plugin computes the cycles of a core (`core_timing.py`) from the instructions that ran.
 
 >>> board = BOARDS["cortex-m4"]                                                             # doctest: +SKIP
 >>> firmware = build_firmware(board, [Path("main.c"), Path("kernel.c")], Path("fw.elf"))    # doctest: +SKIP
@@ -30,14 +30,16 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import FOLDER
+from stapes.firmware_sim.machines.core_timing import CORE_TIMINGS, CoreTiming
 from stapes.firmware_sim.machines.firmware import Firmware, Symbol
+from stapes.firmware_sim.machines.timing import NOTHING, CycleCount
 from stapes.firmware_sim.machines.tools import call, find_tool
 
+PLUGIN_SOURCES = ("count_plugin.c", "core_model.c", "decode_arm.c", "decode_riscv.c")
 _FAULT_EXIT_CODE = 125  # of board_fault in boards/stapes_board.c
 # Semihosting lets firmware run commands on this machine (SYS_SYSTEM). With this filter the kernel ends QEMU when it
 # starts a process. QEMU cannot restrict files, which firmware may open by any path; so no foreign C becomes firmware.
 _SANDBOX = ("-sandbox", "on,spawn=deny,elevateprivileges=deny")
-_MARK_COST = 2  # instructions: the return from the begin mark and the call of the end mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,26 @@ class RunResult:
     fault: str | None  # which fault, in which function and stage, when a fault handler ended the run
     stack_bytes: int  # the most that was used, found by painting the stack before the run
     handler_stack_bytes: int  # the same for interrupt and fault handlers
-    regions: dict[str, list[int]] = field(default_factory=dict)  # instructions of each pass, by region
-    total_instructions: int = 0  # with start-up
-    profile: dict[str, int] = field(default_factory=dict)  # instructions by function, the largest first
+    counts: dict[str, list[CycleCount]] = field(default_factory=dict)  # of each pass, by region
+    total: CycleCount = NOTHING  # with start-up
+    functions: dict[str, CycleCount] = field(default_factory=dict)  # by function, when a profile was asked for
     files: dict[str, bytes] = field(default_factory=dict)  # what the firmware wrote
+
+    @property
+    def regions(self) -> dict[str, list[int]]:
+        """Return the instructions of each pass, by region."""
+        return {name: [one.instructions for one in passes] for name, passes in self.counts.items()}
+
+    @property
+    def total_instructions(self) -> int:
+        """Return the instructions of the whole run."""
+        return self.total.instructions
+
+    @property
+    def profile(self) -> dict[str, int]:
+        """Return the instructions by function, the largest first."""
+        by_size = sorted(self.functions.items(), key=lambda item: -item[1].instructions)
+        return {name: one.instructions for name, one in by_size}
 
 
 def run(
@@ -63,6 +81,7 @@ def run(
     count: bool = True,
     profile: bool = False,
     regions: Mapping[str, tuple[int, int]] | None = None,
+    timing: CoreTiming | None = None,
     on_line: Callable[[str], object] | None = None,
     icount_shift: int | None = None,
     timeout_s: float = 120.0,
@@ -72,8 +91,10 @@ def run(
     count: count the instructions of every STAPES_REGION; a run that counts nothing is several times as fast.
     profile: count instructions by function as well.
     regions: further regions to count, each from one address up to but not including another.
+    timing: the core whose cycles are computed; None: the one that the board names.
     on_line: called with every line from the UART as soon as it is complete.
-    icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly.
+    icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly;
+        in such a run instructions alone are counted, no cycles.
     timeout_s: real time, in seconds, after which the run is ended.
 
     A fault of the firmware is part of the result. Raises ToolchainError when QEMU is missing or cannot run the program,
@@ -81,6 +102,7 @@ def run(
     that is empty or holds a space or comma.
     """
     board, marked = firmware.board, _region_addresses(firmware)
+    core = None if icount_shift is not None else timing or CORE_TIMINGS[board.timing]
     begin_end = [*marked, *((name, begin, end) for name, (begin, end) in (regions or {}).items())]
     for argument in arguments:
         if re.search(r"[\s,]", argument) or not argument:
@@ -97,11 +119,14 @@ def run(
         if count or profile:
             addresses = [f"region={begin:x}:{end:x}" for _, begin, end in begin_end]
             options = [str(_count_plugin()), "out=board.counts", *addresses, *(["profile=on"] if profile else [])]
+            if core is not None:
+                flash = f"flash={board.flash_origin:x}:{board.flash_origin + board.flash_bytes:x}"
+                options += [*core.arguments(), flash]
             command += ["-plugin", ",".join(options)]
         command += ["-kernel", str(firmware.elf.resolve())]
         done = _emulate(command, folder, timeout_s, on_line)
         written = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in (files or {})}
-    costs = [(name, _MARK_COST if number < len(marked) else 0) for number, (name, _, _) in enumerate(begin_end)]
+    costs = [(name, _mark_cost(core) if n < len(marked) else NOTHING) for n, (name, _, _) in enumerate(begin_end)]
     return _read_result(firmware, done, written, costs)
 
 
@@ -156,7 +181,7 @@ def _read_result(
     firmware: Firmware,
     done: "subprocess.CompletedProcess[bytes]",
     written: dict[str, bytes],
-    region_costs: list[tuple[str, int]],
+    region_costs: list[tuple[str, CycleCount]],
 ) -> RunResult:
     """Join the board's report and the plugin's counts. `region_costs` has each region's name and its marks' cost."""
     report = dict(line.split(" ", 1) for line in written.pop("board.report", b"").decode().splitlines())
@@ -165,20 +190,21 @@ def _read_result(
         if done.returncode == -signal.SIGSYS:
             words = ["the firmware asked it for what it may not do on this machine, such as to start a process"]
         raise ToolchainError(f"{firmware.board.emulator} ended before the firmware did: {words[0]}")
-    regions: dict[str, list[int]] = {name: [] for name, _ in region_costs}
-    profile: dict[str, int] = {}
-    total = 0
+    counts: dict[str, list[CycleCount]] = {name: [] for name, _ in region_costs}
+    functions: dict[str, CycleCount] = {}
+    total = NOTHING
     function_of = _functions_by_address(firmware)
     for line in written.pop("board.counts", b"").decode().splitlines():
         kind, *values = line.split()
+        count = _cycle_count(values[-5:])
         if kind == "region":
             name, cost = region_costs[int(values[0])]
-            regions[name].append(int(values[1]) - cost)
-        elif kind == "pc":
+            counts[name].append(count - cost)
+        elif kind == "run":
             name = function_of(int(values[0], 16))
-            profile[name] = profile.get(name, 0) + int(values[1])
+            functions[name] = functions.get(name, NOTHING) + count
         else:
-            total = int(values[0])
+            total = count
     fault = None
     if done.returncode == _FAULT_EXIT_CODE and "fault" in report:
         place = f" in {function_of(int(report['pc']))}" if int(report["pc"]) else ""
@@ -189,11 +215,24 @@ def _read_result(
         fault=fault,
         stack_bytes=int(report["stack"]),
         handler_stack_bytes=int(report["handler_stack"]),
-        regions=regions,
-        total_instructions=total,
-        profile=dict(sorted(profile.items(), key=lambda item: -item[1])),
+        counts=counts,
+        total=total,
+        functions=functions,
         files=written,
     )
+
+
+def _cycle_count(values: Sequence[str]) -> CycleCount:
+    names = ("instructions", "cycles", "fetches", "flash_reads", "taken_branches")
+    return CycleCount(**dict(zip(names, map(int, values), strict=True)))
+
+
+def _mark_cost(core: CoreTiming | None) -> CycleCount:
+    """Return the cost of the return from the begin mark and of the call of the end mark."""
+    if core is None:
+        return CycleCount(instructions=2)
+    cycles = 2 + core.taken_indirect + core.taken
+    return CycleCount(instructions=2, cycles=cycles, fetches=2, taken_branches=2)
 
 
 def _functions_by_address(firmware: Firmware) -> "functools.partial[str]":
@@ -223,7 +262,7 @@ def _count_plugin() -> Path:
         "-O2",
         "-fPIC",
         "-shared",
-        str(FOLDER / "count_plugin.c"),
+        *(str(FOLDER / name) for name in PLUGIN_SOURCES),
         "-o",
         str(library),
     ]

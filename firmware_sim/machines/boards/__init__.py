@@ -23,6 +23,7 @@ class Board:
     machine: str  # QEMU's name
     cpu_flags: tuple[str, ...]  # of the cross compiler
     target: str  # what `stapes compile --target` packs weights for
+    timing: str  # the core of core_timing.py whose cycles are computed
     flash_origin: int
     flash_bytes: int
     ram_origin: int
@@ -55,6 +56,7 @@ def _mps2(name: str, core: str, machine: str, target: str, *cpu_flags: str) -> B
         machine=machine,
         cpu_flags=(*_ARM_FLAGS, *cpu_flags),
         target=target,
+        timing="cortex-m0plus" if name.startswith("cortex-m0") else name,
         flash_origin=0,
         flash_bytes=4 << 20,
         ram_origin=0x20000000,
@@ -74,6 +76,7 @@ BOARDS = {
             machine="microbit",
             cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m0"),
             target="portable",
+            timing="cortex-m0plus",
             flash_origin=0,
             flash_bytes=256 << 10,
             ram_origin=0x20000000,
@@ -93,6 +96,7 @@ BOARDS = {
             machine="mps2-an505",
             cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m33", *_FPU, "-mfpu=fpv5-sp-d16"),
             target="cortex-m",
+            timing="cortex-m33",
             flash_origin=0x10000000,
             flash_bytes=4 << 20,
             ram_origin=0x38000000,
@@ -107,6 +111,7 @@ BOARDS = {
             machine="mps3-an547",
             cpu_flags=(*_ARM_FLAGS, "-mcpu=cortex-m55", *_FPU),
             target="helium",
+            timing="cortex-m55",
             flash_origin=0x10000000,
             flash_bytes=512 << 10,
             ram_origin=0x30000000,
@@ -121,6 +126,7 @@ BOARDS = {
             machine="virt",
             cpu_flags=("-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany"),
             target="portable",
+            timing="esp32-c3",
             flash_origin=0x80000000,
             flash_bytes=(4 << 20) - (64 << 10),  # the page that guards the stack lies between the two
             ram_origin=0x80400000,

@@ -1,0 +1,78 @@
+/* instruction.h -- what the counting plugin knows of one machine instruction: its kind and the registers that it needs
+ * and gives. The decoders fill it from the instruction's bytes, the model of the core prices it. Apache-2.0. */
+#ifndef STAPES_INSTRUCTION_H
+#define STAPES_INSTRUCTION_H
+
+#include <stdint.h>
+
+/* Kinds of instructions with one price each; their names are the keys of core_timing.py. */
+#define INSTRUCTION_KINDS(X)                                                                \
+    X(alu)            /* moves, sums, logic, comparisons, simple shifts */                  \
+    X(alu_shifted)    /* with a register or constant that is shifted on the way */          \
+    X(bits)           /* bit fields, extensions, reversals, parallel and saturating sums */ \
+    X(multiply)       /* 32 x 32 -> 32 bits and products of half words */                   \
+    X(multiply_flags) /* the 16-bit MULS, which sets flags */                               \
+    X(accumulate)     /* products that are added to a register: MLA, SMLAD, SMLABB */       \
+    X(long_multiply)  /* 64-bit products */                                                 \
+    X(long_accumulate)                                                                      \
+    X(divide)                                                                               \
+    X(load)                                                                                 \
+    X(store)                                                                                \
+    X(store_indexed) /* the address is the sum of two registers */                          \
+    X(load_several)  /* LDM, POP, LDRD, VLDM */                                             \
+    X(store_several)                                                                        \
+    X(branch)                                                                               \
+    X(if_then)                                                                              \
+    X(nop)                                                                                  \
+    X(system) /* barriers, special registers, semihosting */                                \
+    X(float_alu)                                                                            \
+    X(float_move)                                                                           \
+    X(float_accumulate)                                                                     \
+    X(float_divide)                                                                         \
+    X(vector_load)                                                                          \
+    X(vector_store)                                                                         \
+    X(vector_integer)                                                                       \
+    X(vector_multiply)                                                                      \
+    X(vector_reduce) /* a product sum or sum of a vector into core registers */
+#define INSTRUCTION_KIND(name) KIND_##name,
+enum instruction_kind { INSTRUCTION_KINDS(INSTRUCTION_KIND) KINDS };
+
+enum branch_kind {
+    BRANCH_NONE,
+    BRANCH_DIRECT,      /* always, to a fixed address */
+    BRANCH_CONDITIONAL, /* to a fixed address */
+    BRANCH_INDIRECT,    /* to an address from a register */
+    BRANCH_FROM_MEMORY, /* to an address that is loaded */
+    BRANCH_LOOP         /* LE, LETP of Armv8.1-M */
+};
+
+/* Register sets: bits 0 to 31 are core registers (Arm uses 16), bits 32 to 63 single-precision floats; the vector
+ * register q owns the four floats from 4 q on. */
+#define CORE_REGISTER(number) (UINT64_C(1) << (number))
+#define FLOAT_REGISTER(number) (UINT64_C(1) << (32 + (number)))
+
+struct instruction {
+    uint64_t address;
+    uint64_t reads;       /* what must be ready when it begins, addresses aside */
+    uint64_t addresses;   /* what its address is made of */
+    uint64_t accumulates; /* what is added last; also in `reads` */
+    uint64_t stores;      /* what a store writes; not in `reads` */
+    uint64_t writes;
+    uint64_t updates; /* the base register that a load or store changes */
+    enum instruction_kind kind;
+    enum branch_kind branch;
+    int bytes;     /* 2 or 4 */
+    int registers; /* that a load_several or store_several moves */
+    int narrow;    /* a load of a byte or half word */
+    int sets_flags;
+    int backward; /* a direct branch whose target lies before it */
+    int early;    /* its operands are needed a cycle earlier on cores with an early and a late ALU */
+    int simple;   /* sums and moves, which such cores can do early */
+    int literal;  /* a load relative to the program counter */
+};
+
+/* Fill `to` from the bytes of an instruction; unknown ones become KIND_alu without registers. */
+void decode_arm(const uint8_t *bytes, int size, uint64_t address, struct instruction *to);
+void decode_riscv(const uint8_t *bytes, int size, uint64_t address, struct instruction *to);
+
+#endif
