@@ -8,10 +8,12 @@
 
 /* The properties of a core, in cycles where nothing else is said. core_timing.py holds their values and sources, and
  * says what each of them means. */
-#define CORE_PROPERTIES(X)                                                                                      \
-    X(load_tail)                                                                                                \
-    X(store_then_load) X(early_stage) X(narrow_load) X(words_per_cycle) X(issue_width) X(it_folds) X(predictor) \
-        X(miss) X(taken) X(taken_indirect) X(taken_from_memory) X(straddling_target) X(vector_beats)
+/* clang-format off */
+#define CORE_PROPERTIES(X) \
+    X(load_tail) X(store_then_load) X(early_stage) X(narrow_load) X(words_per_cycle) \
+    X(issue_width) X(it_folds) X(predictor) X(miss) X(taken) \
+    X(taken_indirect) X(taken_from_memory) X(straddling_target) X(vector_beats)
+/* clang-format on */
 #define CORE_PROPERTY(name) int name;
 struct core {
     int issue[KINDS];   /* how long an instruction keeps the next one from beginning */

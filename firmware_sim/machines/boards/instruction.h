@@ -6,34 +6,36 @@
 #include <stdint.h>
 
 /* Kinds of instructions with one price each; their names are the keys of core_timing.py. */
-#define INSTRUCTION_KINDS(X)                                                                \
-    X(alu)            /* moves, sums, logic, comparisons, simple shifts */                  \
-    X(alu_shifted)    /* with a register or constant that is shifted on the way */          \
+/* clang-format off */
+#define INSTRUCTION_KINDS(X) \
+    X(alu)            /* moves, sums, logic, comparisons, simple shifts */ \
+    X(alu_shifted)    /* with a register or constant that is shifted on the way */ \
     X(bits)           /* bit fields, extensions, reversals, parallel and saturating sums */ \
-    X(multiply)       /* 32 x 32 -> 32 bits and products of half words */                   \
-    X(multiply_flags) /* the 16-bit MULS, which sets flags */                               \
-    X(accumulate)     /* products that are added to a register: MLA, SMLAD, SMLABB */       \
-    X(long_multiply)  /* 64-bit products */                                                 \
-    X(long_accumulate)                                                                      \
-    X(divide)                                                                               \
-    X(load)                                                                                 \
-    X(store)                                                                                \
-    X(store_indexed) /* the address is the sum of two registers */                          \
-    X(load_several)  /* LDM, POP, LDRD, VLDM */                                             \
-    X(store_several)                                                                        \
-    X(branch)                                                                               \
-    X(if_then)                                                                              \
-    X(nop)                                                                                  \
-    X(system) /* barriers, special registers, semihosting */                                \
-    X(float_alu)                                                                            \
-    X(float_move)                                                                           \
-    X(float_accumulate)                                                                     \
-    X(float_divide)                                                                         \
-    X(vector_load)                                                                          \
-    X(vector_store)                                                                         \
-    X(vector_integer)                                                                       \
-    X(vector_multiply)                                                                      \
+    X(multiply)       /* 32 x 32 -> 32 bits and products of half words */ \
+    X(multiply_flags) /* the 16-bit MULS, which sets flags */ \
+    X(accumulate)     /* products that are added to a register: MLA, SMLAD, SMLABB */ \
+    X(long_multiply)  /* 64-bit products */ \
+    X(long_accumulate) \
+    X(divide) \
+    X(load) \
+    X(store) \
+    X(store_indexed) /* the address is the sum of two registers */ \
+    X(load_several)  /* LDM, POP, LDRD, VLDM */ \
+    X(store_several) \
+    X(branch) \
+    X(if_then) \
+    X(nop) \
+    X(system) /* barriers, special registers, semihosting */ \
+    X(float_alu) \
+    X(float_move) \
+    X(float_accumulate) \
+    X(float_divide) \
+    X(vector_load) \
+    X(vector_store) \
+    X(vector_integer) \
+    X(vector_multiply) \
     X(vector_reduce) /* a product sum or sum of a vector into core registers */
+/* clang-format on */
 #define INSTRUCTION_KIND(name) KIND_##name,
 enum instruction_kind { INSTRUCTION_KINDS(INSTRUCTION_KIND) KINDS };
 
