@@ -83,6 +83,7 @@ def test_this_machines_c_and_a_board_hear_the_same_end(late: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("behind_s", [0.05, 0.4])
+@pytest.mark.slow
 def test_the_exported_program_hears_the_same_end(late: Path, tmp_path: Path, behind_s: float) -> None:
     """The desktop example of an exported library reads samples from stdin."""
     for path, text in layout("cmake").files(gather(late)).items():

@@ -51,6 +51,7 @@ def _is_alive(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_where_it_was(tiny_detector: Path, season: Path, table: bytes, tmp_path: Path) -> None:
     out, journal = tmp_path / "events.csv", tmp_path / "events.csv.progress"
     held = 0

@@ -66,6 +66,7 @@ def assert_alike(found: dict[str, list[str]]) -> None:
         assert float(one) == pytest.approx(float(other), abs=0.1)
 
 
+@pytest.mark.slow
 def test_detect_hears_files_and_a_folder_alike(
     tiny_detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +102,7 @@ def test_check_evaluate_review_mine_and_suggest_hear_them_alike(
     assert_alike(events_by_name((out["suggest"] / "suggestions.tsv").read_text()))
 
 
+@pytest.mark.slow
 def test_the_others_are_heard_where_one_cannot_be(
     tiny_detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def test_a_dry_run_and_out_leave_the_detector_as_it_is(
     assert changed == ["detector.json"]
 
 
+@pytest.mark.slow
 def test_alarms_are_counted_in_the_background(
     detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_json_holds_the_figures_and_no_nan(
     assert printed["figures"]["events"]["macro_f1_onset"]["value"] == pytest.approx((1 + 6 / 8) / 2)
 
 
+@pytest.mark.slow
 def test_where_no_event_is_there_are_false_alarms_and_no_f1(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ def test_every_event_is_found_and_no_decoy(judged: ScoredRecordings) -> None:
     np.testing.assert_array_equal(counts, [[36, 36, 36], [36, 36, 36]])
 
 
+@pytest.mark.slow
 def test_a_threshold_stands_clear_of_decoys_and_events(judged: ScoredRecordings) -> None:
     """Half a logit above the decoys, and below the event whose highest score is the lowest."""
     on = (choose_settings(judged, SETTINGS)[0].on_score + 128) / 256
@@ -60,6 +61,7 @@ def test_a_threshold_stands_clear_of_decoys_and_events(judged: ScoredRecordings)
     assert logit(0.4) + 0.5 < logit(on) < logit((int(lowest) + 128) / 256) - 0.5
 
 
+@pytest.mark.slow
 def test_scores_that_flicker_are_smoothed_or_merged(judged: ScoredRecordings) -> None:
     config = choose_settings(judged, SETTINGS)[1]
     assert config.smoothing_steps > 1 or config.merge_gap_steps > 0
@@ -74,6 +76,7 @@ def _from_sources(judged: ScoredRecordings, sources: list[str]) -> ScoredRecordi
     return replace(judged, reference=reference)
 
 
+@pytest.mark.slow
 def test_folds_of_sources_judge_each_other(judged: ScoredRecordings) -> None:
     scores = OperatingPoint(_from_sources(judged, list("aabbcd")), SETTINGS).expected_on_other_sources()
     assert scores is not None
