@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from stapes.convert.passes.interface import with_interface
 from stapes.convert.passes.lift_states import lift_pairs, lift_variable_tensors
 from stapes.convert.passes.map_codes import map_codes
 from stapes.convert.plan.coalesce import coalesce
+from stapes.convert.plan.constants import plan_constants
 from stapes.convert.plan.memory import Plan, plan_memory
 from stapes.convert.supported import TARGETS
-from stapes.firmware_sim.device.generated_c import GeneratedC
+from stapes.firmware_sim.device.generated_c import GeneratedC, ModelConstants
 from stapes.firmware_sim.device.model_description import (
     MODEL_JSON,
     ModelDescription,
@@ -49,13 +50,19 @@ class CompileReport:
 
 
 def plan_model(
-    tflite: bytes, name: str, target: str = "any", float_interface: bool = False, batch: int | None = None
+    tflite: bytes,
+    name: str,
+    target: str = "any",
+    float_interface: bool = False,
+    batch: int | None = None,
+    loadable: bool = False,
 ) -> Module:
     """Return the model as it will be printed; nothing is written.
 
     name: that of the C module. target: one of supported.TARGETS. float_interface: inputs and outputs that are float32
     in the file stay float32. batch: size of the first axis of every input; None: that of the file, or 1 where the file
-    leaves it open. Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name or target.
+    leaves it open. loadable: the constants lie in a blob. Raises ModelError for a model that cannot be compiled, or
+    cannot be loadable, and ConfigError for a wrong name or target.
     """
     if target not in TARGETS:
         raise ConfigError(f"target {target!r} is unknown; use one of {', '.join(TARGETS)}")
@@ -71,6 +78,8 @@ def plan_model(
             "it needs at least one of each"
         )
     layouts = tuple(LAYOUTS[layout] for layout in TARGETS[target].layouts)
+    if loadable:  # the number of channels for which there are multipliers would depend on the numbers of the model
+        layouts = tuple(replace(layout, common_shift=False) for layout in layouts)
     operations = lower(graph, name, layouts)
     for number in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[number]
@@ -84,7 +93,9 @@ def plan_model(
             )
     placement = coalesce(graph, operations)
     digest = hashlib.sha256(tflite).hexdigest()
-    return Module(name, digest, version("stapes"), placement, plan_memory(placement), layouts, target == "any")
+    constants = plan_constants(placement, layouts) if loadable else None
+    memory = plan_memory(placement)
+    return Module(name, digest, version("stapes"), placement, memory, layouts, target == "any", constants)
 
 
 def compile_model(
@@ -115,12 +126,13 @@ def compile_model(
     return CompileReport(name, target, tuple(made.texts), sizes, rows, module.plan, operations, borders)
 
 
-def generate(tflite: bytes, name: str, *, single_file: bool = False) -> GeneratedC:
+def generate(tflite: bytes, name: str, *, single_file: bool = False, loadable: bool = False) -> GeneratedC:
     """Return the C of a model for every target, without writing it; single_file: the kernels stand inside of NAME.c.
 
-    Raises ModelError for a model that cannot be compiled, ConfigError for a wrong name.
+    loadable: the code takes the constants from a blob. Raises ModelError for a model that cannot be compiled, or cannot
+    be loadable, and ConfigError for a wrong name.
     """
-    module = plan_model(tflite, name)
+    module = plan_model(tflite, name, loadable=loadable)
     return _print(module, "any", source.files(module, single_file))
 
 
@@ -132,7 +144,9 @@ def detector_name(folder: Path) -> str:
 def _print(module: Module, target: str, texts: dict[str, str]) -> GeneratedC:
     """Return these texts with model.json, which describes them."""
     description = _describe(module, target, (*texts, MODEL_JSON))
-    return GeneratedC(description, texts | {MODEL_JSON: description.to_json()})
+    plan = module.loadable
+    constants = None if plan is None else ModelConstants(plan.contents, plan.shapes)
+    return GeneratedC(description, texts | {MODEL_JSON: description.to_json()}, constants)
 
 
 def _write(out: Path, texts: dict[str, str]) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 
 from stapes.convert.emit.describe import real_text
 from stapes.convert.emit.lines import COLUMNS, INDENT, assignment, rows
-from stapes.convert.emit.module import Module, Names, constant_tensors, duplicate_tables, uniform
+from stapes.convert.emit.loaded import is_loaded
+from stapes.convert.emit.module import Module, Names, duplicate_tables
 from stapes.convert.emit.statements import Moves, initializer
 from stapes.convert.lower.operations import Call, Constant
+from stapes.convert.plan.constants import constant_roots, uniform
 
 LONGEST_SHAPE = 24  # columns of the comment that gives the shape of an array
 
@@ -24,25 +26,33 @@ class Definition:
 
 def constants(module: Module, names: Names, moves: Moves) -> list[Definition]:
     """Return everything in flash, in an order in which nothing is named before its definition."""
-    found = []
-    for number in constant_tensors(module):
+    found = [] if module.loadable is not None else list(_tensors_and_states(module, names))
+    duplicates = duplicate_tables(module)
+    for operation in module.placement.operations:
+        if isinstance(operation, Call) and (module.loadable is None or _is_fixed(module, operation)):
+            found += _layer(module, operation, duplicates)
+    for name, fields in moves.items():
+        found.append(_struct("stapes_nn_move_layer", name, fields))
+    return found
+
+
+def _is_fixed(module: Module, call: Call) -> bool:
+    """Whether a loadable model has the struct of a layer in its code."""
+    return bool(call.struct) and not is_loaded(module, call)
+
+
+def _tensors_and_states(module: Module, names: Names) -> Iterator[Definition]:
+    for number in constant_roots(module.placement):
         tensor = module.graph.tensors[number]
         kind = "int16" if tensor.dtype == "int16" else "int8"
         declaration = _declaration(module, kind, names.tensor(module.graph, number), tensor.count)
         comment = ": ".join(filter(None, (names.tensor(module.graph, number), real_text(tensor))))
         array = _array(declaration, np.asarray(tensor.data).view(kind))
-        found.append(Definition(f"{declaration};", f"/* {comment} */\n{array}"))
+        yield Definition(f"{declaration};", f"/* {comment} */\n{array}")
     for state, name in zip(module.graph.states, names.states, strict=True):
         if not uniform(state.initial):
             declaration = _declaration(module, "int8", f"{name}_start", len(state.initial))
-            found.append(Definition(f"{declaration};", _array(declaration, np.frombuffer(state.initial, np.int8))))
-    duplicates = duplicate_tables(module)
-    for operation in module.placement.operations:
-        if isinstance(operation, Call):
-            found += _layer(module, operation, duplicates)
-    for name, fields in moves.items():
-        found.append(_struct("stapes_nn_move_layer", name, fields))
-    return found
+            yield Definition(f"{declaration};", _array(declaration, np.frombuffer(state.initial, np.int8)))
 
 
 def _layer(module: Module, operation: Call, duplicates: dict[str, str]) -> Iterator[Definition]:

@@ -17,7 +17,7 @@ def header(module: Module, single_file: bool) -> str:
     """Return the text of NAME.h."""
     names, sizes, name = Names(module), sizes_of(module), module.name
     upper = name.upper()
-    members = []
+    members = [] if module.loadable is None else ["    const int8_t *constants; /* of the blob in use */"]
     if sizes.arena or not module.graph.states:
         members.append(
             f"    int32_t arena[{max(1, sizes.arena // 4)}]; /* tensors and scratch memory, aligned to 4 bytes */"
@@ -35,12 +35,12 @@ def header(module: Module, single_file: bool) -> str:
 #define {upper}_H
 
 #include <stdint.h>
-{_layout_include(module, single_file)}
-#define {upper}_RAM_BYTES {sizes.ram} /* sizeof({name}_t) */
+{_blob_include(module)}{_layout_include(module, single_file)}
+#define {upper}_RAM_BYTES {_ram_bytes(module)} /* sizeof({name}_t) */
 #define {upper}_CHANNEL_BYTES {sizes.channels} /* biases, multipliers, shifts */
 #define {upper}_TABLE_BYTES {sizes.tables} /* lookup tables and other constants */
 #define {upper}_MACS {sizes.macs} /* multiply-accumulates per step */
-{_weight_bytes(module)}
+{_weight_bytes(module)}{_constant_bytes(module)}
 {_argument_macros(module, names)}
 #ifdef __cplusplus
 extern "C" {{
@@ -51,7 +51,7 @@ typedef struct {{
 {chr(10).join(members)}
 }} {name}_t;
 
-/* Set the states to their initial values: before the first step, and to start afresh. */
+{_rules(module)}/* Set the states to their initial values: before the first step, and to start afresh. */
 void {name}_reset({name}_t *self);
 
 /* One inference. The arrays must not overlap each other or *self. */
@@ -143,11 +143,47 @@ def _scale_literals(tensor: Tensor) -> tuple[str, str]:
 
 def _layout_include(module: Module, single_file: bool) -> str:
     """Return what defines STAPES_NN_LAYOUT, where the size of the weights depends on it."""
-    if len(set(_weight_sizes(module).values())) == 1:
+    if len(set(_weight_sizes(module).values())) == 1 and module.loadable is None:
         return ""
     return "\n" + (
         layout_choice(module.layouts, module.every_layout) if single_file else f'#include "{LAYOUT_HEADER}"\n'
     )
+
+
+def _ram_bytes(module: Module) -> str:
+    ram = sizes_of(module).ram
+    return str(ram) if module.loadable is None else f"({ram} + sizeof(void *))"
+
+
+def _blob_include(module: Module) -> str:
+    return "" if module.loadable is None else '\n#include "stapes_blob.h"\n'
+
+
+def _rules(module: Module) -> str:
+    """Return the declaration of what NAME.c states about blobs."""
+    if module.loadable is None:
+        return ""
+    return (
+        "/* What the constants of a blob must fulfil. The `constants` of the struct below must point to such, before\n"
+        f" * {module.name}_reset. */\nextern const stapes_blob_rules {module.name}_rules;\n\n"
+    )
+
+
+def _constant_bytes(module: Module) -> str:
+    """Return the #define of the bytes of the constants in a blob."""
+    if module.loadable is None:
+        return ""
+    sizes = {layout: len(content) for layout, content in module.loadable.contents.items()}
+    return f"/* Of all constants, which a blob holds. */\n{_by_layout(f'{module.name.upper()}_CONSTANT_BYTES', sizes)}"
+
+
+def _by_layout(macro: str, sizes: dict[str, int]) -> str:
+    """Return the #define of a size that depends on the layout."""
+    chosen = "\n".join(
+        f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {layout}\n#define {macro} {size}"
+        for position, (layout, size) in enumerate(sizes.items())
+    )
+    return f"{chosen}\n#endif\n"
 
 
 def _weight_bytes(module: Module) -> str:
@@ -155,11 +191,7 @@ def _weight_bytes(module: Module) -> str:
     macro, sizes = f"{module.name.upper()}_WEIGHT_BYTES", _weight_sizes(module)
     if len(set(sizes.values())) == 1:
         return f"#define {macro} {sizes[module.layouts[0].macro]}\n"
-    chosen = "\n".join(
-        f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {layout}\n#define {macro} {size}"
-        for position, (layout, size) in enumerate(sizes.items())
-    )
-    return f"\n/* The size depends on how the weights are packed for the processor. */\n{chosen}\n#endif\n"
+    return f"\n/* The size depends on how the weights are packed for the processor. */\n{_by_layout(macro, sizes)}"
 
 
 def _weight_sizes(module: Module) -> dict[str, int]:

@@ -7,6 +7,7 @@ from stapes.convert.lower.names import NameMaker, layer_part, module_globals
 from stapes.convert.lower.operations import Call, Constant
 from stapes.convert.lower.packing import Layout
 from stapes.convert.plan.coalesce import Placement
+from stapes.convert.plan.constants import ConstantPlan, constant_roots, uniform
 from stapes.convert.plan.memory import Plan, aligned
 from stapes.firmware_sim.device.model_description import Sizes
 from stapes.firmware_sim.tflite.graph import Graph
@@ -23,6 +24,7 @@ class Module:
     plan: Plan
     layouts: tuple[Layout, ...]
     every_layout: bool  # the C compiler chooses among all layouts
+    loadable: ConstantPlan | None = None  # the constants lie in a blob, to which the code has a pointer
 
     @property
     def graph(self) -> Graph:
@@ -47,8 +49,11 @@ class Names:
         self.inputs, self.outputs = arguments[: len(graph.inputs)], arguments[len(graph.inputs) :]
         layers = [operation.name for operation in module.placement.operations if isinstance(operation, Call)]
         self._maker = NameMaker([*arguments, *module_globals(module.name), *layers])
+        if module.loadable is not None:
+            self.make("constants", "constants")  # a member of NAME_t
         self.states = [self.make(state.name.split(":")[0].replace("/", "_"), "state") for state in graph.states]
         self.tensors: dict[int, str] = {}
+        self.layers = {layer: self.make(f"{layer}_layer", "layer") for layer in layers if module.loadable is not None}
 
     def make(self, wish: str, otherwise: str, operator: str = "") -> str:
         """Return a name that nothing else in the module has."""
@@ -74,7 +79,7 @@ def sizes_of(module: Module) -> Sizes:
                     channels += size
                 elif constant.suffix != "weights" and f"{operation.name}_{constant.suffix}" not in duplicates:
                     tables += size
-    tables += sum(module.graph.tensors[number].nbytes for number in constant_tensors(module))
+    tables += sum(module.graph.tensors[number].nbytes for number in constant_roots(module.placement))
     tables += sum(len(state.initial) for state in module.graph.states if not uniform(state.initial))
     states = sum(module.state_sizes())
     weights = max(weight_bytes(module, layout) for layout in module.layouts)
@@ -99,18 +104,6 @@ def weight_bytes(module: Module, layout: Layout) -> int:
     ]
     weights = [one.arrays for one in constants if one.suffix == "weights"]
     return sum((arrays[layout.macro] if layout.macro in arrays else arrays[""]).nbytes for arrays in weights)
-
-
-def constant_tensors(module: Module) -> list[int]:
-    """Return the roots that are constants and that some operation reads."""
-    tensors = module.graph.tensors
-    roots = {module.placement.location(t).root for operation in module.placement.operations for t in operation.reads}
-    return sorted(root for root in roots if tensors[root].data is not None)
-
-
-def uniform(values: bytes) -> bool:
-    """Whether all bytes are the same."""
-    return len(set(values)) == 1
 
 
 def duplicate_tables(module: Module) -> dict[str, str]:

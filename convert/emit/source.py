@@ -4,11 +4,11 @@ from stapes.convert.emit.amalgamate import amalgamate, kernel_files
 from stapes.convert.emit.constants import constants
 from stapes.convert.emit.describe import banner, comment_table, layer_rows
 from stapes.convert.emit.header import header, step_prototype
-from stapes.convert.emit.module import Module, Names, uniform
+from stapes.convert.emit.loaded import layer_functions, rules, value_of, weight_places
+from stapes.convert.emit.module import Module, Names
 from stapes.convert.emit.statements import step_body
 from stapes.convert.lower.operations import Call
-
-KERNELS_VERSION = 4  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
+from stapes.convert.plan.constants import KERNELS_VERSION, state_key, uniform
 
 
 def source(module: Module, constants_first: bool) -> str:
@@ -21,6 +21,7 @@ def source(module: Module, constants_first: bool) -> str:
     found = constants(module, names, moves)
     definitions = "\n" + "\n".join(each.text for each in found) if found else ""
     declarations = "\n".join(each.forward for each in found) + "\n"
+    loaded = [weight_places(module), *layer_functions(module, names), rules(module)]
     return f"""{banner(module, f"{module.name}.c")}
  *
 {comment_table(layer_rows(module))}
@@ -37,7 +38,7 @@ def source(module: Module, constants_first: bool) -> str:
 {_layout_guard(module)}
 {_const_macro(module)}
 {_as_cpp(definitions) if constants_first else declarations}
-{_reset(module, names)}
+{_as_lines(loaded)}{_reset(module, names)}
 /* A line per layer, with inputs, output and, where the kernel needs some, scratch memory. Offsets into the arena are
  * those of the memory plan: tensors that are not needed at the same time share bytes, and a kernel may overwrite an
  * input that nothing reads afterwards. A copy is named after the tensor or state that it completes. */
@@ -46,6 +47,10 @@ def source(module: Module, constants_first: bool) -> str:
 {body}
 }}
 {"" if constants_first else definitions}"""
+
+
+def _as_lines(parts: list[str]) -> str:
+    return "".join(f"{part}\n" for part in parts if part)
 
 
 def _packing_note(module: Module) -> str:
@@ -89,10 +94,13 @@ def _layout_guard(module: Module) -> str:
 
 def _reset(module: Module, names: Names) -> str:
     lines = []
-    for state, name in zip(module.graph.states, names.states, strict=True):
+    for number, (state, name) in enumerate(zip(module.graph.states, names.states, strict=True)):
         if uniform(state.initial):
-            value = int.from_bytes(state.initial[:1], "little", signed=True)
+            value = value_of(module, state_key(number), int.from_bytes(state.initial[:1], "little", signed=True))
             lines.append(f"    memset(self->{name}, {value}, {len(state.initial)});")
+        elif module.loadable is not None:
+            place = module.loadable.arrays[state_key(number)]
+            lines.append(f"    memcpy(self->{name}, self->constants + {place}, {len(state.initial)});")
         else:
             lines.append(f"    memcpy(self->{name}, {name}_start, {len(state.initial)});")
     body = "\n".join(lines) or "    (void)self; /* holds no state */"

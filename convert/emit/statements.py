@@ -1,14 +1,17 @@
 """The statements of NAME_step: one line per layer, move or fill."""
 
 import re
+import textwrap
 
 import numpy as np
 
 from stapes.convert.emit.describe import shape_text
-from stapes.convert.emit.lines import float_literal, statement
+from stapes.convert.emit.lines import INDENT, float_literal, statement
+from stapes.convert.emit.loaded import is_loaded, value_of
 from stapes.convert.emit.module import Module, Names
 from stapes.convert.lower.names import c_name
 from stapes.convert.lower.operations import Call, Fill, Move, Operation, merge_axes, pad_axes
+from stapes.convert.plan.constants import fill_key, tensor_key
 from stapes.firmware_sim.tflite.graph import Tensor
 
 MOVE_AXES = 5  # of stapes_nn_move_layer
@@ -42,18 +45,27 @@ class _StepPrinter:
         """Return the C of operation number `index`, indented."""
         if isinstance(operation, Fill):
             size = self._module.graph.tensors[operation.target].nbytes
-            call = f"memset({self._pointer(operation.target)}, {operation.value}, {size});"
-            return statement(call, operation.name)
+            value = value_of(self._module, fill_key(index), operation.value)
+            return statement(f"memset({self._pointer(operation.target)}, {value}, {size});", operation.name)
         return self._move(operation) if isinstance(operation, Move) else self._call(index, operation)
 
     def _call(self, index: int, call: Call) -> str:
         tensors = self._module.graph.tensors
         given = ", ".join(shape_text(tensors[number].shape) for number in call.inputs)
         pointers = {f"in{i}": self._typed_pointer(number) for i, number in enumerate(call.inputs)}
-        line = call.form.format(
+        form = call.form
+        if self._module.loadable is not None:
+            for constant in call.constants:
+                place = self._module.loadable.arrays[call.name, constant.suffix]
+                form = form.replace(f"{{name}}_{constant.suffix}", f"self->constants + {place}")
+        line = form.format(
             name=call.name, out=self._typed_pointer(call.output), scratch=self._scratch(index), **pointers
         )
-        return statement(line, f"{given} -> {shape_text(tensors[call.output].shape)}")
+        text = statement(line, f"{given} -> {shape_text(tensors[call.output].shape)}")
+        if not is_loaded(self._module, call):
+            return text
+        layer = f"const {call.struct} {call.name} = {self._names.layers[call.name]}(self->constants);"
+        return f"{INDENT}{{\n{INDENT * 2}{layer}\n{textwrap.indent(text, INDENT)}\n{INDENT}}}"
 
     def _move(self, move: Move) -> str:
         """Return one memcpy or memmove where both blocks are contiguous, otherwise calls of stapes_nn_move."""
@@ -117,6 +129,8 @@ class _StepPrinter:
             return names.outputs[number], _cast(graph.tensors[graph.outputs[number]]), offset
         if root in graph.inputs:
             return names.inputs[graph.inputs.index(root)], _cast(graph.tensors[root], "const "), offset
+        if graph.tensors[root].data is not None and self._module.loadable is not None:
+            return "self->constants", "", self._module.loadable.arrays[tensor_key(root)] + offset
         if graph.tensors[root].data is not None:
             return names.tensor(graph, root), _cast(graph.tensors[root], "const "), offset
         base = self._module.plan.offset_of(root)

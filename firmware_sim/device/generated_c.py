@@ -16,11 +16,20 @@ from stapes.firmware_sim.errors import ModelError, ToolchainError
 
 
 @dataclass(frozen=True)
+class ModelConstants:
+    """The constants of a loadable model by layout, which is the name of a macro such as STAPES_NN_ROWS."""
+
+    contents: dict[str, bytes]
+    shapes: dict[str, str]  # a description of all that must be equal in two models that can replace each other
+
+
+@dataclass(frozen=True)
 class GeneratedC:
     """A model as C, made on this machine."""
 
     description: ModelDescription
     texts: dict[str, str]  # of NAME.h, NAME.c, the kernels and model.json, by file name
+    constants: ModelConstants | None = None  # of a loadable model, whose C takes them from a blob
 
     def write(self, out: Path) -> None:
         """Write all files into a folder, which is made where it is missing."""
@@ -29,13 +38,14 @@ class GeneratedC:
             (out / name).write_text(text, encoding="utf-8")
 
 
-def generated_c(folder: DetectorFolder) -> GeneratedC:
+def generated_c(folder: DetectorFolder, *, loadable: bool = False) -> GeneratedC:
     """Generate the C of a detector's model under the name "detector", which does not depend on where the folder lies.
 
-    Raises ModelError for a model that the compiler refuses, ToolchainError where the compiler is not installed.
+    loadable: the C takes its constants from a blob. Raises ModelError for a model that the compiler refuses, or that
+    cannot be loadable, and ToolchainError where the compiler is not installed.
     """
     try:
-        generated = _generate(folder.model)
+        generated = _generate(folder.model, loadable)
         _expect_same_sizes(folder, generated.description)
         return generated
     except ModelError as error:
@@ -54,9 +64,9 @@ def _expect_same_sizes(folder: DetectorFolder, made: ModelDescription) -> None:
 
 
 @lru_cache(maxsize=1)
-def _generate(tflite: bytes) -> GeneratedC:
+def _generate(tflite: bytes, loadable: bool) -> GeneratedC:
     registered = list(entry_points(group="stapes.compiler"))
     if not registered:
         raise ToolchainError("the compiler of stapes is not installed: install stapes again (pip install stapes)")
-    generated: GeneratedC = registered[0].load()(tflite, "detector")
+    generated: GeneratedC = registered[0].load()(tflite, "detector", loadable=loadable)
     return generated

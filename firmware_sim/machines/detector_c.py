@@ -4,19 +4,18 @@ NAME_detector.h declares one struct with everything that changes, and NAME_start
 All other C is taken unchanged from csrc/ and from c/ in the folder.
 """
 
-import struct
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import GeneratedC
+from stapes.firmware_sim.machines import loadable_c
+from stapes.firmware_sim.machines.c_text import c_string, event_config, in_comment, model_functions, words
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
+BLOB_SOURCES = ("stapes_blob.c", "stapes_blob_error.c")
 LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_sensitivity.c", "stapes_tail.c")
-_WORDS_PER_LINE = 8
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,14 @@ def detector_c(folder: DetectorFolder, model: GeneratedC, out: Path) -> Detector
     name, model_dir, detector_dir = model.description.name, out / "model", out / "detector"
     model.write(model_dir)
     detector_dir.mkdir(exist_ok=True)
-    for suffix, text in (("h", _header(folder, name)), ("c", _source(folder, name))):
-        (detector_dir / f"{name}_detector.{suffix}").write_text(text)
+    text = _source(folder, name)
+    if model.constants is not None:
+        text = loadable_c.source(folder, name, model.constants, _banner(folder, f"{name}_detector.c"))
+    (detector_dir / f"{name}_detector.h").write_text(_header(folder, name, model.constants is not None))
+    (detector_dir / f"{name}_detector.c").write_text(text)
     sources = (
         source("stapes_frontend.c"),
-        *map(source, LOOP_SOURCES),
+        *map(source, LOOP_SOURCES if model.constants is None else (*LOOP_SOURCES, *BLOB_SOURCES)),
         *(model_dir / file for file in sorted(model.texts) if file.endswith(".c")),
         detector_dir / f"{name}_detector.c",
     )
@@ -67,13 +69,14 @@ def _banner(folder: DetectorFolder, file: str) -> str:
  *   model     sha256 {folder.model_sha256[:16]}; a step takes {folder.frames_per_step} frames, \
 {1000 * step / frontend.sample_rate_hz:g} ms
  *   scores    belong to the step {folder.target_delay_steps} steps before; probability = (score + 128) / 256
- *   classes   {_in_comment(", ".join(folder.classes))}"""
+ *   classes   {in_comment(", ".join(folder.classes))}"""
 
 
-def _header(folder: DetectorFolder, name: str) -> str:
+def _header(folder: DetectorFolder, name: str, loadable: bool) -> str:
     frontend, upper, classes = folder.frontend, name.upper(), len(folder.classes)
     least_ring = frontend.window_samples + frontend.hop_samples
     guard = f"{upper}_DETECTOR_H"
+    labels = "" if loadable else f"extern const char *const {name}_labels[{classes}];\n\n"
     return f"""{_banner(folder, f"{name}_detector.h")}
  */
 #ifndef {guard}
@@ -107,7 +110,7 @@ extern "C" {{
 typedef struct {{
     stapes_detector core;
     {name}_t model;
-    stapes_event_class classes[{classes}];
+{loadable_c.MEMBERS if loadable else ""}    stapes_event_class classes[{classes}];
     int32_t work[{frontend.n_fft}];
     int16_t ring[{upper}_RING_SAMPLES];
     int16_t frame[{frontend.window_samples}];
@@ -115,11 +118,9 @@ typedef struct {{
     int8_t scores[{classes}];
 }} {name}_detector_t;
 
-extern const char *const {name}_labels[{classes}];
-
-/* Call this before the first sample. Returns STAPES_FRONTEND_OK, or what is wrong with the tables in flash. */
+{labels}/* Call this before the first sample. Returns STAPES_FRONTEND_OK, or what is wrong with the tables in flash. */
 int32_t {name}_start({name}_detector_t *self);
-
+{loadable_c.declarations(name) if loadable else ""}
 #ifdef __cplusplus
 }}
 #endif
@@ -129,14 +130,14 @@ int32_t {name}_start({name}_detector_t *self);
 
 
 def _source(folder: DetectorFolder, name: str) -> str:
-    clock, upper, words = folder.clock, name.upper(), len(folder.tables) // 4
+    clock, upper, count = folder.clock, name.upper(), len(folder.tables) // 4
     return f"""{_banner(folder, f"{name}_detector.c")}
  */
 #include "{name}_detector.h"
 
 #include <stddef.h>
 
-static const uint32_t {name}_tables[{words}];
+static const uint32_t {name}_tables[{count}];
 static const stapes_event_config {name}_event_configs[{upper}_CLASSES];
 
 static const stapes_event_setup {name}_event_setup = {{
@@ -147,16 +148,7 @@ static const stapes_event_setup {name}_event_setup = {{
     .target_delay_steps = {clock.target_delay_steps},
 }};
 
-static void {name}_reset_any(void *model)
-{{
-    {name}_reset(model);
-}}
-
-static void {name}_step_any(void *model, const int8_t *features, int8_t *scores)
-{{
-    {name}_step(model, features, scores);
-}}
-
+{model_functions(name)}
 static const stapes_detector_setup {name}_setup = {{
     .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
     .events = &{name}_event_setup,
@@ -182,11 +174,10 @@ int32_t {name}_start({name}_detector_t *self)
 def _constants(folder: DetectorFolder, name: str) -> str:
     """Return the labels, the event settings of each class and the frontend's tables."""
     upper = name.upper()
-    words = struct.unpack(f"<{len(folder.tables) // 4}I", folder.tables)
     configs = "\n".join(
-        _event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
+        event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
     )
-    labels = "\n".join(f"    {_c_string(label)}," for label in folder.classes)
+    labels = "\n".join(f"    {c_string(label)}," for label in folder.classes)
     return f"""const char *const {name}_labels[{upper}_CLASSES] = {{
 {labels}
 }};
@@ -196,33 +187,4 @@ static const stapes_event_config {name}_event_configs[{upper}_CLASSES] = {{
 }};
 
 /* The contents of frontend.bin as little-endian words. */
-static const uint32_t {name}_tables[{len(words)}] = {{
-{_lines(f"0x{word:08x}" for word in words)}
-}};
-"""
-
-
-def _event_config(label: str, config: EventConfig) -> str:
-    values = "\n".join(f"        .{name} = {value}," for name, value in vars(config).items())
-    return f"    /* {_in_comment(label)} */\n    {{\n{values}\n    }},"
-
-
-def _c_string(text: str) -> str:
-    """Return a C string literal of the text in UTF-8.
-
-    All other than plain characters become octal escapes, which unlike hexadecimal ones end after three digits.
-    """
-    plain = "".join(
-        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()
-    )
-    return f'"{plain}"'
-
-
-def _in_comment(text: str) -> str:
-    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
-
-
-def _lines(values: Iterable[str]) -> str:
-    every = list(values)
-    rows = (every[start : start + _WORDS_PER_LINE] for start in range(0, len(every), _WORDS_PER_LINE))
-    return "\n".join(f"    {', '.join(row)}," for row in rows)
+{words(f"{name}_tables", folder.tables)}"""

@@ -32,6 +32,7 @@ MAIN = FOLDER / "stapes_board_detector.c"
 STAGES = ("push", "frontend", "model", "events")
 _PACED_ICOUNT_SHIFT = 6  # every instruction takes 2^6 = 64 ns of the board's time
 _TIMER_MOST_TICKS = 1 << 24
+_BLOB_SLACK = 4096  # bytes of a blob beside the constants of its model: head, settings and names of classes
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class DetectorRun:
     overruns: int  # how often audio was lost
     samples_lost: int
     detector_bytes: int  # sizeof(NAME_detector_t)
+    loaded: int | None  # what a loadable detector's NAME_load returned, -1 without a blob; None: not loadable
     run: RunResult | None  # what the emulator measured; None on this machine
 
     @property
@@ -91,6 +93,7 @@ class BuiltDetector:
         pcm: NDArray[np.int16],
         *,
         pace: Pace | None = None,
+        blob: bytes | None = None,
         count: bool = True,
         regions: Mapping[str, tuple[int, int]] | None = None,
         on_line: Callable[[str], object] | None = None,
@@ -98,6 +101,7 @@ class BuiltDetector:
         """Run the program over a whole recording, int16[samples] at the detector's rate, and its tail.
 
         With `pace` a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
+        `blob`: what a loadable detector loads first; `loaded` of the result is what NAME_load returned.
         `count`, `regions` and `on_line` are those of `emulator.run`.
 
         Raises ConfigError when the pace is too fast or too slow for the board's timer, and on this machine, which
@@ -106,6 +110,8 @@ class BuiltDetector:
         """
         arguments = ["free"] if pace is None else ["paced", str(self._ticks(pace))]
         sent = {"in.pcm": with_tail(self.folder.clock, pcm).astype("<i2").tobytes()}
+        if blob is not None:
+            sent["model.blob"] = blob
         seconds = len(pcm) / self.folder.frontend.sample_rate_hz
         if self.firmware is None:
             return self._read(*self._run_here(arguments, sent), None)
@@ -190,6 +196,7 @@ class BuiltDetector:
             overruns=summary["overruns"],
             samples_lost=summary["samples_lost"],
             detector_bytes=summary["detector_bytes"],
+            loaded=summary.get("loaded"),
             run=result,
         )
 
@@ -201,17 +208,21 @@ def build_detector(
     *,
     limits: Limits = ALL_MEMORY,
     flags: Sequence[str] = ("-O2",),
+    loadable: bool = False,
 ) -> BuiltDetector:
     """Build the program of a detector folder for a board, or for this machine (`board` None). Files go into `out`.
 
-    The model's C is generated anew; what lies in the folder's c/ is not looked at.
+    The model's C is generated anew; what lies in the folder's c/ is not looked at. loadable: the program can take
+    another model as a blob.
 
     Raises ModelError for a model that the compiler refuses, ToolchainError when a C compiler is missing or refuses the
     C, FirmwareTooLargeError when the board's memory is too small.
     """
-    model = generated_c(folder)
+    model = generated_c(folder, loadable=loadable)
     code = detector_c(folder, model, out)
     defines = [f'-DDETECTOR_HEADER="{code.name}_detector.h"', f"-DDETECTOR(x)={code.name}_##x"]
+    if model.constants is not None:
+        defines.append(f"-DDETECTOR_BLOB_BYTES={_BLOB_SLACK + max(map(len, model.constants.contents.values()))}")
     if board is None:
         return BuiltDetector(folder, None, _build_here(code, out, [*flags, *defines]), None, model)
     firmware = build_firmware(

@@ -68,6 +68,12 @@ void stapes_detector_init(stapes_detector *self, const stapes_detector_setup *se
     stapes_events_init(&self->events, setup->events, memory->classes);
 }
 
+void stapes_detector_restart(stapes_detector *self)
+{
+    stapes_events_init(&self->events, self->setup->events, self->memory.classes);
+    self->fresh = 1;
+}
+
 uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n)
 {
     uint32_t size = self->setup->ring_samples;

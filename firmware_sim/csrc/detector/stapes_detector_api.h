@@ -68,6 +68,11 @@ typedef struct stapes_detector {
 void stapes_detector_init(stapes_detector *self, const stapes_detector_setup *setup,
                           const stapes_detector_memory *memory);
 
+/* Start afresh with the next sample, with what the setup and the model's memory point to now: model and event decoder
+ * forget what they heard, an open event too, and all sensitivities are 0. The ring, the clock and the counters go on.
+ * Call it where stapes_poll is called. */
+void stapes_detector_restart(stapes_detector *self);
+
 /* Take n samples, always from the same interrupt or thread. Returns how many were stored. Never waits. */
 uint32_t stapes_push(stapes_detector *self, const int16_t *samples, uint32_t n);
 

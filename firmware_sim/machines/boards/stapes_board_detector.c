@@ -7,7 +7,9 @@
  *                           whether or not the work is done
  *   answers SAMPLES STEPS   reads no file, but computes the known answers of stapes_selftest.c
  *
- * The build names the detector by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. */
+ * The build names the detector by -DDETECTOR_HEADER="NAME_detector.h" and -DDETECTOR(x)=NAME_ ## x. A loadable
+ * detector has -DDETECTOR_BLOB_BYTES=N, too: it then loads model.blob, of up to N bytes, where the host has such a
+ * file. */
 #include "stapes_board.h"
 
 #include DETECTOR_HEADER
@@ -21,6 +23,13 @@ STAPES_REGION(push)
 #endif
 
 static DETECTOR(detector_t) detector;
+#ifdef DETECTOR_BLOB_BYTES
+static uint32_t blob[(DETECTOR_BLOB_BYTES + 3) / 4];
+static int32_t loaded = -1; /* what NAME_load returned; -1: there was no blob */
+#define LABEL(class_index) DETECTOR(label)(&detector, class_index)
+#else
+#define LABEL(class_index) DETECTOR(labels)[class_index]
+#endif
 static int32_t pcm_file, features_file, scores_file; /* negative: the file is not open */
 static volatile uint32_t pcm_at_end;
 static int64_t lost_so_far;
@@ -57,7 +66,7 @@ static void print_events(const stapes_event *events, int32_t n)
         board_print("{\"event\": ");
         board_print(event->kind == STAPES_EVENT_ANNOUNCED ? "\"announced\"" : "\"completed\"");
         board_print(", \"label\": ");
-        print_string(DETECTOR(labels)[event->class_index]);
+        print_string(LABEL(event->class_index));
         print_number("onset_sample", event->onset_sample);
         if (event->kind == STAPES_EVENT_COMPLETED) {
             print_number("offset_sample", event->offset_sample);
@@ -146,6 +155,18 @@ static void print_answers(stapes_event *events)
     board_print("}\n");
 }
 
+#ifdef DETECTOR_BLOB_BYTES
+static void load_blob(void)
+{
+    int32_t file = board_open("model.blob", 'r');
+
+    if (file >= 0) {
+        loaded = DETECTOR(load)(&detector, blob, (size_t)board_read(file, blob, DETECTOR_BLOB_BYTES));
+        board_close(file);
+    }
+}
+#endif
+
 int main(void)
 {
     stapes_event events[sizeof detector.classes / sizeof detector.classes[0] * 2];
@@ -155,6 +176,9 @@ int main(void)
     if (mode == NULL || DETECTOR(start)(&detector) != STAPES_FRONTEND_OK) {
         return 2;
     }
+#ifdef DETECTOR_BLOB_BYTES
+    load_blob();
+#endif
     if (mode[0] == 'a') {
         print_answers(events);
         return 0;
@@ -189,6 +213,9 @@ int main(void)
     print_number("overruns", detector.core.overruns);
     print_number("samples_lost", detector.core.samples_lost);
     print_number("detector_bytes", (int64_t)sizeof detector);
+#ifdef DETECTOR_BLOB_BYTES
+    print_number("loaded", loaded);
+#endif
     board_print("}\n");
     return 0;
 }
