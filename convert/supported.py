@@ -25,3 +25,4 @@ TARGETS = {
     "helium": Target("Cortex-M55 and M85", ("MVE",)),
     "host": Target("x86-64 with AVX2, and AArch64", ("HOST",)),
 }
+BLOB_TARGETS = tuple(name for name in TARGETS if name != "any")  # a blob is packed for one kind of processor

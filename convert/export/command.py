@@ -10,17 +10,18 @@ from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
 MARK = Mark("README.md", text="made by stapes")  # --force replaces only folders that hold it
 
 
-def export(detector: Path, layout_name: str, out: Path, *, force: bool = False) -> list[str]:
+def export(detector: Path, layout_name: str, out: Path, *, force: bool = False, loadable: bool = False) -> list[str]:
     """Write a detector as a C library into the folder `out` and return the paths of its files.
 
     layout_name: one of layouts.LAYOUTS. The library is named after the detector's folder. Parents of `out` are made.
-    Raises OutputError where `out` exists and `force` is not set or it cannot be written, and what read_folder and
-    compile_model raise. After an error nothing has changed.
+    loadable: the program can take another model as a blob.
+    Raises OutputError where `out` exists and `force` is not set or it cannot be written, and what `gather` raises.
+    After an error nothing has changed.
     """
     if out.absolute().parent.is_dir():
         require_new_folder(out, force, MARK)
     chosen = layout(layout_name)
-    files = chosen.files(gather(detector, single_file=chosen.SINGLE_FILE))
+    files = chosen.files(gather(detector, single_file=chosen.SINGLE_FILE, loadable=loadable))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -34,6 +34,7 @@ class Library:
     sources: dict[str, str]
     headers: dict[str, str]
     costs: dict[str, FirmwareCost]  # by board; empty where no cross compiler or emulator is installed
+    loadable: bool  # its model can be replaced by a blob
 
     @property
     def upper(self) -> str:
@@ -50,22 +51,27 @@ class Library:
         text = (TEMPLATES / file).read_text(encoding="utf-8")
         text = re.sub(r"\bexample_", f"{self.name}_", text)
         text = re.sub(r"\bEXAMPLE_", f"{self.upper}_", text)
+        if self.loadable:
+            text = re.sub(
+                rf"\b{self.name}_labels\[([\w\[\].>-]+?)\](?=[,)])", rf"{self.name}_label(&detector, \1)", text
+            )
         return text.replace("@SAMPLE_RATE_HZ@", str(self.folder.frontend.sample_rate_hz))
 
 
-def gather(path: Path, *, single_file: bool = False) -> Library:
+def gather(path: Path, *, single_file: bool = False, loadable: bool = False) -> Library:
     """Generate the C of a detector and measure it; single_file: the model's kernels stand inside of its source, static.
 
-    Raises ModelError for a model that the compiler refuses, DetectorFolderError as read_folder does.
+    loadable: its model can be replaced by a blob. Raises ModelError for a model that the compiler refuses, or that
+    cannot be loadable, and DetectorFolderError as read_folder does.
     """
     folder = read_folder(path)
     name = detector_name(path)
-    model = generate(folder.model, name, single_file=single_file)
+    model = generate(folder.model, name, single_file=single_file, loadable=loadable)
     with tempfile.TemporaryDirectory(prefix="stapes-export-") as scratch:
         code = detector_c(folder, model, Path(scratch))
         texts = {source.name: source.read_text() for source in code.sources} | selftest_files(folder, name)
         texts |= _headers(texts, [*code.own_dirs, *INCLUDE_DIRS])
-        costs = _costs(folder, Path(scratch))
+        costs = _costs(folder, Path(scratch), loadable)
     return Library(
         name=name,
         version=version("stapes"),
@@ -73,6 +79,7 @@ def gather(path: Path, *, single_file: bool = False) -> Library:
         sources={file: text for file, text in sorted(texts.items()) if file.endswith(".c")},
         headers={file: text for file, text in sorted(texts.items()) if file.endswith(".h")},
         costs=costs,
+        loadable=loadable,
     )
 
 
@@ -88,7 +95,7 @@ def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
     return found
 
 
-def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
+def _costs(folder: DetectorFolder, out: Path, loadable: bool) -> dict[str, FirmwareCost]:
     pcm = selftest_pcm(sound_samples(folder))
     costs = {}
     for name in MEASURED_BOARDS:
@@ -98,6 +105,6 @@ def _costs(folder: DetectorFolder, out: Path) -> dict[str, FirmwareCost]:
                 find_tool(tool)
         except ToolchainError:
             continue
-        built = build_detector(folder, board, out)
+        built = build_detector(folder, board, out, loadable=loadable)
         costs[name] = cost_of(built, built.hear(pcm))
     return costs

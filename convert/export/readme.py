@@ -33,7 +33,7 @@ All memory is one `static {name}_detector_t detector;`. Call `{name}_start(&dete
 context may push while another one polls; interrupts may stay enabled.
 
 - An event is reported twice: as `STAPES_EVENT_ANNOUNCED` once it is certain, as `STAPES_EVENT_COMPLETED` when its end
-  is known. `{name}_labels[event.class_index]` is its class; `onset_sample` and `offset_sample` count from the first
+  is known. `{_label(library)}` is its class; `onset_sample` and `offset_sample` count from the first
   sample. The delay of the model is already subtracted, and lost samples are counted, too.
 - `stapes_set_sensitivity(&detector.core, class_index, steps)`, called where `stapes_poll` is, lets a class hear more
   (steps above 0) or less; each step moves its thresholds by a quarter of a logit, and 0 returns to the operating point.
@@ -44,7 +44,7 @@ context may push while another one polls; interrupts may stay enabled.
 - At the end of a stream, stop the microphone, call `stapes_poll` until it is idle, then `stapes_finish` until it
   returns 0. At the end of a recording, `stapes_tail` first makes the {library.upper}_TAIL_SAMPLES samples that are
   appended to it: the model answers late, and would miss the last events without them.
-
+{_loading(library)}
 ## Proof
 
 `stapes_selftest(&detector)`, or `{name}_selftest` where there are several detectors, needs no audio. It synthesizes a
@@ -53,6 +53,29 @@ the answers of LiteRT's reference kernels, which were computed when the library 
 first: `STAPES_SELFTEST_OK` (0) means that the board detects the same, bit by bit.
 
 {checked}
+"""
+
+
+def _label(library: Library) -> str:
+    name = library.name
+    return f"{name}_label(&detector, event.class_index)" if library.loadable else f"{name}_labels[event.class_index]"
+
+
+def _loading(library: Library) -> str:
+    """Return the section on models that are loaded; empty where none can be."""
+    if not library.loadable:
+        return ""
+    name = library.name
+    return f"""
+## Another model
+
+`{name}_load(&detector, blob, size)`, called where `stapes_poll` is, puts the model of a blob in the place of the one
+that is built in. `stapes export DETECTOR --blob --target PROCESSOR` writes blobs. A blob lies at an address that is a
+multiple of 4 and stays there, in flash or in memory of yours; no copy is made. What is damaged, newer, packed for
+another processor, or of a network of another shape is refused by a code of its own, which `stapes_blob_error` puts into
+words, and the detector goes on with the model that it has. After success the model starts afresh: an open event is
+forgotten, and sensitivities are 0. Thresholds and names of classes are those of the blob. `{name}_start` returns to the
+model that is built in, so load the blob again after a restart.
 """
 
 
