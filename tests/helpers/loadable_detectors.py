@@ -1,8 +1,6 @@
-"""Detectors of one network and several trainings: random weights of a CNN with a GRU, thresholds and names of classes."""
+"""Detectors of one network and several trainings: they differ in weights, thresholds and names of classes."""
 
-import dataclasses
 import hashlib
-import shutil
 from functools import cache
 from pathlib import Path
 
