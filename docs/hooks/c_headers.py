@@ -8,7 +8,7 @@ from benchmarks.tflite_models import ds_cnn
 from stapes.convert.compile import compile_model
 from stapes.firmware_sim.sources import CSRC
 
-ORDER = ("detector", "events", "tail", "selftest", "frontend", "recording")
+ORDER = ("detector", "events", "blob", "tail", "selftest", "frontend", "recording")
 INTRODUCTION = """# C headers
 
 These are the headers as they stand in the source. Each `*_api.h` holds the declarations of one part and no preprocessor
