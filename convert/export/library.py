@@ -101,7 +101,7 @@ def _costs(folder: DetectorFolder, out: Path, loadable: bool) -> dict[str, Firmw
     for name in MEASURED_BOARDS:
         board = BOARDS[name]
         try:
-            for tool in (board.emulator, f"{board.tool_prefix}gcc"):
+            for tool in (board.architecture.emulator, f"{board.architecture.tool_prefix}gcc"):
                 find_tool(tool)
         except ToolchainError:
             continue

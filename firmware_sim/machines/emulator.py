@@ -102,7 +102,7 @@ def run(
     that is empty or holds a space or comma.
     """
     board, marked = firmware.board, _region_addresses(firmware)
-    core = None if icount_shift is not None else timing or CORE_TIMINGS[board.timing]
+    core = None if icount_shift is not None else timing or (CORE_TIMINGS[board.timing] if board.timing else None)
     begin_end = [*marked, *((name, begin, end) for name, (begin, end) in (regions or {}).items())]
     for argument in arguments:
         if re.search(r"[\s,]", argument) or not argument:
@@ -110,8 +110,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="stapes-run-") as folder:
         for name, data in (files or {}).items():
             (Path(folder) / name).write_bytes(data)
-        command = [find_tool(board.emulator), "-M", board.machine, "-display", "none", "-monitor", "none"]
-        command += ["-serial", "stdio", "-bios", "none"] if board.is_riscv else ["-serial", "stdio"]
+        command = [find_tool(board.architecture.emulator), "-M", board.machine, *board.architecture.emulator_options]
+        command += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
         semihosting = ["enable=on,target=native,chardev=nothing,arg=fw", *(f"arg={a}" for a in arguments)]
         command += ["-chardev", "null,id=nothing", "-semihosting-config", ",".join(semihosting), *_SANDBOX]
         if icount_shift is not None:
@@ -189,7 +189,7 @@ def _read_result(
         words = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
         if done.returncode == -signal.SIGSYS:
             words = ["the firmware asked it for what it may not do on this machine, such as to start a process"]
-        raise ToolchainError(f"{firmware.board.emulator} ended before the firmware did: {words[0]}")
+        raise ToolchainError(f"{firmware.board.architecture.emulator} ended before the firmware did: {words[0]}")
     counts: dict[str, list[CycleCount]] = {name: [] for name, _ in region_costs}
     functions: dict[str, CycleCount] = {}
     total = NOTHING

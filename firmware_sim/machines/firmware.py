@@ -72,7 +72,7 @@ def build_firmware(
     Raises ToolchainError when the cross compiler is missing or refuses the sources, FirmwareTooLargeError when flash or
     RAM is too small, ConfigError when `limits` exceed what the board has.
     """
-    compiler = find_tool(board.tool_prefix + "gcc")
+    compiler = find_tool(board.architecture.tool_prefix + "gcc")
     defines = [
         f"-DBOARD_UART_{board.uart}",
         f"-DBOARD_UART_ADDRESS={board.uart_address:#x}u",
@@ -82,11 +82,11 @@ def build_firmware(
     # With -fbuiltin a memcpy of a few bytes becomes loads and stores, as on toolchains with a C library.
     common = [*board.cpu_flags, "-std=c99", "-ffreestanding", "-fbuiltin", "-ffunction-sections", "-fdata-sections"]
     common += ["-isystem", str(FOLDER / "libc"), "-I", str(FOLDER), *defines]
-    start_up = "stapes_board_riscv.c" if board.is_riscv else "stapes_board_arm.c"
+    own_sources = ("stapes_board.c", *board.architecture.start_up, "string.c")
     objects = []
     folder = elf.parent / f"{elf.stem}.objects"
     folder.mkdir(parents=True, exist_ok=True)
-    for number, source in enumerate([FOLDER / "stapes_board.c", FOLDER / start_up, FOLDER / "string.c", *sources]):
+    for number, source in enumerate([*map(FOLDER.joinpath, own_sources), *sources]):
         own = source.parent == FOLDER and source.name != "stapes_board_detector.c"
         options = (
             ["-O2", "-fno-tree-loop-distribute-patterns"] if own else [*flags, *(f"-I{path}" for path in include_dirs)]
@@ -130,7 +130,9 @@ def _link(board: Board, compiler: str, objects: list[str], elf: Path, flags: Seq
 
 def _inspect(board: Board, elf: Path) -> Firmware:
     """Read the sizes and symbols of a program from its ELF file and its link map."""
-    listing = call([find_tool(board.tool_prefix + "gcc").removesuffix("gcc") + "objdump", "-ht", str(elf)], "objdump")
+    listing = call(
+        [find_tool(board.architecture.tool_prefix + "gcc").removesuffix("gcc") + "objdump", "-ht", str(elf)], "objdump"
+    )
     sizes = {name: int(size, 16) for name, size in re.findall(r"^\s*\d+ \.(\w+)\s+([0-9a-f]{8}) ", listing, re.M)}
     symbols = [
         Symbol(name, section, int(address, 16) & ~1, int(size, 16))
@@ -170,13 +172,13 @@ class CallSite:
 
 def call_sites(firmware: Firmware, function: str) -> list[CallSite]:
     """Return the direct calls that a function makes, in the order of its code. Tail calls are not counted."""
-    objdump = find_tool(firmware.board.tool_prefix + "gcc").removesuffix("gcc") + "objdump"
+    objdump = find_tool(firmware.board.architecture.tool_prefix + "gcc").removesuffix("gcc") + "objdump"
     listing = call([objdump, "-d", f"--disassemble={function}", str(firmware.elf)], "objdump")
-    lines = re.findall(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+)\s+(\S+)\s*(.*)$", listing, re.M)
+    lines = re.findall(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4,6} ?)+)\s+(\S+)\s*(.*)$", listing, re.M)
     sites = []
     for address, code, mnemonic, operands in lines:
         target = re.search(r"<([^>+]+)>$", operands)
-        if mnemonic in ("bl", "jal", "jalr") and target is not None:
+        if mnemonic in ("bl", "jal", "jalr", "call0") and target is not None:
             size = len(code.replace(" ", "")) // 2
             sites.append(CallSite(target[1], int(address, 16), int(address, 16) + size))
     return sites

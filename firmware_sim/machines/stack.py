@@ -64,7 +64,7 @@ def _plain(name: str) -> str:
 
 
 def _call_graph(board: Board, source: Path, include_dirs: Sequence[Path], flags: Sequence[str], folder: Path) -> str:
-    compiler = find_tool(board.tool_prefix + "gcc")
+    compiler = find_tool(board.architecture.tool_prefix + "gcc")
     command = [compiler, *board.cpu_flags, "-std=c99", "-ffreestanding", "-fbuiltin", *flags, "-fcallgraph-info=su"]
     command += ["-fno-tree-loop-distribute-patterns"] if source.parent == FOLDER else []  # memset must not call itself
     command += ["-isystem", str(FOLDER / "libc"), "-I", str(FOLDER), *(f"-I{path}" for path in include_dirs)]

@@ -11,8 +11,10 @@ from stapes.firmware_sim.errors import ToolchainError
 _DEBIAN_PACKAGES = {
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-system-xtensa": "qemu-system-misc",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+    "xtensa-lx106-elf-gcc": "gcc-xtensa-lx106",
     "cc": "gcc",
 }
 

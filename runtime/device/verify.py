@@ -110,7 +110,7 @@ def _compare_stored(stored: StoredAnswers | None, answers: KnownAnswers) -> Mach
 def _verify(folder: DetectorFolder, board: Board | None, out: Path, expected: Expected) -> MachineAnswers:
     name = "this machine" if board is None else board.name
     try:
-        for tool in [] if board is None else [board.emulator, f"{board.tool_prefix}gcc"]:
+        for tool in [] if board is None else [board.architecture.emulator, f"{board.architecture.tool_prefix}gcc"]:
             find_tool(tool)
     except ToolchainError as error:
         return MachineAnswers(name, (f"not compared: {error}",), True)

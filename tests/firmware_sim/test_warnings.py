@@ -35,7 +35,7 @@ def test_no_compiler_of_a_computer_warns_about_the_c_of_the_device(compiler: str
     assert warnings([*COMPUTERS[compiler], *INCLUDES], sorted(CSRC.rglob("*.c"))) == ""
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55", "riscv32"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55", "riscv32", "xtensa-lx106"])
 def test_no_cross_compiler_warns_about_the_c_of_the_device_or_the_board(name: str) -> None:
     board = BOARDS[name]
     freestanding = ["-ffreestanding", "-isystem", str(FOLDER / "libc"), f"-I{FOLDER}"]
@@ -45,10 +45,9 @@ def test_no_cross_compiler_warns_about_the_c_of_the_device_or_the_board(name: st
         "-DBOARD_TIMER_HZ=1u",
         "-DBOARD_GUARD_BYTES=64u",
     ]
-    start_up = FOLDER / ("stapes_board_riscv.c" if board.is_riscv else "stapes_board_arm.c")
     sources = sorted(path for path in CSRC.rglob("*.c") if path.parent.name not in ("host", "reference"))
-    sources += [FOLDER / "stapes_board.c", start_up, FOLDER / "string.c"]
-    command = [f"{board.tool_prefix}gcc", *board.cpu_flags, *freestanding, *defines, *INCLUDES]
+    sources += [FOLDER / name for name in ("stapes_board.c", *board.architecture.start_up, "string.c")]
+    command = [f"{board.architecture.tool_prefix}gcc", *board.cpu_flags, *freestanding, *defines, *INCLUDES]
     assert warnings(command, sources) == ""
 
 

@@ -32,7 +32,7 @@ BURSTS = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss"), (5.0, 6.
 
 # Code that writes the marker where it runs on this machine. A cross compiler refuses it.
 PLANTED = """
-#if defined(__arm__) || defined(__riscv)
+#if defined(__arm__) || defined(__riscv) || defined(__XTENSA__)
 #error "planted code is compiled for a board"
 #endif
 int creat(const char *path, unsigned mode);

@@ -15,38 +15,49 @@ _ARM_FLAGS, _FPU = ("-mthumb",), ("-mfloat-abi=hard",)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What boards with one instruction set share."""
+
+    emulator: str  # name of the QEMU program
+    emulator_options: tuple[str, ...] = ()
+    tool_prefix: str  # what the names of the cross compiler's programs begin with
+    start_up: tuple[str, ...]  # C files in this folder
+
+
+ARM = Architecture(emulator="qemu-system-arm", tool_prefix="arm-none-eabi-", start_up=("stapes_board_arm.c",))
+RISCV = Architecture(
+    emulator="qemu-system-riscv32",
+    emulator_options=("-bios", "none"),
+    tool_prefix="riscv64-unknown-elf-",
+    start_up=("stapes_board_riscv.c",),
+)
+XTENSA = Architecture(
+    emulator="qemu-system-xtensa",
+    emulator_options=("-cpu", "lx106"),
+    tool_prefix="xtensa-lx106-elf-",
+    start_up=("stapes_board_xtensa.c", "xtensa_arithmetic.c"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """One machine of QEMU: its core, where its memories lie and how large they are, its UART and its timer."""
 
     name: str
     core: str  # for people
+    architecture: Architecture = ARM
     machine: str  # QEMU's name
     cpu_flags: tuple[str, ...]  # of the cross compiler
     target: str  # what `stapes compile --target` packs weights for
-    timing: str  # the core of core_timing.py whose cycles are computed
+    timing: str | None  # the core of core_timing.py whose cycles are computed; None: no such table exists
     flash_origin: int
     flash_bytes: int
     ram_origin: int
     ram_bytes: int
-    uart: str  # CMSDK, NRF51 or 16550
+    uart: str  # CMSDK, NRF51, 16550 or SIMCALL
     uart_address: int
     timer_hz: int  # of board_timer_start, in the emulator's time
     stand_in: str | None = None  # name of the larger board that runs this one's code when it does not fit here
-
-    @property
-    def is_riscv(self) -> bool:
-        """Return whether the core is RISC-V; all others are Cortex-M."""
-        return self.core.startswith("RISC-V")
-
-    @property
-    def emulator(self) -> str:
-        """Return the name of the QEMU program."""
-        return "qemu-system-riscv32" if self.is_riscv else "qemu-system-arm"
-
-    @property
-    def tool_prefix(self) -> str:
-        """Return what the names of the cross compiler's programs begin with."""
-        return "riscv64-unknown-elf-" if self.is_riscv else "arm-none-eabi-"
 
 
 def _mps2(name: str, core: str, machine: str, target: str, *cpu_flags: str) -> Board:
@@ -123,6 +134,7 @@ BOARDS = {
         Board(
             name="riscv32",
             core="RISC-V RV32IMAC",
+            architecture=RISCV,
             machine="virt",
             cpu_flags=("-march=rv32imac", "-mabi=ilp32", "-mcmodel=medany"),
             target="portable",
@@ -133,6 +145,22 @@ BOARDS = {
             ram_bytes=4 << 20,
             uart="16550",
             uart_address=0x10000000,
+            timer_hz=10_000_000,
+        ),
+        Board(
+            name="xtensa-lx106",
+            core="Xtensa LX106 (ESP8266, not ESP32-S3)",  # an S3 has an LX7: windows of registers, vectors
+            architecture=XTENSA,
+            machine="sim",
+            cpu_flags=("-mtext-section-literals",),
+            target="portable",
+            timing=None,
+            flash_origin=0x50000000,
+            flash_bytes=4 << 20,
+            ram_origin=0x60000000,  # with no memory below it
+            ram_bytes=4 << 20,
+            uart="SIMCALL",
+            uart_address=0,
             timer_hz=10_000_000,
         ),
     )

@@ -58,6 +58,15 @@ static void uart_put(char c)
     }
     *(volatile uint8_t *)BOARD_UART_ADDRESS = (uint8_t)c;
 }
+#elif defined BOARD_UART_SIMCALL
+static void uart_start(void)
+{
+}
+
+static void uart_put(char c)
+{
+    board_simcall_put(c);
+}
 #else
 #error "no BOARD_UART_...: build through stapes.firmware_sim.machines.firmware"
 #endif

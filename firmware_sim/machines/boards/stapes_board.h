@@ -50,16 +50,21 @@ extern const char *volatile board_stage;
 
 /* Instructions between STAPES_BEGIN(name) and STAPES_END(name) are counted, including those of interrupts; the cost of
  * the marks themselves is subtracted. STAPES_REGION(name) must stand once at file scope, without a semicolon. */
-#ifdef __riscv
+#if defined __riscv || defined __XTENSA__
 #define BOARD_RETURN "ret"
 #else
 #define BOARD_RETURN "bx lr"
 #endif
+#ifdef __XTENSA__
+#define BOARD_NAKED /* GCC has no naked functions there; this one saves nothing */
+#else
+#define BOARD_NAKED naked,
+#endif
 #define BOARD_MARKS(kind) section("." kind ".board_marks") /* not counted as the program's flash */
-#define BOARD_MARK(mark)                                                            \
-    __attribute__((naked, noipa, used, BOARD_MARKS("text"))) static void mark(void) \
-    {                                                                               \
-        __asm__ volatile(BOARD_RETURN);                                             \
+#define BOARD_MARK(mark)                                                                 \
+    __attribute__((BOARD_NAKED noipa, used, BOARD_MARKS("text"))) static void mark(void) \
+    {                                                                                    \
+        __asm__ volatile(BOARD_RETURN);                                                  \
     }
 #define STAPES_REGION(name)                                                                \
     BOARD_MARK(stapes_begin_##name)                                                        \

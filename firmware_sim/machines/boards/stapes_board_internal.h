@@ -15,6 +15,7 @@ extern uint32_t board_bss_begin[], board_bss_end[];
 /* Defined by the start-up code of the architecture. */
 uint32_t board_semihosting(uint32_t operation, const void *parameters);
 uint32_t *board_stack_pointer(void);
+void board_simcall_put(char c); /* Xtensa alone: writes a letter of the text, as a UART does */
 
 /* Defined by stapes_board.c. */
 void board_prepare_memory(void);                /* copies .data, clears .bss, paints both stacks */

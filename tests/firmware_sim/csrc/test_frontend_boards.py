@@ -10,7 +10,7 @@ import pytest
 from benchmarks import frontend_reference as reference
 from benchmarks.frontend_boards import SOURCES, BoardRun, build, code_bytes, run_on_board
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
-from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, Board
+from stapes.firmware_sim.machines.boards import BOARDS, FOLDER, RISCV, Board
 from stapes.firmware_sim.machines.firmware import Firmware, build_firmware
 from stapes.firmware_sim.sources import CSRC, INCLUDE_DIRS
 
@@ -75,7 +75,7 @@ def test_the_same_bits_at_every_optimization(board: str, optimization: str, tmp_
 
 def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
     """Return the frontend compiled by clang to assembly, which the board's GNU tools can assemble."""
-    target = "riscv32-none-elf" if board.is_riscv else "arm-none-eabi"
+    target = "riscv32-none-elf" if board.architecture is RISCV else "arm-none-eabi"
     flags = [f"--target={target}", *board.cpu_flags, "-std=c99", "-ffreestanding", "-fno-addrsig", optimization]
     assembly = folder / "stapes_frontend.s"
     command = [

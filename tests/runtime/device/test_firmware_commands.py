@@ -163,7 +163,7 @@ def test_verify_finds_a_model_that_computes_something_else(
     text = made.texts["detector.c"]
     assert text.count("162560, 162560") == 1
     bent = made.texts | {"detector.c": text.replace("162560, 162560", "162560, 172560")}
-    monkeypatch.setattr(simulation, "generated_c", lambda folder: GeneratedC(made.description, bent))
+    monkeypatch.setattr(simulation, "generated_c", lambda folder, loadable: GeneratedC(made.description, bent))
     installed = shutil.which
     monkeypatch.setattr(tools.shutil, "which", lambda name: None if "-" in name else installed(name))
     assert main(["verify", str(tiny_detector), str(recording)]) == 1
