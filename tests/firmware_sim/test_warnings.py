@@ -66,3 +66,14 @@ def test_no_compiler_warns_about_the_programs_around_the_boards() -> None:
 def test_a_big_endian_processor_is_refused_by_the_c_compiler(source: Path, reason: str) -> None:
     found = warnings(["arm-none-eabi-gcc", "-mcpu=cortex-r5", "-mbig-endian", "-ffreestanding", *INCLUDES], [source])
     assert f'#error "{reason}' in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [CSRC / "frontend" / "stapes_frontend.c", CSRC / "nn" / "portable" / "stapes_nn_conv.c"],
+    ids=lambda source: source.parent.name,
+)
+def test_a_processor_with_an_int_of_16_bits_is_refused_by_the_c_compiler(source: Path) -> None:
+    libc = ["-isystem", str(FOLDER / "libc")]
+    found = warnings(["clang", "--target=msp430", "-ffreestanding", *libc, *INCLUDES], [source])
+    assert "an int of 32 bits: build for a processor whose compiler has one" in found

@@ -16,6 +16,9 @@ extern "C" {
     (defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 #error "the tables of the frontend are little-endian: build for a little-endian processor"
 #endif
+#if defined(__INT_MAX__) && __INT_MAX__ < 2147483647
+#error "the frontend needs an int of 32 bits: build for a processor whose compiler has one"
+#endif
 #if (-1 >> 1) != -1
 #error "the frontend needs an arithmetic right shift of negative numbers"
 #endif

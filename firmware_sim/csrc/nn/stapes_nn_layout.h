@@ -14,6 +14,9 @@
     (defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 #error "the kernels are tested on little-endian processors only: build for one of those"
 #endif
+#if defined(__INT_MAX__) && __INT_MAX__ < 2147483647
+#error "the kernels need an int of 32 bits: build for a processor whose compiler has one"
+#endif
 
 #define STAPES_NN_ROWS 0
 #define STAPES_NN_DSP 1
