@@ -8,6 +8,12 @@ SCHEMA = (
     "layouts; the build system itself was not run."
 )
 
+ESPHOME = (
+    "Tests of stapes run this component in ESPHome 2026.6.5: its validation of the example configurations, its "
+    "generated code, and its host platform, on which a recording is played and every event has the samples that "
+    "`stapes detect` prints. The build for the ESP32 itself was not run, and no board was used."
+)
+
 
 def placed(library: Library, sources: str, headers: str) -> dict[str, str]:
     """Return the C of a library by path: its sources and its headers in these folders, which end with a slash."""

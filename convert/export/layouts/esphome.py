@@ -1,0 +1,109 @@
+"""A component for ESPHome, with example configurations."""
+
+import json
+import re
+
+from stapes.convert.export.layouts import single_file
+from stapes.convert.export.layouts._common import ESPHOME
+from stapes.convert.export.library import TEMPLATES, Library
+from stapes.convert.export.readme import readme
+from stapes.firmware_sim.errors import ConfigError
+
+SINGLE_FILE = True
+VOICE_PE_RATE_HZ = 16_000  # of the microphones of Home Assistant Voice Preview Edition
+RATES_HZ = range(8_000, 48_001)  # what ESPHome's validation allows for a microphone
+SUFFIXES = (".py", ".h", ".cpp", ".yaml")
+VOICE_PE = """\
+- `voice-pe.yaml`: Home Assistant Voice Preview Edition, without its voice assistant. To keep the assistant, copy
+  `external_components`, `stapes` and `packages` from this file into the device's own configuration, which has the same
+  microphone, `i2s_mics`."""
+NO_VOICE_PE = "- Home Assistant Voice Preview Edition has no example: its microphones have 16000 Hz."
+
+
+def files(library: Library) -> dict[str, str]:
+    """Return the texts of all files of the exported component by their paths.
+
+    Raises ConfigError where the detector's sample rate is none that ESPHome allows for a microphone.
+    """
+    rate = library.folder.frontend.sample_rate_hz
+    if rate not in RATES_HZ:
+        raise ConfigError(
+            f"the detector hears {rate} Hz, and a microphone of ESPHome has {RATES_HZ[0]} to {RATES_HZ[-1]} Hz; "
+            "export it for another build system, or train it at another sample rate"
+        )
+    root = TEMPLATES / "esphome"
+    templates = sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES)
+    texts = {str(path.relative_to(root)): library.program(str(path.relative_to(TEMPLATES))) for path in templates}
+    if rate != VOICE_PE_RATE_HZ:
+        del texts["voice-pe.yaml"]
+    return texts | {
+        "components/stapes/detector.py": _description(library),
+        **{f"components/stapes/{file}": text for file, text in _c_files(library).items()},
+        "entities.yaml": _entities(library),
+        "README.md": readme(library, _usage(library), ESPHOME),
+    }
+
+
+def _c_files(library: Library) -> dict[str, str]:
+    """Return the detector as one C file and one header: ESPHome includes each header of a component by itself."""
+    single = single_file.files(library)
+    header, source = f"{library.name}_single.h", f"{library.name}_single.c"
+    frontend = library.folder.frontend
+    ring = frontend.window_samples + frontend.sample_rate_hz // 2
+    length = (
+        f"/* A window and half a second: so long may other components of ESPHome keep loop() waiting. */\n"
+        f"#define {library.upper}_RING_SAMPLES {ring}\n\n"
+    )
+    return {header: single[header].replace("\n\n", f"\n\n{length}", 1), source: single[source]}
+
+
+def _description(library: Library) -> str:
+    classes = json.dumps(library.folder.classes, ensure_ascii=False, indent=4)
+    return (
+        f'"""What the detector {library.name} hears; written by stapes {library.version}."""\n\n'
+        f"CLASSES = {classes}\nSAMPLE_RATE_HZ = {library.folder.frontend.sample_rate_hz}\n"
+    )
+
+
+def _entities(library: Library) -> str:
+    """Return YAML with all entities of all classes."""
+    kinds: dict[str, list[dict[str, str]]] = {"binary_sensor": [], "sensor": [], "number": [], "text_sensor": []}
+    for label, name in _names(library.folder.classes).items():
+        kinds["binary_sensor"].append({"class": label, "name": name})
+        kinds["sensor"].append({"type": "rate", "class": label, "name": f"{name} events"})
+        kinds["sensor"].append({"type": "max_score", "class": label, "name": f"{name} highest score"})
+        kinds["number"].append({"class": label, "name": f"{name} sensitivity"})
+    kinds["sensor"] += [
+        {"type": "level", "name": "Sound level"},
+        {"type": "loop_time", "name": "Longest loop"},
+        {"type": "overruns", "name": "Overruns"},
+    ]
+    kinds["text_sensor"].append({"name": "Last event"})
+    lines = ["# The entities of the detector; remove those that you do not need."]
+    for kind, entities in kinds.items():
+        lines.append(f"\n{kind}:")
+        for entity in entities:
+            lines.append("  - platform: stapes")
+            lines += [f"    {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entity.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _names(classes: tuple[str, ...]) -> dict[str, str]:
+    """Return a name for the entities of each class: the class, with its number where ESPHome would take it for another.
+
+    ESPHome tells entities apart by the letters, digits, hyphens and underscores of ASCII in their names.
+    """
+    names: dict[str, str] = {}
+    seen: set[str] = set()
+    for number, label in enumerate(classes, 1):
+        name = " ".join(label.split())
+        key = re.sub(r"[^a-z0-9_-]", "_", name.lower())
+        names[label] = f"{name} {number}" if key in seen else name
+        seen.add(key)
+    return names
+
+
+def _usage(library: Library) -> str:
+    rate, text = library.folder.frontend.sample_rate_hz, library.program("esphome/usage.md")
+    text = text.replace("@CLASS@", json.dumps(library.folder.classes[0], ensure_ascii=False))
+    return text.strip().replace("@VOICE_PE@", VOICE_PE if rate == VOICE_PE_RATE_HZ else NO_VOICE_PE)

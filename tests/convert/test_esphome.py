@@ -1,0 +1,309 @@
+"""`stapes export --as esphome` in ESPHome itself: its validation, its generated code, and a program that hears.
+
+ESPHome is the referee of the configurations, `Detector` (what `stapes detect` runs) that of the events.
+"""
+
+import dataclasses
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from esphome_host import HostProgram, esphome, require_esphome, write_host_components
+from numpy.typing import NDArray
+from page_blocks import ROOT, read_blocks
+from tiny_detector import noise_bursts, write_tiny_detector
+
+from stapes.convert.export.layouts import layout
+from stapes.convert.export.library import Library, gather
+from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.firmware_sim.errors import ConfigError
+from stapes.runtime.detector import Detector
+
+HOST = r"""
+esphome:
+  name: listener
+  on_boot:
+    priority: -200
+    then:
+      - lambda: |-
+          if (const char *steps = getenv("HISS_SENSITIVITY")) {
+            id(hiss_sensitivity).make_call().set_value(atof(steps)).perform();
+          }
+host:
+logger:
+preferences:
+  flash_write_interval: 0s
+external_components:
+  - source: components
+  - source: host
+microphone:
+  - platform: played
+    id: played_microphone
+    sample_rate: 16000
+stapes:
+  microphone: played_microphone
+  update_interval: 500ms
+  on_event_start:
+    - lambda: printf("start %s %lld %d\n", event.label, (long long) event.onset_sample, (int) event.offset_sample);
+  on_event:
+    - lambda: |-
+        printf("event %s %lld %lld %.8f %.3f\n", event.label, (long long) event.onset_sample,
+               (long long) event.offset_sample, event.confidence, event.duration());
+binary_sensor:
+  - {platform: stapes, class: hiss, name: hiss, on_state: [lambda: 'printf("hiss %d\n", x);']}
+sensor:
+  - {platform: stapes, type: rate, class: hiss, name: rate, on_value: [lambda: 'printf("rate %.3f\n", x);']}
+  - {platform: stapes, type: max_score, class: hiss, name: score, on_value: [lambda: 'printf("score %.8f\n", x);']}
+  - {platform: stapes, type: level, name: level, on_value: [lambda: 'printf("level %.3f\n", x);']}
+  - {platform: stapes, type: loop_time, name: loop, on_value: [lambda: 'printf("loop %.3f\n", x);']}
+  - {platform: stapes, type: overruns, name: overruns, on_value: [lambda: 'printf("overruns %.0f\n", x);']}
+number:
+  - {platform: stapes, class: hiss, name: sensitivity, id: hiss_sensitivity}
+text_sensor:
+  - {platform: stapes, name: last, on_value: [lambda: 'printf("last %s\n", x.c_str());']}
+"""
+
+
+def write(library: Library, out: Path) -> Path:
+    for path, text in layout("esphome").files(library).items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text(text, encoding="utf-8")
+    (out / "secrets.yaml").write_text("wifi_ssid: home\nwifi_password: not-a-secret\n")
+    return out
+
+
+@pytest.fixture(scope="module")
+def library(compiled_detector: Path) -> Library:
+    return gather(compiled_detector, single_file=True)
+
+
+@pytest.fixture
+def exported(library: Library, tmp_path: Path) -> Path:
+    require_esphome()
+    return write(library, tmp_path)
+
+
+@pytest.mark.parametrize("example", ["esp32-s3.yaml", "voice-pe.yaml"])
+def test_esphome_accepts_the_examples_and_generates_their_code(exported: Path, example: str) -> None:
+    done = esphome("compile --only-generate", exported / example)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Successfully generated source code" in done.stderr
+    (main,) = exported.glob(".esphome/build/*/src/main.cpp")
+    assert "set_microphone_source" in main.read_text()
+    names = {path.name for path in main.parent.glob("esphome/components/stapes/**/*")}
+    assert {"stapes.cpp", "stapes.h", "tiny_single.c", "tiny_single.h", "sensitivity_number.cpp"} <= names
+
+
+def test_esphome_accepts_the_yaml_of_the_readme(exported: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (exported / "README.md").read_text(), re.DOTALL)
+    example = exported / "esp32-s3.yaml"
+    example.write_text(re.sub(r"^stapes:\n(?:  .*\n)+", block, example.read_text(), flags=re.MULTILINE))
+    done = esphome("config", example)
+    assert done.returncode == 0, done.stdout
+    assert "rumble: 2" in done.stdout
+
+
+def test_esphome_accepts_the_yaml_of_the_page(exported: Path) -> None:
+    (block,) = (block for block in read_blocks(ROOT / "docs" / "home.md") if block.title == "listener/kitchen.yaml")
+    (exported / "kitchen.yaml").write_text(block.text, encoding="utf-8")
+    done = esphome("config", exported / "kitchen.yaml")
+    assert done.returncode == 0, done.stdout
+    assert "i2s_din_pin: 10" in done.stdout
+    assert "on_event_start:" in done.stdout
+    assert "on_event:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "instead", "path", "message"),
+    [
+        (
+            "  on_event:",
+            "  sensitivity:\n    his: 2\n  on_event:",
+            "stapes:",
+            "[his] is an invalid option for",
+        ),
+        ("  on_event:", "  sensitivity:\n    hiss: 17\n  on_event:", "stapes:", "must be at most 16"),
+        ("sample_rate: 16000", "sample_rate: 48000", "microphone.i2s_audio:", "requires a 16000 sample rate"),
+        ("microphone: i2s_microphone", "microphone: phone", "stapes:", "Couldn't find ID 'phone'"),
+        (
+            "microphone: i2s_microphone",
+            "microphone: {microphone: i2s_microphone, channels: 1}",
+            "microphone.i2s_audio:",
+            "Enabled channel 1",
+        ),
+    ],
+)
+def test_esphome_refuses_what_the_detector_cannot_do(
+    exported: Path, text: str, instead: str, path: str, message: str
+) -> None:
+    example = exported / "esp32-s3.yaml"
+    assert text in example.read_text()
+    example.write_text(example.read_text().replace(text, instead, 1))
+    done = esphome("config", example)
+    assert done.returncode == 2
+    assert "Failed config" in done.stdout
+    assert path in done.stdout
+    assert message in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "instead", "path", "message"),
+    [
+        ('class: "hiss"', "class: his", "binary_sensor.stapes:", "Unknown value 'his', did you mean 'hiss'?"),
+        ('type: "level"', "type: loudness", "sensor.stapes:", "Unknown value 'loudness', valid options are"),
+    ],
+)
+def test_esphome_refuses_entities_that_the_detector_does_not_have(
+    exported: Path, text: str, instead: str, path: str, message: str
+) -> None:
+    entities = exported / "entities.yaml"
+    assert text in entities.read_text()
+    entities.write_text(entities.read_text().replace(text, instead, 1))
+    done = esphome("config", exported / "esp32-s3.yaml")
+    assert done.returncode == 2
+    assert path in done.stdout
+    assert message in " ".join(done.stdout.split())
+
+
+def test_classes_may_have_any_name(library: Library, tmp_path: Path) -> None:
+    """`on` and `7` would be a truth value and a number in YAML without quotes."""
+    require_esphome()
+    classes = ("on", "7", 'a "loud" dog', "Hund: bellt # laut", "verre brisé", "汪", "喵", "a/b")
+    folder = library.folder
+    named = dataclasses.replace(
+        library, folder=dataclasses.replace(folder, classes=classes, events=folder.events[:1] * len(classes))
+    )
+    done = esphome("config", write(named, tmp_path) / "esp32-s3.yaml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_detector_at_a_rate_that_no_microphone_of_esphome_has_is_refused(tmp_path: Path, library: Library) -> None:
+    slow = dataclasses.replace(library.folder, frontend=FrontendConfig(sample_rate_hz=4000, f_max_hz=2000))
+    with pytest.raises(ConfigError, match=r"hears 4000 Hz, and a microphone of ESPHome has 8000 to 48000 Hz"):
+        layout("esphome").files(dataclasses.replace(library, folder=slow))
+
+
+def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(tmp_path: Path) -> None:
+    folder = write_tiny_detector(tmp_path / "tiny.stapes", FrontendConfig(sample_rate_hz=32_000))
+    files = layout("esphome").files(gather(folder.path, single_file=True))
+    assert "voice-pe.yaml" not in files
+    assert "has no example: its microphones have 16000 Hz" in files["README.md"]
+    assert "sample_rate: 32000" in files["esp32-s3.yaml"]
+
+
+@pytest.fixture(scope="module")
+def program(library: Library, tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
+    require_esphome()
+    root = write(library, tmp_path_factory.mktemp("esphome"))
+    write_host_components(root / "host")
+    (root / "host.yaml").write_text(HOST)
+    return HostProgram.build(root / "host.yaml", "listener")
+
+
+@pytest.fixture(scope="module")
+def recording() -> NDArray[np.int16]:
+    """Events that all end two seconds before the recording does: a device appends no tail."""
+    return noise_bursts(8.0, [(0.5, 0.9, "hiss"), (1.2, 1.6, "rumble"), (3.0, 3.5, "hiss"), (3.2, 4.0, "rumble")])
+
+
+def expected_lines(detector: Path, pcm: NDArray[np.int16], hiss: int = 0, first_sample: int = 0) -> list[str]:
+    """Return the events that `stapes detect` finds as lines of the program, in the order in which they end."""
+    runtime = Detector.load(detector, engine="litert")
+    runtime.set_sensitivity("hiss", hiss)
+    return [
+        f"event {event.label} {event.onset_sample + first_sample} {event.offset_sample + first_sample} "
+        f"{event.confidence:.8f} {event.offset - event.onset:.3f}"
+        for event in sorted(runtime.detect(pcm), key=lambda event: event.offset_sample)
+    ]
+
+
+def header(library: Library) -> str:
+    return layout("esphome").files(library)["components/stapes/tiny_single.h"]
+
+
+def lines(printed: list[str], word: str) -> list[str]:
+    return [line for line in printed if line.startswith(f"{word} ")]
+
+
+@pytest.mark.slow
+def test_a_program_of_esphome_hears_what_stapes_detect_hears(
+    program: HostProgram, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    printed = program.play(recording, tmp_path)
+    events = expected_lines(compiled_detector, recording)
+    assert len(events) == 4
+    assert lines(printed, "event") == events
+    starts = {f"start {label} {onset} -1" for _, label, onset, *_ in map(str.split, events)}
+    assert set(lines(printed, "start")) == starts
+    assert lines(printed, "last") == ["last hiss", "last rumble", "last hiss", "last rumble"]
+    assert lines(printed, "hiss") == ["hiss 1", "hiss 0", "hiss 1", "hiss 0"]
+    assert set(lines(printed, "overruns")) == {"overruns 0"}
+    assert any("Self-test: passed" in line for line in printed)
+
+
+@pytest.mark.slow
+def test_a_sensitivity_that_was_set_holds_after_a_restart(
+    program: HostProgram, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    events = expected_lines(compiled_detector, recording, hiss=-14)
+    assert events != expected_lines(compiled_detector, recording)
+    assert lines(program.play(recording, tmp_path, environment={"HISS_SENSITIVITY": "-14"}), "event") == events
+    assert lines(program.play(recording, tmp_path), "event") == events
+
+
+@pytest.mark.slow
+def test_audio_that_the_ring_cannot_hold_is_told_and_times_stay_correct(
+    program: HostProgram, library: Library, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """Two seconds come at once, as if loop() had waited so long. Referee: the part behind the gap, by itself."""
+    ring = int(re.findall(r"^#define TINY_RING_SAMPLES (\d+)$", header(library), re.MULTILINE)[0])
+    printed = program.play(recording, tmp_path, first_block=32_000)
+    (lost,) = {int(lost) for line in printed for lost in re.findall(r"1 overruns, (\d+) samples lost", line)}
+    assert lost >= 32_000 - ring
+    assert lines(printed, "overruns")[-1] == "overruns 1"
+    assert any("set Warning flag: audio was lost" in line for line in printed)
+    behind = ring + lost
+    events = expected_lines(compiled_detector, recording[behind:], first_sample=behind)
+    assert len(events) == 2
+    assert lines(printed, "event")[-2:] == events
+
+
+@pytest.mark.slow
+def test_sensors_say_rate_score_level_and_time(
+    program: HostProgram, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    printed = program.play(recording, tmp_path)
+    shown = {word: [float(line.split()[1]) for line in lines(printed, word)] for word in ("rate", "score", "loop")}
+    assert max(shown["rate"]) > 0
+    highest = Detector.load(compiled_detector, engine="litert").scores(recording)[:, 1].max()
+    assert max(shown["score"]) == (int(highest) + 128) / 256
+    assert min(shown["loop"]) > 0
+    half_of_full_scale = np.resize(np.int16([16384, -16384]), recording.size)
+    assert lines(program.play(half_of_full_scale, tmp_path), "level")[0] == "level -6.021"
+    assert lines(program.play(np.zeros_like(recording), tmp_path), "level")[0] == "level -96.330"
+
+
+@pytest.mark.slow
+def test_a_microphone_that_delivers_nothing_is_a_warning(program: HostProgram, tmp_path: Path) -> None:
+    printed = program.play(np.zeros(0, np.int16), tmp_path)
+    assert lines(printed, "level")[0] == "level nan"
+    assert lines(printed, "score")[0] == "score nan"
+    assert any("set Warning flag: the microphone delivers no audio" in line for line in printed)
+
+
+@pytest.mark.slow
+def test_a_build_that_computes_something_else_does_not_listen(
+    program: HostProgram, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    shutil.copytree(program.path.parent, tmp_path / "build")
+    (source,) = (tmp_path / "build").glob("src/esphome/components/stapes/tiny_single.c")
+    changed, count = re.subn("162560, 162560", "162560, 162999", source.read_text(), count=1)  # a bias
+    assert count == 1
+    source.write_text(changed)
+    subprocess.run(["make", "--silent", "-C", tmp_path / "build"], check=True)
+    printed = HostProgram(tmp_path / "build" / "program").play(recording, tmp_path)
+    assert any("The self-test failed with 3" in line for line in printed)
+    assert lines(printed, "event") == []
