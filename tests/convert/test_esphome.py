@@ -18,9 +18,11 @@ from tiny_detector import noise_bursts, write_tiny_detector
 
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import Library, gather
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.detector import Detector
+from stapes.runtime.main import main
 
 HOST = r"""
 esphome:
@@ -44,6 +46,7 @@ microphone:
     id: played_microphone
     sample_rate: 16000
 stapes:
+  id: detector
   microphone: played_microphone
   update_interval: 500ms
   on_event_start:
@@ -65,6 +68,14 @@ number:
 text_sensor:
   - {platform: stapes, name: last, on_value: [lambda: 'printf("last %s\n", x.c_str());']}
 """
+
+# In the place of the head of on_boot: loads a file when the detector has started.
+LOAD_AT_START = r"""priority: -200
+    then:
+      - lambda: |-
+          static uint32_t blob[65536];
+          FILE *file = fopen(getenv("BLOB"), "rb");
+          id(detector).load(blob, fread(blob, 1, sizeof blob, file));"""
 
 
 def write(library: Library, out: Path) -> Path:
@@ -197,9 +208,12 @@ def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(tmp_path: Pa
 @pytest.fixture(scope="module")
 def program(library: Library, tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
     require_esphome()
-    root = write(library, tmp_path_factory.mktemp("esphome"))
+    return build_on_host(write(library, tmp_path_factory.mktemp("esphome")), HOST)
+
+
+def build_on_host(root: Path, configuration: str) -> HostProgram:
     write_host_components(root / "host")
-    (root / "host.yaml").write_text(HOST)
+    (root / "host.yaml").write_text(configuration)
     return HostProgram.build(root / "host.yaml", "listener")
 
 
@@ -307,3 +321,26 @@ def test_a_build_that_computes_something_else_does_not_listen(
     printed = HostProgram(tmp_path / "build" / "program").play(recording, tmp_path)
     assert any("The self-test failed with 3" in line for line in printed)
     assert lines(printed, "event") == []
+
+
+@pytest.mark.slow
+def test_a_loadable_component_takes_another_model_and_refuses_what_is_none(
+    compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """The other model differs in its thresholds, so that it hears no hiss."""
+    require_esphome()
+    other = shutil.copytree(compiled_detector, tmp_path / "other.stapes")
+    folder = read_folder(other)
+    rumble, hiss = folder.events
+    dataclasses.replace(folder, events=(rumble, dataclasses.replace(hiss, on_score=127, off_score=126))).write()
+    blob = tmp_path / "other.blob"
+    assert main(["export", str(other), "--blob", "--target", "portable", "--out", str(blob)]) == 0
+    root = write(gather(compiled_detector, single_file=True, loadable=True), tmp_path / "loadable")
+    built = build_on_host(root, HOST.replace("priority: -200\n    then:", LOAD_AT_START))
+    expected = expected_lines(other, recording)
+    assert len(expected) == 2
+    assert lines(built.play(recording, tmp_path, environment={"BLOB": str(blob)}), "event") == expected
+    blob.write_bytes(blob.read_bytes()[:-4])
+    printed = built.play(recording, tmp_path, environment={"BLOB": str(blob)})
+    assert any("The model was not loaded" in line for line in printed)
+    assert lines(printed, "event") == expected_lines(compiled_detector, recording)

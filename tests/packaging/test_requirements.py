@@ -26,7 +26,7 @@ def test_a_light_installation_pins_no_package_of_training() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["dev", "train", "light"])
+@pytest.mark.parametrize("name", ["dev", "train", "light", "esphome"])
 def test_every_package_has_a_hash_and_no_host_is_named(name: str) -> None:
     text = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text

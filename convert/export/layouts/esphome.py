@@ -13,6 +13,10 @@ SINGLE_FILE = True
 VOICE_PE_RATE_HZ = 16_000  # of the microphones of Home Assistant Voice Preview Edition
 RATES_HZ = range(8_000, 48_001)  # what ESPHome's validation allows for a microphone
 SUFFIXES = (".py", ".h", ".cpp", ".yaml")
+LOADABLE = """
+The model can be replaced by a blob (`stapes export --blob --target portable`) without a rebuild: give the component an
+`id`, and call its `load(blob, size)` in a lambda. A blob that is refused is told in the log, and the old model stays.
+The classes of the new model must be the same in the same order, because entities are named after the exported ones."""
 VOICE_PE = """\
 - `voice-pe.yaml`: Home Assistant Voice Preview Edition, without its voice assistant. To keep the assistant, copy
   `external_components`, `stapes` and `packages` from this file into the device's own configuration, which has the same
@@ -54,7 +58,8 @@ def _c_files(library: Library) -> dict[str, str]:
         f"/* A window and half a second: so long may other components of ESPHome keep loop() waiting. */\n"
         f"#define {library.upper}_RING_SAMPLES {ring}\n\n"
     )
-    return {header: single[header].replace("\n\n", f"\n\n{length}", 1), source: single[source]}
+    loadable = f"#define {library.upper}_LOADABLE\n\n" if library.loadable else ""
+    return {header: single[header].replace("\n\n", f"\n\n{length}{loadable}", 1), source: single[source]}
 
 
 def _description(library: Library) -> str:
@@ -106,4 +111,5 @@ def _names(classes: tuple[str, ...]) -> dict[str, str]:
 def _usage(library: Library) -> str:
     rate, text = library.folder.frontend.sample_rate_hz, library.program("esphome/usage.md")
     text = text.replace("@CLASS@", json.dumps(library.folder.classes[0], ensure_ascii=False))
+    text = text.replace("@LOADABLE@", LOADABLE if library.loadable else "")
     return text.strip().replace("@VOICE_PE@", VOICE_PE if rate == VOICE_PE_RATE_HZ else NO_VOICE_PE)

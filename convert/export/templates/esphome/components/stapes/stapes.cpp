@@ -28,17 +28,43 @@ void StapesComponent::setup() {
   }
   example_start(&this->detector_);
   this->started_ = true;
+  this->begin_();
+  this->last_update_ms_ = millis();
+  this->microphone_source_->add_data_callback([this](const std::vector<uint8_t> &data) { this->push_(data); });
+  this->microphone_source_->start();
+}
+
+/// Apply the sensitivities; no class has an open event.
+void StapesComponent::begin_() {
   for (uint8_t i = 0; i < EXAMPLE_CLASSES; i++) {
     this->set_sensitivity(i, this->classes_[i].sensitivity);
 #ifdef USE_BINARY_SENSOR
     if (this->classes_[i].event != nullptr) {
-      this->classes_[i].event->publish_initial_state(false);
+      this->classes_[i].event->publish_state(false);
     }
 #endif
   }
-  this->last_update_ms_ = millis();
-  this->microphone_source_->add_data_callback([this](const std::vector<uint8_t> &data) { this->push_(data); });
-  this->microphone_source_->start();
+}
+
+#ifdef EXAMPLE_LOADABLE
+bool StapesComponent::load(const void *blob, size_t size) {
+  const int32_t answer = this->started_ ? example_load(&this->detector_, blob, size) : STAPES_BLOB_NOT_A_BLOB;
+  if (answer != STAPES_BLOB_OK) {
+    ESP_LOGE(TAG, "The model was not loaded: %s",
+             this->started_ ? stapes_blob_error(answer) : "the detector did not start");
+    return false;
+  }
+  this->begin_();
+  return true;
+}
+#endif
+
+const char *StapesComponent::label_(int32_t class_index) const {
+#ifdef EXAMPLE_LOADABLE
+  return example_label(&this->detector_, class_index);
+#else
+  return example_labels[class_index];
+#endif
 }
 
 void StapesComponent::set_sensitivity(uint8_t class_index, int32_t steps) {
@@ -93,7 +119,7 @@ void StapesComponent::take_scores_() {
 void StapesComponent::report_(const stapes_event &event) {
   DetectedClass &of = this->classes_[event.class_index];
   const bool begins = event.kind == STAPES_EVENT_ANNOUNCED;
-  const DetectedEvent detected{example_labels[event.class_index], event.onset_sample, event.offset_sample,
+  const DetectedEvent detected{this->label_(event.class_index), event.onset_sample, event.offset_sample,
                                probability(event.confidence)};
   ESP_LOGD(TAG, "%s %s at sample %" PRId64 ", confidence %.2f", detected.label, begins ? "begins" : "ends",
            begins ? detected.onset_sample : detected.offset_sample, detected.confidence);
@@ -173,7 +199,7 @@ void StapesComponent::dump_config() {
                 "  Self-test: %s",
                 this->started_ ? "passed" : "failed");
   for (uint8_t i = 0; i < EXAMPLE_CLASSES; i++) {
-    ESP_LOGCONFIG(TAG, "  Class: %s, sensitivity %" PRId32, example_labels[i], this->classes_[i].sensitivity);
+    ESP_LOGCONFIG(TAG, "  Class: %s, sensitivity %" PRId32, this->label_(i), this->classes_[i].sensitivity);
   }
   LOG_UPDATE_INTERVAL(this);
 }

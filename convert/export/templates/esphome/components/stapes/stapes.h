@@ -66,6 +66,11 @@ class StapesComponent : public PollingComponent {
   void set_microphone_source(microphone::MicrophoneSource *source) { this->microphone_source_ = source; }
   void set_sensitivity(uint8_t class_index, int32_t steps);
   int32_t get_sensitivity(uint8_t class_index) const { return this->classes_[class_index].sensitivity; }
+#ifdef EXAMPLE_LOADABLE
+  /// Take the model of a blob, which stays where it is and must not change. Call this where loop() is called, after
+  /// setup(). Returns false, tells why in the log, and keeps the old model when the blob is refused.
+  bool load(const void *blob, size_t size);
+#endif
   Trigger<DetectedEvent> *get_event_start_trigger() { return &this->event_start_trigger_; }
   Trigger<DetectedEvent> *get_event_trigger() { return &this->event_trigger_; }
 
@@ -88,6 +93,8 @@ class StapesComponent : public PollingComponent {
 #endif
 
  protected:
+  const char *label_(int32_t class_index) const;
+  void begin_();
   void push_(const std::vector<uint8_t> &data);
   void report_(const stapes_event &event);
   void take_scores_();
