@@ -32,6 +32,9 @@
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define STAPES_FRONTEND_SHORT_PRODUCTS 1 /* products of 32 by 32 bits have 32 bits */
 #endif
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#define STAPES_FRONTEND_MVE 1
+#endif
 #if defined(__riscv)
 #define STAPES_FRONTEND_MANY_REGISTERS 1 /* four points and their twiddles fit the registers */
 #endif
@@ -54,6 +57,39 @@ typedef struct {
     uint64_t plain, weighted;
 } stapes_frontend_sums;
 
+static inline int32_t stapes_frontend_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The DFT of four points a, b, c, d, stored at z[0], z[stride], ...; exact. */
+static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride, stapes_frontend_point a,
+                                        stapes_frontend_point b, stapes_frontend_point c, stapes_frontend_point d)
+{
+    const stapes_frontend_point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
+    const stapes_frontend_point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
+    z[0] = (stapes_frontend_point){even.re + sum.re, even.im + sum.im};
+    z[stride] = (stapes_frontend_point){odd.re + difference.im, odd.im - difference.re};
+    z[2 * stride] = (stapes_frontend_point){even.re - sum.re, even.im - sum.im};
+    z[3 * stride] = (stapes_frontend_point){odd.re - difference.im, odd.im + difference.re};
+}
+
+/* Return floor(x * y / 2^32). */
+static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
+{
+    return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
+}
+
+/* Return the part of the power that lies under a falling slope, at most all of it. */
+static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
+{
+    return stapes_frontend_multiply_q32(sum.plain, segment->last) +
+           stapes_frontend_multiply_q32(sum.weighted, segment->slope);
+}
+
+#if defined(STAPES_FRONTEND_MVE)
+#include "stapes_frontend_mve.h"
+#else
 #include "stapes_frontend_thumb.h"
 
 #if !defined(STAPES_FRONTEND_ASM_DSP)
@@ -126,36 +162,6 @@ static int32_t stapes_frontend_headroom(const int16_t *pcm, int32_t samples)
         used |= (two ^ (two << 1)) | (next ^ (next << 1));
     }
     return stapes_frontend_leading_zeros((used | used >> 16) & 0xFFFEu) - 16;
-}
-
-/* Let samples x become words x * 2^(16 + headroom). */
-static void stapes_frontend_use_samples(stapes_frontend_input *in)
-{
-    in->exponent = stapes_frontend_headroom(in->pcm, in->length);
-    in->factor = (uint32_t)1 << (16 + in->exponent);
-    in->offset = 0;
-}
-
-/* Let samples x become words d * 2^exponent, exponent 0..30, with d = W * x - sum(x): exactly W times the sample less
- * the mean of the frame. |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
-void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
-{
-    int32_t sum = 0;
-    for (int32_t n = 0; n < in->length; n++)
-        sum += in->pcm[n];
-    uint32_t used = 1;
-    for (int32_t n = 0; n < in->length; n++) {
-        const int32_t d = in->length * in->pcm[n] - sum;
-        used |= (uint32_t)(d ^ (d >> 31));
-    }
-    in->exponent = stapes_frontend_leading_zeros(used) - 1;
-    in->factor = (uint32_t)in->length << in->exponent;
-    in->offset = 0u - ((uint32_t)sum << in->exponent);
-}
-
-static inline int32_t stapes_frontend_min(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Return the point `bytes` bytes after z. */
@@ -239,18 +245,6 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
 static inline stapes_frontend_point stapes_frontend_halved(stapes_frontend_point z)
 {
     return (stapes_frontend_point){z.re >> 1, z.im >> 1};
-}
-
-/* The DFT of four points a, b, c, d, stored at z[0], z[stride], ...; exact. */
-static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride, stapes_frontend_point a,
-                                        stapes_frontend_point b, stapes_frontend_point c, stapes_frontend_point d)
-{
-    const stapes_frontend_point even = {a.re + c.re, a.im + c.im}, odd = {a.re - c.re, a.im - c.im};
-    const stapes_frontend_point sum = {b.re + d.re, b.im + d.im}, difference = {b.re - d.re, b.im - d.im};
-    z[0] = (stapes_frontend_point){even.re + sum.re, even.im + sum.im};
-    z[stride] = (stapes_frontend_point){odd.re + difference.im, odd.im - difference.re};
-    z[2 * stride] = (stapes_frontend_point){even.re - sum.re, even.im - sum.im};
-    z[3 * stride] = (stapes_frontend_point){odd.re - difference.im, odd.im + difference.re};
 }
 
 /* The first stage with radix 4: DFTs of neighbouring points. */
@@ -406,19 +400,6 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
 #endif
 #endif
 
-/* Return floor(x * y / 2^32). */
-static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
-{
-    return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
-}
-
-/* Return the part of the power that lies under a falling slope, at most all of it. */
-static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
-{
-    return stapes_frontend_multiply_q32(sum.plain, segment->last) +
-           stapes_frontend_multiply_q32(sum.weighted, segment->slope);
-}
-
 /* Compute log2 of each band. The power of a band is the part under its falling slope plus the part under its rising
  * slope, which is all that does not lie under the falling slope of the band below. log2_bands may overlap the powers
  * from their start on: when band j is stored, at least the powers of j / 2 bins are no longer needed. */
@@ -455,6 +436,33 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
         *features++ =
             (int8_t)stapes_frontend_saturated((int32_t)((offset + (int64_t)multiplier * value) >> 32) >> shift, 8);
     }
+}
+
+#endif
+
+/* Let samples x become words x * 2^(16 + headroom). */
+static void stapes_frontend_use_samples(stapes_frontend_input *in)
+{
+    in->exponent = stapes_frontend_headroom(in->pcm, in->length);
+    in->factor = (uint32_t)1 << (16 + in->exponent);
+    in->offset = 0;
+}
+
+/* Let samples x become words d * 2^exponent, exponent 0..30, with d = W * x - sum(x): exactly W times the sample less
+ * the mean of the frame. |sum| <= 2^26, |d| <= W * 65535 < 2^27. */
+void stapes_frontend_use_samples_without_mean(stapes_frontend_input *in)
+{
+    int32_t sum = 0;
+    for (int32_t n = 0; n < in->length; n++)
+        sum += in->pcm[n];
+    uint32_t used = 1;
+    for (int32_t n = 0; n < in->length; n++) {
+        const int32_t d = in->length * in->pcm[n] - sum;
+        used |= (uint32_t)(d ^ (d >> 31));
+    }
+    in->exponent = stapes_frontend_leading_zeros(used) - 1;
+    in->factor = (uint32_t)in->length << in->exponent;
+    in->offset = 0u - ((uint32_t)sum << in->exponent);
 }
 
 void stapes_frontend_frame(const stapes_frontend_tables *tables, const int16_t *pcm, int32_t *work, int8_t *features,
