@@ -66,14 +66,12 @@ static inline void stapes_frontend_store_in_turns(int32_t *at, stapes_frontend_f
     vst2q_s32(at, ((int32x4x2_t){{z.re, z.im}}));
 }
 
-/* Return the row at a place that the table `order` lists for its first point: it counts bytes of points, and a row of
- * four points has its four FFTs at one point each. */
-static inline int32_t *stapes_frontend_row_at(const stapes_frontend_tables *tables, int32_t *z, uint16_t bytes)
+/* Return the row of four points whose first lies at a place that the table `order` lists, in bytes. With radix 4 the
+ * first points of groups are points 0, 4, 8, ... of each of the four FFTs, with radix 2 every second is point 2, 6,
+ * ... and lies half of all rows, L / 2, further: 16 * L bytes. */
+static inline int32_t *stapes_frontend_row_at(int32_t *z, int32_t bytes, int32_t rows)
 {
-    if (tables->first_radix == 4)
-        return (int32_t *)(void *)((uint8_t *)z + bytes);
-    const int32_t point = bytes / 8; /* even */
-    return z + (point % 4 * (tables->n_fft / 32) + point / 4) * STAPES_FRONTEND_ROW;
+    return (int32_t *)(void *)((uint8_t *)z + bytes + (bytes & 16) * (rows - 1));
 }
 
 /* Return four points where the window passes its centre or ends. Sample i has the weight of sample W - i. */
@@ -97,9 +95,10 @@ static inline void stapes_frontend_window_rows(const stapes_frontend_tables *tab
                                                const int32_t *weight, int32_t direction, const uint16_t *order,
                                                const uint16_t *stop, const stapes_frontend_scale *scale, int32_t *z)
 {
+    const int32_t n_rows = tables->n_fft / 8;
     const uint32x4_t at = vmulq_n_u32(vidupq_n_u32(0, 8), (uint32_t)direction); /* bytes */
     for (; order < stop; order += 4, pcm += 8, weight += 8 * direction)
-        stapes_frontend_store_row(stapes_frontend_row_at(tables, z, *order),
+        stapes_frontend_store_row(stapes_frontend_row_at(z, *order, n_rows),
                                   stapes_frontend_windowed(vldrhq_s16(pcm), vldrwq_gather_offset_s32(weight, at),
                                                            vldrwq_gather_offset_s32(weight + direction, at), scale));
 }
@@ -110,6 +109,7 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
     const stapes_frontend_scale scale = {vdupq_n_s32((int32_t)in->factor), (int32_t)in->offset};
     const int32_t *weights = stapes_frontend_table(tables, tables->window_at);
     const int32_t rising = (in->length + 2) / 4 * 2; /* samples up to the centre */
+    const int32_t n_rows = tables->n_fft / 8;
     int32_t *rows = &z->re, first = 0;
     for (int32_t place = 0; place < tables->first_radix; place++, rows += tables->n_fft / 4) {
         const uint16_t *order = stapes_frontend_table(tables, tables->order_at);
@@ -124,7 +124,7 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
                 stapes_frontend_window_rows(tables, in->pcm + first, weights + in->length - first, -1, order,
                                             order + 4 * count, &scale, rows);
             else
-                stapes_frontend_store_row(stapes_frontend_row_at(tables, rows, *order),
+                stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows),
                                           stapes_frontend_windowed_edge(in, weights, first, &scale));
             const int32_t done = count > 0 ? count : 1;
             first += 8 * done;
@@ -133,174 +133,315 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
     }
 }
 
-/* Where the second, the third and the fourth row of a butterfly lie after the first, in words. */
+/* The rows of a butterfly lie at a, b, c and d, and those of the next butterfly `step` bytes further. In the assembly
+ * below, a point is a pair of vectors. */
+#define STAPES_FRONTEND_ASM_HALVE(q) "vshr.s32 " q ", " q ", #1 \n"
+#define STAPES_FRONTEND_ASM_KEEP(q) ""
+
+/* Load a row to the vectors re and im. */
+#define STAPES_FRONTEND_ASM_ROW(at, re, im, scale) \
+    "vldrw.s32 " re ", [%[" at "]]             \n" \
+    "vldrw.s32 " im ", [%[" at "], #16]        \n" scale(re) scale(im)
+
+/* Load a row and rotate it by the twiddle that lies `offset` bytes after w: see stapes_frontend_half_rotated. VQDMULH
+ * doubles the product, and half of a twiddle is exact, because twiddles have 18 significant bits. */
+#define STAPES_FRONTEND_ASM_ROTATED(at, offset, re, im, x, y) \
+    "ldrd      %[cos], %[sin], [%[w], #" offset "] \n"        \
+    "vldrw.s32 " x ", [%[" at "]]              \n"            \
+    "asr       %[cos], %[cos], #1              \n"            \
+    "vqdmulh.s32 " re ", " x ", %[cos]         \n"            \
+    "vldrw.s32 " y ", [%[" at "], #16]         \n"            \
+    "asr       %[sin], %[sin], #1              \n"            \
+    "vqdmulh.s32 " im ", " y ", %[cos]         \n"            \
+    "vqdmulh.s32 " y ", " y ", %[sin]          \n"            \
+    "vqdmulh.s32 " x ", " x ", %[sin]          \n"            \
+    "vsub.i32  " re ", " re ", " y "           \n"            \
+    "vadd.i32  " im ", " im ", " x "           \n"
+
+/* Replace b in (q2, q3) and d in (q4, q5) by b + d in (q0, q1) and b - d in (q2, q3). */
+#define STAPES_FRONTEND_ASM_ODD_HALF           \
+    "vadd.i32  q0, q2, q4                  \n" \
+    "vadd.i32  q1, q3, q5                  \n" \
+    "vsub.i32  q2, q2, q4                  \n" \
+    "vsub.i32  q3, q3, q5                  \n"
+
+/* Finish the butterfly with c in (q6, q7) and the row at a, and go on to the next. */
+#define STAPES_FRONTEND_ASM_FINISH(scale)                                        \
+    "vldrw.s32 q4, [%[a]]                  \n" scale(                            \
+        "q4") "vadd.i32  q5, q4, q6                  \n" /* even.re */           \
+              "vsub.i32  q4, q4, q6                  \n" /* odd.re */            \
+              "vadd.i32  q6, q5, q0                  \n"                         \
+              "vstrw.32  q6, [%[a]]                  \n"                         \
+              "vsub.i32  q5, q5, q0                  \n"                         \
+              "vstrw.32  q5, [%[c]]                  \n"                         \
+              "vadd.i32  q0, q4, q3                  \n"                         \
+              "vstrw.32  q0, [%[b]]                  \n"                         \
+              "vsub.i32  q4, q4, q3                  \n"                         \
+              "vstrw.32  q4, [%[d]]                  \n"                         \
+              "vldrw.s32 q4, [%[a], #16]             \n" scale(                  \
+                  "q4") "vadd.i32  q5, q4, q7                  \n" /* even.im */ \
+                        "vsub.i32  q4, q4, q7                  \n" /* odd.im */  \
+                        "vadd.i32  q6, q5, q1                  \n"               \
+                        "vstrw.32  q6, [%[a], #16]             \n"               \
+                        "add       %[a], %[a], %[step]         \n"               \
+                        "vsub.i32  q5, q5, q1                  \n"               \
+                        "vstrw.32  q5, [%[c], #16]             \n"               \
+                        "add       %[c], %[c], %[step]         \n"               \
+                        "vsub.i32  q0, q4, q2                  \n"               \
+                        "vstrw.32  q0, [%[b], #16]             \n"               \
+                        "add       %[b], %[b], %[step]         \n"               \
+                        "vadd.i32  q4, q4, q2                  \n"               \
+                        "vstrw.32  q4, [%[d], #16]             \n"               \
+                        "add       %[d], %[d], %[step]         \n"
+
+#define STAPES_FRONTEND_ASM_VECTORS "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7"
+
+/* Butterflies without twiddles. */
+#define STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(scale)                                                               \
+    __asm__ volatile("dls       lr, %[count]                   \n"                                                 \
+                     "1:                                       \n" STAPES_FRONTEND_ASM_ROW("b", "q2", "q3", scale) \
+                         STAPES_FRONTEND_ASM_ROW("d", "q4", "q5", scale)                                           \
+                             STAPES_FRONTEND_ASM_ODD_HALF STAPES_FRONTEND_ASM_ROW("c", "q6", "q7", scale)          \
+                                 STAPES_FRONTEND_ASM_FINISH(scale) "le        lr, 1b                         \n"   \
+                     : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)                      \
+                     : [step] "r"(step), [count] "r"(count)                                                        \
+                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS)
+
+/* The rows of a butterfly. */
 typedef struct {
-    int32_t b, c, d;
-} stapes_frontend_steps;
+    int32_t *a, *b, *c, *d;
+} stapes_frontend_rows;
 
-/* Sums and differences of the second and the fourth of four points. */
+static inline void stapes_frontend_first_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
+{
+    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_KEEP);
+}
+
+static inline void stapes_frontend_halved_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
+{
+    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_HALVE);
+}
+
+/* Butterflies with twiddles, which advance by `twiddle_step` bytes. */
+static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count,
+                                                       const stapes_frontend_point *w, int32_t twiddle_step)
+{
+    int32_t cosine, sine;
+    __asm__ volatile(
+        "dls       lr, %[count]                   \n"
+        "1:                                       \n" STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
+            STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
+                STAPES_FRONTEND_ASM_ODD_HALF STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
+                    STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE) "add       %[w], %[w], %[twiddle_step]    \n"
+                                                                          "le        lr, 1b                         \n"
+        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [w] "+r"(w), [cos] "=&r"(cosine),
+          [sin] "=&r"(sine)
+        : [step] "r"(step), [count] "r"(count), [twiddle_step] "r"(twiddle_step)
+        : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+}
+
+/* What the loop of the last stage keeps in memory, because eight vectors are too few. */
 typedef struct {
-    stapes_frontend_four sum, difference;
-} stapes_frontend_odd_half;
+    uint32x4_t points;   /* 16 bytes before the four rows from which the next points come */
+    uint32x4_t twiddles; /* 84 bytes before their twiddles */
+    int32x4_t sum_re, difference_re;
+} stapes_frontend_last_stage_state;
 
-static inline stapes_frontend_odd_half stapes_frontend_odd_half_of(stapes_frontend_four b, stapes_frontend_four d)
+/* Load the points and twiddles of a lane, and rotate: see stapes_frontend_half_rotated. */
+#define STAPES_FRONTEND_ASM_ROTATE(re, im, x, y, c, s) \
+    "vmulh.s32 " re ", " x ", " c "        \n"         \
+    "vmulh.s32 " c ", " y ", " c "         \n"         \
+    "vmulh.s32 " y ", " y ", " s "         \n"         \
+    "vmulh.s32 " x ", " x ", " s "         \n"         \
+    "vsub.i32  " re ", " re ", " y "       \n"         \
+    "vadd.i32  " im ", " c ", " x "        \n"
+
+/* The last stage for all lanes. That of its first butterfly is wrong, since the table lacks twiddles of 1. */
+static inline void stapes_frontend_last_butterflies(stapes_frontend_rows rows, int32_t count,
+                                                    stapes_frontend_last_stage_state *state)
 {
-    return (stapes_frontend_odd_half){{vaddq_s32(b.re, d.re), vaddq_s32(b.im, d.im)},
-                                      {vsubq_s32(b.re, d.re), vsubq_s32(b.im, d.im)}};
+    __asm__ volatile("dls       lr, %[count]                   \n"
+                     "1:                                       \n"
+                     "vldrw.u32 q7, [%[state]]                 \n"
+                     "vldrw.u32 q6, [%[state], #16]            \n"
+                     "vldrw.u32 q0, [q7, #20]                  \n" /* b */
+                     "vldrw.u32 q1, [q7, #36]                  \n"
+                     "vldrw.u32 q2, [q6, #84]                  \n"
+                     "vldrw.u32 q4, [q6, #88]                  \n" STAPES_FRONTEND_ASM_ROTATE(
+                         "q3", "q2", "q0", "q1", "q2",
+                         "q4") "vldrw.u32 q0, [q7, #28]                  \n" /* d */
+                               "vldrw.u32 q1, [q7, #44]                  \n"
+                               "vldrw.u32 q4, [q6, #100]                 \n"
+                               "vldrw.u32 q5, [q6, #104]                 \n" STAPES_FRONTEND_ASM_ROTATE(
+                                   "q6", "q4", "q0", "q1", "q4",
+                                   "q5") "vadd.i32  q0, q3, q6                     \n"
+                                         "vstrw.32  q0, [%[state], #32]            \n" /* sum.re */
+                                         "vsub.i32  q3, q3, q6                     \n"
+                                         "vstrw.32  q3, [%[state], #48]            \n" /* difference.re */
+                                         "vadd.i32  q1, q2, q4                     \n" /* sum.im */
+                                         "vsub.i32  q2, q2, q4                     \n" /* difference.im */
+                                         "vldrw.u32 q6, [%[state], #16]            \n"
+                                         "vldrw.u32 q4, [q7, #24]                  \n" /* c */
+                                         "vldrw.u32 q5, [q7, #40]                  \n"
+                                         "vldrw.u32 q7, [q6, #92]                  \n"
+                                         "vldrw.u32 q0, [q6, #96]!                 \n"
+                                         "vstrw.32  q6, [%[state], #16]            \n" STAPES_FRONTEND_ASM_ROTATE(
+                                             "q6", "q7", "q4", "q5", "q7",
+                                             "q0") "vldrw.u32 q0, [%[state]]                 \n"
+                                                   "vldrw.u32 q4, [q0, #16]                  \n" /* a */
+                                                   "vldrw.u32 q5, [q0, #32]!                 \n"
+                                                   "vstrw.32  q0, [%[state]]                 \n"
+                                                   "vshr.s32  q4, q4, #1                     \n"
+                                                   "vshr.s32  q5, q5, #1                     \n"
+                                                   "vadd.i32  q0, q4, q6                     \n" /* even.re */
+                                                   "vsub.i32  q4, q4, q6                     \n" /* odd.re */
+                                                   "vadd.i32  q3, q5, q7                     \n" /* even.im */
+                                                   "vsub.i32  q5, q5, q7                     \n" /* odd.im */
+                                                   "vadd.i32  q7, q3, q1                     \n"
+                                                   "vsub.i32  q1, q3, q1                     \n"
+                                                   "vldrw.u32 q3, [%[state], #32]            \n"
+                                                   "vadd.i32  q6, q0, q3                     \n"
+                                                   "vsub.i32  q0, q0, q3                     \n"
+                                                   "vldrw.u32 q3, [%[state], #48]            \n"
+                                                   "vst20.32  {q6, q7}, [%[a]]               \n"
+                                                   "vst21.32  {q6, q7}, [%[a]]!              \n"
+                                                   "vst20.32  {q0, q1}, [%[c]]               \n"
+                                                   "vst21.32  {q0, q1}, [%[c]]!              \n"
+                                                   "vadd.i32  q6, q4, q2                     \n"
+                                                   "vsub.i32  q7, q5, q3                     \n"
+                                                   "vsub.i32  q4, q4, q2                     \n"
+                                                   "vadd.i32  q5, q5, q3                     \n"
+                                                   "vst20.32  {q6, q7}, [%[b]]               \n"
+                                                   "vst21.32  {q6, q7}, [%[b]]!              \n"
+                                                   "vst20.32  {q4, q5}, [%[d]]               \n"
+                                                   "vst21.32  {q4, q5}, [%[d]]!              \n"
+                                                   "le        lr, 1b                         \n"
+                     : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)
+                     : [state] "r"(state), [count] "r"(count)
+                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
 }
 
-/* Finish the DFTs of four points each, in place: the first points, still to be shifted right, are in the row at a. */
-static inline void stapes_frontend_dft4_rows(int32_t *a, stapes_frontend_steps to, int32_t shift,
-                                             stapes_frontend_odd_half odd, stapes_frontend_four c)
+/* Return the rows of a butterfly from the first and the distance between them, in rows. */
+static inline stapes_frontend_rows stapes_frontend_rows_at(int32_t *a, int32_t distance)
 {
-    int32x4_t first = vldrwq_s32(a);
-    if (shift)
-        first = vshrq_n_s32(first, 1);
-    const int32x4_t even_re = vaddq_s32(first, c.re), odd_re = vsubq_s32(first, c.re);
-    vstrwq_s32(a, vaddq_s32(even_re, odd.sum.re));
-    vstrwq_s32(a + to.c, vsubq_s32(even_re, odd.sum.re));
-    vstrwq_s32(a + to.b, vaddq_s32(odd_re, odd.difference.im));
-    vstrwq_s32(a + to.d, vsubq_s32(odd_re, odd.difference.im));
-    first = vldrwq_s32(a + 4);
-    if (shift)
-        first = vshrq_n_s32(first, 1);
-    const int32x4_t even_im = vaddq_s32(first, c.im), odd_im = vsubq_s32(first, c.im);
-    vstrwq_s32(a + 4, vaddq_s32(even_im, odd.sum.im));
-    vstrwq_s32(a + to.c + 4, vsubq_s32(even_im, odd.sum.im));
-    vstrwq_s32(a + to.b + 4, vsubq_s32(odd_im, odd.difference.re));
-    vstrwq_s32(a + to.d + 4, vaddq_s32(odd_im, odd.difference.re));
+    distance *= STAPES_FRONTEND_ROW;
+    return (stapes_frontend_rows){a, a + distance, a + 2 * distance, a + 3 * distance};
 }
 
-/* Return a row, shifted right by 0 or 1. */
-static inline stapes_frontend_four stapes_frontend_row(const int32_t *row, int32_t shift)
-{
-    const int32x4_t re = vldrwq_s32(row), im = vldrwq_s32(row + 4);
-    return shift ? (stapes_frontend_four){vshrq_n_s32(re, 1), vshrq_n_s32(im, 1)} : (stapes_frontend_four){re, im};
-}
-
-/* The DFTs of rows a, a + step, ... before `end`, without twiddles. */
-static inline void stapes_frontend_plain_butterflies(int32_t *a, const int32_t *end, int32_t step,
-                                                     stapes_frontend_steps to, int32_t shift)
-{
-    for (; a < end; a += step)
-        stapes_frontend_dft4_rows(
-            a, to, shift,
-            stapes_frontend_odd_half_of(stapes_frontend_row(a + to.b, shift), stapes_frontend_row(a + to.d, shift)),
-            stapes_frontend_row(a + to.c, shift));
-}
-
-/* Return half of a row times c + i s for w = (c, s) * 2^31: see stapes_frontend_half_rotated. VQDMULH doubles the
- * product, and w / 2 is exact, because twiddles have 18 significant bits. */
-static inline stapes_frontend_four stapes_frontend_rotated_row(const int32_t *row, stapes_frontend_point w)
-{
-    const int32x4_t re = vldrwq_s32(row), im = vldrwq_s32(row + 4);
-    return (stapes_frontend_four){vsubq_s32(vqdmulhq_n_s32(re, w.re), vqdmulhq_n_s32(im, w.im)),
-                                  vaddq_s32(vqdmulhq_n_s32(im, w.re), vqdmulhq_n_s32(re, w.im))};
-}
-
-/* The butterflies of rows a, a + step, ... before `end`, with the same twiddles. */
-static inline void stapes_frontend_rotated_rows(int32_t *a, const int32_t *end, int32_t step, stapes_frontend_steps to,
-                                                const stapes_frontend_point *w)
-{
-    const stapes_frontend_point first = {w[0].re >> 1, w[0].im >> 1}, second = {w[1].re >> 1, w[1].im >> 1},
-                                third = {w[2].re >> 1, w[2].im >> 1};
-    for (; a < end; a += step) {
-        const stapes_frontend_four b = stapes_frontend_rotated_row(a + to.b, first);
-        const stapes_frontend_odd_half odd =
-            stapes_frontend_odd_half_of(b, stapes_frontend_rotated_row(a + to.d, third));
-        stapes_frontend_dft4_rows(a, to, 1, odd, stapes_frontend_rotated_row(a + to.c, second));
-    }
-}
-
-/* The last stage for four rows of each of four points, but the first row's first butterfly, which has no twiddles. */
 static inline void stapes_frontend_last_stage(const stapes_frontend_tables *tables, int32_t *z)
 {
-    const int32_t step = tables->n_fft / 32 * STAPES_FRONTEND_ROW; /* words between rows p and p + 1 */
-    const uint32x4_t lanes = vidupq_n_u32(0, 4);                   /* 0, 4, 8, 12 */
-    uint32x4_t at = vaddq_n_u32(vmulq_n_u32(lanes, (uint32_t)step), (uint32_t)(uintptr_t)z);
-    uint32x4_t w = vaddq_n_u32(vmulq_n_u32(lanes, 6),
-                               (uint32_t)(uintptr_t)stapes_frontend_table(tables, tables->twiddles_at) - 24);
-    for (int32_t *row = z; row < z + step; row += STAPES_FRONTEND_ROW) {
-        stapes_frontend_four b, c, d;
-#define STAPES_FRONTEND_ROTATED_LANE(point, lane)                           \
-    do {                                                                    \
-        const int32x4_t re = vldrwq_gather_base_s32(at, 4 * (lane)),        \
-                        im = vldrwq_gather_base_s32(at, 4 * (lane) + 16),   \
-                        cosine = vldrwq_gather_base_s32(w, 8 * (lane) - 8), \
-                        sine = vldrwq_gather_base_s32(w, 8 * (lane) - 4);   \
-        point.re = vsubq_s32(vmulhq_s32(re, cosine), vmulhq_s32(im, sine)); \
-        point.im = vaddq_s32(vmulhq_s32(im, cosine), vmulhq_s32(re, sine)); \
-    } while (0)
-        STAPES_FRONTEND_ROTATED_LANE(b, 1);
-        STAPES_FRONTEND_ROTATED_LANE(d, 3);
-        const stapes_frontend_odd_half odd = stapes_frontend_odd_half_of(b, d);
-        STAPES_FRONTEND_ROTATED_LANE(c, 2);
-        const int32x4_t a_re = vshrq_n_s32(vldrwq_gather_base_s32(at, 0), 1),
-                        a_im = vshrq_n_s32(vldrwq_gather_base_s32(at, 16), 1);
-        const int32x4_t even_re = vaddq_s32(a_re, c.re), odd_re = vsubq_s32(a_re, c.re);
-        const int32x4_t even_im = vaddq_s32(a_im, c.im), odd_im = vsubq_s32(a_im, c.im);
-        stapes_frontend_store_in_turns(
-            row, (stapes_frontend_four){vaddq_s32(even_re, odd.sum.re), vaddq_s32(even_im, odd.sum.im)});
-        stapes_frontend_store_in_turns(row + step, (stapes_frontend_four){vaddq_s32(odd_re, odd.difference.im),
-                                                                          vsubq_s32(odd_im, odd.difference.re)});
-        stapes_frontend_store_in_turns(
-            row + 2 * step, (stapes_frontend_four){vsubq_s32(even_re, odd.sum.re), vsubq_s32(even_im, odd.sum.im)});
-        stapes_frontend_store_in_turns(row + 3 * step, (stapes_frontend_four){vsubq_s32(odd_re, odd.difference.im),
-                                                                              vaddq_s32(odd_im, odd.difference.re)});
-        at = vaddq_n_u32(at, 32);
-        w = vaddq_n_u32(w, 96);
-    }
-}
-
-/* The last stage's first butterfly has no twiddles. */
-static inline void stapes_frontend_last_stage_with_first(const stapes_frontend_tables *tables, int32_t *z)
-{
-    stapes_frontend_point first[4];
+    const int32_t block = tables->n_fft / 32; /* rows */
+    const uint32_t twiddles = (uint32_t)(uintptr_t)stapes_frontend_table(tables, tables->twiddles_at);
+    const uint32x4_t lanes = vidupq_n_u32(0, 8); /* 0, 8, 16, 24 */
+    stapes_frontend_last_stage_state state;
+    state.points = vaddq_n_u32(vmulq_n_u32(lanes, (uint32_t)block * 4), (uint32_t)(uintptr_t)z - 16);
+    state.twiddles = vaddq_n_u32(vmulq_n_u32(lanes, 3), twiddles - 24 - 84);
+    stapes_frontend_point first[4]; /* of the first butterfly, which has no twiddles */
     for (int32_t lane = 0; lane < 4; lane++)
         first[lane] = (stapes_frontend_point){z[lane] >> 1, z[lane + 4] >> 1};
-    stapes_frontend_last_stage(tables, z);
+    stapes_frontend_last_butterflies(stapes_frontend_rows_at(z, block), block, &state);
     stapes_frontend_dft4((stapes_frontend_point *)z, tables->n_fft / 8, first[0], first[1], first[2], first[3]);
 }
 
 /* A first stage of radix 2: the DFTs of rows a, a + 1, ... with rows that lie `block` words after them. */
 static inline void stapes_frontend_first_pairs(int32_t *a, int32_t block)
 {
-    for (const int32_t *const end = a + block; a < end; a += STAPES_FRONTEND_ROW) {
-        const stapes_frontend_four x = stapes_frontend_row(a, 0), y = stapes_frontend_row(a + block, 0);
-        stapes_frontend_store_row(a, (stapes_frontend_four){vaddq_s32(x.re, y.re), vaddq_s32(x.im, y.im)});
-        stapes_frontend_store_row(a + block, (stapes_frontend_four){vsubq_s32(x.re, y.re), vsubq_s32(x.im, y.im)});
+    for (const int32_t *const end = a + block; a < end; a += 4) {
+        const int32x4_t x = vldrwq_s32(a), y = vldrwq_s32(a + block);
+        vstrwq_s32(a, vaddq_s32(x, y));
+        vstrwq_s32(a + block, vsubq_s32(x, y));
     }
 }
 
-/* See the plain form. */
+/* Return the number of rows after the first stages, with radix 4, or with radix 2 and then 4. */
+static inline int32_t stapes_frontend_first_stages(const stapes_frontend_tables *tables, int32_t *z, int32_t block)
+{
+    const int32_t row = STAPES_FRONTEND_ROW, bytes = row * (int32_t)sizeof *z;
+    if (tables->first_radix == 4) {
+        stapes_frontend_first_butterflies(stapes_frontend_rows_at(z, block), bytes, block);
+        return 4;
+    }
+    stapes_frontend_first_pairs(z, block * row);
+    stapes_frontend_first_pairs(z + 2 * block * row, block * row);
+    const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
+    stapes_frontend_rows rows = {z, z + 2 * block * row, z + row, z + (2 * block + 1) * row};
+    stapes_frontend_halved_butterflies(rows, 2 * bytes, block / 2);
+    rows =
+        (stapes_frontend_rows){rows.a + block * row, rows.b + block * row, rows.c + block * row, rows.d + block * row};
+    stapes_frontend_rotated_butterflies(rows, 2 * bytes, block / 2, twiddles + 3 * (2 * block - 1), 0);
+    return 8;
+}
+
+/* See the plain form. Butterfly j of a group of 4 * quarter points is in block j % 4 of the rows. */
 STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tables, stapes_frontend_point *z)
 {
     const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
-    const int32_t rows = tables->n_fft / 8, block = rows / 4 * STAPES_FRONTEND_ROW; /* words in a quarter of them */
-    int32_t *const first = &z->re, quarter = 4;
-    if (tables->first_radix == 4) {
-        stapes_frontend_plain_butterflies(first, first + block, STAPES_FRONTEND_ROW,
-                                          (stapes_frontend_steps){block, 2 * block, 3 * block}, 0);
-    } else {
-        stapes_frontend_first_pairs(first, block);
-        stapes_frontend_first_pairs(first + 2 * block, block);
-        const stapes_frontend_steps to = {2 * block, STAPES_FRONTEND_ROW, 2 * block + STAPES_FRONTEND_ROW};
-        stapes_frontend_plain_butterflies(first, first + block, 2 * STAPES_FRONTEND_ROW, to, 1);
-        stapes_frontend_rotated_rows(first + block, first + 2 * block, 2 * STAPES_FRONTEND_ROW, to,
-                                     twiddles + 3 * (rows / 2 - 1));
-        quarter = 8;
-    }
-    for (; quarter < rows; quarter *= 4) {
-        const int32_t step = quarter / 4 * STAPES_FRONTEND_ROW;
-        const stapes_frontend_steps to = {step, 2 * step, 3 * step};
-        stapes_frontend_plain_butterflies(first, first + block, 4 * step, to, 1);
-        for (int32_t j = 1; j < quarter; j++) {
-            int32_t *const a = first + j % 4 * block;
-            stapes_frontend_rotated_rows(a + j / 4 * STAPES_FRONTEND_ROW, a + block, 4 * step, to,
-                                         twiddles + 3 * (j * (rows / quarter) - 1));
+    const int32_t block = tables->n_fft / 32, row = STAPES_FRONTEND_ROW, bytes = row * (int32_t)sizeof z->re;
+    int32_t *const first = &z->re, quarter = stapes_frontend_first_stages(tables, first, block);
+    for (; quarter < 4 * block; quarter *= 4) {
+        const int32_t stride = 12 * block / quarter; /* of twiddles */
+        stapes_frontend_halved_butterflies(stapes_frontend_rows_at(first, quarter / 4), quarter * bytes,
+                                           block / quarter);
+        for (int32_t part = 0; part < 4; part++) {
+            int32_t *a = first + part * block * row;
+            if (quarter == 4) { /* all groups have one butterfly in each block */
+                if (part > 0)
+                    stapes_frontend_rotated_butterflies(stapes_frontend_rows_at(a, 1), 4 * bytes, block / 4,
+                                                        twiddles + part * stride - 3, 0);
+                continue;
+            }
+            const int32_t j = part > 0 ? part : 4;
+            for (int32_t *const end = a + block * row; a < end; a += quarter * row)
+                stapes_frontend_rotated_butterflies(stapes_frontend_rows_at(a + j / 4 * row, quarter / 4), bytes,
+                                                    quarter / 4 - j / 4, twiddles + j * stride - 3,
+                                                    4 * stride * (int32_t)sizeof *twiddles);
         }
     }
-    stapes_frontend_last_stage_with_first(tables, first);
+    stapes_frontend_last_stage(tables, first);
+}
+
+/* What the loop of stapes_frontend_split_pairs keeps in memory. */
+typedef struct {
+    uint32x4_t twiddles, twiddle_steps; /* addresses and bytes */
+    uint32x4_t high;                    /* 32 bytes after the upper points */
+} stapes_frontend_split_state;
+
+/* Replace pairs of points by pairs of bins, from the outside to the middle, four at a time. */
+static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, int32_t count,
+                                               stapes_frontend_split_state *state)
+{
+    __asm__ volatile("dls       lr, %[count]                   \n"
+                     "vldrw.u32 q6, [%[state]]                 \n"
+                     "vldrw.u32 q7, [%[state], #32]            \n"
+                     "1:                                       \n"
+                     "vld20.32  {q0, q1}, [%[low]]             \n"
+                     "vld21.32  {q0, q1}, [%[low]]             \n"
+                     "vldrw.u32 q2, [q7, #-32]                 \n"
+                     "vldrw.u32 q3, [q7, #-28]                 \n"
+                     "vadd.i32  q4, q1, q3                     \n" /* odd.re */
+                     "vsub.i32  q5, q2, q0                     \n" /* odd.im */
+                     "vadd.i32  q0, q0, q2                     \n" /* even.re */
+                     "vsub.i32  q1, q1, q3                     \n" /* even.im */
+                     "vldrw.u32 q2, [q6]                       \n"
+                     "vldrw.u32 q7, [q6, #4]                   \n" STAPES_FRONTEND_ASM_ROTATE(
+                         "q3", "q2", "q4", "q5", "q2", "q7") "vldrw.u32 q7, [%[state], #16]            \n"
+                                                             "vadd.i32  q3, q3, q3                     \n"
+                                                             "vadd.i32  q2, q2, q2                     \n"
+                                                             "vsub.i32  q4, q0, q3                     \n"
+                                                             "vsub.i32  q5, q1, q2                     \n"
+                                                             "vadd.i32  q6, q6, q7                     \n"
+                                                             "vldrw.u32 q7, [%[state], #32]            \n"
+                                                             "vadd.i32  q0, q0, q3                     \n"
+                                                             "vadd.i32  q1, q1, q2                     \n"
+                                                             "vst20.32  {q4, q5}, [%[low]]             \n"
+                                                             "vst21.32  {q4, q5}, [%[low]]!            \n"
+                                                             "vstrw.32  q1, [q7, #-28]                 \n"
+                                                             "vstrw.32  q0, [q7, #-32]!                \n"
+                                                             "vstrw.32  q7, [%[state], #32]            \n"
+                                                             "le        lr, 1b                         \n"
+                     : [low] "+r"(low)
+                     : [state] "r"(state), [count] "r"(count)
+                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
 }
 
 /* See the plain form, which squares the bins as well: here they are 2 X. The pairs are those of bins k, k + 1, k + 2,
@@ -315,63 +456,54 @@ STAPES_FRONTEND_STAGE void stapes_frontend_split_and_square(const stapes_fronten
     const uint32_t odd = (uint32_t)(uintptr_t)stapes_frontend_table(tables, tables->odd_twiddles_at),
                    even = (uint32_t)(uintptr_t)stapes_frontend_table(tables, tables->twiddles_at);
     const uint32_t start[4] = {odd, even, odd + 8, even + 24}, next[4] = {16, 48, 16, 48};
-    uint32x4_t w = vldrwq_u32(start);
-    const uint32x4_t step = vldrwq_u32(next);
-    int32_t *low = &z[1].re, *high = &z[half - 4].re;
-    for (; low <= &middle->re; low += 8, high -= 8) {
-        const int32_t *from = low;
-        __asm__("" : "+r"(from));
-        const int32x4x2_t a = vld2q_s32(from);
-        const int32x4_t b_re = vldrwq_gather_offset_s32(high, down), b_im = vldrwq_gather_offset_s32(high + 1, down);
-        const int32x4_t even_re = vaddq_s32(a.val[0], b_re), even_im = vsubq_s32(a.val[1], b_im);
-        const int32x4_t odd_re = vaddq_s32(a.val[1], b_im), odd_im = vsubq_s32(b_re, a.val[0]);
-        const int32x4_t c = vldrwq_gather_base_s32(w, 0), s = vldrwq_gather_base_s32(w, 4);
-        const int32x4_t re = vsubq_s32(vmulhq_s32(odd_re, c), vmulhq_s32(odd_im, s));
-        const int32x4_t im = vaddq_s32(vmulhq_s32(odd_im, c), vmulhq_s32(odd_re, s));
-        const int32x4_t re2 = vaddq_s32(re, re), im2 = vaddq_s32(im, im);
-        stapes_frontend_store_in_turns(low, (stapes_frontend_four){vsubq_s32(even_re, re2), vsubq_s32(even_im, im2)});
-        vstrwq_scatter_offset_s32(high, down, vaddq_s32(even_re, re2));
-        vstrwq_scatter_offset_s32(high + 1, down, vaddq_s32(even_im, im2));
-        w = vaddq_u32(w, step);
-    }
+    stapes_frontend_split_state state = {vldrwq_u32(start), vldrwq_u32(next),
+                                         vaddq_n_u32(down, (uint32_t)(uintptr_t)(z + half - 4) + 32)};
+    stapes_frontend_split_pairs(z + 1, half / 8, &state);
     *middle = doubled;
 }
 
 enum { STAPES_FRONTEND_BINS = 8 }; /* bins with weights below 8: |2 X| * 7 < 2^31 */
 
-/* Weights of the last bins before the end of a slope, each twice, and what a vector past them reads. */
+/* Weights of the last bins of a slope, each for the real and the imaginary part. A vector may read two bytes more. */
 static const int8_t stapes_frontend_weights[2 * STAPES_FRONTEND_BINS + 2] = {7, 7, 6, 6, 5, 5, 4, 4, 3,
                                                                              3, 2, 2, 1, 1, 0, 0, 0, 0};
 
-/* See the plain form. Blocks of eight bins, the first of which may be shorter, are weighted with 7, ..., 0; the bins
- * before a block have 8 more in each block after their own. */
-static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *bin,
-                                                              const stapes_frontend_point *end)
+/* Add the powers of at most eight bins to both sums. */
+static inline void stapes_frontend_add_powers(const stapes_frontend_point *bin, uint32_t bins, uint64_t *plain,
+                                              uint64_t *weighted)
 {
-    stapes_frontend_sums sum = {0, 0};
-    uint64_t before = 0;
-    int32_t left = (int32_t)(end - bin), bins = (left - 1) % STAPES_FRONTEND_BINS + 1;
-    while (left > 0) {
-        const int32_t *at = &bin->re;
-        const int8_t *weight = stapes_frontend_weights + 2 * (STAPES_FRONTEND_BINS - bins);
-        before += sum.plain;
-        __asm__ volatile("dlstp.32          lr, %[words]                       \n"
-                         "1:                                                   \n"
-                         "vldrw.u32         q0, [%[at]], #16                   \n"
-                         "vldrb.s32         q1, [%[weight]], #4                \n"
-                         "vmlaldava.s32     %Q[plain], %R[plain], q0, q0       \n"
-                         "vmul.i32          q1, q1, q0                         \n"
-                         "vmlaldava.s32     %Q[weighted], %R[weighted], q0, q1 \n"
-                         "letp              lr, 1b                             \n"
-                         : [at] "+r"(at), [weight] "+r"(weight), [plain] "+r"(sum.plain), [weighted] "+r"(sum.weighted)
-                         : [words] "r"(2 * bins)
-                         : "lr", "q0", "q1", "memory");
-        bin += bins;
-        left -= bins;
+    const int8_t *weight = stapes_frontend_weights + 2 * STAPES_FRONTEND_BINS - 2 * bins;
+    __asm__ volatile("dlstp.32          lr, %[words]                       \n"
+                     "1:                                                   \n"
+                     "vldrw.u32         q0, [%[bin]], #16                  \n"
+                     "vldrb.s32         q1, [%[weight]], #4                \n"
+                     "vmlaldava.s32     %Q[plain], %R[plain], q0, q0       \n"
+                     "vmul.i32          q1, q1, q0                         \n"
+                     "vmlaldava.s32     %Q[weighted], %R[weighted], q0, q1 \n"
+                     "letp              lr, 1b                             \n"
+                     : [bin] "+r"(bin), [weight] "+l"(weight), [plain] "+r"(*plain), [weighted] "+r"(*weighted)
+                     : [words] "r"(2 * bins)
+                     : "lr", "q0", "q1", "memory");
+}
+
+/* See the plain form. Of more than eight bins, the first few and then eight at a time are added; all bins before weigh
+ * 8 more then. */
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *bin, uint32_t bins)
+{
+    uint64_t plain = 0, weighted = 0;
+    if (bins > STAPES_FRONTEND_BINS) {
+        const uint32_t first = (bins - 1) % STAPES_FRONTEND_BINS + 1;
+        const stapes_frontend_point *const last = bin + bins - STAPES_FRONTEND_BINS;
+        stapes_frontend_add_powers(bin, first, &plain, &weighted);
+        for (bin += first; bin < last; bin += STAPES_FRONTEND_BINS) {
+            weighted += plain * STAPES_FRONTEND_BINS;
+            stapes_frontend_add_powers(bin, STAPES_FRONTEND_BINS, &plain, &weighted);
+        }
+        weighted += plain * STAPES_FRONTEND_BINS;
         bins = STAPES_FRONTEND_BINS;
     }
-    sum.weighted += before * STAPES_FRONTEND_BINS;
-    return sum;
+    stapes_frontend_add_powers(bin, bins, &plain, &weighted);
+    return (stapes_frontend_sums){plain, weighted};
 }
 
 /* Return log2 of four powers in Q10: see stapes_frontend_log2_q10. */
@@ -402,13 +534,13 @@ STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *t
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
     bin += tables->first_bin;
-    stapes_frontend_sums sum = stapes_frontend_sum_powers(bin, bin + segment->bins);
+    stapes_frontend_sums sum = stapes_frontend_sum_powers(bin, segment->bins);
     bin += segment->bins;
     uint64_t rising = sum.plain - stapes_frontend_under_slope(sum, segment++);
+    uint64_t power[4] = {0, 0, 0, 0};
     for (int32_t left = tables->n_bands; left > 0; left -= 4, log2_bands += 8) {
-        uint64_t power[4] = {0, 0, 0, 0};
         for (int32_t band = 0; band < stapes_frontend_min(left, 4); band++, segment++) {
-            sum = stapes_frontend_sum_powers(bin, bin + segment->bins);
+            sum = stapes_frontend_sum_powers(bin, segment->bins);
             bin += segment->bins;
             const uint64_t falling = stapes_frontend_under_slope(sum, segment);
             power[band] = rising + falling;
