@@ -90,17 +90,45 @@ static inline stapes_frontend_four stapes_frontend_windowed_edge(const stapes_fr
                                     vldrwq_gather_shifted_offset_z_s32(weights, odd_at, some), scale);
 }
 
-/* Window rows of points that all rise or all fall. `weight` belongs to the first sample. */
-static inline void stapes_frontend_window_rows(const stapes_frontend_tables *tables, const int16_t *pcm,
-                                               const int32_t *weight, int32_t direction, const uint16_t *order,
-                                               const uint16_t *stop, const stapes_frontend_scale *scale, int32_t *z)
+/* Window rows of points that all rise or all fall: the weights of a row lie `next` bytes after those of the row
+ * before, `odd` are those of the odd samples. */
+#define STAPES_FRONTEND_ASM_WINDOW_ROWS(next, odd)                                                       \
+    __asm__ volatile("vmov      q5, %q[weights]                \n"                                       \
+                     "dls       lr, %[count]                   \n"                                       \
+                     "1:                                       \n"                                       \
+                     "ldrh      %[row], [%[order]], #8         \n"                                       \
+                     "vldrh.u16 q0, [%[pcm]], #16              \n"                                       \
+                     "and       %[half], %[row], #16           \n" /* see stapes_frontend_row_at */      \
+                     "vmovlb.s16 q1, q0                        \n"                                       \
+                     "mla       %[row], %[half], %[others], %[row] \n"                                   \
+                     "vmovlt.s16 q0, q0                        \n"                                       \
+                     "vldrw.u32 q3, [q5, #" odd "]             \n"                                       \
+                     "vmlas.s32 q1, %q[factor], %[offset]      \n"                                       \
+                     "vldrw.u32 q2, [q5, #" next "]!           \n"                                       \
+                     "vmlas.s32 q0, %q[factor], %[offset]      \n"                                       \
+                     "add       %[row], %[row], %[z]           \n"                                       \
+                     "vmulh.s32 q1, q1, q2                     \n"                                       \
+                     "vstrw.32  q1, [%[row]]                   \n"                                       \
+                     "vmulh.s32 q0, q0, q3                     \n"                                       \
+                     "vstrw.32  q0, [%[row], #16]              \n"                                       \
+                     "le        lr, 1b                         \n"                                       \
+                     : [order] "+r"(order), [pcm] "+r"(pcm), [row] "=&r"(row), [half] "=&r"(half)        \
+                     : [weights] "w"(weights), [factor] "w"(scale->factor), [offset] "r"(scale->offset), \
+                       [others] "r"(n_rows - 1), [count] "r"(count), [z] "r"(z)                          \
+                     : "lr", "memory", "q0", "q1", "q2", "q3", "q5")
+
+/* `weight` belongs to the first sample. */
+static inline void stapes_frontend_window_rows(const int16_t *pcm, const int32_t *weight, int32_t direction,
+                                               const uint16_t *order, int32_t count, int32_t n_rows,
+                                               const stapes_frontend_scale *scale, int32_t *z)
 {
-    const int32_t n_rows = tables->n_fft / 8;
-    const uint32x4_t at = vmulq_n_u32(vidupq_n_u32(0, 8), (uint32_t)direction); /* bytes */
-    for (; order < stop; order += 4, pcm += 8, weight += 8 * direction)
-        stapes_frontend_store_row(stapes_frontend_row_at(z, *order, n_rows),
-                                  stapes_frontend_windowed(vldrhq_s16(pcm), vldrwq_gather_offset_s32(weight, at),
-                                                           vldrwq_gather_offset_s32(weight + direction, at), scale));
+    int32_t row, half;
+    const uint32_t before = (uint32_t)(uintptr_t)(weight - 8 * direction);
+    const uint32x4_t weights = vaddq_n_u32(vmulq_n_u32(vidupq_n_u32(0, 8), (uint32_t)direction), before);
+    if (direction > 0)
+        STAPES_FRONTEND_ASM_WINDOW_ROWS("32", "36");
+    else
+        STAPES_FRONTEND_ASM_WINDOW_ROWS("-32", "-36");
 }
 
 STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend_tables *tables,
@@ -108,6 +136,7 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
 {
     const stapes_frontend_scale scale = {vdupq_n_s32((int32_t)in->factor), (int32_t)in->offset};
     const int32_t *weights = stapes_frontend_table(tables, tables->window_at);
+    const stapes_frontend_four zero = {vdupq_n_s32(0), vdupq_n_s32(0)};
     const int32_t rising = (in->length + 2) / 4 * 2; /* samples up to the centre */
     const int32_t n_rows = tables->n_fft / 8;
     int32_t *rows = &z->re, first = 0;
@@ -116,19 +145,20 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
         const uint16_t *const end = order + tables->n_fft / 2 / tables->first_radix;
         while (order < end) {
             const int32_t until = first < rising ? rising : in->length;
-            const int32_t count = stapes_frontend_min((until - first) / 8, (int32_t)(end - order) / 4);
-            if (first + 8 <= rising)
-                stapes_frontend_window_rows(tables, in->pcm + first, weights + first, 1, order, order + 4 * count,
-                                            &scale, rows);
-            else if (first >= rising && first + 8 <= in->length)
-                stapes_frontend_window_rows(tables, in->pcm + first, weights + in->length - first, -1, order,
-                                            order + 4 * count, &scale, rows);
-            else
+            const int32_t whole = stapes_frontend_min((until - first) / 8, (int32_t)(end - order) / 4);
+            const int32_t count = whole > 0 ? whole : 1;
+            if (first >= in->length)
+                stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows), zero);
+            else if (whole == 0)
                 stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows),
                                           stapes_frontend_windowed_edge(in, weights, first, &scale));
-            const int32_t done = count > 0 ? count : 1;
-            first += 8 * done;
-            order += 4 * done;
+            else if (first < rising)
+                stapes_frontend_window_rows(in->pcm + first, weights + first, 1, order, count, n_rows, &scale, rows);
+            else
+                stapes_frontend_window_rows(in->pcm + first, weights + in->length - first, -1, order, count, n_rows,
+                                            &scale, rows);
+            first += 8 * count;
+            order += 4 * count;
         }
     }
 }
@@ -468,42 +498,61 @@ enum { STAPES_FRONTEND_BINS = 8 }; /* bins with weights below 8: |2 X| * 7 < 2^3
 static const int8_t stapes_frontend_weights[2 * STAPES_FRONTEND_BINS + 2] = {7, 7, 6, 6, 5, 5, 4, 4, 3,
                                                                              3, 2, 2, 1, 1, 0, 0, 0, 0};
 
-/* Add the powers of at most eight bins to both sums. */
-static inline void stapes_frontend_add_powers(const stapes_frontend_point *bin, uint32_t bins, uint64_t *plain,
-                                              uint64_t *weighted)
+/* See the plain form; `bin` goes on behind the bins. Of more than eight bins, the first few and then eight at a time
+ * are added; the bins before each eight then weigh 8 more. */
+static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point **bin, uint32_t bins)
 {
-    const int8_t *weight = stapes_frontend_weights + 2 * STAPES_FRONTEND_BINS - 2 * bins;
-    __asm__ volatile("dlstp.32          lr, %[words]                       \n"
-                     "1:                                                   \n"
-                     "vldrw.u32         q0, [%[bin]], #16                  \n"
-                     "vldrb.s32         q1, [%[weight]], #4                \n"
-                     "vmlaldava.s32     %Q[plain], %R[plain], q0, q0       \n"
-                     "vmul.i32          q1, q1, q0                         \n"
-                     "vmlaldava.s32     %Q[weighted], %R[weighted], q0, q1 \n"
-                     "letp              lr, 1b                             \n"
-                     : [bin] "+r"(bin), [weight] "+l"(weight), [plain] "+r"(*plain), [weighted] "+r"(*weighted)
-                     : [words] "r"(2 * bins)
-                     : "lr", "q0", "q1", "memory");
+    const stapes_frontend_point *at = *bin;
+    const int8_t *const weights_end = stapes_frontend_weights + 2 * STAPES_FRONTEND_BINS, *weight;
+    uint32_t left = 2 * bins, words;
+    stapes_frontend_sums sum;
+    __asm__ volatile("mov               %Q[plain], #0                          \n"
+                     "mov               %R[plain], #0                          \n"
+                     "mov               %Q[weighted], #0                       \n"
+                     "mov               %R[weighted], #0                       \n"
+                     "mov               %[words], %[left]                      \n"
+                     "cmp               %[left], #16                           \n"
+                     "bls               1f                                     \n"
+                     "sub               %[words], %[left], #2                  \n"
+                     "and               %[words], %[words], #15                \n"
+                     "add               %[words], %[words], #2                 \n"
+                     "1:                                                       \n"
+                     "sub               %[weight], %[weights_end], %[words]    \n"
+                     "wlstp.32          lr, %[words], 3f                       \n" /* a slope may have no bins */
+                     "2:                                                       \n"
+                     "vldrw.u32         q0, [%[at]], #16                       \n"
+                     "vldrb.s32         q1, [%[weight]], #4                    \n"
+                     "vmlaldava.s32     %Q[plain], %R[plain], q0, q0           \n"
+                     "vmul.i32          q1, q1, q0                             \n"
+                     "vmlaldava.s32     %Q[weighted], %R[weighted], q0, q1     \n"
+                     "letp              lr, 2b                                 \n"
+                     "subs              %[left], %[left], %[words]             \n"
+                     "and               %[words], %[words], #2                 \n" /* an odd bin fills half a vector */
+                     "sub               %[at], %[at], %[words], lsl #2         \n"
+                     "beq               3f                                     \n"
+                     "adds              %Q[weighted], %Q[weighted], %Q[plain], lsl #3 \n"
+                     "adc               %R[weighted], %R[weighted], %R[plain], lsl #3 \n"
+                     "add               %R[weighted], %R[weighted], %Q[plain], lsr #29 \n"
+                     "mov               %[words], #16                          \n"
+                     "b                 1b                                     \n"
+                     "3:                                                       \n"
+                     : [at] "+r"(at), [left] "+r"(left), [words] "=&r"(words), [weight] "=&l"(weight),
+                       [plain] "=&r"(sum.plain), [weighted] "=&r"(sum.weighted)
+                     : [weights_end] "r"(weights_end)
+                     : "lr", "cc", "q0", "q1", "memory");
+    *bin = at;
+    return sum;
 }
 
-/* See the plain form. Of more than eight bins, the first few and then eight at a time are added; all bins before weigh
- * 8 more then. */
-static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_frontend_point *bin, uint32_t bins)
+/* Add the bins of a slope to the power of the band that falls there, and set that of the next band, which rises. */
+static inline const stapes_frontend_point *
+stapes_frontend_add_slope(const stapes_frontend_point *bin, const stapes_frontend_segment *segment, uint64_t *power)
 {
-    uint64_t plain = 0, weighted = 0;
-    if (bins > STAPES_FRONTEND_BINS) {
-        const uint32_t first = (bins - 1) % STAPES_FRONTEND_BINS + 1;
-        const stapes_frontend_point *const last = bin + bins - STAPES_FRONTEND_BINS;
-        stapes_frontend_add_powers(bin, first, &plain, &weighted);
-        for (bin += first; bin < last; bin += STAPES_FRONTEND_BINS) {
-            weighted += plain * STAPES_FRONTEND_BINS;
-            stapes_frontend_add_powers(bin, STAPES_FRONTEND_BINS, &plain, &weighted);
-        }
-        weighted += plain * STAPES_FRONTEND_BINS;
-        bins = STAPES_FRONTEND_BINS;
-    }
-    stapes_frontend_add_powers(bin, bins, &plain, &weighted);
-    return (stapes_frontend_sums){plain, weighted};
+    const stapes_frontend_sums sum = stapes_frontend_sum_powers(&bin, segment->bins);
+    const uint64_t falling = stapes_frontend_under_slope(sum, segment);
+    power[0] += falling;
+    power[1] = sum.plain - falling;
+    return bin;
 }
 
 /* Return log2 of four powers in Q10: see stapes_frontend_log2_q10. */
@@ -533,20 +582,13 @@ STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *t
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
-    bin += tables->first_bin;
-    stapes_frontend_sums sum = stapes_frontend_sum_powers(bin, segment->bins);
-    bin += segment->bins;
-    uint64_t rising = sum.plain - stapes_frontend_under_slope(sum, segment++);
-    uint64_t power[4] = {0, 0, 0, 0};
+    uint64_t power[5] = {0, 0, 0, 0, 0};
+    bin = stapes_frontend_add_slope(bin + tables->first_bin, segment++, power + 3); /* only rises */
     for (int32_t left = tables->n_bands; left > 0; left -= 4, log2_bands += 8) {
-        for (int32_t band = 0; band < stapes_frontend_min(left, 4); band++, segment++) {
-            sum = stapes_frontend_sum_powers(bin, segment->bins);
-            bin += segment->bins;
-            const uint64_t falling = stapes_frontend_under_slope(sum, segment);
-            power[band] = rising + falling;
-            rising = sum.plain - falling;
-        }
-        vstrhq_p_s32((int16_t *)log2_bands,
+        power[0] = power[4];
+        for (int32_t band = 0; band < stapes_frontend_min(left, 4); band++)
+            bin = stapes_frontend_add_slope(bin, segment++, power + band);
+        vstrhq_p_s32((int16_t *)(void *)log2_bands,
                      stapes_frontend_log2_q10_of_four(log2_table, vld2q_u32((const uint32_t *)power), offset),
                      vctp32q((uint32_t)left));
     }
