@@ -1,7 +1,8 @@
 /* stapes_frontend.c -- a log-mel frontend in fixed point: window, real FFT by a complex FFT of half the size, power,
  * triangular bands, log2. Apache-2.0.
  *
- * Names that are private to this file and to stapes_frontend_thumb.h begin with stapes_frontend_ or STAPES_FRONTEND_.
+ * Names that are private to this file, to stapes_frontend_thumb.h and to stapes_frontend_mve.h begin with
+ * stapes_frontend_ or STAPES_FRONTEND_.
  *
  * INTERVALS. N = n_fft, M = N / 2, W = window <= N.
  *
@@ -72,19 +73,6 @@ static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride
     z[stride] = (stapes_frontend_point){odd.re + difference.im, odd.im - difference.re};
     z[2 * stride] = (stapes_frontend_point){even.re - sum.re, even.im - sum.im};
     z[3 * stride] = (stapes_frontend_point){odd.re - difference.im, odd.im + difference.re};
-}
-
-/* Return floor(x * y / 2^32). */
-static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
-{
-    return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
-}
-
-/* Return the part of the power that lies under a falling slope, at most all of it. */
-static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
-{
-    return stapes_frontend_multiply_q32(sum.plain, segment->last) +
-           stapes_frontend_multiply_q32(sum.weighted, segment->slope);
 }
 
 #if defined(STAPES_FRONTEND_MVE)
@@ -399,6 +387,19 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
 }
 #endif
 #endif
+
+/* Return floor(x * y / 2^32). */
+static inline uint64_t stapes_frontend_multiply_q32(uint64_t x, uint32_t y)
+{
+    return (x >> 32) * y + (((x & 0xFFFFFFFFu) * y) >> 32);
+}
+
+/* Return the part of the power that lies under a falling slope, at most all of it. */
+static inline uint64_t stapes_frontend_under_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment)
+{
+    return stapes_frontend_multiply_q32(sum.plain, segment->last) +
+           stapes_frontend_multiply_q32(sum.weighted, segment->slope);
+}
 
 /* Compute log2 of each band. The power of a band is the part under its falling slope plus the part under its rising
  * slope, which is all that does not lie under the falling slope of the band below. log2_bands may overlap the powers

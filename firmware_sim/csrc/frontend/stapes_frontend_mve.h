@@ -58,14 +58,6 @@ static inline void stapes_frontend_store_row(int32_t *row, stapes_frontend_four 
     vstrwq_s32(row + 4, z.im);
 }
 
-/* Store the real and the imaginary parts in turns. GCC 12 writes VST2 with an increment that the instruction does not
- * have, where it knows how an address was made. */
-static inline void stapes_frontend_store_in_turns(int32_t *at, stapes_frontend_four z)
-{
-    __asm__("" : "+r"(at));
-    vst2q_s32(at, ((int32x4x2_t){{z.re, z.im}}));
-}
-
 /* Return the row of four points whose first lies at a place that the table `order` lists, in bytes. With radix 4 the
  * first points of groups are points 0, 4, 8, ... of each of the four FFTs, with radix 2 every second is point 2, 6,
  * ... and lies half of all rows, L / 2, further: 16 * L bytes. */
@@ -147,9 +139,12 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
             const int32_t until = first < rising ? rising : in->length;
             const int32_t whole = stapes_frontend_min((until - first) / 8, (int32_t)(end - order) / 4);
             const int32_t count = whole > 0 ? whole : 1;
-            if (first >= in->length)
-                stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows), zero);
-            else if (whole == 0)
+            if (first >= in->length) {
+                for (; order < end; order += 4, first += 8)
+                    stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows), zero);
+                break;
+            }
+            if (whole == 0)
                 stapes_frontend_store_row(stapes_frontend_row_at(rows, *order, n_rows),
                                           stapes_frontend_windowed_edge(in, weights, first, &scale));
             else if (first < rising)
@@ -163,90 +158,110 @@ STAPES_FRONTEND_STAGE void stapes_frontend_window_in_order(const stapes_frontend
     }
 }
 
-/* The rows of a butterfly lie at a, b, c and d, and those of the next butterfly `step` bytes further. In the assembly
- * below, a point is a pair of vectors. */
-#define STAPES_FRONTEND_ASM_HALVE(q) "vshr.s32 " q ", " q ", #1 \n"
-#define STAPES_FRONTEND_ASM_KEEP(q) ""
-
-/* Load a row to the vectors re and im. */
-#define STAPES_FRONTEND_ASM_ROW(at, re, im, scale) \
-    "vldrw.s32 " re ", [%[" at "]]             \n" \
-    "vldrw.s32 " im ", [%[" at "], #16]        \n" scale(re) scale(im)
-
-/* Load a row and rotate it by the twiddle that lies `offset` bytes after w: see stapes_frontend_half_rotated. VQDMULH
- * doubles the product, and half of a twiddle is exact, because twiddles have 18 significant bits. */
-#define STAPES_FRONTEND_ASM_ROTATED(at, offset, re, im, x, y) \
-    "ldrd      %[cos], %[sin], [%[w], #" offset "] \n"        \
-    "vldrw.s32 " x ", [%[" at "]]              \n"            \
-    "asr       %[cos], %[cos], #1              \n"            \
-    "vqdmulh.s32 " re ", " x ", %[cos]         \n"            \
-    "vldrw.s32 " y ", [%[" at "], #16]         \n"            \
-    "asr       %[sin], %[sin], #1              \n"            \
-    "vqdmulh.s32 " im ", " y ", %[cos]         \n"            \
-    "vqdmulh.s32 " y ", " y ", %[sin]          \n"            \
-    "vqdmulh.s32 " x ", " x ", %[sin]          \n"            \
-    "vsub.i32  " re ", " re ", " y "           \n"            \
-    "vadd.i32  " im ", " im ", " x "           \n"
-
-/* Replace b in (q2, q3) and d in (q4, q5) by b + d in (q0, q1) and b - d in (q2, q3). */
-#define STAPES_FRONTEND_ASM_ODD_HALF           \
-    "vadd.i32  q0, q2, q4                  \n" \
-    "vadd.i32  q1, q3, q5                  \n" \
-    "vsub.i32  q2, q2, q4                  \n" \
-    "vsub.i32  q3, q3, q5                  \n"
-
-/* Finish the butterfly with c in (q6, q7) and the row at a, and go on to the next. */
-#define STAPES_FRONTEND_ASM_FINISH(scale)                                        \
-    "vldrw.s32 q4, [%[a]]                  \n" scale(                            \
-        "q4") "vadd.i32  q5, q4, q6                  \n" /* even.re */           \
-              "vsub.i32  q4, q4, q6                  \n" /* odd.re */            \
-              "vadd.i32  q6, q5, q0                  \n"                         \
-              "vstrw.32  q6, [%[a]]                  \n"                         \
-              "vsub.i32  q5, q5, q0                  \n"                         \
-              "vstrw.32  q5, [%[c]]                  \n"                         \
-              "vadd.i32  q0, q4, q3                  \n"                         \
-              "vstrw.32  q0, [%[b]]                  \n"                         \
-              "vsub.i32  q4, q4, q3                  \n"                         \
-              "vstrw.32  q4, [%[d]]                  \n"                         \
-              "vldrw.s32 q4, [%[a], #16]             \n" scale(                  \
-                  "q4") "vadd.i32  q5, q4, q7                  \n" /* even.im */ \
-                        "vsub.i32  q4, q4, q7                  \n" /* odd.im */  \
-                        "vadd.i32  q6, q5, q1                  \n"               \
-                        "vstrw.32  q6, [%[a], #16]             \n"               \
-                        "add       %[a], %[a], %[step]         \n"               \
-                        "vsub.i32  q5, q5, q1                  \n"               \
-                        "vstrw.32  q5, [%[c], #16]             \n"               \
-                        "add       %[c], %[c], %[step]         \n"               \
-                        "vsub.i32  q0, q4, q2                  \n"               \
-                        "vstrw.32  q0, [%[b], #16]             \n"               \
-                        "add       %[b], %[b], %[step]         \n"               \
-                        "vadd.i32  q4, q4, q2                  \n"               \
-                        "vstrw.32  q4, [%[d], #16]             \n"               \
-                        "add       %[d], %[d], %[step]         \n"
-
-#define STAPES_FRONTEND_ASM_VECTORS "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7"
-
-/* Butterflies without twiddles. */
-#define STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(scale)                                                               \
-    __asm__ volatile("dls       lr, %[count]                   \n"                                                 \
-                     "1:                                       \n" STAPES_FRONTEND_ASM_ROW("b", "q2", "q3", scale) \
-                         STAPES_FRONTEND_ASM_ROW("d", "q4", "q5", scale)                                           \
-                             STAPES_FRONTEND_ASM_ODD_HALF STAPES_FRONTEND_ASM_ROW("c", "q6", "q7", scale)          \
-                                 STAPES_FRONTEND_ASM_FINISH(scale) "le        lr, 1b                         \n"   \
-                     : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)                      \
-                     : [step] "r"(step), [count] "r"(count)                                                        \
-                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS)
-
 /* The rows of a butterfly. */
 typedef struct {
     int32_t *a, *b, *c, *d;
 } stapes_frontend_rows;
 
+/* In the assembly below, a point is a pair of vectors, and `scale` halves a vector or keeps it as it is. */
+/* clang-format off */ /* it would not keep one instruction or macro a line */
+#define STAPES_FRONTEND_ASM_HALVE(q) "vshr.s32 " q ", " q ", #1 \n"
+#define STAPES_FRONTEND_ASM_KEEP(q) ""
+#define STAPES_FRONTEND_ASM_VECTORS "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7"
+
+/* Load a row to the vectors re and im. */
+#define STAPES_FRONTEND_ASM_ROW(at, re, im, scale) \
+    "vldrw.s32 " re ", [%[" at "]]       \n" \
+    "vldrw.s32 " im ", [%[" at "], #16]  \n" \
+    scale(re) \
+    scale(im)
+
+/* Load a row and rotate it by the twiddle that lies `offset` bytes after w: see stapes_frontend_half_rotated. VQDMULH
+ * doubles the product, which does not saturate, since half of a twiddle is at most 2^30. It is exact, because twiddles
+ * have 18 significant bits. */
+#define STAPES_FRONTEND_ASM_ROTATED(at, offset, re, im, x, y) \
+    "ldrd      %[cos], %[sin], [%[w], #" offset "] \n" \
+    "vldrw.s32 " x ", [%[" at "]]        \n" \
+    "asr       %[cos], %[cos], #1        \n" \
+    "vqdmulh.s32 " re ", " x ", %[cos]   \n" \
+    "vldrw.s32 " y ", [%[" at "], #16]   \n" \
+    "asr       %[sin], %[sin], #1        \n" \
+    "vqdmulh.s32 " im ", " y ", %[cos]   \n" \
+    "vqdmulh.s32 " y ", " y ", %[sin]    \n" \
+    "vqdmulh.s32 " x ", " x ", %[sin]    \n" \
+    "vsub.i32  " re ", " re ", " y "     \n" \
+    "vadd.i32  " im ", " im ", " x "     \n"
+
+/* Rotate a point (x, y) by a twiddle (c, s) of each lane: see stapes_frontend_half_rotated. */
+#define STAPES_FRONTEND_ASM_ROTATE(re, im, x, y, c, s) \
+    "vmulh.s32 " re ", " x ", " c "      \n" \
+    "vmulh.s32 " c ", " y ", " c "       \n" \
+    "vmulh.s32 " y ", " y ", " s "       \n" \
+    "vmulh.s32 " x ", " x ", " s "       \n" \
+    "vsub.i32  " re ", " re ", " y "     \n" \
+    "vadd.i32  " im ", " c ", " x "      \n"
+
+/* Replace b in (q2, q3) and d in (q4, q5) by b + d in (q0, q1) and b - d in (q2, q3). */
+#define STAPES_FRONTEND_ASM_ODD_HALF \
+    "vadd.i32  q0, q2, q4               \n" \
+    "vadd.i32  q1, q3, q5               \n" \
+    "vsub.i32  q2, q2, q4               \n" \
+    "vsub.i32  q3, q3, q5               \n"
+
+/* Finish the butterfly with c in (q6, q7) and the row at a, and go on to the next. */
+#define STAPES_FRONTEND_ASM_FINISH(scale) \
+    "vldrw.s32 q4, [%[a]]               \n" \
+    scale("q4") \
+    "vadd.i32  q5, q4, q6               \n" /* even.re */ \
+    "vsub.i32  q4, q4, q6               \n" /* odd.re */ \
+    "vadd.i32  q6, q5, q0               \n" \
+    "vstrw.32  q6, [%[a]]               \n" \
+    "vsub.i32  q5, q5, q0               \n" \
+    "vstrw.32  q5, [%[c]]               \n" \
+    "vadd.i32  q0, q4, q3               \n" \
+    "vstrw.32  q0, [%[b]]               \n" \
+    "vsub.i32  q4, q4, q3               \n" \
+    "vstrw.32  q4, [%[d]]               \n" \
+    "vldrw.s32 q4, [%[a], #16]          \n" \
+    scale("q4") \
+    "vadd.i32  q5, q4, q7               \n" /* even.im */ \
+    "vsub.i32  q4, q4, q7               \n" /* odd.im */ \
+    "vadd.i32  q6, q5, q1               \n" \
+    "vstrw.32  q6, [%[a], #16]          \n" \
+    "add       %[a], %[a], %[step]      \n" \
+    "vsub.i32  q5, q5, q1               \n" \
+    "vstrw.32  q5, [%[c], #16]          \n" \
+    "add       %[c], %[c], %[step]      \n" \
+    "vsub.i32  q0, q4, q2               \n" \
+    "vstrw.32  q0, [%[b], #16]          \n" \
+    "add       %[b], %[b], %[step]      \n" \
+    "vadd.i32  q4, q4, q2               \n" \
+    "vstrw.32  q4, [%[d], #16]          \n" \
+    "add       %[d], %[d], %[step]      \n"
+
+/* Butterflies without twiddles. */
+#define STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(scale) \
+    __asm__ volatile( \
+        "dls       lr, %[count]             \n" \
+        "1:                                 \n" \
+        STAPES_FRONTEND_ASM_ROW("b", "q2", "q3", scale) \
+        STAPES_FRONTEND_ASM_ROW("d", "q4", "q5", scale) \
+        STAPES_FRONTEND_ASM_ODD_HALF \
+        STAPES_FRONTEND_ASM_ROW("c", "q6", "q7", scale) \
+        STAPES_FRONTEND_ASM_FINISH(scale) \
+        "le        lr, 1b                   \n" \
+        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d) \
+        : [step] "r"(step), [count] "r"(count) \
+        : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS)
+/* clang-format on */
+
+/* `count` butterflies without twiddles, of points as they are; each lies `step` bytes after the one before. */
 static inline void stapes_frontend_first_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
 {
     STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_KEEP);
 }
 
+/* The same of halved points. */
 static inline void stapes_frontend_halved_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
 {
     STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_HALVE);
@@ -257,98 +272,98 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows
                                                        const stapes_frontend_point *w, int32_t twiddle_step)
 {
     int32_t cosine, sine;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
-        "dls       lr, %[count]                   \n"
-        "1:                                       \n" STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
-            STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
-                STAPES_FRONTEND_ASM_ODD_HALF STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
-                    STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE) "add       %[w], %[w], %[twiddle_step]    \n"
-                                                                          "le        lr, 1b                         \n"
+        "dls       lr, %[count]             \n"
+        "1:                                 \n"
+        STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
+        STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
+        STAPES_FRONTEND_ASM_ODD_HALF
+        STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
+        STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
+        "add       %[w], %[w], %[twiddle_step] \n"
+        "le        lr, 1b                   \n"
         : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [w] "+r"(w), [cos] "=&r"(cosine),
           [sin] "=&r"(sine)
         : [step] "r"(step), [count] "r"(count), [twiddle_step] "r"(twiddle_step)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format on */
 }
 
-/* What the loop of the last stage keeps in memory, because eight vectors are too few. */
+/* What the loop of the last stage keeps in memory, because eight vectors are too few. Addresses are those of the
+ * first use, less what the loop adds to them. */
 typedef struct {
     uint32x4_t points;   /* 16 bytes before the four rows from which the next points come */
     uint32x4_t twiddles; /* 84 bytes before their twiddles */
     int32x4_t sum_re, difference_re;
 } stapes_frontend_last_stage_state;
 
-/* Load the points and twiddles of a lane, and rotate: see stapes_frontend_half_rotated. */
-#define STAPES_FRONTEND_ASM_ROTATE(re, im, x, y, c, s) \
-    "vmulh.s32 " re ", " x ", " c "        \n"         \
-    "vmulh.s32 " c ", " y ", " c "         \n"         \
-    "vmulh.s32 " y ", " y ", " s "         \n"         \
-    "vmulh.s32 " x ", " x ", " s "         \n"         \
-    "vsub.i32  " re ", " re ", " y "       \n"         \
-    "vadd.i32  " im ", " c ", " x "        \n"
-
 /* The last stage for all lanes. That of its first butterfly is wrong, since the table lacks twiddles of 1. */
 static inline void stapes_frontend_last_butterflies(stapes_frontend_rows rows, int32_t count,
                                                     stapes_frontend_last_stage_state *state)
 {
-    __asm__ volatile("dls       lr, %[count]                   \n"
-                     "1:                                       \n"
-                     "vldrw.u32 q7, [%[state]]                 \n"
-                     "vldrw.u32 q6, [%[state], #16]            \n"
-                     "vldrw.u32 q0, [q7, #20]                  \n" /* b */
-                     "vldrw.u32 q1, [q7, #36]                  \n"
-                     "vldrw.u32 q2, [q6, #84]                  \n"
-                     "vldrw.u32 q4, [q6, #88]                  \n" STAPES_FRONTEND_ASM_ROTATE(
-                         "q3", "q2", "q0", "q1", "q2",
-                         "q4") "vldrw.u32 q0, [q7, #28]                  \n" /* d */
-                               "vldrw.u32 q1, [q7, #44]                  \n"
-                               "vldrw.u32 q4, [q6, #100]                 \n"
-                               "vldrw.u32 q5, [q6, #104]                 \n" STAPES_FRONTEND_ASM_ROTATE(
-                                   "q6", "q4", "q0", "q1", "q4",
-                                   "q5") "vadd.i32  q0, q3, q6                     \n"
-                                         "vstrw.32  q0, [%[state], #32]            \n" /* sum.re */
-                                         "vsub.i32  q3, q3, q6                     \n"
-                                         "vstrw.32  q3, [%[state], #48]            \n" /* difference.re */
-                                         "vadd.i32  q1, q2, q4                     \n" /* sum.im */
-                                         "vsub.i32  q2, q2, q4                     \n" /* difference.im */
-                                         "vldrw.u32 q6, [%[state], #16]            \n"
-                                         "vldrw.u32 q4, [q7, #24]                  \n" /* c */
-                                         "vldrw.u32 q5, [q7, #40]                  \n"
-                                         "vldrw.u32 q7, [q6, #92]                  \n"
-                                         "vldrw.u32 q0, [q6, #96]!                 \n"
-                                         "vstrw.32  q6, [%[state], #16]            \n" STAPES_FRONTEND_ASM_ROTATE(
-                                             "q6", "q7", "q4", "q5", "q7",
-                                             "q0") "vldrw.u32 q0, [%[state]]                 \n"
-                                                   "vldrw.u32 q4, [q0, #16]                  \n" /* a */
-                                                   "vldrw.u32 q5, [q0, #32]!                 \n"
-                                                   "vstrw.32  q0, [%[state]]                 \n"
-                                                   "vshr.s32  q4, q4, #1                     \n"
-                                                   "vshr.s32  q5, q5, #1                     \n"
-                                                   "vadd.i32  q0, q4, q6                     \n" /* even.re */
-                                                   "vsub.i32  q4, q4, q6                     \n" /* odd.re */
-                                                   "vadd.i32  q3, q5, q7                     \n" /* even.im */
-                                                   "vsub.i32  q5, q5, q7                     \n" /* odd.im */
-                                                   "vadd.i32  q7, q3, q1                     \n"
-                                                   "vsub.i32  q1, q3, q1                     \n"
-                                                   "vldrw.u32 q3, [%[state], #32]            \n"
-                                                   "vadd.i32  q6, q0, q3                     \n"
-                                                   "vsub.i32  q0, q0, q3                     \n"
-                                                   "vldrw.u32 q3, [%[state], #48]            \n"
-                                                   "vst20.32  {q6, q7}, [%[a]]               \n"
-                                                   "vst21.32  {q6, q7}, [%[a]]!              \n"
-                                                   "vst20.32  {q0, q1}, [%[c]]               \n"
-                                                   "vst21.32  {q0, q1}, [%[c]]!              \n"
-                                                   "vadd.i32  q6, q4, q2                     \n"
-                                                   "vsub.i32  q7, q5, q3                     \n"
-                                                   "vsub.i32  q4, q4, q2                     \n"
-                                                   "vadd.i32  q5, q5, q3                     \n"
-                                                   "vst20.32  {q6, q7}, [%[b]]               \n"
-                                                   "vst21.32  {q6, q7}, [%[b]]!              \n"
-                                                   "vst20.32  {q4, q5}, [%[d]]               \n"
-                                                   "vst21.32  {q4, q5}, [%[d]]!              \n"
-                                                   "le        lr, 1b                         \n"
-                     : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)
-                     : [state] "r"(state), [count] "r"(count)
-                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        "dls       lr, %[count]             \n"
+        "1:                                 \n"
+        "vldrw.u32 q7, [%[state]]           \n"
+        "vldrw.u32 q6, [%[state], #16]      \n"
+        "vldrw.u32 q0, [q7, #20]            \n" /* b */
+        "vldrw.u32 q1, [q7, #36]            \n"
+        "vldrw.u32 q2, [q6, #84]            \n"
+        "vldrw.u32 q4, [q6, #88]            \n"
+        STAPES_FRONTEND_ASM_ROTATE("q3", "q2", "q0", "q1", "q2", "q4")
+        "vldrw.u32 q0, [q7, #28]            \n" /* d */
+        "vldrw.u32 q1, [q7, #44]            \n"
+        "vldrw.u32 q4, [q6, #100]           \n"
+        "vldrw.u32 q5, [q6, #104]           \n"
+        STAPES_FRONTEND_ASM_ROTATE("q6", "q4", "q0", "q1", "q4", "q5")
+        "vadd.i32  q0, q3, q6               \n"
+        "vstrw.32  q0, [%[state], #32]      \n" /* sum.re */
+        "vsub.i32  q3, q3, q6               \n"
+        "vstrw.32  q3, [%[state], #48]      \n" /* difference.re */
+        "vadd.i32  q1, q2, q4               \n" /* sum.im */
+        "vsub.i32  q2, q2, q4               \n" /* difference.im */
+        "vldrw.u32 q6, [%[state], #16]      \n"
+        "vldrw.u32 q4, [q7, #24]            \n" /* c */
+        "vldrw.u32 q5, [q7, #40]            \n"
+        "vldrw.u32 q7, [q6, #92]            \n"
+        "vldrw.u32 q0, [q6, #96]!           \n"
+        "vstrw.32  q6, [%[state], #16]      \n"
+        STAPES_FRONTEND_ASM_ROTATE("q6", "q7", "q4", "q5", "q7", "q0")
+        "vldrw.u32 q0, [%[state]]           \n"
+        "vldrw.u32 q4, [q0, #16]            \n" /* a */
+        "vldrw.u32 q5, [q0, #32]!           \n"
+        "vstrw.32  q0, [%[state]]           \n"
+        "vshr.s32  q4, q4, #1               \n"
+        "vshr.s32  q5, q5, #1               \n"
+        "vadd.i32  q0, q4, q6               \n" /* even.re */
+        "vsub.i32  q4, q4, q6               \n" /* odd.re */
+        "vadd.i32  q3, q5, q7               \n" /* even.im */
+        "vsub.i32  q5, q5, q7               \n" /* odd.im */
+        "vadd.i32  q7, q3, q1               \n"
+        "vsub.i32  q1, q3, q1               \n"
+        "vldrw.u32 q3, [%[state], #32]      \n"
+        "vadd.i32  q6, q0, q3               \n"
+        "vsub.i32  q0, q0, q3               \n"
+        "vldrw.u32 q3, [%[state], #48]      \n"
+        "vst20.32  {q6, q7}, [%[a]]         \n"
+        "vst21.32  {q6, q7}, [%[a]]!        \n"
+        "vst20.32  {q0, q1}, [%[c]]         \n"
+        "vst21.32  {q0, q1}, [%[c]]!        \n"
+        "vadd.i32  q6, q4, q2               \n"
+        "vsub.i32  q7, q5, q3               \n"
+        "vsub.i32  q4, q4, q2               \n"
+        "vadd.i32  q5, q5, q3               \n"
+        "vst20.32  {q6, q7}, [%[b]]         \n"
+        "vst21.32  {q6, q7}, [%[b]]!        \n"
+        "vst20.32  {q4, q5}, [%[d]]         \n"
+        "vst21.32  {q4, q5}, [%[d]]!        \n"
+        "le        lr, 1b                   \n"
+        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)
+        : [state] "r"(state), [count] "r"(count)
+        : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format on */
 }
 
 /* Return the rows of a butterfly from the first and the distance between them, in rows. */
@@ -383,7 +398,8 @@ static inline void stapes_frontend_first_pairs(int32_t *a, int32_t block)
     }
 }
 
-/* Return the number of rows after the first stages, with radix 4, or with radix 2 and then 4. */
+/* Compute the first stages and return how many points their FFTs have: one of radix 4, or one of radix 2 and one
+ * of radix 4. */
 static inline int32_t stapes_frontend_first_stages(const stapes_frontend_tables *tables, int32_t *z, int32_t block)
 {
     const int32_t row = STAPES_FRONTEND_ROW, bytes = row * (int32_t)sizeof *z;
@@ -440,38 +456,42 @@ typedef struct {
 static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, int32_t count,
                                                stapes_frontend_split_state *state)
 {
-    __asm__ volatile("dls       lr, %[count]                   \n"
-                     "vldrw.u32 q6, [%[state]]                 \n"
-                     "vldrw.u32 q7, [%[state], #32]            \n"
-                     "1:                                       \n"
-                     "vld20.32  {q0, q1}, [%[low]]             \n"
-                     "vld21.32  {q0, q1}, [%[low]]             \n"
-                     "vldrw.u32 q2, [q7, #-32]                 \n"
-                     "vldrw.u32 q3, [q7, #-28]                 \n"
-                     "vadd.i32  q4, q1, q3                     \n" /* odd.re */
-                     "vsub.i32  q5, q2, q0                     \n" /* odd.im */
-                     "vadd.i32  q0, q0, q2                     \n" /* even.re */
-                     "vsub.i32  q1, q1, q3                     \n" /* even.im */
-                     "vldrw.u32 q2, [q6]                       \n"
-                     "vldrw.u32 q7, [q6, #4]                   \n" STAPES_FRONTEND_ASM_ROTATE(
-                         "q3", "q2", "q4", "q5", "q2", "q7") "vldrw.u32 q7, [%[state], #16]            \n"
-                                                             "vadd.i32  q3, q3, q3                     \n"
-                                                             "vadd.i32  q2, q2, q2                     \n"
-                                                             "vsub.i32  q4, q0, q3                     \n"
-                                                             "vsub.i32  q5, q1, q2                     \n"
-                                                             "vadd.i32  q6, q6, q7                     \n"
-                                                             "vldrw.u32 q7, [%[state], #32]            \n"
-                                                             "vadd.i32  q0, q0, q3                     \n"
-                                                             "vadd.i32  q1, q1, q2                     \n"
-                                                             "vst20.32  {q4, q5}, [%[low]]             \n"
-                                                             "vst21.32  {q4, q5}, [%[low]]!            \n"
-                                                             "vstrw.32  q1, [q7, #-28]                 \n"
-                                                             "vstrw.32  q0, [q7, #-32]!                \n"
-                                                             "vstrw.32  q7, [%[state], #32]            \n"
-                                                             "le        lr, 1b                         \n"
-                     : [low] "+r"(low)
-                     : [state] "r"(state), [count] "r"(count)
-                     : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        "dls       lr, %[count]             \n"
+        "vldrw.u32 q6, [%[state]]           \n"
+        "vldrw.u32 q7, [%[state], #32]      \n"
+        "1:                                 \n"
+        "vld20.32  {q0, q1}, [%[low]]       \n"
+        "vld21.32  {q0, q1}, [%[low]]       \n"
+        "vldrw.u32 q2, [q7, #-32]           \n"
+        "vldrw.u32 q3, [q7, #-28]           \n"
+        "vadd.i32  q4, q1, q3               \n" /* odd.re */
+        "vsub.i32  q5, q2, q0               \n" /* odd.im */
+        "vadd.i32  q0, q0, q2               \n" /* even.re */
+        "vsub.i32  q1, q1, q3               \n" /* even.im */
+        "vldrw.u32 q2, [q6]                 \n"
+        "vldrw.u32 q7, [q6, #4]             \n"
+        STAPES_FRONTEND_ASM_ROTATE("q3", "q2", "q4", "q5", "q2", "q7")
+        "vldrw.u32 q7, [%[state], #16]      \n"
+        "vadd.i32  q3, q3, q3               \n"
+        "vadd.i32  q2, q2, q2               \n"
+        "vsub.i32  q4, q0, q3               \n"
+        "vsub.i32  q5, q1, q2               \n"
+        "vadd.i32  q6, q6, q7               \n"
+        "vldrw.u32 q7, [%[state], #32]      \n"
+        "vadd.i32  q0, q0, q3               \n"
+        "vadd.i32  q1, q1, q2               \n"
+        "vst20.32  {q4, q5}, [%[low]]       \n"
+        "vst21.32  {q4, q5}, [%[low]]!      \n"
+        "vstrw.32  q1, [q7, #-28]           \n"
+        "vstrw.32  q0, [q7, #-32]!          \n"
+        "vstrw.32  q7, [%[state], #32]      \n"
+        "le        lr, 1b                   \n"
+        : [low] "+r"(low)
+        : [state] "r"(state), [count] "r"(count)
+        : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format on */
 }
 
 /* See the plain form, which squares the bins as well: here they are 2 X. The pairs are those of bins k, k + 1, k + 2,
@@ -544,15 +564,27 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
     return sum;
 }
 
-/* Add the bins of a slope to the power of the band that falls there, and set that of the next band, which rises. */
-static inline const stapes_frontend_point *
-stapes_frontend_add_slope(const stapes_frontend_point *bin, const stapes_frontend_segment *segment, uint64_t *power)
+/* Add what lies under a falling slope to the power of its band, and set the power of the next band, which rises, to
+ * the rest: see stapes_frontend_under_slope. The part under the slope is at most the whole, below 2^56. */
+static inline void stapes_frontend_add_slope(stapes_frontend_sums sum, const stapes_frontend_segment *segment,
+                                             uint32_t *power)
 {
-    const stapes_frontend_sums sum = stapes_frontend_sum_powers(&bin, segment->bins);
-    const uint64_t falling = stapes_frontend_under_slope(sum, segment);
-    power[0] += falling;
-    power[1] = sum.plain - falling;
-    return bin;
+    uint32_t low, high, lost, last = segment->last;
+    __asm__ volatile(
+        "umull  %[lost], %[low], %Q[plain], %[last]           \n"
+        "umull  %[lost], %[high], %Q[weighted], %[slope]      \n"
+        "umaal  %[low], %[high], %R[plain], %[last]           \n"
+        "umlal  %[low], %[high], %R[weighted], %[slope]       \n"
+        "ldrd   %[lost], %[last], [%[power]]                  \n"
+        "adds   %[lost], %[lost], %[low]                      \n"
+        "adc    %[last], %[last], %[high]                     \n"
+        "subs   %Q[plain], %Q[plain], %[low]                  \n"
+        "sbc    %R[plain], %R[plain], %[high]                 \n"
+        "strd   %[lost], %[last], [%[power]]                  \n"
+        "strd   %Q[plain], %R[plain], [%[power], #8]          \n"
+        : [low] "=&r"(low), [high] "=&r"(high), [lost] "=&r"(lost), [last] "+&r"(last), [plain] "+&r"(sum.plain)
+        : [weighted] "r"(sum.weighted), [slope] "r"(segment->slope), [power] "r"(power)
+        : "cc", "memory");
 }
 
 /* Return log2 of four powers in Q10: see stapes_frontend_log2_q10. */
@@ -571,9 +603,10 @@ static inline int32x4_t stapes_frontend_log2_q10_of_four(const uint16_t *table, 
     const uint32x4_t rise = vshrq_n_u32(vmulq_u32(vsubq_u32(to, from), part), 16); /* 733 * 2^16 at most, shifted */
     const int32x4_t log2_q15 =
         vsubq_s32(vreinterpretq_s32_u32(vaddq_u32(from, rise)), vshlq_n_s32(zeros, 15)); /* less 63 * 2^15 */
-    const int32x4_t value = vshrq_n_s32(vaddq_n_s32(log2_q15, offset + 63 * 32768), 5);
-    const int32x4_t saturated = vreinterpretq_s32_s16(vqmovnbq_s32(vdupq_n_s16(0), value));
-    return vpselq_s32(vdupq_n_s32(INT16_MIN), saturated, vcmpeqq_n_u32(mantissa, 0));
+    /* A power of 0 has no leading bit; 2^27 less then gives INT16_MIN. */
+    const int32x4_t leading = vreinterpretq_s32_u32(vshrq_n_u32(mantissa, 31));
+    const int32x4_t value = vaddq_n_s32(vmlaq_n_s32(log2_q15, leading, 1 << 27), offset + 63 * 32768 - (1 << 27));
+    return vreinterpretq_s32_s16(vqmovnbq_s32(vdupq_n_s16(0), vshrq_n_s32(value, 5)));
 }
 
 /* See the plain form. Four bands at a time: their powers are read before the first is stored. */
@@ -582,30 +615,45 @@ STAPES_FRONTEND_STAGE void stapes_frontend_bands(const stapes_frontend_tables *t
 {
     const stapes_frontend_segment *segment = stapes_frontend_table(tables, tables->segments_at);
     const uint16_t *log2_table = stapes_frontend_table(tables, tables->log2_at);
-    uint64_t power[5] = {0, 0, 0, 0, 0};
-    bin = stapes_frontend_add_slope(bin + tables->first_bin, segment++, power + 3); /* only rises */
+    uint32_t power[10]; /* of five bands, low words first */
+    vstrwq_u32(power, vdupq_n_u32(0));
+    vstrwq_u32(power + 4, vdupq_n_u32(0));
+    bin += tables->first_bin;
+    stapes_frontend_add_slope(stapes_frontend_sum_powers(&bin, segment->bins), segment, power + 6); /* only rises */
     for (int32_t left = tables->n_bands; left > 0; left -= 4, log2_bands += 8) {
-        power[0] = power[4];
-        for (int32_t band = 0; band < stapes_frontend_min(left, 4); band++)
-            bin = stapes_frontend_add_slope(bin, segment++, power + band);
-        vstrhq_p_s32((int16_t *)(void *)log2_bands,
-                     stapes_frontend_log2_q10_of_four(log2_table, vld2q_u32((const uint32_t *)power), offset),
-                     vctp32q((uint32_t)left));
+        power[0] = power[8];
+        power[1] = power[9];
+        for (int32_t band = 0; band < stapes_frontend_min(left, 4); band++) {
+            segment++;
+            stapes_frontend_add_slope(stapes_frontend_sum_powers(&bin, segment->bins), segment, power + 2 * band);
+        }
+        int16_t *const values = (int16_t *)(void *)log2_bands;
+        const int32x4_t four = stapes_frontend_log2_q10_of_four(log2_table, vld2q_u32(power), offset);
+        if (left >= 4)
+            vstrhq_s32(values, four);
+        else
+            vstrhq_p_s32(values, four, vctp32q((uint32_t)left));
     }
 }
 
 /* See the plain form: floor((value * multiplier + offset * 2^16) / 2^32), by the two halves of `offset`. value *
  * multiplier / 2^16 and the sum with the lower half are below 2^31; VMULH rounds the product down. */
+static inline int32x4_t stapes_frontend_quantized_four(const stapes_frontend_tables *tables, int32x4_t log2_bands)
+{
+    const int32_t low = tables->int8_offset & 0xFFFF, high = tables->int8_offset >> 16;
+    const int32x4_t product = vmulhq_s32(vshlq_n_s32(log2_bands, 16), vdupq_n_s32(tables->int8_multiplier));
+    const int32x4_t whole = vaddq_n_s32(vshrq_n_s32(vaddq_n_s32(product, low), 16), high);
+    const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), vshlq_r_s32(whole, 32 - tables->int8_shift));
+    return vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half));
+}
+
 void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void *log2_bands, int8_t *features)
 {
-    const int32x4_t multiplier = vdupq_n_s32(tables->int8_multiplier);
-    const int32_t low = tables->int8_offset & 0xFFFF, high = tables->int8_offset >> 16;
     const int16_t *values = log2_bands;
-    for (int32_t left = tables->n_bands; left > 0; left -= 4, values += 4, features += 4) {
-        const mve_pred16_t some = vctp32q((uint32_t)left);
-        const int32x4_t product = vmulhq_s32(vshlq_n_s32(vldrhq_z_s32(values, some), 16), multiplier);
-        const int32x4_t whole = vaddq_n_s32(vshrq_n_s32(vaddq_n_s32(product, low), 16), high);
-        const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), vshlq_r_s32(whole, 32 - tables->int8_shift));
-        vstrbq_p_s32(features, vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half)), some);
-    }
+    const int8_t *const end = features + tables->n_bands;
+    for (; features < end - 3; values += 4, features += 4)
+        vstrbq_s32(features, stapes_frontend_quantized_four(tables, vldrhq_s32(values)));
+    const mve_pred16_t some = vctp32q((uint32_t)(end - features));
+    if (features < end)
+        vstrbq_p_s32(features, stapes_frontend_quantized_four(tables, vldrhq_z_s32(values, some)), some);
 }

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import frontend_inputs
 import numpy as np
 import pytest
 
@@ -37,6 +38,7 @@ CONFIGS = {
 # Instructions per frame, with an FFT of 512 points and 40 bands.
 BUDGETS = {
     "cortex-m4": {"25/10 ms": 25_000, "32/16 ms": 25_000, "whole spectrum": 30_000},
+    "cortex-m55": dict.fromkeys(("25/10 ms", "32/16 ms", "whole spectrum"), 10_000),
     "cortex-m3": dict.fromkeys(("25/10 ms", "32/16 ms", "whole spectrum"), 33_000),
     "cortex-m0-large": dict.fromkeys(("25/10 ms", "32/16 ms", "whole spectrum"), 100_000),
     "riscv32": dict.fromkeys(("25/10 ms", "32/16 ms", "whole spectrum"), 33_000),
@@ -62,6 +64,25 @@ def test_the_same_bits_on_every_board(board: str, tmp_path: Path) -> None:
     assert runs["32/16 ms"].init < 1000
     for name, most in BUDGETS.get(board, {}).items():
         assert runs[name].frame <= most, name
+
+
+SIZES = {
+    **frontend_inputs.CONFIGS,
+    "even power": FrontendConfig(n_fft=128, window_samples=100, hop_samples=50, n_bands=7),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_vectors_of_four_points_compute_the_same_bits_for_every_size_and_the_worst_inputs(
+    name: str, tmp_path: Path
+) -> None:
+    config = SIZES[name]
+    samples = 4 * config.window_samples + 300
+    parts = [frontend_inputs.random_samples(samples, 0), frontend_inputs.clicks(samples)]
+    pcm = np.concatenate([*parts, frontend_inputs.worst_frames(config).ravel()])[:40_000]
+    board, frontend = run_on_board(build("cortex-m55", tmp_path), config, pcm), Frontend(make_tables(config))
+    assert np.array_equal(board.log2, frontend.log2(pcm))
+    assert np.array_equal(board.features, frontend.features(pcm))
 
 
 @pytest.mark.slow
@@ -109,7 +130,7 @@ def test_the_same_bits_from_clang_on_every_board(board: str, optimization: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55", "cortex-m55+nomve"])
 @pytest.mark.parametrize("optimization", ["-Os", "-O2"])
 @pytest.mark.parametrize("compiler", [["arm-none-eabi-gcc"], ["clang", "--target=arm-none-eabi"]])
 def test_the_loops_by_hand_leave_room_for_a_frame_pointer(
