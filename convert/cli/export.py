@@ -17,6 +17,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "an example for a microphone and a self-test, in the layout that a build system expects.",
         epilog="examples:\n  stapes export dogs.stapes --as arduino           # writes arduino/dogs\n"
         "  stapes export dogs.stapes --as esp-idf --out firmware/components/dogs\n"
+        "  stapes export dogs.stapes --as esphome --out listener  # a component for ESPHome and Home Assistant\n"
         "  stapes export dogs.stapes --as cmake --loadable    # a program whose model can be replaced\n"
         "  stapes export dogs2.stapes --blob --target cortex-m  # writes dogs2-cortex-m.blob",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -14,7 +14,7 @@ import pytest
 from esphome_host import HostProgram, esphome, require_esphome, write_host_components
 from numpy.typing import NDArray
 from page_blocks import ROOT, read_blocks
-from tiny_detector import noise_bursts, write_tiny_detector
+from tiny_detector import noise_bursts
 
 from stapes.convert.export.layouts import layout
 from stapes.convert.export.library import Library, gather
@@ -88,7 +88,9 @@ def write(library: Library, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def library(compiled_detector: Path) -> Library:
-    return gather(compiled_detector, single_file=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
+        return gather(compiled_detector, single_file=True)
 
 
 @pytest.fixture
@@ -191,15 +193,15 @@ def test_classes_may_have_any_name(library: Library, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_detector_at_a_rate_that_no_microphone_of_esphome_has_is_refused(tmp_path: Path, library: Library) -> None:
+def test_a_detector_at_a_rate_that_no_microphone_of_esphome_has_is_refused(library: Library) -> None:
     slow = dataclasses.replace(library.folder, frontend=FrontendConfig(sample_rate_hz=4000, f_max_hz=2000))
     with pytest.raises(ConfigError, match=r"hears 4000 Hz, and a microphone of ESPHome has 8000 to 48000 Hz"):
         layout("esphome").files(dataclasses.replace(library, folder=slow))
 
 
-def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(tmp_path: Path) -> None:
-    folder = write_tiny_detector(tmp_path / "tiny.stapes", FrontendConfig(sample_rate_hz=32_000))
-    files = layout("esphome").files(gather(folder.path, single_file=True))
+def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(library: Library) -> None:
+    folder = dataclasses.replace(library.folder, frontend=FrontendConfig(sample_rate_hz=32_000))
+    files = layout("esphome").files(dataclasses.replace(library, folder=folder))
     assert "voice-pe.yaml" not in files
     assert "has no example: its microphones have 16000 Hz" in files["README.md"]
     assert "sample_rate: 32000" in files["esp32-s3.yaml"]
