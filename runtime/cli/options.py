@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stapes.runtime.device.firmware_cost import Budget
 
 DEFAULT_BOARD = "cortex-m4"
+DEFAULT_CPI = 1.5
 
 
 def add_output(parser: argparse.ArgumentParser, default_format: str | None) -> None:
@@ -107,7 +108,7 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flash", metavar="SIZE", help="flash of the board, such as 64K; fail if it is too small")
     parser.add_argument("--ram", metavar="SIZE", help="RAM of the board, such as 20K; fail if it is too small")
     parser.add_argument("--mhz", type=float, help="clock of the core in MHz; fail if it is too slow")
-    parser.add_argument("--cpi", type=float, default=1.5, help="assumed cycles per instruction; default: %(default)s")
+    parser.add_argument("--cpi", type=float, help=f"assumed cycles per instruction; default: {DEFAULT_CPI}")
 
 
 def budget_of(arguments: argparse.Namespace) -> "Budget":
@@ -118,12 +119,13 @@ def budget_of(arguments: argparse.Namespace) -> "Budget":
     from stapes.firmware_sim.machines.simulation import Pace
     from stapes.runtime.device.firmware_cost import Budget, parse_bytes
 
-    speeds = [arguments.cpi, *([] if arguments.mhz is None else [arguments.mhz])]
+    cpi = DEFAULT_CPI if arguments.cpi is None else arguments.cpi
+    speeds = [cpi, *([] if arguments.mhz is None else [arguments.mhz])]
     if not all(0 < speed < math.inf for speed in speeds):
         mhz = "" if arguments.mhz is None else f"--mhz {arguments.mhz:g} and "
-        raise ConfigError(f"{mhz}--cpi {arguments.cpi:g}: a speed must be above 0 and finite; correct it")
+        raise ConfigError(f"{mhz}--cpi {cpi:g}: a speed must be above 0 and finite; correct it")
     return Budget(
         flash_bytes=None if arguments.flash is None else parse_bytes(arguments.flash),
         ram_bytes=None if arguments.ram is None else parse_bytes(arguments.ram),
-        pace=None if arguments.mhz is None else Pace(arguments.mhz, arguments.cpi),
+        pace=None if arguments.mhz is None else Pace(arguments.mhz, cpi),
     )

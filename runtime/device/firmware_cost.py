@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.device.known_answers import sound_samples
+from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.machines.boards import Board
 from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
-from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace
+from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace, build_where_it_fits
 
 _PARTS = (  # (beginning of the name of a source file, part to which its code belongs)
     ("stapes_frontend", "frontend"),
@@ -38,6 +43,7 @@ class FirmwareCost:
     frames_per_step: int
     flash: dict[str, int]  # bytes by part
     ram: dict[str, int]  # bytes by part, stacks included
+    code_bytes: int  # of the flash: what would have to be copied to run from RAM
 
     @property
     def flash_bytes(self) -> int:
@@ -92,7 +98,17 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
         frames_per_step=per_step,
         flash=flash_by_part(built.firmware),
         ram=_ram_by_part(built, result),
+        code_bytes=built.firmware.flash["text"],
     )
+
+
+def measured_cost(folder: DetectorFolder, board: Board, out: Path) -> FirmwareCost:
+    """Build a detector for a board, or for its stand-in, and count the sound of the self-test. Files go into `out`.
+
+    Raises ModelError and ToolchainError as `build_detector` does.
+    """
+    built = build_where_it_fits(folder, board, out)
+    return cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
 
 
 def flash_by_part(firmware: Firmware) -> dict[str, int]:
@@ -134,20 +150,21 @@ def _ram_by_part(built: BuiltDetector, result: DetectorRun) -> dict[str, int]:
 
 def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
     """Return one verdict for each limit of the budget. The text of a failure names the largest items."""
-    found = [
-        _memory(name, size, limit, items)
-        for name, size, limit, items in (
-            ("flash", cost.flash_bytes, budget.flash_bytes, cost.flash),
-            ("RAM", cost.ram_bytes, budget.ram_bytes, cost.ram),
-        )
-        if limit is not None
-    ]
+    found = memory_verdicts(cost, budget)
     if budget.pace is not None:
         found += _speed(cost, budget.pace)
     return found
 
 
-def _memory(name: str, size: int, limit: int, items: dict[str, int]) -> Verdict:
+def memory_verdicts(cost: FirmwareCost, budget: Budget, *, code_in_ram: bool = False) -> list[Verdict]:
+    """Return a verdict for flash and one for RAM, where the budget limits them. code_in_ram: the RAM holds the code."""
+    ram = cost.ram | ({"code": cost.code_bytes} if code_in_ram else {})
+    limits = (("flash", budget.flash_bytes, cost.flash), ("RAM", budget.ram_bytes, ram))
+    return [_memory(name, limit, items) for name, limit, items in limits if limit is not None]
+
+
+def _memory(name: str, limit: int, items: dict[str, int]) -> Verdict:
+    size = sum(items.values())
     text = f"{name} {size:,} of {limit:,} bytes"
     if size > limit:
         text += f": {size - limit:,} too many; the largest are {', '.join(_largest(items))}"

@@ -214,6 +214,7 @@ def test_budgets_by_hand() -> None:
         frames_per_step=1,
         flash={"kernels": 600, "model": 424},
         ram={"stack": 100},
+        code_bytes=600,
     )
     assert [verdict.fits for verdict in verdicts(cost, Budget(1024, 100, Pace(2.0, 2.0)))] == [True, True, True, True]
     small, slow, late = verdicts(cost, Budget(flash_bytes=1000, pace=Pace(1.5, 2.0)))
