@@ -9,15 +9,12 @@ from pathlib import Path
 from stapes.convert.compile import detector_name, generate
 from stapes.convert.export.selftest import selftest_files
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
-from stapes.firmware_sim.device.known_answers import sound_samples
-from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.detector_c import detector_c
-from stapes.firmware_sim.machines.simulation import build_detector
 from stapes.firmware_sim.machines.tools import find_tool
 from stapes.firmware_sim.sources import INCLUDE_DIRS
-from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
+from stapes.runtime.device.firmware_cost import FirmwareCost, measured_cost
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEASURED_BOARDS = ("cortex-m0-large", "cortex-m4", "riscv32")
@@ -96,7 +93,6 @@ def _headers(texts: dict[str, str], folders: list[Path]) -> dict[str, str]:
 
 
 def _costs(folder: DetectorFolder, out: Path, loadable: bool) -> dict[str, FirmwareCost]:
-    pcm = selftest_pcm(sound_samples(folder))
     costs = {}
     for name in MEASURED_BOARDS:
         board = BOARDS[name]
@@ -105,6 +101,5 @@ def _costs(folder: DetectorFolder, out: Path, loadable: bool) -> dict[str, Firmw
                 find_tool(tool)
         except ToolchainError:
             continue
-        built = build_detector(folder, board, out, loadable=loadable)
-        costs[name] = cost_of(built, built.hear(pcm))
+        costs[name] = measured_cost(folder, board, out, loadable=loadable)
     return costs

@@ -1,7 +1,10 @@
 """The README of an exported library: what it detects, what it costs, how to port it, how to test it on a board."""
 
+from collections.abc import Iterator
+
 from stapes.convert.export.library import Library
 from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.runtime.device.part_table import EXPLANATION, HEADER, cells, suitable
 
 
 def readme(library: Library, usage: str, checked: str) -> str:
@@ -96,5 +99,22 @@ def _cost_table(library: Library) -> str:
             "",
             "Counted under QEMU with gcc -O2, over the sound of the self-test. Instructions are not cycles: multiply "
             "by the cycles per instruction of your core and flash.",
+            "",
+            *_part_table(library),
         ]
     )
+
+
+def _part_table(library: Library) -> Iterator[str]:
+    """Yield what the detector takes on microcontrollers with the cores that were measured."""
+    found = suitable(library.costs)
+    if not found:
+        return
+    hop_ms = 1000 * library.folder.frontend.hop_s
+    yield f"Microcontrollers with these cores that it fits and that keep up with a hop every {hop_ms:g} ms:"
+    yield ""
+    yield f"| {' | '.join(HEADER)} |"
+    yield "|" + "---|" * len(HEADER)
+    yield from (f"| {' | '.join(cells(part))} |" for part in found)
+    yield ""
+    yield EXPLANATION

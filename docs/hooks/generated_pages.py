@@ -11,10 +11,12 @@ from mkdocs.structure.files import File, Files
 from docs.hooks.c_headers import headers_page
 from docs.hooks.commands import commands_page
 from docs.hooks.measured import measured_page
+from docs.hooks.parts import parts_page
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/c-headers.md": headers_page,
+    "reference/parts.md": parts_page,
     "measured.md": measured_page,
 }
 

@@ -11,7 +11,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import Board
 from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
-from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace, build_where_it_fits
+from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace, build_detector
 
 _PARTS = (  # (beginning of the name of a source file, part to which its code belongs)
     ("stapes_frontend", "frontend"),
@@ -102,12 +102,14 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
     )
 
 
-def measured_cost(folder: DetectorFolder, board: Board, out: Path) -> FirmwareCost:
-    """Build a detector for a board, or for its stand-in, and count the sound of the self-test. Files go into `out`.
+def measured_cost(folder: DetectorFolder, board: Board, out: Path, *, loadable: bool = False) -> FirmwareCost:
+    """Build a detector for a board and count the sound of the self-test. Files go into `out`.
+
+    loadable: the model is one that can be replaced on the device.
 
     Raises ModelError and ToolchainError as `build_detector` does.
     """
-    built = build_where_it_fits(folder, board, out)
+    built = build_detector(folder, board, out, loadable=loadable)
     return cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
 
 

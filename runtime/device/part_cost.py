@@ -7,11 +7,11 @@ and the rest of the firmware come on top.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.firmware_sim.machines.parts import Part, all_parts, microphones
+from stapes.firmware_sim.machines.parts import Part, microphones
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, memory_verdicts
 
 _HOPS_HELD = 2  # that may arrive while one is worked on: `ring_samples` in firmware_sim/machines/detector_c.py
@@ -36,20 +36,23 @@ class Band:
         """Return the upper bound, or the lower one where only that is known."""
         return self.high if self.high is not None else self.low or 0.0
 
-    def __str__(self) -> str:
-        """Return the band with two significant digits, as far as it is known."""
+    def text(self, unit: str = "") -> str:
+        """Return the band with two significant digits and its unit, as far as it is known."""
+        unit = f" {unit}" if unit else ""
         low, high = (None if end is None else two_digits(end) for end in (self.low, self.high))
+        if low is None and high is None:
+            return "?"
         if low is None or high is None:
-            return "?" if low == high else f"{low} or more" if high is None else f"{high} or less"
-        return low if low == high else f"{low} to {high}"
+            return f"at least {low}{unit}" if high is None else f"at most {high}{unit}"
+        return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
 
 
 def two_digits(value: float) -> str:
     """Return a number with two significant digits, never with an exponent."""
     if value == 0:
         return "0"
-    places = 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):,.{max(0, places)}f}"
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:,.{max(0, 1 - math.floor(math.log10(abs(rounded))))}f}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ class PartCost:
         return self.mean_hop_ms.times(100 / self.hop_ms)
 
     @property
+    def deadline_ms(self) -> float:
+        """Return how long the work of one hop may take before audio is lost."""
+        return _HOPS_HELD * self.hop_ms
+
+    @property
     def fits(self) -> bool:
         """Return whether flash and RAM are large enough."""
         return all(verdict.fits for verdict in self.memory)
@@ -90,7 +98,7 @@ class PartCost:
         """Return whether no audio is lost even where every bound is at its worst, as far as bounds are known."""
         return (
             self.mean_hop_ms.surest <= self.hop_ms
-            and self.worst_hop_ms.surest <= _HOPS_HELD * self.hop_ms
+            and self.worst_hop_ms.surest <= self.deadline_ms
             and self.worst_step_ms.surest <= self.step_ms
         )
 
@@ -170,13 +178,6 @@ def cheapest(cost: FirmwareCost, part: Part, supply: Supply, *, code_in_ram: boo
     if known:
         return min(known, key=lambda found: found.mean_ma.surest)
     return quick[0] if quick else all_clocks[-1]
-
-
-def alternatives(costs: Mapping[str, FirmwareCost], *, code_in_ram: bool = False) -> Iterable[PartCost]:
-    """Yield the cost on every part with one of these boards' cores. costs: by the name of the board."""
-    for part in all_parts().values():
-        if part.board in costs:
-            yield cheapest(costs[part.board], part, Supply(), code_in_ram=code_in_ram)
 
 
 def parse_battery_mah(text: str) -> float:

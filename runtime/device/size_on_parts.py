@@ -1,7 +1,7 @@
 """`stapes size` for microcontrollers as they are sold: one in full, or all of them in a table."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.parts import Part, all_parts, part_named
 from stapes.runtime.device.firmware_cost import FirmwareCost, Verdict, measured_cost
-from stapes.runtime.device.part_cost import PartCost, Supply, alternatives, cheapest, cost_on_part, two_digits
+from stapes.runtime.device.part_cost import PartCost, Supply, cheapest, cost_on_part, two_digits
+from stapes.runtime.device.part_table import HEADER, cells, on_every_part, suitable
 
-BAND_TEXT = (
-    "Times are from the core's own (all code in a cache or in RAM) to a flash without cache. Typical currents of data\n"
-    "sheets at 25 °C, core asleep between hops. The rest of a firmware, radio and regulators come on top."
+_EXPLAINED = (
+    "Times reach from the core's own (all code in a cache or in RAM) to a flash without cache. Currents are typical\n"
+    "ones of data sheets, with the core asleep between hops. Radio, regulators and the rest of a firmware come on top."
 )
 
 
@@ -62,12 +63,12 @@ def size_on_all_parts_command(path: Path, supply: Supply, *, code_in_ram: bool) 
     """
     parts = all_parts().values()
     costs = _costs(read_folder(path), dict.fromkeys(part.board for part in parts if part.board is not None))
-    found = [cheapest(costs[part.board], part, supply, code_in_ram=code_in_ram) for part in parts if part.board]
+    found = on_every_part(costs, supply, code_in_ram=code_in_ram)
     print("\n".join(_table(found, supply)))
     for part in parts:
         if part.board is None:
             print(f"{part.key:<11}{part.core:<15}not known: no {part.core} is emulated here")
-    print(f"\n{BAND_TEXT}\n?: not known; `stapes size {path} --part NAME` says what is missing.")
+    print(f"\n{_EXPLAINED}\n?: not known; `stapes size {path} --part NAME` says what is missing.")
     return 0 if any(one.fits and one.keeps_up for one in found) else 1
 
 
@@ -94,13 +95,13 @@ def _report(cost: FirmwareCost, found: PartCost, settings: PartSettings) -> Iter
     ram = cost.ram_bytes + (cost.code_bytes if settings.code_in_ram else 0)
     yield _row("flash", f"{_kib(cost.flash_bytes)} of {_kib(part.flash_bytes)}")
     yield _row("RAM", f"{_kib(ram)} of {_kib(part.ram_bytes)}" + (" with the code" if settings.code_in_ram else ""))
-    yield _row("a hop, mean", f"{found.mean_hop_ms} ms every {found.hop_ms:g} ms")
-    yield _row("busy", f"{found.duty} % of the time")
-    yield _row("worst hop", f"{found.worst_hop_ms} ms of the {2 * found.hop_ms:g} that audio can wait")
-    yield _row("costliest step", f"{found.worst_step_ms} ms of {found.step_ms:g}")
+    yield _row("a hop, mean", f"{found.mean_hop_ms.text('ms')} every {found.hop_ms:g} ms")
+    yield _row("busy", f"{found.duty.text('%')} of the time")
+    yield _row("worst hop", f"{found.worst_hop_ms.text('ms')}; audio can wait {found.deadline_ms:g} ms")
+    yield _row("costliest step", f"{found.worst_step_ms.text('ms')} every {found.step_ms:g} ms")
     yield _row("mean current", _current_text(found, settings.supply))
     if settings.supply.battery_mah is not None:
-        yield _row("battery", f"{settings.supply.battery_mah:g} mAh: {found.days} days")
+        yield _row("battery", f"{settings.supply.battery_mah:g} mAh: {found.days.text('days')}")
     if missing := part.unknown(mhz):
         yield _row("not known", ", ".join(missing) + f" at {mhz:g} MHz")
     yield _row("cache", part.cache)
@@ -108,7 +109,17 @@ def _report(cost: FirmwareCost, found: PartCost, settings: PartSettings) -> Iter
     yield ""
     yield from (f"{'pass' if verdict.fits else 'FAIL'}  {verdict.text}" for verdict in _verdicts(found))
     yield ""
-    yield BAND_TEXT
+    yield _EXPLAINED
+
+
+def _why_this_clock(found: PartCost) -> str:
+    part = found.part
+    if len(part.clocks_mhz) == 1:
+        return ""
+    if not found.keeps_up:
+        return ", its fastest clock"
+    currents = (part.run_ma(found.mhz), part.sleep_ma(found.mhz))
+    return f", {'the slowest clock that keeps up' if None in currents else 'which needs the least current'}"
 
 
 def _row(name: str, text: str) -> str:
@@ -126,11 +137,13 @@ def _current_text(found: PartCost, supply: Supply) -> str:
     terms = [f"{two_digits(run)} running", f"{'unknown' if sleep is None else two_digits(sleep)} asleep"]
     if supply.microphone_ma:
         terms.append(f"{two_digits(supply.microphone_ma)} for the microphone")
-    return f"{found.mean_ma} mA ({', '.join(terms)})"
+    return f"{found.mean_ma.text('mA')} ({', '.join(terms)})"
 
 
 def _verdicts(found: PartCost) -> list[Verdict]:
-    text = f"{'keeps up' if found.keeps_up else 'too slow'} at {found.mhz:g} MHz: busy {found.duty} % of the time"
+    text = (
+        f"{'keeps up' if found.keeps_up else 'too slow'} at {found.mhz:g} MHz: busy {found.duty.text('%')} of the time"
+    )
     return [*found.memory, Verdict(found.keeps_up, text)]
 
 
@@ -140,8 +153,8 @@ def _what_would_do(cost: FirmwareCost, found: PartCost, settings: PartSettings) 
     best = cheapest(cost, part, settings.supply, code_in_ram=settings.code_in_ram)
     if found.fits and best.keeps_up:
         yield f"{part.key} keeps up at {best.mhz:g} MHz."
-    others = alternatives({_board_of(part): cost}, code_in_ram=settings.code_in_ram)
-    names = [f"{one.part.key} ({one.mhz:g} MHz)" for one in others if one.fits and one.keeps_up and one.part != part]
+    others = suitable({_board_of(part): cost}, code_in_ram=settings.code_in_ram)
+    names = [f"{one.part.key} ({one.mhz:g} MHz)" for one in others if one.part != part]
     stages = sorted(cost.stages, key=lambda stage: -stage.mean_per_hop)
     if not found.keeps_up:
         largest = ", ".join(f"{stage.name} {stage.mean_per_hop:,.0f}" for stage in stages[:3])
@@ -150,20 +163,10 @@ def _what_would_do(cost: FirmwareCost, found: PartCost, settings: PartSettings) 
 
 
 def _table(rows: Sequence[PartCost], supply: Supply) -> list[str]:
-    columns: Mapping[str, list[str]] = {
-        "part": [row.part.key for row in rows],
-        "core": [row.part.core for row in rows],
-        "MHz": [f"{row.mhz:g}" for row in rows],
-        "ms per hop": [str(row.mean_hop_ms) for row in rows],
-        "worst hop": [str(row.worst_hop_ms) for row in rows],
-        "busy, %": [str(row.duty) for row in rows],
-        "mA": [str(row.mean_ma) for row in rows],
-    }
-    if supply.battery_mah is not None:
-        columns = {**columns, "days": [str(row.days) for row in rows]}
-    columns = {**columns, "": [_refusal(row) for row in rows]}
-    widths = [max(len(name), *(len(cell) for cell in cells)) for name, cells in columns.items()]
-    lines = [tuple(columns), *zip(*columns.values(), strict=True)]
+    battery = supply.battery_mah is not None
+    lines = [(*HEADER, *(["days"] if battery else []), "")]
+    lines += [(*cells(row), *([row.days.text()] if battery else []), _refusal(row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 

@@ -155,6 +155,7 @@ def test_every_layout_is_complete_and_without_leftovers(
     texts = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
     assert "stapes_selftest(&detector)" in texts["README.md"]
     assert "| Cortex-M4 | " in texts["README.md"]
+    assert "\n| stm32l476 | Cortex-M4 | 16 | " in texts["README.md"]
     everything = "\n".join(texts.values())
     assert str(Path.home()) not in everything
     assert "/tmp/" not in everything

@@ -38,6 +38,7 @@ NEEDS = {
     ),
     "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac")),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
+    "docs/parts.md": Need(("pops.stapes",)),
     "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite", "trained.tflite")),
     "docs/from-pytorch-and-onnx.md": Need(trains=True),

@@ -5,12 +5,9 @@ import tempfile
 from pathlib import Path
 
 from stapes.firmware_sim.device.folder import DetectorFolder
-from stapes.firmware_sim.device.known_answers import sound_samples
-from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.firmware_sim.machines.boards import BOARDS
-from stapes.firmware_sim.machines.simulation import build_where_it_fits
-from stapes.runtime.device.firmware_cost import FirmwareCost, cost_of
+from stapes.runtime.device.firmware_cost import FirmwareCost, measured_cost
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +23,7 @@ def device_costs(folder: DetectorFolder) -> dict[str, FirmwareCost]:
     with tempfile.TemporaryDirectory(prefix="stapes-report-") as scratch:
         try:
             for name in SHOWN:
-                built = build_where_it_fits(folder, BOARDS[name], Path(scratch))
-                costs[name] = cost_of(built, built.hear(selftest_pcm(sound_samples(folder))))
+                costs[name] = measured_cost(folder, BOARDS[name], Path(scratch))
         except ToolchainError as error:
             logger.warning(f"the cost on boards was not measured: {error}")
     return costs

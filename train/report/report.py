@@ -16,6 +16,7 @@ from stapes.firmware_sim.device.generated_c import generated_c
 from stapes.firmware_sim.outputs import write_whole
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import FirmwareCost
+from stapes.runtime.device.part_table import EXPLANATION, HEADER, cells, suitable
 from stapes.train.judge.curves import threshold_curve
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.judged import JudgedRecording
@@ -122,6 +123,10 @@ def _device(detector: Detector, costs: Mapping[str, FirmwareCost]) -> Iterator[s
         yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
         yield '<p class="note">Exact counts of an emulated core, not cycles. Per hop: mean. '
         yield "RAM includes the audio ring and the stack, flash includes the weights.</p>"
+        if parts := suitable(costs):
+            yield "<h3>Microcontrollers with these cores</h3>"
+            yield table(list(HEADER), [[escape(cell) for cell in cells(part)] for part in parts])
+            yield f'<p class="note">{escape(EXPLANATION)}</p>'
     sizes = generated_c(detector.folder).description.sizes
     constants = sizes.weights + sizes.channels + sizes.tables
     per_second = 1e3 / _step_ms(detector.folder) * sizes.macs

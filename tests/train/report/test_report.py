@@ -17,6 +17,7 @@ from tiny_detector import noise_bursts
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
+from stapes.runtime.device.part_table import suitable
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
 from stapes.train.judge.application import Recall
@@ -204,6 +205,10 @@ def test_the_report_has_what_boards_take_as_simulate_counts_it(
     for cost in costs.values():
         assert f"{cost.per_second / 1e6:.2f} M" in cells
         assert f"{cost.worst_hop:,}" in cells
+    on_parts = suitable(costs)
+    assert len(on_parts) >= 8
+    for found in on_parts:
+        assert found.mean_hop_ms.text() in cells
 
 
 def test_without_an_emulator_the_report_leaves_boards_out_and_says_why(
