@@ -45,7 +45,7 @@ test-all: lint ## run lint, the type check and every test (under 40 minutes)
 soak: setup-dev ## simulate 24 hours of listening: memory stays flat, times stay exact (half an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest -s tests/runtime/live/test_soak.py
 
-fuzz: setup-dev ## try 125,000 damaged inputs and 1,000 damaged models that compile (hours; other ones: make fuzz SEED=2)
+fuzz: setup-dev ## try 100,000 damaged inputs and 1,000 damaged models that compile (hours; other ones: make fuzz SEED=2)
 	STAPES_FUZZ_SEED=$(SEED) STAPES_FUZZ_INPUTS=12500 STAPES_FUZZ_COMPILED=1000 $(BIN)/python -m pytest tests/fuzz
 
 bench-frontend: setup-dev ## measure error and speed of the frontend, and its instructions on seven cores
@@ -63,6 +63,9 @@ bench-suggest: setup-dev ## measure how many events of ../shared/data/soundscape
 bench-compiler: setup-dev ## measure instructions, flash, RAM and stack of compiled models on seven cores, and their time here
 	$(BIN)/python -m benchmarks.compiler
 	$(BIN)/python -m benchmarks.compiler_laptop
+
+bench-timing: setup-dev ## predict cycles of two networks on four cores, and print how far predictions are from published times
+	$(BIN)/python -m benchmarks.timing
 
 bench-models: setup-dev ## compile every .tflite below a folder and compare with LiteRT: make bench-models FOLDER
 	$(BIN)/python -m benchmarks.models $(or $(filter-out $@,$(MAKECMDGOALS)),../shared/models)
@@ -85,5 +88,5 @@ lock: ## pin the newest versions that pyproject.toml allows in requirements/ (ne
 clean: ## remove what builds left behind; the next target that needs it builds it again
 	rm -rf build dist *.egg-info firmware_sim/_native.c firmware_sim/_native.*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-models bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
+.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-timing bench-models bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
 	bench-install dist readme docs lock clean

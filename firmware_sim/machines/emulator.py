@@ -32,10 +32,12 @@ from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import FOLDER
 from stapes.firmware_sim.machines.core_timing import CORE_TIMINGS, CoreTiming
 from stapes.firmware_sim.machines.firmware import Firmware, Symbol
+from stapes.firmware_sim.machines.flash_cache import FlashCache, FlashMisses
 from stapes.firmware_sim.machines.timing import NOTHING, CycleCount
 from stapes.firmware_sim.machines.tools import call, find_tool
 
-PLUGIN_SOURCES = ("count_plugin.c", "core_model.c", "decode_arm.c", "decode_riscv.c")
+CACHE_SOURCE = "cache_plugin.c"
+COUNT_SOURCES = ("count_plugin.c", "core_model.c", "decode_arm.c", "decode_riscv.c")
 _FAULT_EXIT_CODE = 125  # of board_fault in boards/stapes_board.c
 # Semihosting lets firmware run commands on this machine (SYS_SYSTEM). With this filter the kernel ends QEMU when it
 # starts a process. QEMU cannot restrict files, which firmware may open by any path; so no foreign C becomes firmware.
@@ -54,6 +56,7 @@ class RunResult:
     counts: dict[str, list[CycleCount]] = field(default_factory=dict)  # of each pass, by region
     total: CycleCount = NOTHING  # with start-up
     functions: dict[str, CycleCount] = field(default_factory=dict)  # by function, when a profile was asked for
+    flash_misses: dict[str, list[FlashMisses]] = field(default_factory=dict)  # of each pass, by region, of a cache
     files: dict[str, bytes] = field(default_factory=dict)  # what the firmware wrote
 
     @property
@@ -82,6 +85,7 @@ def run(
     profile: bool = False,
     regions: Mapping[str, tuple[int, int]] | None = None,
     timing: CoreTiming | None = None,
+    flash_cache: FlashCache | None = None,
     on_line: Callable[[str], object] | None = None,
     icount_shift: int | None = None,
     timeout_s: float = 120.0,
@@ -92,6 +96,7 @@ def run(
     profile: count instructions by function as well.
     regions: further regions to count, each from one address up to but not including another.
     timing: the core whose cycles are computed; None: the one that the board names.
+    flash_cache: count the words that this cache in front of the board's flash lacks, too.
     on_line: called with every line from the UART as soon as it is complete.
     icount_shift: every instruction takes 2**icount_shift ns of the board's time, and its timer follows that exactly;
         in such a run instructions alone are counted, no cycles.
@@ -116,12 +121,14 @@ def run(
         command += ["-chardev", "null,id=nothing", "-semihosting-config", ",".join(semihosting), *_SANDBOX]
         if icount_shift is not None:
             command += ["-icount", f"shift={icount_shift},sleep=off"]
+        addresses = [f"region={begin:x}:{end:x}" for _, begin, end in begin_end]
+        flash = f"flash={board.flash_origin:x}:{board.flash_origin + board.flash_bytes:x}"
         if count or profile:
-            addresses = [f"region={begin:x}:{end:x}" for _, begin, end in begin_end]
-            options = [str(_count_plugin()), "out=board.counts", *addresses, *(["profile=on"] if profile else [])]
-            if core is not None:
-                flash = f"flash={board.flash_origin:x}:{board.flash_origin + board.flash_bytes:x}"
-                options += [*core.arguments(), flash]
+            options = [str(_plugin(*COUNT_SOURCES)), "out=board.counts", *addresses]
+            options += [*(["profile=on"] if profile else []), *([] if core is None else [*core.arguments(), flash])]
+            command += ["-plugin", ",".join(options)]
+        if flash_cache is not None:
+            options = [str(_plugin(CACHE_SOURCE)), "out=board.misses", *addresses, flash, *flash_cache.arguments()]
             command += ["-plugin", ",".join(options)]
         command += ["-kernel", str(firmware.elf.resolve())]
         done = _emulate(command, folder, timeout_s, on_line)
@@ -205,6 +212,10 @@ def _read_result(
             functions[name] = functions.get(name, NOTHING) + count
         else:
             total = count
+    misses: dict[str, list[FlashMisses]] = {name: [] for name, _ in region_costs}
+    for line in written.pop("board.misses", b"").decode().splitlines():
+        number, code, data = map(int, line.split()[1:])
+        misses[region_costs[number][0]].append(FlashMisses(code, data))
     fault = None
     if done.returncode == _FAULT_EXIT_CODE and "fault" in report:
         place = f" in {function_of(int(report['pc']))}" if int(report["pc"]) else ""
@@ -218,6 +229,7 @@ def _read_result(
         counts=counts,
         total=total,
         functions=functions,
+        flash_misses=misses,
         files=written,
     )
 
@@ -251,20 +263,20 @@ def _function_at(functions: list[Symbol], addresses: list[int], address: int) ->
 
 
 @functools.cache
-def _count_plugin() -> Path:
-    """Build the counting plugin, once per process, and return its path."""
+def _plugin(*sources: str) -> Path:
+    """Build a plugin from its source files, once per process, and return its path."""
     folder = Path(tempfile.mkdtemp(prefix="stapes-plugin-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    library = folder / "count_plugin.so"
+    library = folder / "plugin.so"
     command = [
         find_tool("cc"),
         "-std=c99",
         "-O2",
         "-fPIC",
         "-shared",
-        *(str(FOLDER / name) for name in PLUGIN_SOURCES),
+        *(str(FOLDER / name) for name in sources),
         "-o",
         str(library),
     ]
-    call(command, "compiling the counting plugin")
+    call(command, f"compiling {sources[0]}")
     return library

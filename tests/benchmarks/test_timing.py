@@ -1,0 +1,42 @@
+"""docs/timing.md shows the errors that follow from results/timing_published.csv, and they are as small as it says."""
+
+import statistics
+from pathlib import Path
+
+from benchmarks.rows import read_rows
+from benchmarks.timing import MARKS, Published, published, with_tables
+from stapes.firmware_sim.machines.flash_cache import FLASH_CACHES
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "timing.md").read_text(encoding="utf-8")
+KNOWN = Published(
+    program="p", code="c", core="Cortex-M4", board="b", mhz=120.0, per_second=10.0, instructions=9_000_000,
+    core_cycles=10_000_000, missed_code=100_000, missed_data=200_000, miss_cycles=6, chosen_by=False,
+)  # fmt: skip
+
+
+def test_the_tables_of_the_page_are_those_of_the_results() -> None:
+    assert with_tables(PAGE) == PAGE, "run `make bench-timing`"
+
+
+def test_cycles_are_the_clock_by_the_published_speed_and_waits_come_on_top_of_the_core() -> None:
+    assert KNOWN.cycles == 12e6
+    assert KNOWN.predicted == 10_000_000 + 6 * 300_000
+    assert abs(KNOWN.error_percent - 100 * (11.8 / 12 - 1)) < 1e-9
+
+
+def test_predictions_on_cortex_m4_and_m33_have_the_errors_that_were_promised() -> None:
+    errors = [abs(row.error_percent) for row in published() if row.core in ("Cortex-M4", "Cortex-M33")]
+    assert len(errors) >= 10
+    assert statistics.median(errors) <= 10
+    assert max(errors) <= 25
+
+
+def test_rows_have_plausible_counts_and_the_cost_of_a_miss_that_their_part_has() -> None:
+    for row in published():
+        assert 0.8 * row.instructions < row.core_cycles < 2 * row.instructions, row
+        if row.board.lower() in FLASH_CACHES:
+            assert row.miss_cycles == FLASH_CACHES[row.board.lower()].miss_cycles, row
+
+
+def test_every_mark_was_measured() -> None:
+    assert [(row["work"], int(row["mark"])) for row in read_rows("timing")] == [(m.work, m.mark) for m in MARKS]
