@@ -45,7 +45,7 @@ test-all: lint ## run lint, the type check and every test (under 40 minutes)
 soak: setup-dev ## simulate 24 hours of listening: memory stays flat, times stay exact (half an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest -s tests/runtime/live/test_soak.py
 
-fuzz: setup-dev ## try 100,000 damaged inputs and 1,000 damaged models that compile (hours; other ones: make fuzz SEED=2)
+fuzz: setup-dev ## try 125,000 damaged inputs and 1,000 damaged models that compile (hours; other ones: make fuzz SEED=2)
 	STAPES_FUZZ_SEED=$(SEED) STAPES_FUZZ_INPUTS=12500 STAPES_FUZZ_COMPILED=1000 $(BIN)/python -m pytest tests/fuzz
 
 bench-frontend: setup-dev ## measure error and speed of the frontend, and its instructions on seven cores

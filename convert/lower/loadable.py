@@ -73,6 +73,17 @@ LOADABLE: dict[str, Loadable] = {
     "stapes_nn_add": Loadable(
         _fixed(factor_a=_FACTOR, factor_b=_FACTOR, offset=_FACTOR, shift=(1, 30), **_CLAMP), is_sum=True
     ),
+    "stapes_nn_add_requantized": Loadable(
+        # (code - zero point) * 2^20 is below 2^28, and twice the sum of two such numbers is below 2^30
+        _fixed(
+            **dict.fromkeys(("multiplier_a", "multiplier_out"), _MULTIPLIER),
+            multiplier_b=_FACTOR,  # below 0 it subtracts
+            **dict.fromkeys(("shift_a", "shift_b"), (-31, 0)),
+            shift_out=(-31, 1),
+            **dict.fromkeys(("zero_a", "zero_b", "out_zero"), _CODE),
+            **_CLAMP,
+        )
+    ),
     "stapes_nn_mul": Loadable(
         # |product| <= 255 * 255 < 2^16, so that it can be shifted by 14 bits
         _fixed(multiplier=_MULTIPLIER, shift=(-31, 14), zero_a=_CODE, zero_b=_CODE, out_zero=_CODE, **_CLAMP)

@@ -205,6 +205,7 @@ def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(library: Lib
     assert "voice-pe.yaml" not in files
     assert "has no example: its microphones have 16000 Hz" in files["README.md"]
     assert "sample_rate: 32000" in files["esp32-s3.yaml"]
+    assert "takes 30,976 bytes more RAM" in files["README.md"]  # 16,000 + 512 samples instead of 512 + 2 * 256
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,12 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import blob_program
 import numpy as np
 import pytest
 from blob_program import BlobProgram
 from damaged_blobs import try_damaged_blobs, with_crc
-from loadable_detectors import OTHER_CLASSES, noise_in_bursts, two_trainings
+from loadable_detectors import OTHER_CLASSES, kernels_model, noise_in_bursts, two_trainings
 from tiny_detector import write_tiny_detector
 
 from stapes.convert.compile import generate, plan_model
@@ -27,6 +28,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.device.generated_c import ModelConstants, generated_c
 from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.firmware_sim.machines.detector_c import detector_c
 from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_detector
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
@@ -169,6 +171,46 @@ def test_a_few_damaged_blobs_are_refused_or_run_clean_under_sanitizers(
 ) -> None:
     """tests/fuzz/test_blobs.py tries more of them."""
     try_damaged_blobs(trainings[0], program, "STAPES_NN_ROWS", 150)
+
+
+def test_other_kernels_run_the_model_that_was_loaded_too(tmp_path: Path) -> None:
+    """Pools, means, extremes, fills, moves and sums for which there is no linear form."""
+    first, second = two_trainings(tmp_path, kernels_model)
+    built = build_detector(first, None, tmp_path, loadable=True)
+    for folder in (first, second):
+        run = built.hear(noise_in_bursts(), blob=blob_of(folder, constants(folder), _layout_here()))
+        assert run.loaded == 0
+        heard_by_runtime(folder, run)
+
+
+def test_a_model_is_swapped_amid_a_stream_without_losing_a_sample(
+    trainings: tuple[DetectorFolder, DetectorFolder], tmp_path: Path
+) -> None:
+    """The referee is the runtime, which hears what follows the load as a stream of its own."""
+    first, second = trainings
+    code = detector_c(first, generated_c(first, loadable=True), tmp_path)
+    main_file = Path(blob_program.__file__).parent / "swap_while_hearing.c"
+    includes = [f"-I{path}" for path in code.include_dirs]
+    program = tmp_path / "swap"
+    subprocess.run(["cc", "-std=c99", "-O1", *includes, *code.sources, main_file, "-o", program], check=True)
+    (tmp_path / "model.blob").write_bytes(blob_of(second, constants(second), _layout_here()))
+    pcm = noise_in_bursts()
+    done = subprocess.run(
+        [program, tmp_path / "model.blob", "101"], input=pcm.astype("<i2").tobytes(), capture_output=True, check=True
+    )
+    before, after, *lines = done.stdout.decode().splitlines()
+    clock = int(before.split()[1])
+    assert 100 * 256 > clock > 90 * 256
+    assert after == f"after {clock} {second.events[0].on_score} 0"  # the sensitivity is 0 again
+    assert int(before.split()[2]) < first.events[0].on_score
+    detector = Detector.load(second.path, engine="litert")
+    expected = [*detector.push(pcm[clock:]), *detector.gap(0)]  # as stapes_finish, which appends no tail
+    assert len([event for event in expected if event.offset_sample is not None]) > 3
+    assert lines == [
+        f"{e.label} {e.onset_sample + clock} {-1 if e.offset_sample is None else e.offset_sample + clock} "
+        f"{round(256 * e.confidence) - 128}"
+        for e in expected
+    ]
 
 
 def test_two_trainings_have_one_shape_in_every_layout(trainings: tuple[DetectorFolder, DetectorFolder]) -> None:

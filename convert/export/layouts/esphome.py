@@ -8,6 +8,7 @@ from stapes.convert.export.layouts._common import ESPHOME
 from stapes.convert.export.library import TEMPLATES, Library
 from stapes.convert.export.readme import readme
 from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.machines.detector_c import ring_samples
 
 SINGLE_FILE = True
 VOICE_PE_RATE_HZ = 16_000  # of the microphones of Home Assistant Voice Preview Edition
@@ -48,15 +49,19 @@ def files(library: Library) -> dict[str, str]:
     }
 
 
+def _ring_samples(library: Library) -> int:
+    """Return the length of the ring: a window and half a second."""
+    frontend = library.folder.frontend
+    return frontend.window_samples + frontend.sample_rate_hz // 2
+
+
 def _c_files(library: Library) -> dict[str, str]:
     """Return the detector as one C file and one header: ESPHome includes each header of a component by itself."""
     single = single_file.files(library)
     header, source = f"{library.name}_single.h", f"{library.name}_single.c"
-    frontend = library.folder.frontend
-    ring = frontend.window_samples + frontend.sample_rate_hz // 2
     length = (
         f"/* A window and half a second: so long may other components of ESPHome keep loop() waiting. */\n"
-        f"#define {library.upper}_RING_SAMPLES {ring}\n\n"
+        f"#define {library.upper}_RING_SAMPLES {_ring_samples(library)}\n\n"
     )
     loadable = f"#define {library.upper}_LOADABLE\n\n" if library.loadable else ""
     return {header: single[header].replace("\n\n", f"\n\n{length}{loadable}", 1), source: single[source]}
@@ -111,5 +116,7 @@ def _names(classes: tuple[str, ...]) -> dict[str, str]:
 def _usage(library: Library) -> str:
     rate, text = library.folder.frontend.sample_rate_hz, library.program("esphome/usage.md")
     text = text.replace("@CLASS@", json.dumps(library.folder.classes[0], ensure_ascii=False))
+    larger = 2 * (_ring_samples(library) - ring_samples(library.folder))
+    text = text.replace("@LARGER_BYTES@", f"{larger:,}")
     text = text.replace("@LOADABLE@", LOADABLE if library.loadable else "")
     return text.strip().replace("@VOICE_PE@", VOICE_PE if rate == VOICE_PE_RATE_HZ else NO_VOICE_PE)

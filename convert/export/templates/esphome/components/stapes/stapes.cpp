@@ -48,10 +48,13 @@ void StapesComponent::begin_() {
 
 #ifdef EXAMPLE_LOADABLE
 bool StapesComponent::load(const void *blob, size_t size) {
-  const int32_t answer = this->started_ ? example_load(&this->detector_, blob, size) : STAPES_BLOB_NOT_A_BLOB;
+  if (!this->started_) {
+    ESP_LOGE(TAG, "The model was not loaded: the detector did not start");
+    return false;
+  }
+  const int32_t answer = example_load(&this->detector_, blob, size);
   if (answer != STAPES_BLOB_OK) {
-    ESP_LOGE(TAG, "The model was not loaded: %s",
-             this->started_ ? stapes_blob_error(answer) : "the detector did not start");
+    ESP_LOGE(TAG, "The model was not loaded: %s", stapes_blob_error(answer));
     return false;
   }
   this->begin_();
