@@ -38,6 +38,7 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_output(parser, default_format="jsonl")
     add_sensitivity(parser)
     _add_targets(parser)
+    _add_mqtt(parser)
     _add_page(parser)
     _add_clips(parser)
     parser.add_argument(
@@ -87,6 +88,33 @@ def _add_targets(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder where records wait until they are sent; default: $XDG_STATE_HOME/stapes or ~/.local/state/stapes",
+    )
+
+
+def _add_mqtt(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("MQTT")
+    group.add_argument(
+        "--home-assistant",
+        action="store_true",
+        help="announce the detector to Home Assistant through the broker of --to: its events, figures and settings",
+    )
+    group.add_argument(
+        "--login",
+        type=Path,
+        metavar="FILE",
+        help="file whose first line is USER:PASSWORD; default: what STAPES_MQTT_USER and STAPES_MQTT_PASSWORD hold",
+    )
+    group.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="certificate (PEM) of the authority that signed the broker's; default: those that this machine trusts",
+    )
+    group.add_argument(
+        "--client-certificate", type=Path, metavar="FILE", help="certificate (PEM) that this client shows the broker"
+    )
+    group.add_argument(
+        "--client-key", type=Path, metavar="FILE", help="its key (PEM); default: it is in the file of the certificate"
     )
 
 
@@ -172,6 +200,7 @@ def _run(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--raw-rate {arguments.raw_rate} is for raw PCM on stdin: add - after the detector")
     from stapes.runtime.audio import InputSettings
     from stapes.runtime.live.dashboard.address import parse_address
+    from stapes.runtime.live.mqtt.settings import MqttSettings
     from stapes.runtime.live.session import ListenSettings, listen_command
 
     listen_command(
@@ -194,5 +223,7 @@ def _run(arguments: argparse.Namespace) -> None:
             targets=tuple(arguments.to),
             template=arguments.template,
             queue_dir=arguments.queue,
+            mqtt=MqttSettings(arguments.ca, arguments.client_certificate, arguments.client_key, arguments.login),
+            home_assistant=arguments.home_assistant,
         )
     )

@@ -22,6 +22,7 @@ from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.log import Log, heard_unix_s
 from stapes.runtime.live.microphone import Microphone
+from stapes.runtime.live.mqtt.settings import MqttSettings
 from stapes.runtime.live.pipe import RawPcm
 from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.reconnect import Reconnecting
@@ -36,6 +37,7 @@ from stapes.runtime.sensitivity import set_sensitivity
 
 if TYPE_CHECKING:
     from stapes.runtime.live.display import Display
+    from stapes.runtime.live.home_assistant.entities import Entities
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,13 @@ class ListenSettings:
     targets: tuple[str, ...] = ()
     template: str | None = None
     queue_dir: Path | None = None
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    home_assistant: bool = False  # announce the device through the broker among `targets`
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The targets that are MQTT brokers."""
+        return tuple(each for each in self.targets if each.partition(":")[0] in ("mqtt", "mqtts"))
 
 
 def listen_command(settings: ListenSettings) -> None:
@@ -88,7 +97,10 @@ def listen_command(settings: ListenSettings) -> None:
         require_new_file(settings.out, settings.force)
     display = _display_class()
     with ExitStack() as opened, stop_on_signals() as stop:
-        delivery = Delivery(settings.queue_dir or default_queue_dir(), settings.template)
+        delivery = Delivery(settings.queue_dir or default_queue_dir(), settings.template, settings.mqtt)
+        entities = _entities(settings, detector, delivery.queue_dir)
+        if entities is not None:
+            delivery = replace(delivery, further_messages=entities.messages)
         sinks: list[Sink] = []
         for target in settings.targets:
             sinks.append(open_now_or_later(partial(open_sink, target, delivery)))
@@ -98,20 +110,41 @@ def listen_command(settings: ListenSettings) -> None:
             opened.callback(sinks[-1].close)
         source = _open_source(settings, detector.sample_rate_hz, stop.is_set)
         opened.callback(source.close)
-        watchers: list[Watcher] = []
-        if settings.clips is not None:
-            watchers.append(ClipRecorder(settings.clips, detector, source))
-        if settings.web is not None:
-            from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
-
-            clips = settings.clips.folder if settings.clips is not None else None
-            watchers.append(Dashboard(detector, source, settings.web, clips))
+        watchers = _watchers(settings, detector, source, entities)
         if display:
             watchers.append(display(detector, source))
         else:
             logger.info(f"listening to {source.name} at {source.rate_hz} Hz; Ctrl-C ends")
         rates = None if settings.rate_window_s is None else RateMeter(detector.folder, settings.rate_window_s)
         run(detector, source, Outputs(sinks, watchers, rates), stop, settings.input)
+
+
+def _entities(settings: ListenSettings, detector: Detector, folder: Path) -> "Entities | None":
+    """Return what Home Assistant is to know, or None when it is not asked for."""
+    if not settings.home_assistant:
+        return None
+    from stapes.runtime.live.home_assistant.entities import Entities  # needs the extra `mqtt`
+    from stapes.runtime.live.mqtt.broker import Broker
+
+    return Entities(Broker(settings.brokers[0], settings.mqtt), detector.classes, folder)
+
+
+def _watchers(
+    settings: ListenSettings, detector: Detector, source: Source, entities: "Entities | None"
+) -> list[Watcher]:
+    watchers: list[Watcher] = []
+    if settings.clips is not None:
+        watchers.append(ClipRecorder(settings.clips, detector, source))
+    if settings.web is not None:
+        from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
+
+        clips = settings.clips.folder if settings.clips is not None else None
+        watchers.append(Dashboard(detector, source, settings.web, clips))
+    if entities is not None:
+        from stapes.runtime.live.home_assistant.device import HomeAssistant
+
+        watchers.append(HomeAssistant(detector, source, entities))
+    return watchers
 
 
 @dataclass(frozen=True)
@@ -159,6 +192,15 @@ def _require_possible(settings: ListenSettings) -> None:
         raise ConfigError("--paced plays a recording on stdin as slowly as it sounds: add - and < RECORDING")
     if settings.template is not None and not any(target.startswith("http") for target in settings.targets):
         raise ConfigError("--template is the body that webhooks receive: name a webhook with --to https://HOST/PATH")
+    if settings.mqtt != MqttSettings() and not settings.brokers:
+        raise ConfigError(
+            "--ca, --client-certificate, --client-key and --login are for MQTT: add --to mqtts://HOST/TOPIC"
+        )
+    if settings.home_assistant and len(settings.brokers) != 1:
+        raise ConfigError(
+            f"--home-assistant announces the device through one MQTT broker, and --to names {len(settings.brokers)}: "
+            "need one --to mqtt://HOST/TOPIC"
+        )
 
 
 def _open_source(settings: ListenSettings, sample_rate_hz: int, stopped: Callable[[], bool]) -> Source:

@@ -4,19 +4,24 @@ The sinks themselves are loaded only when they are opened: some need an extra of
 from this table.
 """
 
+import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
 from stapes.firmware_sim.outputs import DISK_IS_FULL
 from stapes.runtime.labels import EVENT_FORMATS
+from stapes.runtime.live.mqtt.settings import PASSWORD_VARIABLE, MqttSettings
 from stapes.runtime.live.sinks.record import FullDiskError, Sink
 
 if TYPE_CHECKING:
+    from stapes.runtime.live.mqtt.broker import Message
     from stapes.runtime.live.sinks.outbox import Receiver
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Delivery:
 
     queue_dir: Path  # holds the records that have not been sent yet
     template: str | None = None  # body of a webhook; None: the record as JSON
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    # What a record in JSON is published as besides, through the same queue.
+    further_messages: "Callable[[str], Sequence[Message]]" = lambda _record: ()
 
 
 @dataclass(frozen=True)
@@ -78,9 +86,16 @@ def _open_sqlite(target: str, _delivery: Delivery) -> Sink:
 
 
 def _open_mqtt(target: str, delivery: Delivery) -> Sink:
+    from stapes.runtime.live.mqtt.broker import Broker
     from stapes.runtime.live.sinks.mqtt import MqttReceiver
 
-    return _queued(target, delivery, MqttReceiver(target))
+    broker = Broker(target, delivery.mqtt)
+    if ":" in target.partition("://")[2].rpartition("@")[0]:
+        logger.warning(
+            f"--to {broker.name}: a password in a URL is shown to all users of this machine in the list of processes; "
+            f"put it into {PASSWORD_VARIABLE}, or with the user into the file of --login"
+        )
+    return _queued(target, delivery, MqttReceiver(broker, delivery.further_messages))
 
 
 def _open_webhook(target: str, delivery: Delivery) -> Sink:
