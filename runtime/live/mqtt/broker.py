@@ -51,7 +51,7 @@ class Broker:
                 f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC with a topic without +, # and ?; + and # "
                 "are for subscribers only, and records go to one topic"
             )
-        self._login = login_of(parts, settings)
+        self._login, self.url_holds_password = login_of(parts, settings), bool(parts.password)
         if settings.names_tls and not self._encrypted:
             raise ConfigError(f"--to {self.name}: --ca and --client-certificate are for TLS; write mqtts://")
         self._protocol = paho.MQTTv5
@@ -82,7 +82,7 @@ class Broker:
         except ConfigError as error:  # a file that has changed since the start
             raise BrokerError(str(error)) from None
         except OSError as error:
-            raise BrokerError(fault_of(error, self._host, self._port)) from None
+            raise BrokerError(fault_of(error, self._host, self._port, self._encrypted)) from None
         client.loop_start()
         try:
             self._require_accepted(answers)

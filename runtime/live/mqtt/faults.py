@@ -21,19 +21,22 @@ _CERTIFICATE_FAULTS = {
 _TLS_PORT = 8883
 
 
-def fault_of(error: OSError, host: str, port: int) -> str:
+def fault_of(error: OSError, host: str, port: int, encrypted: bool) -> str:
     """Return what kept a connection from being made, in a sentence with what to do."""
+    no_tls = f"port {port} does not speak TLS; use mqtt://, or the broker's port for TLS (often {_TLS_PORT})"
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATE_FAULTS.get(error.verify_code, f"is not accepted: {error.verify_message}")
         return f"the broker's certificate {fault.format(host=host)}"
     if isinstance(error, ssl.SSLError):
         if error.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING", "RECORD_LAYER_FAILURE"):
-            return f"port {port} does not speak TLS; use mqtt://, or the broker's port for TLS (often {_TLS_PORT})"
+            return no_tls
         return f"TLS failed: {error.reason or error}; see the broker's log"
     if isinstance(error, socket.gaierror):
         return f"no address is known for {host}: {error.strerror}; check the name"
     if error.errno == errno.ECONNREFUSED:
         return f"nothing answers at port {port} of {host}; check the port, and whether the broker runs"
+    if encrypted and error.errno == errno.ECONNRESET:
+        return no_tls
     return error.strerror or str(error) or type(error).__name__
 
 

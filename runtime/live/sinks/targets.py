@@ -90,7 +90,7 @@ def _open_mqtt(target: str, delivery: Delivery) -> Sink:
     from stapes.runtime.live.sinks.mqtt import MqttReceiver
 
     broker = Broker(target, delivery.mqtt)
-    if ":" in target.partition("://")[2].rpartition("@")[0]:
+    if broker.url_holds_password:
         logger.warning(
             f"--to {broker.name}: a password in a URL is shown to all users of this machine in the list of processes; "
             f"put it into {PASSWORD_VARIABLE}, or with the user into the file of --login"

@@ -5,20 +5,19 @@ import itertools
 import json
 import os
 import resource
-import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import records
+from mosquitto import Broker, until
 from records import keys, record
 
 from stapes.firmware_sim.errors import ConfigError, OutputError
@@ -59,13 +58,6 @@ class Receiver:
     def close(self) -> None: ...
 
 
-def _until(reached: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "not reached in time"
-        time.sleep(0.01)
-
-
 def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -74,10 +66,10 @@ def test_queued_records_arrive_in_order_when_the_receiver_comes_back(
     sink = Outbox(tmp_path / "queue.sqlite", receiver)
     for number in range(20):
         sink.write(record(number))
-    _until(lambda: receiver.tries >= 3)
+    until(lambda: receiver.tries >= 3)
     assert sink.waiting() == 20
     receiver.up = True
-    _until(lambda: sink.waiting() == 0)
+    until(lambda: sink.waiting() == 0)
     sink.close()
     assert receiver.keys == keys(20)
     message = caplog.text
@@ -317,7 +309,7 @@ def test_a_record_whose_deletion_fails_is_not_sent_twice(tmp_path: Path, caplog:
         "CREATE TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
     )
     sink.write(record(0))
-    _until(lambda: "disk is full" in caplog.text)
+    until(lambda: "disk is full" in caplog.text)
     sink.write(record(1))
     sink._database.execute("DROP TRIGGER full")
     sink.close()
@@ -455,39 +447,6 @@ def test_an_unreachable_web_server_is_tried_again() -> None:
 # ---- a real broker
 
 
-class Broker:
-    """Debian's mosquitto on a port of its own, with sessions that survive its restart."""
-
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        if program is None:
-            pytest.skip("needs Debian's mosquitto")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        folder.mkdir()
-        folder.chmod(0o777)
-        config = folder / "mosquitto.conf"
-        config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-            f"persistence_location {folder}/\nmax_queued_messages 0\nuser root\n"
-        )
-        self._command = [program, "-c", str(config)]
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _until(self._answers)
-
-    def _answers(self) -> bool:
-        assert self._process.poll() is None, "mosquitto ended"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
 def _subscriber(port: int, received: list[str]) -> "object":
     import paho.mqtt.client as paho
 
@@ -515,16 +474,16 @@ def test_mqtt_records_survive_a_broker_that_is_down_and_one_that_restarts(tmp_pa
     for number in range(5):  # unreachable from the start
         sink.write(record(number))
     broker.start()
-    _until(lambda: sink.waiting() == 0)
+    until(lambda: sink.waiting() == 0)
     broker.stop()
     for number in range(5, 10):  # and gone in the middle
         sink.write(record(number))
     broker.start()
-    _until(lambda: sink.waiting() == 0)
+    until(lambda: sink.waiting() == 0)
     sink.close()
 
     referee = _subscriber(broker.port, received)
-    _until(lambda: len(set(received)) == 10)
+    until(lambda: len(set(received)) == 10)
     referee.disconnect()  # type: ignore[attr-defined]
     referee.loop_stop()  # type: ignore[attr-defined]
     broker.stop()
@@ -579,7 +538,7 @@ def test_a_sender_killed_twenty_times_delivers_everything_in_order(tmp_path: Pat
         count = _killed(url, tmp_path, times=20)
         sink = open_sink(url, Delivery(tmp_path))
         assert isinstance(sink, Outbox)
-        _until(lambda: sink.waiting() == 0, seconds=60)
+        until(lambda: sink.waiting() == 0, seconds=60)
         sink.close()
     assert list(dict.fromkeys(key for key, _ in accepted))[:count] == keys(count)
 
