@@ -36,7 +36,7 @@ NEEDS = {
     "docs/listening.md": Need(
         ("dogs.stapes", "house.stapes", "yard.flac", "camera.wav", "stereo.pcm"), microphone=True
     ),
-    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac")),
+    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt", "ca.pem")),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/parts.md": Need(("pops.stapes",)),
     "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),

@@ -47,6 +47,8 @@ class Broker:
         lines = [
             f"listener {self.port} 127.0.0.1",
             "persistence true",
+            "autosave_on_changes true",
+            "autosave_interval 1",
             f"persistence_location {folder}/",
             "max_queued_messages 0",
             "user root",
@@ -90,13 +92,18 @@ class Broker:
 
 
 class Referee:
-    """A client that hears all topics, as Home Assistant and any other program would, and may publish commands."""
+    """A client that hears all topics, as Home Assistant and any other program would, and may publish commands.
 
-    def __init__(self, port: int, user: str = "", password: str = "", ca: Path | None = None) -> None:
+    session: a name under which the broker keeps messages for it while it is away.
+    """
+
+    def __init__(
+        self, port: int, user: str = "", password: str = "", ca: Path | None = None, session: str = ""
+    ) -> None:
         import paho.mqtt.client as paho
 
         self.heard: list[tuple[str, str, bool]] = []  # topic, text, whether it was retained
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, session, clean_session=not session)
         if user:
             self._client.username_pw_set(user, password)
         if ca is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from backbone_files import random_weights, write_keras_weights
+from certificates import self_signed
 from page_blocks import ROOT, Block
 from season import write_season
 from tiny_detector import RATE, noise_bursts
@@ -168,6 +169,8 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.pcm": _write_raw,
     "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
     "stereo.pcm": _write_stereo,
+    "login.txt": lambda path: path.write_text("mic:secret\n", encoding="utf-8"),
+    "ca.pem": lambda path: self_signed(path, path.with_suffix(".key"), "/CN=an authority of a test"),
     "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
     "trained.tflite": _write_trained,
     "yamnet.h5": lambda path: write_keras_weights(path, random_weights(layers=14)),
