@@ -35,9 +35,7 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--microphone", metavar="CURRENT", help="add the current of a microphone, such as 0.6mA, or its name, sph0645"
     )
-    group.add_argument(
-        "--code-in-ram", action="store_true", help="copy the code to RAM, where it never waits for the flash"
-    )
+    group.add_argument("--code-in-ram", action="store_true", help="copy code and constants to RAM, which never waits")
 
 
 def _run(arguments: argparse.Namespace) -> int:

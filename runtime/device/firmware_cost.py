@@ -12,6 +12,7 @@ from stapes.firmware_sim.machines.boards import Board
 from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
 from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace, build_detector
+from stapes.firmware_sim.machines.timing import NOTHING, CycleCount
 
 _PARTS = (  # (beginning of the name of a source file, part to which its code belongs)
     ("stapes_frontend", "frontend"),
@@ -43,7 +44,7 @@ class FirmwareCost:
     frames_per_step: int
     flash: dict[str, int]  # bytes by part
     ram: dict[str, int]  # bytes by part, stacks included
-    code_bytes: int  # of the flash: what would have to be copied to run from RAM
+    executed: CycleCount  # by all stages in the whole run
 
     @property
     def flash_bytes(self) -> int:
@@ -98,7 +99,7 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
         frames_per_step=per_step,
         flash=flash_by_part(built.firmware),
         ram=_ram_by_part(built, result),
-        code_bytes=built.firmware.flash["text"],
+        executed=sum((one for name in STAGES for one in result.run.counts.get(name, ())), NOTHING),
     )
 
 
@@ -159,8 +160,8 @@ def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
 
 
 def memory_verdicts(cost: FirmwareCost, budget: Budget, *, code_in_ram: bool = False) -> list[Verdict]:
-    """Return a verdict for flash and one for RAM, where the budget limits them. code_in_ram: the RAM holds the code."""
-    ram = cost.ram | ({"code": cost.code_bytes} if code_in_ram else {})
+    """Return verdicts for flash and RAM, where limited. code_in_ram: the RAM holds what the flash holds, too."""
+    ram = cost.ram | ({"code and constants": cost.flash_bytes} if code_in_ram else {})
     limits = (("flash", budget.flash_bytes, cost.flash), ("RAM", budget.ram_bytes, ram))
     return [_memory(name, limit, items) for name, limit, items in limits if limit is not None]
 

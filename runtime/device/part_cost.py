@@ -15,9 +15,7 @@ from stapes.firmware_sim.machines.parts import Part, microphones
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, memory_verdicts
 
 _HOPS_HELD = 2  # that may arrive while one is worked on: `ring_samples` in firmware_sim/machines/detector_c.py
-_CYCLES_PER_INSTRUCTION = 1.5  # assumed
-_TAKEN_BRANCHES = 0.15  # assumed, per instruction
-_INSTRUCTION_BYTES = 4  # at most
+_FETCH_BYTES = 4  # of the words that CycleCount.fetches counts
 
 
 @dataclass(frozen=True)
@@ -106,10 +104,10 @@ class PartCost:
 def cost_on_part(cost: FirmwareCost, part: Part, mhz: float, supply: Supply, *, code_in_ram: bool = False) -> PartCost:
     """Return the cost on a part. cost: measured on an emulated board with the core of this part.
 
-    mhz: a clock that `Part.checked_clock` has returned. code_in_ram: the code is copied to RAM, whose size it must fit,
-    and runs without wait states.
+    mhz: a clock that `Part.checked_clock` has returned. code_in_ram: code and constants are copied to RAM, which
+    must have room for them, and never wait for the flash.
     """
-    mean = milliseconds(cost.mean_per_hop, part, mhz, code_in_ram)
+    mean = milliseconds(cost, cost.mean_per_hop, part, mhz, code_in_ram=code_in_ram)
     hop_ms = 1000 * cost.hop_s
     current = _mean_current(mean.times(1 / hop_ms), part, mhz, supply.microphone_ma)
     return PartCost(
@@ -118,31 +116,34 @@ def cost_on_part(cost: FirmwareCost, part: Part, mhz: float, supply: Supply, *, 
         hop_ms=hop_ms,
         step_ms=hop_ms * cost.frames_per_step,
         mean_hop_ms=mean,
-        worst_hop_ms=milliseconds(cost.worst_hop, part, mhz, code_in_ram),
-        worst_step_ms=milliseconds(cost.worst_step, part, mhz, code_in_ram),
+        worst_hop_ms=milliseconds(cost, cost.worst_hop, part, mhz, code_in_ram=code_in_ram),
+        worst_step_ms=milliseconds(cost, cost.worst_step, part, mhz, code_in_ram=code_in_ram),
         mean_ma=current,
         days=_days(supply.battery_mah, current),
         memory=tuple(memory_verdicts(cost, Budget(part.flash_bytes, part.ram_bytes), code_in_ram=code_in_ram)),
     )
 
 
-def milliseconds(instructions: float, part: Part, mhz: float, code_in_ram: bool) -> Band:
-    """Return how long this many instructions take on a part, in ms.
+def milliseconds(cost: FirmwareCost, instructions: float, part: Part, mhz: float, *, code_in_ram: bool = False) -> Band:
+    """Return how long this many instructions of the detector take on a part, in ms.
 
-    The lower bound is the time of the core where memory never lets it wait: every fetch hits the cache, or code lies in
-    RAM. The upper bound is that of a flash without cache or prefetch: each line of `Part.line_bytes` that is fetched
-    takes the wait states of the clock, and every taken branch fetches a line anew. Reads of constants, which wait as
-    well, are not part of it. It is not known where the wait states are not, such as those of a flash beside the part.
+    Cycles, fetches, reads and branches per instruction are those of the whole run, as the model of the core counts them
+    (firmware_sim/machines/core_timing.py). The lower bound is the time of the core with memory that never lets it wait:
+    everything hits the cache, or lies in RAM. The upper bound is that of a flash without cache or prefetch. There, each
+    line of `Part.line_bytes` that is fetched, each taken branch, which begins a line anew, and each read of a constant
+    takes the wait states of the clock. It is not known where the wait states are not, such as those of a flash beside
+    the part.
     """
-    cycles = instructions * _CYCLES_PER_INSTRUCTION
-    low = cycles / (1000 * mhz)
+    executed = cost.executed
+    per_ms = 1000 * mhz * executed.instructions / instructions
+    low = executed.cycles / per_ms
     waits = part.wait_states(mhz)
     if code_in_ram or waits == 0:
         return Band(low, low)
     if waits is None:
         return Band(low, None)
-    lines = instructions * (_INSTRUCTION_BYTES / part.line_bytes + _TAKEN_BRANCHES)
-    return Band(low, (cycles + waits * lines) / (1000 * mhz))
+    reads = executed.fetches * _FETCH_BYTES / part.line_bytes + executed.taken_branches + executed.flash_reads
+    return Band(low, (executed.cycles + waits * reads) / per_ms)
 
 
 def _mean_current(duty: Band, part: Part, mhz: float, microphone_ma: float) -> Band:

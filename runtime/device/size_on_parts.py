@@ -14,8 +14,9 @@ from stapes.runtime.device.part_cost import PartCost, Supply, cheapest, cost_on_
 from stapes.runtime.device.part_table import HEADER, cells, on_every_part, suitable
 
 _EXPLAINED = (
-    "Times reach from the core's own (all code in a cache or in RAM) to a flash without cache. Currents are typical\n"
-    "ones of data sheets, with the core asleep between hops. Radio, regulators and the rest of a firmware come on top."
+    "Times reach from those of a model of the core with memory that never waits to those of a flash without cache.\n"
+    "Currents are typical ones of data sheets, with the core asleep between hops. Radio, regulators and the rest of a\n"
+    "firmware come on top."
 )
 
 
@@ -92,9 +93,11 @@ def _report(cost: FirmwareCost, found: PartCost, settings: PartSettings) -> Iter
     )
     yield f"{part.name}: {part.core} at {mhz:g} MHz{chosen}"
     yield ""
-    ram = cost.ram_bytes + (cost.code_bytes if settings.code_in_ram else 0)
+    ram = cost.ram_bytes + (cost.flash_bytes if settings.code_in_ram else 0)
     yield _row("flash", f"{_kib(cost.flash_bytes)} of {_kib(part.flash_bytes)}")
-    yield _row("RAM", f"{_kib(ram)} of {_kib(part.ram_bytes)}" + (" with the code" if settings.code_in_ram else ""))
+    yield _row(
+        "RAM", f"{_kib(ram)} of {_kib(part.ram_bytes)}" + (" with code and constants" if settings.code_in_ram else "")
+    )
     yield _row("a hop, mean", f"{found.mean_hop_ms.text('ms')} every {found.hop_ms:g} ms")
     yield _row("busy", f"{found.duty.text('%')} of the time")
     yield _row("worst hop", f"{found.worst_hop_ms.text('ms')}; audio can wait {found.deadline_ms:g} ms")

@@ -11,7 +11,8 @@ import pytest
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.parts import part_named
-from stapes.runtime.device import part_cost, size_on_parts
+from stapes.firmware_sim.machines.timing import CycleCount
+from stapes.runtime.device import size_on_parts
 from stapes.runtime.device.firmware_cost import FirmwareCost, StageCost
 from stapes.runtime.device.part_cost import (
     Band,
@@ -35,30 +36,21 @@ COST = FirmwareCost(
     frames_per_step=2,
     flash={"kernels": 20 << 10, "model": 12 << 10},
     ram={"stack": 1 << 10, "model": 9 << 10},
-    code_bytes=20 << 10,
+    executed=CycleCount(instructions=1000, cycles=1000, fetches=800, flash_reads=100, taken_branches=100),
 )
 
 
-@pytest.fixture
-def per_instruction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cycle an instruction, and a taken branch in every tenth."""
-    monkeypatch.setattr(part_cost, "_CYCLES_PER_INSTRUCTION", 1.0)
-    monkeypatch.setattr(part_cost, "_TAKEN_BRANCHES", 0.1)
-
-
-@pytest.mark.usefixtures("per_instruction")
 def test_times_reach_from_the_cores_own_to_a_flash_without_cache() -> None:
-    """80 MHz on the STM32L476: 4 wait states, lines of 8 bytes, so 100,000 instructions of 4 bytes take 50,000 lines,
-    and their 10,000 taken branches as many again: 100,000 + 4 · 60,000 = 340,000 cycles."""
+    """80 MHz on the STM32L476: 4 wait states and lines of 8 bytes. 100,000 instructions fetch 80,000 words in 40,000
+    lines, branch 10,000 times and read 10,000 constants: 100,000 + 4 · 60,000 = 340,000 cycles."""
     part = part_named("stm32l476")
-    band = milliseconds(100_000, part, 80.0, False)
+    band = milliseconds(COST, 100_000, part, 80.0)
     assert (band.low, band.high) == (pytest.approx(1.25), pytest.approx(4.25))
-    assert milliseconds(100_000, part, 80.0, True) == Band(1.25, 1.25)  # in RAM nothing waits
-    assert milliseconds(100_000, part, 16.0, False) == Band(6.25, 6.25)  # nor does the flash at 16 MHz
-    assert milliseconds(100_000, part_named("rp2040"), 125.0, False) == Band(0.8, None)  # its flash is beside it
+    assert milliseconds(COST, 100_000, part, 80.0, code_in_ram=True) == Band(1.25, 1.25)  # in RAM nothing waits
+    assert milliseconds(COST, 100_000, part, 16.0) == Band(6.25, 6.25)  # nor does the flash at 16 MHz
+    assert milliseconds(COST, 100_000, part_named("rp2040"), 125.0) == Band(0.8, None)  # its flash is beside it
 
 
-@pytest.mark.usefixtures("per_instruction")
 def test_battery_life_by_hand() -> None:
     """At 16 MHz a hop of 16 ms takes 6.25 ms, which is 39.0625 % of the time. The STM32L476 takes 2.19 mA then and
     0.71 mA otherwise, a microphone 0.6 mA: 0.390625 · 2.19 + 0.609375 · 0.71 + 0.6 = 1.888125 mA."""
@@ -69,7 +61,6 @@ def test_battery_life_by_hand() -> None:
     assert found.days.text("days") == "5.1 days"
 
 
-@pytest.mark.usefixtures("per_instruction")
 def test_an_unknown_sleep_current_gives_a_bound_and_an_unknown_run_current_nothing() -> None:
     found = cost_on_part(COST, part_named("stm32l4r5"), 20.0, Supply(230.0))
     busy = 5.0 / 16
@@ -79,7 +70,6 @@ def test_an_unknown_sleep_current_gives_a_bound_and_an_unknown_run_current_nothi
     assert cost_on_part(COST, part_named("rp2040"), 125.0, Supply(230.0)).days.text("days") == "?"
 
 
-@pytest.mark.usefixtures("per_instruction")
 def test_a_part_keeps_up_only_if_mean_worst_hop_and_costliest_step_do() -> None:
     part, mhz = part_named("stm32l476"), 16.0
 
@@ -96,7 +86,6 @@ def test_a_part_keeps_up_only_if_mean_worst_hop_and_costliest_step_do() -> None:
     assert cost_on_part(replace(COST, mean_per_hop=1e6), part, 80.0, Supply(), code_in_ram=True).keeps_up
 
 
-@pytest.mark.usefixtures("per_instruction")
 def test_the_cheapest_clock_is_found_by_trying_all() -> None:
     part = part_named("stm32g474")
     best = cheapest(COST, part, Supply())
@@ -110,7 +99,10 @@ def test_code_in_ram_needs_room_for_the_code() -> None:
     tight = replace(COST, ram={"model": 20 << 10})
     flash, ram = cost_on_part(tight, part_named("samd21"), 48.0, Supply(), code_in_ram=True).memory
     assert flash.fits
-    assert ram.text == "RAM 40,960 of 32,768 bytes: 8,192 too many; the largest are model 20,480, code 20,480"
+    assert (
+        ram.text
+        == "RAM 53,248 of 32,768 bytes: 20,480 too many; the largest are code and constants 32,768, model 20,480"
+    )
     assert cost_on_part(tight, part_named("samd21"), 48.0, Supply()).fits
 
 
@@ -173,7 +165,7 @@ def test_a_part_that_is_too_slow_names_the_stages_and_what_would_do(
     with_cost(replace(COST, mean_per_hop=300_000.0))
     assert main(["size", str(tiny_detector), "--part", "stm32l476", "--mhz", "16"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert "FAIL  too slow at 16 MHz: busy 180 % of the time" in lines
+    assert "FAIL  too slow at 16 MHz: busy 120 % of the time" in lines
     assert "The most instructions per hop are in model 60,000, frontend 40,000." in lines
     assert any(line.startswith("stm32l476 keeps up at ") for line in lines)
     others = next(line for line in lines if line.startswith("Parts with this core that would do: "))
