@@ -44,6 +44,12 @@ def add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--rate", type=float, metavar="SECONDS", help="also report events per minute over windows of this length"
     )
+    parser.add_argument(
+        "--heartbeat",
+        type=Path,
+        metavar="FILE",
+        help="touch this file every second while sound is heard, for a health check",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -215,6 +221,7 @@ def _run(arguments: argparse.Namespace) -> None:
             raw_channels=arguments.raw_channels,
             input=InputSettings(arguments.channel, arguments.gain),
             clips=_clips(arguments),
+            heartbeat=arguments.heartbeat,
             rate_window_s=arguments.rate,
             web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
             out=arguments.out,

@@ -19,6 +19,7 @@ from stapes.runtime.audio.convert import require_channel
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.dashboard.address import Address
+from stapes.runtime.live.heartbeat import Heartbeat
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.log import Log, heard_unix_s
 from stapes.runtime.live.microphone import Microphone
@@ -68,6 +69,7 @@ class ListenSettings:
     paced: bool = False  # play a recording on stdin as slowly as it sounds
     input: InputSettings = field(default_factory=InputSettings)
     clips: ClipSettings | None = None
+    heartbeat: Path | None = None
     rate_window_s: float | None = None
     web: Address | None = None
     out: Path | None = None
@@ -135,6 +137,8 @@ def _watchers(
     watchers: list[Watcher] = []
     if settings.clips is not None:
         watchers.append(ClipRecorder(settings.clips, detector, source))
+    if settings.heartbeat is not None:
+        watchers.append(Heartbeat(settings.heartbeat))
     if settings.web is not None:
         from stapes.runtime.live.dashboard.watcher import Dashboard  # needs the extra `web`
 
