@@ -88,9 +88,7 @@ def _costs(folder: DetectorFolder, boards: Iterable[str]) -> dict[str, FirmwareC
 
 def _report(cost: FirmwareCost, found: PartCost, settings: PartSettings) -> Iterator[str]:
     part, mhz = found.part, found.mhz
-    chosen = (
-        "" if settings.mhz is not None else ", the cheapest clock that keeps up" if found.keeps_up else ", its most"
-    )
+    chosen = "" if settings.mhz is not None else _why_this_clock(found)
     yield f"{part.name}: {part.core} at {mhz:g} MHz{chosen}"
     yield ""
     ram = cost.ram_bytes + (cost.flash_bytes if settings.code_in_ram else 0)
