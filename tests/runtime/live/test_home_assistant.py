@@ -378,3 +378,15 @@ def test_choices_that_cannot_be_kept_are_told(tmp_path: Path, caplog: pytest.Log
     choices = Choices(tmp_path / "file" / "choices.json")
     choices.keep()
     assert "what was set in Home Assistant is lost at the next start" in caplog.text
+
+
+def test_a_device_that_may_not_announce_itself_is_told(
+    tiny_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("STAPES_MQTT_USER", "mic")
+    monkeypatch.setenv("STAPES_MQTT_PASSWORD", "secret")
+    broker = Broker(tmp_path / "broker", {"mic": "secret"}, f"user mic\ntopic readwrite {TOPIC}/#\n").start()
+    home = Home(broker.port, tmp_path, Detector.load(tiny_detector)).start()
+    until(lambda: f"user mic may not publish to homeassistant/device/{DEVICE}/config (Not authorized)" in caplog.text)
+    home.stop()
+    broker.stop()
