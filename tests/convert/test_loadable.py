@@ -213,6 +213,19 @@ def test_a_model_is_swapped_amid_a_stream_without_losing_a_sample(
     ]
 
 
+def test_loading_takes_as_many_instructions_as_the_header_states(
+    trainings: tuple[DetectorFolder, DetectorFolder], tmp_path: Path
+) -> None:
+    first = trainings[0]
+    built = build_detector(first, BOARDS["cortex-m4"], tmp_path, loadable=True)
+    blob = blob_of(first, constants(first), "STAPES_NN_DSP")
+    pcm = np.zeros(1, np.int16)
+    runs = built.hear(pcm, blob=blob).run, built.hear(pcm).run
+    assert runs[0] is not None
+    assert runs[1] is not None
+    assert 50 < (runs[0].total_instructions - runs[1].total_instructions) / len(blob) < 60
+
+
 def test_two_trainings_have_one_shape_in_every_layout(trainings: tuple[DetectorFolder, DetectorFolder]) -> None:
     first, second = map(constants, trainings)
     assert first.shapes == second.shapes

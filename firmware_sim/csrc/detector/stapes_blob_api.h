@@ -94,7 +94,7 @@ typedef struct stapes_blob_parts {
 stapes_blob_parts stapes_blob_parts_of(const void *blob, const stapes_blob_kind *kind);
 
 /* Check a blob of at most `size` bytes, head, CRC and every number of it. Returns STAPES_BLOB_OK or what is wrong:
- * then a detector can run it without leaving its memory, whatever the blob holds. About 50 instructions per byte. */
+ * then a detector can run it without leaving its memory, whatever the blob holds. 50 to 60 instructions per byte. */
 int32_t stapes_blob_check(const void *blob, size_t size, const stapes_blob_kind *kind);
 
 /* Return a sentence about a result of NAME_load, in English. */
