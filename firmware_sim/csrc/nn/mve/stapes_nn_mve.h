@@ -67,6 +67,13 @@ STAPES_NN_INLINE void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multipl
     }
 }
 
+/* Saturate four values to int8 and store them. */
+STAPES_NN_INLINE void stapes_nn_mve_store(int32x4_t values, int8_t *out)
+{
+    const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), values);
+    vstrbq_s32(out, vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half)));
+}
+
 /* Clamp values to [low, high], where that is less than the range of int8. */
 STAPES_NN_INLINE void stapes_nn_mve_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
 {

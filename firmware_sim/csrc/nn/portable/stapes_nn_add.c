@@ -4,6 +4,9 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#include "stapes_nn_mve.h"
+#endif /* STAPES_NN_MVE */
 
 /* One row of outputs. An input that is repeated (its stride is 0) becomes part of the offset, so that the loop can
  * read both inputs with a stride of 1. */
@@ -41,6 +44,15 @@ static void STAPES_NN_HOT stapes_nn_add_row(const stapes_nn_add_layer *layer, co
     }
 #endif
 #endif /* STAPES_NN_HOST */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#if STAPES_NN_ASM
+    for (; count - i >= 4; i += 4) {
+        const int32x4_t x = vldrbq_s32(a + i), y = vldrbq_s32(b + i);
+        const int32x4_t sum = vaddq_n_s32(vmlaq_n_s32(vmulq_n_s32(x, factor_a), y, factor_b), offset);
+        stapes_nn_mve_store(vshlq_r_s32(sum, -shift), out + i);
+    }
+#endif
+#endif /* STAPES_NN_MVE */
     for (; i < count; i++) {
         /* |sum| < 2^31, partial sums too: proved by the compiler */
         out[i] = stapes_nn_narrow((a[i] * factor_a + b[i] * factor_b + offset) >> shift, low, high);

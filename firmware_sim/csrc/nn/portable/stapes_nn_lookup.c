@@ -3,6 +3,9 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#include "stapes_nn_mve.h"
+#endif /* STAPES_NN_MVE */
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_SHUFFLES
@@ -46,6 +49,14 @@ STAPES_NN_API void stapes_nn_lookup(const int8_t table[256], const int8_t *in, i
     }
 #endif
 #endif /* STAPES_NN_HOST */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#if STAPES_NN_ASM
+    for (; count - i >= 16; i += 16) { /* with its upper bit changed, a value is 128 more and unsigned */
+        const uint8x16_t at = veorq_u8(vreinterpretq_u8_s8(vldrbq_s8(in + i)), vdupq_n_u8(128));
+        vstrbq_s8(out + i, vldrbq_gather_offset_s8(table, at));
+    }
+#endif
+#endif /* STAPES_NN_MVE */
     for (; i < count; i++) {
         out[i] = table[in[i] + 128];
     }

@@ -4,6 +4,9 @@
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #include "stapes_nn_host.h"
 #endif /* STAPES_NN_HOST */
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#include "stapes_nn_mve.h"
+#endif /* STAPES_NN_MVE */
 
 #if STAPES_NN_LAYOUT == STAPES_NN_HOST
 #if STAPES_NN_VECTORS
@@ -65,6 +68,18 @@ static void STAPES_NN_HOT stapes_nn_mul_row(const stapes_nn_mul_layer *layer, co
     }
     /* 2^(right - 1) + out_zero * 2^right, |.| <= 255 * 2^21 */
     rounding = (2 * layer->out_zero + 1) * ((int32_t)1 << (right - 1));
+#if STAPES_NN_LAYOUT == STAPES_NN_MVE
+#if STAPES_NN_ASM
+    if (stride_a == 1 && stride_b == 1) { /* as below, four at a time; VQRDMULH is stapes_nn_multiply_high */
+        for (; end - out >= 4; out += 4, a += 4, b += 4) {
+            const int32x4_t x = vsubq_n_s32(vldrbq_s32(a), zero_a), y = vsubq_n_s32(vldrbq_s32(b), zero_b);
+            const int32x4_t scaled = vqrdmulhq_n_s32(vmulq_s32(x, y), multiplier);
+            const int32x4_t away = vaddq_n_s32(vaddq_s32(scaled, vshrq_n_s32(scaled, 31)), rounding);
+            stapes_nn_mve_store(vshlq_r_s32(away, -right), out);
+        }
+    }
+#endif
+#endif /* STAPES_NN_MVE */
     /* stapes_nn_round_twice, with the output's zero point in `rounding` */
     for (; out < end; a += stride_a, b += stride_b) {
         const int32_t scaled = stapes_nn_multiply_high((*a - zero_a) * (*b - zero_b), multiplier); /* |.| < 2^16 */
