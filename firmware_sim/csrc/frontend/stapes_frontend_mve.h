@@ -30,9 +30,11 @@ static int32_t stapes_frontend_headroom(const int16_t *pcm, int32_t samples)
         most = vmaxq_s16(most, x);
         least = vminq_s16(least, x);
     }
-    const int16x8_t rest = vldrhq_z_s16(pcm, vctp16q((uint32_t)(end - pcm)));
-    most = vmaxq_s16(most, rest);
-    least = vminq_s16(least, rest);
+    if (pcm < end) {
+        const int16x8_t rest = vldrhq_z_s16(pcm, vctp16q((uint32_t)(end - pcm)));
+        most = vmaxq_s16(most, rest);
+        least = vminq_s16(least, rest);
+    }
     const uint32_t used = (uint32_t)(vmaxvq_s16(0, most) | ~vminvq_s16(-1, least)); /* 0 .. 2^15 - 1 */
     return stapes_frontend_leading_zeros(used << 1 | 2) - 16;
 }
@@ -208,39 +210,42 @@ typedef struct {
     "vsub.i32  q2, q2, q4               \n" \
     "vsub.i32  q3, q3, q5               \n"
 
-/* Finish the butterfly with c in (q6, q7) and the row at a, and go on to the next. */
+/* Finish the butterfly with c in (q6, q7) and the row at a, and go on to the next row of each. */
 #define STAPES_FRONTEND_ASM_FINISH(scale) \
+    "vldrw.s32 q4, [%[a], #16]          \n" \
+    scale("q4") \
+    "vadd.i32  q5, q4, q7               \n" /* even.im */ \
+    "vsub.i32  q4, q4, q7               \n" /* odd.im */ \
+    "vadd.i32  q7, q5, q1               \n" \
+    "vstrw.32  q7, [%[a], #16]          \n" \
+    "vsub.i32  q5, q5, q1               \n" \
+    "vstrw.32  q5, [%[c], #16]          \n" \
+    "vsub.i32  q1, q4, q2               \n" \
+    "vstrw.32  q1, [%[b], #16]          \n" \
+    "vadd.i32  q4, q4, q2               \n" \
+    "vstrw.32  q4, [%[d], #16]          \n" \
     "vldrw.s32 q4, [%[a]]               \n" \
     scale("q4") \
     "vadd.i32  q5, q4, q6               \n" /* even.re */ \
     "vsub.i32  q4, q4, q6               \n" /* odd.re */ \
     "vadd.i32  q6, q5, q0               \n" \
-    "vstrw.32  q6, [%[a]]               \n" \
+    "vstrw.32  q6, [%[a]], #32          \n" \
     "vsub.i32  q5, q5, q0               \n" \
-    "vstrw.32  q5, [%[c]]               \n" \
+    "vstrw.32  q5, [%[c]], #32          \n" \
     "vadd.i32  q0, q4, q3               \n" \
-    "vstrw.32  q0, [%[b]]               \n" \
+    "vstrw.32  q0, [%[b]], #32          \n" \
     "vsub.i32  q4, q4, q3               \n" \
-    "vstrw.32  q4, [%[d]]               \n" \
-    "vldrw.s32 q4, [%[a], #16]          \n" \
-    scale("q4") \
-    "vadd.i32  q5, q4, q7               \n" /* even.im */ \
-    "vsub.i32  q4, q4, q7               \n" /* odd.im */ \
-    "vadd.i32  q6, q5, q1               \n" \
-    "vstrw.32  q6, [%[a], #16]          \n" \
-    "add       %[a], %[a], %[step]      \n" \
-    "vsub.i32  q5, q5, q1               \n" \
-    "vstrw.32  q5, [%[c], #16]          \n" \
-    "add       %[c], %[c], %[step]      \n" \
-    "vsub.i32  q0, q4, q2               \n" \
-    "vstrw.32  q0, [%[b], #16]          \n" \
-    "add       %[b], %[b], %[step]      \n" \
-    "vadd.i32  q4, q4, q2               \n" \
-    "vstrw.32  q4, [%[d], #16]          \n" \
-    "add       %[d], %[d], %[step]      \n"
+    "vstrw.32  q4, [%[d]], #32          \n"
+
+/* Skip rows up to those of the next butterfly. */
+#define STAPES_FRONTEND_ASM_SKIP \
+    "add       %[a], %[a], %[skip]      \n" \
+    "add       %[b], %[b], %[skip]      \n" \
+    "add       %[c], %[c], %[skip]      \n" \
+    "add       %[d], %[d], %[skip]      \n"
 
 /* Butterflies without twiddles. */
-#define STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(scale) \
+#define STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(scale, go_on) \
     __asm__ volatile( \
         "dls       lr, %[count]             \n" \
         "1:                                 \n" \
@@ -249,26 +254,28 @@ typedef struct {
         STAPES_FRONTEND_ASM_ODD_HALF \
         STAPES_FRONTEND_ASM_ROW("c", "q6", "q7", scale) \
         STAPES_FRONTEND_ASM_FINISH(scale) \
+        go_on \
         "le        lr, 1b                   \n" \
         : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d) \
-        : [step] "r"(step), [count] "r"(count) \
+        : [skip] "r"(skip), [count] "r"(count) \
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS)
 /* clang-format on */
 
-/* `count` butterflies without twiddles, of points as they are; each lies `step` bytes after the one before. */
-static inline void stapes_frontend_first_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
+/* `count` butterflies without twiddles, of points as they are, in neighbouring rows. */
+static inline void stapes_frontend_first_butterflies(stapes_frontend_rows rows, int32_t count)
 {
-    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_KEEP);
+    const int32_t skip = 0;
+    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_KEEP, "");
 }
 
-/* The same of halved points. */
-static inline void stapes_frontend_halved_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count)
+/* The same of halved points, in every (skip / 32 + 1)-th row: `skip` counts bytes. */
+static inline void stapes_frontend_halved_butterflies(stapes_frontend_rows rows, int32_t skip, int32_t count)
 {
-    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_HALVE);
+    STAPES_FRONTEND_ASM_PLAIN_BUTTERFLIES(STAPES_FRONTEND_ASM_HALVE, STAPES_FRONTEND_ASM_SKIP);
 }
 
-/* Butterflies with twiddles, which advance by `twiddle_step` bytes. */
-static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows, int32_t step, int32_t count,
+/* Butterflies with twiddles, which advance by `twiddle_step` bytes, in neighbouring rows. */
+static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows, int32_t count,
                                                        const stapes_frontend_point *w, int32_t twiddle_step)
 {
     int32_t cosine, sine;
@@ -285,7 +292,29 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows
         "le        lr, 1b                   \n"
         : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [w] "+r"(w), [cos] "=&r"(cosine),
           [sin] "=&r"(sine)
-        : [step] "r"(step), [count] "r"(count), [twiddle_step] "r"(twiddle_step)
+        : [count] "r"(count), [twiddle_step] "r"(twiddle_step)
+        : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
+    /* clang-format on */
+}
+
+/* Butterflies that all have the twiddles at w, in every (skip / 32 + 1)-th row. */
+static inline void stapes_frontend_alike_butterflies(stapes_frontend_rows rows, int32_t skip, int32_t count,
+                                                     const stapes_frontend_point *w)
+{
+    int32_t cosine, sine;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        "dls       lr, %[count]             \n"
+        "1:                                 \n"
+        STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
+        STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
+        STAPES_FRONTEND_ASM_ODD_HALF
+        STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
+        STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
+        STAPES_FRONTEND_ASM_SKIP
+        "le        lr, 1b                   \n"
+        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [cos] "=&r"(cosine), [sin] "=&r"(sine)
+        : [w] "r"(w), [skip] "r"(skip), [count] "r"(count)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
     /* clang-format on */
 }
@@ -404,17 +433,17 @@ static inline int32_t stapes_frontend_first_stages(const stapes_frontend_tables 
 {
     const int32_t row = STAPES_FRONTEND_ROW, bytes = row * (int32_t)sizeof *z;
     if (tables->first_radix == 4) {
-        stapes_frontend_first_butterflies(stapes_frontend_rows_at(z, block), bytes, block);
+        stapes_frontend_first_butterflies(stapes_frontend_rows_at(z, block), block);
         return 4;
     }
     stapes_frontend_first_pairs(z, block * row);
     stapes_frontend_first_pairs(z + 2 * block * row, block * row);
     const stapes_frontend_point *twiddles = stapes_frontend_table(tables, tables->twiddles_at);
     stapes_frontend_rows rows = {z, z + 2 * block * row, z + row, z + (2 * block + 1) * row};
-    stapes_frontend_halved_butterflies(rows, 2 * bytes, block / 2);
+    stapes_frontend_halved_butterflies(rows, bytes, block / 2);
     rows =
         (stapes_frontend_rows){rows.a + block * row, rows.b + block * row, rows.c + block * row, rows.d + block * row};
-    stapes_frontend_rotated_butterflies(rows, 2 * bytes, block / 2, twiddles + 3 * (2 * block - 1), 0);
+    stapes_frontend_alike_butterflies(rows, bytes, block / 2, twiddles + 3 * (2 * block - 1));
     return 8;
 }
 
@@ -426,21 +455,19 @@ STAPES_FRONTEND_STAGE void stapes_frontend_fft(const stapes_frontend_tables *tab
     int32_t *const first = &z->re, quarter = stapes_frontend_first_stages(tables, first, block);
     for (; quarter < 4 * block; quarter *= 4) {
         const int32_t stride = 12 * block / quarter; /* of twiddles */
-        stapes_frontend_halved_butterflies(stapes_frontend_rows_at(first, quarter / 4), quarter * bytes,
+        stapes_frontend_halved_butterflies(stapes_frontend_rows_at(first, quarter / 4), (quarter - 1) * bytes,
                                            block / quarter);
         for (int32_t part = 0; part < 4; part++) {
             int32_t *a = first + part * block * row;
-            if (quarter == 4) { /* all groups have one butterfly in each block */
-                if (part > 0)
-                    stapes_frontend_rotated_butterflies(stapes_frontend_rows_at(a, 1), 4 * bytes, block / 4,
-                                                        twiddles + part * stride - 3, 0);
-                continue;
-            }
             const int32_t j = part > 0 ? part : 4;
-            for (int32_t *const end = a + block * row; a < end; a += quarter * row)
-                stapes_frontend_rotated_butterflies(stapes_frontend_rows_at(a + j / 4 * row, quarter / 4), bytes,
-                                                    quarter / 4 - j / 4, twiddles + j * stride - 3,
-                                                    4 * stride * (int32_t)sizeof *twiddles);
+            if (quarter > 4)
+                for (int32_t *const end = a + block * row; a < end; a += quarter * row)
+                    stapes_frontend_rotated_butterflies(stapes_frontend_rows_at(a + j / 4 * row, quarter / 4),
+                                                        quarter / 4 - j / 4, twiddles + j * stride - 3,
+                                                        4 * stride * (int32_t)sizeof *twiddles);
+            else if (part > 0) /* one butterfly in each group */
+                stapes_frontend_alike_butterflies(stapes_frontend_rows_at(a, 1), 3 * bytes, block / 4,
+                                                  twiddles + j * stride - 3);
         }
     }
     stapes_frontend_last_stage(tables, first);
@@ -587,7 +614,7 @@ static inline void stapes_frontend_add_slope(stapes_frontend_sums sum, const sta
         : "cc", "memory");
 }
 
-/* Return log2 of four powers in Q10: see stapes_frontend_log2_q10. */
+/* Return log2 of four powers in Q10, in the lower halves of the lanes: see stapes_frontend_log2_q10. */
 static inline int32x4_t stapes_frontend_log2_q10_of_four(const uint16_t *table, uint32x4x2_t power, int32_t offset)
 {
     const uint32x4_t low = power.val[0], high = power.val[1];
@@ -606,7 +633,8 @@ static inline int32x4_t stapes_frontend_log2_q10_of_four(const uint16_t *table, 
     /* A power of 0 has no leading bit; 2^27 less then gives INT16_MIN. */
     const int32x4_t leading = vreinterpretq_s32_u32(vshrq_n_u32(mantissa, 31));
     const int32x4_t value = vaddq_n_s32(vmlaq_n_s32(log2_q15, leading, 1 << 27), offset + 63 * 32768 - (1 << 27));
-    return vreinterpretq_s32_s16(vqmovnbq_s32(vdupq_n_s16(0), vshrq_n_s32(value, 5)));
+    const int32x4_t shifted = vshrq_n_s32(value, 5);
+    return vreinterpretq_s32_s16(vqmovnbq_s32(vreinterpretq_s16_s32(shifted), shifted));
 }
 
 /* See the plain form. Four bands at a time: their powers are read before the first is stored. */
@@ -643,8 +671,9 @@ static inline int32x4_t stapes_frontend_quantized_four(const stapes_frontend_tab
     const int32_t low = tables->int8_offset & 0xFFFF, high = tables->int8_offset >> 16;
     const int32x4_t product = vmulhq_s32(vshlq_n_s32(log2_bands, 16), vdupq_n_s32(tables->int8_multiplier));
     const int32x4_t whole = vaddq_n_s32(vshrq_n_s32(vaddq_n_s32(product, low), 16), high);
-    const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), vshlq_r_s32(whole, 32 - tables->int8_shift));
-    return vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half));
+    const int32x4_t shifted = vshlq_r_s32(whole, 32 - tables->int8_shift);
+    const int16x8_t half = vqmovnbq_s32(vreinterpretq_s16_s32(shifted), shifted);
+    return vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(half), half)); /* in the lowest bytes of the lanes */
 }
 
 void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void *log2_bands, int8_t *features)
@@ -653,7 +682,8 @@ void stapes_frontend_quantized(const stapes_frontend_tables *tables, const void 
     const int8_t *const end = features + tables->n_bands;
     for (; features < end - 3; values += 4, features += 4)
         vstrbq_s32(features, stapes_frontend_quantized_four(tables, vldrhq_s32(values)));
-    const mve_pred16_t some = vctp32q((uint32_t)(end - features));
-    if (features < end)
+    if (features < end) {
+        const mve_pred16_t some = vctp32q((uint32_t)(end - features));
         vstrbq_p_s32(features, stapes_frontend_quantized_four(tables, vldrhq_z_s32(values, some)), some);
+    }
 }

@@ -67,11 +67,12 @@ STAPES_NN_INLINE void stapes_nn_mve_round_twice(int32x4_t sum, int32x4_t multipl
     }
 }
 
-/* Saturate four values to int8 and store them. */
+/* Saturate four values to int8 and store them. The narrowed values replace the lower parts of the wide ones; only the
+ * lowest bytes are stored. */
 STAPES_NN_INLINE void stapes_nn_mve_store(int32x4_t values, int8_t *out)
 {
-    const int16x8_t half = vqmovnbq_s32(vdupq_n_s16(0), values);
-    vstrbq_s32(out, vreinterpretq_s32_s8(vqmovnbq_s16(vdupq_n_s8(0), half)));
+    const int16x8_t half = vqmovnbq_s32(vreinterpretq_s16_s32(values), values);
+    vstrbq_s32(out, vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(half), half)));
 }
 
 /* Clamp values to [low, high], where that is less than the range of int8. */
