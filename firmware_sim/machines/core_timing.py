@@ -24,7 +24,17 @@ from dataclasses import dataclass, fields
 _KINDS = (
     *("alu", "alu_shifted", "bits", "multiply", "multiply_flags", "accumulate", "long_multiply", "long_accumulate"),
     *("divide", "load", "store", "store_indexed", "load_several", "store_several", "branch", "if_then", "nop"),
-    *("system", "float_alu", "float_move", "float_accumulate", "float_divide", "vector_load", "vector_store"),
+    *(
+        "system",
+        "float_load",
+        "float_store",
+        "float_alu",
+        "float_move",
+        "float_accumulate",
+        "float_divide",
+        "vector_load",
+        "vector_store",
+    ),
     *("vector_integer", "vector_multiply", "vector_reduce"),
 )
 SINGLE_ISSUE, SHORT_PAIRS, FULL_PAIRS = 1, 2, 3
@@ -124,8 +134,10 @@ CORE_TIMINGS = {
             name="cortex-m4",
             core="Cortex-M4",
             kinds=_ARMV7M_MEMORY
-            | {  # M4 TRM: all products 1, division 2 to 12: the middle; FPU: results a cycle later, VMLA 3, VDIV 14
-                "divide": (7, 7),
+            | {  # M4 TRM: all products 1, division 2 to 12: the middle; FPU: results a cycle later, VMLA 3, VDIV 14,
+                "divide": (7, 7),  # VLDR and VSTR 2, which the section on load/store timings does not pipeline
+                "float_load": (2, 2),
+                "float_store": (2, 1),
                 "float_alu": (1, 2),
                 "float_accumulate": (3, 3),
                 "float_divide": (14, 14),
@@ -152,6 +164,7 @@ CORE_TIMINGS = {
                 "long_accumulate": (1, 2),
                 "divide": (7, 7),
                 "load": (1, 2),
+                "float_load": (1, 2),
                 "load_several": (0, 2),
                 "store_several": (0, 1),
                 "float_alu": (1, 2),
@@ -177,6 +190,7 @@ CORE_TIMINGS = {
                 "divide": (7, 8),
                 "load_several": (0, 1),
                 "store_several": (0, 1),
+                "float_load": (1, 2),
                 "float_alu": (1, 3),
                 "float_accumulate": (1, 5),
                 "float_divide": (16, 16),
@@ -204,6 +218,7 @@ CORE_TIMINGS = {
                 "long_accumulate": (1, 2),
                 "divide": (7, 7),
                 "load": (1, 2),
+                "float_load": (1, 2),
                 "load_several": (0, 2),
                 "store_several": (0, 1),
                 "float_alu": (1, 2),

@@ -48,13 +48,14 @@ static void set_ready(int *ready, uint64_t registers, int when)
 
 static int is_load(const struct instruction *one)
 {
-    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_vector_load;
+    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_float_load ||
+           one->kind == KIND_vector_load;
 }
 
 static int is_store(const struct instruction *one)
 {
     return one->kind == KIND_store || one->kind == KIND_store_indexed || one->kind == KIND_store_several ||
-           one->kind == KIND_vector_store;
+           one->kind == KIND_float_store || one->kind == KIND_vector_store;
 }
 
 static int is_multiply(const struct instruction *one)

@@ -241,7 +241,8 @@ static void mark_regions(struct qemu_plugin_insn *insn, struct counts rest)
 
 static int loads(const struct instruction *one)
 {
-    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_vector_load;
+    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_float_load ||
+           one->kind == KIND_vector_load;
 }
 
 static void on_translate_timed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)

@@ -345,6 +345,7 @@ static void decode_float_memory(uint32_t one, uint32_t two, struct instruction *
     }
     if ((one & 0x0120) == 0x0100) { /* VLDR, VSTR */
         load_or_store(to, load != 0, 0, base, 0);
+        to->kind = load ? KIND_float_load : KIND_float_store;
     } else {
         count = BITS(two, 7, 0);
         several(to, load != 0, 0, base);

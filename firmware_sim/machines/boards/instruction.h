@@ -22,6 +22,8 @@
     X(store_indexed) /* the address is the sum of two registers */ \
     X(load_several)  /* LDM, POP, LDRD, VLDM */ \
     X(store_several) \
+    X(float_load) \
+    X(float_store) \
     X(branch) \
     X(if_then) \
     X(nop) \
