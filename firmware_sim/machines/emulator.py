@@ -25,7 +25,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
@@ -57,6 +57,7 @@ class RunResult:
     total: CycleCount = NOTHING  # with start-up
     functions: dict[str, CycleCount] = field(default_factory=dict)  # by function, when a profile was asked for
     flash_misses: dict[str, list[FlashMisses]] = field(default_factory=dict)  # of each pass, by region, of a cache
+    core: CoreTiming | None = None  # whose cycles were computed; None: none were
     files: dict[str, bytes] = field(default_factory=dict)  # what the firmware wrote
 
     @property
@@ -134,7 +135,7 @@ def run(
         done = _emulate(command, folder, timeout_s, on_line)
         written = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in (files or {})}
     costs = [(name, _mark_cost(core) if n < len(marked) else NOTHING) for n, (name, _, _) in enumerate(begin_end)]
-    return _read_result(firmware, done, written, costs)
+    return replace(_read_result(firmware, done, written, costs), core=core if count or profile else None)
 
 
 def _emulate(

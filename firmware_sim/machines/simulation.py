@@ -72,6 +72,13 @@ class DetectorRun:
         """Return the instructions of every call, by stage; empty on this machine and when they were not counted."""
         return {} if self.run is None else {name: self.run.regions.get(name, []) for name in STAGES}
 
+    @property
+    def stage_cycles(self) -> dict[str, list[int]]:
+        """Return the cycles of every call, by stage; empty where the core's timing is not known."""
+        if self.run is None or self.run.core is None:
+            return {}
+        return {name: [one.cycles for one in self.run.counts.get(name, [])] for name in STAGES}
+
 
 @dataclass(frozen=True)
 class BuiltDetector:
@@ -95,6 +102,7 @@ class BuiltDetector:
         pace: Pace | None = None,
         blob: bytes | None = None,
         count: bool = True,
+        profile: bool = False,
         regions: Mapping[str, tuple[int, int]] | None = None,
         on_line: Callable[[str], object] | None = None,
     ) -> DetectorRun:
@@ -102,7 +110,7 @@ class BuiltDetector:
 
         With `pace` a timer interrupt delivers a hop whenever its time has come, whether or not the loop has kept up.
         `blob`: what a loadable detector loads first; `loaded` of the result is what NAME_load returned.
-        `count`, `regions` and `on_line` are those of `emulator.run`.
+        `count`, `profile`, `regions` and `on_line` are those of `emulator.run`.
 
         Raises ConfigError when the pace is too fast or too slow for the board's timer, and on this machine, which
         cannot be paced; ToolchainError when the emulator cannot run the program or the firmware ends with a fault. The
@@ -120,6 +128,7 @@ class BuiltDetector:
             arguments=arguments,
             files=sent,
             count=count,
+            profile=profile,
             regions=regions,
             on_line=on_line,
             icount_shift=None if pace is None else _PACED_ICOUNT_SHIFT,

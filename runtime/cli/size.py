@@ -1,4 +1,4 @@
-"""`stapes size`: print flash, RAM and instructions per layer, or what a microcontroller needs for a detector."""
+"""`stapes size`: print flash, RAM, instructions and cycles per layer, or what a microcontroller needs."""
 
 import argparse
 from pathlib import Path
@@ -11,9 +11,9 @@ def add_size(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add the sub-command."""
     parser = commands.add_parser(
         "size",
-        help="print flash, RAM and instructions per layer, or time and current on a microcontroller",
-        description="Print the flash, RAM and instructions (counted under QEMU; these are not cycles) that each layer\n"
-        "of the model and each part of the detector needs on a board. With --part, print whether it fits a\n"
+        help="print flash, RAM, instructions and cycles per layer, or time and current on a microcontroller",
+        description="Print the flash, RAM, instructions (counted under QEMU) and cycles (of a model of the core) that\n"
+        "each layer of the model and each part of the detector needs on a board. With --part, print whether it fits a\n"
         "microcontroller and keeps up, its milliseconds, mean current and days on a battery.",
         epilog="examples:\n  stapes size dogs.stapes --board cortex-m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0\n"
         "  stapes size dogs.stapes --parts\n"

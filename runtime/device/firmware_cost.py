@@ -1,6 +1,6 @@
 """What a detector needs on a board: instructions per stage, flash and RAM per part, and whether that fits a budget."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ _PARTS = (  # (beginning of the name of a source file, part to which its code be
 
 @dataclass(frozen=True)
 class StageCost:
-    """Instructions of one stage; `worst` is the largest number in one call."""
+    """Instructions or cycles of one stage; `worst` is the largest number in one call."""
 
     name: str
     mean_per_hop: float
@@ -32,19 +32,39 @@ class StageCost:
 
 
 @dataclass(frozen=True)
-class FirmwareCost:
-    """What one run on one board needed. Costs are instructions, not cycles."""
+class Work:
+    """What the calls of a run took, in instructions or in cycles."""
 
     stages: tuple[StageCost, ...]
     mean_per_hop: float
     worst_hop: int  # of the hop with the most work, in which a step ends
     worst_step: int  # of all hops of the costliest step
-    per_second: float  # instructions per second of audio
+    per_second: float  # of audio
+
+
+@dataclass(frozen=True)
+class CycleCost(Work):
+    """The cycles of a run, as the timing of a core gives them for memory without wait states."""
+
+    core: str
+    error_percent: int | None  # the largest error against published measurements; None: not validated
+
+    @property
+    def error_text(self) -> str:
+        """Return how far the cycles may be off, for a person."""
+        return "not validated" if self.error_percent is None else f"± {self.error_percent} %"
+
+
+@dataclass(frozen=True)
+class FirmwareCost(Work):
+    """What one run on one board needed. Its work is in instructions; `cycles` has the same in cycles."""
+
     hop_s: float
     frames_per_step: int
     flash: dict[str, int]  # bytes by part
     ram: dict[str, int]  # bytes by part, stacks included
     executed: CycleCount  # by all stages in the whole run
+    cycles: CycleCost | None  # None for a core whose timing is not known
 
     @property
     def flash_bytes(self) -> int:
@@ -78,9 +98,25 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
     """Return the cost of a run that was counted and not paced."""
     assert built.firmware is not None
     assert result.run is not None
-    per_step, hop_s = built.folder.frames_per_step, built.folder.frontend.hop_s
-    stages, frames = result.stages, max(result.frames, 1)
-    calls = dict.fromkeys(STAGES, frames) | {"push": max(1, len(stages["push"]))}  # the last hop may complete no frame
+    per_step, hop_s, core = built.folder.frames_per_step, built.folder.frontend.hop_s, result.run.core
+    cycles = None
+    if core is not None:
+        work = _work(result.stage_cycles, result.frames, per_step, hop_s)
+        cycles = CycleCost(**vars(work), core=core.core, error_percent=core.error_percent)
+    return FirmwareCost(
+        **vars(_work(result.stages, result.frames, per_step, hop_s)),
+        hop_s=hop_s,
+        frames_per_step=per_step,
+        flash=flash_by_part(built.firmware),
+        ram=_ram_by_part(built, result),
+        executed=sum((one for name in STAGES for one in result.run.counts.get(name, ())), NOTHING),
+        cycles=cycles,
+    )
+
+
+def _work(stages: Mapping[str, list[int]], frames: int, per_step: int, hop_s: float) -> Work:
+    """Return the work of a run from that of each call, by stage."""
+    calls = dict.fromkeys(STAGES, max(frames, 1)) | {"push": max(1, len(stages["push"]))}  # the last may fill no frame
     rows = tuple(StageCost(name, sum(stages[name]) / calls[name], max(stages[name], default=0)) for name in STAGES)
     push = max(stages["push"], default=0)
     step_ends = [model + events for model, events in zip(stages["model"], stages["events"], strict=True)]
@@ -89,18 +125,18 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
         hops[(step + 1) * per_step - 1] += work
     steps = [sum(hops[start : start + per_step]) for start in range(0, len(hops), per_step)]
     mean = sum(row.mean_per_hop for row in rows)
-    return FirmwareCost(
+    return Work(
         stages=rows,
         mean_per_hop=mean,
         worst_hop=max(hops, default=0) + push,
         worst_step=max(steps, default=0) + per_step * push,
         per_second=mean / hop_s,
-        hop_s=hop_s,
-        frames_per_step=per_step,
-        flash=flash_by_part(built.firmware),
-        ram=_ram_by_part(built, result),
-        executed=sum((one for name in STAGES for one in result.run.counts.get(name, ())), NOTHING),
     )
+
+
+def about_cycles(cycles: CycleCost) -> str:
+    """Return what the reader of cycles has to know of them."""
+    return f"cycles: model of the {cycles.core} with memory that never waits, {cycles.error_text}"
 
 
 def measured_cost(folder: DetectorFolder, board: Board, out: Path, *, loadable: bool = False) -> FirmwareCost:

@@ -16,7 +16,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS, Board, boards_named
 from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
 from stapes.runtime.audio import read_audio
-from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, cost_of, verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, Work, about_cycles, cost_of, verdicts
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,13 @@ def _keeping_up(free: DetectorRun, paced: DetectorRun) -> Verdict:
 def _as_json(seen: Simulated) -> str:
     board, cost = seen.board, seen.cost
     record = {"board": board.name, "core": board.core, "machine": board.machine, "frames": seen.free.frames}
-    record |= {"instructions": asdict(cost), "flash_bytes": cost.flash_bytes, "ram_bytes": cost.ram_bytes}
+    counted = asdict(cost)
+    record |= {
+        "cycles": counted.pop("cycles"),
+        "instructions": counted,
+        "flash_bytes": cost.flash_bytes,
+        "ram_bytes": cost.ram_bytes,
+    }
     record |= {"overruns": seen.overruns, "verdicts": [asdict(verdict) for verdict in seen.verdicts]}
     return json.dumps(record)
 
@@ -122,15 +128,22 @@ def _as_text(seen: Simulated) -> str:
     board, cost, frames = seen.board, seen.cost, seen.free.frames
     audio = f"{frames * cost.hop_s:.1f} s of audio and tail, {frames} hops"
     lines = [f"\n{board.name} ({board.core}, {board.machine}): {audio}"]
-    lines.append(f"  {'instructions per hop':<22}{'mean':>10}{'worst':>10}")
-    lines += [f"    {row.name:<20}{row.mean_per_hop:>10,.0f}{row.worst:>10,}" for row in cost.stages]
-    lines.append(f"    {'all':<20}{cost.mean_per_hop:>10,.0f}{cost.worst_hop:>10,}")
-    lines.append(f"  instructions per second of audio: {cost.per_second / 1e6:.2f} million (not cycles)")
+    lines += _work_table("instructions", cost)
+    if cost.cycles is not None:
+        lines += _work_table("cycles", cost.cycles)
+        lines.append(f"  {about_cycles(cost.cycles)}")
     lines.append(f"  flash {cost.flash_bytes:,} bytes: {_items(cost.flash)}")
     lines.append(f"  RAM {cost.ram_bytes:,} bytes: {_items(cost.ram)}")
     lines.append(f"  overruns: {seen.overruns}")
     lines += [f"  {'pass' if verdict.fits else 'FAIL'}  {verdict.text}" for verdict in seen.verdicts]
     return "\n".join(lines)
+
+
+def _work_table(unit: str, work: Work) -> list[str]:
+    lines = [f"  {f'{unit} per hop':<22}{'mean':>10}{'worst':>10}"]
+    lines += [f"    {row.name:<20}{row.mean_per_hop:>10,.0f}{row.worst:>10,}" for row in work.stages]
+    lines.append(f"    {'all':<20}{work.mean_per_hop:>10,.0f}{work.worst_hop:>10,}")
+    return [*lines, f"  {unit} per second of audio: {work.per_second / 1e6:.2f} million"]
 
 
 def _items(parts: dict[str, int]) -> str:

@@ -12,7 +12,7 @@ from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.machines.boards import boards_named
 from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
 from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
-from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, cost_of, verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, about_cycles, cost_of, verdicts
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class LayerCost:
     kernel: str
     flash_bytes: int
     instructions: float  # mean over the steps
+    cycles: float  # the same; 0 for a core whose timing is not known
 
 
 def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> int:
@@ -56,14 +57,20 @@ def layers_of(built: BuiltDetector, result: DetectorRun, sites: Sequence[CallSit
     written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", built.model.texts[f"{name}.c"], re.M)
     constants = _constants_by_layer(built.firmware, name, [layer for _, layer in written])
     kernels = [
-        (site.callee.removeprefix("stapes_nn_"), result.run.regions[f"{number}"])
+        (site.callee.removeprefix("stapes_nn_"), result.run.counts[f"{number}"])
         for number, site in enumerate(sites)
         if site.callee.startswith("stapes_nn_")
     ]
     calls = [kernel for kernel, _ in kernels]
     names = [layer for _, layer in written] if calls == [kernel for kernel, _ in written] else calls
     return [
-        LayerCost(name, kernel, constants.get(name, 0), sum(counts) / max(1, len(counts)))
+        LayerCost(
+            name,
+            kernel,
+            constants.get(name, 0),
+            sum(one.instructions for one in counts) / max(1, len(counts)),
+            sum(one.cycles for one in counts) / max(1, len(counts)),
+        )
         for name, (kernel, counts) in zip(names, kernels, strict=True)
     ]
 
@@ -82,16 +89,30 @@ def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) ->
 
 def _report(layers: Sequence[LayerCost], result: DetectorRun, cost: FirmwareCost) -> list[str]:
     assert result.run is not None
-    model = sum(result.stages["model"]) / max(1, result.steps)
-    rest = model - sum(layer.instructions for layer in layers)
-    lines = [f"{'layer':<28}{'kernel':<16}{'flash':>8}{'instructions':>14}  per step"]
-    lines += [f"{row.name:<28}{row.kernel:<16}{row.flash_bytes:>8,}{row.instructions:>14,.0f}" for row in layers]
-    lines.append(f"{'moves and calls':<44}{'':>8}{rest:>14,.0f}")
-    per_frame = sum(result.stages["frontend"]) / max(1, result.frames)
-    lines.append(f"{'frontend, one frame':<44}{'':>8}{per_frame:>14,.0f}")
+    lines = [f"{'layer':<28}{'kernel':<16}{'flash':>8}{'instructions':>14}{'cycles':>12}  per step"]
+    lines += [
+        f"{row.name:<28}{row.kernel:<16}{row.flash_bytes:>8,}{row.instructions:>14,.0f}{_cycles(row.cycles)}"
+        for row in layers
+    ]
+    rest = [
+        sum(stages.get("model", [])) / max(1, result.steps) - sum(layer)
+        for stages, layer in (
+            (result.stages, [row.instructions for row in layers]),
+            (result.stage_cycles, [row.cycles for row in layers]),
+        )
+    ]
+    lines.append(f"{'moves and calls':<44}{'':>8}{rest[0]:>14,.0f}{_cycles(rest[1])}")
+    frame = [sum(stages.get("frontend", [])) / max(1, result.frames) for stages in (result.stages, result.stage_cycles)]
+    lines.append(f"{'frontend, one frame':<44}{'':>8}{frame[0]:>14,.0f}{_cycles(frame[1])}")
     for title, parts, total in (("flash", cost.flash, cost.flash_bytes), ("RAM", cost.ram, cost.ram_bytes)):
         lines += ["", f"{title:<28}{'bytes':>8}"]
         lines += [f"{part:<28}{size:>8,}" for part, size in sorted(parts.items(), key=lambda item: -item[1])]
         lines.append(f"{'all':<28}{total:>8,}")
-    lines += ["", f"{cost.per_second / 1e6:.2f} million instructions per second of audio (not cycles)"]
+    lines += ["", f"{cost.per_second / 1e6:.2f} million instructions per second of audio"]
+    if cost.cycles is not None:
+        lines += [f"{cost.cycles.per_second / 1e6:.2f} million cycles per second of audio", about_cycles(cost.cycles)]
     return lines
+
+
+def _cycles(cycles: float) -> str:
+    return f"{cycles:>12,.0f}" if cycles > 0 else f"{'–':>12}"

@@ -119,9 +119,19 @@ def _device(detector: Detector, costs: Mapping[str, FirmwareCost]) -> Iterator[s
     """Yield the cost on boards, as far as it was measured, and the sizes of the model in the generated C."""
     yield "<h2>On the device</h2>"
     if costs:
-        header = ["board", "instructions per second", "per hop", "frontend", "model", "events", "most expensive hop"]
+        header = [
+            "board",
+            "instructions per second",
+            "cycles per second",
+            "per hop",
+            "frontend",
+            "model",
+            "events",
+            "most expensive hop",
+        ]
         yield table([*header, "flash", "RAM"], [_cost_row(board, cost) for board, cost in costs.items()])
-        yield '<p class="note">Exact counts of an emulated core, not cycles. Per hop: mean. '
+        yield '<p class="note">Exact counts of instructions on an emulated core. Cycles are those of a model of the '
+        yield "core with memory that never waits. Per hop: mean instructions. "
         yield "RAM includes the audio ring and the stack, flash includes the weights.</p>"
         if parts := suitable(costs):
             yield "<h3>Microcontrollers with these cores</h3>"
@@ -138,7 +148,9 @@ def _cost_row(board: str, cost: FirmwareCost) -> list[str]:
     stages = {stage.name: f"{stage.mean_per_hop:,.0f}" for stage in cost.stages}
     counts = [f"{cost.mean_per_hop:,.0f}", *(stages[name] for name in ("frontend", "model", "events"))]
     kib = [f"{size / 1024:.1f} KiB" for size in (cost.flash_bytes, cost.ram_bytes)]
-    return [escape(board), f"<b>{cost.per_second / 1e6:.2f} M</b>", *counts, f"{cost.worst_hop:,}", *kib]
+    known = cost.cycles
+    cycles = "not known" if known is None else f"{known.per_second / 1e6:.2f} M ({known.error_text})"
+    return [escape(board), f"<b>{cost.per_second / 1e6:.2f} M</b>", cycles, *counts, f"{cost.worst_hop:,}", *kib]
 
 
 def _training(detector: Detector) -> Iterator[str]:

@@ -50,6 +50,10 @@ def test_simulate_prints_the_runtimes_events_then_figures_in_json(
         assert cost["mean_per_hop"] == pytest.approx(sum(stage["mean_per_hop"] for stage in stages.values()))
         assert cost["per_second"] == pytest.approx(cost["mean_per_hop"] * 62.5)
         assert stages["frontend"]["worst"] < cost["worst_hop"] < sum(stage["worst"] for stage in stages.values()) + 1
+        cycles = figures["cycles"]
+        assert [stage["name"] for stage in cycles["stages"]] == list(stages)
+        assert cost["mean_per_hop"] < cycles["mean_per_hop"] < 2 * cost["mean_per_hop"]  # one instruction at a time
+        assert cycles["worst_hop"] > cost["worst_hop"]
         assert figures["flash_bytes"] == sum(cost["flash"].values())
         assert figures["ram_bytes"] == sum(cost["ram"].values())
         assert set(cost["flash"]) >= {"frontend", "events", "loop", "kernels", "model", "tables and settings"}
@@ -215,6 +219,7 @@ def test_budgets_by_hand() -> None:
         frames_per_step=1,
         flash={"kernels": 600, "model": 424},
         ram={"stack": 100},
+        cycles=None,
         executed=CycleCount(instructions=1_000_000),
     )
     assert [verdict.fits for verdict in verdicts(cost, Budget(1024, 100, Pace(2.0, 2.0)))] == [True, True, True, True]

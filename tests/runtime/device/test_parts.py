@@ -36,6 +36,7 @@ COST = FirmwareCost(
     frames_per_step=2,
     flash={"kernels": 20 << 10, "model": 12 << 10},
     ram={"stack": 1 << 10, "model": 9 << 10},
+    cycles=None,
     executed=CycleCount(instructions=1000, cycles=1000, fetches=800, flash_reads=100, taken_branches=100),
 )
 
