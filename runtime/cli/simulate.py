@@ -12,9 +12,10 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "simulate",
         help="run a recording through an emulated microcontroller",
         description="Build a detector's firmware, run a recording through it under QEMU and print its events as\n"
-        "they leave the UART, then the instructions of each stage, flash, RAM and stack.",
+        "they leave the UART, then the instructions and cycles of each stage, flash, RAM and stack.",
         epilog="examples:\n  stapes simulate dogs.stapes yard.wav --board cortex-m4\n"
-        "  stapes simulate dogs.stapes yard.wav --board m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0 --paced",
+        "  stapes simulate dogs.stapes yard.wav --board m0 --flash 64K --ram 16K --mhz 48 --cpi 2.0 --paced\n"
+        "  stapes simulate dogs.stapes yard.wav --board m55 --profile profile.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("detector", type=Path, help="detector folder")
@@ -27,6 +28,12 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a timer interrupt delivers hops, like a DMA that does not wait; --mhz and --cpi give the core's speed",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object per board")
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="also print instructions and cycles by layer and by function, and write them as JSON for speedscope",
+    )
     add_budget(parser)
     parser.set_defaults(run=_run)
 
@@ -42,6 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
             boards=board_names(arguments),
             paced=arguments.paced,
             as_json=arguments.json,
+            profile=arguments.profile,
             budget=budget_of(arguments),
         )
     )

@@ -15,8 +15,11 @@ from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS, Board, boards_named
 from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
+from stapes.firmware_sim.outputs import require_new_file
 from stapes.runtime.audio import read_audio
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, Work, about_cycles, cost_of, verdicts
+from stapes.runtime.device.layer_cost import layer_regions
+from stapes.runtime.device.profile import Profile, profile_of, profile_table, write_speedscope
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class SimulateSettings:
     paced: bool
     as_json: bool
     budget: Budget
+    profile: Path | None = None  # where the profile is written; None: none is made
     channel: int | None = None  # of the recording, counted from 1; None: the mean of all channels
 
 
@@ -43,6 +47,7 @@ class Simulated:
     paced: DetectorRun | None
     cost: FirmwareCost
     verdicts: list[Verdict]
+    profile: Profile | None
 
     @property
     def overruns(self) -> int:
@@ -54,13 +59,17 @@ def simulate_command(settings: SimulateSettings) -> int:
     """Run the recording on every board and print the results.
 
     Return 1 when a budget is not met or boards differ in their events, else 0. Raises ConfigError for an unknown board
-    or a missing speed, AudioError for an unreadable recording, ToolchainError when a compiler or emulator is missing.
+    or a missing speed, AudioError for an unreadable recording, ToolchainError when a compiler or emulator is missing,
+    OutputError when the profile cannot be written.
     """
     folder, boards = read_folder(settings.detector), boards_named(settings.boards)
     if settings.paced and settings.budget.pace is None:
         raise ConfigError("--paced needs the speed of the core: add --mhz, and --cpi for the cycles per instruction")
+    if settings.profile is not None:
+        require_new_file(settings.profile, force=True)
     pcm = read_audio(settings.recording, folder.frontend.sample_rate_hz, settings.channel).pcm
     first: list[Event] | None = None
+    profiles: list[Profile] = []
     good = True
     with tempfile.TemporaryDirectory(prefix="stapes-simulate-") as out:
         for board in boards:
@@ -78,6 +87,11 @@ def simulate_command(settings: SimulateSettings) -> int:
                 seen.verdicts.append(Verdict(same, text))
             good &= all(verdict.fits for verdict in seen.verdicts)
             print(_as_json(seen) if settings.as_json else _as_text(seen))
+            if seen.profile is not None:
+                profiles.append(seen.profile)
+    if settings.profile is not None:
+        write_speedscope(settings.profile, profiles)
+        logger.info(f"{settings.profile} can be opened in speedscope")
     return 0 if good else 1
 
 
@@ -85,7 +99,13 @@ def _simulate(
     built: BuiltDetector, pcm: NDArray[np.int16], settings: SimulateSettings, on_line: Callable[[str], object] | None
 ) -> Simulated:
     assert built.board is not None
-    free = built.hear(pcm, on_line=None if settings.paced else on_line)
+    profiled = settings.profile is not None
+    free = built.hear(
+        pcm,
+        on_line=None if settings.paced else on_line,
+        profile=profiled,
+        regions=layer_regions(built) if profiled else None,
+    )
     paced = built.hear(pcm, pace=settings.budget.pace, on_line=on_line) if settings.paced else None
     cost = cost_of(built, free)
     found = verdicts(cost, settings.budget)
@@ -93,7 +113,7 @@ def _simulate(
         found = [Verdict(False, "the recording is shorter than a step, so speed and stack were not measured")]
     if paced is not None:
         found.append(_keeping_up(free, paced))
-    return Simulated(built.board, free, paced, cost, found)
+    return Simulated(built.board, free, paced, cost, found, profile_of(built, free) if profiled else None)
 
 
 def _print_event(line: str) -> None:
@@ -135,6 +155,7 @@ def _as_text(seen: Simulated) -> str:
     lines.append(f"  flash {cost.flash_bytes:,} bytes: {_items(cost.flash)}")
     lines.append(f"  RAM {cost.ram_bytes:,} bytes: {_items(cost.ram)}")
     lines.append(f"  overruns: {seen.overruns}")
+    lines += profile_table(seen.profile) if seen.profile is not None else ()
     lines += [f"  {'pass' if verdict.fits else 'FAIL'}  {verdict.text}" for verdict in seen.verdicts]
     return "\n".join(lines)
 

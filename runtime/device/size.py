@@ -1,29 +1,16 @@
 """What a detector needs on a board, before any board exists: per layer of the model and per part."""
 
-import re
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.known_answers import sound_samples
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.machines.boards import boards_named
-from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
-from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun, build_where_it_fits
+from stapes.firmware_sim.machines.simulation import DetectorRun, build_where_it_fits
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, about_cycles, cost_of, verdicts
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """One call in the generated step function: its kernel, its constants in flash, its instructions per step."""
-
-    name: str
-    kernel: str
-    flash_bytes: int
-    instructions: float  # mean over the steps
-    cycles: float  # the same; 0 for a core whose timing is not known
+from stapes.runtime.device.layer_cost import LayerCost, layer_regions, layers_of
 
 
 def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> int:
@@ -38,53 +25,14 @@ def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> in
         for board in boards_named(board_names):
             built = build_where_it_fits(folder, board, Path(out))
             assert built.firmware is not None
-            sites = call_sites(built.firmware, f"{built.model.description.name}_step")
-            result = built.hear(pcm, regions={f"{n}": (s.address, s.return_address) for n, s in enumerate(sites)})
+            result = built.hear(pcm, regions=layer_regions(built))
             cost = cost_of(built, result)
             found = verdicts(cost, budget)
             fits &= all(verdict.fits for verdict in found)
             print(f"{built.machine} ({built.firmware.board.core}, {built.firmware.board.machine})\n")
-            print("\n".join(_report(layers_of(built, result, sites), result, cost)))
+            print("\n".join(_report(layers_of(built, result), result, cost)))
             print("".join(f"{'pass' if verdict.fits else 'FAIL'}  {verdict.text}\n" for verdict in found))
     return 0 if fits else 1
-
-
-def layers_of(built: BuiltDetector, result: DetectorRun, sites: Sequence[CallSite]) -> list[LayerCost]:
-    """Return the kernel calls of NAME_step in order, with the names of their layers in the generated source."""
-    assert built.firmware is not None
-    assert result.run is not None
-    name = built.model.description.name
-    written = re.findall(r"^    (?:stapes_nn_)(\w+)\(&?(\w+?)(?:_table)?,", built.model.texts[f"{name}.c"], re.M)
-    constants = _constants_by_layer(built.firmware, name, [layer for _, layer in written])
-    kernels = [
-        (site.callee.removeprefix("stapes_nn_"), result.run.counts[f"{number}"])
-        for number, site in enumerate(sites)
-        if site.callee.startswith("stapes_nn_")
-    ]
-    calls = [kernel for kernel, _ in kernels]
-    names = [layer for _, layer in written] if calls == [kernel for kernel, _ in written] else calls
-    return [
-        LayerCost(
-            name,
-            kernel,
-            constants.get(name, 0),
-            sum(one.instructions for one in counts) / max(1, len(counts)),
-            sum(one.cycles for one in counts) / max(1, len(counts)),
-        )
-        for name, (kernel, counts) in zip(names, kernels, strict=True)
-    ]
-
-
-def _constants_by_layer(firmware: Firmware, name: str, layers: Iterable[str]) -> dict[str, int]:
-    """Return layer -> bytes of its NAME_weights, NAME_bias, …; a symbol belongs to the longest name that fits it."""
-    sizes: dict[str, int] = {}
-    by_length = sorted(set(layers), key=len, reverse=True)
-    for symbol in firmware.symbols:
-        if symbol.section == "rodata":
-            layer = next((one for one in by_length if symbol.name == one or symbol.name.startswith(f"{one}_")), None)
-            if layer is not None:
-                sizes[layer] = sizes.get(layer, 0) + symbol.bytes
-    return sizes
 
 
 def _report(layers: Sequence[LayerCost], result: DetectorRun, cost: FirmwareCost) -> list[str]:

@@ -84,6 +84,42 @@ def test_json_counts_the_overruns_of_audio_that_does_not_wait(
     assert figures["frames"] == 1 + (2 * 16_000 + 640 - 512) // 256  # of the run that was counted, with its tail
 
 
+def test_a_profile_shares_the_work_of_the_stages_between_layers_and_functions(
+    compiled_detector: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "profile.json"
+    words = ["simulate", str(compiled_detector), str(recording), "--board", "m4", "--profile", str(path)]
+    assert main([*words, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    work = figures["cycles"]["mean_per_hop"] * figures["frames"]
+    frames = [frame["name"] for frame in json.loads(path.read_text())["shared"]["frames"]]
+    layers, functions = json.loads(path.read_text())["profiles"]
+    for profile in (layers, functions):
+        assert (profile["type"], profile["endValue"]) == ("sampled", sum(profile["weights"]))
+        assert len(profile["samples"]) == len(profile["weights"])
+    assert layers["endValue"] == pytest.approx(work, rel=0.01)  # a hop may fill no frame
+    assert work <= functions["endValue"] < 1.1 * work  # with the loop around the stages
+    by_stack = {
+        tuple(frames[n] for n in stack): weight
+        for stack, weight in zip(layers["samples"], layers["weights"], strict=True)
+    }
+    assert by_stack["model", "logits (conv)"] > by_stack["model", "probabilities (lookup)"] > 0
+    assert main(words) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (logits,) = (row for row in table if row[:2] == ["model:", "logits"])
+    assert float(logits[-2]) == pytest.approx(
+        int(logits[-3].replace(",", "")) / (320 * figures["frames"] // 2), rel=0.02
+    )
+    assert ["stapes_frontend_fft"] in [row[:1] for row in table]
+
+
+def test_a_profile_that_cannot_be_written_is_told_before_the_run(
+    compiled_detector: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", str(compiled_detector), str(recording), "--profile", str(tmp_path)]) == 1
+    assert "is a folder; name a file in it" in capsys.readouterr().err
+
+
 def test_a_recording_without_a_step_passes_no_budget(
     compiled_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
