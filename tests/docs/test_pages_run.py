@@ -39,6 +39,7 @@ NEEDS = {
     "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt", "ca.pem")),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/parts.md": Need(("pops.stapes",)),
+    "docs/timing.md": Need(("pops.stapes", "yard.flac")),
     "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite", "trained.tflite")),
     "docs/from-pytorch-and-onnx.md": Need(trains=True),
