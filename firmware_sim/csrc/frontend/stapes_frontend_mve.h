@@ -313,7 +313,8 @@ static inline void stapes_frontend_alike_butterflies(stapes_frontend_rows rows, 
         STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
         STAPES_FRONTEND_ASM_SKIP
         "le        lr, 1b                   \n"
-        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [cos] "=&r"(cosine), [sin] "=&r"(sine)
+        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d),
+          [cos] "=&r"(cosine), [sin] "=&r"(sine)
         : [w] "r"(w), [skip] "r"(skip), [count] "r"(count)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
     /* clang-format on */
