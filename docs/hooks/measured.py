@@ -12,8 +12,8 @@ Column = tuple[str, Callable[[ResultRow], str]]  # heading, text of the cell
 INTRODUCTION = """# What is measured
 
 Every figure on this page comes from a file in `benchmarks/results/`, which the command in the same section or row
-writes. Instructions are exact counts under QEMU. They are not cycles, which [a model of each core](timing.md) predicts and
-[wait states of the flash](parts.md) lengthen.
+writes. Instructions are exact counts under QEMU. They are not cycles, which [a model of each core](timing.md)
+predicts and [wait states of the flash](parts.md) lengthen.
 """
 
 
