@@ -118,7 +118,8 @@ def assembled_by_clang(board: Board, optimization: str, folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("board", [name for name in BOARDS if name != "cortex-m0"])
+# Debian's clang compiles for no Xtensa.
+@pytest.mark.parametrize("board", [name for name in BOARDS if name not in ("cortex-m0", "xtensa-lx106")])
 @pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O2", "-O3"])
 def test_the_same_bits_from_clang_on_every_board(board: str, optimization: str, tmp_path: Path) -> None:
     if shutil.which("clang") is None:
