@@ -139,8 +139,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
 /* Arrange the constants of four channels in the order of use. The kernel is computed from its last three taps to its
  * first: `steps` below zero lead from three taps to those before them, and one above zero to the last taps of the next
  * pixel, by which the assembly knows the end. Returns 0 where it cannot be used. */
-static int stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
-                                         int32_t group, int32_t *to)
+static int STAPES_NN_COLD stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer,
+                                                        const stapes_nn_dsp_plane *plane, int32_t group, int32_t *to)
 {
     const int32_t threes = plane->threes, count = layer->kernel_height * threes;
     const int32_t to_row_before = 12 * (threes - 1) - 4 * layer->dilation_height * plane->width;
