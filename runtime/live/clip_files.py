@@ -46,7 +46,25 @@ def clip_name(record: Record) -> str:
     """
     moment = re.sub(r"[-:]", "", record.utc) if record.utc else f"{record.onset:010.3f}s"
     near = "_near" if record.kind == "near miss" else ""
-    return f"{moment}_{re.sub(r'[^A-Za-z0-9_-]+', '_', record.label)}_{record.onset_sample}{near}.flac"
+    return f"{moment}_{label_in_names(record.label)}_{record.onset_sample}{near}.flac"
+
+
+def label_in_names(label: str) -> str:
+    """Return a label for the name of a file."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", label)
+
+
+def event_in_track(label: str) -> str:
+    """Return a label for a track, which holds neither tabs nor line ends."""
+    return re.sub(r"[\t\r\n]", " ", label)
+
+
+def near_miss_in_track(label: str, classes: Sequence[str]) -> str:
+    """Return what stands in a track for a near miss of a class: a label that no class has."""
+    text = event_in_track(label) + "?"
+    while text in map(event_in_track, classes):
+        text += "?"
+    return text
 
 
 def write_clip(folder: Path, detector: Detector, clip: Clip) -> None:
@@ -77,18 +95,10 @@ def near_miss_labels(recording: Path) -> frozenset[str] | None:
         return None
 
 
-def _text(label: str) -> str:
-    return re.sub(r"[\t\r\n]", " ", label)  # a track holds neither tabs nor line ends
-
-
 def _track_label(detector: Detector, record: Record) -> str:
-    """Return the label itself for an event, and for a near miss one that no class has."""
     if record.kind == "event":
-        return _text(record.label)
-    label = _text(record.label) + "?"
-    while label in map(_text, detector.classes):
-        label += "?"
-    return label
+        return event_in_track(record.label)
+    return near_miss_in_track(record.label, detector.classes)
 
 
 def _times_s(detector: Detector, clip: Clip, record: Record) -> tuple[float, float]:

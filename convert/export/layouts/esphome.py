@@ -9,10 +9,13 @@ from stapes.convert.export.library import TEMPLATES, Library
 from stapes.convert.export.readme import readme
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.detector_c import ring_samples
+from stapes.runtime.live.announcing import announced_within_samples
+from stapes.runtime.live.clip_files import event_in_track, label_in_names, near_miss_in_track
 
 SINGLE_FILE = True
 VOICE_PE_RATE_HZ = 16_000  # of the microphones of Home Assistant Voice Preview Edition
 RATES_HZ = range(8_000, 48_001)  # what ESPHome's validation allows for a microphone
+CLIP_RING_S = 1 + 2 + 1 + 2  # `before`, `longest_event` and `after` of clips when they are not set, and time to send
 SUFFIXES = (".py", ".h", ".cpp", ".yaml")
 LOADABLE = """
 The model can be replaced by a blob (`stapes export --blob --target portable`) without a rebuild: give the component an
@@ -68,11 +71,25 @@ def _c_files(library: Library) -> dict[str, str]:
 
 
 def _description(library: Library) -> str:
-    classes = json.dumps(library.folder.classes, ensure_ascii=False, indent=4)
+    folder = library.folder
+    classes, version = json.dumps(folder.classes, ensure_ascii=False, indent=4), json.dumps(library.version)
+    labels = [
+        (event_in_track(label), near_miss_in_track(label, folder.classes), label_in_names(label))
+        for label in folder.classes
+    ]
     return (
         f'"""What the detector {library.name} hears; written by stapes {library.version}."""\n\n'
-        f"CLASSES = {classes}\nSAMPLE_RATE_HZ = {library.folder.frontend.sample_rate_hz}\n"
+        f"CLASSES = {classes}\nSAMPLE_RATE_HZ = {folder.frontend.sample_rate_hz}\n\n"
+        "# For clips: a class in a label track, a near miss of it, and the class in the name of a file.\n"
+        f"CLIP_LABELS = {json.dumps(labels, ensure_ascii=False, indent=4)}\n"
+        f"ANNOUNCED_WITHIN_SAMPLES = {_announced_within_samples(library)}\n"
+        f'MODEL_SHA256 = "{folder.model_sha256}"\nFRONTEND_HASH = "{folder.frontend_hash}"\nSTAPES = {version}\n'
     )
+
+
+def _announced_within_samples(library: Library) -> int:
+    """Return after how many samples from its onset an event is announced at the latest, but a minute at most."""
+    return min(announced_within_samples(library.folder), 60 * library.folder.frontend.sample_rate_hz)
 
 
 def _entities(library: Library) -> str:
@@ -118,5 +135,7 @@ def _usage(library: Library) -> str:
     text = text.replace("@CLASS@", json.dumps(library.folder.classes[0], ensure_ascii=False))
     larger = 2 * (_ring_samples(library) - ring_samples(library.folder))
     text = text.replace("@LARGER_BYTES@", f"{larger:,}")
+    clips = 2 * (CLIP_RING_S * rate + _announced_within_samples(library))
+    text = text.replace("@CLIP_BYTES@", f"{clips:,}")
     text = text.replace("@LOADABLE@", LOADABLE if library.loadable else "")
     return text.strip().replace("@VOICE_PE@", VOICE_PE if rate == VOICE_PE_RATE_HZ else NO_VOICE_PE)

@@ -4,11 +4,20 @@ import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome import automation
 from esphome.components import microphone
+from esphome.components.stapes import clips
 from esphome.components.stapes.detector import CLASSES, SAMPLE_RATE_HZ
 from esphome.const import CONF_ID, CONF_MICROPHONE, CONF_ON_EVENT, CONF_SENSITIVITY
 from esphome.types import ConfigType
 
 DEPENDENCIES = ["microphone"]
+
+
+def AUTO_LOAD(config: ConfigType) -> list[str]:  # noqa: N802  (the name is ESPHome's)
+    """Return the components that these options need: only clips are sent anywhere."""
+    return ["socket"] if CONF_CLIPS in config else []
+
+
+CONF_CLIPS = "clips"
 
 CONF_STAPES_ID = "stapes_id"
 CONF_CLASS = "class"
@@ -30,6 +39,7 @@ CONFIG_SCHEMA = cv.Schema(
         cv.Optional(CONF_SENSITIVITY, default={}): cv.Schema(
             {cv.Optional(label): cv.int_range(-MOST_STEPS, MOST_STEPS) for label in CLASSES}
         ),
+        cv.Optional(CONF_CLIPS): clips.SCHEMA,
         cv.Optional(CONF_ON_EVENT_START): automation.validate_automation(single=True),
         cv.Optional(CONF_ON_EVENT): automation.validate_automation(single=True),
     }
@@ -51,6 +61,8 @@ async def to_code(config: ConfigType) -> None:
     await cg.register_component(var, config)
     source = await microphone.microphone_source_to_code(config[CONF_MICROPHONE])
     cg.add(var.set_microphone_source(source))
+    if CONF_CLIPS in config:
+        cg.add(var.set_clips(clips.new_clips(config[CONF_CLIPS])))
     for label, steps in config[CONF_SENSITIVITY].items():
         cg.add(var.set_sensitivity(CLASSES.index(label), steps))
     for key, trigger in (

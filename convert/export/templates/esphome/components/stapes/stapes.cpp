@@ -28,14 +28,22 @@ void StapesComponent::setup() {
   }
   example_start(&this->detector_);
   this->started_ = true;
-  this->begin_();
+#ifdef USE_STAPES_CLIPS
+  if (!this->clips_->setup()) {
+    ESP_LOGE(TAG, "There is too little memory for the sound of clips; no clip is sent");
+  }
+#endif
+  this->begin_(false);
   this->last_update_ms_ = millis();
   this->microphone_source_->add_data_callback([this](const std::vector<uint8_t> &data) { this->push_(data); });
   this->microphone_source_->start();
 }
 
-/// Apply the sensitivities; no class has an open event.
-void StapesComponent::begin_() {
+/// Apply the sensitivities; no class has an open event. loaded: the model is not the one that was exported.
+void StapesComponent::begin_(bool loaded) {
+#ifdef USE_STAPES_CLIPS
+  this->clips_->begin(this->detector_.core, loaded);
+#endif
   for (uint8_t i = 0; i < EXAMPLE_CLASSES; i++) {
     this->set_sensitivity(i, this->classes_[i].sensitivity);
 #ifdef USE_BINARY_SENSOR
@@ -57,7 +65,7 @@ bool StapesComponent::load(const void *blob, size_t size) {
     ESP_LOGE(TAG, "The model was not loaded: %s", stapes_blob_error(answer));
     return false;
   }
-  this->begin_();
+  this->begin_(true);
   return true;
 }
 #endif
@@ -74,6 +82,9 @@ void StapesComponent::set_sensitivity(uint8_t class_index, int32_t steps) {
   this->classes_[class_index].sensitivity = steps;
   if (this->started_) {
     stapes_set_sensitivity(&this->detector_.core, class_index, steps);
+#ifdef USE_STAPES_CLIPS
+    this->clips_->set_sensitivity(class_index, steps);
+#endif
   }
 }
 
@@ -84,6 +95,9 @@ void StapesComponent::push_(const std::vector<uint8_t> &data) {
   if (n == 0) {
     return;
   }
+#ifdef USE_STAPES_CLIPS
+  this->clips_->push(samples, n);  // before the detector hears it
+#endif
   stapes_push(&this->detector_.core, samples, n);
   uint64_t squares = 0;  // n * 2^30 at most
   for (uint32_t i = 0; i < n; i++) {
@@ -103,8 +117,14 @@ void StapesComponent::loop() {
     for (int32_t i = 0; i < n; i++) {
       this->report_(this->events_[i]);
     }
+#ifdef USE_STAPES_CLIPS
+    this->clips_->follow(this->detector_.core, this->events_, n);
+#endif
     this->take_scores_();
   } while (n != STAPES_IDLE && micros() - began < LOOP_BUDGET_US);
+#ifdef USE_STAPES_CLIPS
+  this->clips_->loop(this->detector_.core);
+#endif
   this->longest_loop_us_ = std::max(this->longest_loop_us_, micros() - began);
 }
 
@@ -149,6 +169,9 @@ void StapesComponent::update() {
   const uint32_t level = this->level_.exchange(0);
   this->warn_(level);
   this->publish_(static_cast<float>(now - this->last_update_ms_) / 60000.0f, level);
+#ifdef USE_STAPES_CLIPS
+  this->clips_->update();
+#endif
   this->last_update_ms_ = now;
   this->longest_loop_us_ = 0;
   for (auto &of : this->classes_) {
@@ -204,6 +227,9 @@ void StapesComponent::dump_config() {
   for (uint8_t i = 0; i < EXAMPLE_CLASSES; i++) {
     ESP_LOGCONFIG(TAG, "  Class: %s, sensitivity %" PRId32, this->label_(i), this->classes_[i].sensitivity);
   }
+#ifdef USE_STAPES_CLIPS
+  this->clips_->dump_config();
+#endif
   LOG_UPDATE_INTERVAL(this);
 }
 

@@ -19,6 +19,7 @@
 #include "esphome/components/text_sensor/text_sensor.h"
 #endif
 
+#include "clips.h"
 #include "example_single.h"
 
 namespace esphome::stapes {
@@ -66,6 +67,9 @@ class StapesComponent : public PollingComponent {
   void set_microphone_source(microphone::MicrophoneSource *source) { this->microphone_source_ = source; }
   void set_sensitivity(uint8_t class_index, int32_t steps);
   int32_t get_sensitivity(uint8_t class_index) const { return this->classes_[class_index].sensitivity; }
+#ifdef USE_STAPES_CLIPS
+  void set_clips(Clips *clips) { this->clips_ = clips; }
+#endif
 #ifdef EXAMPLE_LOADABLE
   /// Take the model of a blob, which stays where it is and must not change. Call this where loop() is called, after
   /// setup(). Returns false, tells why in the log, and keeps the old model when the blob is refused.
@@ -94,7 +98,7 @@ class StapesComponent : public PollingComponent {
 
  protected:
   const char *label_(int32_t class_index) const;
-  void begin_();
+  void begin_(bool loaded);
   void push_(const std::vector<uint8_t> &data);
   void report_(const stapes_event &event);
   void take_scores_();
@@ -110,6 +114,9 @@ class StapesComponent : public PollingComponent {
   /// Mean square of the loudest block since the last update, 0 to 2^30, plus 1; 0: no block came. The task of the
   /// microphone raises it and update() takes it.
   std::atomic<uint32_t> level_{0};
+#ifdef USE_STAPES_CLIPS
+  Clips *clips_{nullptr};
+#endif
   bool started_{false};
   uint32_t longest_loop_us_{0};  // since the last update
   uint32_t steps_{0};            // of the model, whose scores were taken
