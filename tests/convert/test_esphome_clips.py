@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,17 +31,10 @@ from stapes.runtime.live.clip_files import near_miss_labels
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.session import Outputs, run
 
-CLIPS = """
-  clips:
-    url: {url}
-    before: 500ms
-    after: 750ms
-    longest_event: 8s
-    near_misses: {near_misses}
-    per_hour: {per_hour}
-"""
+UNTIL_ALL_IS_SENT = {"PLAYED_LOOPS": "240"}
+HISS, NEAR_MISSES, PER_HOUR = -10, 10, 3  # steps of sensitivity, and clips
 
-HOST = """
+HOST = f"""
 esphome:
   name: listener
 host:
@@ -57,7 +51,14 @@ stapes:
   microphone: played_microphone
   update_interval: 500ms
   sensitivity:
-    hiss: -10
+    hiss: {HISS}
+  clips:
+    url: http://127.0.0.1:PORT/kitchen/
+    before: 500ms
+    after: 750ms
+    longest_event: 8s
+    near_misses: {NEAR_MISSES}
+    per_hour: {PER_HOUR}
 """
 
 
@@ -89,19 +90,14 @@ def program(library: Library, port: int, tmp_path_factory: pytest.TempPathFactor
     require_esphome()
     root = write(library, tmp_path_factory.mktemp("esphome"))
     write_host_components(root / "host")
-    clips = CLIPS.format(url=f"http://127.0.0.1:{port}/kitchen/", near_misses=12, per_hour=10)
-    (root / "host.yaml").write_text(HOST + clips)
+    (root / "host.yaml").write_text(HOST.replace("PORT", str(port)))
     return HostProgram.build(root / "host.yaml", "listener")
 
 
 @contextmanager
-def receiver(port: int, folder: Path) -> Iterator[None]:
-    """Run the receiver of the page, which stores into the working directory."""
-    (block,) = (block for block in read_blocks(ROOT / "docs" / "home.md") if block.title == "receive_clips.py")
-    names: dict = {"__name__": "receive_clips"}
-    exec(block.text, names)
-    names["FOLDER"] = folder
-    server = HTTPServer(("127.0.0.1", port), names["Receiver"])
+def served(port: int, handler: type[BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Run an HTTP server with this handler."""
+    server = HTTPServer(("127.0.0.1", port), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -112,18 +108,225 @@ def receiver(port: int, folder: Path) -> Iterator[None]:
         thread.join()
 
 
+def receiver_of_the_page(folder: Path) -> type[BaseHTTPRequestHandler]:
+    """Return the handler of docs/home.md, which stores what it gets in this folder."""
+    (block,) = (block for block in read_blocks(ROOT / "docs" / "home.md") if block.title == "receive_clips.py")
+    names: dict[str, Any] = {"__name__": "receive_clips"}
+    exec(block.text, names)
+    names["FOLDER"] = folder
+    handler: type[BaseHTTPRequestHandler] = names["Receiver"]
+    return handler
+
+
 @pytest.fixture(scope="module")
 def recording() -> NDArray[np.int16]:
-    """Events and near misses that all end seconds before the recording does: a device appends no tail."""
-    bursts = [(0.3, 0.9, "hiss"), (2.5, 3.0, "rumble"), (2.9, 3.5, "hiss"), (5.5, 6.5, "rumble"), (8.0, 8.5, "hiss")]
-    pcm = noise_bursts(16.0, bursts)
-    pcm[int(7.9 * 16_000) :] //= 40
+    """Events and quieter near misses, some within others' clips. All end seconds before the recording does."""
+    bursts = [
+        (0.3, 0.9, "hiss", 1),
+        (2.5, 3.0, "rumble", 1),
+        (2.9, 3.5, "hiss", 1),
+        (5.5, 6.0, "hiss", 10),
+        (8.0, 8.4, "hiss", 8),
+        (9.0, 9.7, "hiss", 1),
+        (11.0, 11.5, "rumble", 40),
+    ]
+    return sum(
+        (noise_bursts(15.0, [(onset, offset, label)]) // divisor for onset, offset, label, divisor in bursts),
+        start=np.zeros(15 * 16_000, np.int16),
+    )
+
+
+def recorded(detector: Path, pcm: NDArray[np.int16], folder: Path) -> list[dict[str, Any]]:
+    """Return the descriptions of the clips that `stapes listen --record` writes with the program's settings."""
+    runtime = Detector.load(detector, engine="litert")
+    runtime.set_sensitivity("hiss", HISS)
+    source = Played(16_000, blocks(pcm, 320))
+    settings = ClipSettings(folder, 0.5, 0.75, near_miss_steps=NEAR_MISSES, near_misses_per_hour=PER_HOUR)
+    run(runtime, source, Outputs([], [ClipRecorder(settings, runtime, source)]), threading.Event(), InputSettings())
+    return descriptions(folder)
+
+
+def descriptions(folder: Path) -> list[dict[str, Any]]:
+    """Return what the clips of a folder say, each with the path of its sound, in the order of their first samples."""
+    found = []
+    for path in folder.glob("*.json"):
+        sound = next(each for each in folder.glob(f"{path.stem}.*") if each.suffix in (".wav", ".flac"))
+        found.append(json.loads(path.read_text(encoding="utf-8")) | {"sound": sound})
+    return sorted(found, key=lambda each: (each["first_sample"], each["kind"], each["label"]))
+
+
+def lines(printed: list[str], text: str) -> list[str]:
+    return [line for line in printed if text in line]
+
+
+@pytest.mark.slow
+def test_a_plain_server_stores_the_clips_that_stapes_listen_records(
+    program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        printed = program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT)
+    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    sent = descriptions(tmp_path / "sent")
+    assert {each["kind"] for each in expected} == {"event", "near miss"}
+    assert {each["label"] for each in expected if each["kind"] == "near miss"} == {"hiss", "rumble"}
+    assert len(sent) == len(expected) == len(lines(printed, "Sent "))
+    for here, there in zip(sent, expected, strict=True):
+        length = len(read_sound(here["sound"], recording, here["first_sample"]))
+        assert length == soundfile.info(there["sound"]).frames
+        assert here["sound"].suffix == ".wav"
+        assert re.sub(r"^[^_]*", "", here["sound"].stem) == re.sub(r"^[^_]*", "", there["sound"].stem)
+        assert re.fullmatch(r"\d{8}T\d{6}\.\d{3}Z", here["sound"].stem.split("_")[0])
+        assert track(here) == track(there)
+        assert near_miss_labels(here["sound"]) == near_miss_labels(there["sound"])
+        assert [heard(each) for each in here["heard"]] == [heard(each) for each in there["heard"]]
+        for key in set(there) - {"sound", "heard", "utc"}:
+            assert here[key] == there[key], key
+        assert here.keys() == there.keys()
+
+
+def read_sound(path: Path, recording: NDArray[np.int16], first: int) -> NDArray[np.int16]:
+    """Return the samples of a WAV file, which must be those of the recording from this one on."""
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.subtype, info.format) == (16_000, 1, "PCM_16", "WAV")
+    pcm, _ = soundfile.read(path, dtype="int16")
+    assert np.array_equal(pcm, recording[first : first + len(pcm)])
     return pcm
 
 
-def test_print(program, compiled_detector, recording, port, tmp_path):
-    d = Detector.load(compiled_detector, engine="litert")
-    d.set_sensitivity("hiss", -10)
-    print(d.detect(recording))
-    print("\n".join(program.play(recording, tmp_path)))
-    assert 0
+def track(clip: dict[str, Any]) -> str:
+    text: str = clip["sound"].with_suffix(".txt").read_text(encoding="utf-8")
+    return text
+
+
+def heard(each: dict[str, Any]) -> tuple[str, str, int, int, float | None]:
+    """Return what is equal; times are printed with nine decimals."""
+    return (
+        each["kind"],
+        each["label"],
+        round(each["onset"] * 16_000),
+        round(each["offset"] * 16_000),
+        each["probability"],
+    )
+
+
+@pytest.mark.slow
+def test_of_each_class_a_number_of_clips_in_an_hour_is_sent_and_the_rest_is_counted(
+    program: HostProgram, port: int, tmp_path: Path
+) -> None:
+    bursts = [(at, at + 0.5, "hiss") for at in (0.5, 2.5, 4.5, 6.5, 8.5)] + [(10.5, 11.0, "rumble")]
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        printed = program.play(noise_bursts(14.0, bursts), tmp_path, environment=UNTIL_ALL_IS_SENT)
+    events = [each for each in descriptions(tmp_path / "sent") if each["kind"] == "event"]
+    assert [each["label"] for each in events] == ["hiss"] * PER_HOUR + ["rumble"]
+    assert len(lines(printed, "No clip of hiss (event): the hour has its 3")) == 2
+    assert "2 not sent since the start" in lines(printed, "not sent since the start")[-1]
+
+
+@pytest.mark.slow
+def test_a_clip_over_audio_that_the_detector_lost_has_all_its_sound(
+    program: HostProgram, port: int, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """Two seconds come at once, as if loop() had waited so long."""
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        printed = program.play(recording, tmp_path, first_block=32_000, environment=UNTIL_ALL_IS_SENT)
+    assert lines(printed, "samples lost since the start")
+    sent = descriptions(tmp_path / "sent")
+    assert len(sent) >= 4
+    for each in sent:
+        assert len(read_sound(each["sound"], recording, each["first_sample"])) > 0
+
+
+class Full(BaseHTTPRequestHandler):
+    """Stores nothing."""
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(507)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_store_a_clip_is_told(
+    program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    with served(port, Full):
+        printed = program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT)
+    assert len(lines(printed, "was not sent: the server answered HTTP/1.0 507 Insufficient Storage")) == len(expected)
+    assert f"0 clips sent, {len(expected)} not sent" in lines(printed, "not sent since the start")[-1]
+    assert len(lines(program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT), "was not sent: Connection refused")) == len(expected)
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers_holds_up_nothing(
+    program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """The first clip ends after ten seconds; meanwhile the events are heard, and the sound of other clips goes."""
+    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    with socket.create_server(("127.0.0.1", port)):  # the system accepts the connection, and nobody reads
+        printed = program.play(recording, tmp_path, environment={"PLAYED_LOOPS": "900"})
+    events = [each for each in expected if each["kind"] == "event"]
+    assert len(lines(printed, " ends at sample ")) == len(events)
+    assert not lines(printed, "samples lost since the start")
+    assert "nothing went or came for 10 s" in lines(printed, "was not sent: ")[0]
+    assert f"0 clips sent, {len(lines(printed, 'was not sent: '))} not sent" in lines(printed, "clips sent, ")[-1]
+
+
+@pytest.mark.slow
+def test_no_file_names_the_device(program: HostProgram, port: int, recording: NDArray[np.int16], tmp_path: Path) -> None:
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT)
+    files = list((tmp_path / "sent").iterdir())
+    assert {path.suffix for path in files} == {".json", ".txt", ".wav"}
+    for path in files:
+        assert b"listener" not in path.read_bytes()
+        assert b"kitchen" not in path.read_bytes()
+
+
+def example_with(library: Library, folder: Path, clips: str) -> Path:
+    """Write the exported folder, with these options in the example of the ESP32-S3."""
+    require_esphome()
+    example = write(library, folder) / "esp32-s3.yaml"
+    example.write_text(example.read_text().replace("  on_event:", f"{clips}\n  on_event:", 1))
+    return example
+
+
+def test_esphome_generates_the_code_of_clips_only_with_the_option(library: Library, tmp_path: Path) -> None:
+    with_clips = example_with(library, tmp_path / "with", "  clips:\n    url: http://192.0.2.7:8080/kitchen")
+    without = example_with(library, tmp_path / "without", "")
+    for example, has_clips in ((with_clips, True), (without, False)):
+        done = esphome("compile --only-generate", example)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (source,) = example.parent.glob(".esphome/build/*/src")
+        assert ("USE_STAPES_CLIPS" in (source / "esphome/core/defines.h").read_text()) == has_clips
+        assert ("192.0.2.7" in (source / "main.cpp").read_text()) == has_clips
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("url: https://192.0.2.7/kitchen", "must begin with http://"),
+        ("url: 192.0.2.7:8080", "must begin with http://"),
+        ("url: http://nas.local:8080/kitchen", "nas.local is not a valid IPv4 address"),
+        ("url: http://ada:secret@192.0.2.7/", "without a user"),
+        ("url: http://192.0.2.7:99999/", "Port out of range 0-65535"),
+        ("url: http://192.0.2.7:0/", "needs a port from 1 to 65535"),
+        ("url: http://192.0.2.7/küche", "a path of ASCII letters"),
+        ("before: 1s", "'url' is a required option for"),
+        ("{url: http://192.0.2.7/, before: 11s}", "value must be at most 10s"),
+        ("{url: http://192.0.2.7/, longest_event: 0s}", "value must be at least 100ms"),
+        ("{url: http://192.0.2.7/, near_misses: -1}", "value must be at least 0"),
+        ("{url: http://192.0.2.7/, near_misses: 41}", "value must be at most 40"),
+        ("{url: http://192.0.2.7/, per_hour: 0}", "value must be at least 1"),
+        ("{url: http://192.0.2.7/, seconds: 2}", "[seconds] is an invalid option for"),
+    ],
+)
+def test_esphome_refuses_clips_that_cannot_be_sent(
+    library: Library, tmp_path: Path, options: str, message: str
+) -> None:
+    clips = f"  clips: {options}" if options.startswith("{") else f"  clips:\n    {options}"
+    done = esphome("config", example_with(library, tmp_path, clips))
+    assert done.returncode == 2
+    assert "Failed config" in done.stdout
+    assert message in " ".join(done.stdout.split())

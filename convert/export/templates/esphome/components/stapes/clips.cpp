@@ -18,9 +18,10 @@ namespace esphome::stapes {
 static const char *const TAG = "stapes.clips";
 static const int64_t HOUR = static_cast<int64_t>(3600) * EXAMPLE_SAMPLE_RATE_HZ;
 static const int64_t FIRST_TIME_S = 1577836800;  // 2020: an earlier time of day was never set
-static const uint8_t SOUND = 2;                  // the last file: a clip without a label track counts as not annotated
-static const char *const ENDINGS[] = {".json", ".txt", ".wav"};
-static const char *const TYPES[] = {"application/json", "text/plain; charset=utf-8", "audio/wav"};
+/// The files of a clip, in the order in which they are sent: sound without a label track counts as not annotated.
+enum : uint8_t { SOUND, DESCRIPTION, TRACK, FILES };
+static const char *const ENDINGS[FILES] = {".wav", ".json", ".txt"};
+static const char *const TYPES[FILES] = {"audio/wav", "application/json", "text/plain; charset=utf-8"};
 
 __attribute__((format(printf, 2, 3))) static void append(std::string &text, const char *format, ...) {
   char part[160];
@@ -104,8 +105,7 @@ void Clips::loop(const stapes_detector &core) {
   if (state == HttpPut::State::RUNNING) {
     return;
   }
-  if (state == HttpPut::State::STORED && upload.file != SOUND) {
-    upload.file++;
+  if (state == HttpPut::State::STORED && ++upload.file < FILES) {
     this->start_file_();
     return;
   }
@@ -145,10 +145,10 @@ void Clips::start_(const stapes_detector &core, const Heard &heard) {
   upload.first = upload.next = this->first_sample_(heard);
   upload.last = this->last_sample_(heard);
   const std::vector<Heard> all = this->heard_in_(upload.first, upload.last);
-  upload.texts[0] = this->description_(core, upload, all, utc);
-  upload.texts[1] = this->track_(upload, all);
   upload.texts[SOUND] = wav_header(upload.last - upload.first);
-  upload.file = 0;
+  upload.texts[DESCRIPTION] = this->description_(core, upload, all, utc);
+  upload.texts[TRACK] = this->track_(upload, all);
+  upload.file = SOUND;
   this->uploading_ = true;
   this->start_file_();
 }

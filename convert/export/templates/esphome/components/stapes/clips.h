@@ -48,7 +48,7 @@ struct Heard {
   int8_t confidence;
 };
 
-/// Sends a clip of each event and near miss to an HTTP address: a JSON, a label track and a WAV file, in the format of
+/// Sends a clip of each event and near miss to an HTTP address: a WAV file, a JSON and a label track, in the format of
 /// `stapes listen --record`. The task of the microphone calls push(), all else is called where stapes_poll is.
 class Clips {
  public:
@@ -74,7 +74,7 @@ class Clips {
   struct Upload {
     Heard heard;
     std::string name;      // of its files, without their endings
-    std::string texts[3];  // JSON, label track, and what comes before the samples in the WAV file
+    std::string texts[3];  // what comes before the samples in the WAV file, JSON, label track
     uint8_t file;          // which of them is being sent
     size_t given;          // bytes of its text that were given
     int64_t first;         // sample
