@@ -37,8 +37,8 @@ static double probability(int8_t score) { return (score + 128) / 256.0; }  // ha
 /// Return what comes before the samples of a WAV file of int16, mono. The device is little-endian, as the file is.
 static std::string wav_header(uint32_t samples) {
   const uint32_t rate = EXAMPLE_SAMPLE_RATE_HZ, size = samples * sizeof(int16_t);
-  const uint16_t format[] = {1, 1};   // PCM, one channel
-  const uint16_t frame[] = {2, 16};   // bytes of a frame, bits of a sample
+  const uint16_t format[] = {1, 1};  // PCM, one channel
+  const uint16_t frame[] = {2, 16};  // bytes of a frame, bits of a sample
   const uint32_t sizes[] = {36 + size, 16, rate, rate * 2, size};
   const auto bytes = [](const void *from, size_t n) { return std::string(static_cast<const char *>(from), n); };
   return "RIFF" + bytes(&sizes[0], 4) + "WAVEfmt " + bytes(&sizes[1], 4) + bytes(format, 4) + bytes(&sizes[2], 8) +
@@ -89,72 +89,76 @@ void Clips::follow(const stapes_detector &core, const stapes_event *events, int3
   while (!this->heard_.empty() && this->heard_.front().offset < core.sample - this->settings_.ring) {
     this->heard_.pop_front();
   }
+  this->prepare_(core);
 }
 
-void Clips::loop(const stapes_detector &core) {
-  if (!this->running_) {
-    return;
-  }
-  if (!this->uploading_) {
-    this->start_next_(core);
-    return;
-  }
-  Upload &upload = this->upload_;
-  const bool there = this->give_();
-  const HttpPut::State state = there ? this->put_.loop() : HttpPut::State::FAILED;
-  if (state == HttpPut::State::RUNNING) {
-    return;
-  }
-  if (state == HttpPut::State::STORED && ++upload.file < FILES) {
-    this->start_file_();
-    return;
-  }
-  this->uploading_ = false;
-  if (state == HttpPut::State::STORED) {
-    this->sent_++;
-    ESP_LOGD(TAG, "Sent %s", upload.name.c_str());
-  } else {
-    this->put_.stop();
-    this->drop_(upload.heard, there ? this->put_.error() : "the connection is slower than the sound");
-  }
-}
-
-/// Begin with the next clip of which all is known.
-void Clips::start_next_(const stapes_detector &core) {
-  while (!this->waiting_.empty() &&
-         this->waiting_.front().offset + this->settings_.after + this->wait_ <= core.sample) {
+/// Prepare the clips of which all is known.
+void Clips::prepare_(const stapes_detector &core) {
+  while (!this->waiting_.empty() && this->last_sample_(this->waiting_.front()) + this->wait_ <= core.sample) {
     const Heard heard = this->waiting_.front();
     this->waiting_.pop_front();
     if ((heard.near && this->is_in_another_clip_(heard)) || !this->is_allowed_(heard, core.sample)) {
       continue;
     }
-    if (this->first_sample_(heard) < this->ring_.begin()) {
-      this->drop_(heard, "its sound was gone before it was its turn");
-      continue;
-    }
-    this->start_(core, heard);
-    return;
+    Upload upload;
+    const std::string utc = this->utc_(heard.onset);
+    upload.heard = heard;
+    upload.name = this->name_(heard, utc);
+    upload.first = upload.next = this->first_sample_(heard);
+    upload.last = this->last_sample_(heard);
+    const std::vector<Heard> all = this->heard_in_(upload.first, upload.last);
+    upload.texts[SOUND] = wav_header(upload.last - upload.first);
+    upload.texts[DESCRIPTION] = this->description_(core, upload, all, utc);
+    upload.texts[TRACK] = this->track_(upload, all);
+    this->uploads_.push_back(std::move(upload));
   }
 }
 
-void Clips::start_(const stapes_detector &core, const Heard &heard) {
-  Upload &upload = this->upload_;
-  const std::string utc = this->utc_(heard.onset);
-  upload.heard = heard;
-  upload.name = this->name_(heard, utc);
-  upload.first = upload.next = this->first_sample_(heard);
-  upload.last = this->last_sample_(heard);
-  const std::vector<Heard> all = this->heard_in_(upload.first, upload.last);
-  upload.texts[SOUND] = wav_header(upload.last - upload.first);
-  upload.texts[DESCRIPTION] = this->description_(core, upload, all, utc);
-  upload.texts[TRACK] = this->track_(upload, all);
-  upload.file = SOUND;
-  this->uploading_ = true;
-  this->start_file_();
+void Clips::loop() {
+  if (this->uploads_.empty()) {
+    return;
+  }
+  Upload &upload = this->uploads_.front();
+  if (!this->uploading_) {
+    if (upload.first < this->ring_.begin()) {
+      this->end_upload_("its sound was gone before it was its turn");
+      return;
+    }
+    this->uploading_ = true;
+    this->start_file_();
+  }
+  if (!this->give_()) {
+    this->end_upload_("the connection is slower than the sound");
+    return;
+  }
+  const HttpPut::State state = this->put_.loop();
+  if (state == HttpPut::State::FAILED) {
+    this->end_upload_(this->put_.error());
+  } else if (state == HttpPut::State::STORED && upload.file + 1 == FILES) {
+    this->end_upload_(nullptr);
+  } else if (state == HttpPut::State::STORED) {
+    upload.file++;
+    this->start_file_();
+  }
+}
+
+/// Go on to the next clip. error: why this one was not sent, or a null pointer.
+void Clips::end_upload_(const char *error) {
+  const Upload &upload = this->uploads_.front();
+  if (error == nullptr) {
+    this->sent_++;
+    ESP_LOGD(TAG, "Sent %s", upload.name.c_str());
+  } else {
+    this->not_sent_++;
+    ESP_LOGW(TAG, "The clip %s was not sent: %s", upload.name.c_str(), error);
+  }
+  this->put_.stop();
+  this->uploading_ = false;
+  this->uploads_.pop_front();
 }
 
 void Clips::start_file_() {
-  Upload &upload = this->upload_;
+  Upload &upload = this->uploads_.front();
   upload.given = 0;
   const size_t samples = upload.file == SOUND ? upload.last - upload.first : 0;
   this->put_.start(std::string(this->settings_.path) + "/" + upload.name + ENDINGS[upload.file], TYPES[upload.file],
@@ -163,7 +167,7 @@ void Clips::start_file_() {
 
 /// Give the connection as much as it takes now. Returns false when the samples are no longer there.
 bool Clips::give_() {
-  Upload &upload = this->upload_;
+  Upload &upload = this->uploads_.front();
   const std::string &text = upload.texts[upload.file];
   const size_t room = this->put_.room();
   if (upload.given < text.size()) {
@@ -179,11 +183,6 @@ bool Clips::give_() {
   this->put_.give(this->samples_, n * sizeof(int16_t));
   upload.next += n;
   return true;
-}
-
-void Clips::drop_(const Heard &heard, const char *why) {
-  this->not_sent_++;
-  ESP_LOGW(TAG, "A clip of %s (%s) was not sent: %s", this->labels_[heard.class_index].track, kind(heard), why);
 }
 
 int64_t Clips::first_sample_(const Heard &heard) const {
@@ -238,9 +237,8 @@ std::vector<Heard> Clips::heard_in_(int64_t first, int64_t last) const {
     add(true, each.first, each.second);
   }
   std::sort(found.begin(), found.end(), [this](const Heard &a, const Heard &b) {
-    return a.onset != b.onset
-               ? a.onset < b.onset
-               : strcmp(this->labels_[a.class_index].track, this->labels_[b.class_index].track) < 0;
+    return a.onset != b.onset ? a.onset < b.onset
+                              : strcmp(this->labels_[a.class_index].track, this->labels_[b.class_index].track) < 0;
   });
   return found;
 }
@@ -297,8 +295,9 @@ std::string Clips::description_(const stapes_detector &core, const Upload &uploa
   for (const auto &each : all) {
     append(text, "%s    {\"kind\": \"%s\", \"label\": ", separator, kind(each));
     text += this->labels_[each.class_index].json;
-    append(text, ", \"onset\": %.9f, \"offset\": %.9f, \"probability\": ",
-           seconds(each.onset, upload.first, upload.last), seconds(each.offset, upload.first, upload.last));
+    append(text,
+           ", \"onset\": %.9f, \"offset\": %.9f, \"probability\": ", seconds(each.onset, upload.first, upload.last),
+           seconds(each.offset, upload.first, upload.last));
     if (each.complete) {
       append(text, "%.8f}", probability(each.confidence));
     } else {
@@ -335,8 +334,7 @@ void Clips::update() {
 }
 
 void Clips::dump_config() {
-  ESP_LOGCONFIG(TAG,
-                "  Clips: sent to http://%s:%u%s, %" PRIu32 " bytes of RAM for the sound%s", this->put_.host(),
+  ESP_LOGCONFIG(TAG, "  Clips: sent to http://%s:%u%s, %" PRIu32 " bytes of RAM for the sound%s", this->put_.host(),
                 this->put_.port(), this->settings_.path, this->settings_.ring * static_cast<uint32_t>(sizeof(int16_t)),
                 this->running_ ? "" : ", which are not there: no clip is sent");
 }

@@ -18,15 +18,15 @@ namespace esphome::stapes {
 
 /// Which clips are sent. Times are in samples.
 struct ClipSettings {
-  const char *path;          ///< of the URL, without a slash at its end
-  uint32_t before;           ///< sound before an event
-  uint32_t after;            ///< and after it
-  uint32_t longest_event;    ///< of a longer one only the end is sent
-  uint32_t ring;             ///< sound that is kept
-  int32_t near_miss_steps;   ///< of sensitivity, by which a near miss may have failed to be an event; 0: none are sent
-  uint32_t per_hour;         ///< at most so many clips of events, and of near misses, of each class
-  const char *detector;      ///< JSON: the hashes of the model that was exported and of its frontend
-  const char *stapes;        ///< JSON: the version of stapes
+  const char *path;         ///< of the URL, without a slash at its end
+  uint32_t before;          ///< sound before an event
+  uint32_t after;           ///< and after it
+  uint32_t longest_event;   ///< of a longer one only the end is sent
+  uint32_t ring;            ///< sound that is kept
+  int32_t near_miss_steps;  ///< of sensitivity, by which a near miss may have failed to be an event; 0: none are sent
+  uint32_t per_hour;        ///< at most so many clips of events, and of near misses, of each class
+  const char *detector;     ///< JSON: the hashes of the model that was exported and of its frontend
+  const char *stapes;       ///< JSON: the version of stapes
 };
 
 /// The names of a class in the files of a clip.
@@ -64,19 +64,19 @@ class Clips {
   /// Take what a call of stapes_poll wrote.
   void follow(const stapes_detector &core, const stapes_event *events, int32_t n);
   /// Send a little of what is to be sent.
-  void loop(const stapes_detector &core);
+  void loop();
   /// Warn of the clips that were not sent since the last call.
   void update();
   void dump_config();
 
  protected:
-  /// A clip that is being sent.
+  /// A clip that is sent, or that waits for its turn.
   struct Upload {
     Heard heard;
     std::string name;      // of its files, without their endings
     std::string texts[3];  // what comes before the samples in the WAV file, JSON, label track
-    uint8_t file;          // which of them is being sent
-    size_t given;          // bytes of its text that were given
+    uint8_t file{0};       // which of them is being sent
+    size_t given{0};       // bytes of its text that were given
     int64_t first;         // sample
     int64_t last;          // the sample behind the last one
     int64_t next;          // the next sample to be given
@@ -86,11 +86,10 @@ class Clips {
   bool is_allowed_(const Heard &heard, int64_t sample);
   int64_t first_sample_(const Heard &heard) const;
   int64_t last_sample_(const Heard &heard) const { return heard.offset + this->settings_.after; }
-  void start_next_(const stapes_detector &core);
-  void start_(const stapes_detector &core, const Heard &heard);
+  void prepare_(const stapes_detector &core);
   void start_file_();
   bool give_();
-  void drop_(const Heard &heard, const char *why);
+  void end_upload_(const char *error);
   std::vector<Heard> heard_in_(int64_t first, int64_t last) const;
   std::string name_(const Heard &heard, const std::string &utc) const;
   std::string description_(const stapes_detector &core, const Upload &upload, const std::vector<Heard> &all,
@@ -106,11 +105,11 @@ class Clips {
   NearMisses near_;
   HttpPut put_;
   std::deque<Heard> heard_;    // what a clip may still overlap
-  std::deque<Heard> waiting_;  // what is still to be sent
-  Upload upload_;
+  std::deque<Heard> waiting_;  // until all that was heard in their clips is known
+  std::deque<Upload> uploads_;
   int16_t samples_[HttpPut::BYTES_PER_LOOP / sizeof(int16_t)];  // that are given
-  bool running_{false};    // there is memory
-  bool uploading_{false};  // upload_ holds a clip
+  bool running_{false};                                         // there is memory
+  bool uploading_{false};                                       // the first of the uploads is being sent
   bool loaded_{false};
   uint32_t run_{0};  // a random number, for names without a time of day
   int64_t hour_{0};

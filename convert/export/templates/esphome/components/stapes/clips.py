@@ -81,8 +81,7 @@ def new_clips(config: ConfigType) -> cg.MockObj:
     cg.add_define("USE_STAPES_CLIPS")
     url = urlsplit(config[CONF_URL])
     before, after, longest = (
-        config[key].total_milliseconds * SAMPLE_RATE_HZ // 1000
-        for key in (CONF_BEFORE, CONF_AFTER, CONF_LONGEST_EVENT)
+        config[key].total_milliseconds * SAMPLE_RATE_HZ // 1000 for key in (CONF_BEFORE, CONF_AFTER, CONF_LONGEST_EVENT)
     )
     settings = cg.StructInitializer(
         ClipSettings,

@@ -78,7 +78,8 @@ HttpPut::State HttpPut::receive_() {
   this->answer_.append(bytes, n);
   const size_t length = this->answer_.find("\r\n");
   if (length == std::string::npos) {
-    return n == 0 || this->answer_.size() > LONGEST_STATUS_LINE ? this->fail_("the answer is not HTTP") : State::RUNNING;
+    return n == 0 || this->answer_.size() > LONGEST_STATUS_LINE ? this->fail_("the answer is not HTTP")
+                                                                : State::RUNNING;
   }
   this->answer_.resize(length);
   // "HTTP/1.1 201 Created"

@@ -15,8 +15,8 @@ int64_t announced_within_samples(const stapes_detector &core) {
   for (int32_t i = 0; i < events.n_classes; i++) {
     const stapes_event_config &config = events.configs[i];
     if (config.min_duration_steps < INT32_MAX) {  // else the class is never heard
-      slowest = std::max<int64_t>(slowest, static_cast<int64_t>(config.min_duration_steps) + config.merge_gap_steps +
-                                               config.smoothing_steps);
+      slowest = std::max<int64_t>(
+          slowest, static_cast<int64_t>(config.min_duration_steps) + config.merge_gap_steps + config.smoothing_steps);
     }
   }
   return (slowest + events.target_delay_steps + 1) * events.step_samples + core.setup->tables->window;

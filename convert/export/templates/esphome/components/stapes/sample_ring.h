@@ -25,10 +25,10 @@ class SampleRing {
  protected:
   int16_t *samples_{nullptr};
   uint32_t size_{0};
-  int64_t pushed_{0};                 // the pushing task's own count
-  std::atomic<uint32_t> reserved_{0}; // the samples before this, less the size, may be overwritten now; wraps around
-  std::atomic<uint32_t> written_{0};  // the samples before this are there; wraps around
-  int64_t end_{0};                    // the reading task's own count
+  int64_t pushed_{0};                  // the pushing task's own count
+  std::atomic<uint32_t> reserved_{0};  // the samples before this, less the size, may be overwritten now; wraps around
+  std::atomic<uint32_t> written_{0};   // the samples before this are there; wraps around
+  int64_t end_{0};                     // the reading task's own count
 };
 
 }  // namespace esphome::stapes

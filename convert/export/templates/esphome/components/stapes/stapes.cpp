@@ -123,7 +123,7 @@ void StapesComponent::loop() {
     this->take_scores_();
   } while (n != STAPES_IDLE && micros() - began < LOOP_BUDGET_US);
 #ifdef USE_STAPES_CLIPS
-  this->clips_->loop(this->detector_.core);
+  this->clips_->loop();
 #endif
   this->longest_loop_us_ = std::max(this->longest_loop_us_, micros() - began);
 }
