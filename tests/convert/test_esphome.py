@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from esphome_host import HostProgram, esphome, require_esphome, write_host_components
+from esphome_host import HostProgram, esphome, quick_library, require_esphome, write_export, write_host_components
 from numpy.typing import NDArray
 from page_blocks import ROOT, read_blocks
 from tiny_detector import noise_bursts
 
 from stapes.convert.export.layouts import layout
-from stapes.convert.export.library import Library, gather
+from stapes.convert.export.library import Library
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError
@@ -78,25 +78,10 @@ LOAD_AT_START = r"""priority: -200
           id(detector).load(blob, fread(blob, 1, sizeof blob, file));"""
 
 
-def write(library: Library, out: Path) -> Path:
-    for path, text in layout("esphome").files(library).items():
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
-        (out / path).write_text(text, encoding="utf-8")
-    (out / "secrets.yaml").write_text("wifi_ssid: home\nwifi_password: not-a-secret\n")
-    return out
-
-
-@pytest.fixture(scope="module")
-def library(compiled_detector: Path) -> Library:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
-        return gather(compiled_detector, single_file=True)
-
-
 @pytest.fixture
 def exported(library: Library, tmp_path: Path) -> Path:
     require_esphome()
-    return write(library, tmp_path)
+    return write_export(library, tmp_path)
 
 
 @pytest.mark.parametrize("example", ["esp32-s3.yaml", "voice-pe.yaml"])
@@ -110,23 +95,31 @@ def test_esphome_accepts_the_examples_and_generates_their_code(exported: Path, e
     assert {"stapes.cpp", "stapes.h", "tiny_single.c", "tiny_single.h", "sensitivity_number.cpp"} <= names
 
 
-def test_esphome_accepts_the_yaml_of_the_readme(exported: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", (exported / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize(("block", "accepted"), [(0, "rumble: 2"), (1, "url: http://192.168.1.20:8080/clips")])
+def test_esphome_accepts_the_yaml_of_the_readme(exported: Path, block: int, accepted: str) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (exported / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
     example = exported / "esp32-s3.yaml"
-    example.write_text(re.sub(r"^stapes:\n(?:  .*\n)+", block, example.read_text(), flags=re.MULTILINE))
+    example.write_text(re.sub(r"^stapes:\n(?:  .*\n)+", blocks[block], example.read_text(), flags=re.MULTILINE))
     done = esphome("config", example)
     assert done.returncode == 0, done.stdout
-    assert "rumble: 2" in done.stdout
+    assert accepted in done.stdout
 
 
-def test_esphome_accepts_the_yaml_of_the_page(exported: Path) -> None:
-    (block,) = (block for block in read_blocks(ROOT / "docs" / "home.md") if block.title == "listener/kitchen.yaml")
-    (exported / "kitchen.yaml").write_text(block.text, encoding="utf-8")
-    done = esphome("config", exported / "kitchen.yaml")
+@pytest.mark.parametrize(
+    ("file", "accepted"),
+    [
+        ("kitchen.yaml", ("i2s_din_pin: 10", "on_event_start:", "on_event:")),
+        ("hall.yaml", ("url: http://192.168.1.20:8080/hall", "near_misses: 4", "on_event:")),
+    ],
+)
+def test_esphome_accepts_the_yaml_of_the_page(exported: Path, file: str, accepted: tuple[str, ...]) -> None:
+    (block,) = (block for block in read_blocks(ROOT / "docs" / "home.md") if block.title == f"listener/{file}")
+    (exported / file).write_text(block.text, encoding="utf-8")
+    done = esphome("config", exported / file)
     assert done.returncode == 0, done.stdout
-    assert "i2s_din_pin: 10" in done.stdout
-    assert "on_event_start:" in done.stdout
-    assert "on_event:" in done.stdout
+    for text in accepted:
+        assert text in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -189,7 +182,7 @@ def test_classes_may_have_any_name(library: Library, tmp_path: Path) -> None:
     named = dataclasses.replace(
         library, folder=dataclasses.replace(folder, classes=classes, events=folder.events[:1] * len(classes))
     )
-    done = esphome("config", write(named, tmp_path) / "esp32-s3.yaml")
+    done = esphome("config", write_export(named, tmp_path) / "esp32-s3.yaml")
     assert done.returncode == 0, done.stdout
 
 
@@ -211,7 +204,7 @@ def test_a_detector_at_another_rate_has_no_example_for_the_voice_pe(library: Lib
 @pytest.fixture(scope="module")
 def program(library: Library, tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
     require_esphome()
-    return build_on_host(write(library, tmp_path_factory.mktemp("esphome")), HOST)
+    return build_on_host(write_export(library, tmp_path_factory.mktemp("esphome")), HOST)
 
 
 def build_on_host(root: Path, configuration: str) -> HostProgram:
@@ -338,7 +331,7 @@ def test_a_loadable_component_takes_another_model_and_refuses_what_is_none(
     dataclasses.replace(folder, events=(rumble, dataclasses.replace(hiss, on_score=127, off_score=126))).write()
     blob = tmp_path / "other.blob"
     assert main(["export", str(other), "--blob", "--target", "portable", "--out", str(blob)]) == 0
-    root = write(gather(compiled_detector, single_file=True, loadable=True), tmp_path / "loadable")
+    root = write_export(quick_library(compiled_detector, loadable=True), tmp_path / "loadable")
     built = build_on_host(root, HOST.replace("priority: -200\n    then:", LOAD_AT_START))
     expected = expected_lines(other, recording)
     assert len(expected) == 2

@@ -7,9 +7,11 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,22 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from esphome_host import HostProgram, esphome, require_esphome, write_host_components
+from esphome_host import HostProgram, esphome, quick_library, require_esphome, write_export, write_host_components
 from numpy.typing import NDArray
 from page_blocks import ROOT, read_blocks
 from played import Played, blocks
 from tiny_detector import noise_bursts
 
 from stapes.convert.export.layouts import layout
-from stapes.convert.export.library import Library, gather
+from stapes.convert.export.library import Library
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clip_files import near_miss_labels
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.session import Outputs, run
+from stapes.runtime.live.source import Block, Gap
+from stapes.runtime.main import main
 
 UNTIL_ALL_IS_SENT = {"PLAYED_LOOPS": "240"}
 HISS, NEAR_MISSES, PER_HOUR = -10, 10, 3  # steps of sensitivity, and clips
@@ -37,6 +42,14 @@ HISS, NEAR_MISSES, PER_HOUR = -10, 10, 3  # steps of sensitivity, and clips
 HOST = f"""
 esphome:
   name: listener
+  on_boot:
+    priority: -200
+    then:
+      - lambda: |-
+          static uint32_t blob[65536];
+          if (const char *path = getenv("BLOB")) {{
+            id(detector).load(blob, fread(blob, 1, sizeof blob, fopen(path, "rb")));
+          }}
 host:
 logger:
 network:
@@ -48,6 +61,7 @@ microphone:
     id: played_microphone
     sample_rate: 16000
 stapes:
+  id: detector
   microphone: played_microphone
   update_interval: 500ms
   sensitivity:
@@ -63,21 +77,6 @@ stapes:
 
 
 @pytest.fixture(scope="module")
-def library(compiled_detector: Path) -> Library:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shutil, "which", lambda name: None)  # no figures: quicker
-        return gather(compiled_detector, single_file=True)
-
-
-def write(library: Library, out: Path) -> Path:
-    for path, text in layout("esphome").files(library).items():
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
-        (out / path).write_text(text, encoding="utf-8")
-    (out / "secrets.yaml").write_text("wifi_ssid: home\nwifi_password: not-a-secret\n")
-    return out
-
-
-@pytest.fixture(scope="module")
 def port() -> int:
     """Return a port that is free, which is compiled into the program."""
     with socket.socket() as found:
@@ -86,9 +85,11 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def program(library: Library, port: int, tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
+def program(compiled_detector: Path, port: int, tmp_path_factory: pytest.TempPathFactory) -> HostProgram:
+    """Return a program that sends clips, and that loads the model of the file BLOB, if there is one."""
     require_esphome()
-    root = write(library, tmp_path_factory.mktemp("esphome"))
+    library = quick_library(compiled_detector, loadable=True)
+    root = write_export(library, tmp_path_factory.mktemp("esphome"))
     write_host_components(root / "host")
     (root / "host.yaml").write_text(HOST.replace("PORT", str(port)))
     return HostProgram.build(root / "host.yaml", "listener")
@@ -129,11 +130,11 @@ def recording() -> NDArray[np.int16]:
     return pcm
 
 
-def recorded(detector: Path, pcm: NDArray[np.int16], folder: Path) -> list[dict[str, Any]]:
+def recorded(detector: Path, items: list[Block | Gap], folder: Path) -> list[dict[str, Any]]:
     """Return the descriptions of the clips that `stapes listen --record` writes with the program's settings."""
     runtime = Detector.load(detector, engine="litert")
     runtime.set_sensitivity("hiss", HISS)
-    source = Played(16_000, blocks(pcm, 320))
+    source = Played(16_000, items)
     settings = ClipSettings(folder, 0.5, 0.75, near_miss_steps=NEAR_MISSES, near_misses_per_hour=PER_HOUR)
     run(runtime, source, Outputs([], [ClipRecorder(settings, runtime, source)]), threading.Event(), InputSettings())
     return descriptions(folder)
@@ -158,7 +159,7 @@ def test_a_plain_server_stores_the_clips_that_stapes_listen_records(
 ) -> None:
     with served(port, receiver_of_the_page(tmp_path / "sent")):
         printed = program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT)
-    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    expected = recorded(compiled_detector, blocks(recording, 320), tmp_path / "recorded")
     sent = descriptions(tmp_path / "sent")
     assert {each["kind"] for each in expected} == {"event", "near miss"}
     assert {each["label"] for each in expected if each["kind"] == "near miss"} == {"hiss", "rumble"}
@@ -175,6 +176,10 @@ def test_a_plain_server_stores_the_clips_that_stapes_listen_records(
         for key in set(there) - {"sound", "heard", "utc"}:
             assert here[key] == there[key], key
         assert here.keys() == there.keys()
+    assert (
+        main(["review", *map(str, (compiled_detector, tmp_path / "sent", "--split", "all", "--out", tmp_path / "x"))])
+        == 0
+    )
     for path in (tmp_path / "sent").iterdir():
         assert b"listener" not in path.read_bytes()  # the device's name
         assert b"kitchen" not in path.read_bytes()
@@ -219,17 +224,75 @@ def test_of_each_class_a_number_of_clips_in_an_hour_is_sent_and_the_rest_is_coun
 
 
 @pytest.mark.slow
-def test_a_clip_over_audio_that_the_detector_lost_has_all_its_sound(
-    program: HostProgram, port: int, recording: NDArray[np.int16], tmp_path: Path
+def test_clips_go_on_behind_audio_that_the_detector_lost_and_have_all_the_sound(
+    program: HostProgram,
+    library: Library,
+    port: int,
+    compiled_detector: Path,
+    recording: NDArray[np.int16],
+    tmp_path: Path,
 ) -> None:
     """Two seconds come at once, as if loop() had waited so long."""
     with served(port, receiver_of_the_page(tmp_path / "sent")):
         printed = program.play(recording, tmp_path, first_block=32_000, environment=UNTIL_ALL_IS_SENT)
-    assert lines(printed, "samples lost since the start")
+    (lost,) = {int(lost) for line in printed for lost in re.findall(r"1 overruns, (\d+) samples lost", line)}
+    header = layout("esphome").files(library)["components/stapes/tiny_single.h"]
+    kept = int(re.findall(r"^#define TINY_RING_SAMPLES (\d+)$", header, re.MULTILINE)[0])
+    heard_parts = [*blocks(recording[:kept], 320), Gap(lost, 16_000, "overrun"), *blocks(recording[kept + lost :], 320)]
+    expected = recorded(compiled_detector, heard_parts, tmp_path / "recorded")
     sent = descriptions(tmp_path / "sent")
-    assert len(sent) >= 4
+    assert [facts(each) for each in sent] == [facts(each) for each in expected]
     for each in sent:
         assert len(read_sound(each["sound"], recording, each["first_sample"])) > 0
+
+
+def facts(clip: dict[str, Any]) -> tuple[str, str, int, list[tuple[str, str, int, int, float | None]]]:
+    return clip["kind"], clip["label"], clip["first_sample"], [heard(each) for each in clip["heard"]]
+
+
+@pytest.mark.slow
+def test_a_device_without_the_time_of_day_names_clips_by_its_own_clock(
+    program: HostProgram, port: int, tmp_path: Path
+) -> None:
+    """The clock of a device begins in 1970; a random number keeps the clips of two starts apart."""
+    (tmp_path / "clock.c").write_text(
+        "#include <sys/time.h>\n"
+        "int gettimeofday(struct timeval *now, void *zone)\n"
+        "{\n    (void)zone;\n    now->tv_sec = 60;\n    now->tv_usec = 0;\n    return 0;\n}\n"
+    )
+    clock = tmp_path / "clock.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", clock, tmp_path / "clock.c"], check=True)
+    pcm = noise_bursts(4.0, [(1.0, 1.5, "hiss")])
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        for _ in range(2):
+            program.play(pcm, tmp_path, environment={"LD_PRELOAD": str(clock)})
+    events = [each for each in descriptions(tmp_path / "sent") if each["kind"] == "event"]
+    assert len(events) == 2
+    for each in events:
+        assert each["utc"] is None
+        onset = each["first_sample"] + 8_000
+        assert re.fullmatch(rf"{onset / 16_000:010.3f}s_[0-9a-f]{{8}}_hiss_{onset}", each["sound"].stem)
+    assert events[0]["sound"] != events[1]["sound"]
+
+
+@pytest.mark.slow
+def test_clips_of_a_model_that_was_loaded_do_not_claim_the_hash_of_the_exported_one(
+    program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
+) -> None:
+    """The other model differs in its thresholds."""
+    other = shutil.copytree(compiled_detector, tmp_path / "other.stapes")
+    folder = read_folder(other)
+    rumble, hiss = folder.events
+    replace(folder, events=(rumble, replace(hiss, on_score=60, off_score=40))).write()
+    blob = tmp_path / "other.blob"
+    assert main(["export", str(other), "--blob", "--target", "portable", "--out", str(blob)]) == 0
+    with served(port, receiver_of_the_page(tmp_path / "sent")):
+        program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT | {"BLOB": str(blob)})
+    sent = descriptions(tmp_path / "sent")
+    expected = recorded(other, blocks(recording, 320), tmp_path / "recorded")
+    assert [facts(each) for each in sent] == [facts(each) for each in expected]
+    assert [each["threshold"] for each in sent] == [each["threshold"] for each in expected]
+    assert all(each["detector"] == {"model_sha256": None, "frontend_hash": None} for each in sent)
 
 
 class Full(BaseHTTPRequestHandler):
@@ -246,7 +309,7 @@ class Full(BaseHTTPRequestHandler):
 def test_a_server_that_does_not_store_a_clip_is_told(
     program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
 ) -> None:
-    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    expected = recorded(compiled_detector, blocks(recording, 320), tmp_path / "recorded")
     with served(port, Full):
         printed = program.play(recording, tmp_path, environment=UNTIL_ALL_IS_SENT)
     assert len(lines(printed, "was not sent: the server answered HTTP/1.0 507 Insufficient Storage")) == len(expected)
@@ -261,7 +324,7 @@ def test_a_server_that_never_answers_holds_up_nothing(
     program: HostProgram, port: int, compiled_detector: Path, recording: NDArray[np.int16], tmp_path: Path
 ) -> None:
     """The first clip ends after ten seconds; meanwhile the events are heard, and the sound of other clips goes."""
-    expected = recorded(compiled_detector, recording, tmp_path / "recorded")
+    expected = recorded(compiled_detector, blocks(recording, 320), tmp_path / "recorded")
     with socket.create_server(("127.0.0.1", port)):  # the system accepts the connection, and nobody reads
         printed = program.play(recording, tmp_path, environment={"PLAYED_LOOPS": "900"})
     events = [each for each in expected if each["kind"] == "event"]
@@ -274,7 +337,7 @@ def test_a_server_that_never_answers_holds_up_nothing(
 def example_with(library: Library, folder: Path, clips: str) -> Path:
     """Write the exported folder, with these options in the example of the ESP32-S3."""
     require_esphome()
-    example = write(library, folder) / "esp32-s3.yaml"
+    example = write_export(library, folder) / "esp32-s3.yaml"
     example.write_text(example.read_text().replace("  on_event:", f"{clips}\n  on_event:", 1))
     return example
 
@@ -287,7 +350,10 @@ def test_esphome_generates_the_code_of_clips_only_with_the_option(library: Libra
         assert done.returncode == 0, done.stdout + done.stderr
         (source,) = example.parent.glob(".esphome/build/*/src")
         assert ("USE_STAPES_CLIPS" in (source / "esphome/core/defines.h").read_text()) == has_clips
-        assert ("192.0.2.7" in (source / "main.cpp").read_text()) == has_clips
+        main_cpp = (source / "main.cpp").read_text()
+        assert ("192.0.2.7" in main_cpp) == has_clips
+    (ring,) = re.findall(r"\.ring = (\d+)", (with_clips.parent / ".esphome/build/stapes/src/main.cpp").read_text())
+    assert f"these are {2 * int(ring):,} bytes of RAM" in (with_clips.parent / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stapes.convert.export.layouts import layout
+from stapes.convert.export.library import Library, gather
+
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "build" / "esphome-venv"
 OWN_COMPONENTS = ROOT / "tests" / "convert" / "esphome_components"
@@ -46,6 +49,22 @@ def esphome(command: str, configuration: Path) -> subprocess.CompletedProcess[st
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     words = [VENV / "bin" / "esphome", *command.split(), configuration.name]
     return subprocess.run(words, cwd=configuration.parent, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def quick_library(detector: Path, *, loadable: bool = False) -> Library:
+    """Return the C of a compiled detector in one file, without figures of its cost, which take long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "which", lambda name: None)
+        return gather(detector, single_file=True, loadable=loadable)
+
+
+def write_export(library: Library, out: Path) -> Path:
+    """Write what `stapes export --as esphome` writes, and the secrets of its examples, into a folder; return it."""
+    for path, text in layout("esphome").files(library).items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        (out / path).write_text(text, encoding="utf-8")
+    (out / "secrets.yaml").write_text("wifi_ssid: home\nwifi_password: not-a-secret\n")
+    return out
 
 
 def write_host_components(folder: Path) -> None:

@@ -10,8 +10,9 @@ SCHEMA = (
 
 ESPHOME = (
     "Tests of stapes run this component in ESPHome 2026.6.5: its validation of the example configurations, its "
-    "generated code, and its host platform, on which a recording is played and every event has the samples that "
-    "`stapes detect` prints. The build for the ESP32 itself was not run, and no board was used."
+    "generated code, and its host platform, on which a recording is played, every event has the samples that "
+    "`stapes detect` prints, and a server receives the clips that `stapes listen --record` keeps. The build for the "
+    "ESP32 itself was not run, and no board was used."
 )
 
 

@@ -47,9 +47,10 @@ bool SampleRing::read(int64_t first, uint32_t n, int16_t *out) {
   if (first < this->begin()) {
     return false;
   }
-  for (uint32_t i = 0; i < n; i++) {
-    out[i] = this->samples_[(first + i) % this->size_];
-  }
+  const uint32_t place = first % this->size_;
+  const uint32_t part = std::min(n, this->size_ - place);
+  memcpy(out, this->samples_ + place, part * sizeof *out);
+  memcpy(out + part, this->samples_, (n - part) * sizeof *out);
   return first >= this->begin();  // else some were overwritten meanwhile
 }
 
