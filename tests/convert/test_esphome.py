@@ -289,7 +289,8 @@ def test_sensors_say_rate_score_level_and_time(
     shown = {word: [float(line.split()[1]) for line in lines(printed, word)] for word in ("rate", "score", "loop")}
     assert max(shown["rate"]) > 0
     highest = Detector.load(compiled_detector, engine="litert").scores(recording)[:, 1].max()
-    assert max(shown["score"]) == (int(highest) + 128) / 256
+    known = [score for score in shown["score"] if not np.isnan(score)]  # unknown: no step ended in the interval
+    assert max(known) == (int(highest) + 128) / 256
     assert min(shown["loop"]) > 0
     half_of_full_scale = np.resize(np.int16([16384, -16384]), recording.size)
     assert lines(program.play(half_of_full_scale, tmp_path), "level")[0] == "level -6.021"
