@@ -482,7 +482,6 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     int32_t batch;
     (void)fast;
     for (batch = 0; batch < layer->batches; batch++) {
-        place = stapes_nn_conv_begin(layer, in);
         for (; place.y < layer->out_height; job.out += job.pixels * channels) {
             uint32_t *patch = patches;
             job.pixels = 0;
@@ -504,7 +503,10 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
 #endif
             stapes_nn_conv_plain(layer, &job);
         }
-        in += layer->in_height * layer->in_width * layer->in_channels;
+        place.in += layer->in_height * place.pitch;
+        place.y = 0;
+        place.top = -layer->pad_top;
+        place.first = place.row -= layer->out_height * layer->stride_height * place.pitch;
     }
     stapes_nn_limit(out, (int32_t)(job.out - out), layer->out_min, layer->out_max);
 }
