@@ -16,6 +16,7 @@ from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 BLOB_SOURCES = ("stapes_blob.c", "stapes_blob_error.c")
 LOOP_SOURCES = ("stapes_detector.c", "stapes_events.c", "stapes_selftest.c", "stapes_sensitivity.c", "stapes_tail.c")
+HOPS_HELD = 2  # that may arrive while a window is worked on
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def detector_c(folder: DetectorFolder, model: GeneratedC, out: Path) -> Detector
 
 
 def ring_samples(folder: DetectorFolder) -> int:
-    """Return the length of the ring: a window, and two hops that may arrive while the window is worked on."""
-    return folder.frontend.window_samples + 2 * folder.frontend.hop_samples
+    """Return the length of the ring: a window, and the hops that may arrive while the window is worked on."""
+    return folder.frontend.window_samples + HOPS_HELD * folder.frontend.hop_samples
 
 
 def _banner(folder: DetectorFolder, file: str) -> str:

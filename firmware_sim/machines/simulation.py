@@ -69,15 +69,13 @@ class DetectorRun:
 
     @property
     def stages(self) -> dict[str, list[int]]:
-        """Return the instructions of every call, by stage; empty on this machine and when they were not counted."""
-        return {} if self.run is None else {name: self.run.regions.get(name, []) for name in STAGES}
+        """Return the instructions of every call, by stage; none on this machine and when they were not counted."""
+        return self.stage_counts("instructions")
 
-    @property
-    def stage_cycles(self) -> dict[str, list[int]]:
-        """Return the cycles of every call, by stage; empty where the core's timing is not known."""
-        if self.run is None or self.run.core is None:
-            return {}
-        return {name: [one.cycles for one in self.run.counts.get(name, [])] for name in STAGES}
+    def stage_counts(self, count: str) -> dict[str, list[int]]:
+        """Return a field of `CycleCount` of every call, by stage; none on this machine and when none was counted."""
+        counts = {} if self.run is None else self.run.counts
+        return {name: [getattr(one, count) for one in counts.get(name, ())] for name in STAGES}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from stapes.firmware_sim.machines.boards import Board
 from stapes.firmware_sim.machines.detector_c import ring_samples
 from stapes.firmware_sim.machines.firmware import Firmware
 from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun, Pace, build_detector
-from stapes.firmware_sim.machines.timing import NOTHING, CycleCount
 
 _PARTS = (  # (beginning of the name of a source file, part to which its code belongs)
     ("stapes_frontend", "frontend"),
@@ -24,7 +23,7 @@ _PARTS = (  # (beginning of the name of a source file, part to which its code be
 
 @dataclass(frozen=True)
 class StageCost:
-    """Instructions or cycles of one stage; `worst` is the largest number in one call."""
+    """The work of one stage; `worst` is the largest number in one call."""
 
     name: str
     mean_per_hop: float
@@ -33,7 +32,7 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Work:
-    """What the calls of a run took, in instructions or in cycles."""
+    """What the calls of a run took, in instructions, in cycles or in accesses to memory."""
 
     stages: tuple[StageCost, ...]
     mean_per_hop: float
@@ -44,10 +43,16 @@ class Work:
 
 @dataclass(frozen=True)
 class CycleCost(Work):
-    """The cycles of a run, as the timing of a core gives them for memory without wait states."""
+    """The cycles of a run, as the timing of a core gives them for memory without wait states.
+
+    `fetches`, `flash_reads` and `taken_branches` are those of `CycleCount`: what a part's flash adds follows from them.
+    """
 
     core: str
-    error_percent: int | None  # the largest error against published measurements; None: not validated
+    error_percent: int | None  # that of `CoreTiming`
+    fetches: Work
+    flash_reads: Work
+    taken_branches: Work
 
     @property
     def error_text(self) -> str:
@@ -63,7 +68,6 @@ class FirmwareCost(Work):
     frames_per_step: int
     flash: dict[str, int]  # bytes by part
     ram: dict[str, int]  # bytes by part, stacks included
-    executed: CycleCount  # by all stages in the whole run
     cycles: CycleCost | None  # None for a core whose timing is not known
 
     @property
@@ -99,17 +103,26 @@ def cost_of(built: BuiltDetector, result: DetectorRun) -> FirmwareCost:
     assert built.firmware is not None
     assert result.run is not None
     per_step, hop_s, core = built.folder.frames_per_step, built.folder.frontend.hop_s, result.run.core
+
+    def work(count: str) -> Work:
+        return _work(result.stage_counts(count), result.frames, per_step, hop_s)
+
     cycles = None
     if core is not None:
-        work = _work(result.stage_cycles, result.frames, per_step, hop_s)
-        cycles = CycleCost(**vars(work), core=core.core, error_percent=core.error_percent)
+        cycles = CycleCost(
+            **vars(work("cycles")),
+            core=core.core,
+            error_percent=core.error_percent,
+            fetches=work("fetches"),
+            flash_reads=work("flash_reads"),
+            taken_branches=work("taken_branches"),
+        )
     return FirmwareCost(
-        **vars(_work(result.stages, result.frames, per_step, hop_s)),
+        **vars(work("instructions")),
         hop_s=hop_s,
         frames_per_step=per_step,
         flash=flash_by_part(built.firmware),
         ram=_ram_by_part(built, result),
-        executed=sum((one for name in STAGES for one in result.run.counts.get(name, ())), NOTHING),
         cycles=cycles,
     )
 
@@ -134,8 +147,10 @@ def _work(stages: Mapping[str, list[int]], frames: int, per_step: int, hop_s: fl
     )
 
 
-def about_cycles(cycles: CycleCost) -> str:
-    """Return what the reader of cycles has to know of them."""
+def about_cycles(cycles: CycleCost | None) -> str:
+    """Return what the reader of cycles has to know of them, or that they are not known."""
+    if cycles is None:
+        return "cycles: not known, because stapes has no model of this core's pipeline"
     return f"cycles: model of the {cycles.core} with memory that never waits, {cycles.error_text}"
 
 
@@ -195,6 +210,11 @@ def verdicts(cost: FirmwareCost, budget: Budget) -> list[Verdict]:
     return found
 
 
+def largest_stages(work: Work) -> str:
+    """Return the stages with the most work per hop, and how much it is, for a person."""
+    return ", ".join(_largest({row.name: round(row.mean_per_hop) for row in work.stages}))
+
+
 def memory_verdicts(cost: FirmwareCost, budget: Budget, *, code_in_ram: bool = False) -> list[Verdict]:
     """Return verdicts for flash and RAM, where limited. code_in_ram: the RAM holds what the flash holds, too."""
     ram = cost.ram | ({"code and constants": cost.flash_bytes} if code_in_ram else {})
@@ -219,8 +239,7 @@ def _speed(cost: FirmwareCost, pace: Pace) -> list[Verdict]:
     load = cost.per_second / pace.instructions(1)
     step_s = cost.hop_s * cost.frames_per_step
     worst_s = step_s * cost.worst_step / pace.instructions(step_s)
-    stages = {row.name: round(row.mean_per_hop) for row in cost.stages}
-    hint = f"; the most instructions per hop are in {', '.join(_largest(stages))}"
+    hint = f"; the most instructions per hop are in {largest_stages(cost)}"
     return [
         Verdict(load <= 1, f"load {100 * load:.1f} % {assumed}" + (hint if load > 1 else "")),
         Verdict(

@@ -1,7 +1,7 @@
 """What each layer of a model takes on a board: its constants in flash, and its instructions and cycles per step."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stapes.firmware_sim.machines.firmware import CallSite, Firmware, call_sites
@@ -10,7 +10,7 @@ from stapes.firmware_sim.machines.simulation import BuiltDetector, DetectorRun
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One call in the generated step function."""
+    """One call in the generated step function, or what lies between the calls."""
 
     name: str
     kernel: str
@@ -55,6 +55,19 @@ def layers_of(built: BuiltDetector, result: DetectorRun) -> list[LayerCost]:
         )
         for name, (kernel, counts) in zip(names, kernels, strict=True)
     ]
+
+
+def moves_and_calls(layers: Sequence[LayerCost], result: DetectorRun) -> LayerCost:
+    """Return what the model takes beside its layers: NAME_step itself, which moves states and calls the kernels."""
+    whole = [sum(result.stage_counts(count)["model"]) / max(1, result.steps) for count in ("instructions", "cycles")]
+    return LayerCost(
+        name="moves and calls",
+        kernel="",
+        flash_bytes=0,
+        macs=0,
+        instructions=whole[0] - sum(row.instructions for row in layers),
+        cycles=whole[1] - sum(row.cycles for row in layers),
+    )
 
 
 def _sites(built: BuiltDetector) -> list[CallSite]:

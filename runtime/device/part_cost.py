@@ -7,14 +7,14 @@ and the rest of the firmware come on top.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.machines.detector_c import HOPS_HELD
 from stapes.firmware_sim.machines.parts import Part, microphones
-from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, memory_verdicts
+from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, Verdict, Work, memory_verdicts
 
-_HOPS_HELD = 2  # that may arrive while one is worked on: `ring_samples` in firmware_sim/machines/detector_c.py
 _FETCH_BYTES = 4  # of the words that CycleCount.fetches counts
 
 
@@ -84,7 +84,7 @@ class PartCost:
     @property
     def deadline_ms(self) -> float:
         """Return how long the work of one hop may take before audio is lost."""
-        return _HOPS_HELD * self.hop_ms
+        return HOPS_HELD * self.hop_ms
 
     @property
     def fits(self) -> bool:
@@ -107,7 +107,11 @@ def cost_on_part(cost: FirmwareCost, part: Part, mhz: float, supply: Supply, *, 
     mhz: a clock that `Part.checked_clock` has returned. code_in_ram: code and constants are copied to RAM, which
     must have room for them, and never wait for the flash.
     """
-    mean = milliseconds(cost, cost.mean_per_hop, part, mhz, code_in_ram=code_in_ram)
+
+    def time_of(amount: Callable[[Work], float]) -> Band:
+        return milliseconds(cost, amount, part, mhz, code_in_ram=code_in_ram)
+
+    mean = time_of(lambda work: work.mean_per_hop)
     hop_ms = 1000 * cost.hop_s
     current = _mean_current(mean.times(1 / hop_ms), part, mhz, supply.microphone_ma)
     return PartCost(
@@ -116,34 +120,38 @@ def cost_on_part(cost: FirmwareCost, part: Part, mhz: float, supply: Supply, *, 
         hop_ms=hop_ms,
         step_ms=hop_ms * cost.frames_per_step,
         mean_hop_ms=mean,
-        worst_hop_ms=milliseconds(cost, cost.worst_hop, part, mhz, code_in_ram=code_in_ram),
-        worst_step_ms=milliseconds(cost, cost.worst_step, part, mhz, code_in_ram=code_in_ram),
+        worst_hop_ms=time_of(lambda work: work.worst_hop),
+        worst_step_ms=time_of(lambda work: work.worst_step),
         mean_ma=current,
         days=_days(supply.battery_mah, current),
         memory=tuple(memory_verdicts(cost, Budget(part.flash_bytes, part.ram_bytes), code_in_ram=code_in_ram)),
     )
 
 
-def milliseconds(cost: FirmwareCost, instructions: float, part: Part, mhz: float, *, code_in_ram: bool = False) -> Band:
-    """Return how long this many instructions of the detector take on a part, in ms.
+def milliseconds(
+    cost: FirmwareCost, amount: Callable[[Work], float], part: Part, mhz: float, *, code_in_ram: bool = False
+) -> Band:
+    """Return how long an amount of the detector's work takes on a part, in ms.
 
-    Cycles, fetches, reads and branches per instruction are those of the whole run, as the model of the core counts them
-    (firmware_sim/machines/core_timing.py). The lower bound is the time of the core with memory that never lets it wait:
-    everything hits the cache, or lies in RAM. The upper bound is that of a flash without cache or prefetch. There, each
-    line of `Part.line_bytes` that is fetched, each taken branch, which begins a line anew, and each read of a constant
-    takes the wait states of the clock. It is not known where the wait states are not, such as those of a flash beside
-    the part.
+    amount: which figure of the work, such as that of the worst hop.
+
+    The lower bound is the time of the core with memory that never lets it wait: everything hits the cache, or lies in
+    RAM. The upper bound is that of a flash without cache or prefetch. There, each line of `Part.line_bytes` that is
+    fetched, each taken branch, which begins a line anew, and each read of a constant takes the wait states of the
+    clock. The worst hop may not have the most of each; the bound takes the most of each. It is not known where the
+    wait states are not, such as those of a flash beside the part.
     """
-    executed = cost.executed
-    per_ms = 1000 * mhz * executed.instructions / instructions
-    low = executed.cycles / per_ms
+    cycles = cost.cycles
+    assert cycles is not None  # the board of every part has a core whose timing is known
+    low = amount(cycles) / (1000 * mhz)
     waits = part.wait_states(mhz)
     if code_in_ram or waits == 0:
         return Band(low, low)
     if waits is None:
         return Band(low, None)
-    reads = executed.fetches * _FETCH_BYTES / part.line_bytes + executed.taken_branches + executed.flash_reads
-    return Band(low, (executed.cycles + waits * reads) / per_ms)
+    lines = amount(cycles.fetches) * _FETCH_BYTES / part.line_bytes
+    reads = lines + amount(cycles.taken_branches) + amount(cycles.flash_reads)
+    return Band(low, low + waits * reads / (1000 * mhz))
 
 
 def _mean_current(duty: Band, part: Part, mhz: float, microphone_ma: float) -> Band:

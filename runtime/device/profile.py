@@ -8,7 +8,7 @@ from typing import Any
 
 from stapes.firmware_sim.machines.simulation import STAGES, BuiltDetector, DetectorRun
 from stapes.firmware_sim.outputs import write_whole
-from stapes.runtime.device.layer_cost import layers_of
+from stapes.runtime.device.layer_cost import layers_of, moves_and_calls
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 _FUNCTIONS_SHOWN = 20
@@ -42,23 +42,18 @@ def profile_of(built: BuiltDetector, result: DetectorRun) -> Profile:
     """Return the profile of a run in which functions and `layer_regions` were counted."""
     assert built.firmware is not None
     assert result.run is not None
-    counts = result.run.counts
-    stages = {
-        name: (sum(one.instructions for one in counts.get(name, ())), sum(one.cycles for one in counts.get(name, ())))
-        for name in STAGES
-    }
+    instructions, cycles = result.stage_counts("instructions"), result.stage_counts("cycles")
+    others = [Share((name,), sum(instructions[name]), sum(cycles[name])) for name in STAGES if name != "model"]
+    kernels = layers_of(built, result)
     layers = [
         Share(
-            ("model", f"{row.name} ({row.kernel})"),
+            ("model", f"{row.name} ({row.kernel})" if row.kernel else row.name),
             round(row.instructions * result.steps),
             round(row.cycles * result.steps),
             row.macs * result.steps,
         )
-        for row in layers_of(built, result)
+        for row in (*kernels, moves_and_calls(kernels, result))
     ]
-    rest = [stages["model"][n] - sum((row.instructions, row.cycles)[n] for row in layers) for n in (0, 1)]
-    layers.append(Share(("model", "moves and calls"), max(0, rest[0]), max(0, rest[1])))
-    others = [Share((name,), *stages[name]) for name in STAGES if name != "model"]
     emulation = {symbol.name for symbol in built.firmware.symbols if symbol.section == "board_text"}
     functions = [
         Share((name,), one.instructions, one.cycles)

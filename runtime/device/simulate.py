@@ -151,7 +151,7 @@ def _as_text(seen: Simulated) -> str:
     lines += _work_table("instructions", cost)
     if cost.cycles is not None:
         lines += _work_table("cycles", cost.cycles)
-        lines.append(f"  {about_cycles(cost.cycles)}")
+    lines.append(f"  {about_cycles(cost.cycles)}")
     lines.append(f"  flash {cost.flash_bytes:,} bytes: {_items(cost.flash)}")
     lines.append(f"  RAM {cost.ram_bytes:,} bytes: {_items(cost.ram)}")
     lines.append(f"  overruns: {seen.overruns}")

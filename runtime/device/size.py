@@ -10,7 +10,7 @@ from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.firmware_sim.machines.boards import boards_named
 from stapes.firmware_sim.machines.simulation import DetectorRun, build_where_it_fits
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, about_cycles, cost_of, verdicts
-from stapes.runtime.device.layer_cost import LayerCost, layer_regions, layers_of
+from stapes.runtime.device.layer_cost import LayerCost, layer_regions, layers_of, moves_and_calls
 
 
 def size_command(path: Path, board_names: tuple[str, ...], budget: Budget) -> int:
@@ -42,15 +42,11 @@ def _report(layers: Sequence[LayerCost], result: DetectorRun, cost: FirmwareCost
         f"{row.name:<28}{row.kernel:<16}{row.flash_bytes:>8,}{row.instructions:>14,.0f}{_cycles(row.cycles)}"
         for row in layers
     ]
-    rest = [
-        sum(stages.get("model", [])) / max(1, result.steps) - sum(layer)
-        for stages, layer in (
-            (result.stages, [row.instructions for row in layers]),
-            (result.stage_cycles, [row.cycles for row in layers]),
-        )
+    rest = moves_and_calls(layers, result)
+    lines.append(f"{rest.name:<44}{'':>8}{rest.instructions:>14,.0f}{_cycles(rest.cycles)}")
+    frame = [
+        sum(result.stage_counts(count)["frontend"]) / max(1, result.frames) for count in ("instructions", "cycles")
     ]
-    lines.append(f"{'moves and calls':<44}{'':>8}{rest[0]:>14,.0f}{_cycles(rest[1])}")
-    frame = [sum(stages.get("frontend", [])) / max(1, result.frames) for stages in (result.stages, result.stage_cycles)]
     lines.append(f"{'frontend, one frame':<44}{'':>8}{frame[0]:>14,.0f}{_cycles(frame[1])}")
     for title, parts, total in (("flash", cost.flash, cost.flash_bytes), ("RAM", cost.ram, cost.ram_bytes)):
         lines += ["", f"{title:<28}{'bytes':>8}"]
@@ -58,8 +54,8 @@ def _report(layers: Sequence[LayerCost], result: DetectorRun, cost: FirmwareCost
         lines.append(f"{'all':<28}{total:>8,}")
     lines += ["", f"{cost.per_second / 1e6:.2f} million instructions per second of audio"]
     if cost.cycles is not None:
-        lines += [f"{cost.cycles.per_second / 1e6:.2f} million cycles per second of audio", about_cycles(cost.cycles)]
-    return lines
+        lines.append(f"{cost.cycles.per_second / 1e6:.2f} million cycles per second of audio")
+    return [*lines, about_cycles(cost.cycles)]
 
 
 def _cycles(cycles: float) -> str:

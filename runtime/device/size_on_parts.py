@@ -9,7 +9,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.parts import Part, all_parts, part_named
-from stapes.runtime.device.firmware_cost import FirmwareCost, Verdict, measured_cost
+from stapes.runtime.device.firmware_cost import FirmwareCost, Verdict, largest_stages, measured_cost
 from stapes.runtime.device.part_cost import PartCost, Supply, cheapest, cost_on_part, two_digits
 from stapes.runtime.device.part_table import HEADER, cells, on_every_part, suitable
 
@@ -156,10 +156,8 @@ def _what_would_do(cost: FirmwareCost, found: PartCost, settings: PartSettings) 
         yield f"{part.key} keeps up at {best.mhz:g} MHz."
     others = suitable({_board_of(part): cost}, code_in_ram=settings.code_in_ram)
     names = [f"{one.part.key} ({one.mhz:g} MHz)" for one in others if one.part != part]
-    stages = sorted(cost.stages, key=lambda stage: -stage.mean_per_hop)
-    if not found.keeps_up:
-        largest = ", ".join(f"{stage.name} {stage.mean_per_hop:,.0f}" for stage in stages[:3])
-        yield f"The most instructions per hop are in {largest}."
+    if not found.keeps_up and cost.cycles is not None:
+        yield f"The most cycles per hop are in {largest_stages(cost.cycles)}."
     yield f"Parts with this core that would do: {', '.join(names) or 'none'}."
 
 

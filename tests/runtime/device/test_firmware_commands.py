@@ -16,7 +16,6 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines import simulation, tools
 from stapes.firmware_sim.machines.boards import BOARDS, boards_named
 from stapes.firmware_sim.machines.simulation import Pace
-from stapes.firmware_sim.machines.timing import CycleCount
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.firmware_cost import Budget, FirmwareCost, StageCost, parse_bytes, verdicts
 from stapes.runtime.main import main
@@ -256,7 +255,6 @@ def test_budgets_by_hand() -> None:
         flash={"kernels": 600, "model": 424},
         ram={"stack": 100},
         cycles=None,
-        executed=CycleCount(instructions=1_000_000),
     )
     assert [verdict.fits for verdict in verdicts(cost, Budget(1024, 100, Pace(2.0, 2.0)))] == [True, True, True, True]
     small, slow, late = verdicts(cost, Budget(flash_bytes=1000, pace=Pace(1.5, 2.0)))

@@ -11,9 +11,8 @@ import pytest
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.firmware_sim.machines.parts import part_named
-from stapes.firmware_sim.machines.timing import CycleCount
 from stapes.runtime.device import size_on_parts
-from stapes.runtime.device.firmware_cost import FirmwareCost, StageCost
+from stapes.runtime.device.firmware_cost import CycleCost, FirmwareCost, StageCost, Work
 from stapes.runtime.device.part_cost import (
     Band,
     Supply,
@@ -26,30 +25,58 @@ from stapes.runtime.device.part_cost import (
 )
 from stapes.runtime.main import main
 
+
+def work(mean_per_hop: float, worst_hop: int, worst_step: int) -> Work:
+    """Return the work of two stages, of which the model takes more."""
+    stages = (StageCost("frontend", 0.4 * mean_per_hop, worst_hop), StageCost("model", 0.6 * mean_per_hop, worst_hop))
+    return Work(stages, mean_per_hop, worst_hop, worst_step, mean_per_hop / 0.016)
+
+
+CYCLES = CycleCost(
+    **vars(work(100_000.0, 171_000, 220_000)),
+    core="Cortex-M4",
+    error_percent=8,
+    fetches=work(80_000.0, 140_000, 180_000),
+    flash_reads=work(10_000.0, 50_000, 70_000),
+    taken_branches=work(10_000.0, 30_000, 40_000),
+)
 COST = FirmwareCost(
-    stages=(StageCost("frontend", 40_000.0, 41_000), StageCost("model", 60_000.0, 130_000)),
-    mean_per_hop=100_000.0,
-    worst_hop=171_000,
-    worst_step=220_000,
-    per_second=6.25e6,
+    **vars(work(70_000.0, 120_000, 160_000)),
     hop_s=0.016,
     frames_per_step=2,
     flash={"kernels": 20 << 10, "model": 12 << 10},
     ram={"stack": 1 << 10, "model": 9 << 10},
-    cycles=None,
-    executed=CycleCount(instructions=1000, cycles=1000, fetches=800, flash_reads=100, taken_branches=100),
+    cycles=CYCLES,
 )
 
 
+def cost_in_cycles(
+    *, mean_per_hop: float = 100_000.0, worst_hop: int = 171_000, worst_step: int = 220_000
+) -> FirmwareCost:
+    return replace(COST, cycles=replace(CYCLES, mean_per_hop=mean_per_hop, worst_hop=worst_hop, worst_step=worst_step))
+
+
 def test_times_reach_from_the_cores_own_to_a_flash_without_cache() -> None:
-    """80 MHz on the STM32L476: 4 wait states and lines of 8 bytes. 100,000 instructions fetch 80,000 words in 40,000
-    lines, branch 10,000 times and read 10,000 constants: 100,000 + 4 · 60,000 = 340,000 cycles."""
+    """80 MHz on the STM32L476: 4 wait states and lines of 8 bytes. A hop fetches 80,000 words in 40,000 lines, branches
+    10,000 times and reads 10,000 constants: 100,000 + 4 · 60,000 = 340,000 cycles."""
     part = part_named("stm32l476")
-    band = milliseconds(COST, 100_000, part, 80.0)
+
+    def mean(work: Work) -> float:
+        return work.mean_per_hop
+
+    band = milliseconds(COST, mean, part, 80.0)
     assert (band.low, band.high) == (pytest.approx(1.25), pytest.approx(4.25))
-    assert milliseconds(COST, 100_000, part, 80.0, code_in_ram=True) == Band(1.25, 1.25)  # in RAM nothing waits
-    assert milliseconds(COST, 100_000, part, 16.0) == Band(6.25, 6.25)  # nor does the flash at 16 MHz
-    assert milliseconds(COST, 100_000, part_named("rp2040"), 125.0) == Band(0.8, None)  # its flash is beside it
+    assert milliseconds(COST, mean, part, 80.0, code_in_ram=True) == Band(1.25, 1.25)  # in RAM nothing waits
+    assert milliseconds(COST, mean, part, 16.0) == Band(6.25, 6.25)  # nor does the flash at 16 MHz
+    assert milliseconds(COST, mean, part_named("rp2040"), 125.0) == Band(0.8, None)  # its flash is beside it
+
+
+def test_the_worst_hop_and_the_costliest_step_have_their_own_cycles_and_reads() -> None:
+    """The model reads more constants a cycle than the frontend does: 171,000 + 4 · (70,000 + 30,000 + 50,000) cycles of
+    the worst hop, 220,000 + 4 · (90,000 + 40,000 + 70,000) of the costliest step."""
+    found = cost_on_part(COST, part_named("stm32l476"), 80.0, Supply())
+    assert (found.worst_hop_ms.low, found.worst_hop_ms.high) == (pytest.approx(2.1375), pytest.approx(9.6375))
+    assert (found.worst_step_ms.low, found.worst_step_ms.high) == (pytest.approx(2.75), pytest.approx(12.75))
 
 
 def test_battery_life_by_hand() -> None:
@@ -78,13 +105,13 @@ def test_a_part_keeps_up_only_if_mean_worst_hop_and_costliest_step_do() -> None:
         return cost_on_part(cost, part, mhz, Supply()).keeps_up
 
     assert keeps_up(COST)
-    assert keeps_up(replace(COST, mean_per_hop=256_000.0, worst_hop=512_000, worst_step=512_000))
-    assert not keeps_up(replace(COST, mean_per_hop=256_001.0))
-    assert not keeps_up(replace(COST, worst_hop=512_001))
-    assert not keeps_up(replace(COST, worst_step=512_001))
-    # At 80 MHz the core alone takes 12.5 ms of 16 for a million instructions, and 42.5 ms where the flash has no cache.
-    assert not cost_on_part(replace(COST, mean_per_hop=1e6), part, 80.0, Supply()).keeps_up
-    assert cost_on_part(replace(COST, mean_per_hop=1e6), part, 80.0, Supply(), code_in_ram=True).keeps_up
+    assert keeps_up(cost_in_cycles(mean_per_hop=256_000.0, worst_hop=512_000, worst_step=512_000))
+    assert not keeps_up(cost_in_cycles(mean_per_hop=256_001.0))
+    assert not keeps_up(cost_in_cycles(worst_hop=512_001))
+    assert not keeps_up(cost_in_cycles(worst_step=512_001))
+    # At 80 MHz the core alone takes 15 ms of 16 for 1.2 million cycles; a flash without cache adds 3 ms.
+    assert not cost_on_part(cost_in_cycles(mean_per_hop=1.2e6), part, 80.0, Supply()).keeps_up
+    assert cost_on_part(cost_in_cycles(mean_per_hop=1.2e6), part, 80.0, Supply(), code_in_ram=True).keeps_up
 
 
 def test_the_cheapest_clock_is_found_by_trying_all() -> None:
@@ -93,7 +120,7 @@ def test_the_cheapest_clock_is_found_by_trying_all() -> None:
     tried = [cost_on_part(COST, part, mhz, Supply()) for mhz in part.clocks_mhz]
     assert best.mean_ma.surest == min(one.mean_ma.surest for one in tried if one.keeps_up)
     assert cheapest(COST, part_named("stm32f446"), Supply()).mhz == 16  # currents are not known: the slowest
-    assert cheapest(replace(COST, mean_per_hop=1e9), part, Supply()).mhz == 170  # none keeps up: the fastest
+    assert cheapest(cost_in_cycles(mean_per_hop=1e9), part, Supply()).mhz == 170  # none keeps up: the fastest
 
 
 def test_code_in_ram_needs_room_for_the_code() -> None:
@@ -154,7 +181,7 @@ def test_the_table_shows_every_part(
 def test_a_detector_that_no_part_can_run_is_refused_with_reasons(
     tiny_detector: Path, with_cost: Callable[[FirmwareCost], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with_cost(replace(COST, ram={"model": 8 << 20}, mean_per_hop=1e9))
+    with_cost(replace(cost_in_cycles(mean_per_hop=1e9), ram={"model": 8 << 20}))
     assert main(["size", str(tiny_detector), "--parts"]) == 1
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert rows["samd21"].endswith("too little RAM, too slow")
@@ -163,11 +190,11 @@ def test_a_detector_that_no_part_can_run_is_refused_with_reasons(
 def test_a_part_that_is_too_slow_names_the_stages_and_what_would_do(
     tiny_detector: Path, with_cost: Callable[[FirmwareCost], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with_cost(replace(COST, mean_per_hop=300_000.0))
+    with_cost(cost_in_cycles(mean_per_hop=300_000.0))
     assert main(["size", str(tiny_detector), "--part", "stm32l476", "--mhz", "16"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "FAIL  too slow at 16 MHz: busy 120 % of the time" in lines
-    assert "The most instructions per hop are in model 60,000, frontend 40,000." in lines
+    assert "The most cycles per hop are in model 60,000, frontend 40,000." in lines
     assert any(line.startswith("stm32l476 keeps up at ") for line in lines)
     others = next(line for line in lines if line.startswith("Parts with this core that would do: "))
     assert "stm32f446 (" in others
