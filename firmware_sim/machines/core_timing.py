@@ -21,22 +21,12 @@ Sources, by the names that the table uses:
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-_KINDS = (
-    *("alu", "alu_shifted", "bits", "multiply", "multiply_flags", "accumulate", "long_multiply", "long_accumulate"),
-    *("divide", "load", "store", "store_indexed", "load_several", "store_several", "branch", "if_then", "nop"),
-    *(
-        "system",
-        "float_load",
-        "float_store",
-        "float_alu",
-        "float_move",
-        "float_accumulate",
-        "float_divide",
-        "vector_load",
-        "vector_store",
-    ),
-    *("vector_integer", "vector_multiply", "vector_reduce"),
-)
+KINDS = (
+    "alu", "alu_shifted", "bits", "multiply", "multiply_flags", "accumulate", "long_multiply", "long_accumulate",
+    "divide", "load", "store", "store_indexed", "load_several", "store_several", "float_load", "float_store", "branch",
+    "if_then", "nop", "system", "float_alu", "float_move", "float_accumulate", "float_divide", "vector_load",
+    "vector_store", "vector_integer", "vector_multiply", "vector_reduce",
+)  # fmt: skip
 SINGLE_ISSUE, SHORT_PAIRS, FULL_PAIRS = 1, 2, 3
 NO_EARLY_STAGE, EARLY_ADDRESSES, EARLY_AND_LATE_ALU = 0, 1, 2
 NO_PREDICTOR, TWO_BIT_PREDICTOR, LAST_BACKWARD_BRANCH = 0, 1, 2
@@ -48,7 +38,8 @@ class CoreTiming:
 
     name: str
     core: str  # for people
-    error_percent: int | None = None  # the largest error against published measurements; None: not validated
+    isa: str = "arm"  # or "riscv": whose instructions the plugin decodes
+    error_percent: int | None = None  # the largest error for a published network, rounded up; None: none was compared
     kinds: Mapping[str, tuple[int, int]]  # cycles to the next instruction, and to the use of the result; else (1, 1)
     taken: int  # cycles that a taken direct branch adds to its own
     taken_indirect: int  # the same, when the address comes from a register
@@ -65,19 +56,12 @@ class CoreTiming:
     miss: int = 0  # cycles of a mispredicted branch
     vector_beats: int = 0  # cycles for which a vector instruction keeps its unit
 
-    @property
-    def is_riscv(self) -> bool:
-        """Return whether the core executes RISC-V."""
-        return self.core.startswith("RISC-V")
-
     def arguments(self) -> list[str]:
         """Return the arguments of the counting plugin."""
-        properties = [
-            field.name for field in fields(self) if field.name not in ("name", "core", "error_percent", "kinds")
-        ]
-        costs = {kind: self.kinds.get(kind, (1, 1)) for kind in _KINDS}
+        for_people = ("name", "core", "error_percent")
+        properties = [field.name for field in fields(self) if field.name not in (*for_people, "kinds")]
+        costs = {kind: self.kinds.get(kind, (1, 1)) for kind in KINDS}
         return [
-            f"isa={'riscv' if self.is_riscv else 'arm'}",
             *(f"{kind}={issue}:{latency}" for kind, (issue, latency) in costs.items()),
             *(f"{name}={getattr(self, name)}" for name in properties),
         ]
@@ -94,6 +78,25 @@ _ARMV7M_MEMORY = {
     "load_several": (1, 2),
     "store_several": (1, 1),
     "system": (2, 1),  # barriers 1 + B, MRS and MSR 1 or 2
+}
+
+_CORTEX_M33 = {  # pipetest, but the division, which is the M4's
+    "alu_shifted": (1, 2),
+    "bits": (1, 2),
+    "multiply": (1, 2),
+    "multiply_flags": (2, 2),
+    "accumulate": (1, 2),
+    "long_multiply": (1, 2),
+    "long_accumulate": (1, 2),
+    "divide": (7, 7),
+    "load": (1, 2),
+    "float_load": (1, 2),
+    "load_several": (0, 2),
+    "store_several": (0, 1),
+    "float_alu": (1, 2),
+    "float_move": (1, 2),
+    "float_accumulate": (1, 3),
+    "float_divide": (14, 14),
 }
 
 CORE_TIMINGS = {
@@ -159,24 +162,7 @@ CORE_TIMINGS = {
             name="cortex-m33",
             core="Cortex-M33",
             error_percent=11,  # docs/timing.md: four networks on an nRF5340
-            kinds={  # pipetest, but the division, which is the M4's
-                "alu_shifted": (1, 2),
-                "bits": (1, 2),
-                "multiply": (1, 2),
-                "multiply_flags": (2, 2),
-                "accumulate": (1, 2),
-                "long_multiply": (1, 2),
-                "long_accumulate": (1, 2),
-                "divide": (7, 7),
-                "load": (1, 2),
-                "float_load": (1, 2),
-                "load_several": (0, 2),
-                "store_several": (0, 1),
-                "float_alu": (1, 2),
-                "float_move": (1, 2),
-                "float_accumulate": (1, 3),
-                "float_divide": (14, 14),
-            },
+            kinds=_CORTEX_M33,
             taken=1,
             taken_indirect=1,
             taken_from_memory=3,  # pipetest: POP with the program counter is 1 to 2 slower than POP and BX
@@ -213,25 +199,11 @@ CORE_TIMINGS = {
         CoreTiming(
             name="cortex-m55",
             core="Cortex-M55",
-            kinds={  # scalar: as the Cortex-M33, whose successor it is; vectors: SLOTHY
-                "alu_shifted": (1, 2),
-                "bits": (1, 2),
-                "multiply": (1, 2),
-                "multiply_flags": (1, 2),
-                "accumulate": (1, 2),
-                "long_multiply": (1, 2),
-                "long_accumulate": (1, 2),
-                "divide": (7, 7),
-                "load": (1, 2),
-                "float_load": (1, 2),
-                "load_several": (0, 2),
-                "store_several": (0, 1),
-                "float_alu": (1, 2),
-                "float_move": (1, 2),
-                "float_accumulate": (1, 3),
-                "float_divide": (14, 14),
-                "vector_multiply": (1, 2),
-                "vector_reduce": (1, 3),
+            kinds=_CORTEX_M33  # whose successor it is
+            | {
+                "multiply_flags": (1, 2),  # as other products: no source says that it takes longer
+                "vector_multiply": (1, 2),  # SLOTHY
+                "vector_reduce": (1, 3),  # SLOTHY
             },
             taken=2,
             taken_indirect=2,
@@ -243,6 +215,7 @@ CORE_TIMINGS = {
         CoreTiming(
             name="hazard3",
             core="RISC-V Hazard3 (RV32IMAC, Zba, Zbb, Zbs)",
+            isa="riscv",
             kinds={"load": (1, 2), "divide": (18, 18), "system": (3, 1)},  # Hazard3
             taken=1,
             taken_indirect=1,
@@ -254,6 +227,7 @@ CORE_TIMINGS = {
         CoreTiming(
             name="esp32-c3",
             core="RISC-V of the ESP32-C3 (RV32IMC)",
+            isa="riscv",
             kinds={"load": (1, 2), "long_multiply": (2, 2), "divide": (10, 10), "system": (3, 1)},  # LLTA
             taken=2,
             taken_indirect=2,

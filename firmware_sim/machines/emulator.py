@@ -31,9 +31,9 @@ from pathlib import Path
 from stapes.firmware_sim.errors import ConfigError, ToolchainError
 from stapes.firmware_sim.machines.boards import FOLDER
 from stapes.firmware_sim.machines.core_timing import CORE_TIMINGS, CoreTiming
+from stapes.firmware_sim.machines.cycle_count import NOTHING, CycleCount
 from stapes.firmware_sim.machines.firmware import Firmware, Symbol
 from stapes.firmware_sim.machines.flash_cache import FlashCache, FlashMisses
-from stapes.firmware_sim.machines.timing import NOTHING, CycleCount
 from stapes.firmware_sim.machines.tools import call, find_tool
 
 CACHE_SOURCE = "cache_plugin.c"

@@ -60,14 +60,14 @@ class Board:
     stand_in: str | None = None  # name of the larger board that runs this one's code when it does not fit here
 
 
-def _mps2(name: str, core: str, machine: str, target: str, *cpu_flags: str) -> Board:
+def _mps2(name: str, core: str, machine: str, target: str, *cpu_flags: str, timing: str | None = None) -> Board:
     return Board(
         name=name,
         core=core,
         machine=machine,
         cpu_flags=(*_ARM_FLAGS, *cpu_flags),
         target=target,
-        timing="cortex-m0plus" if name.startswith("cortex-m0") else name,
+        timing=timing or name,
         flash_origin=0,
         flash_bytes=4 << 20,
         ram_origin=0x20000000,
@@ -97,7 +97,10 @@ BOARDS = {
             timer_hz=16_000_000,
             stand_in="cortex-m0-large",
         ),
-        _mps2("cortex-m0-large", "Cortex-M0 code on a Cortex-M3", "mps2-an385", "portable", "-mcpu=cortex-m0"),
+        _mps2(
+            *("cortex-m0-large", "Cortex-M0 code on a Cortex-M3", "mps2-an385", "portable", "-mcpu=cortex-m0"),
+            timing="cortex-m0plus",
+        ),
         _mps2("cortex-m3", "Cortex-M3", "mps2-an385", "portable", "-mcpu=cortex-m3"),
         _mps2("cortex-m4", "Cortex-M4", "mps2-an386", "cortex-m", "-mcpu=cortex-m4", *_FPU, "-mfpu=fpv4-sp-d16"),
         _mps2("cortex-m7", "Cortex-M7", "mps2-an500", "cortex-m", "-mcpu=cortex-m7", *_FPU, "-mfpu=fpv5-d16"),

@@ -14,7 +14,7 @@ enum unit { UNIT_NONE = -1, UNIT_MEMORY, UNIT_INTEGER, UNIT_MULTIPLY };
 struct pipeline {
     const struct core *core;
     const struct instruction *last;
-    int last_begin, next_begin; /* of the last instruction; the earliest of the next one */
+    int next_begin;             /* the earliest of the next instruction */
     int paired;                 /* the last instruction shares its cycle with the one before it */
     int ready[REGISTERS];       /* for most operands */
     int ready_early[REGISTERS]; /* for addresses, and for operands that an early stage needs */
@@ -44,12 +44,6 @@ static void set_ready(int *ready, uint64_t registers, int when)
             ready[number] = when;
         }
     }
-}
-
-static int is_load(const struct instruction *one)
-{
-    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_float_load ||
-           one->kind == KIND_vector_load;
 }
 
 static int is_store(const struct instruction *one)
@@ -240,7 +234,6 @@ struct price core_price(const struct core *core, const struct instruction *run, 
             before[i] = begin;
         }
         state.last = &run[i];
-        state.last_begin = begin;
         note_results(&state, &run[i], begin);
     }
     price.cycles = state.next_begin;

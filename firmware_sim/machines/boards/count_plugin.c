@@ -82,7 +82,8 @@ struct mark {
 static struct region regions[REGIONS_MAX];
 static size_t region_count;
 static struct run *runs[BUCKETS];
-static struct run *previous, *last_backward;
+static struct run *previous;
+static uint64_t last_backward; /* where the code goes on behind the backward branch that was taken last */
 static struct counts now;
 static struct core core;
 static void (*decode)(const uint8_t *, int, uint64_t, struct instruction *);
@@ -136,11 +137,11 @@ static int foreseen(struct run *from, const struct run *to, int taken)
         return same && core.predictor == TWO_BIT_PREDICTOR;
     }
     if (core.predictor == LAST_BACKWARD_BRANCH) {
-        int foretold = last_backward == from;
+        int foretold = last_backward == from->end;
         if (taken && from->backward) {
-            last_backward = from;
+            last_backward = from->end;
         } else if (foretold) {
-            last_backward = NULL;
+            last_backward = 0;
         }
         return foretold == taken;
     }
@@ -176,9 +177,11 @@ static void on_run(unsigned int cpu, void *data)
         uint64_t cycles = (uint64_t)branch_cycles(previous, run, taken);
         if (taken) {
             cycles += run->straddles ? (uint64_t)core.straddling_target : 0;
+            uint64_t first_word = (run->address & 3) != 0; /* begins before the run, which does not count it */
             now.taken_branches++;
-            now.fetches += (run->address & 3) != 0;
+            now.fetches += first_word;
             previous->sum.taken_branches++;
+            previous->sum.fetches += first_word;
         }
         now.cycles += cycles;
         previous->sum.cycles += cycles;
@@ -239,12 +242,6 @@ static void mark_regions(struct qemu_plugin_insn *insn, struct counts rest)
     }
 }
 
-static int loads(const struct instruction *one)
-{
-    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_float_load ||
-           one->kind == KIND_vector_load;
-}
-
 static void on_translate_timed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     static struct instruction decoded[1024];
@@ -271,7 +268,7 @@ static void on_translate_timed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
                               words_between(decoded[i].address, run->end), 0, 0};
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         mark_regions(insn, rest);
-        if (flash_end > flash_begin && loads(&decoded[i])) {
+        if (flash_end > flash_begin && is_load(&decoded[i])) {
             qemu_plugin_register_vcpu_mem_cb(insn, on_read, QEMU_NO_REGISTERS, QEMU_READS_AND_WRITES, run);
         }
     }
@@ -304,7 +301,7 @@ static void write_all(qemu_plugin_id_t id, void *data)
         for (struct run *run = runs[bucket]; run != NULL; run = run->next) {
             run->sum.instructions = run->executions * run->each.instructions;
             run->sum.cycles += run->executions * run->each.cycles;
-            run->sum.fetches = run->executions * run->each.fetches;
+            run->sum.fetches += run->executions * run->each.fetches;
             fprintf(out, "run %llx", (unsigned long long)run->address);
             write_counts(run->sum);
         }

@@ -4,7 +4,6 @@
 
 #include "instruction.h"
 
-#define BITS(word, high, low) (((word) >> (low)) & ((1u << ((high) - (low) + 1)) - 1u))
 #define R(number) CORE_REGISTER(number)
 
 static const unsigned SP = 13, LR = 14, PC = 15;
@@ -31,7 +30,6 @@ static void load_or_store(struct instruction *to, int load, unsigned data, unsig
     to->kind = load ? KIND_load : KIND_store;
     to->addresses = R(base);
     to->narrow = narrow;
-    to->literal = load && base == PC;
     *(load ? &to->writes : &to->stores) = R(data);
 }
 

@@ -4,7 +4,6 @@
 
 #include "instruction.h"
 
-#define BITS(word, high, low) (((word) >> (low)) & ((1u << ((high) - (low) + 1)) - 1u))
 #define R(number) (CORE_REGISTER(number) & ~UINT64_C(1)) /* x0 is always ready */
 
 static void load_or_store(struct instruction *to, int load, unsigned data, unsigned base, int narrow)

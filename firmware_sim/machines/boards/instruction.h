@@ -53,7 +53,6 @@ enum branch_kind {
 /* Register sets: bits 0 to 31 are core registers (Arm uses 16), bits 32 to 63 single-precision floats; the vector
  * register q owns the four floats from 4 q on. */
 #define CORE_REGISTER(number) (UINT64_C(1) << (number))
-#define FLOAT_REGISTER(number) (UINT64_C(1) << (32 + (number)))
 
 struct instruction {
     uint64_t address;
@@ -72,8 +71,16 @@ struct instruction {
     int backward; /* a direct branch whose target lies before it */
     int early;    /* its operands are needed a cycle earlier on cores with an early and a late ALU */
     int simple;   /* sums and moves, which such cores can do early */
-    int literal;  /* a load relative to the program counter */
 };
+
+static inline int is_load(const struct instruction *one)
+{
+    return one->kind == KIND_load || one->kind == KIND_load_several || one->kind == KIND_float_load ||
+           one->kind == KIND_vector_load;
+}
+
+/* The bits high to low of a word, in its lowest places. */
+#define BITS(word, high, low) (((word) >> (low)) & ((1u << ((high) - (low) + 1)) - 1u))
 
 /* Fill `to` from the bytes of an instruction; unknown ones become KIND_alu without registers. */
 void decode_arm(const uint8_t *bytes, int size, uint64_t address, struct instruction *to);

@@ -1,7 +1,4 @@
-"""How long a core takes for the instructions that an emulator counts: counts of both, and of what memory adds.
-
-The properties of every core stand in `core_timing.py`, with their sources.
-"""
+"""What an emulated program executed: instructions, the cycles of its core, and the accesses that a flash delays."""
 
 from dataclasses import dataclass
 
