@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from stapes.convert.export.library import Library
 from stapes.firmware_sim.machines.boards import BOARDS
+from stapes.runtime.device.firmware_cost import FirmwareCost
 from stapes.runtime.device.part_table import EXPLANATION, HEADER, cells, suitable
 
 
@@ -87,22 +88,29 @@ def _cost_table(library: Library) -> str:
         return "Not measured: no cross compiler and emulator were installed where this was exported."
     rows = [
         f"| {BOARDS[board].core} | {cost.flash_bytes:,} | {cost.ram_bytes:,} | {cost.mean_per_hop:,.0f} | "
-        f"{cost.worst_hop:,} | {cost.per_second / 1e6:.2f} |"
+        f"{cost.worst_hop:,} | {cost.per_second / 1e6:.2f} | {_cycles_per_second(cost)} |"
         for board, cost in library.costs.items()
     ]
-    head = "| core | flash, bytes | RAM with stack, bytes | instructions per hop | worst hop | million instructions/s |"
+    head = (
+        "| core | flash, bytes | RAM with stack, bytes | instructions per hop | worst hop | million instructions/s "
+        "| million cycles/s |"
+    )
     return "\n".join(
         [
             head,
-            "|---|---|---|---|---|---|",
+            "|---|---|---|---|---|---|---|",
             *rows,
             "",
-            "Counted under QEMU with gcc -O2, over the sound of the self-test. Instructions are not cycles: multiply "
-            "by the cycles per instruction of your core and flash.",
+            "Counted under QEMU with gcc -O2, over the sound of the self-test. Cycles are those of a model of the core "
+            "with memory that never waits; the wait states of a flash come on top.",
             "",
             *_part_table(library),
         ]
     )
+
+
+def _cycles_per_second(cost: FirmwareCost) -> str:
+    return "?" if cost.cycles is None else f"{cost.cycles.per_second / 1e6:.2f} ({cost.cycles.error_text})"
 
 
 def _part_table(library: Library) -> Iterator[str]:

@@ -139,7 +139,7 @@ CORE_TIMINGS = {
         CoreTiming(
             name="cortex-m4",
             core="Cortex-M4",
-            error_percent=8,  # docs/timing.md: eight networks on an STM32L4R5
+            error_percent=8,  # docs/timing.md: four networks on an STM32L4R5, in two styles of code
             kinds=_ARMV7M_MEMORY
             | {  # M4 TRM: all products 1, division 2 to 12: the middle; FPU: results a cycle later, VMLA 3, VDIV 14,
                 "divide": (7, 7),  # VLDR and VSTR 2, which the section on load/store timings does not pipeline

@@ -44,11 +44,10 @@ class FlashMisses:
 
 
 # STM32L4R5: reference manual RM0432, flash interface: 32 lines for instructions and 8 for constants, of four words of
-# 64 bits each (two banks, the state of delivery); 5 wait states at 120 MHz, and one cycle in which the cache was
+# 64 bits each (two banks, as the part is delivered); 5 wait states at 120 MHz, and one cycle in which the cache was
 # searched. Prefetching is off after reset.
-# nRF5340: product specification, CACHE: two ways, lines of four words of 64 bits, 8 KiB. Its wait states are not
-# published: 6 cycles a line is what the autoencoder of docs/timing.md says, the one figure that was chosen by a
-# measurement of that part.
+# nRF5340: product specification, CACHE: two ways, lines of four words of 64 bits, 8 KiB; a miss brings a whole line.
+# The wait states are not published. 6 cycles a line were chosen so that the autoencoder's row of docs/timing.md fits.
 FLASH_CACHES: Mapping[str, FlashCache] = {
     "stm32l4r5": FlashCache(
         code=Cache(sets=1, ways=32, line_bytes=32, word_bytes=8),

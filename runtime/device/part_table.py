@@ -7,11 +7,13 @@ from stapes.runtime.device.firmware_cost import FirmwareCost
 from stapes.runtime.device.part_cost import PartCost, Supply, cheapest
 
 HEADER = ("part", "core", "MHz", "ms per hop", "worst hop", "busy, %", "mA")
+FIGURES = (
+    "Times reach from those of a model of the core with memory that never waits to those of a flash without cache. "
+    "Currents are typical ones of data sheets, with the core asleep between hops."
+)
 EXPLANATION = (
-    "Each part has the clock that needs the least current of those that keep up. Times reach from those of a model of "
-    "the core with memory that never waits to those of a flash without cache; currents are typical ones of data "
-    "sheets, with the core asleep between hops. Microphone, radio, regulators and the rest of a firmware come on top. "
-    "A question mark stands for what is not known."
+    f"Each part has the clock that needs the least current of those that keep up. {FIGURES} Microphone, radio, "
+    "regulators and the rest of a firmware come on top. A question mark stands for what is not known."
 )
 
 

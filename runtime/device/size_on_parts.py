@@ -1,6 +1,7 @@
 """`stapes size` for microcontrollers as they are sold: one in full, or all of them in a table."""
 
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,9 @@ from stapes.firmware_sim.machines.boards import BOARDS
 from stapes.firmware_sim.machines.parts import Part, all_parts, part_named
 from stapes.runtime.device.firmware_cost import FirmwareCost, Verdict, largest_stages, measured_cost
 from stapes.runtime.device.part_cost import PartCost, Supply, cheapest, cost_on_part, two_digits
-from stapes.runtime.device.part_table import HEADER, cells, on_every_part, suitable
+from stapes.runtime.device.part_table import FIGURES, HEADER, cells, on_every_part, suitable
 
-_EXPLAINED = (
-    "Times reach from those of a model of the core with memory that never waits to those of a flash without cache.\n"
-    "Currents are typical ones of data sheets, with the core asleep between hops. Radio, regulators and the rest of a\n"
-    "firmware come on top."
-)
+_EXPLAINED = textwrap.fill(f"{FIGURES} Radio, regulators and the rest of a firmware come on top.", width=115)
 
 
 @dataclass(frozen=True)

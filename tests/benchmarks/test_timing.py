@@ -1,10 +1,12 @@
 """docs/timing.md shows the errors that follow from results/timing_published.csv, and they are as small as it says."""
 
+import math
 import statistics
 from pathlib import Path
 
 from benchmarks.rows import read_rows
 from benchmarks.timing import MARKS, Published, published, with_tables
+from stapes.firmware_sim.machines.core_timing import CORE_TIMINGS
 from stapes.firmware_sim.machines.flash_cache import FLASH_CACHES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "timing.md").read_text(encoding="utf-8")
@@ -29,6 +31,13 @@ def test_predictions_on_cortex_m4_and_m33_have_the_errors_that_were_promised() -
     assert len(errors) >= 10
     assert statistics.median(errors) <= 10
     assert max(errors) <= 25
+
+
+def test_a_core_states_the_largest_error_of_its_networks_and_one_without_networks_none() -> None:
+    for timing in CORE_TIMINGS.values():
+        rows = [row for row in published() if row.core == timing.core and row.program != "CoreMark"]
+        largest = max((abs(row.error_percent) for row in rows), default=None)
+        assert timing.error_percent == (None if largest is None else math.ceil(largest)), timing.name
 
 
 def test_rows_have_plausible_counts_and_the_cost_of_a_miss_that_their_part_has() -> None:
