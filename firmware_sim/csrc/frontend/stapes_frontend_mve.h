@@ -237,6 +237,14 @@ typedef struct {
     "vsub.i32  q4, q4, q3               \n" \
     "vstrw.32  q4, [%[d]], #32          \n"
 
+/* A butterfly with the twiddles at w, of halved points. */
+#define STAPES_FRONTEND_ASM_ROTATED_BUTTERFLY \
+    STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1") \
+    STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1") \
+    STAPES_FRONTEND_ASM_ODD_HALF \
+    STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5") \
+    STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
+
 /* Skip rows up to those of the next butterfly. */
 #define STAPES_FRONTEND_ASM_SKIP \
     "add       %[a], %[a], %[skip]      \n" \
@@ -283,11 +291,7 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows
     __asm__ volatile(
         "dls       lr, %[count]             \n"
         "1:                                 \n"
-        STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
-        STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
-        STAPES_FRONTEND_ASM_ODD_HALF
-        STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
-        STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
+        STAPES_FRONTEND_ASM_ROTATED_BUTTERFLY
         "add       %[w], %[w], %[twiddle_step] \n"
         "le        lr, 1b                   \n"
         : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [w] "+r"(w), [cos] "=&r"(cosine),
@@ -306,11 +310,7 @@ static inline void stapes_frontend_alike_butterflies(stapes_frontend_rows rows, 
     __asm__ volatile(
         "dls       lr, %[count]             \n"
         "1:                                 \n"
-        STAPES_FRONTEND_ASM_ROTATED("b", "0", "q2", "q3", "q0", "q1")
-        STAPES_FRONTEND_ASM_ROTATED("d", "16", "q4", "q5", "q0", "q1")
-        STAPES_FRONTEND_ASM_ODD_HALF
-        STAPES_FRONTEND_ASM_ROTATED("c", "8", "q6", "q7", "q4", "q5")
-        STAPES_FRONTEND_ASM_FINISH(STAPES_FRONTEND_ASM_HALVE)
+        STAPES_FRONTEND_ASM_ROTATED_BUTTERFLY
         STAPES_FRONTEND_ASM_SKIP
         "le        lr, 1b                   \n"
         : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d),
@@ -328,7 +328,8 @@ typedef struct {
     int32x4_t sum_re, difference_re;
 } stapes_frontend_last_stage_state;
 
-/* The last stage for all lanes. That of its first butterfly is wrong, since the table lacks twiddles of 1. */
+/* The butterflies of the last stage. The first comes out wrong in lane 0, where the table lacks twiddles of 1 and what
+ * lies before it is read; stapes_frontend_last_stage does it alone. */
 static inline void stapes_frontend_last_butterflies(stapes_frontend_rows rows, int32_t count,
                                                     stapes_frontend_last_stage_state *state)
 {
