@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from played import Played, blocks
+from records import RecordList
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
@@ -30,23 +31,6 @@ from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Block, Gap
 
 DEAF = -24  # steps of sensitivity with which the tiny detector hears no burst
-
-
-class RecordList:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def write(self, record: Record) -> None:
-        self.records.append(record)
-
-    def close(self) -> None: ...
-
-
-@pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
 
 
 def make_deaf(detector: Detector) -> None:
