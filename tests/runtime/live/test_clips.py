@@ -242,7 +242,7 @@ def test_of_each_class_a_number_of_near_misses_in_an_hour_is_kept_and_the_rest_i
     assert [record.kind for record in _recorded(detector, items, settings)] == ["gap"]
     kept = sorted(_descriptions(tmp_path), key=lambda each: each["first_sample"])
     assert [each["label"] for each in kept] == ["hiss", "hiss", "rumble", "hiss"]
-    assert "no clips of 1 of hiss near misses in this hour, beyond 2 of a class" in caplog.text
+    assert "near misses without a clip in this hour: 1 of hiss; --near-misses-per-hour keeps 2" in caplog.text
 
 
 def test_the_files_of_a_clip_name_neither_the_microphone_nor_the_detectors_folder(
