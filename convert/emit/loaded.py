@@ -16,14 +16,14 @@ def is_loaded(module: Module, call: Call) -> bool:
     """Whether the struct of a layer holds something that comes from a blob."""
     plan = module.loadable
     return plan is not None and any(
-        plan.number_of(call.name, member) is not None or (call.name, member) in plan.arrays or member == "weights"
+        (call.name, member) in plan.numbers or (call.name, member) in plan.arrays or member == "weights"
         for member in call.fields
     )
 
 
 def value_of(module: Module, key: Key, value: int) -> str:
     """Return the C of a number: itself, or where the blob holds it."""
-    number = module.loadable.number_of(*key) if module.loadable is not None else None
+    number = module.loadable.numbers.get(key) if module.loadable is not None else None
     return str(value) if number is None else f"({_WORDS}self->constants)[{number}]"
 
 
@@ -59,7 +59,7 @@ def _member(module: Module, plan: ConstantPlan, call: Call, name: str) -> str:
         place = f"constants + {plan.arrays[call.name, member.suffix]}"
         words = next(iter(member.arrays.values())).dtype.itemsize == 4
         return f"{_WORDS}({place})" if words else place
-    number = plan.number_of(call.name, name)
+    number = plan.numbers.get((call.name, name))
     if number is None:
         return f"{{{', '.join(map(str, member))}}}" if isinstance(member, tuple) else str(member)
     least, most = plan.values[number].range

@@ -48,7 +48,7 @@ class Library:
         text = (TEMPLATES / file).read_text(encoding="utf-8")
         text = re.sub(r"\bexample_", f"{self.name}_", text)
         text = re.sub(r"\bEXAMPLE_", f"{self.upper}_", text)
-        if self.loadable:
+        if self.loadable:  # names of classes are those of the blob in use, and there is no array of them
             text = re.sub(
                 rf"\b{self.name}_labels\[([\w\[\].>-]+?)\](?=[,)])", rf"{self.name}_label(&detector, \1)", text
             )

@@ -35,7 +35,6 @@ class Loadable:
 
     values: Callable[[Mapping[str, Any]], dict[str, Range]]
     channels: ChannelRule | None = None
-    is_sum: bool = False  # factor_a, factor_b and offset are those of stapes_nn_add
 
 
 def _fixed(**values: Range) -> Callable[[Mapping[str, Any]], dict[str, Range]]:
@@ -70,9 +69,7 @@ LOADABLE: dict[str, Loadable] = {
         _fixed(out_zero=_CODE, **_CLAMP),
         ChannelRule(once=True, reach=lambda members: members["in_size"] * _LARGEST_PRODUCT),
     ),
-    "stapes_nn_add": Loadable(
-        _fixed(factor_a=_FACTOR, factor_b=_FACTOR, offset=_FACTOR, shift=(1, 30), **_CLAMP), is_sum=True
-    ),
+    "stapes_nn_add": Loadable(_fixed(factor_a=_FACTOR, factor_b=_FACTOR, offset=_FACTOR, shift=(1, 30), **_CLAMP)),
     "stapes_nn_add_requantized": Loadable(
         # (code - zero point) * 2^20 is below 2^28, and twice the sum of two such numbers is below 2^30
         _fixed(

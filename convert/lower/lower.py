@@ -40,7 +40,7 @@ def _lower_operator(graph: Graph, operator: Operator, name: str, layouts: tuple[
     options = {key: option.read(operator.options) for key, option in getattr(file, "OPTIONS", {}).items()}
     node = Node(graph, operator, name, layouts, options)
     node.expect_values()
-    if operator.kind != "MUL":
+    if operator.kind != "MUL":  # LiteRT multiplies by a constant with the scale 0
         node.expect_scales()
     # Scales that no model has overflow float32. The files check each result, so NumPy need not warn as well.
     with np.errstate(all="ignore"):

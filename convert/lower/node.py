@@ -56,7 +56,7 @@ class Node:
                 self.refuse(f"tensor {tensor.name} has shape {list(tensor.shape)}", "sizes of at least 1")
 
     def expect_scales(self) -> None:
-        """Refuse constants with the scale 0 where LiteRT ends the process at them, or may do so."""
+        """Refuse constants with the scale 0, at which LiteRT ends the process in some operators."""
         for number in self.operator.inputs:
             quantization = self.graph.tensors[number].quantization if number >= 0 else None
             if quantization is not None and (quantization.scales == SCALE_OF_ZEROS).any():

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stapes.convert.lower.loadable import LOADABLE, POSITIONS, Range, not_loadable
-from stapes.convert.lower.operations import Block, Call, Constant, Fill, Move, Operation
+from stapes.convert.lower.operations import Call, Constant, Fill, Move, Operation
 from stapes.convert.lower.packing import HOST, Layout
 from stapes.convert.plan.coalesce import Placement
 from stapes.convert.plan.memory import aligned
@@ -68,6 +68,7 @@ class ConstantPlan:
     """The constants of a loadable model."""
 
     values: list[Value] = field(default_factory=list)
+    numbers: dict[Key, int] = field(default_factory=dict)  # of a value: its position in the list
     sums: list[int] = field(default_factory=list)  # numbers of the values factor_a, which factor_b and offset follow
     channels: list[Channels] = field(default_factory=list)
     host_sums: list[HostSums] = field(default_factory=list)
@@ -76,10 +77,10 @@ class ConstantPlan:
     contents: dict[str, bytes] = field(default_factory=dict)  # by layout
     shapes: dict[str, str] = field(default_factory=dict)  # by layout: JSON that describes the shape
 
-    def number_of(self, layer: str, member: str) -> int | None:
-        """Return the number of a value, or None where the member is part of the shape."""
-        keys = [(each.layer, each.member) for each in self.values]
-        return keys.index((layer, member)) if (layer, member) in keys else None
+    def add(self, value: Value) -> None:
+        """Append a value."""
+        self.numbers[value.layer, value.member] = len(self.values)
+        self.values.append(value)
 
 
 def plan_constants(placement: Placement, layouts: Sequence[Layout]) -> ConstantPlan:
@@ -90,7 +91,7 @@ def plan_constants(placement: Placement, layouts: Sequence[Layout]) -> ConstantP
     for call in calls:
         _plan_values(plan, call)
     for key, value in _single_values(placement):
-        plan.values.append(Value(*key, value, (-128, 127)))
+        plan.add(Value(*key, value, (-128, 127)))
     for layout in layouts:
         _fill(plan, placement, calls, layout)
     for call in calls:
@@ -152,9 +153,9 @@ def _plan_values(plan: ConstantPlan, call: Call) -> None:
     for member, limits in LOADABLE[call.kernel].values(numbers).items():
         number = numbers[member]
         assert isinstance(number, int)
-        if member == "factor_a":
+        if member == "factor_a":  # of stapes_nn_add, whose factors and offset are checked together, too
             plan.sums.append(len(plan.values))
-        plan.values.append(Value(call.name, member, number, limits))
+        plan.add(Value(call.name, member, number, limits))
 
 
 def _single_values(placement: Placement) -> Iterator[tuple[Key, int]]:
@@ -285,7 +286,9 @@ def _operation_shape(operation: Operation, wiring: _Wiring, layout: Layout) -> l
     if isinstance(operation, Fill):
         return ["fill", *wiring.place(operation.target)]
     if isinstance(operation, Move):
-        blocks = [(*wiring.place(block.tensor), block.offset, block.strides) for block in _blocks(operation)]
+        blocks = [
+            (*wiring.place(block.tensor), block.offset, block.strides) for block in (operation.source, operation.target)
+        ]
         return ["move", operation.shape, *blocks]
     numbers = {name: member for name, member in operation.fields.items() if not isinstance(member, Constant)}
     loaded = LOADABLE[operation.kernel].values(numbers)
@@ -296,7 +299,3 @@ def _operation_shape(operation: Operation, wiring: _Wiring, layout: Layout) -> l
     ]
     places = [wiring.place(tensor) for tensor in (*operation.inputs, operation.output)]
     return [operation.kernel, operation.form, places, members, constants]
-
-
-def _blocks(move: Move) -> tuple[Block, Block]:
-    return move.source, move.target

@@ -30,7 +30,7 @@ const char *{name}_label(const {name}_detector_t *self, int32_t class_index);
 
 def source(folder: DetectorFolder, name: str, constants: ModelConstants, banner: str) -> str:
     """Return NAME_detector.c, which begins with `banner`, a comment that is still open."""
-    clock, upper = folder.clock, name.upper()
+    upper = name.upper()
     return f"""{banner}
  */
 #include "{name}_detector.h"
@@ -57,7 +57,14 @@ static void {name}_use({name}_detector_t *self, const void *blob)
     self->labels = parts.labels;
 }}
 
-int32_t {name}_start({name}_detector_t *self)
+{_start(folder, name)}
+{_load_and_label(name)}"""
+
+
+def _start(folder: DetectorFolder, name: str) -> str:
+    """Return NAME_start, which takes the blob that is built in."""
+    clock, upper = folder.clock, name.upper()
+    return f"""int32_t {name}_start({name}_detector_t *self)
 {{
     const stapes_detector_memory memory = {{
         self->ring, self->frame, self->work, self->features, self->scores, self->classes, &self->model,
@@ -83,8 +90,13 @@ int32_t {name}_start({name}_detector_t *self)
     stapes_detector_init(&self->core, &self->setup, &memory);
     return stapes_frontend_init(self->setup.tables, sizeof {name}_tables);
 }}
+"""
 
-int32_t {name}_load({name}_detector_t *self, const void *blob, size_t size)
+
+def _load_and_label(name: str) -> str:
+    """Return NAME_load, and NAME_label, which walks through the names of the blob in use."""
+    upper = name.upper()
+    return f"""int32_t {name}_load({name}_detector_t *self, const void *blob, size_t size)
 {{
     int32_t found = stapes_blob_check(blob, size, &{name}_kind);
 

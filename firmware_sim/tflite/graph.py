@@ -17,8 +17,8 @@ LARGEST_TENSOR = 1 << 24  # bytes; every index of the generated C stays far insi
 LARGEST_COUNT = 1 << 11  # operators, or tensors without constants; so many that live at a time are placed in seconds
 LARGEST_CONSTANTS = 1 << 13  # constant tensors
 RANKS = 6
-# Stands for the scale 0 of constants that are all 0. The converter gives it to the first state of an unrolled LSTM of
-# int16, which a MUL reads, whose factor is 0 in LiteRT and with this, the least scale, next to 0.
+# Stands for the scale 0, which only constants that are all 0 may have: the converter gives it to the first state of an
+# unrolled LSTM of int16. A MUL reads that state; LiteRT's factor is 0 there, and with this, the least scale, nearly 0.
 SCALE_OF_ZEROS = np.finfo(np.float32).smallest_subnormal
 LONGEST_NAME = 256
 # Bytes per element of the types that a model computes with, where not 1.

@@ -26,7 +26,7 @@ from stapes.runtime.live.source import Source
 logger = logging.getLogger(__name__)
 
 LONGEST_ROLL_S = 600
-MOST_STEPS = 40  # of sensitivity: ten logits
+MOST_NEAR_MISS_STEPS = 40  # of sensitivity: ten logits
 LONGEST_S = 60.0  # of a longer event only the end is kept
 KEPT_FREE_BYTES = 64 << 20  # disk space left for the log of events, which matters more than clips
 WARNING_EVERY_S = 60.0
@@ -39,16 +39,16 @@ class ClipSettings:
     folder: Path
     pre_roll_s: float = 1.0
     post_roll_s: float = 1.0
-    near_miss_steps: int = 4  # of sensitivity, by which a near miss may have failed to be an event; 0: none are kept
+    near_miss_steps: int = 4  # a near miss is an event at a sensitivity that is so much higher; 0: none are kept
     near_misses_per_hour: int = 10  # at most, of each class
 
     def __post_init__(self) -> None:  # the comparisons are written so that they refuse nan, too
         rolls = self.pre_roll_s, self.post_roll_s
         if not all(0 <= roll <= LONGEST_ROLL_S for roll in rolls):
             raise ConfigError(f"--pre-roll {rolls[0]:g} --post-roll {rolls[1]:g}: both must be 0 to {LONGEST_ROLL_S} s")
-        if not 0 <= self.near_miss_steps <= MOST_STEPS:
+        if not 0 <= self.near_miss_steps <= MOST_NEAR_MISS_STEPS:
             raise ConfigError(
-                f"--near-misses {self.near_miss_steps}: need 0 (none) to {MOST_STEPS} steps of sensitivity, "
+                f"--near-misses {self.near_miss_steps}: need 0 (none) to {MOST_NEAR_MISS_STEPS} steps of sensitivity, "
                 "of a quarter of a logit each"
             )
         if self.near_misses_per_hour < 1:
@@ -190,6 +190,6 @@ class _HourlyLimit:
         if over:
             counted = ", ".join(f"{count} of {label}" for label, count in sorted(over.items()))
             logger.info(
-                f"no clips of {counted} near misses in this hour, beyond {self._per_hour} of a class "
-                "(--near-misses-per-hour)"
+                f"near misses without a clip in this hour: {counted}; --near-misses-per-hour keeps {self._per_hour} of "
+                "each class"
             )

@@ -18,15 +18,18 @@ WARNING_EVERY_S = 60.0
 class Heartbeat:
     """A watcher of the live loop that touches a file once a second while sound is heard.
 
-    Gaps are no sound: the file grows old when the microphone is gone, the stream stalls or the program hangs. A file of
-    an earlier run is removed at the start. Raises OutputError when that, or a new file in its folder, is impossible.
-    When the file cannot be touched later, a warning is logged at most once a minute, and listening goes on.
+    Gaps are no sound: the file grows old when the microphone is gone, the stream stalls or the program hangs. The empty
+    file of an earlier run is removed at the start. Raises OutputError when the path is anything else that exists, or
+    when no file can be made there. When the file cannot be touched later, a warning is logged at most once a minute,
+    and listening goes on.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._touched_s, self._warned_s = path, float("-inf"), float("-inf")
         try:
             path.touch()
+            if not path.is_file() or path.stat().st_size > 0:
+                raise OutputError(f"{path}: a heartbeat is an empty file, and this is none; name another --heartbeat")
             path.unlink()
         except OSError as error:
             raise OutputError(

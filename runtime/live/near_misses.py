@@ -9,7 +9,7 @@ from stapes.runtime.live.listen import OpenEvents, Update
 class NearMisses:
     """Follows the scores of a stream with a second event decoder, which is `steps` steps more sensitive.
 
-    Its events that touch no event of their class are near misses. A sensitivity that changes during the stream is
+    Its events that overlap no event of their class are near misses. A sensitivity that changes during the stream is
     followed.
     """
 
@@ -39,7 +39,7 @@ class NearMisses:
         self._nearly_open.follow(nearly)
         self._heard += [event for event in update.events if event.offset_sample is not None]
         self._complete += [event for event in nearly if event.offset_sample is not None]
-        # Behind a gap no event begins before it, and before an earlier sample than this none is announced any more.
+        # All events that begin before this sample are announced. A gap and the end complete what is open.
         announced = update.end_sample if ends else update.end_sample - self._late
         certain = [event for event in self._complete if _end(event) <= announced]
         self._complete = [event for event in self._complete if _end(event) > announced]

@@ -46,7 +46,7 @@ LONGEST_RATE_S, MOST_GAIN_DB = 86_400, 120
 
 
 class Watcher(Protocol):
-    """Follows the stream: a display, a clip recorder or the live page."""
+    """Follows the stream: a display, a clip recorder, the heartbeat, the live page or Home Assistant."""
 
     def update(self, update: Update, records: Sequence[Record]) -> None:
         """Take the results of one block or gap, and the records made of them."""
@@ -122,7 +122,7 @@ def listen_command(settings: ListenSettings) -> None:
 
 
 def _entities(settings: ListenSettings, detector: Detector, folder: Path) -> "Entities | None":
-    """Return what Home Assistant is to know, or None when it is not asked for."""
+    """Return the entities for Home Assistant; None without --home-assistant."""
     if not settings.home_assistant:
         return None
     from stapes.runtime.live.home_assistant.entities import Entities  # needs the extra `mqtt`

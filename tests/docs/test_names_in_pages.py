@@ -70,10 +70,3 @@ def test_a_detector_can_be_trained_with_every_block_of_settings(block: Block, tm
     path = tmp_path / "settings.toml"
     path.write_text(block.text, encoding="utf-8")
     assert Frontend(make_tables(read_settings(path).frontend)).config == read_settings(path).frontend
-
-
-def test_the_systemd_service_starts_a_command_that_the_parser_understands() -> None:
-    service = (ROOT / "docs" / "stapes-listen.service").read_text(encoding="utf-8")
-    [start] = re.findall(r"^ExecStart=/usr/bin/env (.*)$", service, re.MULTILINE)
-    [words] = stapes_commands(start)
-    assert callable(build_parser().parse_args(words).run)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from certificates import Authority
+from mosquitto import Broker
 from page_blocks import PAGES, ROOT, read_blocks
 from page_stage import Stage
 from virtual_microphone import VirtualMicrophone
@@ -21,6 +23,7 @@ class Need:
     names: tuple[str, ...] = ()  # what lies in the folder before the first block
     later: Mapping[str, str] = field(default_factory=dict)  # what is put there before the block that holds a text
     microphone: bool = False
+    brokers: bool = False
     trains: bool = False
 
 
@@ -36,7 +39,7 @@ NEEDS = {
     "docs/listening.md": Need(
         ("dogs.stapes", "house.stapes", "yard.flac", "camera.wav", "stereo.pcm"), microphone=True
     ),
-    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt", "ca.pem")),
+    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt"), brokers=True),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/parts.md": Need(("pops.stapes",)),
     "docs/timing.md": Need(("pops.stapes", "yard.flac")),
@@ -68,6 +71,19 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
     server.stop()
 
 
+@pytest.fixture
+def brokers(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What answers at mqtt://broker.local and, with the login of login.txt and ca.pem, at mqtts://broker.local."""
+    authority = Authority(tmp_path / "authority")
+    shutil.copy(authority.ca, tmp_path / "ca.pem")
+    encrypted = Broker(tmp_path / "tls", {"mic": "secret"}, certificate=authority.certificate("broker"))
+    plain = Broker(tmp_path / "plain").start()
+    encrypted.start()
+    yield {"BROKER_MQTT": f"127.0.0.1:{plain.port}", "BROKER_MQTTS": f"127.0.0.1:{encrypted.port}"}
+    plain.stop()
+    encrypted.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _pages_with_code())
 def test_every_block_of_the_page_runs(
@@ -76,7 +92,9 @@ def test_every_block_of_the_page_runs(
     need = NEEDS.get(name, Need())
     if need.trains:
         pytest.importorskip("tensorflow")
-    stage = Stage(tmp_path, compiled_detector, request.getfixturevalue("microphone") if need.microphone else {})
+    fixtures = [name for name in ("microphone", "brokers") if getattr(need, name)]
+    environment = {name: value for each in fixtures for name, value in request.getfixturevalue(each).items()}
+    stage = Stage(tmp_path, compiled_detector, environment)
     stage.prepare(*need.names)
     for block in read_blocks(ROOT / name):
         if not block.not_run_because:

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,40 @@ from stapes.convert.export.library import Library, gather
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "build" / "esphome-venv"
 OWN_COMPONENTS = ROOT / "tests" / "convert" / "esphome_components"
-BLOCK = (
-    1280  # samples in each call of loop(): five times as fast as the sound at 16 kHz, because it is called every 16 ms
-)
+BLOCK = 1280  # samples in each call of loop(), which comes every 16 ms: five times as fast as the sound at 16 kHz
 LOOPS = 80  # calls of loop() after the last block, in which sensors are published
+
+# ON_BOOT is a lambda. Options of `stapes:`, and then other components, follow.
+CONFIGURATION = """
+esphome:
+  name: listener
+  on_boot:
+    priority: -200
+    then:
+      - lambda: |-
+ON_BOOT
+host:
+logger:
+external_components:
+  - source: components
+  - source: host
+microphone:
+  - platform: played
+    id: played_microphone
+    sample_rate: 16000
+stapes:
+  id: detector
+  microphone: played_microphone
+  update_interval: 500ms
+"""
+
+# A lambda for programs of loadable detectors: loads the model of the file BLOB, if there is one.
+LOAD_BLOB = """
+static uint32_t blob[65536];
+if (const char *path = getenv("BLOB")) {
+  id(detector).load(blob, fread(blob, 1, sizeof blob, fopen(path, "rb")));
+}
+"""
 
 # ESPHome's component `audio` is for the ESP32 alone, because it decodes files. What a microphone needs is portable.
 AUDIO_ON_THE_HOST = """
@@ -83,11 +114,15 @@ class HostProgram:
     path: Path
 
     @classmethod
-    def build(cls, configuration: Path, name: str) -> "HostProgram":
-        """Generate and compile the program of a configuration whose device has this name."""
+    def build(cls, root: Path, on_boot: str, options: str) -> "HostProgram":
+        """Generate and compile the program of CONFIGURATION, to which `options` are added, in an exported folder."""
+        write_host_components(root / "host")
+        configuration = root / "host.yaml"
+        lambda_body = textwrap.indent(on_boot.strip(), " " * 10)
+        configuration.write_text(CONFIGURATION.replace("ON_BOOT", lambda_body) + options.lstrip("\n"))
         done = esphome("compile --only-generate", configuration)
         assert done.returncode == 0, done.stdout + done.stderr
-        project = configuration.parent / ".esphome" / "build" / name
+        project = root / ".esphome" / "build" / "listener"
         flags = re.search(r"^build_flags =\n((?:[ \t]+.*\n)+)", (project / "platformio.ini").read_text(), re.MULTILINE)
         assert flags is not None
         words = [word for word in shlex.split(flags[1]) if word.startswith(("-D", "-f", "-std"))]
@@ -119,7 +154,8 @@ class HostProgram:
 def _makefile(sources: Path, flags: list[str]) -> str:
     """Return a Makefile that compiles all sources below a folder: a detector's C as C99, all else as ESPHome says.
 
-    The headers are compiled once for all files, which halves the time.
+    The headers are compiled once for all files, which halves the time. The test's microphone defines micros(), by
+    which loop() ends its work: what a call of it does must not depend on how fast this machine is.
     """
     cpp, c = (
         " ".join(f"{path.relative_to(sources.parent)}.o" for path in sorted(sources.rglob(f"*{suffix}")))
@@ -127,7 +163,7 @@ def _makefile(sources: Path, flags: list[str]) -> str:
     )
     compiler = f"g++ -O0 -Isrc {shlex.join(flags)}"
     return (
-        f"program: {cpp} {c}\n\tg++ $^ -o $@ -lpthread\n"
+        f"program: {cpp} {c}\n\tg++ $^ -o $@ -lpthread -Wl,--wrap=_ZN7esphome6microsEv\n"
         f"{cpp}: headers.h.gch\n"
         f"headers.h.gch:\n\techo '#include \"esphome.h\"' > headers.h && {compiler} -x c++-header headers.h -o $@\n"
         f"%.cpp.o: %.cpp\n\t{compiler} -include headers.h -c $< -o $@\n"

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from backbone_files import random_weights, write_keras_weights
-from certificates import self_signed
 from page_blocks import ROOT, Block
 from season import write_season
 from tiny_detector import RATE, noise_bursts
@@ -36,8 +35,8 @@ _PROGRAMS = {
 class Stage:
     """The folder, and what a page finds in it."""
 
-    def __init__(self, folder: Path, detector: Path, microphone: Mapping[str, str]) -> None:
-        self.folder, self._detector, self._microphone = folder, detector, microphone
+    def __init__(self, folder: Path, detector: Path, environment: Mapping[str, str]) -> None:
+        self.folder, self._detector = folder, detector
         programs = folder / ".venv" / "bin"
         programs.mkdir(parents=True)
         for name, command in _PROGRAMS.items():
@@ -46,7 +45,7 @@ class Stage:
         (programs / "activate").write_text(f'PATH="{programs}:$PATH"\n')
         for name in ("docs", "firmware_sim"):
             (folder / name).symlink_to(ROOT / name)
-        self._environment = os.environ | microphone | {
+        self._environment = os.environ | environment | {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "XDG_STATE_HOME": str(folder / "state"),
             "MPLBACKEND": "agg",
@@ -170,7 +169,6 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.txt": lambda path: path.write_text("1.000000\t1.600000\thiss\n", encoding="utf-8"),
     "stereo.pcm": _write_stereo,
     "login.txt": lambda path: path.write_text("mic:secret\n", encoding="utf-8"),
-    "ca.pem": lambda path: self_signed(path, path.with_suffix(".key"), "/CN=an authority of a test"),
     "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
     "trained.tflite": _write_trained,
     "yamnet.h5": lambda path: write_keras_weights(path, random_weights(layers=14)),

@@ -1,4 +1,4 @@
-"""Records for tests of sinks, and a writer that is killed at any time: `python records.py TARGET FOLDER TIMES`."""
+"""Records for tests, a sink that keeps them, and a writer that is killed: `python records.py TARGET FOLDER TIMES`."""
 
 import os
 import random
@@ -28,6 +28,18 @@ def record(number: int) -> Record:
 
 def keys(count: int) -> list[str]:
     return [f"session-{number}" for number in range(count)]
+
+
+class RecordList:
+    """A sink as a user may write it, with two methods."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def write(self, record: Record) -> None:
+        self.records.append(record)
+
+    def close(self) -> None: ...
 
 
 def write_and_be_killed(opened: Callable[[], Sink], times: int) -> int:

@@ -1,7 +1,8 @@
 """A stand-in for the `stapes` command in pages, for commands that would take hours or a person; page_stage.py runs it.
 
 `train` takes the settings that the page gives, but trains for a few gradient steps only. `synth` makes a minute of
-sounds. `listen` at a microphone is ended after some seconds, as a service manager ends it.
+sounds. `listen` at a microphone is ended after some seconds, as a service manager ends it; its broker.local is the
+address that BROKER_MQTT or BROKER_MQTTS names.
 """
 
 import os
@@ -34,6 +35,11 @@ def _short_training(words: list[str]) -> list[str]:
     return [*words, "--config", str(short)]  # the last --config counts
 
 
+def _with_broker(word: str) -> str:
+    scheme, mark, rest = word.partition("://broker.local/")
+    return f"{scheme}://{os.environ[f'BROKER_{scheme.upper()}']}/{rest}" if mark else word
+
+
 def _run(words: list[str]) -> int:
     if words[0] == "train" and "--print-config" not in words:
         words = _short_training(words)
@@ -41,7 +47,7 @@ def _run(words: list[str]) -> int:
         words = [*words, "--minutes", "1"]
     if words[0] == "listen" and "-" not in words and "--list-devices" not in words:
         threading.Timer(LISTEN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    return main(words)
+    return main([_with_broker(word) for word in words])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,19 @@
-"""The virtual microphone that all tests of listening share."""
+"""The detector and the virtual microphone that tests of the runtime share."""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from virtual_microphone import VirtualMicrophone
+
+from stapes.runtime.detector import Detector
+
+
+@pytest.fixture
+def detector(tiny_detector: Path) -> Detector:
+    """A small detector of rumble and hiss."""
+    return Detector.load(tiny_detector)
 
 
 @pytest.fixture(scope="session")

@@ -25,11 +25,6 @@ def recording() -> NDArray[np.int16]:
     return noise_bursts(8.0, BURSTS)
 
 
-@pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
-
-
 def _reference_scores(path: Path, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
     """Compute scores from the features of the recording and its tail, in a loop over LiteRT's signature runner."""
     folder = read_folder(path)

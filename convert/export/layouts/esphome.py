@@ -19,7 +19,7 @@ CLIP_RING_S = 1 + 2 + 1 + 2  # `before`, `longest_event` and `after` of clips wh
 SUFFIXES = (".py", ".h", ".cpp", ".yaml")
 LOADABLE = """
 The model can be replaced by a blob (`stapes export --blob --target portable`) without a rebuild: give the component an
-`id`, and call its `load(blob, size)` in a lambda. A blob that is refused is told in the log, and the old model stays.
+`id`, and call its `load(blob, size)` in a lambda. Where a blob is refused, the log says why, and the old model stays.
 The classes of the new model must be the same in the same order, because entities are named after the exported ones."""
 VOICE_PE = """\
 - `voice-pe.yaml`: Home Assistant Voice Preview Edition, without its voice assistant. To keep the assistant, copy

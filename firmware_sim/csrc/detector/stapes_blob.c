@@ -36,7 +36,7 @@ stapes_blob_parts stapes_blob_parts_of(const void *blob, const stapes_blob_kind 
     return parts;
 }
 
-/* Return |x|, 0..2^31. */
+/* Return |x| of an int32_t, 0..2^31. */
 static int64_t stapes_blob_magnitude(int64_t x)
 {
     return x < 0 ? -x : x;
@@ -83,7 +83,7 @@ static int32_t stapes_blob_channels_fit(const int8_t *constants, const stapes_bl
     const int8_t *shift = constants + layer->shift;
 
     for (uint32_t i = 0; i < layer->count; i++) {
-        int64_t most = stapes_blob_magnitude(bias[i]) + layer->reach; /* below 2^31 + 2^30 */
+        int64_t most = stapes_blob_magnitude(bias[i]) + layer->reach; /* below 2^32 */
         int32_t fits = layer->once ? shift[i] >= 1 && shift[i] <= 62 && most < INT64_C(0x80000000)
                                    : stapes_blob_shift_fits(shift[i], most);
         if (!fits || multiplier[i] < 0) {
@@ -96,7 +96,7 @@ static int32_t stapes_blob_channels_fit(const int8_t *constants, const stapes_bl
 static int32_t stapes_blob_host_sums_fit(const int8_t *weights, const stapes_blob_host_sums *layer)
 {
     for (uint32_t block = 0; block < layer->blocks; block++) {
-        int32_t sums[8] = {0, 0, 0, 0, 0, 0, 0, 0}; /* |sum| <= 2^7 * 2^16, times 2^7 it is below 2^31 */
+        int64_t sums[8] = {0, 0, 0, 0, 0, 0, 0, 0}; /* |sum| <= 2^7 * 2^17, times 2^7 it is at most 2^31 */
         for (uint32_t i = 0; i < 8 * layer->taps; i++) {
             sums[i / 4 % 8] -= *weights++;
         }

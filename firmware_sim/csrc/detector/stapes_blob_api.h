@@ -55,7 +55,7 @@ typedef struct stapes_blob_range {
 typedef struct stapes_blob_channels {
     uint32_t count;
     uint32_t bias, multiplier, shift;
-    int32_t reach; /* the most that the products of a channel add up to, below 2^30 */
+    int32_t reach; /* the most that the products of a channel add up to, below 2^31 */
     int32_t once;  /* 1: the kernel rounds once, as stapes_nn_dense; 0: twice, as stapes_nn_conv */
 } stapes_blob_channels;
 

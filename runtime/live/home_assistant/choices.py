@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Choices:
-    """Sensitivities and muted classes, by label, and the entities that were announced last.
+    """Sensitivities and muted classes, by label, and all entities that were ever announced.
 
     Labels that the detector does not know stay in the file: the next detector may know them again.
     """
@@ -35,8 +35,8 @@ class Choices:
             return cls(path)
         except (OSError, ValueError, RecursionError) as error:
             logger.warning(
-                f"{path} cannot be read ({error}); sensitivities and muted classes that were set in Home Assistant are "
-                "those of the command line again"
+                f"{path} cannot be read ({error}); what was set in Home Assistant is forgotten: sensitivities are "
+                "those of the command line, and no class is muted"
             )
             return cls(path)
 

@@ -21,7 +21,7 @@ LAST_WORDS_S = 5.0  # how long closing waits for the broker's last acknowledgeme
 
 
 class Link:
-    """Publishes states, retained and with QoS 1, and passes on what others publish to the `commands`.
+    """Publishes states, retained and with QoS 1, and passes on what others publish to the topics `commands`.
 
     The broker gets all states anew after each connection, and when Home Assistant says that it has started. It says
     "offline" at the topic `availability` when the connection is lost. `received(topic, text)` is called in another
@@ -33,7 +33,7 @@ class Link:
         self._topics = [BIRTH_TOPIC, *commands]
         self.received: Callable[[str, str], None] = lambda _topic, _text: None
         self._states: dict[str, str] = {}
-        self._lock = threading.Lock()  # held while a state changes and is published: the last one published is the last
+        self._lock = threading.Lock()  # held while a state changes and is published: what is published last holds
         self._client: paho.Client | None = None
         self._sent: dict[int, str] = {}  # number of a message -> its topic, until it is acknowledged
         self._warned: set[str] = set()

@@ -36,7 +36,7 @@ class Broker:
     """The address of a broker and what is needed to log in; `connect` makes a connection.
 
     url: mqtt://[user[:password]@]host[:port]/topic, mqtts:// for TLS. MQTT 5 is spoken, because it says when a user may
-    not publish; a broker that does not know it is spoken to in MQTT 3.1.1.
+    not publish; after a broker has refused that version, the next connection speaks MQTT 3.1.1.
     Raises ConfigError without a host or a topic, and for files of `settings` that cannot be used.
     """
 
@@ -118,10 +118,10 @@ class Broker:
             raise BrokerError(f"no answer within {ANSWER_S:g} s") from None
         if reason is not None and not reason.is_failure:
             return
-        if reason is None or str(reason) == "Unsupported protocol version":
-            self._protocol = paho.MQTTv311 if self._protocol == paho.MQTTv5 else paho.MQTTv5
-        if reason is None:
+        if reason is None:  # no sign of another version: brokers that restart, and proxies in front of them, do it, too
             raise BrokerError(no_answer(self._encrypted, self._settings.certificate is not None))
+        if str(reason) == "Unsupported protocol version":
+            self._protocol = paho.MQTTv311 if self._protocol == paho.MQTTv5 else paho.MQTTv5
         raise BrokerError(refusal(str(reason), self.user))
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from played import Played, blocks
+from records import RecordList
 from tiny_detector import noise_bursts
 
 from stapes.firmware_sim.device.events import EventConfig, EventDecoder, completed
@@ -30,23 +31,6 @@ from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Block, Gap
 
 DEAF = -24  # steps of sensitivity with which the tiny detector hears no burst
-
-
-class RecordList:
-    """A sink that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def write(self, record: Record) -> None:
-        self.records.append(record)
-
-    def close(self) -> None: ...
-
-
-@pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
 
 
 def make_deaf(detector: Detector) -> None:
@@ -258,7 +242,7 @@ def test_of_each_class_a_number_of_near_misses_in_an_hour_is_kept_and_the_rest_i
     assert [record.kind for record in _recorded(detector, items, settings)] == ["gap"]
     kept = sorted(_descriptions(tmp_path), key=lambda each: each["first_sample"])
     assert [each["label"] for each in kept] == ["hiss", "hiss", "rumble", "hiss"]
-    assert "no clips of 1 of hiss near misses in this hour, beyond 2 of a class" in caplog.text
+    assert "near misses without a clip in this hour: 1 of hiss; --near-misses-per-hour keeps 2" in caplog.text
 
 
 def test_the_files_of_a_clip_name_neither_the_microphone_nor_the_detectors_folder(

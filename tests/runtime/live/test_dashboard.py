@@ -39,11 +39,6 @@ TOKEN = "a secret&that needs=quoting"
 
 
 @pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
-
-
-@pytest.fixture
 def clips(tmp_path: Path) -> Path:
     (tmp_path / "secret.flac").write_bytes(b"outside")
     folder = tmp_path / "clips"

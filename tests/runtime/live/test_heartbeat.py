@@ -66,6 +66,14 @@ def test_a_file_that_cannot_be_written_is_an_error_at_the_start_and_a_warning_la
     assert caplog.text.count("listening goes on") == 1
 
 
+def test_a_file_with_content_is_not_taken_for_a_heartbeat_of_an_earlier_run(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(OutputError, match="a heartbeat is an empty file"):
+        Heartbeat(path)
+    assert path.read_text() == "{}\n"
+
+
 def test_the_command_refuses_a_folder_as_its_heartbeat(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,4 +81,4 @@ def test_the_command_refuses_a_folder_as_its_heartbeat(
     with (tmp_path / "sound.pcm").open() as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
         assert main(["listen", str(tiny_detector), "-", "--heartbeat", str(tmp_path)]) == 1
-    assert "name another file with --heartbeat" in capsys.readouterr().err
+    assert "name another --heartbeat" in capsys.readouterr().err

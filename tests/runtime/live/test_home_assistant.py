@@ -194,7 +194,7 @@ def test_sensitivity_is_set_by_a_command_and_a_command_that_makes_no_sense_is_to
 
 
 def test_a_retained_command_is_not_obeyed_at_every_connection(
-    home: Home, referee: Referee, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    home: Home, referee: Referee, caplog: pytest.LogCaptureFixture
 ) -> None:
     home.source.feed(SILENCE)
     _wait_for(referee, f"{TOPIC}/availability", "online")
@@ -202,7 +202,7 @@ def test_a_retained_command_is_not_obeyed_at_every_connection(
     referee.say(f"{TOPIC}/hiss/sensitivity/set", "7", retain=True)
     home.start()
     until(lambda: "a retained command is not obeyed" in caplog.text)
-    home.source.feed(SILENCE)
+    _command(home, referee, "hiss/mute", "ON", "ON")  # a later command, which is obeyed after all earlier ones
     assert home.detector.sensitivity["hiss"] == 0
 
 

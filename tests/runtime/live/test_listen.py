@@ -1,7 +1,5 @@
 """The live loop: blocks at any rate, a clock that includes gaps, and an end that completes open events."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soxr
@@ -17,11 +15,6 @@ from stapes.runtime.live.source import Block, Gap
 
 def _run(detector: Detector, source: Played) -> list[Update]:
     return list(listen(detector, source, stopped=lambda: False))
-
-
-@pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
 
 
 def test_live_events_equal_the_files(detector: Detector) -> None:

@@ -5,11 +5,10 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
 from played import Played, blocks
+from records import RecordList
 from rich.console import Console
 from tiny_detector import noise_bursts
 
@@ -22,23 +21,6 @@ from stapes.runtime.live.rate import RateMeter
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Block, Gap
-
-
-class RecordList:
-    """A sink as a user may write it, with two methods."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def write(self, record: Record) -> None:
-        self.records.append(record)
-
-    def close(self) -> None: ...
-
-
-@pytest.fixture
-def detector(tiny_detector: Path) -> Detector:
-    return Detector.load(tiny_detector)
 
 
 def _live(

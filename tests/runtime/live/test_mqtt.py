@@ -92,10 +92,11 @@ def test_a_broker_that_asks_for_a_certificate_gets_it(authority: Authority, tmp_
             _publish(url, MqttSettings(authority.ca))
 
 
-class OldBroker:
-    """Answers as a broker that knows MQTT 3.1.1 only; it acknowledges each message."""
+class ScriptedBroker:
+    """Takes two connections as a broker that knows MQTT 3.1.1 only, or none; it acknowledges each message."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: bool) -> None:
+        self._answers, self.versions = answers, list[int]()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self.received = b""
@@ -107,6 +108,9 @@ class OldBroker:
             connection, _ = self._server.accept()
             with connection:
                 version = connection.recv(4096)[8]  # after the header's two bytes and the name MQTT with its length
+                self.versions.append(version)
+                if not self._answers:
+                    continue
                 connection.sendall(bytes([0x20, 2, 0, 0 if version == 4 else 1]))
                 while version == 4 and (packet := connection.recv(4096)):
                     if packet[0] >> 4 == 3:  # PUBLISH: flags, length, topic and its length, number
@@ -116,7 +120,7 @@ class OldBroker:
 
 
 def test_a_broker_that_knows_only_mqtt_3_1_1_is_spoken_to_in_it_at_the_next_try() -> None:
-    old = OldBroker()
+    old = ScriptedBroker(answers=True)
     address = BrokerAddress(f"mqtt://127.0.0.1:{old.port}/a", MqttSettings())
     with pytest.raises(BrokerError, match="refused: Unsupported protocol version"):
         address.connect()
@@ -125,6 +129,16 @@ def test_a_broker_that_knows_only_mqtt_3_1_1_is_spoken_to_in_it_at_the_next_try(
     client.disconnect()
     client.loop_stop()
     assert b"hello" in old.received
+
+
+def test_a_broker_that_closes_connections_while_it_starts_is_spoken_to_in_mqtt_5_again() -> None:
+    """As a proxy does in front of it. In MQTT 3.1.1 records that may not be published would be lost."""
+    starting = ScriptedBroker(answers=False)
+    address = BrokerAddress(f"mqtt://127.0.0.1:{starting.port}/a", MqttSettings())
+    for _ in range(2):
+        with pytest.raises(BrokerError, match="closed the connection without an answer"):
+            address.connect()
+    assert starting.versions == [5, 5]
 
 
 # ---- what does not

@@ -34,21 +34,6 @@ static int64_t reference_conv_16_sum(const stapes_nn_conv_16_layer *layer, const
     return sum;
 }
 
-void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
-{
-    for (int32_t batch = 0; batch < layer->batches; batch++) {
-        const int16_t *image = in + batch * layer->in_height * layer->in_width * layer->in_channels;
-        for (int32_t y = 0; y < layer->out_height; y++) {
-            for (int32_t x = 0; x < layer->out_width; x++) {
-                for (int32_t channel = 0; channel < layer->out_channels; channel++) {
-                    const int64_t sum = reference_conv_16_sum(layer, image, y, x, channel);
-                    *out++ = reference_conv_16_output(layer, channel, sum);
-                }
-            }
-        }
-    }
-}
-
 /* One output value before it is scaled: each input pixel and each tap that meet there, if any do. */
 static int64_t reference_transpose_conv_16_sum(const stapes_nn_conv_16_layer *layer, const int16_t *image, int32_t y,
                                                int32_t x, int32_t channel)
@@ -71,17 +56,30 @@ static int64_t reference_transpose_conv_16_sum(const stapes_nn_conv_16_layer *la
     return sum;
 }
 
-void stapes_nn_reference_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+/* All output values, each of them scaled from what `sum_of` returns. */
+static void reference_conv_16_outputs(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out,
+                                      int64_t (*sum_of)(const stapes_nn_conv_16_layer *layer, const int16_t *image,
+                                                        int32_t y, int32_t x, int32_t channel))
 {
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         const int16_t *image = in + batch * layer->in_height * layer->in_width * layer->in_channels;
         for (int32_t y = 0; y < layer->out_height; y++) {
             for (int32_t x = 0; x < layer->out_width; x++) {
                 for (int32_t channel = 0; channel < layer->out_channels; channel++) {
-                    const int64_t sum = reference_transpose_conv_16_sum(layer, image, y, x, channel);
+                    const int64_t sum = sum_of(layer, image, y, x, channel);
                     *out++ = reference_conv_16_output(layer, channel, sum);
                 }
             }
         }
     }
+}
+
+void stapes_nn_reference_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    reference_conv_16_outputs(layer, in, out, reference_conv_16_sum);
+}
+
+void stapes_nn_reference_transpose_conv_16(const stapes_nn_conv_16_layer *layer, const int16_t *in, int16_t *out)
+{
+    reference_conv_16_outputs(layer, in, out, reference_transpose_conv_16_sum);
 }

@@ -1,6 +1,13 @@
 #include "played.h"
 
+#include <atomic>
 #include <cstdlib>
+
+/// The linker puts this in the place of esphome::micros(). Each call is a microsecond later than the one before.
+extern "C" uint32_t __wrap__ZN7esphome6microsEv() {
+  static std::atomic<uint32_t> now{0};
+  return ++now;
+}
 
 namespace esphome::played {
 

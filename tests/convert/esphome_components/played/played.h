@@ -12,9 +12,9 @@
 namespace esphome::played {
 
 /// Plays the raw int16 samples of the file PLAYED_FILE, PLAYED_BLOCK samples at a time after a first block of
-/// PLAYED_FIRST_BLOCK, from a thread of its own as the
-/// task of an I2S microphone does. Each loop() of ESPHome lets one block pass, so that no test depends on the time
-/// that this machine takes. The program ends PLAYED_LOOPS calls of loop() after the last block.
+/// PLAYED_FIRST_BLOCK, from a thread of its own as the task of an I2S microphone does. Each loop() of ESPHome lets one
+/// block pass, so that no test depends on the time that this machine takes. The program ends PLAYED_LOOPS calls of
+/// loop() after the last block.
 class PlayedMicrophone : public microphone::Microphone, public Component {
  public:
   explicit PlayedMicrophone(uint32_t sample_rate) {

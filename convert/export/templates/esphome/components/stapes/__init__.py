@@ -11,18 +11,17 @@ from esphome.types import ConfigType
 
 DEPENDENCIES = ["microphone"]
 
+CONF_CLIPS = "clips"
+CONF_STAPES_ID = "stapes_id"
+CONF_CLASS = "class"
+CONF_ON_EVENT_START = "on_event_start"
+MOST_STEPS = 16  # of sensitivity: four logits
+
 
 def AUTO_LOAD(config: ConfigType) -> list[str]:  # noqa: N802  (the name is ESPHome's)
     """Return the components that these options need: only clips are sent anywhere."""
     return ["socket"] if CONF_CLIPS in config else []
 
-
-CONF_CLIPS = "clips"
-
-CONF_STAPES_ID = "stapes_id"
-CONF_CLASS = "class"
-CONF_ON_EVENT_START = "on_event_start"
-MOST_STEPS = 16  # of sensitivity: four logits
 
 stapes_ns = cg.esphome_ns.namespace("stapes")
 StapesComponent = stapes_ns.class_("StapesComponent", cg.PollingComponent)

@@ -26,7 +26,7 @@ CONF_NEAR_MISSES = "near_misses"
 CONF_PER_HOUR = "per_hour"
 
 TO_SEND_S = 2  # what the ring holds beyond a clip, so that it is still there while it is sent
-MOST_STEPS = 40  # of sensitivity: ten logits
+MOST_NEAR_MISS_STEPS = 40  # of sensitivity: ten logits
 
 stapes_ns = cg.esphome_ns.namespace("stapes")
 Clips = stapes_ns.class_("Clips")
@@ -68,7 +68,7 @@ SCHEMA = cv.All(
             cv.Optional(CONF_BEFORE, default="1s"): _time(10),
             cv.Optional(CONF_AFTER, default="1s"): _time(10),
             cv.Optional(CONF_LONGEST_EVENT, default="2s"): _time(60, shortest_ms=100),
-            cv.Optional(CONF_NEAR_MISSES, default=4): cv.int_range(0, MOST_STEPS),
+            cv.Optional(CONF_NEAR_MISSES, default=4): cv.int_range(0, MOST_NEAR_MISS_STEPS),
             cv.Optional(CONF_PER_HOUR, default=10): cv.int_range(1, 3600),
         }
     ),

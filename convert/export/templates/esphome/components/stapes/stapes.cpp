@@ -15,7 +15,7 @@ static const char *const TAG = "stapes";
 /// and a frame at most; ESPHome itself warns of calls that take 50 ms.
 static const uint32_t LOOP_BUDGET_US = 10000;
 
-static float probability(int8_t score) { return static_cast<float>(score + 128) / 256.0f; }
+static float probability(int16_t score) { return static_cast<float>(score + 128) / 256.0f; }
 
 void StapesComponent::setup() {
   const int32_t answer = example_selftest(&this->detector_);
@@ -135,7 +135,7 @@ void StapesComponent::take_scores_() {
   }
   this->steps_ = this->detector_.core.steps;
   for (uint8_t i = 0; i < EXAMPLE_CLASSES; i++) {
-    this->classes_[i].max_score_seen = std::max(this->classes_[i].max_score_seen, this->detector_.scores[i]);
+    this->classes_[i].max_score_seen = std::max<int16_t>(this->classes_[i].max_score_seen, this->detector_.scores[i]);
   }
 }
 
@@ -176,7 +176,7 @@ void StapesComponent::update() {
   this->longest_loop_us_ = 0;
   for (auto &of : this->classes_) {
     of.events = 0;
-    of.max_score_seen = INT8_MIN;
+    of.max_score_seen = NO_SCORE;
   }
 }
 
@@ -202,7 +202,7 @@ void StapesComponent::publish_(float minutes, uint32_t level) {
       of.rate->publish_state(static_cast<float>(of.events) / minutes);
     }
     if (of.max_score != nullptr) {
-      of.max_score->publish_state(level == 0 ? NAN : probability(of.max_score_seen));
+      of.max_score->publish_state(of.max_score_seen == NO_SCORE ? NAN : probability(of.max_score_seen));
     }
   }
   if (this->level_sensor_ != nullptr) {

@@ -39,6 +39,9 @@ struct DetectedEvent {
   }
 };
 
+/// In the place of a score, -128 to 127, while the model has taken no step.
+static constexpr int16_t NO_SCORE = INT16_MIN;
+
 /// The entities of a class and what they count since the last update.
 struct DetectedClass {
 #ifdef USE_BINARY_SENSOR
@@ -50,7 +53,7 @@ struct DetectedClass {
 #endif
   int32_t sensitivity{0};  ///< in steps of a quarter of a logit
   uint32_t events{0};
-  int8_t max_score_seen{INT8_MIN};
+  int16_t max_score_seen{NO_SCORE};
 };
 
 /// Detects events in what a microphone hears. The task of the microphone pushes samples into the detector's ring;
