@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -140,7 +140,9 @@ def test_a_hazard3_foresees_the_backward_branch_that_it_took_last(tmp_path: Path
     """Of ten branches it foresees neither the first, which is taken, nor the last, which is not; each costs a cycle. An
     ESP32-C3 takes two cycles more for each branch that is taken."""
     firmware = built("riscv32", {"loop": "li t0, 10\n1: addi t0, t0, -1\nbnez t0, 1b\n"}, tmp_path)
-    assert cycles(run(firmware, timing=CORE_TIMINGS["hazard3"])) == {"loop": 1 + 10 * 2 + 2}
+    # The calls around the sequence may return to an instruction that straddles two words; this is not asked here.
+    hazard3 = replace(CORE_TIMINGS["hazard3"], straddling_target=0)
+    assert cycles(run(firmware, timing=hazard3)) == {"loop": 1 + 10 * 2 + 2}
     assert cycles(run(firmware, timing=CORE_TIMINGS["esp32-c3"])) == {"loop": 1 + 10 * 2 + 9 * 2}
 
 
