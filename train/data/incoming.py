@@ -9,6 +9,7 @@ import filecmp
 import os
 import re
 import tempfile
+import threading
 import time
 import unicodedata
 from contextlib import suppress
@@ -22,12 +23,15 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.audio.kinds import READ, UNREAD_SUFFIXES, how_to_convert
 from stapes.runtime.labels.names import is_audio, same_form
 from stapes.runtime.walk import FILE_SUFFIXES, hidden, walk_files
+from stapes.train.data.findings import Findings
+from stapes.train.data.label_sources import table_in
 from stapes.train.data.parts import SPLITS
 
 LARGEST_BYTES = 4 << 30  # 6 hours in stereo at 48 kHz and 16 bits, and as much as the header of a WAV can state
 _LONGEST_NAME_BYTES = 120  # file systems take 255; what is derived from a name is longer than the name
 _ABANDONED_S = 3600.0  # a draft that did not grow for so long belongs to a program that was killed
 _DRAFT = ".incoming-"
+_placing = threading.Lock()  # so that of two recordings that arrive at once, the second sees the name of the first
 _UNSAFE = re.compile(r'[<>:"|?*\\/]')  # not allowed in names by some file systems
 
 
@@ -37,6 +41,7 @@ class Added:
 
     recording: str  # its path relative to the dataset, with slashes
     is_new: bool
+    note: str = ""  # what the user should know about it, in one sentence
 
 
 class IncomingRecording:
@@ -56,8 +61,8 @@ class IncomingRecording:
 
     def __init__(self, dataset: Path, name: str, session: str) -> None:
         self._dataset, self._name = dataset, recording_name(name)
-        top = dataset / "train" if (dataset / "train").is_dir() else dataset
-        self._folder = top / session_name(session)
+        self._top = dataset / "train" if (dataset / "train").is_dir() else dataset
+        self._folder = self._top / session_name(session)
         self._size = 0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -99,16 +104,22 @@ class IncomingRecording:
             os.fsync(self._file.fileno())
             self._file.close()
             self._require_sound()
-            recordings = [file for file in walk_files(self._dataset) if not hidden(file, self._dataset)]
-            known = next((each for each in recordings if self._is_same_as(each)), None)
-            if known is not None:
-                return Added(known.relative_to(self._dataset).as_posix(), is_new=False)
-            place = self._free_place({_stem(file) for file in recordings})
-            self._draft.chmod(0o644)
-            os.replace(self._draft, place)
+            with _placing:
+                return self._place()
         except OSError as error:
             raise self._cannot_write(error) from error
-        return Added(place.relative_to(self._dataset).as_posix(), is_new=True)
+
+    def _place(self) -> Added:
+        there = [file for file in walk_files(self._dataset) if not hidden(file, self._dataset)]
+        known = next((each for each in there if self._is_same_as(each)), None)
+        if known is not None:
+            return Added(known.relative_to(self._dataset).as_posix(), is_new=False)
+        place = self._free_place({_stem(file) for file in there})
+        self._draft.chmod(0o644)
+        os.replace(self._draft, place)
+        table = table_in(self._top, Findings()) or table_in(self._dataset, Findings())
+        note = f"Until it is labelled it counts as free of events, because there is a {table.name}." if table else ""
+        return Added(place.relative_to(self._dataset).as_posix(), is_new=True, note=note)
 
     def _require_sound(self) -> None:
         """Raise AudioError unless every sample can be read."""

@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,22 @@ def test_the_same_recording_is_kept_once(tmp_path: Path) -> None:
 def test_where_a_folder_train_is_new_recordings_are_for_training(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     assert _add(tmp_path, "door.wav", _sound()).recording == "train/kitchen/door.wav"
+
+
+def test_what_a_table_of_labels_means_for_a_new_recording_is_said(tmp_path: Path) -> None:
+    """The referee is the dataset's reader, for which a recording that the table does not name is free of events."""
+    (tmp_path / "labels.tsv").write_text("filename\tonset\toffset\tevent_label\n")
+    assert _add(tmp_path, "door.wav", _sound()).note.startswith("Until it is labelled it counts as free of events")
+    [recording] = inspect_dataset(tmp_path)[0].recordings
+    assert recording.annotations == ()
+
+
+def test_recordings_that_arrive_at_once_get_names_of_their_own(tmp_path: Path) -> None:
+    kinds = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "aiff": "AIFF"}
+    with ThreadPoolExecutor(8) as pool:
+        sounds = [(f"door.{suffix}", _sound(seed=seed, kind=kinds[suffix])) for suffix in kinds for seed in range(4)]
+        added = list(pool.map(lambda sound: _add(tmp_path, *sound), sounds))
+    assert len({Path(each.recording).stem for each in added}) == 16
 
 
 @pytest.mark.parametrize(
