@@ -15,6 +15,7 @@ EXCESS_FROM, EXCESS_TO = 0.5, 3.5  # levels above the background count between t
 RISE_S = 0.08  # a rise is the difference of the mean excess over this long after and before a moment
 RISE_MIN = 0.25  # an event begins where the rise exceeds the median of all rises by this; mean over bands
 ONSET_DISTANCE_S = 0.1  # of two onsets closer than this, only the one with the larger rise is kept
+POINT_MAX_S = 1.0  # a point label stands for at most this much sound
 END_SHARE, END_HOLD_S = 0.3, 0.064  # an event ends when less than this share of its rise is left for this long
 
 
@@ -28,27 +29,70 @@ class Proposal:
     timbre: NDArray[np.float64]  # [bands + 2]: unit spectrum of the excess, log2 of seconds, position of its peak
 
 
-def proposals(frontend: Frontend, pcm: NDArray[np.int16], background_share: float = 0.5) -> list[Proposal]:
-    """Return the proposals for a recording, int16[samples], in order of time.
+@dataclass(frozen=True)
+class Levels:
+    """The level of every band in every frame of a recording, and the background that it stands out from."""
 
-    The background of a band is the level that it stays below for `background_share` of the time: the median suits long
-    recordings, and a smaller share clips in which an event takes most of the time.
-    """
-    config = frontend.config
-    clock = StepClock.of(config)  # of frames
-    frame_s = clock.step_s
-    level_db = frontend.features(pcm) * np.float32(config.int8_step_db)  # [frames, bands]
-    background_db, spread_db = _background(level_db, round(BACKGROUND_S / frame_s), background_share)
-    excess = np.clip((level_db - background_db) / spread_db, EXCESS_FROM, EXCESS_TO) - np.float32(EXCESS_FROM)
+    clock: StepClock  # of frames
+    level_db: NDArray[np.float32]  # [frames, bands]
+    background_db: NDArray[np.float32]  # [frames, bands]
+    spread_db: NDArray[np.float32]  # [frames, bands], of the background
+
+    @classmethod
+    def of(cls, frontend: Frontend, pcm: NDArray[np.int16], background_share: float = 0.5) -> "Levels":
+        """Return the levels in a recording, int16[samples].
+
+        The background of a band is the level that it stays below for `background_share` of the time: the median suits
+        long recordings, and a smaller share clips in which an event takes most of the time.
+        """
+        clock = StepClock.of(frontend.config)
+        level_db = frontend.features(pcm) * np.float32(frontend.config.int8_step_db)
+        return cls(clock, level_db, *_background(level_db, round(BACKGROUND_S / clock.step_s), background_share))
+
+    @property
+    def excess(self) -> NDArray[np.float32]:
+        """The excess above the background in spreads, within the limits that count, [frames, bands]."""
+        limited = np.clip((self.level_db - self.background_db) / self.spread_db, EXCESS_FROM, EXCESS_TO)
+        return limited - np.float32(EXCESS_FROM)
+
+    def proposal(self, begin: int, end: int) -> Proposal:
+        """Return the frames from `begin` to before `end`, at least one, as a proposal."""
+        onset, offset = self.clock.begin_s(begin), self.clock.begin_s(end)
+        excess_db = np.maximum(self.level_db[begin:end] - self.background_db[begin:end], np.float32(0))
+        return Proposal(onset, offset, float(excess_db.mean()), _timbre(excess_db, offset - onset))
+
+
+def proposals(frontend: Frontend, pcm: NDArray[np.int16], background_share: float = 0.5) -> list[Proposal]:
+    """Return the proposals for a recording, int16[samples], in order of time; `background_share` as in `Levels.of`."""
+    return proposals_in(Levels.of(frontend, pcm, background_share))
+
+
+def proposals_in(levels: Levels) -> list[Proposal]:
+    """Return the proposals for a recording, in order of time."""
+    frame_s, excess = levels.clock.step_s, levels.excess
     onsets = _onsets(excess, frame_s)
     loudness, hold = excess.mean(axis=1), max(1, round(END_HOLD_S / frame_s))
-    found = []
-    for begin, following in pairwise([*onsets, len(excess)]):
-        end = _end(loudness, begin, following, hold)
-        onset, offset = clock.begin_s(begin), clock.begin_s(end)
-        excess_db = np.maximum(level_db[begin:end] - background_db[begin:end], np.float32(0))
-        found.append(Proposal(onset, offset, float(excess_db.mean()), _timbre(excess_db, offset - onset)))
-    return found
+    return [
+        levels.proposal(begin, _end(loudness, begin, following, hold))
+        for begin, following in pairwise([*onsets, len(excess)])
+    ]
+
+
+def stretch_in(levels: Levels, onset: float, offset: float) -> Proposal | None:
+    """Return how a labelled stretch, in seconds, sounds; a point (onset == offset) lasts until its sound has faded.
+
+    None where the recording has no whole frame.
+    """
+    if not len(levels.level_db):
+        return None
+    first, frame_s = levels.clock.begin_s(0), levels.clock.step_s
+    begin = min(max(0, round((onset - first) / frame_s)), len(levels.level_db) - 1)
+    if offset > onset:
+        end = round((offset - first) / frame_s)
+    else:
+        following = min(begin + round(POINT_MAX_S / frame_s) + 1, len(levels.level_db))
+        end = _end(levels.excess.mean(axis=1), begin, following, max(1, round(END_HOLD_S / frame_s)))
+    return levels.proposal(begin, min(max(end, begin + 1), len(levels.level_db)))
 
 
 def _background(

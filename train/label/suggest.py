@@ -16,16 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.outputs import Mark, new_folder, require_new_folder
-from stapes.runtime.audio import read_audio
 from stapes.runtime.audio.convert import Channel
 from stapes.runtime.console import Progress
-from stapes.runtime.detector import Detector
 from stapes.runtime.labels import Annotation, write_audacity
-from stapes.runtime.onsets import Proposal, proposals
+from stapes.runtime.onsets import Proposal
 from stapes.train.data.dataset import audio_files
-from stapes.train.data.options import channel_number, inherited_channel
+from stapes.train.label.alike import comparable
+from stapes.train.label.proposals import Heard, Listener
 from stapes.train.text import table
 
 logger = logging.getLogger(__name__)
@@ -53,26 +51,22 @@ def suggest(folder: Path, out: Path, detector_path: Path | None, force: bool, ch
     Raises AudioError, DatasetError (no recordings) and OutputError (`out` exists and cannot be replaced).
     """
     require_new_folder(out, force, MARK)
-    detector = Detector.load(detector_path) if detector_path else None
-    hear = inherited_channel(channel, detector.folder) if detector else channel_number(channel or "mean")
-    frontend = Frontend(make_tables(FrontendConfig() if detector is None else detector.folder.frontend))
+    listener = Listener(detector_path, channel)
     files = audio_files(folder)
     progress = Progress("listening", len(files))
-    found: list[list[Proposal]] = []
-    known: list[list[Annotation]] = []
+    heard: list[Heard] = []
     for path in files:
-        pcm = read_audio(path, frontend.config.sample_rate_hz, hear).pcm
-        events = detector.detect(pcm) if detector else []
-        known.append([Annotation(each.onset, each.offset, each.label, each.confidence) for each in events])
-        found.append([each for each in proposals(frontend, pcm) if not _overlaps(each, known[-1])])
+        heard.append(listener.hear(path))
         progress.advance(path.name)
-    groups = iter(group_similar([each for one in found for each in one]))
+    groups = iter(group_similar([each for one in heard for each in one.sounds]))
     rows = ["filename\tonset\toffset\tevent_label\texcess_db"]
     examples: dict[str, list[Example]] = defaultdict(list)
     with new_folder(out, force=force, mark=MARK) as draft:
-        for path, new, old in zip(files, found, known, strict=True):
-            named = [(Annotation(each.onset, each.offset, next(groups)), f"{each.excess_db:.1f}") for each in new]
-            both = sorted([*named, *((each, "") for each in old)], key=lambda each: each[0].onset)
+        for path, one in zip(files, heard, strict=True):
+            named = [
+                (Annotation(each.onset, each.offset, next(groups)), f"{each.excess_db:.1f}") for each in one.sounds
+            ]
+            both = sorted([*named, *((each, "") for each in one.events)], key=lambda each: each[0].onset)
             name = path.relative_to(folder)
             for each, excess in named:
                 examples[each.label].append(Example(name.as_posix(), each, float(excess)))
@@ -103,10 +97,6 @@ def _groups(examples: Mapping[str, Sequence[Example]]) -> Iterator[str]:
     yield from table(["group", "proposals", "median s", "for example", "in"], rows)
 
 
-def _overlaps(proposal: Proposal, events: Sequence[Annotation]) -> bool:
-    return any(each.onset < proposal.offset and each.offset > proposal.onset for each in events)
-
-
 def group_similar(found: Sequence[Proposal]) -> list[str]:
     """Return a label for each proposal: `group1` for the largest group of similar sounds, and so on.
 
@@ -117,8 +107,7 @@ def group_similar(found: Sequence[Proposal]) -> list[str]:
 
     if len(found) < 4:
         return ["group1"] * len(found)
-    timbre = np.array([each.timbre for each in found])
-    weighted = timbre * np.array([1.0] * (timbre.shape[1] - 2) + [0.25, 0.25])  # the norm of the spectrum is 1
+    weighted = comparable(np.array([each.timbre for each in found]))
     best, best_score = np.zeros(len(found), np.int64), SILHOUETTE_MIN
     for count in range(2, min(GROUPS_MAX, len(found) - 1) + 1):
         members = KMeans(count, n_init=4, random_state=0).fit_predict(weighted)
