@@ -1,7 +1,7 @@
 """The sounds that are most like a given one, by their timbre.
 
 The distance of two sounds is the Euclidean distance of their timbres (runtime/onsets.py): the unit spectrum of what
-rises above the background, and with a quarter of the weight log2 of the duration and the position of the loudest moment.
+rises above the background, and with a quarter of the weight log2 of the duration and the place of the loudest moment.
 `make bench-suggest` measures how many of the twenty most alike have the label of the one that they are like.
 """
 

@@ -3,13 +3,12 @@
 The doubt about a sound x is the sum of three values, each from 0 to 1. With m_c, how much the logit of the highest
 probability of class c during x exceeds the logit of its threshold, and m_1 >= m_2 the two largest of all classes:
 
-    near      = exp(-min |m_c|)                         a class is near its threshold (uncertainty sampling: Lewis and
-                                                        Gale, 1994)
-    disagree  = exp(-(m_1 - m_2)) / (1 + exp(-m_2))     two classes are above theirs, and neither is far above the other
-                                                        (margin sampling: Scheffer et al., 2001)
-    unlike    = 1 - exp(-d / typical)                   d: distance (alike.py) from the nearest labelled or chosen sound;
-                                                        typical: the median distance of a labelled sound from the nearest
-                                                        one in another recording (as core-sets: Sener and Savarese, 2018)
+    near      = exp(-min |m_c|): a class is near its threshold (uncertainty sampling: Lewis and Gale, 1994)
+    disagree  = exp(-(m_1 - m_2)) / (1 + exp(-m_2)): two classes are above their thresholds, and neither is far above the
+                other (margin sampling: Scheffer et al., 2001)
+    unlike    = 1 - exp(-d / typical), where d is the distance (alike.py) from the nearest labelled or chosen sound, and
+                typical the median distance of a labelled sound from the nearest one in another recording (as in
+                core-sets: Sener and Savarese, 2018)
 
 Without a detector only `unlike` counts. Sounds are chosen one by one, so that each counts as labelled for the next, and
 twenty of one kind are not all asked about. Ties are broken by recording and time: the same sounds give the same answer.

@@ -73,7 +73,8 @@ def test_the_distance_of_the_nearest_is_the_least_of_all_distances() -> None:
     others = [_sound("a", n, timbre=n / 5) for n in range(5)]
     assert nearest(some, others) == pytest.approx(distances(some, others).min(axis=1))
     elsewhere = nearest(some, others, elsewhere=True)
-    assert np.isinf(elsewhere[1::2]).all() and np.isfinite(elsewhere[::2]).all()
+    assert np.isinf(elsewhere[1::2]).all()
+    assert np.isfinite(elsewhere[::2]).all()
     assert np.isinf(nearest(some, [])).all()
 
 
@@ -94,7 +95,8 @@ def test_without_a_detector_what_is_unlike_everything_labelled_comes_first_and_o
     same = [_sound("a", n, timbre=0.02) for n in range(4)]
     new = [_sound("b", n, timbre=1.5) for n in range(3)]
     first, second = most_doubtful([*same, *new], known, {}, 2)
-    assert first.sound is new[0] and first.note == "unlike anything labelled so far"
+    assert first.sound is new[0]
+    assert first.note == "unlike anything labelled so far"
     assert second.sound in same, "the others of the new kind count as known once one was chosen"
 
 
