@@ -4,7 +4,7 @@ The doubt about a sound x is the sum of three values, each from 0 to 1. With m_c
 probability of class c during x exceeds the logit of its threshold, and m_1 >= m_2 the two largest of all classes:
 
     near      = exp(-min |m_c|): a class is near its threshold (uncertainty sampling: Lewis and Gale, 1994)
-    disagree  = exp(-(m_1 - m_2)) / (1 + exp(-m_2)): two classes are above their thresholds, and neither is far above the
+    disagree  = exp(-(m_1 - m_2)) / (1 + exp(-m_2)): two classes are above their thresholds, and neither far above the
                 other (margin sampling: Scheffer et al., 2001)
     unlike    = 1 - exp(-d / typical), where d is the distance (alike.py) from the nearest labelled or chosen sound, and
                 typical the median distance of a labelled sound from the nearest one in another recording (as in
