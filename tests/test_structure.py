@@ -20,6 +20,7 @@ FOLDERS = ("benchmarks", "train", "convert", "runtime", "firmware_sim")  # each 
 ROOMS = {
     "train": (
         ("__init__", "cli"),
+        ("studio",),
         ("run",),
         ("assemble",),
         ("report",),
@@ -48,7 +49,7 @@ ROOMS = {
         ("detector", "labels"),
         ("engine", "audio"),
         ("litert_engine", "compiled_engine"),
-        ("console", "extras", "onsets", "sound_conditions", "utc", "walk"),
+        ("console", "extras", "onsets", "signals", "sound_conditions", "utc", "walk", "web"),
     ),
     "firmware_sim": (
         ("__init__", "_build_ffi"),

@@ -205,9 +205,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.raw_rate is not None and not arguments.stdin:
         raise ConfigError(f"--raw-rate {arguments.raw_rate} is for raw PCM on stdin: add - after the detector")
     from stapes.runtime.audio import InputSettings
-    from stapes.runtime.live.dashboard.address import parse_address
     from stapes.runtime.live.mqtt.settings import MqttSettings
     from stapes.runtime.live.session import ListenSettings, listen_command
+    from stapes.runtime.web.address import LIVE_PORT, parse_address
 
     listen_command(
         ListenSettings(
@@ -223,7 +223,7 @@ def _run(arguments: argparse.Namespace) -> None:
             clips=_clips(arguments),
             heartbeat=arguments.heartbeat,
             rate_window_s=arguments.rate,
-            web=None if arguments.web is None else parse_address(arguments.web, arguments.token),
+            web=None if arguments.web is None else parse_address(arguments.web, arguments.token, LIVE_PORT),
             out=arguments.out,
             format=arguments.format,
             force=arguments.force,

@@ -1,15 +1,13 @@
 """One session of `stapes listen`: a source, a detector and the outputs, until somebody stops it."""
 
 import logging
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from stapes.firmware_sim.errors import ConfigError
@@ -18,7 +16,6 @@ from stapes.runtime.audio import InputSettings
 from stapes.runtime.audio.convert import require_channel
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
-from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.heartbeat import Heartbeat
 from stapes.runtime.live.listen import Update, listen
 from stapes.runtime.live.log import Log, heard_unix_s
@@ -35,6 +32,8 @@ from stapes.runtime.live.sinks.targets import Delivery, default_queue_dir, open_
 from stapes.runtime.live.source import Source
 from stapes.runtime.live.stdin import open_stdin
 from stapes.runtime.sensitivity import set_sensitivity
+from stapes.runtime.signals import stop_on_signals
+from stapes.runtime.web.address import Address
 
 if TYPE_CHECKING:
     from stapes.runtime.live.display import Display
@@ -228,22 +227,3 @@ def _display_class() -> "type[Display] | None":
         )
         return None
     return Display
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C and SIGTERM set; a second signal interrupts at once."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.default_int_handler)
-        stop.set()
-
-    try:
-        for number in before:
-            signal.signal(number, ask)
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,6 +8,7 @@ from stapes.train.cli.check import add_check
 from stapes.train.cli.evaluate import add_evaluate
 from stapes.train.cli.mine import add_mine
 from stapes.train.cli.review import add_review
+from stapes.train.cli.studio import add_studio
 from stapes.train.cli.suggest import add_suggest
 from stapes.train.cli.synth import add_synth
 from stapes.train.cli.train import add_train
@@ -22,6 +23,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_evaluate(commands)
     add_review(commands)
     add_mine(commands)
+    add_studio(commands)
     add_suggest(commands)
     add_synth(commands)
     add_train(commands)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.dashboard.feed import Feed
 from stapes.runtime.live.dashboard.server import PageServer
 from stapes.runtime.live.listen import Update
 from stapes.runtime.live.sinks.record import Record
 from stapes.runtime.live.source import Source
+from stapes.runtime.web.address import Address
 
 logger = logging.getLogger(__name__)
 

@@ -26,14 +26,14 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
-from stapes.runtime.live.dashboard import server as page_server
-from stapes.runtime.live.dashboard.address import Address, parse_address
 from stapes.runtime.live.dashboard.feed import Feed
 from stapes.runtime.live.dashboard.server import PageServer
 from stapes.runtime.live.dashboard.watcher import Dashboard
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
 from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
+from stapes.runtime.web import server as web_server
+from stapes.runtime.web.address import LIVE_PORT, Address, parse_address
 
 TOKEN = "a secret&that needs=quoting"
 
@@ -150,7 +150,7 @@ def test_an_error_of_the_page_is_one_line_and_logged_once(clips: Path, caplog: p
 
 
 def test_an_incomplete_header_is_not_waited_for(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_server, "IDLE_S", 0.2)
+    monkeypatch.setattr(web_server, "IDLE_S", 0.2)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         assert connection.recv(1) == b"", "closed"
@@ -244,12 +244,12 @@ def test_a_foreign_name_that_points_here_is_refused(server: PageServer) -> None:
 
 def test_an_address_that_other_machines_reach_needs_a_token() -> None:
     with pytest.raises(ConfigError, match="give it with --token"):
-        parse_address("0.0.0.0:8765", None)
-    assert parse_address("0.0.0.0:8080", "secret") == Address("0.0.0.0", 8080, "secret")
-    assert parse_address("", None) == Address("127.0.0.1", 8765)
-    assert parse_address("[::1]:8080", None).host == "::1"
+        parse_address("0.0.0.0:8765", None, LIVE_PORT)
+    assert parse_address("0.0.0.0:8080", "secret", LIVE_PORT) == Address("0.0.0.0", 8080, "secret")
+    assert parse_address("", None, LIVE_PORT) == Address("127.0.0.1", 8765)
+    assert parse_address("[::1]:8080", None, LIVE_PORT).host == "::1"
     with pytest.raises(ConfigError, match="write HOST:PORT"):
-        parse_address("here:there", None)
+        parse_address("here:there", None, LIVE_PORT)
 
 
 def test_a_port_in_use_is_an_error_of_one_line(server: PageServer) -> None:

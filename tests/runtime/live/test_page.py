@@ -23,11 +23,11 @@ from tiny_detector import noise_bursts
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
-from stapes.runtime.live.dashboard.address import Address
 from stapes.runtime.live.dashboard.server import PageServer
 from stapes.runtime.live.dashboard.watcher import Dashboard
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
+from stapes.runtime.web.address import Address
 
 pytestmark = pytest.mark.slow
 

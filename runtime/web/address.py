@@ -1,19 +1,23 @@
-"""The address at which the page is served. Bad settings are reported before aiohttp is loaded."""
+"""The address at which a page is served. Bad settings are reported before aiohttp is loaded."""
 
 import ipaddress
 from dataclasses import dataclass
 
 from stapes.firmware_sim.errors import ConfigError
 
-DEFAULT_PORT = 8765
+LIVE_PORT = 8765  # of `stapes listen --web`
+STUDIO_PORT = 8766  # of `stapes studio`
 
 
 @dataclass(frozen=True)
 class Address:
-    """Host, port and token. Raises ConfigError for an impossible port, and for an open page without a token."""
+    """Host, port (0: any free one) and token.
+
+    Raises ConfigError for an impossible port, and for an open page without a token.
+    """
 
     host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
+    port: int = 0
     token: str | None = None
 
     def __post_init__(self) -> None:
@@ -25,17 +29,17 @@ class Address:
             )
 
 
-def parse_address(text: str, token: str | None) -> Address:
-    """Return the address that HOST:PORT, PORT or HOST names, by default 127.0.0.1 and DEFAULT_PORT.
+def parse_address(text: str, token: str | None, default_port: int) -> Address:
+    """Return the address that HOST:PORT, PORT or HOST names, by default 127.0.0.1 and `default_port`.
 
-    >>> parse_address("8080", None)
+    >>> parse_address("8080", None, LIVE_PORT)
     Address(host='127.0.0.1', port=8080, token=None)
     """
     host, colon, port = text.rpartition(":")
     if not colon and not port.isdigit():
-        host, port = port, str(DEFAULT_PORT)
+        host, port = port, str(default_port)
     if not port.isdigit():
-        raise ConfigError(f"--web {text}: write HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT}")
+        raise ConfigError(f"--web {text}: write HOST:PORT, such as 127.0.0.1:{default_port}")
     return Address(host.strip("[]") or "127.0.0.1", int(port), token or None)
 
 

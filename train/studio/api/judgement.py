@@ -1,0 +1,10 @@
+"""A detector beside the one before, its mistakes and thresholds."""
+
+from aiohttp import web
+
+from stapes.train.studio.studio import Studio
+
+
+def routes(studio: Studio) -> list[web.AbstractRouteDef]:
+    """Return the routes of this part of the interface."""
+    return []

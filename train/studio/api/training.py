@@ -1,0 +1,10 @@
+"""Training, started and followed."""
+
+from aiohttp import web
+
+from stapes.train.studio.studio import Studio
+
+
+def routes(studio: Studio) -> list[web.AbstractRouteDef]:
+    """Return the routes of this part of the interface."""
+    return []

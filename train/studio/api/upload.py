@@ -1,0 +1,10 @@
+"""New recordings, dropped on the page or recorded by it."""
+
+from aiohttp import web
+
+from stapes.train.studio.studio import Studio
+
+
+def routes(studio: Studio) -> list[web.AbstractRouteDef]:
+    """Return the routes of this part of the interface."""
+    return []

@@ -1,0 +1,6 @@
+// One recording: its spectrogram and its labels.
+
+// Shows the view in `container`; returns a function that ends it.
+export function open(container, context) {
+  return () => {};
+}

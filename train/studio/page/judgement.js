@@ -1,0 +1,6 @@
+// A detector and its mistakes.
+
+// Shows the view in `container`; returns a function that ends it.
+export function open(container, context) {
+  return () => {};
+}

@@ -1,0 +1,6 @@
+// Training, started and followed.
+
+// Shows the view in `container`; returns a function that ends it.
+export function open(container, context) {
+  return () => {};
+}

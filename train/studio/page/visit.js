@@ -1,0 +1,6 @@
+// The first visit: a dataset without recordings.
+
+// Shows the view in `container`; returns a function that ends it.
+export function open(container, context) {
+  return () => {};
+}

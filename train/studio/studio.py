@@ -1,0 +1,31 @@
+"""What all handlers of the page share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.train.label.states import States
+from stapes.train.studio.changes import Changes
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A dataset to label, and what helps with it. Raises DatasetError or ConfigError for what does not exist."""
+
+    dataset: Path  # folder; it may be empty
+    detector: Path | None = None  # folder
+    clips: Path | None = None  # folder of `stapes listen --record`
+    changes: Changes = field(default_factory=Changes)
+
+    def __post_init__(self) -> None:
+        if not self.dataset.is_dir():
+            raise DatasetError(f"{self.dataset}: no such folder; make it; it may be empty")
+        if self.detector is not None and not self.detector.is_dir():
+            raise ConfigError(f"--detector {self.detector}: no such folder; give the folder of a detector")
+        if self.clips is not None and not self.clips.is_dir():
+            raise ConfigError(f"--clips {self.clips}: no such folder; give the folder of `stapes listen --record`")
+
+    @property
+    def states(self) -> States:
+        """What label files cannot say."""
+        return States(self.dataset)
