@@ -1,47 +1,102 @@
-// The tabs of the studio, and the view that is open. The part of the address behind # says which.
-import { api } from "./api.js";
+// The frame of the page: tabs, the view that location.hash names, and what all views share.
+import { Api, ApiError } from "./api.js";
 import * as editor from "./editor.js";
 import * as inbox from "./inbox.js";
 import * as judgement from "./judgement.js";
+import { Outbox } from "./outbox.js";
 import * as recordings from "./recordings.js";
 import * as training from "./training.js";
+import * as visit from "./visit.js";
 
-const TABS = [["recordings", "Recordings", recordings], ["inbox", "Inbox", inbox], ["train", "Train", training],
-              ["judge", "Judge", judgement]];
+const VIEWS = { visit, recordings, inbox, train: training, judge: judgement, edit: editor };
 const byId = (id) => document.getElementById(id);
-const context = {
-  api, dataset: null, queue: null,
-  go: (hash) => { location.hash = hash; },
-  editQueue: (items, title) => {
-    context.queue = { items, title };
-    if (items.length) context.go(`edit/${encodeURIComponent(items[0].recording)}?at=${items[0].at}`);
+
+const api = new Api((isConnected) => {
+  byId("state").textContent = isConnected ? "connected" : "no connection, trying again";
+  byId("state").className = isConnected ? "" : "off";
+});
+export const context = {
+  api,
+  dataset: null,
+  outbox: new Outbox(api),
+  queue: null,  // {items, title, index}: what the editor is to go through
+  go(hash) { location.hash = hash; },
+  editQueue(items, title) {
+    if (!items.length) return;
+    context.queue = { items, title, index: 0 };
+    context.goInQueue(0);
+  },
+  goInQueue(index) {
+    const { recording, at, until, label } = context.queue.items[index];
+    context.queue.index = index;
+    const hash = `#edit/${encodeURIComponent(recording)}?${new URLSearchParams({ at, ...(until != null && { until }), ...(label != null && { label }) })}`;
+    if (location.hash === hash) show();
+    else location.hash = hash;
   },
 };
-let close = null;
 
-function showTabs() {
-  for (const [hash, name] of TABS) {
-    const tab = document.createElement("a");
-    tab.href = `#${hash}`;
-    tab.textContent = name;
-    tab.setAttribute("role", "tab");
-    byId("tabs").append(tab);
+let close = () => {};
+let shown = 0;  // number of the view that was asked for last; one that is ready too late is closed again
+
+// "#edit/a%2Fb.wav?at=3" -> {name: "edit", recording: "a/b.wav", at: 3}
+function route() {
+  const [path, query = ""] = location.hash.replace(/^#/, "").split("?");
+  const slash = path.indexOf("/"), parameters = new URLSearchParams(query);
+  const seconds = (name) => (parameters.has(name) ? Number(parameters.get(name)) || 0 : null);
+  return {
+    name: slash < 0 ? path : path.slice(0, slash), recording: slash < 0 ? null : decoded(path.slice(slash + 1)),
+    at: seconds("at"), until: seconds("until"), label: parameters.get("label"),
+  };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 
-function show() {
-  const hash = location.hash.slice(1).split(/[/?]/)[0] || "recordings";
-  const view = hash === "edit" ? editor : (TABS.find(([name]) => name === hash) || TABS[0])[2];
-  for (const tab of byId("tabs").children)
-    tab.setAttribute("aria-selected", String(tab.hash === `#${hash === "edit" ? "recordings" : hash}`));
-  if (close) close();
-  const container = byId("view");
-  container.replaceChildren();
-  close = view.open(container, context);
+async function show() {
+  const to = route(), number = ++shown;
+  if (to.name === "edit" && close.recording === to.recording && close.jump) return close.jump(to);
+  close();
+  close = () => {};
+  const container = document.createElement("div");
+  byId("view").replaceChildren(container);
+  byId("error").hidden = true;
+  try {
+    context.dataset ||= await api.get("dataset");
+    byId("dataset").textContent = context.dataset.folder;
+    const view = VIEWS[to.name] ? to.name : context.dataset.n_recordings ? "recordings" : "visit";
+    showTab(view === "edit" ? "recordings" : view);
+    document.title = `${to.recording || context.dataset.folder} \u2013 stapes studio`;
+    const closeThis = await VIEWS[view].open(container, context, to) || (() => {});
+    if (number === shown) close = closeThis;
+    else closeThis();
+  } catch (error) {
+    if (number === shown) showError(error.message);
+  }
 }
 
-showTabs();
-context.dataset = await api.get("dataset");
-byId("dataset").textContent = context.dataset.folder;
-window.addEventListener("hashchange", show);
+function showTab(name) {
+  for (const tab of byId("tabs").children) {
+    if (tab.hash === `#${name}`) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
+}
+
+function showError(text) {
+  byId("error").textContent = text;
+  byId("error").hidden = false;
+}
+
+addEventListener("hashchange", show);
+addEventListener("unhandledrejection", ({ reason }) => { if (reason instanceof ApiError) showError(reason.message); });
+addEventListener("beforeunload", (event) => { if (context.outbox.length) event.preventDefault(); });
+api.onChange(async ({ kind }) => {
+  if (kind === "back") context.outbox.retryNow();
+  if (kind === "back" || kind === "recordings") context.dataset = await api.get("dataset").catch(() => context.dataset);
+  if (kind === "back" && !byId("error").hidden) show();
+});
 show();

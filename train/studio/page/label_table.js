@@ -1,0 +1,50 @@
+// The labels of the recording as a table beside the spectrogram: every label can be read, reached and changed by keyboard.
+import { colourOf } from "./colours.js";
+import { clock, element } from "./dom.js";
+import { isPoint, same } from "./regions.js";
+import { VirtualTable } from "./virtual_table.js";
+
+const ROW_PX = 40;
+
+export class LabelTable {
+  #editor; #events = [];
+
+  // editor: {labels, classes, selected, select, view}
+  constructor(editor) {
+    this.#editor = editor;
+    const select = (event) => {
+      if (!editor.selected || !same(editor.selected.event, event)) editor.select(event, false);
+    };
+    this.table = new VirtualTable({
+      caption: "Labels of this recording", rowHeight: ROW_PX, opened: select, selected: select,
+      columns: [
+        { title: "onset", className: "number", fill: (cell, event) => { cell.textContent = clock(event.onset, 3); } },
+        { title: "length", className: "number", fill: (cell, event) => { cell.textContent = isPoint(event) ? "point" : `${(event.offset - event.onset).toFixed(3)} s`; } },
+        { title: "class", className: "name", fill: (cell, event) => this.#fillClass(cell, event) },
+      ],
+    });
+    this.table.element.classList.add("labels");
+    this.none = element("p", { className: "none" }, "No label yet. Drag on the spectrogram to draw one.");
+    this.element = element("div", { className: "card" }, this.table.element, this.none);
+  }
+
+  #fillClass(cell, { label }) {
+    const patch = element("i", {});
+    patch.style.background = colourOf(this.#editor.classes, label);
+    cell.append(patch, label);
+  }
+
+  show() {
+    this.#events = this.#editor.labels.events;
+    this.table.show(this.#events);
+    this.table.element.hidden = !this.#events.length;
+    this.none.hidden = this.#events.length > 0;
+    this.mark();
+  }
+
+  // Marks the row of the selected label.
+  mark() {
+    const { selected } = this.#editor;
+    this.table.mark(selected && !selected.ghost ? this.#events.findIndex((event) => same(event, selected.event)) : -1);
+  }
+}
