@@ -5,6 +5,7 @@ import { isPoint, lanes, same } from "./regions.js";
 
 export const TOP = 24, AXIS = 24;  // heights: of the names above the spectrogram, and of the time axis below
 const TAG = 18, LANES = 3;  // height of a name, and how many lanes of names there are when labels overlap
+const LONGEST_NAME_PX = 140, MOST_NAMES_PX = 6;  // no names where there are more than one in so many pixels
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
@@ -55,11 +56,16 @@ class Scene {
     }
     if (draft) this.#stretch(draft.now, colourOf(this.editor.classes, draft.now.label), { fill: 0.34, width: 3 });
     const named = [...labels.ignored.filter(inView).map((event) => ({ ...event, isIgnored: true })), ...shown,
-      ...ghosts.filter(inView).map((ghost) => ({ ...ghost, isGhost: true })), ...(draft ? [draft.now] : [])]
+      ...ghosts.filter(inView).map((ghost) => ({ ...ghost, isGhost: true })), ...(draft ? [draft.now] : [])].map((event) => ({ ...event }))
       .sort((a, b) => a.onset - b.onset);
-    const nameS = 46 / this.width * view.length, places = lanes(named, nameS);
-    if (named.length < this.width / 6) named.forEach((event, index) => { if (places[index] < LANES) this.#name(event, places[index]); });
+    if (named.length > this.width / MOST_NAMES_PX) return;
+    for (const event of named) event.text = this.#nameOf(event);
+    const perPixel = view.length / this.width;
+    const places = lanes(named, named.map(({ text }) => (this.context.measureText(text).width + 14) * perPixel));
+    named.forEach((event, index) => { if (places[index] < LANES) this.#name(event, places[index]); });
   }
+
+  #nameOf({ label, score }) { return this.#shortened(score != null ? `${label} ${score.toFixed(2)}` : label, LONGEST_NAME_PX); }
 
   #stretch({ onset, offset }, colour, { dash = [], fill, width = 1.5 }) {
     const { context } = this, left = this.xOf(onset), right = this.xOf(offset), deep = this.bottom - TOP;
@@ -81,11 +87,10 @@ class Scene {
 
   #name(event, lane) {
     const { context } = this, left = this.xOf(event.onset), top = 3 + lane * (TAG + 2);
-    const text = this.#shortened(event.score != null ? `${event.label} ${event.score.toFixed(2)}` : event.label, 140);
-    const wide = context.measureText(text).width + 12, x = isPoint(event) ? left - 1 : left;
+    const { text } = event, wide = context.measureText(text).width + 12, x = Math.max(0, left - (isPoint(event) ? 1 : 0));
     const colour = event.isIgnored ? style("--dim") : colourOf(this.editor.classes, event.label);
     context.beginPath();
-    context.roundRect(Math.max(0, Math.min(x, this.xOf(event.offset) - wide > 0 ? x : Math.max(x, 0))), top, wide, TAG, [0, 4, 4, 0]);
+    context.roundRect(x, top, wide, TAG, [0, 4, 4, 0]);
     context.fillStyle = event.isGhost ? style("--card") : colour;
     context.fill();
     if (event.isGhost) {
@@ -96,7 +101,7 @@ class Scene {
     }
     context.fillStyle = event.isGhost ? style("--text") : event.isIgnored ? style("--card") : textOnColour();
     context.textAlign = "left";
-    context.fillText(text, Math.max(0, x) + 6, top + TAG / 2 + 0.5);
+    context.fillText(text, x + 6, top + TAG / 2 + 0.5);
   }
 
   #shortened(text, widest) {

@@ -97,13 +97,13 @@ export function hit(events, at, slack) {
 }
 
 // Returns the lane of each event, 0 at the top, so that names of overlapping events do not cover each other.
-// `reach` is the time that a name takes on the screen at least.
-export function lanes(events, reach) {
+// `lengths` are the times that the names take on the screen.
+export function lanes(events, lengths) {
   const ends = [];
-  return events.map((event) => {
-    let lane = ends.findIndex((end) => end <= event.onset);
+  return events.map(({ onset }, index) => {
+    let lane = ends.findIndex((end) => end <= onset);
     if (lane < 0) lane = ends.length;
-    ends[lane] = Math.max(event.offset, event.onset + reach);
+    ends[lane] = onset + lengths[index];
     return lane;
   });
 }
