@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +89,17 @@ class Page:
 class Chromium:
     """A process of its own with a profile of its own; a context manager."""
 
-    def __init__(self, profile: Path, size: tuple[int, int]) -> None:
+    def __init__(self, profile: Path, size: tuple[int, int], flags: Sequence[str] = ()) -> None:
         program = shutil.which("chromium")
         assert program is not None
         self._profile = profile
         command = [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--mute-audio"]
         command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", f"--window-size={size[0]},{size[1]}"]
         self._process = subprocess.Popen(
-            [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            [*command, *flags, "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     def __enter__(self) -> "Chromium":

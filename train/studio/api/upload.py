@@ -1,10 +1,42 @@
-"""New recordings, dropped on the page or recorded by it."""
+"""Recordings that arrive from the page, and the steps of the first visit."""
+
+import asyncio
+import dataclasses
 
 from aiohttp import web
 
+from stapes.firmware_sim.errors import AudioError
+from stapes.train.data.incoming import Added, IncomingRecording
+from stapes.train.studio.steps import Places, steps
 from stapes.train.studio.studio import Studio
+
+_BLOCK_BYTES = 1 << 18
 
 
 def routes(studio: Studio) -> list[web.AbstractRouteDef]:
-    """Return the routes of this part of the interface."""
-    return []
+    """Return POST upload and GET steps."""
+
+    async def upload(request: web.Request) -> web.Response:
+        added = await _received(request, studio)
+        studio.changes.tell("recordings")
+        return web.json_response(dataclasses.asdict(added))
+
+    async def get_steps(_request: web.Request) -> web.Response:
+        places = Places(studio.dataset, studio.detector, None, studio.clips)
+        return web.json_response([dataclasses.asdict(each) for each in await asyncio.to_thread(steps, places)])
+
+    return [web.post("/api/upload", upload), web.get("/api/steps", get_steps)]
+
+
+async def _received(request: web.Request, studio: Studio) -> Added:
+    """Write what arrives to disk block by block. Raises what IncomingRecording raises."""
+    name, session = request.query.get("name", ""), request.query.get("session", "")
+    incoming = await asyncio.to_thread(IncomingRecording, studio.dataset, name, session)
+    with incoming:
+        size = 0
+        async for block in request.content.iter_chunked(_BLOCK_BYTES):
+            size += len(block)
+            await asyncio.to_thread(incoming.write, block)
+        if request.content_length not in (None, size):
+            raise AudioError(f"{name}: {size} of {request.content_length} bytes arrived; send it again")
+        return await asyncio.to_thread(incoming.finish)
