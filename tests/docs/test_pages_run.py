@@ -43,7 +43,7 @@ NEEDS = {
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/parts.md": Need(("pops.stapes",)),
     "docs/timing.md": Need(("pops.stapes", "yard.flac")),
-    "docs/figures.md": Need(("dogs.stapes", "recordings", "an-hour-without-events")),
+    "docs/figures.md": Need(("dogs.stapes", "better-dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite", "trained.tflite")),
     "docs/from-pytorch-and-onnx.md": Need(trains=True),
     "docs/backbone.md": Need(("yamnet.h5",)),

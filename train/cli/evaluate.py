@@ -18,6 +18,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog="example:\n  stapes evaluate dogs.stapes recordings/ --split test --json > scores.json\n"
         "  stapes evaluate dogs.stapes recordings/ --report dogs.html\n"
         "  stapes evaluate dogs.stapes new-recordings/ --split all\n"
+        "  stapes evaluate better-dogs.stapes recordings/ --before dogs.stapes\n"
         "  stapes evaluate dogs.stapes --background quiet-day/             # false alarms per hour",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -30,6 +31,13 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a folder with audio and labels; it may be left out where --background is given",
     )
     parser.add_argument("--split", metavar="S", help="train, val, test, or all of them (default: test, else val)")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="OTHER.stapes",
+        help="also judge this detector, and say whether the difference means anything; recordings that one of the two "
+        "was trained on are left out of the comparison",
+    )
     add_background(parser)
     add_collar_percent(parser)
     add_group_pattern(parser, "as in training")
@@ -46,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
     from stapes.train.judge.evaluate import Judgement, evaluate
+    from stapes.train.report.decisions import decisions
     from stapes.train.report.evaluation_table import evaluation_lines
     from stapes.train.report.export_scores import MARK, export_scores
 
@@ -58,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> None:
         group_pattern=arguments.group_pattern,
         channel=arguments.channel,
         background=arguments.background,
+        before=arguments.before,
         collar_percent=arguments.collar_percent,
     )
     evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split, judgement)
@@ -69,5 +79,8 @@ def _run(arguments: argparse.Namespace) -> None:
         write_report(arguments.report, detector, evaluation, judged, device_costs(detector.folder))
     if arguments.scores:
         export_scores(arguments.scores, Detector.load(arguments.detector), judged, arguments.force)
-    for line in [json.dumps(evaluation.as_dict(), indent=2)] if arguments.json else evaluation_lines(evaluation):
-        print(line)
+    if arguments.json:
+        detector = Detector.load(arguments.detector)
+        print(json.dumps(evaluation.as_dict() | decisions(detector, judged, evaluation.collar), indent=2))
+    else:
+        print("\n".join(evaluation_lines(evaluation)))

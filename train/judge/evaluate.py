@@ -18,6 +18,8 @@ from stapes.train.data.findings import log_notes
 from stapes.train.data.training_split import inherited_options
 from stapes.train.judge.alarm_budget import AlarmRate
 from stapes.train.judge.application import Counting, Recall, Timing, counting, recall_by, timing
+from stapes.train.judge.comparison import Comparison, compare
+from stapes.train.judge.differences import Heard
 from stapes.train.judge.false_alarms import false_alarms
 from stapes.train.judge.float_reference import FloatComparison, compare_with_float
 from stapes.train.judge.judged import JudgedRecording, choose_split, judge_recordings, require_known_classes
@@ -69,6 +71,7 @@ class Evaluation:
     collar: Collar  # within which onsets match
     background_hours: float  # in recordings that are free of events and count for false alarms alone
     beside_float: FloatComparison | None = None  # if asked for
+    comparison: Comparison | None = None  # with the detector before, if one is named
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; figures that are not defined are None."""
@@ -85,6 +88,7 @@ class Judgement:
     group_pattern: str | None = None  # how recordings are grouped; None: as in training
     channel: Channel | None = None  # that is heard; None: as in training
     background: Sequence[Path] = ()  # folders of recordings that are free of events
+    before: Path | None = None  # another detector, judged on the same recordings
     collar_percent: float = 0.0  # share of an event's duration by which its onset may be off, where over 200 ms
 
     def __post_init__(self) -> None:
@@ -121,7 +125,8 @@ def evaluate(
         log_notes(dataset.notes)
         split, recordings = choose_split(dataset, split)
         require_known_classes(detector, recordings, dataset)
-    judged = judge_recordings(detector, recordings)
+    judged, heard_quiet = judge_recordings(detector, recordings), judge_recordings(detector, quiet) if quiet else []
+    heard, collar = Heard(judged, heard_quiet), judgement.collar
     evaluation = Evaluation(
         detector=str(detector_path),
         dataset=str(dataset.path),
@@ -130,10 +135,11 @@ def evaluate(
             filter(None, [overlap_warning(detector.folder, [*recordings, *quiet]), _no_annotation_warning(recordings)])
         ),
         fingerprint=dataset.fingerprint(),
-        figures=figures_of(detector, judged, judge_recordings(detector, quiet) if quiet else (), judgement.collar),
-        collar=judgement.collar,
+        figures=figures_of(detector, judged, heard_quiet, collar),
+        collar=collar,
         background_hours=sum(each.duration_s for each in quiet) / 3600,
-        beside_float=compare_with_float(detector.folder, judged, judgement.collar) if judgement.with_float else None,
+        beside_float=compare_with_float(detector.folder, judged, collar) if judgement.with_float else None,
+        comparison=compare(judgement.before, detector, heard, collar) if judgement.before else None,
     )
     return evaluation, judged
 

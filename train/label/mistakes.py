@@ -59,6 +59,12 @@ def mistakes(detector: Detector, judged: Sequence[JudgedRecording], kind: Kind, 
     return sorted(found, key=lambda each: (-each.badness, each.judged.recording.name, each.event.onset))
 
 
+def worst_mistakes(detector: Detector, judged: Sequence[JudgedRecording], onset: Collar = ONSET) -> list[Mistake]:
+    """Return the mistakes of both kinds, the worst first."""
+    both = (each for kind in KINDS for each in mistakes(detector, judged, kind, onset))
+    return sorted(both, key=lambda each: -each.badness)
+
+
 def _highest(detector: Detector, judged: JudgedRecording, event: Annotation) -> float:
     """Return the highest probability of the event's class in the steps that the event overlaps."""
     scores = judged.scores[:, detector.classes.index(event.label)]

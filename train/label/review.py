@@ -18,7 +18,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.labels import write_audacity
 from stapes.train.judge.evaluate import Judgement, evaluate
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.label.mistakes import Mistake, excerpt, mistakes, outcomes
+from stapes.train.label.mistakes import Mistake, excerpt, outcomes, worst_mistakes
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,7 @@ def review(
     require_new_folder(out, force, MARK)
     evaluation, judged = evaluate(detector_path, dataset_path, split, Judgement(channel=channel))
     detector = Detector.load(detector_path)
-    worst = sorted(
-        mistakes(detector, judged, "missed") + mistakes(detector, judged, "false"), key=lambda each: -each.badness
-    )
+    worst = worst_mistakes(detector, judged)
     with new_folder(out, force=force, mark=MARK) as draft:
         for each in judged:
             _write_tracks(draft, each)

@@ -4,8 +4,11 @@ import textwrap
 from collections.abc import Iterator
 
 from stapes.train.judge.application import Recall
+from stapes.train.judge.comparison import Comparison
+from stapes.train.judge.differences import Change
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.float_reference import FloatComparison
+from stapes.train.judge.overlap import NAMED
 from stapes.train.report.figures import ClassTable, class_tables, overall_figures
 from stapes.train.text import narrow_tables, number, table
 
@@ -34,6 +37,9 @@ def evaluation_lines(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.beside_float:
         yield ""
         yield from _beside_float(evaluation.beside_float)
+    if evaluation.comparison:
+        yield ""
+        yield from _comparison(evaluation.comparison)
 
 
 def _class_table(figures: Figures, shown: ClassTable) -> Iterator[str]:
@@ -62,3 +68,32 @@ def _beside_float(beside: FloatComparison) -> Iterator[str]:
     yield f"float network, same thresholds: macro F1 {onset:.3f} by onset, {both:.3f} by onset and offset"
     onset, both = beside.f1_onset_change, beside.f1_onset_offset_change
     yield f"deployed - float: {onset:+.3f} by onset, {both:+.3f} by onset and offset"
+
+
+def _comparison(compared: Comparison) -> Iterator[str]:
+    found = compared.differences
+    count = compared.n_recordings
+    yield f"beside {compared.before}, on {count} recording{'s' * (count != 1)} that neither was trained on"
+    if compared.left_out:
+        more = ", ..." * (len(compared.left_out) > NAMED)
+        left_out = f"{len(compared.left_out)} left out: {', '.join(compared.left_out[:NAMED])}{more}"
+        yield from textwrap.wrap(f"{left_out}; one of the two was trained on them", COLUMNS)
+    if compared.warning:
+        yield from textwrap.wrap(f"{compared.before}: {compared.warning}", COLUMNS)
+    for classes, which in ((compared.only_now, "the new one"), (compared.only_before, "the one before")):
+        if classes:
+            yield from textwrap.wrap(f"not compared, because only {which} knows them: {', '.join(classes)}", COLUMNS)
+    rows = [
+        [label, str(each.n_sources), *_change(each.f1_onset, ".2f"), *_change(each.false_alarms_per_hour, ".1f")]
+        for label, each in found.classes.items()
+    ]
+    rows.append(
+        ["all classes", "", *_change(found.macro_f1_onset, ".2f"), *_change(found.false_alarms_per_hour, ".1f")]
+    )
+    headings = ["F1 onset\nbefore", "F1 onset\nnow", "difference", "false alarms/h\nbefore", "false alarms/h\nnow"]
+    yield from table(["class", "sources", *headings, "difference"], rows)
+    yield from textwrap.wrap(compared.summary, COLUMNS)
+
+
+def _change(change: Change, spec: str) -> list[str]:
+    return [number(change.before, spec), number(change.now, spec), number(change, spec)]

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
+from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
@@ -107,6 +108,23 @@ def test_json_holds_the_figures_and_no_nan(
     printed = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert printed["split"] == "val"
     assert printed["figures"]["events"]["macro_f1_onset"]["value"] == pytest.approx((1 + 6 / 8) / 2)
+
+
+def test_json_holds_the_mistakes_and_what_other_thresholds_would_give(
+    tiny_detector: Path, bursts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two bursts of hiss have no label. At the detector's own threshold the curve gives the figures of the table."""
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [(each["recording"], each["kind"], each["label"]) for each in printed["mistakes"]] == [
+        ("val/b.wav", "false", "hiss"),
+        ("val/quiet.wav", "false", "hiss"),
+    ]
+    own = probability(read_folder(tiny_detector).events[1].on_score)
+    (point,) = (each for each in printed["curves"]["hiss"] if each["threshold"] == own)
+    hiss = printed["figures"]["events"]["classes"]["hiss"]
+    assert (point["precision"], point["recall"]) == (hiss["precision"], hiss["recall"])
+    assert point["false_alarms_per_hour"] == pytest.approx(hiss["false_alarms_per_hour"]["value"])
 
 
 @pytest.mark.slow
