@@ -9,7 +9,7 @@ In the track, `bark` is an event and `bark?` a near miss.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from stapes.runtime.labels import Annotation, write_audacity
 from stapes.runtime.live.sinks.record import Record
 
 _FORMAT = "stapes clip 1"
+SORTED = "sorted"  # key of the description: what a person said of the clip, and where it was put (train/label/inbox.py)
 _LARGEST_DESCRIPTION = 1 << 20  # bytes; what is larger and lies beside a recording is something else
 
 
@@ -81,8 +82,18 @@ def write_clip(folder: Path, detector: Detector, clip: Clip) -> None:
         description.write_text(text + "\n", encoding="utf-8")
 
 
-def near_miss_labels(recording: Path) -> frozenset[str] | None:
-    """Return the labels in the track of a clip that stand for near misses; None for a recording that is no clip."""
+@dataclass(frozen=True)
+class Description:
+    """What the description beside a clip says, as it was read: `content` may lack anything but these fields."""
+
+    content: Mapping[str, Any]
+    near_miss_labels: frozenset[str]  # labels in the track that nobody has confirmed
+    group: str  # clips of one group share sound or a day; "" until the clip is sorted (train/label/inbox.py)
+    part: str  # "train", "judging" or "unsure"; "" until the clip is sorted
+
+
+def read_description(recording: Path) -> Description | None:
+    """Return the description beside a clip; None for a recording that is no clip of `stapes listen`."""
     path = recording.with_suffix(".json")
     try:
         if path.stat().st_size > _LARGEST_DESCRIPTION:
@@ -90,8 +101,10 @@ def near_miss_labels(recording: Path) -> frozenset[str] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             return None
-        return frozenset(label for label in content["near_miss_labels"] if isinstance(label, str))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        near = frozenset(label for label in content["near_miss_labels"] if isinstance(label, str))
+        placed = content.get(SORTED, {})
+        return Description(content, near, str(placed.get("group", "")), str(placed.get("part", "")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -30,7 +30,7 @@ from stapes.convert.export.library import Library
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.audio import InputSettings
 from stapes.runtime.detector import Detector
-from stapes.runtime.live.clip_files import near_miss_labels
+from stapes.runtime.live.clip_files import read_description
 from stapes.runtime.live.clips import ClipRecorder, ClipSettings
 from stapes.runtime.live.session import Outputs, run
 from stapes.runtime.live.source import Block, Gap
@@ -146,7 +146,10 @@ def test_a_plain_server_stores_the_clips_that_stapes_listen_records(
         assert re.sub(r"^[^_]*", "", here["sound"].stem) == re.sub(r"^[^_]*", "", there["sound"].stem)
         assert re.fullmatch(r"\d{8}T\d{6}\.\d{3}Z", here["sound"].stem.split("_")[0])
         assert track(here) == track(there)
-        assert near_miss_labels(here["sound"]) == near_miss_labels(there["sound"])
+        heard_here, heard_there = read_description(here["sound"]), read_description(there["sound"])
+        assert heard_here is not None
+        assert heard_there is not None
+        assert heard_here.near_miss_labels == heard_there.near_miss_labels
         assert [heard(each) for each in here["heard"]] == [heard(each) for each in there["heard"]]
         for key in set(there) - {"sound", "heard", "utc"}:
             assert here[key] == there[key], key

@@ -6,6 +6,7 @@ from stapes.train.cli.adapt import add_adapt
 from stapes.train.cli.backbone import add_backbone
 from stapes.train.cli.check import add_check
 from stapes.train.cli.evaluate import add_evaluate
+from stapes.train.cli.inbox import add_inbox
 from stapes.train.cli.mine import add_mine
 from stapes.train.cli.review import add_review
 from stapes.train.cli.studio import add_studio
@@ -22,6 +23,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_check(commands)
     add_evaluate(commands)
     add_review(commands)
+    add_inbox(commands)
     add_mine(commands)
     add_studio(commands)
     add_suggest(commands)

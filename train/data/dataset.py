@@ -10,7 +10,8 @@ DATASET/                  the splits are the folders train/, val/ and test/; wit
   **/*.txt                if there is no labels.tsv: an Audacity label track with the name of each recording; recordings
                           without one are not annotated and are left out
   label_map.tsv           optional: label, class; labels with an empty class are ignored
-  **/*.json               beside clips of `stapes listen --record`; labels of near misses such as `bark?` are ignored
+  **/*.json               beside clips of `stapes listen --record`; labels of near misses such as `bark?` are ignored.
+                          The track of a clip counts although there is a table, unless this names the clip
   split.tsv               optional: filename, split; written by `stapes check --write-split`
 """
 
@@ -29,7 +30,7 @@ from stapes.runtime.audio import AudioFile, read_audio
 from stapes.runtime.audio.kinds import READ, UNREAD_SUFFIXES, how_to_convert
 from stapes.runtime.labels import Annotation, duplicates
 from stapes.runtime.labels.names import is_audio
-from stapes.runtime.live.clip_files import near_miss_labels
+from stapes.runtime.live.clip_files import read_description
 from stapes.runtime.walk import hidden, is_utf8, walk_files
 from stapes.train.data.entry import Entry
 from stapes.train.data.findings import Findings, Note
@@ -43,6 +44,7 @@ from stapes.train.data.label_sources import (
 )
 from stapes.train.data.options import AS_THEY_ARE, DatasetOptions
 from stapes.train.data.parts import (
+    CLIP_GROUP,
     GROUP_COLUMN,
     PATTERN,
     SPLITS,
@@ -279,14 +281,14 @@ def _label_sources(
         all_of_them = LabelTable(shared, [file for part in without for file in audio[part]], found).read()
         for part in without:
             sources[part] = replace(all_of_them, labels={file: all_of_them.labels[file] for file in audio[part]})
-            note_ignored_tracks(folder / part, audio[part], shared, found)
+            note_ignored_tracks(folder / part, audio[part], shared, found, all_of_them.by_track)
     for part in without if not shared else ():
         others = [folder / split for split in fixed] if not part else []
         sources[part] = RecordingLabels(audacity_labels(folder / part, audio[part], found, others))
     for part, table in tables.items():
         if table:
             sources[part] = LabelTable(table, audio[part], found).read()
-            note_ignored_tracks(folder / part, audio[part], table, found)
+            note_ignored_tracks(folder / part, audio[part], table, found, sources[part].by_track)
     return {part: sources[part] for part in audio}
 
 
@@ -303,12 +305,13 @@ class _Reading:
 def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Findings) -> Iterator[Entry]:
     folder, pattern = reading.folder, reading.pattern
     explicit = bool(pattern or labels.groups or any(labels.sources.values()))
-    by_folder = len({each.parent for each in labels.labels}) > 1 and not explicit
+    clips = {path: read_description(path) for path in labels.labels}
+    by_folder = len({path.parent for path, clip in clips.items() if clip is None}) > 1 and not explicit
     for path in sorted(labels.labels):
         name = path.relative_to(folder).as_posix()
-        unconfirmed = near_miss_labels(path)
+        clip = clips[path]
         # What was mined or recorded as a clip has one channel, the one that was chosen then.
-        has_one = unconfirmed is not None or reading.mined.hold(path, folder)
+        has_one = clip is not None or reading.mined.hold(path, folder)
         channel = None if has_one else reading.channel
         try:
             duration_s = AudioFile(path, 1, channel).duration_s  # the rate does not matter here
@@ -320,6 +323,8 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
         match = pattern.search(name) if pattern else None
         if path in labels.groups:
             group, group_by = labels.groups[path], GROUP_COLUMN
+        elif clip and clip.group:
+            group, group_by = clip.group, CLIP_GROUP
         elif match:
             group, group_by = " ".join(filter(None, match.groups())) or match.group(), PATTERN
         elif by_folder:
@@ -331,9 +336,7 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
                     "recordings have names that the group pattern does not match: each is a group of its own", path
                 )
         sources, events = labels.sources.get(path, set()), labels.labels[path]
-        entry = Entry(
-            path, name, "", group, group_by, sources, duration_s, events, channel=channel, unconfirmed=unconfirmed
-        )
+        entry = Entry(path, name, "", group, group_by, sources, duration_s, events, channel=channel, clip=clip)
         if split:
             enter_folder(entry, split)
         yield entry
@@ -347,7 +350,7 @@ def _name_classes(folder: Path, entries: list[Entry], found: Findings) -> None:
         kept = []
         for event in entry.annotations:
             label = mapping.get(event.label, event.label)
-            if event.label in (entry.unconfirmed or ()):
+            if entry.clip and event.label in entry.clip.near_miss_labels:
                 found.note("near misses in clips of `stapes listen` are not confirmed: ignored", event.place)
                 entry.ignored.append(event)
             elif event.label in mapping and not label:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stapes.runtime.labels import Annotation
+from stapes.runtime.live.clip_files import Description
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Entry:
     ignored: list[Annotation] = field(default_factory=list)
     why: str = ""  # why it belongs to its split, as text
     channel: int | None = None  # that is heard, counted from 1; None: the mean of all
-    unconfirmed: frozenset[str] | None = None  # labels of near misses; None: no clip that `stapes listen` recorded
+    clip: Description | None = None  # None: no clip that `stapes listen` recorded
 
     @property
     def marks(self) -> set[str]:

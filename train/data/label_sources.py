@@ -1,7 +1,7 @@
 """Find the labels of each recording: in a table for many recordings, or in an Audacity label track for each one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from stapes.runtime.labels.dcase import OPTIONAL
 from stapes.runtime.labels.names import RecordingNames, same_form
 from stapes.runtime.labels.table import read_table
 from stapes.runtime.labels.wav_marks import has_wav_marks
+from stapes.runtime.live.clip_files import read_description
 from stapes.runtime.walk import hidden, walk_files
 from stapes.train.data.findings import Findings
 
@@ -27,10 +28,14 @@ class RecordingLabels:
     labels: Labels
     groups: dict[Path, str] = field(default_factory=dict)  # of each recording that has one, from the column `group`
     sources: dict[Path, set[str]] = field(default_factory=dict)  # of each recording's events, from the column `source`
+    by_track: frozenset[Path] = frozenset()  # clips whose own tracks count although there is a table
 
 
 class LabelTable:
-    """A labels.tsv; recordings that it does not name are free of events."""
+    """A labels.tsv; recordings that it does not name are free of events.
+
+    Clips of `stapes listen --record` bring their labels along: the track of one that the table does not name counts.
+    """
 
     def __init__(self, path: Path, audio: Sequence[Path], found: Findings) -> None:
         self.path = path
@@ -40,15 +45,18 @@ class LabelTable:
 
     def read(self) -> RecordingLabels:
         """Return the contents of the table; faulty rows are kept as errors."""
-        labels = self._labels()
+        labels, named = self._labels()
+        by_track = frozenset(filter(_has_own_track, set(labels) - named))
+        labels |= {clip: read_audacity(clip.with_suffix(".txt"), self._found.errors) for clip in sorted(by_track)}
         groups, sources = self._groups_and_sources()
         for file, events in labels.items():
             sources[file] |= {event.columns["source"] for event in events if event.columns.get("source")}
-        return RecordingLabels(labels, groups, sources)
+        return RecordingLabels(labels, groups, sources, by_track)
 
-    def _labels(self) -> Labels:
-        """Return the annotations of every recording; rows that name no recording are kept as errors."""
+    def _labels(self) -> tuple[Labels, set[Path]]:
+        """Return the annotations of every recording, and which are named; rows that name none are kept as errors."""
         labels: Labels = {file: [] for file in self._audio}
+        named: set[Path] = set()
         further = self._further_columns()
         for name, events in read_dcase(self.path, self._found.errors).items():
             place = events[0].place if events else str(self.path)
@@ -59,8 +67,9 @@ class LabelTable:
                 continue
             if self._names.differs_in_folders(name, file):
                 self._found.note("names match a recording in another folder, by file name only", place, str(file))
+            named.add(file)
             labels[file] += [replace(e, columns={**e.columns, **further.get(_key(file, e), {})}) for e in events]
-        return labels
+        return labels, named
 
     def _further_columns(self) -> dict[tuple[Path, int, int, str], dict[str, str]]:
         """Return the columns of an events_meta.tsv beside the table, such as snr_db and source, for each event."""
@@ -99,6 +108,10 @@ class LabelTable:
             return None
 
 
+def _has_own_track(recording: Path) -> bool:
+    return recording.with_suffix(".txt").is_file() and read_description(recording) is not None
+
+
 def _key(file: Path, event: Annotation) -> tuple[Path, int, int, str]:
     return file, round(event.onset * 1e6), round(event.offset * 1e6), event.label
 
@@ -112,10 +125,12 @@ def table_in(folder: Path, found: Findings) -> Path | None:
     return tables[0] if tables else None
 
 
-def note_ignored_tracks(folder: Path, audio: Sequence[Path], table: Path, found: Findings) -> None:
-    """Note every label track with labels that is not read, because there is a table."""
+def note_ignored_tracks(
+    folder: Path, audio: Sequence[Path], table: Path, found: Findings, by_track: Collection[Path]
+) -> None:
+    """Note every label track with labels that is not read, because there is a table; those of `by_track` are read."""
     tracks = _tracks(folder)
-    by_name = {same_form(name): file for file in audio for name in (file.name, file.stem)}
+    by_name = {same_form(name): file for file in audio if file not in by_track for name in (file.name, file.stem)}
     for track in tracks:
         file = by_name.get(same_form(track.stem))
         if file is not None and track.stat().st_size:

@@ -1,11 +1,11 @@
 """Decide which recordings are for training, for choosing and for judging: train, val and test.
 
 What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` and
-clips from `stapes listen --record` are always for training. Where a detector is given, the recordings that it was made
-with keep the split that they had then, so that none that it was trained on is judged. What is left is split by group,
-in proportion to the fractions; a hash of each group's name would not depend on what else is there, but of five or ten
-groups, which is what most people have, it often puts none into val. Whoever adds recordings and wants the parts to stay
-writes them down: `stapes check --write-split`.
+clips from `stapes listen --record` are always for training, except those that `stapes inbox` set aside. Where a
+detector is given, the recordings that it was made with keep the split that they had then, so that none that it was
+trained on is judged. What is left is split by group, in proportion to the fractions; a hash of each group's name would
+not depend on what else is there, but of five or ten groups, which is what most people have, it often puts none into
+val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check --write-split`.
 """
 
 from collections import defaultdict
@@ -25,6 +25,8 @@ from stapes.train.data.split import FRACTIONS, HELD_OUT, connected, split_groups
 
 SPLITS = ("train", "val", "test")
 GROUP_COLUMN, SOURCE_COLUMN, PATTERN = "column `group`", "column `source`", "group pattern"
+CLIP_GROUP = "day of the clips"
+JUDGING = "judging"  # the part of clips that `stapes inbox` set aside
 SAVED = "split.tsv"  # in the dataset: filename, split
 TRAINED = "of the training"
 IN_PROPORTION = ", in proportion"
@@ -114,7 +116,10 @@ def _place_chosen(folder: Path, entries: Sequence[Entry], found: Findings) -> No
     """Put recordings that a detector chose, because it failed or heard something there, into train."""
     mined = MinedFolders()
     for entry in entries:
-        if entry.unconfirmed is not None:
+        if entry.clip and entry.clip.part == JUDGING:
+            _place_judging(entry, found)
+            continue
+        if entry.clip:
             kind, why = "recorded clips", "clip of `stapes listen`: always train"
         elif mined.hold(entry.path, folder):
             kind, why = "mined recordings", f"mined ({MINED}): always train"
@@ -124,6 +129,15 @@ def _place_chosen(folder: Path, entries: Sequence[Entry], found: Findings) -> No
             found.note(f"{kind} are in {entry.split}/: they flatter or spoil its figures", entry.path)
         else:
             entry.split, entry.why = "train", why
+
+
+def _place_judging(entry: Entry, found: Findings) -> None:
+    """Put a clip that was set aside for judging into test, unless it lies in the folder of a split."""
+    if entry.split in ("train", "val"):
+        kind = f"clips set aside for judging are in {entry.split}/: no detector that is made with them can be judged"
+        found.note(f"{kind} on the others of their days", entry.path)
+    elif not entry.split:
+        entry.split, entry.why = "test", "clip that `stapes inbox` set aside: always test"
 
 
 def _read_saved(folder: Path, entries: Sequence[Entry], found: Findings) -> dict[str, str]:
@@ -198,7 +212,7 @@ def note_leaks(entries: Sequence[Entry], found: Findings, ungrouped: str) -> Non
             found.note(ungrouped, entry.path)
     splits: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
-        if entry.group_by in (GROUP_COLUMN, PATTERN):
+        if entry.group_by in (GROUP_COLUMN, PATTERN, CLIP_GROUP):
             splits["groups", entry.group].add(entry.split)
         for source in entry.sources:
             splits["sources", source].add(entry.split)
