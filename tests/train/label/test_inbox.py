@@ -233,6 +233,7 @@ def test_nothing_that_exists_is_replaced(clips: Path, dataset: Path, tiny_detect
     assert (_files(clips), _files(dataset)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write_whole", "_move_file", "unlink"])
 @pytest.mark.parametrize("verdict", ["right", "undo"])
 def test_a_clip_that_was_half_moved_by_a_killed_program_is_moved_by_the_next(
