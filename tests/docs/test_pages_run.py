@@ -39,7 +39,7 @@ NEEDS = {
     "docs/listening.md": Need(
         ("dogs.stapes", "house.stapes", "yard.flac", "camera.wav", "stereo.pcm"), microphone=True
     ),
-    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt"), brokers=True),
+    "docs/home.md": Need(("house.stapes", "camera.wav", "evening.flac", "login.txt", "recordings"), brokers=True),
     "docs/months-of-recordings.md": Need(("pops.stapes", "season")),
     "docs/parts.md": Need(("pops.stapes",)),
     "docs/timing.md": Need(("pops.stapes", "yard.flac")),
