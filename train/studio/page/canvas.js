@@ -5,7 +5,8 @@ import { isPoint, lanes, same } from "./regions.js";
 
 export const TOP = 24, AXIS = 24;  // heights: of the names above the spectrogram, and of the time axis below
 const TAG = 18, LANES = 3;  // height of a name, and how many lanes of names there are when labels overlap
-const LONGEST_NAME_PX = 140, MOST_NAMES_PX = 6;  // no names where there are more than one in so many pixels
+const LONGEST_NAME_PX = 140;
+const CROWDED_PX = 6;  // with more labels than one in so many pixels, only marks above the spectrogram are drawn
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
@@ -45,6 +46,7 @@ class Scene {
     const { view, draft, selected, labels, ghosts } = this.editor;
     const inView = ({ onset, offset }) => offset >= view.from && onset <= view.until;
     const shown = labels.events.filter((event) => inView(event) && !(draft?.of && same(event, draft.of)));
+    this.isCrowded = shown.length > this.width / CROWDED_PX;
     for (const event of labels.ignored.filter(inView)) this.#stretch(event, style("--dim"), { dash: [2, 3], fill: 0.1 });
     for (const ghost of ghosts.filter(inView)) {
       const colour = colourOf(this.editor.classes, ghost.label), isSelected = selected?.ghost && same(selected.event, ghost);
@@ -58,7 +60,7 @@ class Scene {
     const named = [...labels.ignored.filter(inView).map((event) => ({ ...event, isIgnored: true })), ...shown,
       ...ghosts.filter(inView).map((ghost) => ({ ...ghost, isGhost: true })), ...(draft ? [draft.now] : [])].map((event) => ({ ...event }))
       .sort((a, b) => a.onset - b.onset);
-    if (named.length > this.width / MOST_NAMES_PX) return;
+    if (this.isCrowded) return;
     for (const event of named) event.text = this.#nameOf(event);
     const perPixel = view.length / this.width;
     const places = lanes(named, named.map(({ text }) => (this.context.measureText(text).width + 14) * perPixel));
@@ -68,18 +70,19 @@ class Scene {
   #nameOf({ label, score }) { return this.#shortened(score != null ? `${label} ${score.toFixed(2)}` : label, LONGEST_NAME_PX); }
 
   #stretch({ onset, offset }, colour, { dash = [], fill, width = 1.5 }) {
-    const { context } = this, left = this.xOf(onset), right = this.xOf(offset), deep = this.bottom - TOP;
+    const { context } = this, left = this.xOf(onset), right = this.xOf(offset);
+    const [top, bottom] = this.isCrowded ? [TOP - 12, TOP] : [TOP, this.bottom];
     context.save();
     context.fillStyle = context.strokeStyle = colour;
     context.globalAlpha = fill;
-    context.fillRect(left, TOP, Math.max(1, right - left), deep);
+    context.fillRect(left, top, Math.max(1, right - left), bottom - top);
     context.globalAlpha = 1;
     context.lineWidth = width;
     context.setLineDash(dash);
     context.beginPath();
     for (const x of onset === offset ? [left] : [left, right]) {
-      context.moveTo(x, TOP);
-      context.lineTo(x, this.bottom);
+      context.moveTo(x, top);
+      context.lineTo(x, bottom);
     }
     context.stroke();
     context.restore();

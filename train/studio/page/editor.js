@@ -40,6 +40,7 @@ class Editor {
   selected = null;  // {event, ghost: whether it is a proposal}
   draft = null;  // {of: the label that is dragged or null, now: what it will be}
   cursor = 0;
+  classes = [FIRST_CLASS];
   #context; #info; #recordings; #frame = 0; #viewed = new Set(); #dropped = new Set(); #dotAt = null; #ends = []; #typed = [];
 
   constructor(container, context, info, recordings) {
@@ -77,6 +78,7 @@ class Editor {
 
   async start(route) {
     await this.labels.load();
+    this.#findClasses();
     this.currentClass = currentClass && this.classes.includes(currentClass) ? currentClass : this.classes[0];
     this.view.show(0, Math.min(this.duration, SHOWN_S));
     this.#changed();
@@ -93,10 +95,11 @@ class Editor {
     cancelAnimationFrame(this.#frame);
   }
 
-  get classes() {
+  // The classes of the dataset and of the labels, and those that were typed; their order decides colours and digits.
+  #findClasses() {
     const { classes, events } = this.labels;
     const all = [...new Set([...this.#context.dataset.classes, ...classes, ...this.#typed, ...events.map(({ label }) => label)])];
-    return all.length ? all : [FIRST_CLASS];
+    this.classes = all.length ? all : [FIRST_CLASS];
   }
 
   get bar() { return this.controls.extra; }
@@ -130,6 +133,7 @@ class Editor {
 
   // The labels, or what is selected, are others than before.
   #changed() {
+    this.#findClasses();
     if (this.selected && !this.selected.ghost && !this.labels.find(this.selected.event)) this.selected = null;
     this.table.show();
     this.#showSelection();
@@ -302,7 +306,10 @@ class Editor {
   useClass(index) { if (index < this.classes.length) this.useLabel(this.classes[index]); }
 
   useLabel(label) {
-    if (!this.classes.includes(label)) this.#typed.push(label);
+    if (!this.classes.includes(label)) {
+      this.#typed.push(label);
+      this.#findClasses();
+    }
     currentClass = this.currentClass = label;
     const event = this.#selectedLabel();
     if (event) {

@@ -12,7 +12,7 @@ export class Controls {
     this.queue = element("div", { className: "queue", hidden: true, role: "group", "aria-label": "Queue" });
     this.extra = element("div", { className: "extra" });  // for the buttons of proposals
     this.where = element("output", { className: "where dim", "aria-label": "Cursor" });
-    this.empty = element("button", { onclick: () => editor.toggleEmpty() });
+    this.empty = element("button", { className: "empty", onclick: () => editor.toggleEmpty() });
     this.problems = element("ul", { className: "problems", "aria-label": "Problems of this recording" });
     this.newClass = this.#classInput();
     this.head = this.#makeHead();
