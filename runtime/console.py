@@ -5,6 +5,7 @@ those records and lets `Progress` draw. A program that imports stapes and calls 
 information, and warnings as Python's default handler prints them.
 """
 
+import json
 import logging
 import os
 import re
@@ -12,7 +13,27 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Literal, Protocol, get_args
+
+Form = Literal["text", "json"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far a running task is."""
+
+    task: str
+    done: int  # units
+    of: int
+    seconds_left: float | None  # None: not known yet
+    of_all: bool  # whether these seconds are those of all tasks of the run
+    detail: str
+
+    def __str__(self) -> str:
+        left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left{' in all' * self.of_all}"
+        return f"{self.task} {self.done}/{self.of}{left}{'  ' + self.detail if self.detail else ''}"
 
 
 class Console(logging.Handler):
@@ -24,20 +45,74 @@ class Console(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self._line_is_open = False
+        self.interval_s = 0.2 if sys.stderr.isatty() else 5.0  # between two changes of the line of a task
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record above the line of the running task."""
         text = self.format(record)
         self._print(f"note: {text}" if record.levelno >= logging.WARNING else text, end="\n")
 
-    def draw(self, text: str, *, last: bool) -> None:
-        """Replace the line of the running task; after `last`, further output begins on a new line."""
+    def advance(self, advance: Advance) -> None:
+        """Replace the line of the running task."""
+        self._draw(str(advance), end="" if sys.stderr.isatty() else "\n")
+
+    def finish(self, text: str) -> None:
+        """Replace the line of the running task with a summary; further output begins on a new line."""
+        self._draw(text, end="\n")
+
+    def fail(self, text: str) -> None:
+        """Print why the command fails."""
+        self._draw(f"error: {text}", end="\n")
+
+    def interrupted(self) -> None:
+        """Print that Ctrl-C ends the command."""
+        self._draw("interrupted", end="\n")
+
+    def end(self, exit_code: int) -> None:
+        """Note that the command ends; people see that."""
+
+    def _draw(self, text: str, end: str) -> None:
         with self.lock:  # type: ignore[union-attr]  # None only for a handler that was made without locks
-            self._print(text, end="" if sys.stderr.isatty() and not last else "\n")
+            self._print(text, end)
 
     def _print(self, text: str, end: str) -> None:
         print("\r\033[K" * self._line_is_open + harmless(text), end=end, file=sys.stderr, flush=True)
         self._line_is_open = not end
+
+
+class JsonLines(Console):
+    """Writes everything as lines of JSON, for a program that runs the command; docs/hooks/commands.py lists them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interval_s = 1.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write {"kind": "info" or "warning", "text": ...}."""
+        self._write("warning" if record.levelno >= logging.WARNING else "info", text=self.format(record))
+
+    def advance(self, advance: Advance) -> None:
+        """Write {"kind": "progress", ...} with the fields of `advance`."""
+        self._write("progress", **asdict(advance))
+
+    def finish(self, text: str) -> None:
+        """Write {"kind": "done", "text": ...}: a task is done."""
+        self._write("done", text=text)
+
+    def fail(self, text: str) -> None:
+        """Write {"kind": "error", "text": ...}."""
+        self._write("error", text=text)
+
+    def interrupted(self) -> None:
+        """Write nothing: exit code 130 says it."""
+
+    def end(self, exit_code: int) -> None:
+        """Write {"kind": "end", "exit_code": ...}, the last line."""
+        self._write("end", exit_code=exit_code)
+
+    def _write(self, kind: str, **fields: object) -> None:
+        with self.lock:  # type: ignore[union-attr]  # None only for a handler that was made without locks
+            print(json.dumps({"kind": kind, **fields}), file=sys.stderr, flush=True)
 
 
 def harmless(text: str) -> str:
@@ -48,32 +123,34 @@ def harmless(text: str) -> str:
 _console: Console | None = None  # None: nothing is shown
 
 
-def show() -> None:
+def show(form: Form = "text") -> Console:
     """Show the log of stapes, from INFO upward, and the progress of its tasks on stderr of this process."""
     global _console
     if _console is None:
-        _console = Console()
+        _console = JsonLines() if form == "json" else Console()
         logger = logging.getLogger("stapes")
         logger.addHandler(_console)
         logger.setLevel(logging.INFO)
         logger.propagate = False  # libraries that install a handler for all loggers would print every record again
+    return _console
 
 
-def is_shown() -> bool:
-    """Whether `show` was called in this process."""
-    return _console is not None
+def shown_form() -> Form | None:
+    """Return in which form log and progress are shown in this process; None: they are not."""
+    if _console is None:
+        return None
+    return "json" if isinstance(_console, JsonLines) else "text"
 
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """Show the log and progress while the block runs; do nothing when they are shown already."""
-    if is_shown():
-        yield
+def shown(form: Form = "text") -> Iterator[Console]:
+    """Show the log and progress while the block runs; change nothing when they are shown already."""
+    if _console is not None:
+        yield _console
         return
     level = logging.getLogger("stapes").level
-    show()
     try:
-        yield
+        yield show(form)
     finally:
         _hide(level)
 
@@ -136,7 +213,6 @@ class Progress:
         self._weight, self._weight_done = weight or float(total), 0.0
         self._started = self._drawn = time.monotonic()
         self._warm_up, self._warm_up_weight, self._warm_up_s = warm_up, 0.0, 0.0
-        self._interval_s = 0.2 if sys.stderr.isatty() else 5.0
         if _whole_run is not None:
             _whole_run.begin(task)
 
@@ -147,32 +223,29 @@ class Progress:
         now = time.monotonic()
         if self._warm_up and self._done == 1:
             self._warm_up_weight, self._warm_up_s = weight, now - self._started
-        if self._done < self._total and now - self._drawn < self._interval_s:
+        if _console is None or (self._done < self._total and now - self._drawn < _console.interval_s):
             return
         self._drawn = now
-        left = self._left(now)
-        self._draw(f"{self._task} {self._done}/{self._total}{left}{'  ' + detail if detail else ''}")
+        left_s = self._left_s(now)
+        _console.advance(Advance(self._task, self._done, self._total, left_s, _whole_run is not None, detail))
 
-    def _left(self, now: float) -> str:
-        """Return words for the time that is left; none as long as it is not known."""
+    def _left_s(self, now: float) -> float | None:
+        """Return the seconds that the task, or the whole run that it is part of, still takes; None: not known yet."""
         measured = self._weight_done - self._warm_up_weight
         if measured <= 0:
-            return ""
+            return None
         unit_s = (now - self._started - self._warm_up_s) / measured
         left_s = unit_s * (self._weight - self._weight_done)
         if _whole_run is None:
-            return f", {left_s:.0f} s left"
+            return left_s
         beyond_s = max(0.0, self._warm_up_s - unit_s * self._warm_up_weight)
         later_s = _whole_run.later_s(self._task, unit_s, beyond_s)
-        return "" if later_s is None else f", {left_s + later_s:.0f} s left in all"
+        return None if later_s is None else left_s + later_s
 
     def close(self, summary: str = "") -> None:
         """Replace the line with a summary of the task and the time that it took."""
-        self._draw(f"{self._task}: {summary or 'done'} in {time.monotonic() - self._started:.1f} s", last=True)
-
-    def _draw(self, text: str, *, last: bool = False) -> None:
         if _console is not None:
-            _console.draw(text, last=last)
+            _console.finish(f"{self._task}: {summary or 'done'} in {time.monotonic() - self._started:.1f} s")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 from stapes.firmware_sim.errors import StapesError
-from stapes.runtime.console import harmless, shown
+from stapes.runtime.console import FORMS, Console, shown
 from stapes.runtime.extras import missing_extra
 
 
@@ -17,6 +17,13 @@ def build_parser() -> argparse.ArgumentParser:
         prog="stapes", description="From labelled recordings to a detector of audio events on a microcontroller."
     )
     parser.add_argument("--version", action="version", version=f"stapes {version('stapes')}")
+    parser.add_argument(
+        "--progress",
+        choices=FORMS,
+        default="text",
+        help="how progress, notes and errors are written to stderr: as text, or as one JSON object per line for a "
+        "program that runs stapes (default text)",
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for folder in sorted(entry_points(group="stapes.commands"), key=lambda entry: entry.name):
@@ -28,11 +35,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; return the process's exit code (1 on an error, 130 on Ctrl-C)."""
     _print_any_name()
     arguments = build_parser().parse_args(argv)
-    with shown():
-        return _run(arguments)
+    with shown(arguments.progress) as console:
+        exit_code = _run(arguments, console)
+        console.end(exit_code)
+    return exit_code
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         result: int | None = arguments.run(arguments)
         sys.stdout.flush()
@@ -44,12 +53,12 @@ def _run(arguments: argparse.Namespace) -> int:
         message = missing_extra(error) if isinstance(error, ModuleNotFoundError) else error
         if arguments.debug or message is None:
             raise
-        print(harmless(f"error: {message}"), file=sys.stderr)
+        console.fail(str(message))
         if isinstance(error, OSError):
             _drop_stdout()
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        console.interrupted()
         return 130
 
 

@@ -12,6 +12,19 @@ INTRODUCTION = """# Commands
 Results are printed to stdout, progress and notes to stderr. An error is one line that begins with `error:`, and the
 exit code is 1; `stapes --debug COMMAND …` shows the traceback as well. `stapes COMMAND --help` prints what this page
 says.
+
+A program that runs stapes gets all that stderr says as lines of JSON with `stapes --progress json COMMAND …`. Each line
+is an object, and its `kind` says what else it holds:
+
+| `kind` | fields |
+|---|---|
+| `info`, `warning`, `error` | `text` |
+| `progress` | `task` and `detail`, texts; `done` and `of`, in units of the task; `seconds_left`, null while unknown; \
+`of_all`: whether these seconds are of all tasks of the run |
+| `done` | `text`: a task is done |
+| `end` | `exit_code`; the last line. A process without one was killed |
+
+Libraries may write lines of their own, which are not JSON.
 """
 
 

@@ -20,7 +20,7 @@ from typing import IO, Any, Protocol
 from stapes.firmware_sim.errors import ToolchainError
 from stapes.runtime.batch.hearing import Job, Outcome, hear_recordings, install
 from stapes.runtime.batch.listing import RecordingFile
-from stapes.runtime.console import is_shown, show
+from stapes.runtime.console import Form, show, shown_form
 
 Group = Sequence[RecordingFile]
 GROUP_BYTES, GROUP_RECORDINGS = 16 << 20, 64  # about a second of work, far more than the cost of sending it to a worker
@@ -67,7 +67,7 @@ class LocalProcesses:
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin_process,
-                initargs=(self._job_file, is_shown()),
+                initargs=(self._job_file, shown_form()),
             )
         return self._pool
 
@@ -115,9 +115,9 @@ class _JobFile:
         self._file.close()
 
 
-def _begin_process(job_file: _JobFile, shows_log: bool) -> None:
-    if shows_log:
-        show()
+def _begin_process(job_file: _JobFile, form: Form | None) -> None:
+    if form:
+        show(form)
     # Ctrl-C reaches all processes of the terminal. Only the parent reacts to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

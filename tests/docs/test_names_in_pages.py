@@ -50,7 +50,11 @@ def test_commands_and_options_in_the_text_exist(page: Path) -> None:
             continue
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         assert options <= options_of(command), f"{page.name}: stapes {command} {' '.join(words)}"
-    known = {option for command in sub_commands() for option in options_of(command)} | {"--debug", "--version"}
+    known = {option for command in sub_commands() for option in options_of(command)} | {
+        "--debug",
+        "--version",
+        "--progress",
+    }
     named = re.findall(r"`(--[a-z][a-z-]*)", page.read_text(encoding="utf-8"))
     assert not set(named) - known, page.name
 

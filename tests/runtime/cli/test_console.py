@@ -1,6 +1,7 @@
 """Library code logs; only the command line prints the log and draws progress."""
 
 import io
+import json
 import logging
 import subprocess
 import sys
@@ -120,3 +121,24 @@ def test_the_name_of_a_file_does_not_command_the_terminal(
     shown = capsys.readouterr().err
     assert not set(shown) & {"\x1b", "\x07", "\x9b", "\r"}
     assert "\\x1b]0;owned\\x07.wav" in shown
+
+
+def test_programs_read_progress_notes_and_errors_as_lines_of_json(
+    tiny_detector: Path, loud: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stapes.runtime.audio.file._said", set())
+    assert main(["--progress", "json", "detect", str(tiny_detector), str(loud)]) == 0
+    resampled, warning, *others = map(json.loads, capsys.readouterr().err.splitlines())
+    assert resampled == {"kind": "info", "text": "48000 Hz resampled to 16000 Hz (first in loud.wav)"}
+    assert (warning["kind"], warning["text"].startswith(str(loud))) == ("warning", True)
+    (progress,) = (each for each in others if each["kind"] == "progress")
+    assert {each: progress[each] for each in ("done", "of", "of_all")} == {"done": 1, "of": 1, "of_all": False}
+    assert [each["kind"] for each in others[-2:]] == ["done", "end"]
+    assert others[-1]["exit_code"] == 0
+
+
+def test_programs_read_why_a_command_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--progress", "json", "detect", str(tmp_path / "none.stapes"), "yard.flac"]) == 1
+    error, end = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (error["kind"], str(tmp_path / "none.stapes") in error["text"]) == ("error", True)
+    assert end == {"kind": "end", "exit_code": 1}

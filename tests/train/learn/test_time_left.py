@@ -70,8 +70,8 @@ def test_every_line_says_how_long_the_whole_training_takes(
     training = TrainingSettings(head_steps=90, float_steps=300, quantized_steps=100, check_every_steps=80)
     settings = Settings(network=network, training=training)
     said: list[tuple[float, str]] = []
-    with shown(), part_of(TimeLeft(list(parts_of(settings, CLASSES, VAL_S)))):
-        monkeypatch.setattr(console._console, "draw", lambda text, last: said.append((clock.now, text)))
+    with shown() as console, part_of(TimeLeft(list(parts_of(settings, CLASSES, VAL_S)))):
+        monkeypatch.setattr(console, "advance", lambda advance: said.append((clock.now, str(advance))))
         train(clock, settings, first, done)
     figures = [(now, float(match[1])) for now, text in said if (match := re.search(r", (\d+) s left in all", text))]
     without = [text for _, text in said if "left" not in text]
