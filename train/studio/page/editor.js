@@ -16,6 +16,7 @@ import { View } from "./view.js";
 
 const SHOWN_S = 20;  // of a recording that was just opened
 const BEFORE_S = 3, AFTER_S = 5;  // shown around a moment that was asked for
+const INFO_MS = 800;  // after a change the state and the problems of the recording are asked for, not more often than this
 const STEP_S = 0.01, FINE_STEP_S = 0.001;
 const FIRST_CLASS = "event";  // where a dataset has no class yet
 
@@ -31,7 +32,12 @@ export async function open(container, context, route) {
     return () => {};
   }
   const editor = new Editor(container, context, info, recordings);
-  await editor.start(route);
+  try {
+    await editor.start(route);
+  } catch (error) {
+    editor.close();
+    throw error;
+  }
   return Object.assign(() => editor.close(), { recording: route.recording, jump: (to) => editor.jump(to) });
 }
 
@@ -41,7 +47,7 @@ class Editor {
   draft = null;  // {of: the label that is dragged or null, now: what it will be}
   cursor = 0;
   classes = [FIRST_CLASS];
-  #context; #info; #recordings; #frame = 0; #viewed = new Set(); #dropped = new Set(); #dotAt = null; #ends = []; #typed = [];
+  #context; #info; #recordings; #timer = 0; #frame = 0; #viewed = new Set(); #dropped = new Set(); #dotAt = null; #ends = []; #typed = [];
 
   constructor(container, context, info, recordings) {
     [this.#context, this.#info, this.#recordings] = [context, info, recordings];
@@ -93,6 +99,7 @@ class Editor {
     for (const end of this.#ends) end();
     for (const part of [this.player, this.spectrogram, this.strip, this.labels]) part.close();
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#timer);
   }
 
   // The classes of the dataset and of the labels, and those that were typed; their order decides colours and digits.
@@ -150,10 +157,15 @@ class Editor {
   async #noticed({ kind, recording }) {
     if (kind === "back" || (kind === "labels" && (!recording || recording === this.recording))) await this.labels.reload().catch((error) => this.say(error.message));
     if (kind === "back" || kind === "recordings") {
-      this.#recordings = await this.api.get("recordings").catch(() => this.#recordings);
-      this.#info = this.#recordings.find(({ recording: each }) => each === this.recording) || this.#info;
-      this.controls.showInfo(this.#info, this.labels.events.length);
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#readInfo(), INFO_MS);
     }
+  }
+
+  async #readInfo() {
+    this.#recordings = await this.api.get("recordings").catch(() => this.#recordings);
+    this.#info = this.#recordings.find(({ recording }) => recording === this.recording) || this.#info;
+    this.controls.showInfo(this.#info, this.labels.events.length);
   }
 
   // What proposals need
@@ -280,8 +292,13 @@ class Editor {
       return false;
     }
     this.say("");
-    if (select) this.selected = { event: plain(select), ghost: false };
-    return this.labels.commit(real, joins);
+    const before = this.selected;
+    if (select) this.selected = { event: plain(select), ghost: false };  // so that what is drawn then shows it
+    if (this.labels.commit(real, joins)) return true;
+    this.selected = before;
+    this.say("That label was changed elsewhere meanwhile; the labels are shown as they are now.");
+    this.invalidate();
+    return false;
   }
 
   #selectedLabel() { return this.selected && !this.selected.ghost ? this.selected.event : null; }

@@ -11,13 +11,16 @@ export class Controls {
     this.message = element("p", { className: "message", role: "status", "aria-live": "polite", hidden: true });
     this.queue = element("div", { className: "queue", hidden: true, role: "group", "aria-label": "Queue" });
     this.extra = element("div", { className: "extra" });  // for the buttons of proposals
-    this.where = element("output", { className: "where dim", "aria-label": "Cursor" });
+    this.where = element("output", { className: "where dim", "aria-label": "Cursor", "aria-live": "off" });
     this.empty = element("button", { className: "empty", onclick: () => editor.toggleEmpty() });
     this.problems = element("ul", { className: "problems", "aria-label": "Problems of this recording" });
     this.newClass = this.#classInput();
     this.head = this.#makeHead();
     this.buttons = this.#makeButtons();
     this.classes = element("div", { className: "classes" }, this.#classChips, this.newClass);
+    // After a click the keys belong to the spectrogram again; who presses a button by key stays there.
+    for (const part of [this.buttons, this.#classChips])
+      part.addEventListener("click", (event) => { if (event.detail > 0 && event.target.closest("button")) editor.focus(); });
   }
 
   #makeHead() {

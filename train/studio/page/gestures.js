@@ -112,7 +112,7 @@ export class Gestures {
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1;
     const { view } = this.#editor, sideways = event.shiftKey ? event.deltaY + event.deltaX : event.deltaX;
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) view.pan(sideways * unit / this.#canvas.clientWidth * view.length);
-    else view.zoom(2 ** (event.deltaY * unit / 300), this.#timeAt(event.offsetX));
+    else view.zoom(2 ** (event.deltaY * unit / (event.ctrlKey ? 60 : 300)), this.#timeAt(event.offsetX));  // Ctrl: a pinch
   }
 
   #showWhatIsThere(event) {

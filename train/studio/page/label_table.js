@@ -36,15 +36,18 @@ export class LabelTable {
 
   show() {
     this.#events = this.#editor.labels.events;
-    this.table.show(this.#events);
+    const index = this.#selectedIndex;
+    this.table.show(this.#events, index < 0 ? undefined : index);
     this.table.element.hidden = !this.#events.length;
     this.none.hidden = this.#events.length > 0;
     this.mark();
   }
 
   // Marks the row of the selected label.
-  mark() {
+  mark() { this.table.mark(this.#selectedIndex); }
+
+  get #selectedIndex() {
     const { selected } = this.#editor;
-    this.table.mark(selected && !selected.ghost ? this.#events.findIndex((event) => same(event, selected.event)) : -1);
+    return selected && !selected.ghost ? this.#events.findIndex((event) => same(event, selected.event)) : -1;
   }
 }

@@ -26,9 +26,11 @@ export class VirtualTable {
     new ResizeObserver(() => this.#render()).observe(this.element);
   }
 
-  show(items) {
+  // Shows other items, of which `current` is the index of the current one.
+  show(items, current = this.#current) {
     const focused = this.#body.contains(document.activeElement);
     this.#items = items;
+    this.#current = current;
     this.table.setAttribute("aria-rowcount", String(items.length + 1));
     this.#current = Math.max(0, Math.min(this.#current, items.length - 1));
     this.#shown = [-1, -1];
