@@ -11,6 +11,7 @@ from stapes.convert.emit.loaded import is_loaded
 from stapes.convert.emit.module import Module, Names, duplicate_tables
 from stapes.convert.emit.statements import Moves, initializer
 from stapes.convert.lower.operations import Call, Constant
+from stapes.convert.lower.packing import DSP
 from stapes.convert.plan.constants import constant_roots, uniform
 
 LONGEST_SHAPE = 24  # columns of the comment that gives the shape of an array
@@ -82,14 +83,16 @@ def _struct(kind: str, name: str, fields: dict[str, str]) -> Definition:
     return Definition(f"static const {kind} {name};", f"static const {kind} {name} = {{\n{lines}\n}};\n")
 
 
-def _declaration(module: Module, dtype: str, name: str, count: int) -> str:
+def _declaration(module: Module, dtype: str, name: str, count: int, attribute: str = "") -> str:
     """Return the declaration of an array, broken before its name where the line of its definition would be too long."""
-    kind, named = f"static const {module.name.upper()}_CONST {dtype}_t", f"{name}[{count}]"
+    kind, named = f"static const {module.name.upper()}_CONST {attribute}{dtype}_t", f"{name}[{count}]"
     return f"{kind} {named}" if len(f"{kind} {named} = {{") + LONGEST_SHAPE <= COLUMNS else f"{kind}\n{INDENT}{named}"
 
 
-def _array_of(module: Module, operation: Call, constant: Constant, array: np.ndarray) -> str:
-    return _declaration(module, array.dtype.name, f"{operation.name}_{constant.suffix}", array.size)
+def _array_of(module: Module, operation: Call, constant: Constant, array: np.ndarray, macro: str = "") -> str:
+    reread = macro == DSP.macro and operation.kernel == "stapes_nn_conv" and constant.suffix == "weights"
+    attribute = "STAPES_NN_CACHE_LINE " if reread else ""
+    return _declaration(module, array.dtype.name, f"{operation.name}_{constant.suffix}", array.size, attribute)
 
 
 def _guarded(module: Module, operation: Call, constant: Constant) -> str:
@@ -97,12 +100,13 @@ def _guarded(module: Module, operation: Call, constant: Constant) -> str:
     arrays = list(constant.arrays.items())
     first = arrays[0][1]
     if all(array.dtype == first.dtype and np.array_equal(array.reshape(-1), first.reshape(-1)) for _, array in arrays):
-        return _array(_array_of(module, operation, constant, first), first)
+        macro = arrays[0][0] if len(arrays) == 1 else ""
+        return _array(_array_of(module, operation, constant, first, macro), first)
     parts = []
     for position, (macro, array) in enumerate(arrays):
         parts.append(
             f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {macro}\n"
-            + _array(_array_of(module, operation, constant, array), array)
+            + _array(_array_of(module, operation, constant, array, macro), array)
         )
     return "".join(parts) + "#endif\n"
 

@@ -57,6 +57,8 @@ class Layout:
     rounds_wide_sums: bool = (
         False  # stapes_nn_conv and stapes_nn_depthwise round any int32, without STAPES_NN_WIDE_SHIFT
     )
+    # Which channels stapes_nn_conv takes with STAPES_NN_WIDE_SHIFT only: of int64 [channels, taps], largest sums.
+    conv_unfit: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     common_shift: bool = False  # stapes_nn_dense takes the constants of common_shift.py, for a multiple of 4 channels
 
 
@@ -126,6 +128,12 @@ def _smlad_sums(weights: np.ndarray) -> np.ndarray:
     return _smlad_order(sums.astype(np.int8))
 
 
+def _without_room(weights: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Return which channels _smlad_sums may not hold: an odd one with a weight of -128 or a sum of 2^23 or more."""
+    odd = np.arange(len(weights)) % 2 == 1
+    return odd & ((bounds >= 1 << 23) | (weights == -128).any(axis=1))
+
+
 def _threes(weights: np.ndarray) -> np.ndarray:
     """Return int32 words [groups of 4 channels, height, groups of 3 taps, 3] from int8 [height, width, channels].
 
@@ -155,13 +163,14 @@ def _groups(channels: int) -> int:
 
 DSP = Layout(
     macro="STAPES_NN_DSP",
-    conv=lambda weights: _smlad_order(weights.reshape(weights.shape[0], -1)),
+    conv=lambda weights: _smlad_sums(weights.reshape(weights.shape[0], -1)),
     depthwise=_threes,
     dense=_smlad_sums,
     conv_scratch=lambda shape: 64 * _groups(shape.out_channels) + 24 * _groups(shape.taps),
     depthwise_scratch=_constants_and_plane,
     dense_scratch=lambda in_size, out_size: 8 * _groups(in_size),
-    conv_tile=Tile(2, rereads=False),
+    conv_tile=Tile(2, rereads=False),  # or a multiple, all of whose inputs are read before
+    conv_unfit=_without_room,
     depthwise_tile=None,
     sources={
         "stapes_nn_conv": "stapes_nn_conv_dsp.c",

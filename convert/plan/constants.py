@@ -25,7 +25,7 @@ from stapes.firmware_sim.errors import ModelError
 
 _WIDE_SHIFT = 64  # STAPES_NN_WIDE_SHIFT in csrc/nn/stapes_nn.h
 _LARGEST_RESULT = (1 << 31) - 256  # leaves room for the zero point
-KERNELS_VERSION = 4  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
+KERNELS_VERSION = 5  # STAPES_NN_VERSION in csrc/nn/stapes_nn.h
 
 
 @dataclass(frozen=True)

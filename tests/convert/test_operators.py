@@ -214,6 +214,27 @@ def test_sums_up_to_the_limits_of_int32_vs_litert_reference(tmp_path: Path, kind
 
 
 @LAYOUTS
+def test_convolutions_with_sums_and_weights_beyond_those_of_paired_channels_vs_litert_reference(
+    tmp_path: Path, layout: str
+) -> None:
+    """stapes_nn_conv_dsp.c holds two weights in 16 bits, for sums below 2^23; the inputs are extreme in two steps."""
+    grid = Grid(23)
+    for lowest, most, taps in itertools.product((-127, -128), ((1 << 23) - 1, 1 << 23, 1 << 25), (40, 516)):
+        weights = np.full((8, taps), 127)
+        weights[::2, 1::2] = weights[1::2, ::2] = lowest
+        weights[4:] *= np.array([[-1], [0], [1], [-1]])
+        np.clip(weights, lowest, 127, out=weights)
+        bias = np.array([1, -1] * 4) * (most - 128 * 127 * taps) if most > 128 * 127 * taps else np.zeros(8, np.int64)
+        inputs = [grid.input((1, 3, 3, taps // 4), (1.0, 0)), None, None]
+        inputs[1] = grid.builder.weights("w", weights.reshape(8, 2, 2, taps // 4), [1.0], 0)
+        inputs[2] = grid.builder.bias("b", bias, [1.0])
+        fields = {"padding": 1, "strideH": 1, "strideW": 1}
+        target = grid.output((1, 2, 2, 8), (1e5, 3))
+        grid.builder.operator("CONV_2D", inputs, [target], "Conv2DOptions", **fields)
+    grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
 def test_fully_connected_with_factors_that_31_bits_cannot_stand_for_vs_litert_reference(
     tmp_path: Path, layout: str
 ) -> None:

@@ -50,7 +50,7 @@
 
 #include "stapes_nn_layout.h"
 
-#define STAPES_NN_VERSION 4
+#define STAPES_NN_VERSION 5
 
 /* `stapes compile --single-file` makes the kernels static, so that one program can contain several such files. */
 #ifndef STAPES_NN_API
@@ -85,6 +85,14 @@
 #define STAPES_NN_COLD __attribute__((cold, noinline, unused))
 #endif
 
+/* Weights that a kernel reads several times before it goes on to the next ones begin with a line of the cache: a small
+ * one might hold them, but not one line more. */
+#if defined(__GNUC__)
+#define STAPES_NN_CACHE_LINE __attribute__((aligned(32)))
+#else
+#define STAPES_NN_CACHE_LINE
+#endif
+
 /* Small functions of the headers. */
 #define STAPES_NN_INLINE static inline STAPES_NN_MAYBE_UNUSED
 
@@ -104,7 +112,8 @@ extern "C" {
  * values. */
 
 /* Added to the shift of a channel whose sums may reach 2^30, in the layouts ROWS and DSP: their fast roundings do not
- * take such sums (stapes_nn_round_any does). */
+ * take such sums (stapes_nn_round_any does). In DSP also to that of a channel of stapes_nn_conv that
+ * dsp/stapes_nn_conv_dsp.c cannot compute along with its neighbour. */
 #define STAPES_NN_WIDE_SHIFT 64
 
 /* CONV_2D in NHWC order. Rounds twice (stapes_nn_round_twice). The compiler proves |sum| < 2^31, for all partial sums

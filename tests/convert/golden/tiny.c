@@ -12,8 +12,8 @@
 
 #include "stapes_nn.h"
 
-#if STAPES_NN_VERSION != 4
-#error "tiny.c was written for stapes_nn version 4: run `stapes compile` again"
+#if STAPES_NN_VERSION != 5
+#error "tiny.c was written for stapes_nn version 5: run `stapes compile` again"
 #endif
 #if STAPES_NN_LAYOUT != STAPES_NN_ROWS
 #error "tiny.c holds weights for STAPES_NN_ROWS only; compile with another --target"

@@ -8,7 +8,7 @@ import numpy as np
 from stapes.convert.lower.arithmetic import equal_with_smaller_sums, multiply_high, quantize_multiplier
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Call, Constant, Field, Overlap
-from stapes.convert.lower.packing import ConvShape, Layout, Tile
+from stapes.convert.lower.packing import ConvShape, Tile
 from stapes.firmware_sim.tflite.schema import SAME
 
 LARGEST_SUM = 1 << 30  # of the kernels that round twice: see stapes_nn_multiply_high
@@ -106,7 +106,7 @@ def call(node: Node, kernel: Kernel) -> Call:
             "out_min": low,
             "out_max": high,
             "weights": Constant("weights", kernel.packed),
-            **_channel_constants(node, kernel.taps),
+            **_channel_constants(node, kernel),
         },
         scratch=max(scratch(shape) for scratch in kernel.scratch),
         overlap=(overlap(rows, columns, (in_channels, out_channels), batches, kernel.tiles),),
@@ -155,12 +155,9 @@ def overlap(
     return Overlap(gap, channels[0] if whole_channels else 1)
 
 
-def _channel_constants(node: Node, taps: np.ndarray) -> dict[str, Field]:
-    """Return bias, multiplier and shift of each output channel, and prove that sums and results fit int32.
-
-    taps: int64 [output channels, taps of each].
-    """
-    sums = channel_sums(node, taps)
+def _channel_constants(node: Node, kernel: Kernel) -> dict[str, Field]:
+    """Return bias, multiplier and shift of each output channel, and prove that sums and results fit int32."""
+    sums = channel_sums(node, kernel.taps)
     multipliers, shifts, wide = [], [], []
     for channel, (factor, bound) in enumerate(zip(factors(node, sums.bias.size), sums.bound.tolist(), strict=True)):
         multiplier, shift = checked_multiplier(node, f"channel {channel}", factor, bound)
@@ -171,10 +168,16 @@ def _channel_constants(node: Node, taps: np.ndarray) -> dict[str, Field]:
         multipliers.append(multiplier)
         shifts.append(shift)
         wide.append(exceeds and smaller is None)
+    by_layout = {}
+    for layout in node.layouts:
+        marked = np.array(wide) & (not layout.rounds_wide_sums)
+        if layout.conv_unfit is not None and kernel.name == "stapes_nn_conv":
+            marked |= layout.conv_unfit(kernel.taps, sums.bound) & (np.array(shifts) < 0)
+        by_layout[layout.macro] = np.where(marked, np.array(shifts) + WIDE_SHIFT, shifts).astype(np.int8)
     return {
         "bias": Constant("bias", {"": sums.bias.astype(np.int32)}),
         "multiplier": Constant("multiplier", {"": np.array(multipliers, np.int32)}),
-        "shift": Constant("shift", {layout.macro: _shifts(layout, shifts, wide) for layout in node.layouts}),
+        "shift": Constant("shift", by_layout),
     }
 
 
@@ -188,11 +191,6 @@ def checked_multiplier(node: Node, what: str, factor: float, bound: int) -> tupl
     if shifted >= 1 << 31 or (shift >= 0 and multiply_high(shifted, multiplier) >= (1 << 31) - 256):
         node.refuse(f"{what} scales sums up to {bound} by {factor}", "results within int32")
     return multiplier, shift
-
-
-def _shifts(layout: Layout, shifts: list[int], wide: list[bool]) -> np.ndarray:
-    marks = [WIDE_SHIFT if mark and not layout.rounds_wide_sums else 0 for mark in wide]
-    return (np.array(shifts) + marks).astype(np.int8)
 
 
 def factors(node: Node, channels: int, dtype: str = "int8") -> list[float]:

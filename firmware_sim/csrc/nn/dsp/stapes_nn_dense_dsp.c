@@ -30,21 +30,21 @@ typedef struct {
 
 #if STAPES_NN_ASM
 
-/* 16 products: four inputs, for four channels. */
-#define STAPES_NN_DENSE_FOUR    \
-    "ldmia r0!, {r8-r11}\n\t"   \
-    "ldmia r1!, {r12, lr}\n\t"  \
-    "smlad r5, r8, r12, r5\n\t" \
-    "sxtb16 r8, r8\n\t"         \
-    "smlad r4, r8, r12, r4\n\t" \
-    "smlad r7, r9, r12, r7\n\t" \
-    "sxtb16 r9, r9\n\t"         \
-    "smlad r6, r9, r12, r6\n\t" \
-    "smlad r5, r10, lr, r5\n\t" \
-    "sxtb16 r10, r10\n\t"       \
-    "smlad r4, r10, lr, r4\n\t" \
-    "smlad r7, r11, lr, r7\n\t" \
-    "sxtb16 r11, r11\n\t"       \
+/* 16 products: four inputs, for four channels. No value is used right after it was unpacked or loaded, as a core with
+ * a longer pipeline would wait for it; `between` is an instruction that needs none of them. */
+#define STAPES_NN_DENSE_FOUR(between)                              \
+    "ldmia r0!, {r8-r11}\n\t"                                      \
+    "ldmia r1!, {r12, lr}\n\t" between "smlad r5, r8, r12, r5\n\t" \
+    "sxtb16 r8, r8\n\t"                                            \
+    "smlad r7, r9, r12, r7\n\t"                                    \
+    "sxtb16 r9, r9\n\t"                                            \
+    "smlad r4, r8, r12, r4\n\t"                                    \
+    "smlad r5, r10, lr, r5\n\t"                                    \
+    "sxtb16 r10, r10\n\t"                                          \
+    "smlad r7, r11, lr, r7\n\t"                                    \
+    "sxtb16 r11, r11\n\t"                                          \
+    "smlad r6, r9, r12, r6\n\t"                                    \
+    "smlad r4, r10, lr, r4\n\t"                                    \
     "smlad r6, r11, lr, r6\n\t"
 
 #define STAPES_NN_DENSE_FINISH(sum, multiplier) \
@@ -77,10 +77,9 @@ static void stapes_nn_dense_groups(const stapes_nn_dense_layer *layer, const sta
         "cmp r3, #0\n\t"
         "bne 3f\n"
         "2:\n\t"
-        STAPES_NN_DENSE_FOUR
+        STAPES_NN_DENSE_FOUR("")
         "3:\n\t"
-        STAPES_NN_DENSE_FOUR
-        "cmp r1, r2\n\t"
+        STAPES_NN_DENSE_FOUR("cmp r1, r2\n\t")
         "bne 2b\n\t"
         "ldr r3, %[bias]\n\t"
         "ldr r1, %[sums]\n\t"

@@ -139,8 +139,8 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
 /* Arrange the constants of four channels in the order of use. The kernel is computed from its last three taps to its
  * first: `steps` below zero lead from three taps to those before them, and one above zero to the last taps of the next
  * pixel, by which the assembly knows the end. Returns 0 where it cannot be used. */
-static int stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, const stapes_nn_dsp_plane *plane,
-                                         int32_t group, int32_t *to)
+static int STAPES_NN_COLD stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer,
+                                                        const stapes_nn_dsp_plane *plane, int32_t group, int32_t *to)
 {
     const int32_t threes = plane->threes, count = layer->kernel_height * threes;
     const int32_t to_row_before = 12 * (threes - 1) - 4 * layer->dilation_height * plane->width;
@@ -179,9 +179,18 @@ static int stapes_nn_depthwise_constants(const stapes_nn_conv_layer *layer, cons
     return 1;
 }
 
-/* Requantize one of the four sums. */
-#define STAPES_NN_DEPTHWISE_FINISH(sum) \
-    "ldmia r1!, {r2, r3, r9}\n\t" STAPES_NN_ROUND_TWICE(sum, "r2", "r3", "r9", "r10")
+/* Requantize two of the four sums. This is STAPES_NN_ROUND_TWICE for two sums side by side, since a core with a longer
+ * pipeline waits for the result of the instruction just before. */
+#define STAPES_NN_DEPTHWISE_FINISH(first, second) \
+    "ldmia r1!, {r2, r3, r8-r11}\n\t"             \
+    "add r3, r3, " first ", asr #31\n\t"          \
+    "add r10, r10, " second ", asr #31\n\t"       \
+    "smmlar " first ", " first ", r2, r3\n\t"     \
+    "smmlar " second ", " second ", r9, r10\n\t"  \
+    "asr " first ", " first ", r8\n\t"            \
+    "asr " second ", " second ", r11\n\t"         \
+    "ssat " first ", #8, " first "\n\t"           \
+    "ssat " second ", #8, " second "\n\t"
 
 /* Compute output channels group .. group + 3 of every pixel. The assembly reads its variables from the stack, for no
  * register is left to point anywhere else. */
@@ -192,65 +201,64 @@ static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn
     const int8_t *const values =
         plane->values +
         4 * ((layer->kernel_height - 1) * layer->dilation_height * plane->width + 3 * (plane->threes - 1));
-    const int32_t channels = layer->out_channels, columns = layer->out_width;
-    const int32_t skip = 4 * (layer->stride_height * plane->width - columns * layer->stride_width);
-    int8_t *out = to;
-    int32_t rows = layer->out_height, left = columns;
+    const int32_t channels = layer->out_channels, row = channels * layer->out_width;
+    const int32_t skip = 4 * (layer->stride_height * plane->width - layer->out_width * layer->stride_width);
+    int8_t *out = to, *row_end = out + row;
+    const int8_t *const end = out + row * layer->out_height;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
-        "ldr r0, %[values]\n"
-        "1:\n\t"
+        "ldr r0, %[values]\n\t"
         "ldr r1, %[constants]\n\t"
-        "ldmia r1!, {r4-r7}\n"
-        "2:\n\t"
+        ".balign 4\n"
+        "1:\n\t"
+        "ldmia.w r1!, {r4-r7}\n"
+        "2:\n\t" /* an aligned address: some cores need a cycle more to branch to an instruction in two words */
         "ldmia r0, {r8-r10}\n\t"
         "ldmia r1!, {r3, r11, r12, lr}\n\t"
         "pkhbt r2, r8, r9, lsl #16\n\t"
         "pkhtb r9, r9, r8, asr #16\n\t"
         "sxtb16 r8, r2\n\t"
-        "smlad r4, r8, r3, r4\n\t"
         "sxtb16 r2, r2, ror #8\n\t"
-        "smlad r5, r2, r11, r5\n\t"
+        "smlad r4, r8, r3, r4\n\t"
         "sxtb16 r8, r9\n\t"
-        "smlad r6, r8, r12, r6\n\t"
+        "smlad r5, r2, r11, r5\n\t"
         "sxtb16 r9, r9, ror #8\n\t"
-        "smlad r7, r9, lr, r7\n\t"
         "ldmia r1!, {r2, r3, r11}\n\t"
+        "smlad r6, r8, r12, r6\n\t"
         "sxtb16 r8, r10\n\t"
+        "smlad r7, r9, lr, r7\n\t"
+        "sxtb16 r10, r10, ror #8\n\t"
         "smlabb r4, r8, r3, r4\n\t"
         "smlatt r6, r8, r3, r6\n\t"
-        "sxtb16 r10, r10, ror #8\n\t"
+        "adds r0, r0, r2\n\t" /* the carry is set when r2 < 0 */
         "smlabb r5, r10, r11, r5\n\t"
         "smlatt r7, r10, r11, r7\n\t"
-        "adds r0, r0, r2\n\t" /* the carry is set when r2 < 0 */
         "bcs 2b\n\t"
-        STAPES_NN_DEPTHWISE_FINISH("r4")
-        STAPES_NN_DEPTHWISE_FINISH("r5")
-        STAPES_NN_DEPTHWISE_FINISH("r6")
-        STAPES_NN_DEPTHWISE_FINISH("r7")
+        STAPES_NN_DEPTHWISE_FINISH("r4", "r5")
+        STAPES_NN_DEPTHWISE_FINISH("r6", "r7")
         "ldr r12, %[out]\n\t"
         "ldr r11, %[channels]\n\t"
+        "ldr r2, %[row_end]\n\t"
+        "ldr r1, %[constants]\n\t"
         "strb r4, [r12]\n\t"
         "strb r5, [r12, #1]\n\t"
         "strb r6, [r12, #2]\n\t"
         "strb r7, [r12, #3]\n\t"
         "add r12, r12, r11\n\t"
+        "cmp r12, r2\n\t"
         "str r12, %[out]\n\t"
-        "ldr r2, %[left]\n\t"
-        "subs r2, r2, #1\n\t"
-        "str r2, %[left]\n\t"
         "bne 1b\n\t"
-        "ldr r2, %[skip]\n\t"
-        "ldr r3, %[columns]\n\t"
-        "ldr r8, %[rows]\n\t"
-        "add r0, r0, r2\n\t"
-        "str r3, %[left]\n\t"
-        "subs r8, r8, #1\n\t"
-        "str r8, %[rows]\n\t"
+        "ldr r8, %[row]\n\t"
+        "ldr r3, %[skip]\n\t"
+        "ldr r9, %[end]\n\t"
+        "add r2, r2, r8\n\t"
+        "add r0, r0, r3\n\t"
+        "str r2, %[row_end]\n\t"
+        "cmp r12, r9\n\t"
         "bne 1b"
-        : [out] "+m"(out), [left] "+m"(left), [rows] "+m"(rows)
+        : [out] "+m"(out), [row_end] "+m"(row_end)
         : [values] "m"(values), [constants] "m"(constants), [channels] "m"(channels), [skip] "m"(skip),
-          [columns] "m"(columns)
+          [row] "m"(row), [end] "m"(end)
         : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "lr", "cc", "memory");
     /* clang-format on */
 }

@@ -16,8 +16,9 @@
 
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
 #define STAPES_NN_ASM 1
-/* A function that consists of assembly has no frame pointer, whatever the flags say: its register is needed. */
-#define STAPES_NN_ASM_FUNCTION __attribute__((noinline, optimize("omit-frame-pointer")))
+/* A function that consists of assembly has no frame pointer, whatever the flags say: its register is needed. It begins
+ * with a line of the code's cache: a small one might hold its loops, but not one line more. */
+#define STAPES_NN_ASM_FUNCTION __attribute__((noinline, aligned(32), optimize("omit-frame-pointer")))
 #define STAPES_NN_ASM_INLINE __attribute__((always_inline)) /* inlined into such a function */
 #else
 #define STAPES_NN_ASM_FUNCTION
