@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -60,15 +61,15 @@ def selftest_program(root: Path, layout: str) -> Path:
     return program
 
 
-def selftest_exit_code(root: Path, layout: str, machine: str) -> int:
+def selftest_exit_code(root: Path, layout: str, machine: str, flags: Sequence[str] = STRICT) -> int:
     headers = root / ("src" if layout == "arduino" else "include")
     sources = [*library_sources(root, layout), selftest_program(root, layout)]
     if machine == "host":
         program = root / "selftest"
-        subprocess.run(["cc", *STRICT, f"-I{root}", f"-I{headers}", *sources, "-o", program], check=True)
+        subprocess.run(["cc", *flags, f"-I{root}", f"-I{headers}", *sources, "-o", program], check=True)
         return subprocess.run([program]).returncode
     firmware = build_firmware(
-        BOARDS[machine], sources, root / "selftest.elf", include_dirs=[root, headers], flags=STRICT
+        BOARDS[machine], sources, root / "selftest.elf", include_dirs=[root, headers], flags=flags
     )
     return run(firmware, count=False).exit_code
 
@@ -80,6 +81,16 @@ def test_the_selftest_passes_in_a_build_without_warnings(
 ) -> None:
     """The referee of the self-test's answers is LiteRT, with its reference kernels."""
     assert selftest_exit_code(write(libraries, layout, tmp_path), layout, machine) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimization", ["-O0", "-Os", "-O1", "-O3"])
+def test_the_selftest_passes_in_one_file_however_the_compiler_inlines_it(
+    libraries: dict[bool, Library], tmp_path: Path, optimization: str
+) -> None:
+    """In one file GCC knows the layer's sizes, and which values assembly begins with. The referee is LiteRT."""
+    flags = [optimization if flag == "-O2" else flag for flag in STRICT]
+    assert selftest_exit_code(write(libraries, "single-file", tmp_path), "single-file", "cortex-m4", flags) == 0
 
 
 @pytest.mark.parametrize(

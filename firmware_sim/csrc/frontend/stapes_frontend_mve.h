@@ -106,7 +106,7 @@ static inline stapes_frontend_four stapes_frontend_windowed_edge(const stapes_fr
                      "vmulh.s32 q0, q0, q3                     \n"                                       \
                      "vstrw.32  q0, [%[row], #16]              \n"                                       \
                      "le        lr, 1b                         \n"                                       \
-                     : [order] "+r"(order), [pcm] "+r"(pcm), [row] "=&r"(row), [half] "=&r"(half)        \
+                     : [order] "+&r"(order), [pcm] "+&r"(pcm), [row] "=&r"(row), [half] "=&r"(half)      \
                      : [weights] "w"(weights), [factor] "w"(scale->factor), [offset] "r"(scale->offset), \
                        [others] "r"(n_rows - 1), [count] "r"(count), [z] "r"(z)                          \
                      : "lr", "memory", "q0", "q1", "q2", "q3", "q5")
@@ -264,7 +264,7 @@ typedef struct {
         STAPES_FRONTEND_ASM_FINISH(scale) \
         go_on \
         "le        lr, 1b                   \n" \
-        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d) \
+        : [a] "+&r"(rows.a), [b] "+&r"(rows.b), [c] "+&r"(rows.c), [d] "+&r"(rows.d) \
         : [skip] "r"(skip), [count] "r"(count) \
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS)
 /* clang-format on */
@@ -294,8 +294,8 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_rows rows
         STAPES_FRONTEND_ASM_ROTATED_BUTTERFLY
         "add       %[w], %[w], %[twiddle_step] \n"
         "le        lr, 1b                   \n"
-        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d), [w] "+r"(w), [cos] "=&r"(cosine),
-          [sin] "=&r"(sine)
+        : [a] "+&r"(rows.a), [b] "+&r"(rows.b), [c] "+&r"(rows.c), [d] "+&r"(rows.d), [w] "+&r"(w),
+          [cos] "=&r"(cosine), [sin] "=&r"(sine)
         : [count] "r"(count), [twiddle_step] "r"(twiddle_step)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
     /* clang-format on */
@@ -313,7 +313,7 @@ static inline void stapes_frontend_alike_butterflies(stapes_frontend_rows rows, 
         STAPES_FRONTEND_ASM_ROTATED_BUTTERFLY
         STAPES_FRONTEND_ASM_SKIP
         "le        lr, 1b                   \n"
-        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d),
+        : [a] "+&r"(rows.a), [b] "+&r"(rows.b), [c] "+&r"(rows.c), [d] "+&r"(rows.d),
           [cos] "=&r"(cosine), [sin] "=&r"(sine)
         : [w] "r"(w), [skip] "r"(skip), [count] "r"(count)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
@@ -391,7 +391,7 @@ static inline void stapes_frontend_last_butterflies(stapes_frontend_rows rows, i
         "vst20.32  {q4, q5}, [%[d]]         \n"
         "vst21.32  {q4, q5}, [%[d]]!        \n"
         "le        lr, 1b                   \n"
-        : [a] "+r"(rows.a), [b] "+r"(rows.b), [c] "+r"(rows.c), [d] "+r"(rows.d)
+        : [a] "+&r"(rows.a), [b] "+&r"(rows.b), [c] "+&r"(rows.c), [d] "+&r"(rows.d)
         : [state] "r"(state), [count] "r"(count)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
     /* clang-format on */
@@ -517,7 +517,7 @@ static inline void stapes_frontend_split_pairs(stapes_frontend_point *low, int32
         "vstrw.32  q0, [q7, #-32]!          \n"
         "vstrw.32  q7, [%[state], #32]      \n"
         "le        lr, 1b                   \n"
-        : [low] "+r"(low)
+        : [low] "+&r"(low)
         : [state] "r"(state), [count] "r"(count)
         : "lr", "memory", STAPES_FRONTEND_ASM_VECTORS);
     /* clang-format on */
@@ -585,7 +585,7 @@ static inline stapes_frontend_sums stapes_frontend_sum_powers(const stapes_front
                      "mov               %[words], #16                          \n"
                      "b                 1b                                     \n"
                      "3:                                                       \n"
-                     : [at] "+r"(at), [left] "+r"(left), [words] "=&r"(words), [weight] "=&l"(weight),
+                     : [at] "+&r"(at), [left] "+&r"(left), [words] "=&r"(words), [weight] "=&l"(weight),
                        [plain] "=&r"(sum.plain), [weighted] "=&r"(sum.weighted)
                      : [weights_end] "r"(weights_end)
                      : "lr", "cc", "q0", "q1", "memory");

@@ -32,7 +32,7 @@
                      "smull %[v], %[odd], %[odd], %[v]                 \n"                               \
                      "strd  %[even], %[odd], [%[at]]                   \n"                               \
                      : [even] "=&r"(even), [odd] "=&r"(odd), [w] "=&r"(w), [v] "=&r"(v), [at] "=&r"(at), \
-                       [pcm] "+r"(pcm), [weight] "+r"(weight), [order] "+r"(order)                       \
+                       [pcm] "+&r"(pcm), [weight] "+&r"(weight), [order] "+&r"(order)                    \
                      : [factor] "r"(in->factor), [offset] "r"(in->offset), [z] "r"(z)                    \
                      : "memory")
 
@@ -173,7 +173,7 @@ static inline void stapes_frontend_rotated_butterflies(stapes_frontend_point *z,
                          "cmp   %[next], %[h]                    \n"
                          "blo   1b                               \n"
                          : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
-                           [g] "=&r"(g), [h] "=&r"(h), [i] "=&r"(i), [next] "+r"(next), [at] "+r"(at), [w] "+r"(w)
+                           [g] "=&r"(g), [h] "=&r"(h), [i] "=&r"(i), [next] "+&r"(next), [at] "+&r"(at), [w] "+&r"(w)
                          : [quarter_bytes] "r"(quarter_bytes), [twiddle_bytes] "m"(twiddle_bytes), [last] "m"(last)
                          : "cc", "memory");
     }
@@ -264,8 +264,8 @@ static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend
             "subs %[t], %[t], %[im]                 \n" /* re c - im s */
             "mov  %[u], %[im_c]                     \n"
             "adds %[u], %[u], %[re]                 \n" /* im c + re s */
-            : [re] "+l"(z.re), [im] "+l"(z.im), [w] "+l"(w_part), [re_high] "=&l"(re_high), [im_high] "=&l"(im_high),
-              [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
+            : [re] "+&l"(z.re), [im] "+&l"(z.im), [w] "+&l"(w_part), [re_high] "=&l"(re_high),
+              [im_high] "=&l"(im_high), [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
             : [s] "h"(w.im)
             : "cc");
     return (stapes_frontend_point){t, u};

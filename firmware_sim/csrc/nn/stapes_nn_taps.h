@@ -25,7 +25,7 @@ STAPES_NN_INLINE int8_t *stapes_nn_taps_fill(int8_t *to, int32_t count, int8_t v
                      "vstrb.8 %q[values], [%[to]], #16\n\t"
                      "letp lr, 1b\n"
                      "2:"
-                     : [to] "+r"(to)
+                     : [to] "+&r"(to)
                      : [count] "r"(count), [values] "w"(values)
                      : "lr", "memory");
     return end;
@@ -41,7 +41,7 @@ STAPES_NN_INLINE int8_t *stapes_nn_taps_copy(int8_t *to, const int8_t *from, int
                      "vstrb.8 q0, [%[to]], #16\n\t"
                      "letp lr, 1b\n"
                      "2:"
-                     : [to] "+r"(to), [from] "+r"(from)
+                     : [to] "+&r"(to), [from] "+&r"(from)
                      : [count] "r"(count)
                      : "q0", "lr", "memory");
     return end;

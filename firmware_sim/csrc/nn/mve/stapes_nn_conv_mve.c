@@ -87,7 +87,7 @@ static void stapes_nn_conv_group(const stapes_nn_conv_layer *layer, int32_t chan
         "vmov q4[2], q4[0], r8, r12\n\t"
         "vmov q4[3], q4[1], r10, r6\n\t"
         STAPES_NN_CONV_FINISH("%q[bias]", "%q[multiplier]", "%q[shift]")
-        : [weights] "+r"(weights), [patch] "+r"(patch), [out] "+l"(out)
+        : [weights] "+&r"(weights), [patch] "+&r"(patch), [out] "+&l"(out)
         : [rest] "r"(rest), [clamped] "l"(clamped), [zero] "r"(zero), [bias] "w"(bias), [multiplier] "w"(multiplier),
           [shift] "w"(shift)
         : "r6", "r8", "r10", "r12", "lr", "q0", "q4", "q5", "q6", "q7", "cc", "memory");
@@ -151,8 +151,8 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
         "vldrb.s32 q7, [%[shift]], #4\n\t"
         STAPES_NN_CONV_FINISH("q5", "q6", "q7")
         "le lr, 1b"
-        : [weights] "+r"(weights), [bias] "+r"(bias), [multiplier] "+r"(multiplier), [shift] "+l"(shift),
-          [out] "+l"(out), [rest] "+r"(rest), "+r"(count)
+        : [weights] "+&r"(weights), [bias] "+&r"(bias), [multiplier] "+&r"(multiplier), [shift] "+&l"(shift),
+          [out] "+&l"(out), [rest] "+&r"(rest), "+&r"(count)
         : [clamped] "l"(clamped), [zero] "r"(zero), [x0] "w"(x0), [x1] "w"(x1), [x2] "w"(x2), [x3] "w"(x3)
         : "r6", "r8", "r10", "r12", "q4", "q5", "q6", "q7", "cc", "memory");
     /* clang-format on */

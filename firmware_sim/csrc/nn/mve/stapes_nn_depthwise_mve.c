@@ -155,7 +155,7 @@ static void stapes_nn_depthwise_row(const stapes_nn_mve_channels *own, const sta
         STAPES_NN_DEPTHWISE_FINISH
         "add %[out], %[out], %[channels]\n\t"
         "le lr, 1b"
-        : [row0] "+l"(taps), [row1] "+l"(row1), [row2] "+l"(row2), [out] "+l"(out), "+r"(pixels)
+        : [row0] "+&l"(taps), [row1] "+&l"(row1), [row2] "+&l"(row2), [out] "+&l"(out), "+&r"(pixels)
         : [weight] "l"(weight), [constants] "r"(constants), [zero] "r"(zero), [channels] "r"(channels),
           [step] "r"(step)
         : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");
@@ -251,7 +251,7 @@ static void STAPES_NN_NOINLINE stapes_nn_depthwise_channel(const stapes_nn_mve_t
             "sub %[taps], %[taps], %[in_step], asr #1\n\t"
             "sub %[out], %[out], %[out_step], asr #1\n\t"
             "bne 1b"
-            : [taps] "+r"(taps), [out] "+r"(out), [lines] "=&w"(lines), "+r"(tiles), [shift] "+r"(shift)
+            : [taps] "+&r"(taps), [out] "+&r"(out), [lines] "=&w"(lines), "+&r"(tiles), [shift] "+&r"(shift)
             : [places] "w"(places), [pixels] "w"(pixels), [w0] "w"(w0), [w1] "w"(w1), [w2] "w"(w2), [w3] "w"(w3),
               [in_step] "r"(2 * size->along.in), [out_step] "r"(out_step), [bias] "r"(layer->bias[channel]),
               [multiplier] "r"(layer->multiplier[channel]), [zero] "r"(zero)
@@ -351,7 +351,7 @@ STAPES_NN_INLINE void stapes_nn_depthwise_pixel(const stapes_nn_mve_group *four,
         "subs %[rows], %[rows], #1\n\t"
         "bne 1b\n\t"
         STAPES_NN_DEPTHWISE_FINISH
-        : [taps] "+l"(taps), [weight] "+l"(weight), [rows] "+r"(rows)
+        : [taps] "+&l"(taps), [weight] "+&l"(weight), [rows] "+&r"(rows)
         : [constants] "r"(constants), [width] "r"(width), [tap_stride] "r"(four->tap_stride),
           [to_next_row] "r"(to_next_row), [zero] "r"(zero), [out] "l"(out)
         : "q0", "q1", "q2", "q4", "q5", "lr", "cc", "memory");
