@@ -15,16 +15,6 @@
 
 #if STAPES_NN_ASM
 
-/* Add sixteen taps to four sums. |sum| < 2^31 for all partial sums: proved by the compiler. */
-#define STAPES_NN_CONV_SIXTEEN(x)                              \
-    {                                                          \
-        sum0 = vmladavaq_s8(sum0, x, vldrbq_s8(weights));      \
-        sum1 = vmladavaq_s8(sum1, x, vldrbq_s8(weights + 16)); \
-        sum2 = vmladavaq_s8(sum2, x, vldrbq_s8(weights + 32)); \
-        sum3 = vmladavaq_s8(sum3, x, vldrbq_s8(weights + 48)); \
-        weights += 64;                                         \
-    }
-
 /* Requantize and store one group of four channels, or of fewer at the end. */
 static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int32_t channel, int32x4_t sums,
                                          int8_t *out)
@@ -49,6 +39,31 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int3
     "vldrb.8 q7, [%[weights]], #16\n\t" multiply " r8, " x ", q4\n\t" multiply " r10, " x ", q5\n\t" multiply \
     " r12, " x ", q6\n\t" multiply " r6, " x ", q7\n\t"
 
+/* Return the sums of four channels of a pixel with 16 * vectors taps. |sum| < 2^31 for all partial sums: proved by the
+ * compiler. */
+static inline int32x4_t stapes_nn_conv_sums(const int8_t *weights, const int8_t *patch, int32_t vectors)
+{
+    int32x4_t sums;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        "mov r8, #0\n\t"
+        "mov r10, #0\n\t"
+        "mov r12, #0\n\t"
+        "movs r6, #0\n\t"
+        "dls lr, %[vectors]\n"
+        "1:\n\t"
+        "vldrb.8 q0, [%[patch]], #16\n\t"
+        STAPES_NN_CONV_FOUR("vmladava.s8", "q0")
+        "le lr, 1b\n\t"
+        "vmov %q[sums][2], %q[sums][0], r8, r12\n\t"
+        "vmov %q[sums][3], %q[sums][1], r10, r6"
+        : [sums] "=&w"(sums), [weights] "+&r"(weights), [patch] "+&r"(patch)
+        : [vectors] "r"(vectors)
+        : "r6", "r8", "r10", "r12", "lr", "q0", "q4", "q5", "q6", "q7", "cc", "memory");
+    /* clang-format on */
+    return sums;
+}
+
 /* Requantize the four sums in q4 and store them; the other arguments are registers as well. This is the end of
  * stapes_nn_mve_round_twice where no channel is shifted to the left, but negative results that are clamped anyway are
  * not rounded away from zero. */
@@ -66,52 +81,56 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, int3
     "vqmovnb.s16 q4, q4\n\t"                           \
     "vstrb.32 q4, [%[out]], #4\n\t"
 
-/* Compute four channels of a pixel with 16 * vectors taps, at least 32. */
-static void stapes_nn_conv_group(const stapes_nn_conv_layer *layer, int32_t channel, const int8_t *patch,
-                                 int32_t vectors, int8_t *out)
+/* Compute whole groups of a pixel with 16 * vectors taps, at least 32; there is at least one group. Registers are few:
+ * what is needed once a group stays in memory. */
+static void stapes_nn_conv_groups(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors,
+                                  int32_t groups, int8_t *out)
 {
-    const int8_t *weights = (const int8_t *)layer->weights + 16 * channel * vectors;
-    const int32x4_t bias = vldrwq_s32(layer->bias + channel), multiplier = vldrwq_s32(layer->multiplier + channel);
-    const int32x4_t shift = vldrbq_s32(layer->shift + channel);
+    const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift, *at;
+    const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
     const int32_t clamped = layer->out_min >= layer->out_zero, rest = vectors - 1;
+    const int8_t *const out_end = out + 4 * groups;
     register const int32_t zero __asm__("r9") = layer->out_zero;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
-        "vldrb.8 q0, [%[patch]], #16\n\t"
-        STAPES_NN_CONV_FOUR("vmladav.s8", "q0")
-        "dls lr, %[rest]\n"
         "1:\n\t"
-        "vldrb.8 q0, [%[patch]], #16\n\t"
+        "ldr %[at], %[patch]\n\t"
+        "ldr lr, %[rest]\n\t"
+        "vldrb.8 q0, [%[at]], #16\n\t"
+        STAPES_NN_CONV_FOUR("vmladav.s8", "q0")
+        "dls lr, lr\n"
+        "2:\n\t"
+        "vldrb.8 q0, [%[at]], #16\n\t"
         STAPES_NN_CONV_FOUR("vmladava.s8", "q0")
-        "le lr, 1b\n\t"
+        "le lr, 2b\n\t"
         "vmov q4[2], q4[0], r8, r12\n\t"
         "vmov q4[3], q4[1], r10, r6\n\t"
-        STAPES_NN_CONV_FINISH("%q[bias]", "%q[multiplier]", "%q[shift]")
-        : [weights] "+&r"(weights), [patch] "+&r"(patch), [out] "+&l"(out)
-        : [rest] "r"(rest), [clamped] "l"(clamped), [zero] "r"(zero), [bias] "w"(bias), [multiplier] "w"(multiplier),
-          [shift] "w"(shift)
+        "vldrw.u32 q5, [%[bias]], #16\n\t"
+        "vldrw.u32 q6, [%[multiplier]], #16\n\t"
+        "vldrb.s32 q7, [%[shift]], #4\n\t"
+        STAPES_NN_CONV_FINISH("q5", "q6", "q7")
+        "ldr r6, %[out_end]\n\t"
+        "cmp %[out], r6\n\t"
+        "bne 1b"
+        : [weights] "+&r"(weights), [at] "=&r"(at), [bias] "+&r"(bias), [multiplier] "+&r"(multiplier),
+          [shift] "+&l"(shift), [out] "+&l"(out)
+        : [clamped] "l"(clamped), [zero] "r"(zero), [patch] "m"(patch), [rest] "m"(rest), [out_end] "m"(out_end)
         : "r6", "r8", "r10", "r12", "lr", "q0", "q4", "q5", "q6", "q7", "cc", "memory");
     /* clang-format on */
 }
 
 /* Compute one pixel with 16 * vectors taps: the first `fast` channels, in groups of four, by assembly. */
-static void stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors, int32_t fast,
-                                 int8_t *out)
+static void STAPES_NN_NOINLINE stapes_nn_conv_pixel(const stapes_nn_conv_layer *layer, const int8_t *patch,
+                                                    int32_t vectors, int32_t fast, int8_t *out)
 {
-    const int8_t *weights = (const int8_t *)layer->weights + 16 * fast * vectors;
-    int32_t channel, i;
-    for (channel = 0; channel < fast; channel += 4) {
-        stapes_nn_conv_group(layer, channel, patch, vectors, out + channel);
+    const int8_t *const weights = (const int8_t *)layer->weights;
+    int32_t channel;
+    if (fast > 0) {
+        stapes_nn_conv_groups(layer, patch, vectors, fast / 4, out);
     }
-    for (; channel < layer->out_channels; channel += 4) {
-        int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-        const int8_t *from = patch;
-        for (i = vectors; i > 0; i--) {
-            const int8x16_t x = vldrbq_s8(from);
-            STAPES_NN_CONV_SIXTEEN(x)
-            from += 16;
-        }
-        stapes_nn_conv_finish(layer, channel, stapes_nn_mve_four(sum0, sum1, sum2, sum3), out);
+    for (channel = fast; channel < layer->out_channels; channel += 4) {
+        const int32x4_t sums = stapes_nn_conv_sums(weights + 16 * channel * vectors, patch, vectors);
+        stapes_nn_conv_finish(layer, channel, sums, out);
     }
     stapes_nn_mve_limit(out, layer->out_channels, layer->out_min, layer->out_max);
 }
