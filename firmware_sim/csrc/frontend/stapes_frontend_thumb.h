@@ -264,8 +264,8 @@ static inline stapes_frontend_point stapes_frontend_half_rotated(stapes_frontend
             "subs %[t], %[t], %[im]                 \n" /* re c - im s */
             "mov  %[u], %[im_c]                     \n"
             "adds %[u], %[u], %[re]                 \n" /* im c + re s */
-            : [re] "+&l"(z.re), [im] "+&l"(z.im), [w] "+&l"(w_part), [re_high] "=&l"(re_high),
-              [im_high] "=&l"(im_high), [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
+            : [re] "+l"(z.re), [im] "+l"(z.im), [w] "+l"(w_part), [re_high] "=&l"(re_high), [im_high] "=&l"(im_high),
+              [t] "=&l"(t), [u] "=&l"(u), [re_c] "=&h"(re_c), [im_c] "=&h"(im_c)
             : [s] "h"(w.im)
             : "cc");
     return (stapes_frontend_point){t, u};

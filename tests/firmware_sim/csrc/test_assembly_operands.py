@@ -14,6 +14,7 @@ from stapes.firmware_sim.sources import CSRC
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_REGISTERS: dict[str, set[str]] = {"l": {"low"}, "h": {"high"}, "w": {"vector"}, "i": set(), "n": set()}
 _BEGIN = re.compile(r"__asm__\s*(?:volatile\s*)?\(")
 
 
@@ -48,14 +49,19 @@ def statements(text: str) -> Iterator[Statement]:
         yield Statement(text.count("\n", 0, begin.start()) + 1, sections[0], outputs, inputs)
 
 
+def may_share(output: str, given: str) -> bool:
+    """Return whether GCC may choose one register for both; `r` is low or high, as is the address of `m`."""
+    written, read = (_REGISTERS.get(constraint.strip("+=&"), {"low", "high"}) for constraint in (output, given))
+    return "&" not in output and "m" not in output and bool(written & read)
+
+
 def shared_registers(text: str) -> list[int]:
     """Return the lines of statements in which GCC may keep an input in the register of an output."""
     return [
         statement.line
         for statement in statements(text)
         if statement.instructions > 1
-        and any(constraint not in ("i", "n") for constraint in statement.inputs)
-        and any("&" not in constraint and "m" not in constraint for constraint in statement.outputs)
+        and any(may_share(output, given) for output in statement.outputs for given in statement.inputs)
     ]
 
 
@@ -69,4 +75,5 @@ def test_the_check_sees_an_output_that_is_no_early_clobber() -> None:
     loop = f'\n__asm__ volatile({code} : [a] "+r"(a) : [end] "r"(f(e)) : "r4");'
     assert shared_registers(loop) == [2]
     assert shared_registers(loop.replace("+r", "+&r")) == []
+    assert shared_registers(loop.replace("+r", "+l").replace('"r"', '"h"')) == []
     assert shared_registers('__asm__("ssat %0, #8, %1" : "=r"(result) : "r"(value));') == []
