@@ -36,7 +36,7 @@ def steps(places: Places) -> list[Step]:
     return [
         _record(audio),
         _label(audio, dataset),
-        _check(audio, dataset, errors),
+        _check(dataset, errors),
         _train(places.detector, dataset),
         _judge(places.judgement),
         _listen(places.clips),
@@ -71,15 +71,15 @@ def _label(audio: list[Path], dataset: Dataset | None) -> Step:
     return Step("label", True, f"{_count(events, 'event')} of {_count(len(dataset.classes), 'class')}.{more}")
 
 
-def _check(audio: list[Path], dataset: Dataset | None, errors: list[StapesError]) -> Step:
-    if not audio:
+def _check(dataset: Dataset | None, errors: list[StapesError]) -> Step:
+    if dataset is None:
         return Step("check", False, "There is nothing to check yet.")
-    if dataset is not None and not errors:
+    if not errors:
         try:
             require_trainable(dataset)
         except DatasetError as error:
             errors = [error]
-    if errors or dataset is None:
+    if errors:
         more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""
         return Step("check", False, f"{errors[0]}.{more}")
     parts = ", ".join(f"{len(recordings)} in {split}" for split, recordings in dataset.splits.items())

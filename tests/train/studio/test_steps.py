@@ -26,7 +26,7 @@ def test_recordings_without_labels_are_recorded_and_no_more(make_dataset: MakeDa
     said = _said(make_dataset({"hall/a.wav": 1.0, "yard/b.wav": 1.0}))
     assert said["record"] == (True, "2 recordings in 2 folders.")
     assert said["label"] == (False, "No event is labelled yet.")
-    assert not said["check"][0]
+    assert said["check"] == (False, "There is nothing to check yet.")
 
 
 def test_labels_in_two_sessions_can_be_trained_and_what_is_left_is_counted(make_dataset: MakeDataset) -> None:

@@ -5,7 +5,7 @@ import { Microphone } from "./microphone.js";
 const STEPS = {
   record: ["Record, or drop recordings", "Use the microphone and the place that the device will have. Record whole minutes with what happens between the sounds, too."],
   label: ["Label what is heard", "Open a recording and mark each sound from its beginning to its end. Proposals of what rises from the background are shown: Enter takes one, Delete drops it."],
-  check: ["Check", "Training needs labelled recordings in two sessions at least: what one teaches, another has to show."],
+  check: ["Check", "A detector is judged on recordings that it was not trained on, so two labelled recordings are the least, and three sessions a good start."],
   train: ["Train", "The page shows how long it will take. Training may be stopped, and goes on where it was."],
   judge: ["Judge", "The detector hears recordings that it was not trained on. Its mistakes come back to the editor, the worst first."],
   listen: ["Listen", "The detector hears a microphone. What it heard, and what it nearly heard, comes to the inbox for the next training."],
@@ -97,8 +97,8 @@ class Visit {
       this.#take([...event.dataTransfer.files]);
     };
     return element("div", { className: "intake" },
-      element("p", {}, element("label", { htmlFor: "session" }, "Session "), this.session,
-        element("span", { className: "dim" }, " one place or one day; its recordings stay together when others judge")),
+      element("p", {}, element("label", { htmlFor: "session" }, "Session "), this.session),
+      element("p", { className: "dim" }, "A session is one place or one day. All of its recordings are used for training, or all of them for judging."),
       element("div", { className: "record" }, this.button, this.live), zone, this.arrived);
   }
 
