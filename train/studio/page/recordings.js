@@ -38,7 +38,7 @@ class RecordingList {
     });
     this.empty = element("p", { className: "none", hidden: true });
     this.table.element.classList.add("recordings");
-    container.append(this.#filters(), this.summary, element("div", { className: "card" }, this.table.element, this.empty));
+    container.append(element("h1", { className: "unseen" }, "Recordings"), this.#filters(), this.summary, element("div", { className: "card" }, this.table.element, this.empty));
   }
 
   close() {
