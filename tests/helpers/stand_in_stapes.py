@@ -45,7 +45,7 @@ def _run(words: list[str]) -> int:
         words = _short_training(words)
     if words[0] == "synth":
         words = [*words, "--minutes", "1"]
-    if words[0] == "listen" and "-" not in words and "--list-devices" not in words:
+    if words[0] == "studio" or (words[0] == "listen" and "-" not in words and "--list-devices" not in words):
         threading.Timer(LISTEN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
     return main([_with_broker(word) for word in words])
 
