@@ -36,8 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     _print_any_name()
     arguments = build_parser().parse_args(argv)
     with shown(arguments.progress) as console:
-        exit_code = _run(arguments, console)
-        console.end(exit_code)
+        exit_code = 1  # after an exception that is not caught
+        try:
+            exit_code = _run(arguments, console)
+        finally:
+            console.end(exit_code)
     return exit_code
 
 

@@ -31,7 +31,7 @@ from stapes.train.learn.backbone import Backbone
 from stapes.train.learn.fit import Scorer
 from stapes.train.learn.train_networks import TrainedNetworks
 from stapes.train.learn.training_data import TrainingData
-from stapes.train.learn.workspace import Workspace
+from stapes.train.learn.workspace import HISTORY, Workspace
 from stapes.train.settings import Settings, write_settings
 
 logger = logging.getLogger(__name__)
@@ -179,9 +179,9 @@ def _write_training(training: FinishedTraining, target: Path) -> None:
     target.mkdir()
     (target / "settings.toml").write_text(write_settings(training.settings), encoding="utf-8")
     (target / SAVED).write_text(training_split(training.dataset, training.start), encoding="utf-8")
-    history = training.workspace.path / "history.csv"
+    history = training.workspace.path / HISTORY
     if history.exists():
-        (target / "history.csv").write_text(history.read_text(encoding="utf-8"), encoding="utf-8")
+        (target / HISTORY).write_text(history.read_text(encoding="utf-8"), encoding="utf-8")
     for name, network in (("float", networks.float_network), ("quantized", networks.quantized_network)):
         weights = {f"variable_{index:03}": variable.numpy() for index, variable in enumerate(network.variables)}
         np.savez(target / f"{name}.npz", **weights)

@@ -4,7 +4,7 @@ import argparse
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,12 @@ from stapes.train.cli.options import (
 from stapes.train.text import number, table
 
 if TYPE_CHECKING:
+    from stapes.firmware_sim.device.events import EventConfig
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.train.data.dataset import Recording
     from stapes.train.data.options import DatasetOptions
     from stapes.train.judge.alarm_budget import AlarmRate
     from stapes.train.judge.metrics import ClassScores, EventScores
-    from stapes.train.judge.operating_point import OperatingPoint
     from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ EXAMPLE = """example:
   stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2
   stapes tune dogs.stapes recordings/ --false-alarms-per-day 10 --false-alarms-per-day siren=0.5
   stapes tune dogs.stapes recordings/ --false-alarms-per-hour 2 --background quiet-day/ --out quiet-dogs.stapes
+  stapes tune dogs.stapes recordings/ --threshold siren=0.8        # of this class alone, by hand
 Thresholds look better on the recordings that they were chosen on than on others. The scores to
 expect on other recordings are therefore computed on sources that were held out.
 """
@@ -90,6 +91,14 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--silent", action="append", default=[], metavar="CLASS", help="a class that shall never give an event"
     )
     parser.add_argument(
+        "--threshold",
+        action="append",
+        default=[],
+        metavar="CLASS=P",
+        help="set the on threshold of this class to a probability by hand, leave all other settings and classes as "
+        "they are, and choose nothing; can be given several times",
+    )
+    parser.add_argument(
         "--silence-unmet",
         action="store_true",
         help="silence each class that cannot meet its limit (default: it stays as it was)",
@@ -105,24 +114,39 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.background import open_background
     from stapes.train.data.training_split import inherited_options
+    from stapes.train.judge.by_hand import with_thresholds
+    from stapes.train.judge.candidates import Candidates
     from stapes.train.judge.metrics import onset_collar
-    from stapes.train.judge.operating_point import OperatingPoint
+    from stapes.train.judge.operating_point import OperatingPoint, alarm_rate
     from stapes.train.judge.overlap import content_ids
     from stapes.train.judge.scored import event_scores_of, features_of, score_recordings
 
     require_writable(arguments)
     folder = read_folder(arguments.detector)
+    by_hand = _thresholds(arguments)
     settings = _settings(arguments, folder.classes)
     options = inherited_options(arguments.group_pattern, arguments.channel, folder)
     recordings = _recordings(arguments, folder, options)
     quiet = open_background(arguments.background, options.channel)
+    changed = with_thresholds(folder, by_hand, [*recordings, *quiet], arguments.split) if by_hand else None
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
-    point = OperatingPoint(scored, settings, background=background, former=folder.events)
     collar = onset_collar(settings.collar_percent)
-    before, now = (event_scores_of(scored, recordings, each, collar) for each in (folder.events, point.configs))
+
+    def reached(configs: "Sequence[EventConfig]") -> _Reached:
+        rates = {
+            label: alarm_rate(Candidates(scored, label, settings, background), config)
+            for label, config in zip(folder.classes, configs, strict=True)
+        }
+        return _Reached(configs, event_scores_of(scored, recordings, configs, collar), rates)
+
+    if changed:
+        _print_here(arguments.split, folder.classes, reached(folder.events), reached(changed.events))
+        write_changed_detector(changed, arguments)
+        return
+    point = OperatingPoint(scored, settings, background=background, former=folder.events)
     to_expect = point.expected_on_other_sources()
-    _print_here(arguments.split, folder, point, (before, now))
+    _print_here(arguments.split, folder.classes, reached(folder.events), reached(point.configs))
     _print_expected(folder.classes, to_expect, point.alarms_on_other_sources())
     for line in point.warnings():
         logger.warning(line)
@@ -151,6 +175,26 @@ def _recordings(
             f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
     return recordings
+
+
+def _thresholds(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return what --threshold sets. Raises ConfigError, also for options that choose thresholds instead."""
+    thresholds: dict[str, float] = {}
+    for text in arguments.threshold:
+        label, _, probability = text.rpartition("=")
+        try:
+            value = float(probability)
+        except ValueError:
+            value = math.nan
+        if not label or math.isnan(value) or label in thresholds:
+            raise ConfigError(f"--threshold {text}: need CLASS=P with a probability, and each class once")
+        thresholds[label] = value
+    others = ("false_alarms_per_hour", "false_alarms_per_day", "silent", "silence_unmet")
+    if thresholds and (given := [each for each in others if getattr(arguments, each)]):
+        raise ConfigError(
+            f"--{given[0].replace('_', '-')} does not go with --threshold, which chooses nothing; leave one of them out"
+        )
+    return thresholds
 
 
 def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
@@ -190,24 +234,28 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
     return settings
 
 
-def _print_here(
-    part: str, folder: "DetectorFolder", point: "OperatingPoint", both: "tuple[EventScores, EventScores]"
-) -> None:
+@dataclass(frozen=True)
+class _Reached:
+    """What is reached with one setting per class."""
+
+    configs: "Sequence[EventConfig]"
+    scores: "EventScores"
+    alarms: "Mapping[str, AlarmRate]"
+
+
+def _print_here(part: str, classes: Sequence[str], before: _Reached, now: _Reached) -> None:
     """Print what each class reaches with the settings that it had and with those that it has now."""
     from stapes.firmware_sim.device.events import SILENT, probability
 
     rows = []
-    for index, (label, after) in enumerate(zip(folder.classes, point.points, strict=True)):
-        for when, scores, config, rate in (
-            ("before", both[0], folder.events[index], point.alarms(label, folder.events[index])),
-            ("now", both[1], after.config, after.rate),
-        ):
-            one = scores.classes[label]
+    for index, label in enumerate(classes):
+        for when, reached in (("before", before), ("now", now)):
+            one, config = reached.scores.classes[label], reached.configs[index]
             threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
             shown = [threshold, number(one.recall, ".2f"), *_figures(one, number(one.overlap_recall.value, ".2f"))]
-            rows.append([f"{label}, {when}", *shown, str(rate)])
-    for when, scores in zip(("before", "now"), both, strict=True):
-        rows.append([f"macro, {when}", "", "", *_macro(scores), ""])
+            rows.append([f"{label}, {when}", *shown, str(reached.alarms[label])])
+    for when, reached in (("before", before), ("now", now)):
+        rows.append([f"macro, {when}", "", "", *_macro(reached.scores), ""])
     _print(f"on {part}, used for choosing", ["class", "on\nthreshold", *FIGURES], rows)
 
 

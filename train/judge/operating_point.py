@@ -118,7 +118,7 @@ class OperatingPoint:
     def alarms(self, label: str, config: EventConfig) -> AlarmRate:
         """Return the false alarms of a class under any setting, where the settings were chosen."""
         (candidates,) = (each for each in self._candidates if each.label == label)
-        return _reached(candidates, config)[0]
+        return alarm_rate(candidates, config)
 
     def alarms_on_other_sources(self) -> dict[str, AlarmRate]:
         """Return the false alarms of each class that has an estimate, by the same folds, background included."""
@@ -194,6 +194,11 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
         f"recordings without {label}"
     )
     return ClassPoint(label, config, f"{limit} cannot be met", _reached(candidates, config)[0], unmet)
+
+
+def alarm_rate(candidates: Candidates, config: EventConfig) -> AlarmRate:
+    """Return the false alarms of a class under any setting."""
+    return _reached(candidates, config)[0]
 
 
 def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, float]:

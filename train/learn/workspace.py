@@ -18,6 +18,28 @@ from stapes.firmware_sim.outputs import new_file, write_whole
 logger = logging.getLogger(__name__)
 
 LOCK = "lock"
+HISTORY = "history.csv"  # here while a training runs, in the detector's folder `training` once it is done
+
+
+def workspace_path(out: Path) -> Path:
+    """Return the folder of an unfinished run that writes the detector `out`."""
+    return out.absolute().with_name(f".{out.name}.training")
+
+
+def read_history(out: Path) -> list[dict[str, str]]:
+    """Return the checks of a training that writes or has written `out`: the rows of history.csv; [] before the first.
+
+    Their columns are phase, step, loss and val_frame_average_precision.
+    """
+    rows = _rows(workspace_path(out) / HISTORY)
+    return rows or _rows(out / "training" / HISTORY)
+
+
+def _rows(history: Path) -> list[dict[str, str]]:
+    try:
+        return list(csv.DictReader(history.read_text(encoding="utf-8").splitlines()))
+    except FileNotFoundError:
+        return []
 
 
 class Workspace:
@@ -28,7 +50,7 @@ class Workspace:
     """
 
     def __init__(self, out: Path, key: str) -> None:
-        self.path = out.absolute().with_name(f".{out.name}.training")
+        self.path = workspace_path(out)
         digest = hashlib.sha256(key.encode()).hexdigest()
         try:
             self._lock = self._locked(out)
@@ -84,15 +106,14 @@ class Workspace:
         if kept := [row for row in rows if row["phase"] != phase or int(row["step"]) <= update]:
             self._write_history(kept)
         else:
-            (self.path / "history.csv").unlink(missing_ok=True)
+            (self.path / HISTORY).unlink(missing_ok=True)
 
     def _history(self) -> list[dict[str, str]]:
-        path = self.path / "history.csv"
-        return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines())) if path.exists() else []
+        return _rows(self.path / HISTORY)
 
     def _write_history(self, rows: list[dict[str, str]]) -> None:
         lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
-        write_whole(self.path / "history.csv", "\n".join(lines) + "\n")
+        write_whole(self.path / HISTORY, "\n".join(lines) + "\n")
 
     def remove_without_state(self) -> None:
         """Remove the folder if training did not begin."""

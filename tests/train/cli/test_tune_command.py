@@ -161,3 +161,44 @@ def test_a_background_that_holds_events_is_refused(
     (quiet / "quiet.txt").unlink()
     assert main(["tune", str(detector), str(dataset), "--background", str(quiet), "--background", str(quiet)]) == 1
     assert "is in two of the folders declared free of events" in capsys.readouterr().err
+
+
+def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chosen_one(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = read_folder(detector)
+    assert main(["tune", str(detector), str(dataset), "--threshold", "hiss=0.75"]) == 0
+    after = read_folder(detector)
+    assert after.events[0] == before.events[0]
+    assert (after.events[1].on_score, after.events[1].off_score) == (64, 25)  # 0.6, the same share of 0.75 as before
+    assert after.operating_point["rule"] == {"hiss": "set by hand"}
+    assert (after.operating_point["chosen_on"], len(after.operating_point["recordings"])) == ("val", 3)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[2] for line in lines if line[:1] == ["hiss,"]] == ["0.50", "0.75"]
+    assert main(["evaluate", str(detector), str(dataset)]) == 0
+    assert "thresholds were chosen on these recordings" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_class_that_was_silent_is_heard_again_once_it_has_a_threshold(detector: Path, dataset: Path) -> None:
+    assert main(["tune", str(detector), str(dataset), "--silent", "hiss"]) == 0
+    assert main(["tune", str(detector), str(dataset), "--threshold", "hiss=0.5"]) == 0
+    events = Detector.load(detector).detect(dataset / "val" / "0.wav")
+    assert [each.label for each in events if each.label == "hiss"] == ["hiss"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--threshold", "hiss"], "--threshold hiss: need CLASS=P with a probability"),
+        (["--threshold", "yodel=0.5"], "has no class 'yodel', only rumble, hiss"),
+        (["--threshold", "hiss=1.5"], "hiss=1.5: a threshold is a probability from 0.004 to 0.996"),
+        (["--threshold", "hiss=0.5", "--silent", "rumble"], "--silent does not go with --threshold"),
+    ],
+)
+def test_a_threshold_that_cannot_be_set_is_refused_and_nothing_changes(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    before = (detector / "detector.json").read_bytes()
+    assert main(["tune", str(detector), str(dataset), *options]) == 1
+    assert said in capsys.readouterr().err
+    assert (detector / "detector.json").read_bytes() == before

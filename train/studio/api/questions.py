@@ -27,6 +27,13 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     return body
 
 
+def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a field that must be an object. Raises ConfigError when it is none."""
+    if not isinstance(body.get(name), dict):
+        raise ConfigError(f"{name} is {body.get(name)!r}; give an object")
+    return dict(body[name])
+
+
 def text_of(body: dict[str, Any], name: str) -> str:
     """Return a field that must be a text. Raises ConfigError when it is none."""
     if not isinstance(body.get(name), str):
