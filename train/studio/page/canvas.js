@@ -7,6 +7,7 @@ export const TOP = 24, AXIS = 24;  // heights: of the names above the spectrogra
 const TAG = 18, LANES = 3;  // height of a name, and how many lanes of names there are when labels overlap
 const LONGEST_NAME_PX = 140;
 const CROWDED_PX = 6;  // with more labels than one in so many pixels, only marks above the spectrogram are drawn
+const MARKED_HZ = [20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10];
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
@@ -23,7 +24,7 @@ export function clean(canvas) {
   return [context, width, height, scale];
 }
 
-// editor: {view, spectrogram, labels, ghosts, selected, draft, classes, cursor, playhead}
+// editor: {view, spectrogram, labels, ghosts, selected, draft, classes, cursor, playhead, bandHz}
 export function drawEditor(canvas, editor) {
   const [context, width, height, scale] = clean(canvas);
   if (!width) return;
@@ -31,6 +32,7 @@ export function drawEditor(canvas, editor) {
   editor.spectrogram.draw(context, { x: 0, y: TOP, width, height: height - TOP - AXIS }, editor.view, scale);
   scene.drawAxis();
   scene.drawLabels();
+  scene.drawFrequencies();
   scene.drawCursor();
 }
 
@@ -124,6 +126,28 @@ class Scene {
       const x = Math.round(this.xOf(k * step));
       context.fillRect(x, bottom, 1, 5);
       if (x > 16 && x < width - 16) context.fillText(clock(k * step, digits), x, bottom + AXIS / 2 + 3);
+    }
+  }
+
+  // Names some frequencies at the left edge, on patches that keep them legible.
+  drawFrequencies() {
+    const { context, bottom } = this, bands = this.editor.bandHz, deep = bottom - TOP;
+    let last = -Infinity;
+    context.textAlign = "left";
+    for (const hz of MARKED_HZ) {
+      const above = bands.findIndex((middle) => middle >= hz);
+      if (above < 1) continue;
+      const y = bottom - (above - 0.5 + (hz - bands[above - 1]) / (bands[above] - bands[above - 1])) / bands.length * deep;
+      if (y - last < 24 || y < TOP + 10 || y > bottom - 10) continue;
+      const text = hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`;
+      context.globalAlpha = 0.75;
+      context.fillStyle = style("--card");
+      context.fillRect(4, y - 8, context.measureText(text).width + 8, 16);
+      context.globalAlpha = 1;
+      context.fillStyle = style("--text");
+      context.fillRect(0, Math.round(y), 4, 1);
+      context.fillText(text, 8, y);
+      last = y;
     }
   }
 

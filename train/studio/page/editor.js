@@ -52,6 +52,7 @@ class Editor {
   constructor(container, context, info, recordings) {
     [this.#context, this.#info, this.#recordings] = [context, info, recordings];
     [this.api, this.recording, this.duration] = [context.api, info.recording, info.seconds];
+    this.bandHz = context.dataset.band_hz || [];
     this.view = new View(this.duration, () => this.#viewChanged());
     this.spectrogram = new Spectrogram(this.api, info, context.dataset, () => this.invalidate());
     this.strip = new Spectrogram(this.api, info, context.dataset, () => this.invalidate());
