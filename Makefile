@@ -57,8 +57,12 @@ bench-firmware: setup-dev ## measure instructions, flash, RAM and stack of the d
 bench-batch: setup-dev ## measure how fast a folder of recordings is searched (after make demo)
 	$(BIN)/python -m benchmarks.batch
 
-bench-suggest: setup-dev ## measure how many events of ../shared/data/soundscapes `stapes suggest` finds
+bench-suggest: setup-dev ## measure what `stapes suggest` finds in ../shared/data/soundscapes, and how alike the most alike are
 	$(BIN)/python -m benchmarks.suggest ../shared/data/soundscapes
+	$(BIN)/python -m benchmarks.alike ../shared/data/soundscapes
+
+bench-doubtful: setup ## measure how many of the sounds that detectors doubt most are mistakes (after make bench-accuracy)
+	$(BIN)/python -m benchmarks.doubtful build/accuracy/baseline
 
 bench-compiler: setup-dev ## measure instructions, flash, RAM and stack of compiled models on seven cores, and their time here
 	$(BIN)/python -m benchmarks.compiler
@@ -88,5 +92,5 @@ lock: ## pin the newest versions that pyproject.toml allows in requirements/ (ne
 clean: ## remove what builds left behind; the next target that needs it builds it again
 	rm -rf build dist *.egg-info firmware_sim/_native.c firmware_sim/_native.*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-timing bench-models bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest \
+.PHONY: help setup setup-dev demo lint format test test-all soak fuzz bench-frontend bench-batch bench-compiler bench-timing bench-models bench-firmware bench-accuracy bench-accuracy-quick bench-quantization bench-suggest bench-doubtful \
 	bench-install dist readme docs lock clean

@@ -72,29 +72,30 @@ class Sounds:
 
         Raises AudioError and OSError when it cannot be read.
         """
-        with self._lock:
-            return self._hear(path, name).proposed
+        return self._hear(path, name).proposed
 
     def labelled(self, path: Path, name: str, events: Sequence[Annotation]) -> list[Sound]:
         """Return labelled events as sounds. Raises AudioError and OSError when the recording cannot be read."""
-        with self._lock:
-            known = self._hear(path, name)
-            missing = [each for each in events if (each.onset, each.offset) not in known.labelled]
-            for piece in self.listener.pieces(path, [each.onset for each in missing]) if missing else ():
-                for each in missing:
-                    if piece.holds(each.onset) and (stretch := _stretch(piece, each)):
-                        known.labelled[each.onset, each.offset] = stretch
-            return [
-                self._sound(name, each, known.labelled[each.onset, each.offset], known.scores)
-                for each in events
-                if (each.onset, each.offset) in known.labelled
-            ]
+        known = self._hear(path, name)
+        missing = [each for each in events if (each.onset, each.offset) not in known.labelled]
+        for piece in self.listener.pieces(path, [each.onset for each in missing]) if missing else ():
+            for each in missing:
+                if piece.holds(each.onset) and (stretch := _stretch(piece, each)):
+                    known.labelled[each.onset, each.offset] = stretch
+        return [
+            self._sound(name, each, known.labelled[each.onset, each.offset], known.scores)
+            for each in events
+            if (each.onset, each.offset) in known.labelled
+        ]
 
     def _hear(self, path: Path, name: str) -> _Known:
         stamp = _Stamp.of(path)
         known = self._known.get(path)
         if known is None or known.stamp != stamp:
-            known = self._known[path] = self._heard(path, name, stamp)
+            with self._lock:
+                known = self._known.get(path)
+                if known is None or known.stamp != stamp:
+                    known = self._known[path] = self._heard(path, name, stamp)
         return known
 
     def _heard(self, path: Path, name: str, stamp: _Stamp) -> _Known:

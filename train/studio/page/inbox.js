@@ -172,7 +172,7 @@ function about(clip) {
   const near = clip.kind === "near miss", number = (value) => (value === null ? "?" : value.toFixed(2));
   const also = clip.events.filter(({ label, kind }) => label !== clip.label || kind !== clip.kind).map(({ label, kind }) => (kind === "near miss" ? `${label} nearly` : label));
   return [
-    element("h2", {}, near ? `Was it ${clip.label}, nearly missed?` : `Was it ${clip.label}?`),
+    element("h2", {}, near ? `Was it ${clip.label}? The detector nearly heard it.` : `Was it ${clip.label}?`),
     element("p", { className: "dim" }, [moment(clip), clock(clip.seconds, 1), `probability ${number(clip.probability)}, threshold ${number(clip.threshold)}`,
       also.length ? `also heard, and asked in a clip of its own: ${[...new Set(also)].join(", ")}` : ""].filter(Boolean).join(" \u00b7 ")),
   ];
