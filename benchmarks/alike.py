@@ -1,9 +1,9 @@
 """`make bench-suggest`: how many of the twenty sounds most alike have the label of the sound that they are like.
 
 Each labelled event of val in ../shared/data/soundscapes is compared with all proposals of `stapes suggest` for the
-other recordings, as in `stapes studio`. A proposal counts as of the class whose event begins nearest to it, within the
-collar of the metrics, and otherwise as of none. Chance: the share of all proposals that are of the event's class. Written to
-results/alike.csv, a row for each class and one for all events.
+other recordings, as in `stapes studio`. A proposal counts as of the class whose event begins nearest to it, within
+the collar of the metrics, and otherwise as of none. Chance: the share of all proposals that are of the event's class.
+Written to results/alike.csv, a row for each class and one for all events.
 """
 
 import argparse
