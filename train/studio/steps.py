@@ -21,11 +21,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Places:
-    """The files from which the steps are read; any of them may be missing."""
+    """What the steps are read from; any of it may be missing."""
 
     dataset: Path
     detector: Path | None
-    judgement: Path | None  # what `evaluate` wrote about the detector
+    judged: str | None  # name of the detector that was judged last
     clips: Path | None  # of `stapes listen --record`
 
 
@@ -38,7 +38,7 @@ def steps(places: Places) -> list[Step]:
         _label(audio, dataset),
         _check(dataset, errors),
         _train(places.detector, dataset),
-        _judge(places.judgement),
+        _judge(places),
         _listen(places.clips),
     ]
 
@@ -99,10 +99,11 @@ def _train(path: Path | None, dataset: Dataset | None) -> Step:
     return Step("train", True, f"{path.name} knows {', '.join(sorted(detector.classes))}.")
 
 
-def _judge(judgement: Path | None) -> Step:
-    if judgement is None or not judgement.exists():
-        return Step("judge", False, "The detector was not judged yet.")
-    return Step("judge", True, "The detector was judged.")
+def _judge(places: Places) -> Step:
+    if places.detector is None or places.judged is None:
+        return Step("judge", False, "No detector was judged yet.")
+    done = places.judged == places.detector.name
+    return Step("judge", done, f"{places.detector.name} was {'judged' if done else 'not judged yet'}.")
 
 
 def _listen(clips: Path | None) -> Step:

@@ -11,8 +11,10 @@ MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 LABELLED = {"hall/a.wav": 2.0, "hall/a.txt": "0.5\t0.6\thiss\n", "yard/b.wav": 2.0, "yard/b.txt": "0.5\t0.6\trumble\n"}
 
 
-def _said(dataset: Path, detector: Path | None = None, clips: Path | None = None) -> dict[str, tuple[bool, str]]:
-    return {each.step: (each.done, each.text) for each in steps(Places(dataset, detector, None, clips))}
+def _said(
+    dataset: Path, detector: Path | None = None, clips: Path | None = None, judged: str | None = None
+) -> dict[str, tuple[bool, str]]:
+    return {each.step: (each.done, each.text) for each in steps(Places(dataset, detector, judged, clips))}
 
 
 def test_nothing_is_done_in_an_empty_folder(tmp_path: Path) -> None:
@@ -65,6 +67,13 @@ def test_a_detector_counts_when_it_knows_every_class_of_the_labels(
     done, text = _said(dataset, tmp_path / "broken.stapes")["train"]
     assert not done
     assert "broken.stapes" in text
+
+
+def test_the_detector_that_was_trained_last_has_to_be_judged(make_dataset: MakeDataset, tiny_detector: Path) -> None:
+    dataset = make_dataset(LABELLED)
+    assert _said(dataset, tiny_detector)["judge"] == (False, "No detector was judged yet.")
+    assert _said(dataset, tiny_detector, judged="older.stapes")["judge"] == (False, "tiny.stapes was not judged yet.")
+    assert _said(dataset, tiny_detector, judged="tiny.stapes")["judge"] == (True, "tiny.stapes was judged.")
 
 
 def test_clips_that_wait_are_counted(tmp_path: Path) -> None:
