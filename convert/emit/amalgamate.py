@@ -56,8 +56,9 @@ def layout_choice(layouts: tuple[Layout, ...], every_layout: bool) -> str:
     text = source(LAYOUT_HEADER).read_text()
     if every_layout:
         return text
-    macros, _, _ = text.partition("#ifndef STAPES_NN_LAYOUT\n")
-    return f"{macros}#ifndef STAPES_NN_LAYOUT\n#define STAPES_NN_LAYOUT {layouts[0].macro}\n#endif\n\n#endif\n"
+    macros, _, choice = text.partition("#ifndef STAPES_NN_LAYOUT\n")
+    _, _, check = choice.partition("#endif\n#endif\n")
+    return f"{macros}#ifndef STAPES_NN_LAYOUT\n#define STAPES_NN_LAYOUT {layouts[0].macro}\n#endif\n{check}"
 
 
 def amalgamate(model: str, kernels: list[str], layouts: tuple[Layout, ...], every_layout: bool) -> str:

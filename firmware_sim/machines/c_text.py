@@ -1,7 +1,7 @@
 """Pieces of C that describe a detector: arrays of words, strings, comments, settings of events."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from stapes.firmware_sim.device.events import EventConfig
 
@@ -12,7 +12,8 @@ def words(name: str, data: bytes) -> str:
     """Return the definition of an array of little-endian words that holds these bytes, and zeros to a whole word."""
     padded = data + bytes(-len(data) % 4)
     numbers = struct.unpack(f"<{len(padded) // 4}I", padded)
-    return f"static const uint32_t {name}[{len(numbers)}] = {{\n{_lines(f'0x{word:08x}' for word in numbers)}\n}};\n"
+    lines = lines_of([f"0x{word:08x}" for word in numbers], _WORDS_PER_LINE)
+    return f"static const uint32_t {name}[{len(numbers)}] = {{\n{lines}\n}};\n"
 
 
 def byte_list(data: bytes) -> str:
@@ -56,7 +57,7 @@ def in_comment(text: str) -> str:
     return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
 
 
-def _lines(values: Iterable[str]) -> str:
-    every = list(values)
-    rows = (every[start : start + _WORDS_PER_LINE] for start in range(0, len(every), _WORDS_PER_LINE))
-    return "\n".join(f"    {', '.join(row)}," for row in rows)
+def lines_of(values: Sequence[str], per_line: int, indent: int = 4) -> str:
+    """Return elements of an initializer in lines of `per_line` elements."""
+    rows = (values[start : start + per_line] for start in range(0, len(values), per_line))
+    return "\n".join(f"{' ' * indent}{', '.join(row)}," for row in rows)

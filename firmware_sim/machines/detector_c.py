@@ -11,7 +11,8 @@ from pathlib import Path
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import GeneratedC
 from stapes.firmware_sim.machines import loadable_c
-from stapes.firmware_sim.machines.c_text import c_string, event_config, in_comment, model_functions, words
+from stapes.firmware_sim.machines.c_text import c_string, event_config, in_comment, model_functions
+from stapes.firmware_sim.machines.frontend_c import frontend_c
 from stapes.firmware_sim.sources import INCLUDE_DIRS, source
 
 BLOB_SOURCES = ("stapes_blob.c", "stapes_blob_error.c")
@@ -131,14 +132,15 @@ int32_t {name}_start({name}_detector_t *self);
 
 
 def _source(folder: DetectorFolder, name: str) -> str:
-    clock, upper, count = folder.clock, name.upper(), len(folder.tables) // 4
+    clock, upper, tables = folder.clock, name.upper(), frontend_c(f"{name}_tables", folder.tables)
     return f"""{_banner(folder, f"{name}_detector.c")}
  */
 #include "{name}_detector.h"
 
 #include <stddef.h>
 
-static const uint32_t {name}_tables[{count}];
+{tables.type}
+static const struct {name}_tables {name}_tables;
 static const stapes_event_config {name}_event_configs[{upper}_CLASSES];
 
 static const stapes_event_setup {name}_event_setup = {{
@@ -151,7 +153,7 @@ static const stapes_event_setup {name}_event_setup = {{
 
 {model_functions(name)}
 static const stapes_detector_setup {name}_setup = {{
-    .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
+    .tables = (const stapes_frontend_tables *)(const void *)&{name}_tables,
     .events = &{name}_event_setup,
     .ring_samples = {upper}_RING_SAMPLES,
     .frames_per_step = {folder.frames_per_step},
@@ -169,11 +171,12 @@ int32_t {name}_start({name}_detector_t *self)
     return stapes_frontend_init({name}_setup.tables, sizeof {name}_tables);
 }}
 
-{_constants(folder, name)}"""
+{_constants(folder, name)}
+{tables.definition}"""
 
 
 def _constants(folder: DetectorFolder, name: str) -> str:
-    """Return the labels, the event settings of each class and the frontend's tables."""
+    """Return the labels and the event settings of each class."""
     upper = name.upper()
     configs = "\n".join(
         event_config(label, config) for label, config in zip(folder.classes, folder.events, strict=True)
@@ -186,6 +189,4 @@ def _constants(folder: DetectorFolder, name: str) -> str:
 static const stapes_event_config {name}_event_configs[{upper}_CLASSES] = {{
 {configs}
 }};
-
-/* The contents of frontend.bin as little-endian words. */
-{words(f"{name}_tables", folder.tables)}"""
+"""

@@ -4,6 +4,7 @@ from stapes.firmware_sim.device.blob import blob_of, shape_hash
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import ModelConstants
 from stapes.firmware_sim.machines.c_text import byte_list, model_functions, words
+from stapes.firmware_sim.machines.frontend_c import frontend_c
 
 MEMBERS = """    stapes_detector_setup setup;
     stapes_event_setup event_setup;
@@ -30,7 +31,7 @@ const char *{name}_label(const {name}_detector_t *self, int32_t class_index);
 
 def source(folder: DetectorFolder, name: str, constants: ModelConstants, banner: str) -> str:
     """Return NAME_detector.c, which begins with `banner`, a comment that is still open."""
-    upper = name.upper()
+    upper, tables = name.upper(), frontend_c(f"{name}_tables", folder.tables)
     return f"""{banner}
  */
 #include "{name}_detector.h"
@@ -38,7 +39,8 @@ def source(folder: DetectorFolder, name: str, constants: ModelConstants, banner:
 #include <stddef.h>
 
 {_blobs(folder, name, constants)}
-{words(f"{name}_tables", folder.tables)}
+{tables.type}
+{tables.definition}
 {model_functions(name)}
 static const stapes_blob_kind {name}_kind = {{
     .rules = &{name}_rules,
@@ -76,7 +78,7 @@ def _start(folder: DetectorFolder, name: str) -> str:
         .target_delay_steps = {clock.target_delay_steps},
     }};
     const stapes_detector_setup setup = {{
-        .tables = (const stapes_frontend_tables *)(const void *){name}_tables,
+        .tables = (const stapes_frontend_tables *)(const void *)&{name}_tables,
         .events = &self->event_setup,
         .ring_samples = {upper}_RING_SAMPLES,
         .frames_per_step = {folder.frames_per_step},

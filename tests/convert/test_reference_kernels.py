@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from big_endian import BigEndianModel, needs_big_endian
 from compiler_models import (
     every_move,
     every_operator,
@@ -34,6 +35,7 @@ MODELS = {
     "cnn_gru": cnn_gru_step,
     "ds_cnn": ds_cnn,
 }
+QUICK = ("every_operator", "every_operator_of_int16")  # of those that run in an emulator
 STEPS = 12
 
 
@@ -52,6 +54,23 @@ def test_every_layout_of_the_kernels_equals_the_specification(name: str, layout:
     for plain, fast in zip(outputs_of(tmp_path / "plain"), outputs_of(tmp_path / "fast"), strict=True):
         for expected, found in zip(plain, fast, strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+@needs_big_endian
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+)
+def test_a_big_endian_processor_equals_the_specification(name: str, tmp_path: Path) -> None:
+    """The C of the default target, which is the same for every processor."""
+    tflite = MODELS[name]()
+    compile_with_reference_kernels(tflite, tmp_path / "plain", name)
+    compile_model(tflite, tmp_path / "fast", name)
+    plain, rng = CompiledModel(tmp_path / "plain"), np.random.default_rng(0)
+    steps = [random_inputs(plain, rng, step) for step in range(STEPS)]
+    there = BigEndianModel(tmp_path / "fast", tmp_path / "program").run_steps(steps)
+    for step, found in zip(steps, there, strict=True):
+        for expected, output in zip(plain.run(*step), found, strict=True):
+            np.testing.assert_array_equal(output, expected)
 
 
 def test_every_kernel_has_a_specification() -> None:

@@ -33,7 +33,7 @@
 #if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
 #define STAPES_FRONTEND_SHORT_PRODUCTS 1 /* products of 32 by 32 bits have 32 bits */
 #endif
-#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(STAPES_FRONTEND_BIG_ENDIAN)
 #define STAPES_FRONTEND_MVE 1
 #endif
 #if defined(__riscv)
@@ -78,7 +78,9 @@ static inline void stapes_frontend_dft4(stapes_frontend_point *z, int32_t stride
 #if defined(STAPES_FRONTEND_MVE)
 #include "stapes_frontend_mve.h"
 #else
+#if !defined(STAPES_FRONTEND_BIG_ENDIAN)
 #include "stapes_frontend_thumb.h"
+#endif
 
 #if !defined(STAPES_FRONTEND_ASM_DSP)
 /* Return floor(x * y / 2^32). */
@@ -499,6 +501,30 @@ void stapes_frontend_file(const stapes_frontend_tables *tables, const int16_t *p
                               log2_bands ? log2_bands + t * tables->n_bands : NULL);
 }
 
+/* Return where byte n of frontend.bin, whose numbers are little-endian, lies in the tables, whose numbers have the
+ * order of this processor. Past the head, the head must be in place. */
+static inline size_t stapes_frontend_place(const stapes_frontend_tables *tables, size_t n)
+{
+#if defined(STAPES_FRONTEND_BIG_ENDIAN)
+    const size_t sizes = offsetof(stapes_frontend_tables, n_fft),
+                 sizes_end = offsetof(stapes_frontend_tables, int8_multiplier);
+    const size_t places = offsetof(stapes_frontend_tables, window_at),
+                 places_end = offsetof(stapes_frontend_tables, settings);
+    const int has_16_bits =
+        n < sizeof *tables ? (n >= sizes && n < sizes_end) || (n >= places && n < places_end) : n >= tables->log2_at;
+    return n ^ (has_16_bits ? 1u : 3u);
+#else
+    (void)tables;
+    return n;
+#endif
+}
+
+void stapes_frontend_read(uint32_t *memory, const uint8_t *file, size_t bytes)
+{
+    for (size_t n = 0; n < bytes; n++)
+        ((uint8_t *)memory)[stapes_frontend_place((const stapes_frontend_tables *)memory, n)] = file[n];
+}
+
 int32_t stapes_frontend_init(const stapes_frontend_tables *tables, size_t bytes)
 {
     if (((uintptr_t)tables & 3) != 0 || bytes < sizeof *tables || tables->magic != STAPES_FRONTEND_MAGIC)
@@ -518,7 +544,7 @@ int32_t stapes_frontend_check_crc(const stapes_frontend_tables *tables)
     const uint8_t *bytes = (const uint8_t *)tables;
     uint32_t crc = 0xFFFFFFFFu;
     for (size_t n = offsetof(stapes_frontend_tables, crc32) + sizeof tables->crc32; n < tables->bytes; n++) {
-        crc ^= bytes[n];
+        crc ^= bytes[stapes_frontend_place(tables, n)];
         for (int32_t bit = 0; bit < 8; bit++)
             crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1u)));
     }

@@ -14,7 +14,9 @@ extern "C" {
 
 #if defined(__BIG_ENDIAN__) || defined(__ARM_BIG_ENDIAN) || \
     (defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-#error "the tables of the frontend are little-endian: build for a little-endian processor"
+#define STAPES_FRONTEND_BIG_ENDIAN 1
+#elif defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the frontend needs a little-endian or a big-endian processor: this one has another order of bytes"
 #endif
 #if defined(__INT_MAX__) && __INT_MAX__ < 2147483647
 #error "the frontend needs an int of 32 bits: build for a processor whose compiler has one"

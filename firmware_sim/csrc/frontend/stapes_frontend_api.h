@@ -12,8 +12,9 @@ typedef struct stapes_frontend_segment {
     uint32_t last, slope; /* Q32 */
 } stapes_frontend_segment;
 
-/* The head of the tables, which are one little-endian blob. The blob must be 4-byte aligned. Fields named ..._at are
- * offsets in bytes from the head. */
+/* The head of the tables, which are one blob. The blob must be 4-byte aligned. Fields named ..._at are offsets in
+ * bytes from the head; log2_at and order_at are the last two. In memory, numbers have the byte order of the processor;
+ * in frontend.bin they are little-endian, so that a little-endian processor can use the file where it lies. */
 typedef struct stapes_frontend_tables {
     uint32_t magic;
     uint32_t arithmetic; /* version of the arithmetic for which the tables were made */
@@ -57,12 +58,16 @@ enum {
     STAPES_FRONTEND_BAD_CRC = 4           /* the blob is damaged */
 };
 
+/* Copy frontend.bin into memory, with its numbers in the byte order of this processor. memory: at least `bytes` bytes,
+ * rounded up to a multiple of 4. Nothing is checked. */
+void stapes_frontend_read(uint32_t *memory, const uint8_t *file, size_t bytes);
+
 /* Check the magic number, the version and the sizes of the tables. bytes: the length of the blob. Returns
  * STAPES_FRONTEND_OK or what is wrong. */
 int32_t stapes_frontend_init(const stapes_frontend_tables *tables, size_t bytes);
 
-/* Check the CRC of the tables, after stapes_frontend_init: about 40 instructions per byte. Returns STAPES_FRONTEND_OK
- * or STAPES_FRONTEND_BAD_CRC. */
+/* Check the CRC of the tables, which is that of frontend.bin, after stapes_frontend_init: about 40 instructions per
+ * byte. Returns STAPES_FRONTEND_OK or STAPES_FRONTEND_BAD_CRC. */
 int32_t stapes_frontend_check_crc(const stapes_frontend_tables *tables);
 
 /* Compute one frame: pcm[window] to features[n_bands] and log2_bands[n_bands], each of which may be NULL. work:

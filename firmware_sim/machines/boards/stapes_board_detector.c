@@ -18,6 +18,8 @@
 #ifdef STAPES_BOARD
 STAPES_REGION(push)
 #else
+#undef STAPES_BEGIN
+#undef STAPES_END
 #define STAPES_BEGIN(stage) ((void)0)
 #define STAPES_END(stage) ((void)0)
 #endif

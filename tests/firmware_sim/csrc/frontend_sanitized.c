@@ -11,7 +11,11 @@ int main(int count, char **paths)
 {
     (void)count;
     size_t bytes, samples;
-    stapes_frontend_tables *tables = read_whole(paths[1], &bytes);
+    uint8_t *file = read_whole(paths[1], &bytes);
+    uint32_t *memory = malloc(bytes); /* a multiple of four */
+    stapes_frontend_read(memory, file, bytes);
+    free(file);
+    const stapes_frontend_tables *tables = (const stapes_frontend_tables *)memory;
     char *all = read_whole(paths[2], &samples);
     samples /= sizeof(int16_t);
     if (stapes_frontend_init(tables, bytes) || stapes_frontend_check_crc(tables))
@@ -35,7 +39,7 @@ int main(int count, char **paths)
         free(work);
         free(block);
     }
-    free(tables);
+    free(memory);
     free(all);
     return fclose(out);
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from big_endian import build_big_endian, needs_big_endian
 from frontend_inputs import CONFIGS, Int16s, clicks, random_samples, worst_frames
 
 from stapes.firmware_sim._native import lib
@@ -57,17 +58,18 @@ def build_sanitized(compiler: str, folder: Path, *flags: str) -> Path:
     return program
 
 
-def assert_same_bits(program: Path, config: FrontendConfig, frames: Int16s, folder: Path) -> None:
+def assert_same_bits(program: Path, config: FrontendConfig, frames: Int16s, folder: Path, order: str = "<") -> None:
+    """Compare the program's frames with those of this machine. order: the byte order of the program's numbers."""
     tables, pcm, out = folder / "tables.bin", folder / "frames.pcm", folder / "out.bin"
     tables.write_bytes(make_tables(config))
-    pcm.write_bytes(frames.astype("<i2").tobytes())
+    pcm.write_bytes(frames.astype(f"{order}i2").tobytes())
     done = subprocess.run([program, tables, pcm, out], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     frontend = Frontend(tables.read_bytes())
     rows = np.frombuffer(out.read_bytes(), np.uint8).reshape(-1, 3 * config.n_bands)
     assert len(rows) == len(frames) // config.window_samples
     for row, frame in zip(rows, frames.reshape(-1, config.window_samples), strict=True):
-        assert np.array_equal(row[: 2 * config.n_bands].copy().view("<i2"), frontend.log2(frame)[0])
+        assert np.array_equal(row[: 2 * config.n_bands].copy().view(f"{order}i2"), frontend.log2(frame)[0])
         assert np.array_equal(row[2 * config.n_bands :].view(np.int8), frontend.features(frame)[0])
 
 
@@ -92,6 +94,16 @@ def test_the_same_bits_from_every_compiler_and_optimization(compiler: str, optim
     for config in CONFIGS.values():
         frames = random_samples(12 * config.window_samples, 0)
         assert_same_bits(program, config, np.concatenate([worst_frames(config), frames]), tmp_path)
+
+
+@needs_big_endian
+@pytest.mark.parametrize("optimization", ["-O0", "-O2"])
+def test_a_big_endian_processor_computes_the_same_bits(optimization: str, tmp_path: Path) -> None:
+    sources = [Path(__file__).parent / "frontend_sanitized.c", CSRC / "frontend" / "stapes_frontend.c"]
+    program = build_big_endian(sources, [CSRC / "frontend"], tmp_path / "frontend", optimization)
+    for config in CONFIGS.values():
+        frames = random_samples(12 * config.window_samples, 0)
+        assert_same_bits(program, config, np.concatenate([worst_frames(config), frames]), tmp_path, ">")
 
 
 HEADERS = ["stapes_frontend.h", "stapes_detector.h"]
