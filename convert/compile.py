@@ -145,7 +145,7 @@ def _print(module: Module, target: str, texts: dict[str, str]) -> GeneratedC:
     """Return these texts with model.json, which describes them."""
     description = _describe(module, target, (*texts, MODEL_JSON))
     plan = module.loadable
-    constants = None if plan is None else ModelConstants(plan.contents, plan.shapes)
+    constants = None if plan is None else ModelConstants(plan.contents, plan.big_endian, plan.shapes)
     return GeneratedC(description, texts | {MODEL_JSON: description.to_json()}, constants)
 
 

@@ -1,6 +1,7 @@
 """The operators and the targets of the compiler, from which help texts are made too: nothing heavy is imported here."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from stapes.convert.lower.layers import ON_SHAPES, SUPPORTED
 
@@ -25,4 +26,18 @@ TARGETS = {
     "helium": Target("Cortex-M55 and M85", ("MVE",)),
     "host": Target("x86-64 with AVX2, and AArch64", ("HOST",)),
 }
-BLOB_TARGETS = tuple(name for name in TARGETS if name != "any")  # a blob is packed for one kind of processor
+
+
+@dataclass(frozen=True)
+class BlobTarget:
+    """The one kind of processor that a blob is packed for."""
+
+    processors: str
+    layout: str  # a name in packing.LAYOUTS
+    byte_order: Literal["little", "big"] = "little"
+
+
+BLOB_TARGETS = {
+    **{name: BlobTarget(each.processors, *each.layouts) for name, each in TARGETS.items() if name != "any"},
+    "big-endian": BlobTarget("any big-endian processor; all others are little-endian", "ROWS", "big"),
+}

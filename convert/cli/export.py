@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.convert.export.layouts import LAYOUTS
-from stapes.convert.supported import BLOB_TARGETS, TARGETS
+from stapes.convert.supported import BLOB_TARGETS
 from stapes.firmware_sim.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--target",
         choices=BLOB_TARGETS,
         help="the processor that the weights of a --blob are laid out for: "
-        + "; ".join(f"{name}: {TARGETS[name].processors}" for name in BLOB_TARGETS),
+        + "; ".join(f"{name}: {target.processors}" for name, target in BLOB_TARGETS.items()),
     )
     parser.add_argument(
         "--out",

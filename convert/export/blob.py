@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stapes.convert.compile import detector_name, generate
 from stapes.convert.lower.packing import LAYOUTS
-from stapes.convert.supported import TARGETS
+from stapes.convert.supported import BLOB_TARGETS
 from stapes.firmware_sim.device.blob import blob_of
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import ModelError
@@ -25,8 +25,8 @@ def export_blob(detector: Path, target: str, out: Path, *, force: bool = False) 
     except ModelError as error:
         raise error.in_file(folder.path / "model.tflite") from error
     assert model.constants is not None
-    (layout,) = TARGETS[target].layouts
-    blob = blob_of(folder, model.constants, LAYOUTS[layout].macro)
+    kind = BLOB_TARGETS[target]
+    blob = blob_of(folder, model.constants, LAYOUTS[kind.layout].macro, kind.byte_order)
     with new_file(out) as draft:
         draft.write_bytes(blob)
     return len(blob)

@@ -18,7 +18,7 @@ import numpy as np
 
 from stapes.convert.lower.loadable import LOADABLE, POSITIONS, Range, not_loadable
 from stapes.convert.lower.operations import Call, Constant, Fill, Move, Operation
-from stapes.convert.lower.packing import HOST, Layout
+from stapes.convert.lower.packing import HOST, ROWS, Layout
 from stapes.convert.plan.coalesce import Placement
 from stapes.convert.plan.memory import aligned
 from stapes.firmware_sim.errors import ModelError
@@ -75,6 +75,7 @@ class ConstantPlan:
     arrays: dict[Key, int] = field(default_factory=dict)  # offset, the same for every layout
     weights: dict[str, dict[str, int]] = field(default_factory=dict)  # layout -> layer -> offset
     contents: dict[str, bytes] = field(default_factory=dict)  # by layout
+    big_endian: bytes = b""  # the contents of the layout ROWS for a big-endian processor
     shapes: dict[str, str] = field(default_factory=dict)  # by layout: JSON that describes the shape
 
     def add(self, value: Value) -> None:
@@ -93,7 +94,10 @@ def plan_constants(placement: Placement, layouts: Sequence[Layout]) -> ConstantP
     for key, value in _single_values(placement):
         plan.add(Value(*key, value, (-128, 127)))
     for layout in layouts:
-        _fill(plan, placement, calls, layout)
+        plan.contents[layout.macro] = _fill(plan, placement, calls, layout, "<")
+        plan.shapes[layout.macro] = json.dumps(_shape(placement, layout), separators=(",", ":"))
+    if ROWS in layouts:
+        plan.big_endian = _fill(plan, placement, calls, ROWS, ">")
     for call in calls:
         _plan_checks(plan, call)
     _require_values_in_range(plan)
@@ -172,34 +176,37 @@ def _signed(byte: int) -> int:
     return byte - 256 if byte > 127 else byte
 
 
-def _arrays(placement: Placement, calls: list[Call], layout: Layout) -> Iterator[tuple[Key, bytes]]:
+def _arrays(placement: Placement, calls: list[Call], layout: Layout) -> Iterator[tuple[Key, np.ndarray]]:
     """Yield all arrays that are not weights; their sizes do not depend on the layout."""
     for call in calls:
         for constant in call.all_constants():
             if constant.suffix not in ("weights", *POSITIONS):
-                yield (call.name, constant.suffix), array_of(constant, layout).tobytes()
+                yield (call.name, constant.suffix), array_of(constant, layout)
     for root in constant_roots(placement):
-        yield tensor_key(root), np.ascontiguousarray(placement.graph.tensors[root].data).tobytes()
+        yield tensor_key(root), np.asarray(placement.graph.tensors[root].data)
     for number, state in enumerate(placement.graph.states):
         if not uniform(state.initial):
-            yield state_key(number), state.initial
+            yield state_key(number), np.frombuffer(state.initial, np.int8)
 
 
-def _fill(plan: ConstantPlan, placement: Placement, calls: list[Call], layout: Layout) -> None:
-    """Write the constants and the shape of one layout into the plan."""
-    content = bytearray(np.array([each.value for each in plan.values], "<i4").tobytes())
-    for key, data in _arrays(placement, calls, layout):
-        plan.arrays[key] = len(content)
-        content += data.ljust(aligned(len(data)), b"\0")
+def _fill(plan: ConstantPlan, placement: Placement, calls: list[Call], layout: Layout, order: str) -> bytes:
+    """Return the constants in one layout and byte order; write into the plan where they lie, which no order changes."""
+    content = bytearray(np.array([each.value for each in plan.values], f"{order}i4").tobytes())
+
+    def append(array: np.ndarray) -> int:
+        at = len(content)
+        data = array.astype(array.dtype.newbyteorder(order)).tobytes()
+        content.extend(data.ljust(aligned(len(data)), b"\0"))
+        return at
+
+    for key, array in _arrays(placement, calls, layout):
+        plan.arrays[key] = append(array)
     weights = plan.weights.setdefault(layout.macro, {})
     for call in calls:
         for constant in call.all_constants():
             if constant.suffix == "weights":
-                weights[call.name] = len(content)
-                data = array_of(constant, layout).tobytes()
-                content += data.ljust(aligned(len(data)), b"\0")
-    plan.contents[layout.macro] = bytes(content)
-    plan.shapes[layout.macro] = json.dumps(_shape(placement, layout), separators=(",", ":"))
+                weights[call.name] = append(array_of(constant, layout))
+    return bytes(content)
 
 
 def _plan_checks(plan: ConstantPlan, call: Call) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import struct
 import zlib
+from typing import Literal
 
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.firmware_sim.device.folder import DetectorFolder
@@ -18,14 +19,18 @@ MAGIC, FORMAT = 0x424C5453, 1  # "STLB"; of csrc/detector/stapes_blob_api.h
 _CHECKED_FROM = 16  # byte behind the CRC
 
 
-def blob_of(folder: DetectorFolder, constants: ModelConstants, layout: str) -> bytes:
-    """Return the blob of a detector for one layout of weights, one of LAYOUTS."""
-    rest = struct.pack("<4I", LAYOUTS.index(layout), 0, 0, 0)
+def blob_of(
+    folder: DetectorFolder, constants: ModelConstants, layout: str, byte_order: Literal["little", "big"] = "little"
+) -> bytes:
+    """Return the blob of a detector for one layout of weights, one of LAYOUTS; "big" has STAPES_NN_ROWS alone."""
+    order = "<" if byte_order == "little" else ">"
+    rest = struct.pack(f"{order}4I", LAYOUTS.index(layout), 0, 0, 0)
     rest += shape_hash(folder, constants, layout) + bytes.fromhex(folder.frontend_hash)
     rest += bytes.fromhex(folder.model_sha256)
-    rest += b"".join(map(_event_config, folder.events)) + constants.contents[layout]
+    rest += b"".join(_event_config(config, order) for config in folder.events)
+    rest += constants.contents[layout] if byte_order == "little" else constants.big_endian
     rest += b"".join(label.encode() + b"\0" for label in folder.classes)
-    return struct.pack("<4I", MAGIC, FORMAT, _CHECKED_FROM + len(rest), zlib.crc32(rest)) + rest
+    return struct.pack(f"{order}4I", MAGIC, FORMAT, _CHECKED_FROM + len(rest), zlib.crc32(rest)) + rest
 
 
 def shape_hash(folder: DetectorFolder, constants: ModelConstants, layout: str) -> bytes:
@@ -36,8 +41,8 @@ def shape_hash(folder: DetectorFolder, constants: ModelConstants, layout: str) -
     return hashlib.sha256(described.encode()).digest()
 
 
-def _event_config(config: EventConfig) -> bytes:
-    """Return a stapes_event_config of csrc/detector/stapes_events_api.h."""
+def _event_config(config: EventConfig, order: str) -> bytes:
+    """Return the bytes of a stapes_event_config of csrc/detector/stapes_events_api.h."""
     thresholds = config.on_score, config.off_score, config.smoothing_steps
     steps = config.min_duration_steps, config.merge_gap_steps, config.refractory_steps, config.max_duration_steps
-    return struct.pack("<bbBx4I", *thresholds, *steps)
+    return struct.pack(f"{order}bbBx4I", *thresholds, *steps)

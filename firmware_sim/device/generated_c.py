@@ -20,6 +20,7 @@ class ModelConstants:
     """The constants of a loadable model by layout, which is the name of a macro such as STAPES_NN_ROWS."""
 
     contents: dict[str, bytes]
+    big_endian: bytes  # the contents of STAPES_NN_ROWS for a big-endian processor
     shapes: dict[str, str]  # a description of all that must be equal in two models that can replace each other
 
 

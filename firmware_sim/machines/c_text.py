@@ -1,17 +1,20 @@
 """Pieces of C that describe a detector: arrays of words, strings, comments, settings of events."""
 
-import struct
 from collections.abc import Sequence
+from typing import Literal
 
 from stapes.firmware_sim.device.events import EventConfig
 
 _WORDS_PER_LINE = 8
 
 
-def words(name: str, data: bytes) -> str:
-    """Return the definition of an array of little-endian words that holds these bytes, and zeros to a whole word."""
+def words(name: str, data: bytes, byte_order: Literal["little", "big"]) -> str:
+    """Return the definition of an array of words that holds these bytes, and zeros to a whole word.
+
+    byte_order: that of the processor for which the C is compiled.
+    """
     padded = data + bytes(-len(data) % 4)
-    numbers = struct.unpack(f"<{len(padded) // 4}I", padded)
+    numbers = [int.from_bytes(padded[at : at + 4], byte_order) for at in range(0, len(padded), 4)]
     lines = lines_of([f"0x{word:08x}" for word in numbers], _WORDS_PER_LINE)
     return f"static const uint32_t {name}[{len(numbers)}] = {{\n{lines}\n}};\n"
 

@@ -1,5 +1,7 @@
 """What the C of a loadable detector has of its own: its model is a blob, which NAME_load replaces by another one."""
 
+from typing import Literal
+
 from stapes.firmware_sim.device.blob import blob_of, shape_hash
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import ModelConstants
@@ -127,11 +129,18 @@ const char *{name}_label(const {name}_detector_t *self, int32_t class_index)
 
 def _blobs(folder: DetectorFolder, name: str, constants: ModelConstants) -> str:
     """Return the blob that is built in, and the hash of its shape, for the processor at hand."""
-    parts = ["/* The model that is built in, as stapes export --blob writes it: little-endian words. */"]
-    for position, layout in enumerate(constants.contents):
-        parts += [
-            f"{'#elif' if position else '#if'} STAPES_NN_LAYOUT == {layout}",
-            f"#define {name.upper()}_SHAPE {byte_list(shape_hash(folder, constants, layout))}",
-            words(f"{name}_blob", blob_of(folder, constants, layout)).rstrip(),
-        ]
+    rows = "STAPES_NN_ROWS"
+    parts = [
+        "/* The model that is built in, as words; stapes export --blob writes the same bytes. */",
+        "#if STAPES_NN_BIG_ENDIAN",
+        *_blob(name, shape_hash(folder, constants, rows), blob_of(folder, constants, rows, "big"), "big"),
+    ]
+    for layout in constants.contents:
+        blob = blob_of(folder, constants, layout)
+        parts.append(f"#elif STAPES_NN_LAYOUT == {layout}")
+        parts += _blob(name, shape_hash(folder, constants, layout), blob, "little")
     return "\n".join([*parts, "#endif\n"])
+
+
+def _blob(name: str, shape: bytes, blob: bytes, byte_order: Literal["little", "big"]) -> list[str]:
+    return [f"#define {name.upper()}_SHAPE {byte_list(shape)}", words(f"{name}_blob", blob, byte_order).rstrip()]

@@ -22,7 +22,7 @@ from tiny_detector import write_tiny_detector
 from stapes.convert.compile import generate, plan_model
 from stapes.convert.export.command import export
 from stapes.convert.lower.packing import LAYOUTS
-from stapes.convert.supported import BLOB_TARGETS, TARGETS
+from stapes.convert.supported import BLOB_TARGETS
 from stapes.firmware_sim.device.blob import blob_of
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.frontend import FrontendConfig
@@ -108,7 +108,7 @@ REFUSALS = {
     "nothing": (lambda blob: b"", 1),
     "shorter than a head": (lambda blob: blob[:127], 1),
     "another file": (lambda blob: b"RIFF" + blob[4:], 1),
-    "big-endian": (lambda blob: blob[:4][::-1] + blob[4:], 3),
+    "another byte order": (lambda blob: blob[:4][::-1] + blob[4:], 3),
     "a newer format": (lambda blob: replaced(blob, 4, struct.pack("<I", 2)), 4),
     "format 0": (lambda blob: replaced(blob, 4, bytes(4)), 4),
     "cut off": (lambda blob: blob[:-1], 5),
@@ -241,9 +241,9 @@ def test_the_command_writes_the_blob_that_is_built_into_the_program(
     for target in BLOB_TARGETS:
         out = tmp_path / f"{target}.blob"
         main(["export", str(trainings[1].path), "--blob", "--target", target, "--out", str(out)])
-        layout = LAYOUTS[TARGETS[target].layouts[0]].macro
+        kind = BLOB_TARGETS[target]
         blob = out.read_bytes()
-        assert blob == blob_of(trainings[1], constants(trainings[1]), layout)
+        assert blob == blob_of(trainings[1], constants(trainings[1]), LAYOUTS[kind.layout].macro, kind.byte_order)
         assert capsys.readouterr().out == f"{out}: {len(blob)} bytes\n"
         assert blob[96:128] == hashlib.sha256(trainings[1].model).digest()
 
@@ -251,7 +251,7 @@ def test_the_command_writes_the_blob_that_is_built_into_the_program(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--blob"], "--blob needs --target, the kind of processor: portable, cortex-m, helium, host"),
+        (["--blob"], "--blob needs --target, the kind of processor: portable, cortex-m, helium, host, big-endian"),
         (["--blob", "--target", "host", "--loadable"], "--loadable belongs to --as"),
         (["--as", "cmake", "--target", "host"], "--target belongs to --blob"),
     ],

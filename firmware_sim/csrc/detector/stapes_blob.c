@@ -161,7 +161,7 @@ static int32_t stapes_blob_check_head(const stapes_blob_head *head, size_t size)
         return STAPES_BLOB_NOT_A_BLOB;
     }
     if (head->magic == STAPES_BLOB_SWAPPED) {
-        return STAPES_BLOB_BIG_ENDIAN;
+        return STAPES_BLOB_OTHER_BYTE_ORDER;
     }
     if (head->format > STAPES_BLOB_FORMAT || head->format < STAPES_BLOB_LEAST_FORMAT) {
         return STAPES_BLOB_OTHER_FORMAT;

@@ -4,10 +4,6 @@
 
 #include "stapes_detector.h"
 
-#if defined(STAPES_FRONTEND_BIG_ENDIAN)
-#error "a blob is little-endian and used where it lies: export without --loadable for a big-endian processor"
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -1,8 +1,8 @@
 /* stapes_blob_api.h -- a model as data: what a detector that is loadable takes from flash or from a file. Apache-2.0.
  *
- * A blob holds the weights, tables, thresholds and class names of one model, for one kind of processor. It is
- * little-endian and holds no address and no offset; where its parts lie follows from the shape of the network, whose
- * hash stands in its head:
+ * A blob holds the weights, tables, thresholds and class names of one model, for one kind of processor, whose byte
+ * order its numbers have. It holds no address and no offset; where its parts lie follows from the shape of the
+ * network, whose hash stands in its head:
  *
  *   stapes_blob_head
  *   stapes_event_config[n_classes]
@@ -14,7 +14,7 @@
 
 enum {
     STAPES_BLOB_MAGIC = 0x424C5453,   /* "STLB", little-endian */
-    STAPES_BLOB_SWAPPED = 0x53544C42, /* the same word, as a big-endian machine would write it */
+    STAPES_BLOB_SWAPPED = 0x53544C42, /* the same word in the other byte order */
     STAPES_BLOB_FORMAT = 1,
     STAPES_BLOB_LEAST_FORMAT = 1 /* the oldest format that this code reads */
 };
@@ -22,13 +22,13 @@ enum {
 /* What NAME_load returns. With any other than STAPES_BLOB_OK nothing has changed. */
 enum {
     STAPES_BLOB_OK = 0,
-    STAPES_BLOB_NOT_A_BLOB = 1,      /* the magic number is missing, or there are fewer bytes than a head */
-    STAPES_BLOB_MISALIGNED = 2,      /* the address is no multiple of 4 */
-    STAPES_BLOB_BIG_ENDIAN = 3,      /* its bytes are in the other order */
-    STAPES_BLOB_OTHER_FORMAT = 4,    /* it is newer than this program, or older than what the program reads */
-    STAPES_BLOB_BAD_SIZE = 5,        /* it is cut off, or longer or shorter than its content */
-    STAPES_BLOB_BAD_CRC = 6,         /* it is damaged */
-    STAPES_BLOB_OTHER_PROCESSOR = 7, /* its weights are packed for another kind of processor */
+    STAPES_BLOB_NOT_A_BLOB = 1,       /* the magic number is missing, or there are fewer bytes than a head */
+    STAPES_BLOB_MISALIGNED = 2,       /* the address is no multiple of 4 */
+    STAPES_BLOB_OTHER_BYTE_ORDER = 3, /* its numbers have the byte order of another processor */
+    STAPES_BLOB_OTHER_FORMAT = 4,     /* it is newer than this program, or older than what the program reads */
+    STAPES_BLOB_BAD_SIZE = 5,         /* it is cut off, or longer or shorter than its content */
+    STAPES_BLOB_BAD_CRC = 6,          /* it is damaged */
+    STAPES_BLOB_OTHER_PROCESSOR = 7,  /* its weights are packed for another kind of processor */
     STAPES_BLOB_OTHER_SHAPE = 8, /* its network differs in more than its numbers, or it has other classes or steps */
     STAPES_BLOB_OTHER_FRONTEND = 9, /* it was trained with another frontend */
     STAPES_BLOB_BAD_VALUES = 10     /* a number lies outside of what the code can compute with */

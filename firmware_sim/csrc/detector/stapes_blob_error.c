@@ -12,8 +12,8 @@ const char *stapes_blob_error(int32_t code)
         return "this is no model of stapes export --blob";
     case STAPES_BLOB_MISALIGNED:
         return "the model must lie at an address that is a multiple of 4";
-    case STAPES_BLOB_BIG_ENDIAN:
-        return "the bytes of the model are in big-endian order, and this processor is little-endian";
+    case STAPES_BLOB_OTHER_BYTE_ORDER:
+        return "the model has the byte order of another processor: choose --target for this one";
     case STAPES_BLOB_OTHER_FORMAT:
         return "the format of the model is newer than this program: export and build the program again";
     case STAPES_BLOB_BAD_SIZE:

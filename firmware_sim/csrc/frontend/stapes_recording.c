@@ -8,6 +8,10 @@
 
 #include "stapes_recording_api.h"
 
+#if defined(STAPES_FRONTEND_BIG_ENDIAN)
+#error "stapes in Python needs a little-endian computer; what it exports runs on big-endian processors, too"
+#endif
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define REC_VECTORS 1
