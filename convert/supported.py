@@ -38,6 +38,6 @@ class BlobTarget:
 
 
 BLOB_TARGETS = {
-    **{name: BlobTarget(each.processors, *each.layouts) for name, each in TARGETS.items() if name != "any"},
+    **{name: BlobTarget(each.processors, each.layouts[0]) for name, each in TARGETS.items() if name != "any"},
     "big-endian": BlobTarget("any big-endian processor; all others are little-endian", "ROWS", "big"),
 }

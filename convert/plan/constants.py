@@ -13,6 +13,7 @@ which the shape hash is made; names of layers and the plan of the arena are no p
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -189,7 +190,9 @@ def _arrays(placement: Placement, calls: list[Call], layout: Layout) -> Iterator
             yield state_key(number), np.frombuffer(state.initial, np.int8)
 
 
-def _fill(plan: ConstantPlan, placement: Placement, calls: list[Call], layout: Layout, order: str) -> bytes:
+def _fill(
+    plan: ConstantPlan, placement: Placement, calls: list[Call], layout: Layout, order: Literal["<", ">"]
+) -> bytes:
     """Return the constants in one layout and byte order; write into the plan where they lie, which no order changes."""
     content = bytearray(np.array([each.value for each in plan.values], f"{order}i4").tobytes())
 
