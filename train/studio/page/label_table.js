@@ -25,7 +25,8 @@ export class LabelTable {
     });
     this.table.element.classList.add("labels");
     this.none = element("p", { className: "none" }, "No label yet. Drag on the spectrogram to draw one.");
-    this.element = element("div", { className: "card" }, this.table.element, this.none);
+    this.file = element("p", { className: "dim" });
+    this.element = element("section", { "aria-label": "Labels" }, element("div", { className: "card" }, this.table.element, this.none), this.file);
   }
 
   #fillClass(cell, { label }) {
@@ -38,6 +39,7 @@ export class LabelTable {
     this.#events = this.#editor.labels.events;
     const index = this.#selectedIndex;
     this.table.show(this.#events, index < 0 ? undefined : index);
+    this.file.textContent = `Labels of this recording are kept in ${this.#editor.labels.file}.`;
     this.table.element.hidden = !this.#events.length;
     this.none.hidden = this.#events.length > 0;
     this.mark();

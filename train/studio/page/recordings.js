@@ -90,9 +90,10 @@ class RecordingList {
   }
 
   #fillCounts(cell, { counts }) {
-    for (const [label, count] of Object.entries(counts)) {
+    const { classes } = this.#context.dataset;
+    for (const [label, count] of Object.entries(counts).sort(([a], [b]) => classes.indexOf(a) - classes.indexOf(b))) {
       const patch = element("i", {});
-      patch.style.background = colourOf(this.#context.dataset.classes, label);
+      patch.style.background = colourOf(classes, label);
       cell.append(element("span", { className: "count", title: `${label}: ${count}` }, patch, `${label} ${count}`));
     }
   }
@@ -105,7 +106,8 @@ class RecordingList {
     this.table.show(shown);
     this.table.table.hidden = !shown.length;
     this.empty.hidden = shown.length > 0;
-    this.empty.textContent = this.#all.length ? "No recording is like that." : "There is no recording in this folder yet.";
+    this.empty.replaceChildren(...(this.#all.length ? ["No recording is like that."]
+      : ["There is no recording in this folder yet. ", element("a", { href: "#visit" }, "Record or drop some.")]));
     this.summary.textContent = summary(shown, this.#all);
   }
 }
