@@ -72,6 +72,11 @@ def read_lines(path: Path) -> list[str]:
         data = path.read_bytes()
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror}); check the name and the permissions") from error
+    return lines_of(path, data)
+
+
+def lines_of(path: Path, data: bytes) -> list[str]:
+    """Return the lines of the content of a label file. Raises LabelError, as `read_lines`, when it is not UTF-8."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

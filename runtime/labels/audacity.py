@@ -22,13 +22,14 @@ def read_audacity(path: Path, collected: list[StapesError] | None = None) -> lis
         if not line.strip() or line.startswith("\\"):
             continue
         try:
-            annotations.append(_parse(line, f"{path}:{number}"))
+            annotations.append(label_of(line, f"{path}:{number}"))
         except LabelError as error:
             problems.keep(error)
     return sorted(annotations, key=lambda each: (each.onset, each.offset, each.label))
 
 
-def _parse(line: str, place: str) -> Annotation:
+def label_of(line: str, place: str) -> Annotation:
+    """Return the label in a line of a track. Raises LabelError for a bad one."""
     fields = line.split("\t")
     if len(fields) < 2:
         raise LabelError(

@@ -32,23 +32,28 @@ def read_dcase(
     column_of = {name: (names or {}).get(name, name) for name in COLUMNS}
     for place, row in read_table(path, list(column_of.values()), problems, optional=OPTIONAL):
         try:
-            _add(recordings, row | {name: row[column] for name, column in column_of.items()}, place)
+            event = event_of(row | {name: row[column] for name, column in column_of.items()}, place)
         except LabelError as error:
             problems.keep(error)
+            if name := row[column_of["filename"]]:
+                recordings.setdefault(name, [])
+            continue
+        events = recordings.setdefault(row[column_of["filename"]], [])
+        if event is not None:
+            events.append(event)
     return recordings
 
 
-def _add(recordings: dict[str, list[Annotation]], row: dict[str, str], place: str) -> None:
-    name = row["filename"]
-    if not name:
+def event_of(row: Mapping[str, str], place: str) -> Annotation | None:
+    """Return the event of a row; None for a row with a file name and no times. Raises LabelError for a bad row."""
+    if not row["filename"]:
         raise LabelError(f"{place}: the row names no file; fill in the filename or delete the row")
-    events = recordings.setdefault(name, [])
     if all(row[column].lower() in _NOTHING for column in COLUMNS[1:]):
-        return
+        return None
     onset, offset = parse_times(row["onset"], row["offset"], place)
     confidence = parse_number(row["confidence"], "confidence", place) if row.get("confidence") else None
     columns = {name: value for name, value in row.items() if name not in COLUMNS}
-    events.append(Annotation(onset, offset, row["event_label"], confidence, columns, place))
+    return Annotation(onset, offset, row["event_label"], confidence, columns, place)
 
 
 def write_dcase(recordings: Mapping[str, Sequence[Annotation]]) -> str:

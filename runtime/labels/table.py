@@ -26,14 +26,25 @@ def read_table(
     default delimiter is the first of tab, semicolon and comma that the header contains.
     """
     problems = problems or Problems()
-    lines = problems.lines(path)
-    if not lines:
-        return
-    delimiter = delimiter or _delimiter(lines[0])
+    if lines := problems.lines(path):
+        yield from table_rows(path, lines, required, problems, optional=optional, delimiter=delimiter)
+
+
+def table_rows(
+    path: Path,
+    lines: Sequence[str],
+    required: Sequence[str],
+    problems: Problems,
+    *,
+    optional: Sequence[str] = (),
+    delimiter: str = "",
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what `read_table` yields, of the lines of the table `path`. A place names the last line of its row."""
+    delimiter = delimiter or delimiter_of(lines[0])
     try:
-        rows = _rows(lines, delimiter)
+        rows = raw_rows(lines, delimiter)
         _, fields = next(rows, (1, []))
-        header = _named([name.strip() for name in fields], [*required, *optional])
+        header = named_columns(fields, [*required, *optional])
         if not _is_complete(f"{path}:1", header, required, problems, advice_for(lines, delimiter)):
             return
         for number, fields in rows:
@@ -58,7 +69,7 @@ def read_table(
 def read_header(path: Path) -> list[str]:
     """Return the names of the columns as they stand in the file. Raises LabelError as `read_table` does."""
     lines = Problems().lines(path)
-    _, fields = next(_rows(lines, _delimiter(lines[0])), (1, []))
+    _, fields = next(raw_rows(lines, delimiter_of(lines[0])), (1, []))
     return [name.strip() for name in fields]
 
 
@@ -67,8 +78,9 @@ def column_key(name: str) -> str:
     return "".join(name.split()).casefold()
 
 
-def _named(header: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the header with known columns spelled as in `known`; a column spelled exactly so is taken first."""
+def named_columns(cells: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the names in a header, with those in `known` spelled as there; one spelled exactly so is taken first."""
+    header = [name.strip() for name in cells]
     spelled = {column_key(name): name for name in known if name not in header}
     return [spelled.get(column_key(name), name) for name in header]
 
@@ -89,14 +101,14 @@ def _is_complete(place: str, header: Sequence[str], required: Sequence[str], pro
     return True
 
 
-def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def raw_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number of the last line of each row, and its cells.
 
     Between tabs, quotation marks within a cell are text, as programs write them that know no quoting. Everywhere else,
     and where a quoted cell goes on behind a tab or on the next line, they are those of CSV. Raises csv.Error with the
     number of the line and the reason.
     """
-    if delimiter == "\t" and not any(_goes_on(cell) for line in lines if '"' in line for cell in line.split("\t")):
+    if is_plain(lines, delimiter):
         for number, line in enumerate(lines, start=1):
             if line:
                 yield number, [_unquoted(cell) for cell in line.split("\t")]
@@ -109,6 +121,13 @@ def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]
         raise csv.Error(reader.line_num, str(error)) from error
 
 
+def is_plain(lines: Sequence[str], delimiter: str) -> bool:
+    """Return whether a row of the table is a line that is cut at each delimiter, whatever quotation marks it has."""
+    if delimiter != "\t":
+        return False
+    return not any(_goes_on(cell) for line in lines if '"' in line for cell in line.split("\t"))
+
+
 def _goes_on(cell: str) -> bool:
     return cell.startswith('"') and cell.count('"') % 2 == 1
 
@@ -118,5 +137,6 @@ def _unquoted(cell: str) -> str:
     return quoted[1].replace('""', '"') if quoted else cell
 
 
-def _delimiter(header: str) -> str:
+def delimiter_of(header: str) -> str:
+    """Return the mark between the columns of a table, given its first line."""
     return next((mark for mark in "\t;," if mark in header), "\t")

@@ -129,7 +129,7 @@ def note_ignored_tracks(
     folder: Path, audio: Sequence[Path], table: Path, found: Findings, by_track: Collection[Path]
 ) -> None:
     """Note every label track with labels that is not read, because there is a table; those of `by_track` are read."""
-    tracks = _tracks(folder)
+    tracks = label_tracks(folder)
     by_name = {same_form(name): file for file in audio if file not in by_track for name in (file.name, file.stem)}
     for track in tracks:
         file = by_name.get(same_form(track.stem))
@@ -139,33 +139,45 @@ def note_ignored_tracks(
 
 
 def audacity_labels(folder: Path, audio: Sequence[Path], found: Findings, excluded: Sequence[Path] = ()) -> Labels:
-    """Return the annotations of each recording that has a label track.
+    """Return the annotations of each recording that has a label track; see `track_owners`."""
+    tracks = [each for each in label_tracks(folder) if not any(other in each.parents for other in excluded)]
+    track_of = track_owners(audio, tracks, found)
+    for file in audio:
+        if file not in track_of:
+            _note_unlabelled(file, folder, found)
+    for track in sorted(set(tracks) - {each for each in track_of.values() if each}):
+        found.note("text files belong to no recording: not read (`stapes labels` reads tables of Raven)", track)
+    return {file: read_audacity(track, found.errors) for file, track in track_of.items() if track}
 
-    The track is a .txt file with the name of the recording, with or without its suffix, beside it or anywhere below
-    `folder`, but not in the folders `excluded`.
+
+def track_owners(audio: Sequence[Path], tracks: Sequence[Path], found: Findings) -> dict[Path, Path | None]:
+    """Return the label track of each recording that has one; None where it is not clear which, which is an error.
+
+    The track is a .txt file with the name of the recording, with or without its suffix, beside it or in another folder.
+    One that lies beside a recording with its name belongs to no recording in another folder.
     """
-    tracks = {each for each in _tracks(folder) if not any(other in each.parents for other in excluded)}
     named: dict[str, list[Path]] = defaultdict(list)
     for track in sorted(tracks):
         named[same_form(track.stem)].append(track)
-    labels: Labels = {}
+    choices_of = {
+        file: [track for name in (file.stem, file.name) for track in named.get(same_form(name), [])] for file in audio
+    }
+    beside = {track for file, choices in choices_of.items() for track in choices if track.parent == file.parent}
     owner: dict[Path, Path] = {}
-    for file in audio:
-        choices = [track for name in (file.stem, file.name) for track in named.get(same_form(name), [])]
-        choices = [track for track in choices if track.parent == file.parent] or choices
-        if not choices:
-            _note_unlabelled(file, folder, found)
-        elif len(choices) > 1 or choices[0] in owner:
+    track_of: dict[Path, Path | None] = {}
+    for file, choices in choices_of.items():
+        own = [track for track in choices if track.parent == file.parent]
+        choices = own or [track for track in choices if track not in beside]
+        if len(choices) > 1 or (choices and choices[0] in owner):
             candidates = _listed(choices if len(choices) > 1 else [owner[choices[0]], file])
+            track_of[file] = None
             found.error(
                 DatasetError(f"{file}: it is not clear which label track belongs to it ({candidates}); rename one")
             )
-        else:
+        elif choices:
             owner[choices[0]] = file
-            labels[file] = read_audacity(choices[0], found.errors)
-    for track in sorted(tracks - set(owner)):
-        found.note("text files belong to no recording: not read (`stapes labels` reads tables of Raven)", track)
-    return labels
+            track_of[file] = choices[0]
+    return track_of
 
 
 def _note_unlabelled(file: Path, folder: Path, found: Findings) -> None:
@@ -184,7 +196,8 @@ def _as_table(folder: Path, files: str) -> str:
     return f"`stapes labels {folder / files} --audio {folder} --out {folder / TABLES[0]}`"
 
 
-def _tracks(folder: Path) -> list[Path]:
+def label_tracks(folder: Path) -> list[Path]:
+    """Return the text files below a folder, each of which may be the label track of a recording."""
     return [each for each in walk_files(folder) if each.suffix.lower() == ".txt" and not hidden(each, folder)]
 
 

@@ -6,6 +6,7 @@ Its sections are dictionaries, such as "recordings": {name: "empty"}. A section 
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,13 @@ def editing(dataset: Path) -> Iterator[None]:
 def write_synced(path: Path, content: bytes) -> None:
     """Replace a file whole, and return when it is on the disk. Raises OutputError when that is impossible."""
     with new_file(path) as draft, draft.open("wb") as file:
+        if path.exists():
+            shutil.copymode(path, draft)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    folder = os.open(path.resolve().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name, too
+    finally:
+        os.close(folder)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.train.label.label_store import LabelStore
 from stapes.train.label.states import States
 from stapes.train.studio.changes import Changes
 
@@ -16,6 +17,8 @@ class Studio:
     detector: Path | None = None  # folder
     clips: Path | None = None  # folder of `stapes listen --record`
     changes: Changes = field(default_factory=Changes)
+    labels: LabelStore = field(init=False)
+    states: States = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.dataset.is_dir():
@@ -24,8 +27,5 @@ class Studio:
             raise ConfigError(f"--detector {self.detector}: no such folder; give the folder of a detector")
         if self.clips is not None and not self.clips.is_dir():
             raise ConfigError(f"--clips {self.clips}: no such folder; give the folder of `stapes listen --record`")
-
-    @property
-    def states(self) -> States:
-        """What label files cannot say."""
-        return States(self.dataset)
+        object.__setattr__(self, "labels", LabelStore(self.dataset))
+        object.__setattr__(self, "states", States(self.dataset))
