@@ -95,7 +95,7 @@ class WebServer:
     async def _run(self, started: "Future[int]") -> None:
         self._stop = asyncio.Event()
         app = self.site.app
-        app.middlewares.insert(0, self._guard)
+        app.middlewares.append(self._guard)
         app.on_response_prepare.append(self._add_headers)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()

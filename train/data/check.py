@@ -37,7 +37,7 @@ def check(folder: Path, step_s: float, options: DatasetOptions = AS_THEY_ARE, wr
     dataset, errors = inspect_dataset(folder, options)
     found = Findings(list(errors), list(dataset.notes))
     audio = listen_to_all(dataset.recordings, found)
-    _note_sound(dataset, audio, found)
+    note_sound(dataset, audio, found)
     note_labels(dataset, step_s, found)
     for line in [*report(dataset, audio, step_s), *_problems(found.errors), *_notes(found.notes)]:
         print(line)
@@ -69,7 +69,8 @@ def listen_to_all(recordings: Sequence[Recording], found: Findings) -> dict[str,
     return audio
 
 
-def _note_sound(dataset: Dataset, audio: dict[str, AudioSummary], found: Findings) -> None:
+def note_sound(dataset: Dataset, audio: dict[str, AudioSummary], found: Findings) -> None:
+    """Note what is wrong with the sound of recordings, given the summary of each by its name."""
     rates = Counter(each.rate_hz for each in audio.values())
     usual = max(rates, key=lambda rate: (rates[rate], rate), default=0)
     for name, each in audio.items():

@@ -46,7 +46,7 @@ class LabelTable:
     def read(self) -> RecordingLabels:
         """Return the contents of the table; faulty rows are kept as errors."""
         labels, named = self._labels()
-        by_track = frozenset(filter(_has_own_track, set(labels) - named))
+        by_track = frozenset(filter(has_own_track, set(labels) - named))
         labels |= {clip: read_audacity(clip.with_suffix(".txt"), self._found.errors) for clip in sorted(by_track)}
         groups, sources = self._groups_and_sources()
         for file, events in labels.items():
@@ -108,7 +108,8 @@ class LabelTable:
             return None
 
 
-def _has_own_track(recording: Path) -> bool:
+def has_own_track(recording: Path) -> bool:
+    """Return whether a recording is a clip of `stapes listen --record` that has its label track beside it."""
     return recording.with_suffix(".txt").is_file() and read_description(recording) is not None
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from stapes.firmware_sim.errors import DatasetError, LabelError, OutputError
 from stapes.runtime.labels import Annotation
 from stapes.runtime.labels.names import RecordingNames
-from stapes.runtime.live.clip_files import near_miss_labels
+from stapes.runtime.live.clip_files import read_description
 from stapes.train.data.findings import Findings
-from stapes.train.data.label_sources import read_label_map
+from stapes.train.data.label_sources import has_own_track, read_label_map
 from stapes.train.label.label_changes import Change, LabelConflictError, Memory, RecordingRows, by_time
 from stapes.train.label.label_places import LabelPlace, LabelPlaces, label_places
 from stapes.train.label.label_text import Event, Piece, Table, Track, checked_event
@@ -85,12 +85,13 @@ class LabelStore:
         """Return the labels of a recording."""
         path = self.path_of(recording)
         with self._lock:
-            place = self._look().of(path)
+            place = self._place(path)
             if place.kind == "none":
                 return RecordingLabels(place, [], [], False)
             parsed = self._parse(place)
             rows = parsed.text.pieces if isinstance(parsed.text, Track) else parsed.rows.get(path, [])
-            ignored = self._ignored() | (near_miss_labels(path) or frozenset())
+            description = read_description(path)
+            ignored = self._ignored() | (description.near_miss_labels if description else frozenset())
             events = by_time(each.event for each in rows if each.event)
             return RecordingLabels(
                 place,
@@ -160,6 +161,13 @@ class LabelStore:
                 self._places, self._seen_s = places, time.monotonic()
             return self._places
 
+    def _place(self, path: Path) -> LabelPlace:
+        """Return where the labels of a recording are; a clip that the table does not name brings its own track."""
+        place = self._look().of(path)
+        if place.kind == "table" and has_own_track(path) and path not in self._parse(place).rows:
+            return LabelPlace("track", path.with_suffix(".txt"))
+        return place
+
     def _ignored(self) -> frozenset[str]:
         path = self.dataset / "label_map.tsv"
         stamp = _stamp(path)
@@ -206,7 +214,8 @@ class LabelStore:
         """Change the file that holds the labels of a recording as it is now; return its events after the change."""
         with self._lock, editing(self.dataset):
             while True:
-                place = self._look(anew=True).of(self.path_of(recording))
+                self._look(anew=True)
+                place = self._place(self.path_of(recording))
                 stamp = _stamp(place.file)
                 before = _content(place.file) if stamp else None
                 rows = self._rows(recording, place, self._parsed_anew(place, stamp, before or b""))
@@ -223,7 +232,7 @@ class LabelStore:
             _remove(place.file)
         elif after != before:
             _require_readable(rows, type(rows.text).read(place.file, after))
-            if before is None:
+            if before is None and after:
                 self._made.add(place.file)
             write_synced(place.file, after)
         self._look(anew=True)

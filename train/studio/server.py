@@ -14,7 +14,9 @@ from stapes.runtime.web.address import Address
 from stapes.runtime.web.server import Site, WebServer
 from stapes.train.studio.api import help as help_api
 from stapes.train.studio.api import inbox, judgement, labels, recordings, sound, training, upload
+from stapes.train.studio.recording_list import RecordingList
 from stapes.train.studio.studio import Studio
+from stapes.train.studio.watcher import Watcher
 
 PUBLIC = "/page/"  # the page's own files, which are the same for everybody
 LARGEST_QUESTION = 1 << 20  # bytes of JSON
@@ -23,7 +25,7 @@ _POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_PARTS = (recordings, labels, sound, help_api, inbox, training, judgement, upload)
+_PARTS = (labels, sound, help_api, inbox, training, judgement, upload)
 
 
 class StudioServer(WebServer):
@@ -33,11 +35,22 @@ class StudioServer(WebServer):
         app = web.Application(middlewares=[_errors_as_json], client_max_size=LARGEST_QUESTION)
         pages = studio.changes.pages
         app.add_routes([web.get("/", _index), web.get(PUBLIC + "{name}", _file), web.get("/api/changes", pages.stream)])
+        listed = RecordingList(studio)
+        app.add_routes(recordings.routes(studio, listed))
         for part in _PARTS:
             app.add_routes(part.routes(studio))
         app.on_startup.append(pages.start)
         app.on_shutdown.append(pages.stop)
         super().__init__(address, Site(app, _POLICY, "the studio", "it goes on", PUBLIC))
+        self._list, self._watcher = listed, Watcher(studio.labels, studio.changes, listed.check_again)
+        self._list.start()
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Stop looking at the dataset, close the connections of all pages and stop the server."""
+        self._watcher.close()
+        self._list.close()
+        super().close()
 
 
 async def _index(_request: web.Request) -> web.Response:

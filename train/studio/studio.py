@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
+from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.train.data.options import inherited_channel
 from stapes.train.label.label_store import LabelStore
 from stapes.train.label.states import States
 from stapes.train.studio.changes import Changes
@@ -29,3 +32,24 @@ class Studio:
             raise ConfigError(f"--clips {self.clips}: no such folder; give the folder of `stapes listen --record`")
         object.__setattr__(self, "labels", LabelStore(self.dataset))
         object.__setattr__(self, "states", States(self.dataset))
+        self.detector_folder()  # a damaged detector is an error before anything is served
+
+    def detector_folder(self) -> DetectorFolder | None:
+        """Return the detector as it is on disk now. Raises DetectorFolderError when it cannot be used."""
+        return read_folder(self.detector) if self.detector else None
+
+    def frontend(self) -> Frontend:
+        """Return the frontend with which the detector hears, or the default one."""
+        folder = self.detector_folder()
+        return Frontend(folder.tables if folder else make_tables(FrontendConfig()))
+
+    def channel(self) -> int | None:
+        """Return the channel that the detector hears, counted from 1; None: the mean of all."""
+        folder = self.detector_folder()
+        return inherited_channel(None, folder) if folder else None
+
+    def classes(self) -> list[str]:
+        """Return the classes of the detector in its order, then other labels of the dataset."""
+        folder = self.detector_folder()
+        known = list(folder.classes) if folder else []
+        return [*known, *(label for label in self.labels.classes() if label not in known)]

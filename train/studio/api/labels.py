@@ -10,6 +10,7 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.labels import Annotation
 from stapes.train.label.label_store import Change, Event, LabelConflictError
 from stapes.train.studio.api.questions import Conflict, asked_text, body_of, number_of, text_of
+from stapes.train.studio.api.recordings import set_corrected
 from stapes.train.studio.studio import Studio
 
 MOST_CHANGES = 10_000  # in one request
@@ -47,7 +48,10 @@ def labels_of(studio: Studio, recording: str) -> dict[str, Any]:
 
 def change_labels(studio: Studio, recording: str, changes: Sequence[Change]) -> list[Annotation]:
     """Change labels, remember that a person corrected some, and tell other pages."""
+    had_labels = bool(studio.labels.read(recording).events)
     events = studio.labels.change(recording, changes)
+    if had_labels and any(each.before for each in changes):
+        set_corrected(studio, recording, True)
     studio.changes.tell("labels", recording=recording)
     return events
 
