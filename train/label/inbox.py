@@ -300,10 +300,13 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _placed(path: Path) -> dict[str, Any]:
-    """Return what was said of a clip when it was sorted; {} for one that waits."""
+    """Return what was said of a clip when it was sorted; {} for one that waits, or whose description is damaged."""
     description = read_description(path)
     placed = description.content.get(SORTED) if description else None
-    return placed if isinstance(placed, dict) else {}
+    if not isinstance(placed, dict) or placed.get("verdict") not in VERDICTS:
+        return {}
+    texts = all(isinstance(placed.get(name), str) for name in ("track", "track_before"))
+    return placed if texts and isinstance(placed.get("near_miss_labels_before"), list) else {}
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -308,6 +308,43 @@ def test_hostile_names_and_descriptions_reach_no_other_folder(clips: Path, datas
         inbox.sort(name, "right")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heard": 3},
+        {"heard": [[]]},
+        {"heard": [{"kind": "event", "label": "hiss", "onset": "x", "offset": 1}]},
+        {"heard": [{"kind": "event", "label": "hiss", "onset": 1e300, "offset": 1}]},
+        {"heard": [{"kind": "event", "label": "hiss", "onset": float("nan"), "offset": 1}]},
+        {"utc": "yesterday"},
+        {"utc": 5},
+        {"utc": "0001-01-01T00:00:00Z"},
+    ],
+)
+def test_a_damaged_description_is_an_error_that_names_the_file(
+    clips: Path, dataset: Path, tiny_detector: Path, change: dict
+) -> None:
+    name = make_clip(clips, tiny_detector, AT_NOON)
+    path = (clips / name).with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DatasetError, match=path.name):
+        Inbox(clips, dataset).waiting()
+
+
+@pytest.mark.parametrize("placed", [3, {}, {"verdict": "right"}, {"verdict": [], "track": 1, "track_before": None}])
+def test_a_damaged_record_of_a_verdict_counts_as_none(
+    clips: Path, dataset: Path, tiny_detector: Path, placed: object
+) -> None:
+    inbox = Inbox(clips, dataset)
+    name = make_clip(clips, tiny_detector, AT_NOON)
+    path = inbox.sort(name, "right").with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sorted": placed}))
+    assert inbox.counts()["right"] == 0
+    with pytest.raises(DatasetError, match="nothing to undo"):
+        inbox.sort(name, "undo")
+    open_dataset(dataset)
+
+
 def test_clips_in_the_dataset_are_refused(dataset: Path) -> None:
     (dataset / "clips").mkdir()
     with pytest.raises(ConfigError, match="lie in each other"):
