@@ -15,7 +15,9 @@ Sources, by the names that the table uses:
 - LLVM: the scheduling model of the core in the LLVM project, lib/Target/ARM/ARMScheduleM7.td.
 - SLOTHY: the model of the Cortex-M55 by Arm's H. Becker and others, github.com/slothy-optimizer/slothy.
 - Hazard3: L. Wren, Hazard3's documentation, instruction timings; the same table in RP2350's data sheet, 3.8.7.
-- LLTA: measurements of single instructions on an ESP32-C6, LLTA-Bench.
+- niccle: timonvo, measurements of loops on an ESP32-C3 and an ESP32-C6 with the core's performance counter,
+  code in RAM, github.com/timonvo/niccle, esp/examples/cycle_counting.rs.
+- LLTA: measurements of single instructions on an ESP32-C6, github.com/nilhoel1/LLTA-Bench.
 """
 
 from collections.abc import Mapping
@@ -228,10 +230,15 @@ CORE_TIMINGS = {
             name="esp32-c3",
             core="RISC-V of the ESP32-C3 (RV32IMC)",
             isa="riscv",
-            kinds={"load": (1, 2), "long_multiply": (2, 2), "divide": (10, 10), "system": (3, 1)},  # LLTA
-            taken=2,
-            taken_indirect=2,
-            taken_from_memory=2,
+            kinds={
+                "load": (1, 2),  # niccle: 2 when the next instruction uses the result
+                "long_multiply": (2, 2),  # assumption: as on the ESP32-C6 (LLTA)
+                "divide": (10, 10),  # assumption: as on the ESP32-C6 (LLTA)
+                "system": (3, 1),  # assumption: as Hazard3; niccle: reads and writes of control registers take 1
+            },
+            taken=2,  # niccle: a conditional branch takes 3 when taken, else 1; J takes 2, for which 3 are counted
+            taken_indirect=2,  # assumption: as a conditional branch
+            taken_from_memory=2,  # no such instruction
         ),
     )
 }
