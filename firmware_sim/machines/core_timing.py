@@ -24,10 +24,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 KINDS = (
-    "alu", "alu_shifted", "bits", "multiply", "multiply_flags", "accumulate", "long_multiply", "long_accumulate",
-    "divide", "load", "store", "store_indexed", "load_several", "store_several", "float_load", "float_store", "branch",
-    "if_then", "nop", "system", "float_alu", "float_move", "float_accumulate", "float_divide", "vector_load",
-    "vector_store", "vector_integer", "vector_multiply", "vector_reduce",
+    "alu", "alu_shifted", "bits", "insert", "multiply", "multiply_flags", "accumulate", "long_multiply",
+    "long_accumulate", "divide", "load", "store", "store_indexed", "load_several", "store_several", "float_load",
+    "float_store", "branch", "if_then", "nop", "system", "float_alu", "float_move", "float_accumulate", "float_divide",
+    "vector_load", "vector_store", "vector_integer", "vector_shift", "vector_multiply", "vector_reduce",
 )  # fmt: skip
 SINGLE_ISSUE, SHORT_PAIRS, FULL_PAIRS = 1, 2, 3
 NO_EARLY_STAGE, EARLY_ADDRESSES, EARLY_AND_LATE_ALU = 0, 1, 2
@@ -43,13 +43,15 @@ class CoreTiming:
     isa: str = "arm"  # or "riscv": whose instructions the plugin decodes
     error_percent: int | None = None  # the largest error for a published network, rounded up; None: none was compared
     kinds: Mapping[str, tuple[int, int]]  # cycles to the next instruction, and to the use of the result; else (1, 1)
-    taken: int  # cycles that a taken direct branch adds to its own
+    taken: int  # cycles that a taken conditional branch adds to its own
+    taken_always: int  # the same for an unconditional branch to a fixed address
+    taken_call: int  # the same when it keeps its return address: BL, JAL
     taken_indirect: int  # the same, when the address comes from a register
     taken_from_memory: int  # the same, when the address is loaded
     straddling_target: int = 0  # cycles more when the target is a 32-bit instruction that lies in two words
     load_tail: int = 0  # stall behind a single load when the next instruction is no single load or store
     store_then_load: int = 0  # stall of a load behind a store
-    narrow_load: int = 0  # cycles that bytes and half words are ready later than words
+    narrow_load: int = 0  # cycles that bytes, half words and interleaved vectors are ready later than words
     words_per_cycle: int = 1  # that LDM, STM, PUSH and POP move
     issue_width: int = SINGLE_ISSUE  # SHORT_PAIRS: a 16-bit instruction with a nop, IT or branch; FULL_PAIRS: any two
     early_stage: int = NO_EARLY_STAGE  # who needs operands a cycle earlier: addresses, or what an early ALU does
@@ -84,7 +86,7 @@ _ARMV7M_MEMORY = {
 
 _CORTEX_M33 = {  # pipetest, but the division, which is the M4's
     "alu_shifted": (1, 2),
-    "bits": (1, 2),
+    "bits": (1, 2),  # BFI takes (1, 1)
     "multiply": (1, 2),
     "multiply_flags": (2, 2),
     "accumulate": (1, 2),
@@ -92,8 +94,7 @@ _CORTEX_M33 = {  # pipetest, but the division, which is the M4's
     "long_accumulate": (1, 2),
     "divide": (7, 7),
     "load": (1, 2),
-    "float_load": (1, 2),
-    "load_several": (0, 2),
+    "load_several": (0, 2),  # VLDR takes (1, 1)
     "store_several": (0, 1),
     "float_alu": (1, 2),
     "float_move": (1, 2),
@@ -116,6 +117,8 @@ CORE_TIMINGS = {
                 "system": (3, 1),
             },
             taken=1,
+            taken_always=1,
+            taken_call=2,  # BL takes 3
             taken_indirect=1,
             taken_from_memory=2,  # POP with the program counter takes 3 + n: two more than without
         ),
@@ -130,6 +133,8 @@ CORE_TIMINGS = {
                 "divide": (7, 7),
             },
             taken=1,
+            taken_always=1,
+            taken_call=1,
             taken_indirect=2,
             taken_from_memory=2,
             straddling_target=1,
@@ -152,6 +157,8 @@ CORE_TIMINGS = {
                 "float_divide": (14, 14),
             },
             taken=1,
+            taken_always=1,
+            taken_call=1,
             taken_indirect=2,
             taken_from_memory=2,
             straddling_target=1,
@@ -166,6 +173,8 @@ CORE_TIMINGS = {
             error_percent=11,  # docs/timing.md: four networks on an nRF5340
             kinds=_CORTEX_M33,
             taken=1,
+            taken_always=1,
+            taken_call=1,
             taken_indirect=1,
             taken_from_memory=3,  # pipetest: POP with the program counter is 1 to 2 slower than POP and BX
             straddling_target=1,  # its bus is 32 bits wide, so two fetches; not in pipetest
@@ -184,11 +193,14 @@ CORE_TIMINGS = {
                 "load_several": (0, 1),
                 "store_several": (0, 1),
                 "float_load": (1, 2),
+                "float_move": (1, 3),  # to a core register 1, which is not told apart
                 "float_alu": (1, 3),
                 "float_accumulate": (1, 5),
                 "float_divide": (16, 16),
             },
             taken=0,
+            taken_always=0,
+            taken_call=0,
             taken_indirect=0,
             taken_from_memory=0,
             narrow_load=1,
@@ -204,12 +216,18 @@ CORE_TIMINGS = {
             kinds=_CORTEX_M33  # whose successor it is
             | {
                 "multiply_flags": (1, 2),  # as other products: no source says that it takes longer
-                "vector_multiply": (1, 2),  # SLOTHY
-                "vector_reduce": (1, 3),  # SLOTHY
+                "load": (1, 1),  # SLOTHY, and all below
+                "bits": (1, 1),
+                "vector_shift": (1, 2),
+                "vector_multiply": (1, 2),
+                "vector_reduce": (1, 3),
             },
             taken=2,
+            taken_always=2,
+            taken_call=2,
             taken_indirect=2,
             taken_from_memory=3,
+            narrow_load=1,  # SLOTHY
             words_per_cycle=2,  # 64-bit path to its memory
             issue_width=SHORT_PAIRS,
             vector_beats=2,
@@ -220,6 +238,8 @@ CORE_TIMINGS = {
             isa="riscv",
             kinds={"load": (1, 2), "divide": (18, 18), "system": (3, 1)},  # Hazard3
             taken=1,
+            taken_always=1,
+            taken_call=1,
             taken_indirect=1,
             taken_from_memory=1,
             straddling_target=1,
@@ -236,7 +256,9 @@ CORE_TIMINGS = {
                 "divide": (10, 10),  # assumption: as on the ESP32-C6 (LLTA)
                 "system": (3, 1),  # assumption: as Hazard3; niccle: reads and writes of control registers take 1
             },
-            taken=2,  # niccle: a conditional branch takes 3 when taken, else 1; J takes 2, for which 3 are counted
+            taken=2,  # niccle: a conditional branch takes 3 when taken, else 1
+            taken_always=1,  # niccle: J takes 2
+            taken_call=1,  # assumption: as J, which is the same instruction without a return address
             taken_indirect=2,  # assumption: as a conditional branch
             taken_from_memory=2,  # no such instruction
         ),

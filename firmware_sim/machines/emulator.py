@@ -244,7 +244,7 @@ def _mark_cost(core: CoreTiming | None) -> CycleCount:
     """Return the cost of the return from the begin mark and of the call of the end mark."""
     if core is None:
         return CycleCount(instructions=2)
-    cycles = 2 + core.taken_indirect + core.taken
+    cycles = 2 + core.taken_indirect + core.taken_call
     return CycleCount(instructions=2, cycles=cycles, fetches=2, taken_branches=2)
 
 

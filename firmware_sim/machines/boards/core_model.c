@@ -69,6 +69,7 @@ static enum unit unit_of(const struct instruction *one)
     case KIND_vector_store:
         return UNIT_MEMORY;
     case KIND_vector_integer:
+    case KIND_vector_shift:
         return UNIT_INTEGER;
     case KIND_vector_multiply:
     case KIND_vector_reduce:
@@ -96,7 +97,7 @@ static int is_short_pair(const struct instruction *older, const struct instructi
 
 static int uses_shifter(const struct instruction *one)
 {
-    return one->kind == KIND_alu_shifted || one->kind == KIND_bits;
+    return one->kind == KIND_alu_shifted || one->kind == KIND_bits || one->kind == KIND_insert;
 }
 
 static int can_pair(const struct instruction *one)
@@ -219,6 +220,9 @@ static int taken_extra(const struct pipeline *state, const struct instruction *b
     }
     /* A branch that shares its cycle with the instruction that sets its flags has to wait for them. */
     int waits = core->issue_width == SHORT_PAIRS && state->paired && before_last != NULL && before_last->sets_flags;
+    if (state->last->branch == BRANCH_DIRECT) {
+        return (state->last->writes != 0 ? core->taken_call : core->taken_always) + waits;
+    }
     return core->taken + waits;
 }
 

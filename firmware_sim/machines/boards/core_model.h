@@ -11,8 +11,8 @@
 /* clang-format off */
 #define CORE_PROPERTIES(X) \
     X(load_tail) X(store_then_load) X(early_stage) X(narrow_load) X(words_per_cycle) \
-    X(issue_width) X(it_folds) X(predictor) X(miss) X(taken) \
-    X(taken_indirect) X(taken_from_memory) X(straddling_target) X(vector_beats)
+    X(issue_width) X(it_folds) X(predictor) X(miss) X(taken) X(taken_always) \
+    X(taken_call) X(taken_indirect) X(taken_from_memory) X(straddling_target) X(vector_beats)
 /* clang-format on */
 #define CORE_PROPERTY(name) int name;
 struct core {

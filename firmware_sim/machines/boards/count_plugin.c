@@ -67,10 +67,17 @@ struct run {
     uint64_t executions;
     struct price price;
     enum branch_kind branch;
-    int backward, straddles;       /* the last branch goes back; the first instruction lies in two words */
-    int prediction;                /* of a two-bit predictor: 2 and 3 mean taken */
-    const struct run *last_target; /* of an indirect branch */
+    struct prediction *prediction; /* of the branch at its end */
+    int backward, straddles;       /* that branch goes back; the first instruction lies in two words */
     struct run *next;
+};
+
+/* What the core remembers of a branch. Several runs can end with it: code is entered in its middle, too. */
+struct prediction {
+    uint64_t end;         /* where the code goes on when the branch is not taken */
+    uint64_t last_target; /* of an indirect branch */
+    int taken;            /* of a two-bit predictor: 2 and 3 mean taken */
+    struct prediction *next;
 };
 
 /* A mark within a run: the counts that belong to the rest of the run, which were added when it began. */
@@ -82,8 +89,10 @@ struct mark {
 static struct region regions[REGIONS_MAX];
 static size_t region_count;
 static struct run *runs[BUCKETS];
+static struct prediction *predictions[BUCKETS];
 static struct run *previous;
-static uint64_t last_backward; /* where the code goes on behind the backward branch that was taken last */
+static uint64_t last_backward; /* the end of the backward branch that was taken last */
+static uint64_t last_loop;     /* the end of the LE that went back last; 0: none */
 static struct counts now;
 static struct core core;
 static void (*decode)(const uint8_t *, int, uint64_t, struct instruction *);
@@ -129,15 +138,14 @@ static void on_end(unsigned int cpu, void *data)
 }
 
 /* Return 1 when the predictor foresaw what the branch at the end of `from` did, and let it learn. */
-static int foreseen(struct run *from, const struct run *to, int taken)
+static int foreseen(const struct run *from, uint64_t target, int taken)
 {
-    if (from->branch == BRANCH_INDIRECT || from->branch == BRANCH_FROM_MEMORY) {
-        int same = from->last_target == to;
-        from->last_target = to;
-        return same && core.predictor == TWO_BIT_PREDICTOR;
-    }
+    struct prediction *prediction = from->prediction;
     if (core.predictor == LAST_BACKWARD_BRANCH) {
         int foretold = last_backward == from->end;
+        if (from->branch != BRANCH_CONDITIONAL) {
+            return 0;
+        }
         if (taken && from->backward) {
             last_backward = from->end;
         } else if (foretold) {
@@ -145,26 +153,32 @@ static int foreseen(struct run *from, const struct run *to, int taken)
         }
         return foretold == taken;
     }
+    if (from->branch == BRANCH_INDIRECT || from->branch == BRANCH_FROM_MEMORY) {
+        int same = prediction->last_target == target;
+        prediction->last_target = target;
+        return same;
+    }
     if (from->branch != BRANCH_CONDITIONAL) {
         return 1;
     }
-    int foretold = from->prediction >= 2;
-    from->prediction += taken ? from->prediction < 3 : -(from->prediction > 0);
+    int foretold = prediction->taken >= 2;
+    prediction->taken += taken ? prediction->taken < 3 : -(prediction->taken > 0);
     return foretold == taken;
 }
 
 /* Return the cycles that the branch at the end of `from` costs beyond its price. */
-static int branch_cycles(struct run *from, const struct run *to, int taken)
+static int branch_cycles(const struct run *from, uint64_t target, int taken)
 {
-    if (from->branch == BRANCH_LOOP) { /* the core remembers the loop: going back is free from the second time on */
-        int remembered = from->last_target == to;
-        from->last_target = taken ? to : NULL;
-        return taken && !remembered ? from->price.taken_extra : 0;
+    if (from->branch == BRANCH_LOOP) {
+        /* Where the core remembers the loop, it goes back without executing LE: DDI0553, LO_BRANCH_INFO. */
+        int remembered = last_loop == from->end;
+        last_loop = taken ? from->end : 0;
+        return !taken ? 0 : remembered ? -core.issue[KIND_branch] : from->price.taken_extra;
     }
     if (core.predictor == NO_PREDICTOR) {
         return taken ? from->price.taken_extra : 0;
     }
-    return foreseen(from, to, taken) ? 0 : core.miss;
+    return foreseen(from, target, taken) ? 0 : core.miss;
 }
 
 /* Called when a run begins. The costs of the branch that led here belong to the run that branched. */
@@ -174,17 +188,17 @@ static void on_run(unsigned int cpu, void *data)
     (void)cpu;
     if (previous != NULL && previous->branch != BRANCH_NONE) {
         int taken = previous->end != run->address;
-        uint64_t cycles = (uint64_t)branch_cycles(previous, run, taken);
+        int cycles = branch_cycles(previous, run->address, taken);
         if (taken) {
-            cycles += run->straddles ? (uint64_t)core.straddling_target : 0;
+            cycles += run->straddles ? core.straddling_target : 0;
             uint64_t first_word = (run->address & 3) != 0; /* begins before the run, which does not count it */
             now.taken_branches++;
             now.fetches += first_word;
             previous->sum.taken_branches++;
             previous->sum.fetches += first_word;
         }
-        now.cycles += cycles;
-        previous->sum.cycles += cycles;
+        now.cycles += (uint64_t)(int64_t)cycles;
+        previous->sum.cycles += (uint64_t)(int64_t)cycles;
     }
     now.instructions += run->each.instructions;
     now.cycles += run->each.cycles;
@@ -215,7 +229,21 @@ static struct run *run_at(uint64_t address, uint64_t end)
         *place = calloc(1, sizeof **place);
         (*place)->address = address;
         (*place)->end = end;
-        (*place)->prediction = 2;
+    }
+    return *place;
+}
+
+/* Return what the core remembers of the branch that ends here, which is created at the first call. */
+static struct prediction *prediction_at(uint64_t end)
+{
+    struct prediction **place = &predictions[(end >> 1) % BUCKETS];
+    while (*place != NULL && (*place)->end != end) {
+        place = &(*place)->next;
+    }
+    if (*place == NULL) {
+        *place = calloc(1, sizeof **place);
+        (*place)->end = end;
+        (*place)->taken = 2;
     }
     return *place;
 }
@@ -257,6 +285,7 @@ static void on_translate_timed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     struct run *run = run_at(decoded[0].address, last->address + (uint64_t)last->bytes);
     run->price = core_price(&core, decoded, length, before);
     run->branch = last->branch;
+    run->prediction = last->branch != BRANCH_NONE ? prediction_at(run->end) : NULL;
     run->backward = last->backward;
     run->straddles = decoded[0].bytes == 4 && (run->address & 3) != 0;
     run->each.instructions = length;

@@ -203,7 +203,7 @@ static void decode_32_constant(uint32_t one, uint32_t two, struct instruction *t
         to->reads = operation == 4 || (operation == 0 && first == PC) ? 0 : R(first);
         to->simple = operation < 16;
         if (operation >= 16) {
-            to->kind = KIND_bits;
+            to->kind = operation == 22 ? KIND_insert : KIND_bits;
             to->early = 1;
         }
         if (operation == 12 || operation == 22) { /* MOVT and BFI change a part of the register */
@@ -302,32 +302,84 @@ static uint64_t floats(unsigned first, unsigned count)
     return ((UINT64_C(1) << count) - 1) << 32 << (first & 31);
 }
 
+static uint64_t vector(unsigned number)
+{
+    return floats(4 * number, 4);
+}
+
+static void decode_vector_memory(uint32_t one, uint32_t two, struct instruction *to)
+{
+    unsigned destination = BITS(two, 15, 13), second = BITS(two, 3, 1), base = BITS(one, 3, 0);
+    int load = BITS(one, 4, 4) != 0, gathers = !BITS(one, 8, 8) && !BITS(one, 5, 5);
+    if ((one & 0xFFE0) == 0xEC00) { /* VMOV between two lanes and two core registers */
+        to->kind = KIND_float_move;
+        *(load ? &to->reads : &to->writes) = vector(destination);
+        *(load ? &to->writes : &to->reads) |= R(base) | R(BITS(two, 3, 0));
+        return;
+    }
+    to->kind = load ? KIND_vector_load : KIND_vector_store;
+    if ((one & 0xFF00) == 0xFC00 && BITS(two, 12, 12)) { /* VLD2, VLD4, VST2, VST4 */
+        gathers = 0;
+        to->narrow = 1;
+    }
+    to->addresses = R(base) | (gathers ? vector(second) : 0);
+    *(load ? &to->writes : &to->stores) = vector(destination);
+    to->updates = BITS(one, 5, 5) && !gathers ? R(base) : 0;
+}
+
+/* What shares its encodings with Neon: sums, logic, products of vectors, shifts by constants. */
+static void decode_vector_common(uint32_t one, uint32_t two, struct instruction *to)
+{
+    unsigned operation = BITS(two, 11, 8);
+    to->reads = vector(BITS(two, 3, 1)) | (BITS(one, 7, 7) ? 0 : vector(BITS(one, 3, 1)));
+    to->writes = vector(BITS(two, 15, 13));
+    to->kind = KIND_vector_integer;
+    if (!BITS(one, 7, 7)) { /* 5: VRSHL, VQRSHL */
+        to->kind = operation == 9 || operation >= 11 ? KIND_vector_multiply
+                   : operation == 5                  ? KIND_vector_shift
+                                                     : KIND_vector_integer;
+    } else if (BITS(two, 4, 4) && BITS(one, 5, 3) != 0) { /* by constants: VRSHR, VSRI, VSLI */
+        int inserts = BITS(one, 12, 12) && (operation == 4 || operation == 5);
+        to->kind = operation == 2 || inserts ? KIND_vector_shift : KIND_vector_integer;
+        to->reads |= inserts ? to->writes : 0;
+    }
+}
+
+static void decode_vector_sum(uint32_t one, uint32_t two, struct instruction *to)
+{
+    int of_products = BITS(two, 11, 8) != 15 || !BITS(one, 0, 0); /* else VADDV, VADDLV */
+    to->kind = of_products ? KIND_vector_reduce : KIND_vector_integer;
+    to->writes = R(BITS(two, 15, 13) << 1);
+    to->accumulates = BITS(two, 5, 5) ? to->writes : 0;
+    to->reads = (of_products ? vector(BITS(one, 3, 1)) : 0) | vector(BITS(two, 3, 1)) | to->accumulates;
+}
+
 /* The vector instructions of Armv8.1-M: coprocessor fields 14 and 15. */
 static void decode_vector(uint32_t one, uint32_t two, struct instruction *to)
 {
-    unsigned destination = BITS(two, 15, 13), first = BITS(one, 3, 1), second = BITS(two, 3, 1),
-             base = BITS(one, 3, 0);
+    unsigned operation = BITS(two, 11, 8);
     if ((one & 0xEE00) == 0xEC00) {
-        int load = BITS(one, 4, 4) != 0, gathers = !BITS(one, 8, 8) && !BITS(one, 5, 5);
-        to->kind = load ? KIND_vector_load : KIND_vector_store;
-        to->addresses = R(base) | (gathers ? floats(4 * second, 4) : 0);
-        *(load ? &to->writes : &to->stores) = floats(4 * destination, 4);
-        to->updates = BITS(one, 5, 5) && !gathers ? R(base) : 0;
-    } else if ((one & 0xEF00) == 0xEF00) {
-        unsigned operation = BITS(two, 11, 8);
-        int multiplies = !BITS(one, 7, 7) && (operation == 9 || operation >= 11);
-        to->kind = multiplies ? KIND_vector_multiply : KIND_vector_integer;
-        to->reads = floats(4 * second, 4) | (BITS(one, 7, 7) ? 0 : floats(4 * first, 4));
-        to->writes = floats(4 * destination, 4);
-    } else if (BITS(one, 7, 7) && BITS(two, 7, 6) == 0) {
-        to->kind = KIND_vector_reduce;
-        to->writes = R(BITS(two, 15, 13) << 1);
-        to->accumulates = BITS(two, 5, 5) ? to->writes : 0;
-        to->reads = floats(4 * first, 4) | floats(4 * second, 4) | to->accumulates;
-    } else {
-        to->kind = BITS(two, 11, 8) == 14 ? KIND_vector_multiply : KIND_vector_integer;
-        to->reads = floats(4 * first, 4) | (BITS(two, 6, 6) ? R(BITS(two, 3, 0)) : floats(4 * second, 4));
-        to->writes = floats(4 * destination, 4);
+        decode_vector_memory(one, two, to);
+        return;
+    }
+    if ((one & 0xEF00) == 0xEF00) {
+        decode_vector_common(one, two, to);
+        return;
+    }
+    if (BITS(one, 7, 7) && BITS(two, 7, 6) == 0) {
+        decode_vector_sum(one, two, to);
+        return;
+    }
+    to->kind = operation == 14 ? KIND_vector_multiply : KIND_vector_integer;
+    to->reads = vector(BITS(one, 3, 1)) | (BITS(two, 6, 6) ? R(BITS(two, 3, 0)) : vector(BITS(two, 3, 1)));
+    to->writes = vector(BITS(two, 15, 13));
+    if (operation == 14 && BITS(one, 5, 4) == 3 && BITS(two, 6, 6)) { /* by a core register: VSHL, VRSHL */
+        to->kind = BITS(one, 1, 1) ? KIND_vector_shift : KIND_vector_integer;
+        to->reads = to->writes | R(BITS(two, 3, 0));
+    } else if ((operation == 14 && BITS(one, 5, 4) == 3) || /* VMOVN, VQMOVN, VSHLL by the width of a lane */
+               (operation == 15 && BITS(one, 7, 7) && BITS(two, 6, 6) && !(BITS(one, 5, 5) && BITS(two, 7, 7)))) {
+        to->kind = KIND_vector_shift; /* VSHRN, VRSHRN, VSHLL, VMOVL */
+        to->reads = vector(BITS(two, 3, 1));
     }
 }
 
@@ -359,6 +411,12 @@ static void decode_float_memory(uint32_t one, uint32_t two, struct instruction *
 static void decode_float(uint32_t one, uint32_t two, struct instruction *to)
 {
     unsigned operation = BITS(one, 7, 4) & 11, destination = BITS(two, 15, 12) << 1 | BITS(one, 6, 6);
+    if (BITS(two, 4, 4) && BITS(two, 11, 8) == 11 && BITS(one, 7, 7) && !BITS(one, 4, 4)) { /* VDUP */
+        to->kind = KIND_vector_integer;
+        to->reads = R(BITS(two, 15, 12));
+        to->writes = vector(BITS(one, 3, 1));
+        return;
+    }
     if (BITS(two, 4, 4)) { /* moves between the core and the floats */
         unsigned single = BITS(one, 3, 0) << 1 | BITS(two, 7, 7);
         to->kind = KIND_float_move;
@@ -375,7 +433,7 @@ static void decode_float(uint32_t one, uint32_t two, struct instruction *to)
         to->kind = KIND_float_accumulate;
         to->accumulates = to->writes;
         to->reads |= to->writes;
-    } else if (operation == 11 && (BITS(one, 3, 0) == 0 || !BITS(two, 6, 6))) { /* VMOV, VABS, VNEG */
+    } else if (operation == 11 && (BITS(one, 3, 0) <= 1 || !BITS(two, 6, 6))) { /* VMOV, VABS, VNEG */
         to->kind = KIND_float_move;
     }
 }

@@ -11,6 +11,7 @@
     X(alu)            /* moves, sums, logic, comparisons, simple shifts */ \
     X(alu_shifted)    /* with a register or constant that is shifted on the way */ \
     X(bits)           /* bit fields, extensions, reversals, parallel and saturating sums */ \
+    X(insert)         /* BFI, BFC */ \
     X(multiply)       /* 32 x 32 -> 32 bits and products of half words */ \
     X(multiply_flags) /* the 16-bit MULS, which sets flags */ \
     X(accumulate)     /* products that are added to a register: MLA, SMLAD, SMLABB */ \
@@ -35,8 +36,9 @@
     X(vector_load) \
     X(vector_store) \
     X(vector_integer) \
+    X(vector_shift) /* shifts and moves that round, widen or narrow, and those that insert */ \
     X(vector_multiply) \
-    X(vector_reduce) /* a product sum or sum of a vector into core registers */
+    X(vector_reduce) /* a sum of products into core registers */
 /* clang-format on */
 #define INSTRUCTION_KIND(name) KIND_##name,
 enum instruction_kind { INSTRUCTION_KINDS(INSTRUCTION_KIND) KINDS };
@@ -66,7 +68,7 @@ struct instruction {
     enum branch_kind branch;
     int bytes;     /* 2 or 4 */
     int registers; /* that a load_several or store_several moves */
-    int narrow;    /* a load of a byte or half word */
+    int narrow;    /* a load of a byte, a half word or interleaved vectors */
     int sets_flags;
     int backward; /* a direct branch whose target lies before it */
     int early;    /* its operands are needed a cycle earlier on cores with an early and a late ALU */

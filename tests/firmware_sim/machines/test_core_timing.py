@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,7 @@ M0PLUS = {  # table 3-1 of the M0+ TRM
     "loop": Sequence(LOOP, 1 + 9 * (1 + 2) + (1 + 1), "a taken branch 2, one that is not taken 1"),
     "not_taken": Sequence(NOT_TAKEN, 4, "1 each"),
     "jump": Sequence(JUMP, 2 + 1, "B takes 2"),
+    "call": Sequence(CALL, 3 + 2 + 2 + 1, "BL takes 3, BX and B take 2"),
     "return": Sequence(RETURN, 1 + 1 + 2 + (3 + 1) + 1, "POP with the program counter takes 3 + n"),
 }
 ARMV7M = {  # M3 TRM and M4 TRM: what both cores share
@@ -158,11 +159,10 @@ M4 = ARMV7M | {
     "float_product_sum": Sequence("vmla.f32 s0, s8, s9\n", 3, "3"),
     "float_quotient": Sequence("vdiv.f32 s0, s8, s9\n", 14, "14"),
 }
-V8M = {  # pipetest of the M33, which the table takes for the M55's scalar side, too
+V8M = {  # pipetest of the M33, which the table takes for most of the M55's scalar side, too
     "adds": Sequence(ADDS * 8, 8, "two sums never begin together"),
     "pairs": Sequence("adds r1, r1, #1\nnop\n" * 4, 4, "a 16-bit nop begins together with a 16-bit sum"),
     "loads": Sequence(LOADS, 4, "1 each"),
-    "used": Sequence(USED, 3, "the result of a load can be used after 2"),
     "not_used": Sequence(NOT_USED, 2, "1 each"),
     "load_store": Sequence("ldr r1, [r0]\nstr r1, [r0, #4]\n", 2, "what was loaded can be stored after 1"),
     "load_accumulate": Sequence("ldr r1, [r0]\nmla r3, r2, r2, r1\n", 2, "what was loaded can be added last after 1"),
@@ -174,13 +174,21 @@ V8M = {  # pipetest of the M33, which the table takes for the M55's scalar side,
     "it": Sequence("adds r1, r1, #1\nit ne\nmovne r2, #1\n", 2, "IT begins together with a 16-bit instruction"),
 }
 M33 = V8M | {
+    "used": Sequence(USED, 3, "the result of a load can be used after 2"),
+    "byte_used": Sequence(USED.replace("ldr", "ldrb"), 3, "the result of a load can be used after 2"),
+    "packed": Sequence("pkhbt r1, r2, r3\nadds r4, r1, #1\n", 3, "a DSP instruction: can be used after 2"),
+    "inserted": Sequence("bfi r1, r2, #3, #4\nadds r4, r1, #1\n", 2, "BFI is as quick as a sum"),
+    "float_used": Sequence("vldr s0, [r0]\nvadd.f32 s1, s0, s8\n", 2, "what VLDR loads can be used after 1"),
     "product_flags": Sequence("muls r1, r2, r1\n" * 4, 8, "the 16-bit MULS takes 2"),
     "pair": Sequence("ldrd r1, r2, [r0]\n", 2, "a cycle per register"),
     "several": Sequence("ldm r0, {r1, r2, r3, r4}\n", 4, "a cycle per register"),
     "loop": Sequence(LOOP, 1 + 9 * 3 + 1, "SUBS 1, BNE 2 when taken, 0 when not"),
     "loop_of_three": Sequence(LOOP.replace("bne", "mov r2, r3\nbne"), 1 + 9 * 3 + 2, "BNE 1 when flags are older"),
 }
-M55 = V8M | {
+M55 = V8M | {  # SLOTHY
+    "used": Sequence(USED, 2, "a word that is loaded can be used after 1"),
+    "byte_used": Sequence(USED.replace("ldr", "ldrb"), 3, "a byte that is loaded can be used after 2"),
+    "packed": Sequence("pkhbt r1, r2, r3\nadds r4, r1, #1\n", 2, "can be used after 1"),
     "pair": Sequence("ldrd r1, r2, [r0]\n", 1, "a path of 64 bits"),
     "several": Sequence("ldm r0, {r1, r2, r3, r4}\n", 2, "a path of 64 bits"),
     "vector_pair": Sequence(
@@ -191,7 +199,22 @@ M55 = V8M | {
     "sums": Sequence("vadd.i32 q1, q2, q2\n" * 4, 3 * 2 + 1, "a unit is busy for 2"),
     # SLOTHY's example simple1_loop for the M55 shows these four in the cycles 0, 1, 3 and 4.
     "slothy": Sequence("vldrw.u32 q0, [r0]\n" + "vmla.s32 q0, q1, r3\n" * 2 + "vstrw.u32 q0, [r0]\n", 5, "SLOTHY"),
-    "reduced": Sequence("vmladava.s8 r2, q0, q1\nmov r3, r2\n", 3 + 1, "a sum of a vector can be used after 3"),
+    "reduced": Sequence("vmladava.s8 r2, q0, q1\nmov r3, r2\n", 3 + 1, "a sum of products can be used after 3"),
+    "summed": Sequence("vaddva.s32 r2, q1\nmov r3, r2\n", 1 + 1, "a sum of a vector can be used after 1"),
+    "shifted_plain": Sequence("vshr.s32 q0, q1, #3\nvmul.i32 q2, q0, q0\n", 2, "a plain shift can be used after 1"),
+    "shifted_rounded": Sequence("vrshr.s32 q0, q1, #3\nvmul.i32 q2, q0, q0\n", 3, "a rounded one after 2"),
+    "widened": Sequence("vmovlb.s8 q0, q1\nvmul.i16 q2, q0, q0\n", 3, "a widened vector can be used after 2"),
+    "interleaved": Sequence("vld20.8 {q0, q1}, [r0]\nvmul.i8 q2, q0, q0\n", 3, "VLD20 can be used after 2"),
+    "low_overhead": Sequence(
+        "movs r1, #10\ndls lr, r1\n1: adds r2, r2, #1\nle lr, 1b\n",
+        2 + 10 * 1 + 3 + 8 * 0 + 1,
+        "LE 1 + 2 when it goes back first; then the core goes back without it, DDI0553; 1 when the loop ends",
+    ),
+    "entered": Sequence(
+        "movs r1, #10\ndls lr, r1\nb 2f\n1: adds r2, r2, #1\n2: mov r3, r2\nle lr, 1b\n",
+        2 + 3 + 9 + 10 * 1 + 3 + 8 * 0 + 1,
+        "the same, when the loop is entered in its middle",
+    ),
 }
 C3 = {  # niccle's measurements of an ESP32-C3; products and quotients: LLTA's of an ESP32-C6
     "adds": Sequence("addi t0, t0, 1\n" * 8, 8, "1 each"),
@@ -200,6 +223,7 @@ C3 = {  # niccle's measurements of an ESP32-C3; products and quotients: LLTA's o
     "stores": Sequence("sw t0, 0(a0)\nsw t0, 4(a0)\n", 2, "1 each"),
     "loop": Sequence("li t0, 10\n1: addi t0, t0, -1\nbnez t0, 1b\n", 1 + 9 * 4 + 2, "a taken branch 3, else 1"),
     "not_taken": Sequence("bnez zero, 1f\nnop\n1: nop\n", 3, "1 each"),
+    "jump": Sequence("j 1f\nnop\n1: nop\n", 2 + 1, "J takes 2"),
     "products": Sequence("mul t0, t0, t2\n" * 4, 4, "1 each, in a chain"),
     "high_products": Sequence("mulh t0, t0, t2\n" * 2, 4, "2 each"),
     "quotient": Sequence("div t0, t1, t2\n", 10, "10"),
@@ -277,9 +301,31 @@ def test_counts_are_the_same_in_each_run_and_functions_add_up_to_all(board: str,
 
 
 def test_a_hazard3_foresees_the_backward_branch_that_it_took_last(tmp_path: Path) -> None:
-    """Of ten branches it foresees neither the first, which is taken, nor the last, which is not; each costs a cycle."""
-    firmware = built("riscv32", {"loop": C3["loop"].code}, tmp_path)
-    assert cycles(run(firmware, timing=CORE_TIMINGS["hazard3"])) == {"loop": 1 + 10 * 2 + 2}
+    """Of ten branches it foresees neither the first, which is taken, nor the last, which is not; each costs a cycle. A
+    jump always costs one, and a loop that is closed by a jump is not foreseen."""
+    jumps = "li t0, 10\n1: addi t0, t0, -1\nbeqz t0, 2f\nj 1b\n2: nop\n"
+    firmware = built("riscv32", {"loop": C3["loop"].code, "jumps": jumps}, tmp_path)
+    found = cycles(run(firmware, timing=CORE_TIMINGS["hazard3"]))
+    assert found == {"loop": 1 + 10 * 2 + 2, "jumps": 1 + 10 * 2 + 1 + 9 * 2 + 1}
+
+
+def test_a_cortex_m7_remembers_a_branch_wherever_the_code_before_it_was_entered(tmp_path: Path) -> None:
+    """BEQ is never taken and is foreseen from its second time on, although the code jumps to label 2 before its fourth
+    time. Missed are its first time, both times that the first BNE is not taken, and that of the last BNE."""
+    code = """movs r2, #2
+movs r1, #3
+1: subs r1, r1, #1
+2: cmp r1, #9
+beq 3f
+cmp r1, #0
+bne 1b
+3: subs r2, r2, #1
+bne 2b
+"""
+    firmware = built("cortex-m7", {"branches": code}, tmp_path)
+    core = CORE_TIMINGS["cortex-m7"]
+    dear, free = (cycles(run(firmware, timing=replace(core, miss=miss)))["branches"] for miss in (100, 0))
+    assert dear - free == 4 * 100
 
 
 def listed(text: str, macro: str) -> list[str]:

@@ -130,7 +130,8 @@ ARM_KINDS = {
     "lsr.w r1, r2, r3; lsr.w r1, r2, #3; ands r1, r2; mvns r1, r2; sub sp, #8; adr r1, .; subw r1, r2, #1000",
     "alu_shifted": "add.w r1, r2, r3, lsl #2; eor r1, r2, #0x1fc0; cmp.w r1, r2, lsr #3; sub.w r1, r2, r3, asr #1",
     "bits": "uxtb r1, r2; sxth.w r1, r2; sxtab16 r1, r2, r3; rev r1, r2; rbit r1, r2; clz r1, r2; ubfx r1, r2, #3, #4;"
-    "bfi r1, r2, #3, #4; ssat r1, #8, r2; usat16 r1, #8, r2; pkhbt r1, r2, r3; uadd8 r1, r2, r3; qadd r1, r2, r3",
+    "ssat r1, #8, r2; usat16 r1, #8, r2; pkhbt r1, r2, r3; uadd8 r1, r2, r3; qadd r1, r2, r3",
+    "insert": "bfi r1, r2, #3, #4; bfc r1, #3, #4",
     "multiply": "mul r1, r2, r3; smulbb r1, r2, r3; smuad r1, r2, r3; smulwb r1, r2, r3",
     "multiply_flags": "muls r1, r2, r1",
     "accumulate": "mla r1, r2, r3, r4; mls r1, r2, r3, r4; smlad r1, r2, r3, r4; smlabb r1, r2, r3, r4;"
@@ -152,8 +153,8 @@ ARM_KINDS = {
     "nop": "nop; nop.w; pld [r1]",
     "system": "dmb; dsb; isb; mrs r1, primask; msr primask, r1; cpsid i; svc #0; bkpt #0",
     "float_alu": "vadd.f32 s0, s1, s2; vsub.f32 s0, s1, s2; vmul.f32 s0, s1, s2; vcmp.f32 s0, s1; vcvt.f32.s32 s0, s1",
-    "float_move": "vmov s0, s1; vmov r1, s0; vmov s0, r1; vabs.f32 s0, s1; vmov.f32 s0, #1.0;"
-    "vmrs APSR_nzcv, fpscr; vmov r1, r2, s0, s1",
+    "float_move": "vmov s0, s1; vmov r1, s0; vmov s0, r1; vabs.f32 s0, s1; vneg.f32 s0, s1; vmov.f32 s0, #1.0;"
+    "vmrs APSR_nzcv, fpscr; vmov r1, r2, s0, s1; vmov q0[2], q0[0], r1, r2",
     "float_accumulate": "vmla.f32 s0, s1, s2; vmls.f32 s0, s1, s2; vfma.f32 s0, s1, s2; vfms.f32 s0, s1, s2;"
     "vnmla.f32 s0, s1, s2",
     "float_divide": "vdiv.f32 s0, s1, s2; vsqrt.f32 s0, s1",
@@ -161,9 +162,14 @@ ARM_KINDS = {
     "vld20.8 {q0, q1}, [r1]",
     "vector_store": "vstrw.u32 q0, [r1]; vstrb.8 q0, [r1], #16; vstrb.16 q0, [r1]; vstrw.32 q0, [r1, q1]",
     "vector_integer": "vadd.i32 q0, q1, q2; vsub.i16 q0, q1, q2; vadd.i32 q0, q1, r1; vand q0, q1, q2; vmov q0, q1;"
-    "vshl.s32 q0, q1, q2; vshr.s32 q0, q1, #3; vmax.s8 q0, q1, q2; vmov.i32 q0, #0",
+    "vshl.s32 q0, q1, q2; vshl.s32 q0, r1; vshl.i32 q0, q1, #3; vshr.s32 q0, q1, #3; vmax.s8 q0, q1, q2;"
+    "vmov.i32 q0, #0; vmov.i32 q0, #0x500; vdup.32 q0, r1; vhadd.s32 q0, q1, q2; vrev32.8 q0, q1; vaddv.s8 r2, q1;"
+    "vaddva.s32 r2, q1; vshlc q0, r1, #3; vidup.u32 q0, r2, #1; vminv.s8 r2, q1; vclz.i32 q0, q1",
+    "vector_shift": "vrshr.s32 q0, q1, #3; vsli.32 q0, q1, #3; vshllb.s8 q0, q1, #3; vshllb.s8 q0, q1, #8;"
+    "vmovlb.s8 q0, q1; vmovlt.u16 q0, q1; vrshl.s32 q0, q1, q2; vrshl.s32 q0, r1; vshrnb.i16 q0, q1, #3;"
+    "vqrshrnb.s32 q0, q1, #3; vmovnb.i16 q0, q1; vqmovnb.s32 q0, q1",
     "vector_multiply": "vmul.i32 q0, q1, q2; vmul.i8 q0, q1, r1; vmla.s32 q0, q1, r1; vqrdmulh.s32 q0, q1, q2;"
-    "vqrdmulh.s32 q0, q1, r1; vmullb.s8 q0, q1, q2",
+    "vqrdmulh.s32 q0, q1, r1; vmullb.s8 q0, q1, q2; vmulh.s32 q0, q1, q2",
     "vector_reduce": "vmladava.s8 r2, q0, q1; vmladav.s16 r2, q0, q1; vmlaldava.s16 r2, r3, q0, q1",
 }
 RISCV_KINDS = {
