@@ -7,20 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REGISTERS = 64, UNITS = 3 };
 enum unit { UNIT_NONE = -1, UNIT_MEMORY, UNIT_INTEGER, UNIT_MULTIPLY };
-
-/* When the results of earlier instructions are ready, in cycles from the start of the run. */
-struct pipeline {
-    const struct core *core;
-    const struct instruction *last;
-    int next_begin;             /* the earliest of the next instruction */
-    int paired;                 /* the last instruction shares its cycle with the one before it */
-    int ready[REGISTERS];       /* for most operands */
-    int ready_early[REGISTERS]; /* for addresses, and for operands that an early stage needs */
-    int ready_late[REGISTERS];  /* for what is added last to a product, and for what is stored */
-    int unit_free[UNITS];       /* vector units */
-};
 
 static int larger(int a, int b)
 {
@@ -116,50 +103,50 @@ static int is_full_pair(const struct instruction *older, const struct instructio
            !(older->branch != BRANCH_NONE && younger->branch != BRANCH_NONE);
 }
 
-static int may_pair(const struct pipeline *state, const struct instruction *next)
+static int may_pair(const struct core *core, const struct pipeline *state, const struct instruction *next)
 {
-    if (state->last == NULL || state->paired) {
+    if (state->last.bytes == 0 || state->paired) {
         return 0;
     }
-    switch (state->core->issue_width) {
+    switch (core->issue_width) {
     case SHORT_PAIRS:
-        return is_short_pair(state->last, next);
+        return is_short_pair(&state->last, next);
     case FULL_PAIRS:
-        return is_full_pair(state->last, next);
+        return is_full_pair(&state->last, next);
     default:
         return 0;
     }
 }
 
 /* When all operands of `next` are ready, if it does not begin before `begin`. */
-static int operands_ready(const struct pipeline *state, const struct instruction *next, int begin)
+static int operands_ready(const struct core *core, const struct pipeline *state, const struct instruction *next,
+                          int begin)
 {
     uint64_t plain = next->reads & ~next->accumulates;
-    int early = state->core->early_stage == EARLY_AND_LATE_ALU && next->early;
+    int early = core->early_stage == EARLY_AND_LATE_ALU && next->early;
     begin = latest(early ? state->ready_early : state->ready, plain, begin);
     begin = latest(state->ready_early, next->addresses, begin);
     return latest(state->ready_late, next->accumulates | next->stores, begin);
 }
 
 /* The stall behind single loads and stores of cores whose bus has an address and a data phase. */
-static int bus_stall(const struct pipeline *state, const struct instruction *next)
+static int bus_stall(const struct core *core, const struct instruction *last, const struct instruction *next)
 {
-    if (state->last == NULL) {
+    if (last->bytes == 0) {
         return 0;
     }
-    if (state->last->kind == KIND_load && !is_single_access(next) && next->kind != KIND_nop) {
-        return state->core->load_tail;
+    if (last->kind == KIND_load && !is_single_access(next) && next->kind != KIND_nop) {
+        return core->load_tail;
     }
-    if (is_store(state->last) && state->last->kind != KIND_store_several && next->kind == KIND_load) {
-        return state->core->store_then_load;
+    if (is_store(last) && last->kind != KIND_store_several && next->kind == KIND_load) {
+        return core->store_then_load;
     }
     return 0;
 }
 
 /* Note when the results of `one`, which began at `begin`, are ready. */
-static void note_results(struct pipeline *state, const struct instruction *one, int begin)
+static void note_results(const struct core *core, struct pipeline *state, const struct instruction *one, int begin)
 {
-    const struct core *core = state->core;
     int ready = begin + core->latency[one->kind] + (one->narrow && is_load(one) ? core->narrow_load : 0);
     int early = ready, late = larger(begin + 1, ready - 1);
     if (one->kind == KIND_load_several) {
@@ -183,20 +170,19 @@ static void note_results(struct pipeline *state, const struct instruction *one, 
 }
 
 /* Return the cycle in which `next` begins. */
-static int begin_next(struct pipeline *state, const struct instruction *next)
+static int begin_next(const struct core *core, struct pipeline *state, const struct instruction *next)
 {
-    const struct core *core = state->core;
     enum unit unit = unit_of(next);
     int begin = state->next_begin;
-    state->paired = may_pair(state, next) && operands_ready(state, next, begin - 1) == begin - 1;
+    state->paired = may_pair(core, state, next) && operands_ready(core, state, next, begin - 1) == begin - 1;
     if (state->paired) {
         begin--;
     } else {
-        begin = operands_ready(state, next, begin + bus_stall(state, next));
+        begin = operands_ready(core, state, next, begin + bus_stall(core, &state->last, next));
         if (unit != UNIT_NONE) {
             begin = larger(begin, state->unit_free[unit]);
         }
-        int folds = core->it_folds && next->kind == KIND_if_then && state->last != NULL && state->last->bytes == 2;
+        int folds = core->it_folds && next->kind == KIND_if_then && state->last.bytes == 2;
         state->next_begin = begin + (folds ? 0 : issue_cycles(core, next));
     }
     if (unit != UNIT_NONE) {
@@ -205,10 +191,11 @@ static int begin_next(struct pipeline *state, const struct instruction *next)
     return begin;
 }
 
-static int taken_extra(const struct pipeline *state, const struct instruction *before_last)
+/* The cycles that the branch `last` adds when it is taken; `before` is the instruction before it. */
+static int taken_extra(const struct core *core, const struct instruction *before, const struct instruction *last,
+                       int paired)
 {
-    const struct core *core = state->core;
-    switch (state->last->branch) {
+    switch (last->branch) {
     case BRANCH_NONE:
         return 0;
     case BRANCH_INDIRECT:
@@ -219,31 +206,44 @@ static int taken_extra(const struct pipeline *state, const struct instruction *b
         break;
     }
     /* A branch that shares its cycle with the instruction that sets its flags has to wait for them. */
-    int waits = core->issue_width == SHORT_PAIRS && state->paired && before_last != NULL && before_last->sets_flags;
-    if (state->last->branch == BRANCH_DIRECT) {
-        return (state->last->writes != 0 ? core->taken_call : core->taken_always) + waits;
+    int waits = core->issue_width == SHORT_PAIRS && paired && before->sets_flags;
+    if (last->branch == BRANCH_DIRECT) {
+        return (last->writes != 0 ? core->taken_call : core->taken_always) + waits;
     }
     return core->taken + waits;
 }
 
-struct price core_price(const struct core *core, const struct instruction *run, size_t length, int *before)
+/* Count the cycles of what ran before from the start of the run that follows it. */
+static void begin_run(struct pipeline *state)
 {
-    struct pipeline state;
+    for (int number = 0; number < REGISTERS; number++) {
+        state->ready[number] -= state->next_begin;
+        state->ready_early[number] -= state->next_begin;
+        state->ready_late[number] -= state->next_begin;
+    }
+    for (int unit = 0; unit < UNITS; unit++) {
+        state->unit_free[unit] -= state->next_begin;
+    }
+    state->next_begin = 0;
+}
+
+struct price core_price(const struct core *core, const struct instruction *run, size_t length, struct pipeline *state,
+                        int *before)
+{
+    struct instruction older = state->last;
     struct price price = {0, 0};
-    memset(&state, 0, sizeof state);
-    state.core = core;
+    begin_run(state);
     for (size_t i = 0; i < length; i++) {
-        int begin = begin_next(&state, &run[i]);
+        int begin = begin_next(core, state, &run[i]);
         if (before != NULL) {
             before[i] = begin;
         }
-        state.last = &run[i];
-        note_results(&state, &run[i], begin);
+        older = state->last;
+        state->last = run[i];
+        note_results(core, state, &run[i], begin);
     }
-    price.cycles = state.next_begin;
-    if (length > 0) {
-        price.taken_extra = taken_extra(&state, length > 1 ? &run[length - 2] : NULL);
-    }
+    price.cycles = state->next_begin;
+    price.taken_extra = taken_extra(core, &older, &state->last, state->paired);
     return price;
 }
 

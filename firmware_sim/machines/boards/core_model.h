@@ -34,8 +34,23 @@ struct price {
  * instructions. Return 0 when there is none of this name. */
 int core_set(struct core *core, const char *name, const char *value);
 
-/* Price a run of instructions; every operand is ready when it begins. Where `before` is not NULL, before[i] becomes
- * the cycles until instruction i begins. */
-struct price core_price(const struct core *core, const struct instruction *run, size_t length, int *before);
+enum { REGISTERS = 64, UNITS = 3 };
+
+/* What the instructions that have begun leave to the next one. Cycles are counted from the start of a run. */
+struct pipeline {
+    struct instruction last;    /* of 0 bytes: none, or one that has left nothing */
+    int next_begin;             /* the earliest of the next instruction */
+    int paired;                 /* the last instruction shares its cycle with the one before it */
+    int ready[REGISTERS];       /* when results can be used as most operands */
+    int ready_early[REGISTERS]; /* for addresses, and for operands that an early stage needs */
+    int ready_late[REGISTERS];  /* for what is added last to a product, and for what is stored */
+    int unit_free[UNITS];       /* vector units */
+};
+
+/* Price a run of instructions. `state` is what ran before has left, in the cycles of its own run; a state of zeros
+ * stands for nothing: every operand is ready. It becomes what this run leaves. Where `before` is not NULL, before[i]
+ * becomes the cycles until instruction i begins. */
+struct price core_price(const struct core *core, const struct instruction *run, size_t length, struct pipeline *state,
+                        int *before);
 
 #endif

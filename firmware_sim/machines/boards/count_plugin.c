@@ -59,13 +59,24 @@ struct region {
     int open;
 };
 
+/* The price of a run behind another one that ends where it begins and does not jump. */
+struct continuation {
+    const struct run *since;
+    struct price price;
+    struct continuation *next;
+};
+
 /* A run of instructions that QEMU translates as one block: only its last instruction may branch. */
 struct run {
     uint64_t address, end;
-    struct counts each; /* what every execution costs, if it was not entered by a branch */
+    struct instruction *instructions;
+    size_t length;
+    struct pipeline after; /* what it leaves to the instruction behind it */
+    struct continuation *continuations;
+    struct counts each; /* what every execution costs, without the branches to it and from it */
     struct counts sum;  /* of all executions; filled for a profile */
     uint64_t executions;
-    struct price price;
+    struct price price; /* when it was entered by a branch */
     enum branch_kind branch;
     struct prediction *prediction; /* of the branch at its end */
     int backward, straddles;       /* that branch goes back; the first instruction lies in two words */
@@ -91,11 +102,12 @@ static size_t region_count;
 static struct run *runs[BUCKETS];
 static struct prediction *predictions[BUCKETS];
 static struct run *previous;
-static uint64_t last_backward; /* the end of the backward branch that was taken last */
-static uint64_t last_loop;     /* the end of the LE that went back last; 0: none */
+static const struct price *previous_price; /* of that execution of `previous` */
+static uint64_t last_backward;             /* the end of the backward branch that was taken last */
+static uint64_t last_loop;                 /* the end of the LE that went back last; 0: none */
 static struct counts now;
 static struct core core;
-static void (*decode)(const uint8_t *, int, uint64_t, struct instruction *);
+static void (*decode)(const uint8_t *, uint64_t, struct instruction *);
 static uint64_t flash_begin, flash_end;
 static int profiling;
 static FILE *out;
@@ -166,29 +178,52 @@ static int foreseen(const struct run *from, uint64_t target, int taken)
     return foretold == taken;
 }
 
-/* Return the cycles that the branch at the end of `from` costs beyond its price. */
+/* Return the cycles that the branch at the end of `from`, which is `previous`, costs beyond its price. */
 static int branch_cycles(const struct run *from, uint64_t target, int taken)
 {
     if (from->branch == BRANCH_LOOP) {
         /* Where the core remembers the loop, it goes back without executing LE: DDI0553, LO_BRANCH_INFO. */
         int remembered = last_loop == from->end;
         last_loop = taken ? from->end : 0;
-        return !taken ? 0 : remembered ? -core.issue[KIND_branch] : from->price.taken_extra;
+        return !taken ? 0 : remembered ? -core.issue[KIND_branch] : previous_price->taken_extra;
     }
     if (core.predictor == NO_PREDICTOR) {
-        return taken ? from->price.taken_extra : 0;
+        return taken ? previous_price->taken_extra : 0;
     }
     return foreseen(from, target, taken) ? 0 : core.miss;
+}
+
+static void add_cycles(struct run *to, int cycles)
+{
+    now.cycles += (uint64_t)(int64_t)cycles;
+    to->sum.cycles += (uint64_t)(int64_t)cycles;
+}
+
+/* Return the price of `run` behind `since`, which left results that are not ready yet. */
+static const struct price *continued(struct run *run, const struct run *since)
+{
+    struct continuation **place = &run->continuations;
+    while (*place != NULL && (*place)->since != since) {
+        place = &(*place)->next;
+    }
+    if (*place == NULL) {
+        struct pipeline state = since->after;
+        *place = calloc(1, sizeof **place);
+        (*place)->since = since;
+        (*place)->price = core_price(&core, run->instructions, run->length, &state, NULL);
+    }
+    return &(*place)->price;
 }
 
 /* Called when a run begins. The costs of the branch that led here belong to the run that branched. */
 static void on_run(unsigned int cpu, void *data)
 {
     struct run *run = data;
+    const struct price *price = &run->price;
     (void)cpu;
-    if (previous != NULL && previous->branch != BRANCH_NONE) {
-        int taken = previous->end != run->address;
-        int cycles = branch_cycles(previous, run->address, taken);
+    if (previous != NULL) {
+        int taken = previous->branch != BRANCH_NONE && previous->end != run->address;
+        int cycles = previous->branch != BRANCH_NONE ? branch_cycles(previous, run->address, taken) : 0;
         if (taken) {
             cycles += run->straddles ? core.straddling_target : 0;
             uint64_t first_word = (run->address & 3) != 0; /* begins before the run, which does not count it */
@@ -196,15 +231,18 @@ static void on_run(unsigned int cpu, void *data)
             now.fetches += first_word;
             previous->sum.taken_branches++;
             previous->sum.fetches += first_word;
+        } else if (cycles == 0 && previous->end == run->address) {
+            price = continued(run, previous);
         }
-        now.cycles += (uint64_t)(int64_t)cycles;
-        previous->sum.cycles += (uint64_t)(int64_t)cycles;
+        add_cycles(previous, cycles);
     }
     now.instructions += run->each.instructions;
     now.cycles += run->each.cycles;
     now.fetches += run->each.fetches;
+    add_cycles(run, price->cycles - run->price.cycles);
     run->executions++;
     previous = run;
+    previous_price = price;
 }
 
 static void on_read(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)
@@ -278,12 +316,19 @@ static void on_translate_timed(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     (void)id;
     for (size_t i = 0; i < length; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-        decode(qemu_plugin_insn_data(insn), (int)qemu_plugin_insn_size(insn), qemu_plugin_insn_vaddr(insn),
-               &decoded[i]);
+        /* The length is that of the code: at the end of a page QEMU names that of the instruction and what follows. */
+        decode(qemu_plugin_insn_data(insn), qemu_plugin_insn_vaddr(insn), &decoded[i]);
     }
     const struct instruction *last = &decoded[length - 1];
     struct run *run = run_at(decoded[0].address, last->address + (uint64_t)last->bytes);
-    run->price = core_price(&core, decoded, length, before);
+    struct pipeline state = {0};
+    run->price = core_price(&core, decoded, length, &state, before);
+    if (run->instructions == NULL) {
+        run->instructions = malloc(length * sizeof decoded[0]);
+        memcpy(run->instructions, decoded, length * sizeof decoded[0]);
+        run->length = length;
+        run->after = state;
+    }
     run->branch = last->branch;
     run->prediction = last->branch != BRANCH_NONE ? prediction_at(run->end) : NULL;
     run->backward = last->backward;

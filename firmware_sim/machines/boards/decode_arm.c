@@ -467,13 +467,13 @@ static void decode_32(uint32_t one, uint32_t two, struct instruction *to)
     }
 }
 
-void decode_arm(const uint8_t *bytes, int size, uint64_t address, struct instruction *to)
+void decode_arm(const uint8_t *bytes, uint64_t address, struct instruction *to)
 {
     uint32_t one = (uint32_t)(bytes[0] | bytes[1] << 8);
     memset(to, 0, sizeof *to);
     to->address = address;
-    to->bytes = size;
-    if (size == 2) {
+    to->bytes = BITS(one, 15, 11) >= 29 ? 4 : 2;
+    if (to->bytes == 2) {
         decode_16(one, to);
     } else {
         decode_32(one, (uint32_t)(bytes[2] | bytes[3] << 8), to);

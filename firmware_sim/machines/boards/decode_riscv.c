@@ -128,13 +128,13 @@ static void decode_full(uint32_t op, struct instruction *to)
     }
 }
 
-void decode_riscv(const uint8_t *bytes, int size, uint64_t address, struct instruction *to)
+void decode_riscv(const uint8_t *bytes, uint64_t address, struct instruction *to)
 {
     uint32_t low = (uint32_t)(bytes[0] | bytes[1] << 8);
     memset(to, 0, sizeof *to);
     to->address = address;
-    to->bytes = size;
-    if (size == 2) {
+    to->bytes = (low & 3) == 3 ? 4 : 2;
+    if (to->bytes == 2) {
         decode_compressed(low, to);
     } else {
         decode_full(low | (uint32_t)(bytes[2] | bytes[3] << 8) << 16, to);

@@ -84,8 +84,8 @@ static inline int is_load(const struct instruction *one)
 /* The bits high to low of a word, in its lowest places. */
 #define BITS(word, high, low) (((word) >> (low)) & ((1u << ((high) - (low) + 1)) - 1u))
 
-/* Fill `to` from the bytes of an instruction; unknown ones become KIND_alu without registers. */
-void decode_arm(const uint8_t *bytes, int size, uint64_t address, struct instruction *to);
-void decode_riscv(const uint8_t *bytes, int size, uint64_t address, struct instruction *to);
+/* Fill `to` from the 2 or 4 bytes of an instruction; unknown ones become KIND_alu without registers. */
+void decode_arm(const uint8_t *bytes, uint64_t address, struct instruction *to);
+void decode_riscv(const uint8_t *bytes, uint64_t address, struct instruction *to);
 
 #endif

@@ -28,8 +28,7 @@ int main(void)
 }}
 """
 # Each sequence begins at a multiple of 4, with nops on both sides whose cycles are subtracted: 32-bit ones, because a
-# Cortex-M33 or M55 pairs none of them with a neighbour. None crosses a page of QEMU (1 KiB), where the model forgets
-# which results are not ready yet. r0 and a0 hold the address of zeros.
+# Cortex-M33 or M55 pairs none of them with a neighbour. r0 and a0 hold the address of zeros.
 _FUNCTION = """
 __attribute__((naked, noinline)) static void run_{name}(uint32_t *at)
 {{
@@ -274,6 +273,17 @@ def test_a_cortex_m7_takes_a_cycle_for_each_turn_of_a_loop_that_it_foresees(tmp_
     assert found["turns_30"] - found["turns_10"] == 20
 
 
+@pytest.mark.parametrize("board", ["cortex-m3", "cortex-m4", "cortex-m33", "cortex-m7", "cortex-m55"])
+def test_cycles_do_not_depend_on_the_page_of_1_kib_in_which_the_emulator_translates_them(
+    board: str, tmp_path: Path
+) -> None:
+    """A load lies 16, 4 and 2 bytes before the end of a page, which parts the last one from the use of its result."""
+    used = "ldrb r1, [r0]\nadds r2, r1, #1\nmov r3, r0\nldr r4, [r3]\nadds r2, r4, #1\n"
+    sequences = {f"before_{end}": f"b.w 1f\n.balign 1024\n.skip {1024 - end}\n1: {used}" for end in (16, 4, 2)}
+    found = cycles(run(built(board, sequences, tmp_path)))
+    assert len(set(found.values())) == 1, found
+
+
 @pytest.mark.parametrize(
     ("board", "code"),
     [
@@ -347,7 +357,7 @@ def test_the_table_and_the_plugin_name_the_same_properties_of_a_core_and_their_v
     not_passed = ("name", "core", "isa", "error_percent", "kinds")
     passed = [one.name for one in fields(CoreTiming) if one.name not in not_passed]
     assert sorted(passed) == sorted(listed(header, "CORE_PROPERTIES"))
-    values = re.findall(r"\b([A-Z_]{8,}) = (\d+)", header)
+    values = [(name, value) for name, value in re.findall(r"\b([A-Z_]{8,}) = (\d+)", header) if name != "REGISTERS"]
     assert len(values) == 9
     assert {name: getattr(core_timing, name) for name, _ in values} == {name: int(value) for name, value in values}
 

@@ -39,6 +39,7 @@ class Decoded:
     kind: str
     branch: str
     backward: bool
+    length: int  # in bytes
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def decoded(decoder: Path, architecture: Architecture, instructions: Sequence[Sh
     done = subprocess.run([decoder], input=lines, capture_output=True, text=True, check=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     assert len(rows) == len(instructions)
-    return [Decoded(kind, branch, backward == "1") for kind, branch, backward in rows]
+    return [Decoded(kind, branch, backward == "1", int(length)) for kind, branch, backward, length in rows]
 
 
 CONDITION = "(?:eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)"
@@ -117,6 +118,7 @@ def test_every_branch_of_a_detector_is_known_as_the_disassembler_shows_it(
         branch = shown_branch(shown)
         seen[branch] = seen.get(branch, 0) + 1
         assert known.branch == branch, shown
+        assert known.length == len(shown.data), shown
         # The offset of Arm counts from 4 bytes behind the branch: what goes no farther has no direction.
         if (branch == "conditional" or shown.mnemonic in ("b.n", "b.w", "j")) and abs(shown.target - shown.address) > 4:
             assert known.backward == (shown.target < shown.address), shown

@@ -2,7 +2,7 @@
  *
  * The standard input holds one instruction per line: its instruction set (arm or riscv), its length in bytes, and its
  * bytes in hexadecimal digits, as they lie in memory: "arm 2 70 47". A line of the output holds its kind, its branch,
- * and whether that branch goes back. */
+ * whether that branch goes back, and its length. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +22,8 @@ int main(void)
         for (unsigned i = 0; i < size && i < sizeof bytes && scanf("%x", &byte) == 1; i++) {
             bytes[i] = (uint8_t)byte;
         }
-        (strcmp(set, "riscv") == 0 ? decode_riscv : decode_arm)(bytes, (int)size, 0, &one);
-        printf("%s %s %d\n", kinds[one.kind], branches[one.branch], one.backward);
+        (strcmp(set, "riscv") == 0 ? decode_riscv : decode_arm)(bytes, 0, &one);
+        printf("%s %s %d %d\n", kinds[one.kind], branches[one.branch], one.backward, one.bytes);
     }
     return 0;
 }
