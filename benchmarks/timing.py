@@ -1,10 +1,11 @@
 """How far predicted cycles are from published ones, and cycles of two networks beside marks: `make bench-timing`.
 
-results/timing_published.csv holds programs whose time on a board was published, with the instructions, core cycles and
-cache misses that stapes counts for them; docs/timing.md says how they were obtained. They are not measured again here:
-the programs are other people's. Measured here are the cycles of MLPerf Tiny's keyword spotting network and autoencoder,
-compiled by stapes, where ../shared/models is beside this checkout; they are written to results/timing.csv. The tables
-of docs/timing.md are made from both files.
+results/timing_published.csv holds networks whose time on a board was published, with the instructions, core cycles and
+cache misses that stapes counts for them; results/timing_coremark.csv holds published CoreMark scores in the same way.
+docs/timing.md says how they were obtained. They are not measured again here: the programs are other people's. Measured
+here are the cycles of MLPerf Tiny's keyword spotting network and autoencoder, compiled by stapes, where
+../shared/models is beside this checkout; they are written to results/timing.csv. The tables of docs/timing.md are made
+from these three files.
 """
 
 import statistics
@@ -24,14 +25,14 @@ MODELS = Path("../shared/models")
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A program whose speed on a board was published, and what stapes counts for it."""
+    """A network whose speed on a board was published, and what stapes counts for it."""
 
     program: str
     code: str
     core: str
     board: str
     mhz: float
-    per_second: float  # inferences or iterations, as published
+    per_second: float  # inferences, as published
     instructions: int
     core_cycles: int  # with memory that never waits
     missed_code: int  # reads of the flash that the board's cache could not save
@@ -53,6 +54,36 @@ class Published:
     def error_percent(self) -> float:
         """Return how much more cycles are predicted than were published, in percent of the published ones."""
         return 100 * (self.predicted / self.cycles - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoreMark:
+    """A published CoreMark score, and what stapes counts for an iteration of the benchmark."""
+
+    core: str
+    board: str
+    mhz: float
+    per_second: float  # iterations, as published
+    published_with: str  # compiler and flags
+    predicted_with: str
+    arm_per_mhz: float | None  # Arm's own figure for this core; None: not a core of Arm
+    instructions: int
+    core_cycles: int  # with memory that never waits
+
+    @property
+    def published_per_mhz(self) -> float:
+        """Return the published iterations per second and MHz."""
+        return self.per_second / self.mhz
+
+    @property
+    def predicted_per_mhz(self) -> float:
+        """Return the predicted iterations per second and MHz."""
+        return 1e6 / self.core_cycles
+
+    @property
+    def error_percent(self) -> float:
+        """Return how much more cycles are predicted than were published, in percent of the published ones."""
+        return 100 * (self.published_per_mhz / self.predicted_per_mhz - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +164,24 @@ def published() -> list[Published]:
     ]
 
 
+def coremark() -> list[CoreMark]:
+    """Return the rows of results/timing_coremark.csv."""
+    return [
+        CoreMark(
+            core=row["core"],
+            board=row["board"],
+            mhz=float(row["mhz"]),
+            per_second=float(row["per_second"]),
+            published_with=row["published_with"],
+            predicted_with=row["predicted_with"],
+            arm_per_mhz=float(row["arm_per_mhz"]) if row["arm_per_mhz"] else None,
+            instructions=int(row["instructions"]),
+            core_cycles=int(row["core_cycles"]),
+        )
+        for row in read_rows("timing_coremark")
+    ]
+
+
 def measure(mark: Mark, folder: Path) -> dict[str, object]:
     """Compile a network, run it on four inputs and return the costliest run. Its outputs are compared with LiteRT."""
     bench = Bench(mark.model, (MODELS / f"{mark.model}.tflite").read_bytes())
@@ -178,6 +227,22 @@ def summary_table() -> str:
     return "\n".join(lines)
 
 
+def coremark_table() -> str:
+    """Return the table of predicted and published CoreMark scores in Markdown."""
+    head = (
+        "| core | board, MHz | published with | predicted with | instructions | predicted | published | error | Arm |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
+    for row in coremark():
+        arm = f"{row.arm_per_mhz:.2f}" if row.arm_per_mhz else ""
+        board = f"{row.board}, {row.mhz:g}" if row.mhz > 1 else row.board
+        lines.append(
+            f"| {row.core} | {board} | {row.published_with} | {row.predicted_with} | {_cycles(row.instructions)} | "
+            f"{row.predicted_per_mhz:.2f} | {row.published_per_mhz:.2f} | {row.error_percent:+.1f} % | {arm} |"
+        )
+    return "\n".join(lines)
+
+
 def marks_table() -> str:
     """Return what stapes' own code takes beside the marks, in Markdown."""
     head = "| work | instructions | core | waits | predicted | mark | | best published |"
@@ -200,7 +265,12 @@ def _cycles(count: float) -> str:
     return f"{count / 1e3:.1f} k" if count else "0"
 
 
-TABLES = {"validation": validation_table, "summary": summary_table, "marks": marks_table}
+TABLES = {
+    "validation": validation_table,
+    "summary": summary_table,
+    "coremark": coremark_table,
+    "marks": marks_table,
+}
 
 
 def with_tables(text: str) -> str:
