@@ -76,7 +76,7 @@ def selftest_exit_code(root: Path, layout: str, machine: str, flags: Sequence[st
         subprocess.run(["cc", *flags, f"-I{root}", f"-I{headers}", *sources, "-o", program], check=True)
         return subprocess.run([program]).returncode
     if machine == "big-endian":
-        return subprocess.run([build_big_endian(sources, [root, headers], root / "selftest", "-O2")]).returncode
+        return subprocess.run([build_big_endian(sources, [root, headers], root / "selftest", *flags)]).returncode
     firmware = build_firmware(
         BOARDS[machine], sources, root / "selftest.elf", include_dirs=[root, headers], flags=flags
     )
@@ -132,8 +132,9 @@ def test_cmake_builds_and_tests_itself(libraries: dict[bool, Library], tmp_path:
     assert "100% tests passed, 0 tests failed out of 1" in done.stdout
 
 
+@pytest.mark.parametrize("machine", ["host", BIG_ENDIAN])
 def test_desktop_example_finds_the_runtimes_events(
-    libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path
+    libraries: dict[bool, Library], compiled_detector: Path, tmp_path: Path, machine: str
 ) -> None:
     from tiny_detector import noise_bursts
 
@@ -142,9 +143,13 @@ def test_desktop_example_finds_the_runtimes_events(
     root = write(libraries, "cmake", tmp_path)
     program = root / "listen"
     sources = [*library_sources(root, "cmake"), root / "examples" / "listen.c"]
-    subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", *sources, "-o", program], check=True)
+    if machine == "host":
+        subprocess.run(["cc", *STRICT, f"-I{root / 'include'}", *sources, "-o", program], check=True)
+    else:
+        build_big_endian(sources, [root / "include"], program, "-O2")
     pcm = noise_bursts(2.0, [(0.5, 0.9, "hiss"), (1.2, 1.6, "rumble")])
-    printed = subprocess.run([program], input=pcm.astype("<i2").tobytes(), capture_output=True, check=True).stdout
+    samples = pcm.astype("<i2" if machine == "host" else ">i2").tobytes()
+    printed = subprocess.run([program], input=samples, capture_output=True, check=True).stdout
     expected = Detector.load(compiled_detector, engine="litert").detect(pcm)
     assert len(expected) == 2
     assert printed.decode().splitlines() == [f"{e.onset:.3f}\t{e.offset:.3f}\t{e.label}" for e in expected]

@@ -14,6 +14,7 @@ from pathlib import Path
 import blob_program
 import numpy as np
 import pytest
+from big_endian import build_big_endian, needs_big_endian
 from blob_program import BlobProgram
 from damaged_blobs import try_damaged_blobs, with_crc
 from loadable_detectors import OTHER_CLASSES, kernels_model, noise_in_bursts, two_trainings
@@ -278,6 +279,17 @@ def test_a_model_with_a_layer_that_cannot_be_loaded_is_refused_with_its_name(tmp
 def test_a_model_that_is_not_loadable_has_no_trace_of_it(trainings: tuple[DetectorFolder, DetectorFolder]) -> None:
     texts = generate(trainings[0].model, "plain").texts
     assert not any("blob" in text or "loadable" in text for text in texts.values())
+
+
+@needs_big_endian
+def test_a_loadable_library_passes_its_selftest_on_a_big_endian_processor(
+    trainings: tuple[DetectorFolder, DetectorFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stapes.convert.export.library.MEASURED_BOARDS", ())
+    out = tmp_path / "library"
+    export(trainings[0].path, "single-file", out, loadable=True)
+    program = build_big_endian([out / "first_single.c", out / "selftest.c"], [out], tmp_path / "selftest", "-O1")
+    assert subprocess.run([program]).returncode == 0
 
 
 @pytest.mark.parametrize("layout", ["cmake", "single-file"])

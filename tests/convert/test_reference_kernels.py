@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmarks.tflite_models import cnn_gru_step, ds_cnn
 from stapes.convert.compile import compile_model
 from stapes.convert.verify import random_inputs
 from stapes.firmware_sim.device.host import CompiledModel
+from stapes.firmware_sim.machines.boards import FOLDER
 from stapes.firmware_sim.sources import source
 
 MODELS = {
@@ -71,6 +73,21 @@ def test_a_big_endian_processor_equals_the_specification(name: str, tmp_path: Pa
     for step, found in zip(steps, there, strict=True):
         for expected, output in zip(plain.run(*step), found, strict=True):
             np.testing.assert_array_equal(output, expected)
+
+
+@pytest.mark.parametrize("single_file", [False, True])
+@pytest.mark.parametrize("target", ["cortex-m", "helium", "host"])
+def test_a_model_that_is_packed_for_little_endian_processors_is_refused_by_the_compiler_of_a_big_endian_one(
+    target: str, single_file: bool, tmp_path: Path
+) -> None:
+    if shutil.which("arm-none-eabi-gcc") is None:
+        pytest.skip("needs arm-none-eabi-gcc")
+    compile_model(ds_cnn(), tmp_path, "model", target, single_file=single_file)
+    libc = ["-isystem", str(FOLDER / "libc")]
+    command = ["arm-none-eabi-gcc", "-mcpu=cortex-r5", "-mbig-endian", "-std=c99", "-ffreestanding", "-fsyntax-only"]
+    done = subprocess.run([*command, *libc, tmp_path / "model.c"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is packed for a kind of little-endian processors: compile it with --target portable" in done.stderr
 
 
 def test_every_kernel_has_a_specification() -> None:
