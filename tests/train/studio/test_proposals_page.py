@@ -45,7 +45,9 @@ async def _ready(page: Page) -> None:
     await page.until("[...document.querySelectorAll('button')].some((each) => each.textContent === 'Next doubtful')")
     for _ in range(100):
         await page.press("ArrowDown")
-        if await page.value("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)"):
+        if await page.value(
+            "[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)"
+        ):
             return
     raise AssertionError("no proposal can be selected")
 
@@ -59,7 +61,7 @@ def test_enter_takes_a_proposal_and_delete_drops_it_for_good(
         await page.until("document.querySelector('.saved').textContent === 'saved'")
         await page.press("ArrowDown")
         await page.press("Delete")
-        await page.until(f"fetch('api/proposals?recording=a.wav').then((a) => a.json()).then((l) => l.length === 1)")
+        await page.until("fetch('api/proposals?recording=a.wav').then((a) => a.json()).then((l) => l.length === 1)")
 
     look_at(server.url + "#edit/a.wav", tmp_path / "profile", label)
     [taken] = read_audacity(dataset / "a.txt")
@@ -76,11 +78,15 @@ def test_the_most_alike_come_next_and_each_is_taken_with_one_key(
         await page.until(f"{EDITOR} !== null")
         await page.until("fetch('api/proposals?recording=a.wav').then((a) => a.status === 200)")
         await page.until("fetch('api/proposals?recording=b.wav').then((a) => a.status === 200)")
-        await page.until("fetch('api/alike?recording=b.wav&onset=2&offset=2.5').then((a) => a.json()).then((l) => l.length > 2)")
+        await page.until(
+            "fetch('api/alike?recording=b.wav&onset=2&offset=2.5').then((a) => a.json()).then((l) => l.length > 2)"
+        )
         await page.press("ArrowDown")
         await page.press("k")
         for _ in range(3):
-            await page.until("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)")
+            await page.until(
+                "[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)"
+            )
             picture = await page.picture()
             await page.press("Enter")
             await page.until("document.querySelector('.saved').textContent === 'saved'")
