@@ -56,7 +56,7 @@ def helped(request: pytest.FixtureRequest, dataset: Path, tiny_detector: Path) -
     helper = LabelHelp(LabelStore(dataset), States(dataset), tiny_detector if request.param else None, heard.told)
     assert helper.prepare() == 3
     heard.wait()
-    yield helper, heard
+    return helper, heard
 
 
 def _times(found: list[Sound] | None) -> list[float]:

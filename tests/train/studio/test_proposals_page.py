@@ -19,6 +19,12 @@ from stapes.train.studio.studio import Studio
 pytestmark = pytest.mark.slow
 
 EDITOR = "document.querySelector('canvas.spectrogram')"
+A_GHOST_IS_SELECTED = """
+  [...document.querySelectorAll("button")].some((each) => each.textContent === "Take" && !each.hidden)
+"""
+ALIKE_ARE_KNOWN = """
+  fetch("api/alike?recording=b.wav&onset=2&offset=2.5").then((a) => a.json()).then((found) => found.length > 2)
+"""
 BURSTS = [(2.0, 2.5, "hiss"), (5.0, 5.5, "rumble"), (8.0, 8.5, "hiss")]
 
 
@@ -45,9 +51,7 @@ async def _ready(page: Page) -> None:
     await page.until("[...document.querySelectorAll('button')].some((each) => each.textContent === 'Next doubtful')")
     for _ in range(100):
         await page.press("ArrowDown")
-        if await page.value(
-            "[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)"
-        ):
+        if await page.value(A_GHOST_IS_SELECTED):
             return
     raise AssertionError("no proposal can be selected")
 
@@ -78,15 +82,11 @@ def test_the_most_alike_come_next_and_each_is_taken_with_one_key(
         await page.until(f"{EDITOR} !== null")
         await page.until("fetch('api/proposals?recording=a.wav').then((a) => a.status === 200)")
         await page.until("fetch('api/proposals?recording=b.wav').then((a) => a.status === 200)")
-        await page.until(
-            "fetch('api/alike?recording=b.wav&onset=2&offset=2.5').then((a) => a.json()).then((l) => l.length > 2)"
-        )
+        await page.until(ALIKE_ARE_KNOWN)
         await page.press("ArrowDown")
         await page.press("k")
         for _ in range(3):
-            await page.until(
-                "[...document.querySelectorAll('button')].some((b) => b.textContent === 'Take' && !b.hidden)"
-            )
+            await page.until(A_GHOST_IS_SELECTED)
             picture = await page.picture()
             await page.press("Enter")
             await page.until("document.querySelector('.saved').textContent === 'saved'")
