@@ -426,7 +426,7 @@ def test_a_queue_leads_from_place_to_place_across_recordings(browser: Chromium, 
 def test_a_recording_without_any_event_is_marked_so_and_taken_back(browser: Chromium, dataset: Path) -> None:
     async def act(editor: Editor) -> None:
         page = editor.page
-        button = "document.querySelector('button.empty')"
+        button = "document.querySelector('.state-button')"
         await page.value(f"{button}.click()")
         await page.until(f"{button}.textContent.includes('Take back')")
         assert (dataset / "kitchen" / "session 1.txt").read_bytes() == b"", "an empty track says it"
@@ -436,6 +436,22 @@ def test_a_recording_without_any_event_is_marked_so_and_taken_back(browser: Chro
 
     with _serving(dataset) as server:
         _edit(browser, server, act)
+
+
+def test_a_recording_whose_labels_were_all_heard_is_marked_as_corrected(
+    browser: Chromium, dataset: Path, table: Path
+) -> None:
+    async def act(editor: Editor) -> None:
+        await editor.page.value("document.querySelector('.state-button').click()")
+        await editor.page.until("document.querySelector('.state-button').textContent.startsWith('Corrected')")
+        await editor.page.value("location.hash = '#recordings'")
+        states = "[...document.querySelectorAll('.recordings .state')].map((each) => each.textContent).join()"
+        await editor.page.until(f"{states} === 'corrected,labelled'")
+
+    with _serving(dataset) as server:
+        _edit(browser, server, act)
+    assert json.loads((dataset / ".studio.json").read_text())["recordings"] == {RECORDING: "corrected"}
+    assert table.read_text() == HEADER + OTHER_ROWS + FIRST_ROW
 
 
 def test_the_list_is_searched_and_filtered_and_holds_few_rows_of_many(browser: Chromium, dataset: Path) -> None:

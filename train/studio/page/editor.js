@@ -394,8 +394,10 @@ class Editor {
     else this.#showSelection();
   }
 
-  async toggleEmpty() {
-    const state = this.#info.state === "empty" ? "unlabelled" : "empty";
+  // Says that all of the recording was listened to, or takes that back.
+  async toggleState() {
+    const isDone = ["empty", "corrected"].includes(this.#info.state);
+    const state = this.labels.events.length ? (isDone ? "labelled" : "corrected") : isDone ? "unlabelled" : "empty";
     try {
       await this.api.post("recordings/state", { recording: this.recording, state });
       this.#info = { ...this.#info, state };

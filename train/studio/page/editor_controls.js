@@ -12,7 +12,7 @@ export class Controls {
     this.queue = element("div", { className: "queue", hidden: true, role: "group", "aria-label": "Queue" });
     this.extra = element("div", { className: "extra" });  // for the buttons of proposals
     this.where = element("output", { className: "where dim", "aria-label": "Cursor", "aria-live": "off" });
-    this.empty = element("button", { className: "empty", onclick: () => editor.toggleEmpty() });
+    this.state = element("button", { className: "state-button", onclick: () => editor.toggleState() });
     this.problems = element("ul", { className: "problems", "aria-label": "Problems of this recording" });
     this.newClass = this.#classInput();
     this.head = this.#makeHead();
@@ -47,7 +47,7 @@ export class Controls {
       this.play, this.loop, this.half,
       element("span", { className: "gap" }), button("\u2212", "-", () => editor.zoom(2), { "aria-label": "zoom out" }), button("+", "+", () => editor.zoom(0.5), { "aria-label": "zoom in" }),
       element("span", { className: "gap" }), ...this.ofSelection, this.take,
-      element("span", { className: "gap" }), this.undo, this.redo, this.extra, this.empty, this.where);
+      element("span", { className: "gap" }), this.undo, this.redo, this.extra, this.state, this.where);
   }
 
   #classInput() {
@@ -103,9 +103,10 @@ export class Controls {
   }
 
   showInfo({ state, problems }, count) {
-    this.empty.hidden = count > 0;
-    this.empty.textContent = state === "empty" ? "Marked: no event in it. Take back" : "There is no event in it";
-    this.problems.replaceChildren(...problems.map(({ text, severity }) => element("li", { className: severity }, text)));
+    this.state.textContent = count ? (state === "corrected" ? "Corrected. Take back" : "All corrected")
+      : state === "empty" ? "No event in it. Take back" : "There is no event in it";
+    this.state.title = count ? "I have listened to all of it, and every label is right" : "I have listened to all of it, and it has no event";
+    this.problems.replaceChildren(...problems.map(({ text, place, severity }) => element("li", { className: severity }, place ? `${place}: ${text}` : text)));
   }
 
   showPlaying({ isPlaying, isLooping, speed }) {

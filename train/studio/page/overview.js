@@ -39,6 +39,11 @@ export class Overview {
     context.strokeStyle = style("--text");
     context.lineWidth = 1.5;
     context.strokeRect(Math.min(left, width - 4) + 0.75, 0.75, Math.max(2.5, right - left - 1.5), height - MARKS - 1.5);
+    if (spectrogram.progress !== null) {
+      context.fillStyle = style("--dim");
+      context.textAlign = "center";
+      context.fillText(`The whole recording is being read: ${Math.round(100 * spectrogram.progress)} %`, width / 2, (height - MARKS) / 2);
+    }
     if (playhead !== null) {
       context.fillStyle = style("--text");
       context.fillRect(xOf(playhead) - 1, 0, 2, height);

@@ -38,7 +38,8 @@ class RecordingList {
     });
     this.empty = element("p", { className: "none", hidden: true });
     this.table.element.classList.add("recordings");
-    container.append(element("h1", { className: "unseen" }, "Recordings"), this.#filters(), this.summary, element("div", { className: "card" }, this.table.element, this.empty));
+    this.problems = element("details", { className: "problems", hidden: true });
+    container.append(element("h1", { className: "unseen" }, "Recordings"), this.#filters(), this.summary, this.problems, element("div", { className: "card" }, this.table.element, this.empty));
   }
 
   close() {
@@ -57,7 +58,18 @@ class RecordingList {
     this.#all = await this.#context.api.get("recordings");
     const labels = new Set(this.#all.flatMap(({ counts }) => Object.keys(counts)));
     choices(this.label, "any class", [...labels].sort(collator.compare), kept.label);
+    this.#showProblems(this.#context.dataset.problems || []);
     this.show();
+  }
+
+  // The problems of the dataset that belong to no single recording.
+  #showProblems(problems) {
+    this.problems.hidden = !problems.length;
+    const places = new Map();  // of each problem: many files often have the same one
+    for (const { text, place, severity } of problems) places.set(text, [...(places.get(text) || []), { place, severity }]);
+    this.problems.replaceChildren(
+      element("summary", {}, places.size === 1 ? "A problem of the dataset" : `${places.size} problems of the dataset`),
+      element("ul", {}, ...[...places].map(([text, where]) => element("li", { className: where[0].severity }, `${listed(where)}${text}`))));
   }
 
   #filters() {
@@ -110,6 +122,12 @@ class RecordingList {
       : ["There is no recording in this folder yet. ", element("a", { href: "#visit" }, "Record or drop some.")]));
     this.summary.textContent = summary(shown, this.#all);
   }
+}
+
+// "a.txt and 3 more: "
+function listed(places) {
+  const [{ place }] = places;
+  return place ? `${place}${places.length > 1 ? ` and ${places.length - 1} more` : ""}: ` : "";
 }
 
 const labelCount = ({ counts }) => Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -10,6 +10,7 @@ const NARROWEST = 64;  // the least number of byte values between the quietest a
 
 export class Spectrogram {
   #api; #recording; #bands; #hop; #seconds; #redraw;
+  progress = null;  // the share of the recording that the server has read, while it waits for that
   #tiles = new Map();  // key -> {bytes, columns, canvas, colours} | {state: "loading" | "missing"}; the oldest first
   #wanted = [];
   #loading = 0;
@@ -101,8 +102,12 @@ export class Spectrogram {
   async #fetchTile(key, level, tile) {
     const answer = await this.#api.fetch("spectrogram", { recording: this.#recording, level, tile }, { signal: this.#closed.signal });
     if (answer.status === 404) this.#tiles.set(key, { state: "missing" });
-    else if (answer.status !== 200) this.#forgetLater(key);
-    else {
+    else if (answer.status !== 200) {
+      this.progress = answer.status === 202 ? (await answer.json()).progress : null;
+      this.#redraw();
+      this.#forgetLater(key);
+    } else {
+      this.progress = null;
       const bytes = new Uint8Array(await answer.arrayBuffer());
       const columns = Number(answer.headers.get("X-Columns")) || COLUMNS;
       this.#tiles.set(key, { bytes, columns, canvas: new OffscreenCanvas(COLUMNS, this.#bands), colours: null });
