@@ -5,11 +5,12 @@ what it replaces, so that two programs that change one file at a time lose nothi
 the file as it is then. What is not changed stays byte for byte.
 """
 
+import os
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError, LabelError, OutputError
@@ -45,9 +46,10 @@ class RecordingLabels:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """A label file as it was read."""
+    """A label file as it was read. It is not changed: other threads read it."""
 
     stamp: Stamp
+    data: bytes
     text: Table | Track
     owner: dict[str, Path] = field(default_factory=dict)  # the recording that a name in a table means
     rows: dict[Path, list[Piece]] = field(default_factory=dict)  # of each recording in a table
@@ -114,7 +116,7 @@ class LabelStore:
         return sorted(labels - {""})
 
     def change(self, recording: str, changes: Sequence[Change]) -> list[Annotation]:
-        """Change labels of a recording, all or none; return all of them, by time, when they are on the disk.
+        """Change labels of a recording, all or none; return those that count, by time, when they are on the disk.
 
         Raises LabelConflictError when what a change replaces is not in the file, LabelError for a label that cannot be
         written, and OutputError.
@@ -124,7 +126,9 @@ class LabelStore:
             for each in changes:
                 rows.change(Change(each.before, checked_event(each.after, each.before) if each.after else None))
 
-        return self._edit(recording, edit)
+        with self._lock:
+            self._edit(recording, edit)
+            return self.read(recording).events
 
     def mark_empty(self, recording: str) -> None:
         """Write that a recording was listened to and has no event: an empty track, or a row without times.
@@ -181,14 +185,16 @@ class LabelStore:
         stamp = _stamp(place.file)
         parsed = self._parsed.get(place.file)
         if parsed is None or parsed.stamp != stamp or stamp is None:
-            data = _content(place.file)
-            parsed = self._parsed[place.file] = self._parsed_anew(place, stamp, data)
+            data = _content(place.file) if stamp else b""
+            text = (Table if place.kind == "table" else Track).read(place.file, data)
+            parsed = self._parsed[place.file] = self._owned(_Parsed(stamp, data, text), place)
         return parsed
 
-    def _parsed_anew(self, place: LabelPlace, stamp: Stamp, data: bytes) -> _Parsed:
-        if place.kind != "table":
-            return _Parsed(stamp, Track.read(place.file, data))
-        table = Table.read(place.file, data)
+    def _owned(self, parsed: _Parsed, place: LabelPlace) -> _Parsed:
+        """Return a label file with the recordings that the names in it mean."""
+        table = parsed.text
+        if isinstance(table, Track):
+            return parsed
         names = RecordingNames(place.file.parent, self._look().of_table[place.file])
         owner: dict[str, Path] = {}
         for name in dict.fromkeys(each.name for each in table.pieces if each.name):
@@ -200,42 +206,47 @@ class LabelStore:
         for piece in table.pieces:
             if piece.name in owner:
                 rows[owner[piece.name]].append(piece)
-        return _Parsed(stamp, table, owner, dict(rows))
+        return replace(parsed, owner=owner, rows=dict(rows))
 
     def _rows(self, recording: str, place: LabelPlace, parsed: _Parsed) -> RecordingRows:
-        path = self._look().recordings[recording]
-        if isinstance(parsed.text, Track):
-            return RecordingRows(parsed.text, recording, "", {""}, self._memory)
+        """Return the rows of a recording in a copy of its file's text."""
+        path, text = self._look().recordings[recording], replace(parsed.text, pieces=list(parsed.text.pieces))
+        if isinstance(text, Track):
+            return RecordingRows(text, recording, "", {""}, self._memory)
         name = path.relative_to(place.file.parent).as_posix()
         own = {each for each, owner in parsed.owner.items() if owner == path} | {name}
-        return RecordingRows(parsed.text, recording, name, own, self._memory)
+        return RecordingRows(text, recording, name, own, self._memory)
 
-    def _edit(self, recording: str, edit: Callable[[RecordingRows], None]) -> list[Annotation]:
-        """Change the file that holds the labels of a recording as it is now; return its events after the change."""
+    def _edit(self, recording: str, edit: Callable[[RecordingRows], None]) -> None:
+        """Change the file that holds the labels of a recording, as it is now."""
         with self._lock, editing(self.dataset):
             while True:
                 self._look(anew=True)
                 place = self._place(self.path_of(recording))
-                stamp = _stamp(place.file)
-                before = _content(place.file) if stamp else None
-                rows = self._rows(recording, place, self._parsed_anew(place, stamp, before or b""))
-                edit(rows)
-                if _stamp(place.file) == stamp:  # otherwise another program has changed it meanwhile
-                    self._write(place, before, rows)
-                    return rows.events
+                parsed = self._parse(place)
+                rows = self._rows(recording, place, parsed)
+                try:
+                    edit(rows)
+                except LabelConflictError as error:
+                    raise LabelConflictError(str(error), self.read(recording).events) from error
+                if _stamp(place.file) == parsed.stamp:  # otherwise another program has changed it meanwhile
+                    self._write(place, parsed, rows)
+                    return
 
-    def _write(self, place: LabelPlace, before: bytes | None, rows: RecordingRows) -> None:
+    def _write(self, place: LabelPlace, before: _Parsed, rows: RecordingRows) -> None:
         after = rows.text.render()
-        self._parsed.pop(place.file, None)
         if place.kind != "table" and not after and place.file in self._made:
             self._made.discard(place.file)
             _remove(place.file)
-        elif after != before:
-            _require_readable(rows, type(rows.text).read(place.file, after))
-            if before is None and after:
+        elif after != before.data or before.stamp is None:
+            text = type(rows.text).read(place.file, after)
+            _require_readable(rows, text)
+            if before.stamp is None and after:
                 self._made.add(place.file)
-            write_synced(place.file, after)
-        self._look(anew=True)
+            stamp = _stamp_of(write_synced(place.file, after))
+            self._parsed[place.file] = self._owned(_Parsed(stamp, after, text), place)
+        if (before.stamp is None) != (_stamp(place.file) is None):
+            self._look(anew=True)
 
 
 def _require_readable(rows: RecordingRows, again: Table | Track) -> None:
@@ -255,6 +266,10 @@ def _stamp(path: Path) -> Stamp:
         return None
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror}); check the permissions") from error
+    return _stamp_of(status)
+
+
+def _stamp_of(status: os.stat_result) -> Stamp:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 

@@ -72,16 +72,18 @@ def editing(dataset: Path) -> Iterator[None]:
         os.close(file)
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Replace a file whole, and return when it is on the disk. Raises OutputError when that is impossible."""
+def write_synced(path: Path, content: bytes) -> os.stat_result:
+    """Replace a file whole; return its status when it is on the disk. Raises OutputError when that is impossible."""
     with new_file(path) as draft, draft.open("wb") as file:
         if path.exists():
             shutil.copymode(path, draft)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        status = os.fstat(file.fileno())
     folder = os.open(path.resolve().parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # the name, too
     finally:
         os.close(folder)
+    return status

@@ -16,7 +16,7 @@ from stapes.train.studio.studio import Studio
 logger = logging.getLogger(__name__)
 
 STATES = "recordings"  # the section of .studio.json: name -> "corrected"
-SETTLES_S = 0.5  # after a change, further ones are waited for
+SETTLES_S = 2.0  # the check waits until nothing was changed for so long
 MOST_PROBLEMS = 50  # of one recording
 DEFAULT_STEP_S = 0.032
 
@@ -45,7 +45,7 @@ class RecordingList:
         self._studio = studio
         self._seconds: dict[Path, tuple[int, int, float | None]] = {}  # time and size of a file, and its length
         self._summaries: dict[Path, tuple[int, int, Any]] = {}
-        self._checked = Checked()
+        self._checked, self._is_first = Checked(), True
         self._wanted, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="check", daemon=True)
 
@@ -110,9 +110,11 @@ class RecordingList:
     def _run(self) -> None:
         while True:
             self._wanted.wait()
-            if self._stop.wait(SETTLES_S):
-                return
-            self._wanted.clear()
+            while self._wanted.is_set():
+                self._wanted.clear()
+                if self._stop.wait(0 if self._is_first else SETTLES_S):
+                    return
+            self._is_first = False
             try:
                 self._check()
             except StapesError as error:

@@ -221,7 +221,7 @@ def test_a_file_that_changes_between_reading_and_writing_is_read_again(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     track = _written(dataset / "a.txt", b"1.5\t2.0\tbark\n")
-    parse, interfered = LabelStore._parsed_anew, []
+    parse, interfered = LabelStore._parse, []
 
     def interfering(store: LabelStore, *arguments: object) -> object:
         parsed = parse(store, *arguments)  # type: ignore[arg-type]
@@ -229,7 +229,7 @@ def test_a_file_that_changes_between_reading_and_writing_is_read_again(
             interfered.append(_written(track, b"1.5\t2.0\tbark\n9\t9.5\tmeow\n"))
         return parsed
 
-    monkeypatch.setattr(LabelStore, "_parsed_anew", interfering)
+    monkeypatch.setattr(LabelStore, "_parse", interfering)
     LabelStore(dataset).change("a.wav", [MOVE])
     assert track.read_bytes() == b"1.75\t2.25\tbark\n9\t9.5\tmeow\n"
 
