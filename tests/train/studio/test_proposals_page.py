@@ -92,8 +92,10 @@ def test_the_most_alike_come_next_and_each_is_taken_with_one_key(
             await page.until(A_GHOST_IS_SELECTED)
             picture = await page.picture()
             await page.press("Enter")
-            await page.until("document.querySelector('.saved').textContent === 'saved'")
+            await page.until(f"!({A_GHOST_IS_SELECTED})")
             await page.press("n")
+        await page.until("fetch('api/labels?recording=b.wav').then((a) => a.json()).then((l) => l.events.length === 2)")
+        await page.until("fetch('api/labels?recording=a.wav').then((a) => a.json()).then((l) => l.events.length === 2)")
         return picture
 
     picture = look_at(server.url + "#edit/b.wav", tmp_path / "profile", label)
