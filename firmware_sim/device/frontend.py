@@ -354,7 +354,7 @@ class Frontend:
 
     def __init__(self, tables: bytes, *, lanes: int | None = None) -> None:
         self._memory = ffi.new("uint32_t[]", max(1, -(-len(tables) // 4)))
-        ffi.memmove(self._memory, tables, len(tables))
+        lib.stapes_frontend_read(self._memory, tables, len(tables))
         self._tables = ffi.cast("stapes_frontend_tables *", self._memory)
         self.config = self._checked(tables)
         widest = int(lib.stapes_recording_lanes())

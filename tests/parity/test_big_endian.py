@@ -58,7 +58,7 @@ def test_those_of_a_recurrent_network_vs_litert(tmp_path: Path) -> None:
     assert_hears_what_the_runtime_hears(folder, pcm, build_detector(folder, tmp_path).hear(pcm))
 
 
-@pytest.mark.parametrize("network", [cnn_gru_step, kernels_model])
+@pytest.mark.parametrize("network", [cnn_gru_step, pytest.param(kernels_model, marks=pytest.mark.slow)])
 def test_those_of_a_model_that_is_built_in_or_loaded_vs_litert(network: Callable[[int], bytes], tmp_path: Path) -> None:
     first, second = two_trainings(tmp_path, network)
     built, pcm = build_detector(first, tmp_path, loadable=True), noise_in_bursts()
