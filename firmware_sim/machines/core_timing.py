@@ -24,10 +24,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 KINDS = (
-    "alu", "alu_shifted", "bits", "insert", "multiply", "multiply_flags", "accumulate", "long_multiply",
-    "long_accumulate", "divide", "load", "store", "store_indexed", "load_several", "store_several", "float_load",
-    "float_store", "branch", "if_then", "nop", "system", "float_alu", "float_move", "float_accumulate", "float_divide",
-    "vector_load", "vector_store", "vector_integer", "vector_shift", "vector_multiply", "vector_reduce",
+    "alu", "alu_shifted", "flags_shifted", "bits", "insert", "multiply", "multiply_flags", "accumulate",
+    "long_multiply", "long_accumulate", "divide", "load", "store", "store_indexed", "load_several", "store_several",
+    "float_load", "float_store", "branch", "if_then", "nop", "system", "float_alu", "float_move", "float_accumulate",
+    "float_divide", "vector_load", "vector_store", "vector_integer", "vector_shift", "vector_multiply", "vector_reduce",
 )  # fmt: skip
 SINGLE_ISSUE, SHORT_PAIRS, FULL_PAIRS = 1, 2, 3
 NO_EARLY_STAGE, EARLY_ADDRESSES, EARLY_AND_LATE_ALU = 0, 1, 2
@@ -86,6 +86,7 @@ _ARMV7M_MEMORY = {
 
 _CORTEX_M33 = {  # pipetest, but the division, which is the M4's
     "alu_shifted": (1, 2),
+    "flags_shifted": (2, 2),
     "bits": (1, 2),  # BFI takes (1, 1)
     "multiply": (1, 2),
     "multiply_flags": (2, 2),
@@ -215,7 +216,8 @@ CORE_TIMINGS = {
             core="Cortex-M55",
             kinds=_CORTEX_M33  # whose successor it is
             | {
-                "multiply_flags": (1, 2),  # as other products: no source says that it takes longer
+                "flags_shifted": (1, 2),  # as without flags: no source says that it takes longer
+                "multiply_flags": (1, 2),  # as other products: the same
                 "load": (1, 1),  # SLOTHY, and all below
                 "bits": (1, 1),
                 "vector_shift": (1, 2),

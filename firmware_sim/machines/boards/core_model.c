@@ -84,7 +84,7 @@ static int is_short_pair(const struct instruction *older, const struct instructi
 
 static int uses_shifter(const struct instruction *one)
 {
-    return one->kind == KIND_alu_shifted || one->kind == KIND_bits || one->kind == KIND_insert;
+    return one->kind >= KIND_alu_shifted && one->kind <= KIND_insert;
 }
 
 static int can_pair(const struct instruction *one)

@@ -59,9 +59,10 @@ struct region {
     int open;
 };
 
-/* The price of a run behind another one that ends where it begins and does not jump. */
+/* The price of a run behind another one whose branch has cost some cycles. */
 struct continuation {
     const struct run *since;
+    int cycles;
     struct price price;
     struct continuation *next;
 };
@@ -71,12 +72,12 @@ struct run {
     uint64_t address, end;
     struct instruction *instructions;
     size_t length;
-    struct pipeline after; /* what it leaves to the instruction behind it */
+    struct pipeline after; /* what it leaves to the next instruction */
     struct continuation *continuations;
-    struct counts each; /* what every execution costs, without the branches to it and from it */
+    struct counts each; /* what every execution costs, if all operands are ready, without its branch */
     struct counts sum;  /* of all executions; filled for a profile */
     uint64_t executions;
-    struct price price; /* when it was entered by a branch */
+    struct price price; /* when all operands are ready */
     enum branch_kind branch;
     struct prediction *prediction; /* of the branch at its end */
     int backward, straddles;       /* that branch goes back; the first instruction lies in two words */
@@ -199,17 +200,22 @@ static void add_cycles(struct run *to, int cycles)
     to->sum.cycles += (uint64_t)(int64_t)cycles;
 }
 
-/* Return the price of `run` behind `since`, which left results that are not ready yet. */
-static const struct price *continued(struct run *run, const struct run *since)
+/* Return the price of `run` behind `since`, whose results may not be ready yet, and whose branch cost `cycles`. */
+static const struct price *continued(struct run *run, const struct run *since, int cycles)
 {
     struct continuation **place = &run->continuations;
-    while (*place != NULL && (*place)->since != since) {
+    while (*place != NULL && ((*place)->since != since || (*place)->cycles != cycles)) {
         place = &(*place)->next;
     }
     if (*place == NULL) {
         struct pipeline state = since->after;
+        state.next_begin += cycles;
+        if (since->end != run->address) { /* what a branch leads to begins with no other instruction */
+            state.last.bytes = 0;
+        }
         *place = calloc(1, sizeof **place);
         (*place)->since = since;
+        (*place)->cycles = cycles;
         (*place)->price = core_price(&core, run->instructions, run->length, &state, NULL);
     }
     return &(*place)->price;
@@ -231,9 +237,8 @@ static void on_run(unsigned int cpu, void *data)
             now.fetches += first_word;
             previous->sum.taken_branches++;
             previous->sum.fetches += first_word;
-        } else if (cycles == 0 && previous->end == run->address) {
-            price = continued(run, previous);
         }
+        price = continued(run, previous, cycles);
         add_cycles(previous, cycles);
     }
     now.instructions += run->each.instructions;

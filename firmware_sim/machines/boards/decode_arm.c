@@ -216,7 +216,7 @@ static void decode_32_constant(uint32_t one, uint32_t two, struct instruction *t
     to->sets_flags = BITS(one, 4, 4) != 0;
     to->simple = form < 4;
     if (form >= 4 && first != PC) {
-        to->kind = KIND_alu_shifted;
+        to->kind = to->sets_flags ? KIND_flags_shifted : KIND_alu_shifted;
     }
 }
 

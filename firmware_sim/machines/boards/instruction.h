@@ -10,6 +10,7 @@
 #define INSTRUCTION_KINDS(X) \
     X(alu)            /* moves, sums, logic, comparisons, simple shifts */ \
     X(alu_shifted)    /* with a register or constant that is shifted on the way */ \
+    X(flags_shifted)  /* with a shifted constant, and it sets flags */ \
     X(bits)           /* bit fields, extensions, reversals, parallel and saturating sums */ \
     X(insert)         /* BFI, BFC */ \
     X(multiply)       /* 32 x 32 -> 32 bits and products of half words */ \

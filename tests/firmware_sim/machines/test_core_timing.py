@@ -179,6 +179,8 @@ M33 = V8M | {
     "inserted": Sequence("bfi r1, r2, #3, #4\nadds r4, r1, #1\n", 2, "BFI is as quick as a sum"),
     "float_used": Sequence("vldr s0, [r0]\nvadd.f32 s1, s0, s8\n", 2, "what VLDR loads can be used after 1"),
     "product_flags": Sequence("muls r1, r2, r1\n" * 4, 8, "the 16-bit MULS takes 2"),
+    "constant": Sequence("and r1, r2, #0x1fc0\n" * 4, 4, "a shifted constant: 1 each when nobody waits"),
+    "constant_flags": Sequence("ands r1, r2, #0x1fc0\n" * 4, 8, "2 each when they set flags"),
     "pair": Sequence("ldrd r1, r2, [r0]\n", 2, "a cycle per register"),
     "several": Sequence("ldm r0, {r1, r2, r3, r4}\n", 4, "a cycle per register"),
     "loop": Sequence(LOOP, 1 + 9 * 3 + 1, "SUBS 1, BNE 2 when taken, 0 when not"),
@@ -208,6 +210,11 @@ M55 = V8M | {  # SLOTHY
         "movs r1, #10\ndls lr, r1\n1: adds r2, r2, #1\nle lr, 1b\n",
         2 + 10 * 1 + 3 + 8 * 0 + 1,
         "LE 1 + 2 when it goes back first; then the core goes back without it, DDI0553; 1 when the loop ends",
+    ),
+    "vector_loop": Sequence(
+        "movs r1, #10\ndls lr, r1\n1: vldrw.u32 q0, [r0]\nvadd.i32 q1, q2, q2\nvstrw.32 q3, [r0]\nle lr, 1b\n",
+        2 + (3 + 3) + 3 + 8 * 4 + 1,
+        "from the third turn on, the load waits for a cycle, because the store of the turn before keeps its unit for 2",
     ),
     "entered": Sequence(
         "movs r1, #10\ndls lr, r1\nb 2f\n1: adds r2, r2, #1\n2: mov r3, r2\nle lr, 1b\n",

@@ -130,7 +130,9 @@ def test_every_branch_of_a_detector_is_known_as_the_disassembler_shows_it(
 ARM_KINDS = {
     "alu": "adds r1, r2, r3; add.w r1, r2, r3; mov r1, r2; movw r1, #1000; movt r1, #1000; cmp r1, r2; lsls r1, r2, #3;"
     "lsr.w r1, r2, r3; lsr.w r1, r2, #3; ands r1, r2; mvns r1, r2; sub sp, #8; adr r1, .; subw r1, r2, #1000",
-    "alu_shifted": "add.w r1, r2, r3, lsl #2; eor r1, r2, #0x1fc0; cmp.w r1, r2, lsr #3; sub.w r1, r2, r3, asr #1",
+    "alu_shifted": "add.w r1, r2, r3, lsl #2; eor r1, r2, #0x1fc0; cmp.w r1, r2, lsr #3; sub.w r1, r2, r3, asr #1;"
+    "adds.w r1, r2, r3, lsl #2",
+    "flags_shifted": "ands r1, r2, #0x1fc0; cmp.w r1, #0x1fc0; tst r1, #0x1fc0",
     "bits": "uxtb r1, r2; sxth.w r1, r2; sxtab16 r1, r2, r3; rev r1, r2; rbit r1, r2; clz r1, r2; ubfx r1, r2, #3, #4;"
     "ssat r1, #8, r2; usat16 r1, #8, r2; pkhbt r1, r2, r3; uadd8 r1, r2, r3; qadd r1, r2, r3",
     "insert": "bfi r1, r2, #3, #4; bfc r1, #3, #4",
