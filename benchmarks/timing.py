@@ -274,9 +274,11 @@ TABLES = {
 
 
 def with_tables(text: str) -> str:
-    """Return the text of docs/timing.md with the tables between their marks."""
+    """Return the text of docs/timing.md with its tables. Raises ValueError where it has not one place for each."""
     for name, table in TABLES.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"the page must have the lines {begin} and {end} once each")
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}\n{table()}\n{end}{rest.partition(end)[2]}"
     return text

@@ -4,6 +4,8 @@ import math
 import statistics
 from pathlib import Path
 
+import pytest
+
 from benchmarks.rows import read_rows
 from benchmarks.timing import MARKS, CoreMark, Published, coremark, published, with_tables
 from stapes.firmware_sim.machines.core_timing import CORE_TIMINGS
@@ -18,6 +20,12 @@ KNOWN = Published(
 
 def test_the_tables_of_the_page_are_those_of_the_results() -> None:
     assert with_tables(PAGE) == PAGE, "run `make bench-timing`"
+
+
+def test_a_page_that_has_no_place_for_a_table_or_two_is_refused() -> None:
+    for page in (PAGE.replace("<!-- /marks -->", ""), PAGE + "<!-- marks -->\n<!-- /marks -->\n"):
+        with pytest.raises(ValueError, match="<!-- /marks --> once each"):
+            with_tables(page)
 
 
 def test_cycles_are_the_clock_by_the_published_speed_and_waits_come_on_top_of_the_core() -> None:
