@@ -215,6 +215,26 @@ def test_snapping_moves_the_onset_to_where_the_sound_rises(browser: Chromium, da
     assert abs(offset - 6) < 0.03
 
 
+def test_labels_that_count_for_no_class_are_shown_and_are_not_taken_for_changes(
+    browser: Chromium, dataset: Path, table: Path
+) -> None:
+    unsure = FIRST_ROW.replace("1.5\t2.50\tknock", "9\t10\tunsure")
+    table.write_text(HEADER + OTHER_ROWS + FIRST_ROW + unsure)
+    (dataset / "label_map.tsv").write_text("label\tclass\nunsure\t\n")
+
+    async def act(editor: Editor) -> None:
+        await editor.drag(5, 6)
+        await editor.saved()
+        await asyncio.sleep(1.5)  # the watcher of files has looked meanwhile
+        assert await editor.message() == ""
+        assert await editor.rows() == ["knock", "knock"]
+
+    with _serving(dataset) as server:
+        _edit(browser, server, act)
+    assert _near(_labels(table), [(1.5, 2.5, "knock"), (5, 6, "knock"), (9, 10, "unsure")])
+    assert table.read_text().startswith(HEADER + OTHER_ROWS + FIRST_ROW + unsure)
+
+
 def test_a_recording_with_a_track_of_audacity_keeps_its_labels_there(browser: Chromium, dataset: Path) -> None:
     track = dataset / "kitchen" / "session 1.txt"
     track.write_bytes(b"1.500000\t2.500000\tknock\r\n\\\t100.0\t900.0\r\n")

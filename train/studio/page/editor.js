@@ -287,9 +287,9 @@ class Editor {
   commit(changes, select = null, joins = false) {
     const real = changes.filter(({ from, to }) => !(from && to && same(from, to)));
     if (!real.length) return true;
-    const copy = real.find(({ from, to }) => !from && to && this.labels.find(to));
+    const copy = real.find(({ to }) => to && this.labels.find(to));
     if (copy) {
-      this.select(copy.to, false);
+      this.say(`There is the label \u201c${copy.to.label}\u201d with these times already.`);
       return false;
     }
     this.say("");

@@ -28,7 +28,7 @@ export class Controls {
     const neighbour = (step, text, title) => element("button", { onclick: () => editor.stepRecording(step), title, "aria-label": title }, text);
     return element("div", { className: "editor-head" },
       element("a", { href: "#recordings", className: "button" }, "\u2039 Recordings"),
-      element("h1", {}, editor.recording), this.saved,
+      element("h1", {}, editor.recording), this.saved, this.state,
       neighbour(-1, "\u2191", "the recording before"), neighbour(1, "\u2193", "the next recording"),
       element("button", { onclick: () => editor.toggleHelp(), title: "all keys (?)", "aria-label": "all keys" }, "?"));
   }
@@ -47,7 +47,7 @@ export class Controls {
       this.play, this.loop, this.half,
       element("span", { className: "gap" }), button("\u2212", "-", () => editor.zoom(2), { "aria-label": "zoom out" }), button("+", "+", () => editor.zoom(0.5), { "aria-label": "zoom in" }),
       element("span", { className: "gap" }), ...this.ofSelection, this.take,
-      element("span", { className: "gap" }), this.undo, this.redo, this.extra, this.state, this.where);
+      element("span", { className: "gap" }), this.undo, this.redo, this.extra, this.where);
   }
 
   #classInput() {

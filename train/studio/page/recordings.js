@@ -117,6 +117,7 @@ class RecordingList {
       && (!kept.problems || item.problems.length)).sort(BY[kept.by]);
     this.table.show(shown);
     this.table.table.hidden = !shown.length;
+    this.table.table.classList.toggle("sound", !shown.some(({ problems }) => problems.length));
     this.empty.hidden = shown.length > 0;
     this.empty.replaceChildren(...(this.#all.length ? ["No recording is like that."]
       : ["There is no recording in this folder yet. ", element("a", { href: "#visit" }, "Record or drop some.")]));
