@@ -232,7 +232,8 @@ def test_labels_that_count_for_no_class_are_shown_and_are_not_taken_for_changes(
     with _serving(dataset) as server:
         _edit(browser, server, act)
     assert _near(_labels(table), [(1.5, 2.5, "knock"), (5, 6, "knock"), (9, 10, "unsure")])
-    assert table.read_text().startswith(HEADER + OTHER_ROWS + FIRST_ROW + unsure)
+    others = [line for line in table.read_text().splitlines(keepends=True) if not line.startswith(f"{RECORDING}\t5")]
+    assert others == [HEADER, OTHER_ROWS, FIRST_ROW, unsure]
 
 
 def test_a_recording_with_a_track_of_audacity_keeps_its_labels_there(browser: Chromium, dataset: Path) -> None:
