@@ -33,6 +33,7 @@ NEEDS = {
     "docs/own-recordings.md": Need(
         ("recordings", "bearings", "an-hour-without-events", "hallway"),
         {"--update": "recordings/labels.tsv"},
+        microphone=True,
         trains=True,
     ),
     "docs/vibration.md": Need(trains=True),

@@ -47,8 +47,16 @@ def _run(words: list[str]) -> int:
     if words[0] == "synth":
         words = [*words, "--minutes", "1"]
     if words[0] == "studio" or (words[0] == "listen" and "-" not in words and "--list-devices" not in words):
-        threading.Timer(LISTEN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        threading.Thread(target=_end_after_a_while, daemon=True).start()
     return main([_with_broker(word) for word in words])
+
+
+def _end_after_a_while() -> None:
+    """End this process with SIGTERM, some seconds after it is ready to be ended so."""
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        time.sleep(0.1)
+    time.sleep(LISTEN_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
