@@ -5,11 +5,13 @@ import { isPoint, lanes, same } from "./regions.js";
 
 export const TOP = 24, AXIS = 24;  // heights: of the names above the spectrogram, and of the time axis below
 const TAG = 18, LANES = 3;  // height of a name, and how many lanes of names there are when labels overlap
+const SELECTED = { fill: 0.34, width: 3 };
 const LONGEST_NAME_PX = 140;
 const CROWDED_PX = 6;  // with more labels than one in so many pixels, only marks above the spectrogram are drawn
 const MARKED_HZ = [20000, 10000, 5000, 2000, 1000, 500, 200, 100, 50, 20, 10];
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
-const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30,
+                 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 
 // Returns [context, width, height, scale] of a canvas that is as sharp as the screen and empty.
 export function clean(canvas) {
@@ -51,14 +53,16 @@ class Scene {
     this.isCrowded = shown.length > this.width / CROWDED_PX;
     for (const event of labels.ignored.filter(inView)) this.#stretch(event, style("--dim"), { dash: [2, 3], fill: 0.1 });
     for (const ghost of ghosts.filter(inView)) {
-      const colour = colourOf(this.editor.classes, ghost.label), isSelected = selected?.ghost && same(selected.event, ghost);
+      const colour = colourOf(this.editor.classes, ghost.label);
+      const isSelected = selected?.ghost && same(selected.event, ghost);
       this.#stretch(ghost, colour, { dash: [5, 4], fill: isSelected ? 0.22 : 0.06, width: isSelected ? 2.5 : 1.5 });
     }
     for (const event of shown) {
       const isSelected = selected && !selected.ghost && same(selected.event, event);
-      this.#stretch(event, colourOf(this.editor.classes, event.label), { fill: isSelected ? 0.34 : 0.16, width: isSelected ? 3 : 1.5 });
+      const look = isSelected ? SELECTED : { fill: 0.16, width: 1.5 };
+      this.#stretch(event, colourOf(this.editor.classes, event.label), look);
     }
-    if (draft) this.#stretch(draft.now, colourOf(this.editor.classes, draft.now.label), { fill: 0.34, width: 3 });
+    if (draft) this.#stretch(draft.now, colourOf(this.editor.classes, draft.now.label), SELECTED);
     const named = [...labels.ignored.filter(inView).map((event) => ({ ...event, isIgnored: true })), ...shown,
       ...ghosts.filter(inView).map((ghost) => ({ ...ghost, isGhost: true })), ...(draft ? [draft.now] : [])].map((event) => ({ ...event }))
       .sort((a, b) => a.onset - b.onset);
@@ -69,7 +73,9 @@ class Scene {
     named.forEach((event, index) => { if (places[index] < LANES) this.#name(event, places[index]); });
   }
 
-  #nameOf({ label, score }) { return this.#shortened(score != null ? `${label} ${score.toFixed(2)}` : label, LONGEST_NAME_PX); }
+  #nameOf({ label, score }) {
+    return this.#shortened(score != null ? `${label} ${score.toFixed(2)}` : label, LONGEST_NAME_PX);
+  }
 
   #stretch({ onset, offset }, colour, { dash = [], fill, width = 1.5 }) {
     const { context } = this, left = this.xOf(onset), right = this.xOf(offset);
@@ -92,7 +98,8 @@ class Scene {
 
   #name(event, lane) {
     const { context } = this, left = this.xOf(event.onset), top = 3 + lane * (TAG + 2);
-    const { text } = event, wide = context.measureText(text).width + 12, x = Math.max(0, left - (isPoint(event) ? 1 : 0));
+    const { text } = event, wide = context.measureText(text).width + 12;
+    const x = Math.max(0, left - (isPoint(event) ? 1 : 0));
     const colour = event.isIgnored ? style("--dim") : colourOf(this.editor.classes, event.label);
     context.beginPath();
     context.roundRect(x, top, wide, TAG, [0, 4, 4, 0]);
@@ -137,7 +144,8 @@ class Scene {
     for (const hz of MARKED_HZ) {
       const above = bands.findIndex((middle) => middle >= hz);
       if (above < 1) continue;
-      const y = bottom - (above - 0.5 + (hz - bands[above - 1]) / (bands[above] - bands[above - 1])) / bands.length * deep;
+      const part = (hz - bands[above - 1]) / (bands[above] - bands[above - 1]);
+      const y = bottom - (above - 0.5 + part) / bands.length * deep;
       if (y - last < 24 || y < TOP + 10 || y > bottom - 10) continue;
       const text = hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`;
       context.globalAlpha = 0.75;

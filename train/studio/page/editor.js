@@ -16,7 +16,8 @@ import { View } from "./view.js";
 
 const SHOWN_S = 20;  // of a recording that was just opened
 const BEFORE_S = 3, AFTER_S = 5;  // shown around a moment that was asked for
-const INFO_MS = 800;  // after a change the state and the problems of the recording are asked for, not more often than this
+const INFO_MS = 800;  // the state and the problems of the recording are asked for this long after a change
+const NEAR_S = 0.1;  // a label this near to a place of the queue is meant by it
 const STEP_S = 0.01, FINE_STEP_S = 0.001;
 const FIRST_CLASS = "event";  // where a dataset has no class yet
 
@@ -28,7 +29,8 @@ export async function open(container, context, route) {
   const recordings = await context.api.get("recordings");
   const info = recordings.find(({ recording }) => recording === route.recording);
   if (!info) {
-    container.append(element("p", { className: "card none" }, `There is no recording ${route.recording} in this dataset.`));
+    const sentence = `There is no recording ${route.recording} in this dataset.`;
+    container.append(element("p", { className: "card none" }, sentence));
     return () => {};
   }
   const editor = new Editor(container, context, info, recordings);
@@ -47,7 +49,11 @@ class Editor {
   draft = null;  // {of: the label that is dragged or null, now: what it will be}
   cursor = 0;
   classes = [FIRST_CLASS];
-  #context; #info; #recordings; #timer = 0; #frame = 0; #viewed = new Set(); #dropped = new Set(); #dotAt = null; #ends = []; #typed = [];
+  #context; #info; #recordings; #timer = 0; #frame = 0;
+  #viewed = new Set(); #dropped = new Set();  // what proposals want to be told
+  #dotAt = null;  // the moment at which the full stop was pressed
+  #typed = [];  // classes that no label has yet
+  #ends = [];
 
   constructor(container, context, info, recordings) {
     [this.#context, this.#info, this.#recordings] = [context, info, recordings];
@@ -57,22 +63,26 @@ class Editor {
     this.spectrogram = new Spectrogram(this.api, info, context.dataset, () => this.invalidate());
     this.strip = new Spectrogram(this.api, info, context.dataset, () => this.invalidate());
     this.player = new Player(this.api, this.recording, this.duration, (text) => this.say(text));
-    this.labels = new Labels(this.api, context.outbox, this.recording, { changed: () => this.#changed(), say: (text) => this.say(text) });
+    const told = { changed: () => this.#changed(), say: (text) => this.say(text) };
+    this.labels = new Labels(this.api, context.outbox, this.recording, told);
     this.controls = new Controls(this);
     this.#lay(container);
   }
 
   #lay(container) {
     this.canvas = element("canvas", { className: "spectrogram", tabIndex: 0, role: "application",
-      "aria-label": "Spectrogram with labels. Arrow keys up and down select labels, left and right move them; a question mark lists all keys." });
-    const strip = element("canvas", { className: "overview", role: "img", "aria-label": "The whole recording, with the part on the screen" });
+      "aria-label": "Spectrogram with labels. Arrow keys up and down select labels, left and right move them; "
+        + "a question mark lists all keys." });
+    const strip = element("canvas", { className: "overview", role: "img",
+      "aria-label": "The whole recording, with the part on the screen" });
     this.gestures = new Gestures(this.canvas, this);
     this.overview = new Overview(strip, { view: this.view, spectrogram: this.strip, labels: this.labels,
       editor: this, get classes() { return this.editor.classes; }, get playhead() { return this.editor.playhead; } });
     this.table = new LabelTable(this);
     this.help = helpDialog();
     const { head, queue, message, buttons, classes, problems } = this.controls;
-    container.append(head, queue, element("div", { className: "card" }, strip, this.canvas), message, buttons, classes, problems, this.table.element, this.help);
+    const pictures = element("div", { className: "card" }, strip, this.canvas);
+    container.append(head, queue, pictures, message, buttons, classes, problems, this.table.element, this.help);
     const resize = new ResizeObserver(() => this.invalidate());
     resize.observe(this.canvas);
     const redraw = () => { this.invalidate(); this.controls.showClasses(); this.table.show(); };
@@ -80,7 +90,6 @@ class Editor {
     const showSaved = () => this.controls.showSaved(this.#context.outbox);
     this.#ends = [listen(this, this.gestures), () => resize.disconnect(), () => dark.removeEventListener("change", redraw),
       this.#context.outbox.listen({ state: showSaved }), this.api.onChange((message) => this.#noticed(message))];
-    showSaved();
   }
 
   async start(route) {
@@ -93,6 +102,7 @@ class Editor {
     this.focus();
     const end = proposals.attach?.(this);
     if (end) this.#ends.push(end);
+    this.controls.showSaved(this.#context.outbox);
   }
 
   close() {
@@ -106,8 +116,9 @@ class Editor {
   // The classes of the dataset and of the labels, and those that were typed; their order decides colours and digits.
   #findClasses() {
     const { classes, events } = this.labels;
-    const all = [...new Set([...this.#context.dataset.classes, ...classes, ...this.#typed, ...events.map(({ label }) => label)])];
-    this.classes = all.length ? all : [FIRST_CLASS];
+    const known = [...this.#context.dataset.classes, ...classes, ...this.#typed];
+    const all = new Set([...known, ...events.map(({ label }) => label)]);
+    this.classes = all.size ? [...all] : [FIRST_CLASS];
   }
 
   get bar() { return this.controls.extra; }
@@ -124,7 +135,10 @@ class Editor {
   #draw() {
     this.#frame = 0;
     const { playhead } = this, wasSeen = this.seenPlayhead !== null && this.seenPlayhead <= this.view.until;
-    if (playhead !== null && wasSeen && playhead > this.view.until) this.view.show(playhead - 0.02 * this.view.length, playhead + 0.98 * this.view.length);
+    if (playhead !== null && wasSeen && playhead > this.view.until) {
+      const from = playhead - 0.02 * this.view.length;
+      this.view.show(from, from + this.view.length);
+    }
     this.seenPlayhead = playhead;
     drawEditor(this.canvas, this);
     this.overview.draw();
@@ -156,7 +170,8 @@ class Editor {
   }
 
   async #noticed({ kind, recording }) {
-    if (kind === "back" || (kind === "labels" && (!recording || recording === this.recording))) await this.labels.reload().catch((error) => this.say(error.message));
+    if (kind === "back" || (kind === "labels" && (!recording || recording === this.recording)))
+      await this.labels.reload().catch((error) => this.say(error.message));
     if (kind === "back" || kind === "recordings") {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#readInfo(), INFO_MS);
@@ -188,7 +203,8 @@ class Editor {
     this.controls.showQueue(this.#context.queue);
     if (at === null) return;
     this.view.show(at - BEFORE_S, Math.max(until ?? at, at) + AFTER_S);
-    const near = this.labels.events.filter((event) => event.onset < (until ?? at) + 0.1 && event.offset > at - 0.1 && (!label || event.label === label));
+    const near = this.labels.events.filter((event) => event.onset < (until ?? at) + NEAR_S && event.offset > at - NEAR_S
+      && (!label || event.label === label));
     this.selected = near.length ? { event: near[0], ghost: false } : null;
     this.cursor = at;
     this.#showSelection();
@@ -282,8 +298,7 @@ class Editor {
 
   // Changing; every change is one step that can be undone
 
-  // Makes the changes and selects `select`, if given; `joins` the step before, if that was the same kind of move by a key.
-  // Returns whether they could be made.
+  // Makes the changes and selects `select`, if given; `joins` as in History. Returns whether they could be made.
   commit(changes, select = null, joins = false) {
     const real = changes.filter(({ from, to }) => !(from && to && same(from, to)));
     if (!real.length) return true;
@@ -316,7 +331,8 @@ class Editor {
   nudge({ key, shiftKey, altKey }) {
     const event = this.#selectedLabel(), step = (key === "ArrowLeft" ? -1 : 1) * (altKey ? FINE_STEP_S : STEP_S);
     if (!event) return this.goTo(rounded(Math.min(this.duration, Math.max(0, this.cursor + step))));
-    const now = shiftKey ? resized(event, "offset", Math.max(event.onset, event.offset + step), this.duration) : moved(event, step, this.duration);
+    const now = shiftKey ? resized(event, "offset", Math.max(event.onset, event.offset + step), this.duration)
+      : moved(event, step, this.duration);
     this.commit([{ from: event, to: now }], now, true);
     this.view.reveal(now.onset, now.offset);
   }
@@ -340,7 +356,8 @@ class Editor {
   typeClass() { this.controls.newClass.focus(); }
 
   split() {
-    const at = this.#here, event = this.#selectedLabel() || this.labels.events.find(({ onset, offset }) => onset < at && at < offset);
+    const at = this.#here, isAround = ({ onset, offset }) => onset < at && at < offset;
+    const event = this.#selectedLabel() || this.labels.events.find(isAround);
     const changes = event && splitAt(event, at);
     if (changes) this.commit(changes, changes[1].to);
     else this.say("Click inside of a label first: it is split at the cursor.");
@@ -349,7 +366,8 @@ class Editor {
   merge() {
     const event = this.#selectedLabel(), changes = event && mergedWithNext(this.labels.events, event);
     if (changes) this.commit(changes, changes[0].to);
-    else this.say(event ? "No label of this class follows." : "Select a label first: it is merged with the next one of its class.");
+    else if (event) this.say("No label of this class follows.");
+    else this.say("Select a label first: it is merged with the next one of its class.");
   }
 
   async snap() {
@@ -358,7 +376,8 @@ class Editor {
     try {
       const { onset } = await this.api.get("rise", { recording: this.recording, at: event.onset });
       if (onset === null) return this.say("The sound does not rise near this onset.");
-      const now = onset >= event.offset ? moved(event, onset - event.onset, this.duration) : resized(event, "onset", onset, this.duration);
+      const now = onset < event.offset ? resized(event, "onset", onset, this.duration)
+        : moved(event, onset - event.onset, this.duration);
       if (this.labels.find(event)) this.commit([{ from: event, to: now }], now);
     } catch (error) {
       this.say(error.message);

@@ -3,7 +3,8 @@ import { between, hit, moved, resized } from "./regions.js";
 
 const NEAR_PX = { mouse: 6, pen: 10, touch: 16 };  // how near an edge must be to be dragged
 const DRAG_PX = 4;  // shorter movements are clicks
-const DOUBLE_MS = 350;
+const DOUBLE_MS = 350, DOUBLE_PX = 8;  // two clicks within this time and distance are a double click
+const LINE_PX = 16, PAGE_PX = 400;  // what a wheel that counts lines or pages means
 
 export class Gestures {
   #canvas; #editor;
@@ -34,9 +35,7 @@ export class Gestures {
   #timeAt(x) { return this.#editor.view.from + x / this.#canvas.clientWidth * this.#editor.view.length; }
   #slack({ pointerType }) { return (NEAR_PX[pointerType] || 6) / this.#canvas.clientWidth * this.#editor.view.length; }
 
-  #found(event, at) {
-    return hit(this.#editor.labels.events, at, this.#slack(event)) || null;
-  }
+  #found(event, at) { return hit(this.#editor.labels.events, at, this.#slack(event)); }
 
   #down(event) {
     if (event.button !== 0) return;
@@ -81,7 +80,8 @@ export class Gestures {
   }
 
   #click(event, { at, found, point }) {
-    const editor = this.#editor, isDouble = event.timeStamp - this.#lastClick.at < DOUBLE_MS && Math.abs(event.offsetX - this.#lastClick.x) < 8;
+    const editor = this.#editor, isNear = Math.abs(event.offsetX - this.#lastClick.x) < DOUBLE_PX;
+    const isDouble = isNear && event.timeStamp - this.#lastClick.at < DOUBLE_MS;
     this.#lastClick = { at: isDouble ? -Infinity : event.timeStamp, x: event.offsetX };
     if (point || (isDouble && !found)) return editor.addPoint(at);
     const ghost = found ? null : hit(editor.ghosts, at, this.#slack(event));
@@ -109,14 +109,16 @@ export class Gestures {
 
   #wheel(event) {
     event.preventDefault();
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1;
+    const unit = { [WheelEvent.DOM_DELTA_LINE]: LINE_PX, [WheelEvent.DOM_DELTA_PAGE]: PAGE_PX }[event.deltaMode] || 1;
     const { view } = this.#editor, sideways = event.shiftKey ? event.deltaY + event.deltaX : event.deltaX;
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) view.pan(sideways * unit / this.#canvas.clientWidth * view.length);
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
+      view.pan(sideways * unit / this.#canvas.clientWidth * view.length);
     else view.zoom(2 ** (event.deltaY * unit / (event.ctrlKey ? 60 : 300)), this.#timeAt(event.offsetX));  // Ctrl: a pinch
   }
 
   #showWhatIsThere(event) {
-    const found = event.pointerType === "mouse" && !event.shiftKey ? this.#found(event, this.#timeAt(event.offsetX)) : null;
+    const finds = event.pointerType === "mouse" && !event.shiftKey;
+    const found = finds ? this.#found(event, this.#timeAt(event.offsetX)) : null;
     this.#canvas.style.cursor = !found ? "crosshair" : found.part === "body" ? "grab" : "ew-resize";
   }
 }

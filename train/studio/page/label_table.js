@@ -1,4 +1,4 @@
-// The labels of the recording as a table beside the spectrogram: every label can be read, reached and changed by keyboard.
+// The labels of the recording as a table: every label can be read, reached and changed by keyboard.
 import { colourOf } from "./colours.js";
 import { clock, element } from "./dom.js";
 import { isPoint, same } from "./regions.js";
@@ -19,14 +19,15 @@ export class LabelTable {
       caption: "Labels of this recording", rowHeight: ROW_PX, opened: select, selected: select,
       columns: [
         { title: "onset", className: "number", fill: (cell, event) => { cell.textContent = clock(event.onset, 3); } },
-        { title: "length", className: "number", fill: (cell, event) => { cell.textContent = isPoint(event) ? "point" : `${(event.offset - event.onset).toFixed(3)} s`; } },
+        { title: "length", className: "number", fill: (cell, event) => { cell.textContent = length(event); } },
         { title: "class", className: "name", fill: (cell, event) => this.#fillClass(cell, event) },
       ],
     });
     this.table.element.classList.add("labels");
     this.none = element("p", { className: "none" }, "No label yet. Drag on the spectrogram to draw one.");
     this.file = element("p", { className: "dim" });
-    this.element = element("section", { "aria-label": "Labels" }, element("div", { className: "card" }, this.table.element, this.none), this.file);
+    const card = element("div", { className: "card" }, this.table.element, this.none);
+    this.element = element("section", { "aria-label": "Labels" }, card, this.file);
   }
 
   #fillClass(cell, { label }) {
@@ -53,3 +54,5 @@ export class LabelTable {
     return selected && !selected.ghost ? this.#events.findIndex((event) => same(event, selected.event)) : -1;
   }
 }
+
+const length = (event) => (isPoint(event) ? "point" : `${(event.offset - event.onset).toFixed(3)} s`);

@@ -1,6 +1,6 @@
 // The labels of one recording: what the file holds, with the changes that are still on their way to it.
 import { History } from "./history.js";
-import { applied, difference, plain, same, sorted } from "./regions.js";
+import { applied, difference, plain, reversed, same, sorted } from "./regions.js";
 
 const histories = new Map();  // by recording, for as long as the page is open
 
@@ -57,7 +57,8 @@ export class Labels {
     if (!changes) return null;
     if (this.#apply(changes)) return changes;
     this.#history.forget(what);
-    this.#told.say(`That step cannot be ${what === "undo" ? "undone" : "done again"}: the label was changed elsewhere meanwhile.`);
+    const done = what === "undo" ? "undone" : "done again";
+    this.#told.say(`That step cannot be ${done}: the label was changed elsewhere meanwhile.`);
     return null;
   }
 
@@ -65,7 +66,8 @@ export class Labels {
     const after = applied(this.events, changes);
     if (!after) return false;
     this.events = after;
-    this.#outbox.put(this.#recording, changes.map(({ from, to }) => ({ from: from && plain(from), to: to && plain(to) })));
+    const sent = changes.map(({ from, to }) => ({ from: from && plain(from), to: to && plain(to) }));
+    this.#outbox.put(this.#recording, sent);
     this.#told.changed();
     return true;
   }
@@ -86,17 +88,22 @@ export class Labels {
     if (!added && !removed) return;
     this.events = now;
     this.#told.changed();
-    this.#told.say(`The labels of this recording were also changed elsewhere: ${counted(added, "label")} came, ${counted(removed, "label")} went.`);
+    this.#told.say("The labels of this recording were also changed elsewhere: "
+      + `${counted(added, "label")} came, ${counted(removed, "label")} went.`);
   }
 
   #refused(changes, error) {
     if (error.body?.events) this.events = this.#withWaiting(error.body.events);
-    else for (const { from, to } of [...changes].reverse()) this.events = applied(this.events, [{ from: to, to: from }]) || this.events;
+    else {
+      this.events = applied(this.events, reversed(changes)) || this.events;
+      this.reload().catch(() => {});
+    }
     this.#told.changed();
     const { onset, label } = changes[0].from || changes[0].to;
     const what = `\u201c${label}\u201d at ${onset.toFixed(2)} s`;
     this.#told.say(error.status === 409
-      ? `Your change of ${what} was not made, because that label was changed elsewhere meanwhile; the labels are shown as they are now.`
+      ? `Your change of ${what} was not made, because that label was changed elsewhere meanwhile; `
+        + "the labels are shown as they are now."
       : `Your change of ${what} was not saved: ${error.message}`);
   }
 

@@ -29,7 +29,8 @@ export const context = {
   goInQueue(index) {
     const { recording, at, until, label } = context.queue.items[index];
     context.queue.index = index;
-    const hash = `#edit/${encodeURIComponent(recording)}?${new URLSearchParams({ at, ...(until != null && { until }), ...(label != null && { label }) })}`;
+    const given = Object.entries({ at, until, label }).filter(([, value]) => value != null);
+    const hash = `#edit/${encodeURIComponent(recording)}?${new URLSearchParams(given)}`;
     if (location.hash === hash) show();
     else location.hash = hash;
   },

@@ -39,7 +39,8 @@ class RecordingList {
     this.empty = element("p", { className: "none", hidden: true });
     this.table.element.classList.add("recordings");
     this.problems = element("details", { className: "problems", hidden: true });
-    container.append(element("h1", { className: "unseen" }, "Recordings"), this.#filters(), this.summary, this.problems, element("div", { className: "card" }, this.table.element, this.empty));
+    container.append(element("h1", { className: "unseen" }, "Recordings"), this.#filters(), this.summary, this.problems,
+      element("div", { className: "card" }, this.table.element, this.empty));
   }
 
   close() {
@@ -66,20 +67,23 @@ class RecordingList {
   #showProblems(problems) {
     this.problems.hidden = !problems.length;
     const places = new Map();  // of each problem: many files often have the same one
-    for (const { text, place, severity } of problems) places.set(text, [...(places.get(text) || []), { place, severity }]);
+    for (const problem of problems) places.set(problem.text, [...(places.get(problem.text) || []), problem]);
     this.problems.replaceChildren(
       element("summary", {}, places.size === 1 ? "A problem of the dataset" : `${places.size} problems of the dataset`),
-      element("ul", {}, ...[...places].map(([text, where]) => element("li", { className: where[0].severity }, `${listed(where)}${text}`))));
+      element("ul", {}, ...[...places].map(([text, where]) =>
+        element("li", { className: where[0].severity }, `${listed(where)}${text}`))));
   }
 
   #filters() {
     const changed = (name, of = "value") => (event) => { kept[name] = event.target[of]; this.show(); };
-    const search = element("input", { type: "search", placeholder: "Search by name", value: kept.text, "aria-label": "Search by name", oninput: changed("text") });
+    const search = element("input", { type: "search", placeholder: "Search by name", "aria-label": "Search by name",
+      value: kept.text, oninput: changed("text") });
     const state = element("select", { "aria-label": "State", onchange: changed("state") });
     choices(state, "any state", STATES, kept.state, STATE_TEXTS);
     this.label = element("select", { "aria-label": "Class", onchange: changed("label") });
     const by = element("select", { "aria-label": "Order", onchange: changed("by") });
-    for (const order of Object.keys(BY)) by.append(element("option", { value: order, selected: order === kept.by }, `by ${order}`));
+    for (const order of Object.keys(BY))
+      by.append(element("option", { value: order, selected: order === kept.by }, `by ${order}`));
     const problems = element("input", { type: "checkbox", checked: kept.problems, onchange: changed("problems", "checked") });
     return element("form", { className: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
       search, state, this.label, by, element("label", {}, problems, " with problems"));
@@ -88,7 +92,8 @@ class RecordingList {
   #columns() {
     return [
       { title: "recording", className: "name", fill: (cell, item) => this.#fillName(cell, item) },
-      { title: "state", fill: (cell, { state }) => cell.append(element("span", { className: `state ${state}` }, STATE_TEXTS[state] || state)) },
+      { title: "state", fill: (cell, { state }) =>
+        cell.append(element("span", { className: `state ${state}` }, STATE_TEXTS[state] || state)) },
       { title: "length", className: "number", fill: (cell, { seconds }) => { cell.textContent = clock(seconds); } },
       { title: "part", className: "wide", fill: (cell, { part }) => { cell.textContent = part; } },
       { title: "labels", className: "counts", fill: (cell, item) => this.#fillCounts(cell, item) },
@@ -134,7 +139,8 @@ function listed(places) {
 const labelCount = ({ counts }) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
 function summary(shown, all) {
-  const seconds = shown.reduce((sum, item) => sum + item.seconds, 0), done = shown.filter(({ state }) => state !== "unlabelled").length;
+  const seconds = shown.reduce((sum, item) => sum + item.seconds, 0);
+  const done = shown.filter(({ state }) => state !== "unlabelled").length;
   const which = shown.length === all.length ? `${all.length} recordings` : `${shown.length} of ${all.length} recordings`;
   return `${which}, ${clock(seconds)} in all; ${done} labelled, ${shown.length - done} not yet.`;
 }

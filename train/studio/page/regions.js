@@ -88,7 +88,7 @@ export function hit(events, at, slack) {
   for (const event of events) {
     const length = event.offset - event.onset;
     if (at < event.onset - slack || at > event.offset + slack) continue;
-    if (length < 2 * slack) consider(event, isPoint(event) ? "body" : at < event.onset ? "onset" : at > event.offset ? "offset" : "body", 0);
+    if (length < 2 * slack) consider(event, at < event.onset && length ? "onset" : at > event.offset && length ? "offset" : "body", 0);
     else if (Math.abs(at - event.onset) <= slack) consider(event, "onset", 1);
     else if (Math.abs(at - event.offset) <= slack) consider(event, "offset", 1);
     else consider(event, "body", 2 + length);
