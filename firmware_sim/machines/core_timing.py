@@ -9,7 +9,10 @@ Sources, by the names that the table uses:
 - M0+ TRM: Arm, Cortex-M0+ Technical Reference Manual (DDI0484), table 3-1.
 - M3 TRM, M4 TRM: Arm, Cortex-M3 (DDI0337) and Cortex-M4 (DDI0439) Technical Reference Manuals, tables of the
   instruction set and the section on load/store timings.
-- FPU: the table of floating-point instructions of the M4 TRM.
+- FPU: the table of floating-point instructions of the M4 TRM. Results of arithmetic are ready a cycle later; VMOV, VABS
+  and VNEG are none.
+- DDI0553: the Armv8-M Architecture Reference Manual.
+- rp2040js: U. Shaked's emulator of the RP2040, github.com/wokwi/rp2040js.
 - pipetest: jnk0le, "pipeline cycle test": measurements with DWT.CYCCNT on STM32F103 (M3), STM32F407 (M4), STM32H743
   (M7) and RP2350 (M33), github.com/jnk0le/random.
 - LLVM: the scheduling model of the core in the LLVM project, lib/Target/ARM/ARMScheduleM7.td.
@@ -119,7 +122,7 @@ CORE_TIMINGS = {
             },
             taken=1,
             taken_always=1,
-            taken_call=2,  # BL takes 3
+            taken_call=2,  # BL takes 3, as the emulator rp2040js counts, too
             taken_indirect=1,
             taken_from_memory=2,  # POP with the program counter takes 3 + n: two more than without
         ),
@@ -246,7 +249,7 @@ CORE_TIMINGS = {
             taken_from_memory=1,
             straddling_target=1,
             predictor=LAST_BACKWARD_BRANCH,
-            miss=1,
+            miss=1,  # of every jump, too: only conditional branches are foreseen
         ),
         CoreTiming(
             name="esp32-c3",
