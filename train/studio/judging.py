@@ -65,6 +65,7 @@ class JudgementRun:
                 "until": each["offset"],
                 "label": each["label"],
                 "note": _note(each),
+                "kind": each["kind"],
             }
             for each in self._known()["mistakes"]
         ]
