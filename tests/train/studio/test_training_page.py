@@ -1,20 +1,26 @@
 """Train and judge on the studio's page, with real clicks, judged by the files on disk. One training is shared."""
 
-import asyncio
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chromium import Page
 from studio_browser import look_at
 
+from stapes.firmware_sim.device.events import SILENT, probability
 from stapes.firmware_sim.device.folder import read_folder
+from stapes.runtime.detector import Detector
+from stapes.runtime.main import main
 from stapes.runtime.web.address import Address
 from stapes.train.data.soundscapes import SyntheticSplit, synthesize
-from stapes.train.judge.evaluate import evaluate
-from stapes.train.learn.workspace import workspace_path
+from stapes.train.judge.evaluate import Judgement, evaluate
+from stapes.train.label.mistakes import worst_mistakes
+from stapes.train.learn.workspace import read_history, workspace_path
 from stapes.train.studio.server import StudioServer
 from stapes.train.studio.studio import Studio
 from stapes.train.studio.training_run import TrainingRun
@@ -33,7 +39,7 @@ gru_units = 8
 [training]
 sequence_s = 3.0
 batch_sequences = 4
-float_steps = 600
+float_steps = 240
 quantized_steps = 10
 check_every_steps = 30
 learning_rate = 0.02
@@ -55,13 +61,6 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def url(sounds: Path) -> Iterator[str]:
-    server = StudioServer(Address(port=0), Studio(sounds))
-    yield server.url
-    server.close()
-
-
 async def _click(page: Page, selector: str, text: str = "") -> None:
     """Click on the middle of the first element that shows this text."""
     found = (
@@ -77,8 +76,8 @@ async def _click(page: Page, selector: str, text: str = "") -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Train, stop, restart the studio, go on, and wait for the end; return pictures by what they show."""
+def pictures(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Train, stop, restart the studio, go on, and judge the new detector; return pictures by what they show."""
     pictures = {}
 
     async def begin(page: Page) -> None:
@@ -87,36 +86,110 @@ def trained(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         await _click(page, "button", "Train")
         await page.until(f"{STATE} === 'Training pops.stapes'")
         await page.until("document.querySelectorAll('.charts .curve').length === 2", 60)  # the first check was made
+        pictures["running"] = await page.picture()
 
     async def stop_and_go_on(page: Page) -> None:
         await page.until(f"{STATE} === 'Training pops.stapes'")  # it outlived the studio
         await _click(page, "button", "Stop")
-        await page.until(f"{STATE}.startsWith('The training of pops.stapes has stopped')", 30)
+        await page.until(f"{STATE}.startsWith('The training of pops.stapes has stopped')")
         assert workspace_path(sounds.parent / "pops.stapes").exists()
         await _click(page, "button", "Go on")
-        await page.until(f"{STATE} === 'Training pops.stapes'")
-        await page.until("document.querySelector('.run progress').hasAttribute('value')", 60)
-        pictures["running"] = await page.picture()
         await page.until(f"{STATE} === 'pops.stapes is trained.'", 60)
         pictures["trained"] = await page.picture()
 
     for look in (begin, stop_and_go_on):
-        server = StudioServer(Address(port=0), Studio(sounds))
         try:
-            look_at(f"{server.url}#train", tmp_path_factory.mktemp("profile"), look)
+            with served(sounds) as url:
+                look_at(f"{url}#train", tmp_path_factory.mktemp("profile"), look)
         except BaseException:
             TrainingRun(Studio(sounds)).stop()
             raise
-        finally:
-            server.close()
     return pictures
 
 
+@contextmanager
+def served(sounds: Path) -> Iterator[str]:
+    server = StudioServer(Address(port=0), Studio(sounds))
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
 def test_a_training_that_was_stopped_goes_on_though_the_studio_was_restarted(
-    trained: dict[str, bytes], sounds: Path
+    pictures: dict[str, bytes], sounds: Path
 ) -> None:
     folder = read_folder(sounds.parent / "pops.stapes")
     assert folder.classes == ("beep", "crack", "pop")
     assert not workspace_path(folder.path).exists()
     lines = (sounds / ".studio" / "training" / "lines").read_text()
     assert "continuing the unfinished run that was found beside the output" in lines
+    steps = [row["step"] for row in read_history(folder.path) if row["phase"] == "float"]
+    assert steps == [str(step) for step in range(30, 241, 30)]  # no check is lost, and none was made twice
+
+
+def test_a_detector_is_judged_beside_the_one_before_and_its_mistakes_are_a_queue(
+    pictures: dict[str, bytes], sounds: Path, tmp_path: Path
+) -> None:
+    """The one before is the same with thresholds so high that it hears nothing."""
+    new, before = sounds.parent / "pops.stapes", sounds.parent / "deaf.stapes"
+    shutil.copytree(new, before, dirs_exist_ok=True)
+    deaf = read_folder(before)
+    replace(deaf, events=tuple(SILENT for _ in deaf.classes)).write()
+
+    async def judge(page: Page) -> dict[str, Any]:
+        await page.until("document.querySelector('[name=before] option[value=\"deaf.stapes\"]') !== null")
+        await page.value("document.querySelector('[name=before]').value = 'deaf.stapes'")
+        await _click(page, "button", "Judge")
+        await page.until("document.querySelector('.summary') !== null", 60)
+        seen = {"summary": await page.value("document.querySelector('.summary').textContent")}
+        seen["table"] = await page.value(
+            "[...document.querySelectorAll('.figures tbody tr')]"
+            ".map((row) => [...row.children].map((cell) => cell.textContent))"
+        )
+        pictures["judged"] = await page.picture()
+        await _click(page, "button", "Missed events")
+        await page.until("location.hash.startsWith('#edit/')")
+        seen["place"] = await page.value("decodeURIComponent(location.hash)")
+        return seen
+
+    with served(sounds) as url:
+        seen = look_at(f"{url}#judge/pops.stapes", tmp_path / "profile", judge)
+    evaluation, judged = evaluate(new, sounds, None, Judgement(before=before))
+    assert evaluation.comparison is not None
+    assert seen["summary"] == evaluation.comparison.summary
+    for row, (label, scores) in zip(seen["table"], evaluation.figures.events.classes.items(), strict=False):
+        assert row[:3] == [label, str(scores.n_reference), f"{scores.precision:.2f}".replace("nan", "-")]
+    worst = next(each for each in worst_mistakes(Detector.load(new), judged) if each.kind == "missed")
+    assert seen["place"].startswith(f"#edit/{worst.judged.recording.name}?")
+    assert f"label={worst.event.label}" in seen["place"]
+
+
+def test_a_threshold_set_by_a_slider_is_saved_as_tune_would(
+    pictures: dict[str, bytes], sounds: Path, tmp_path: Path
+) -> None:
+    new = sounds.parent / "pops.stapes"
+    by_tune = Path(shutil.copytree(new, tmp_path / "tuned.stapes"))
+
+    async def slide(page: Page) -> float:
+        await _click(page, "button", "Judge")
+        slider = "document.querySelector('[aria-label=\"threshold of pop\"]')"
+        await page.until(f"{slider} !== null", 60)
+        await page.value(f"{slider}.focus()")
+        for _ in range(4):
+            await page.press("ArrowRight")
+        said = await page.value(f"{slider}.getAttribute('aria-valuetext')")
+        pictures["threshold"] = await page.picture()
+        await _click(page, "button", "Save thresholds")
+        await page.until("document.querySelector('.result').textContent.includes('Saved in pops.stapes')")
+        return float(said.split(":")[0])
+
+    with served(sounds) as url:
+        shown = look_at(f"{url}#judge/pops.stapes", tmp_path / "profile", slide)
+    saved = read_folder(new)
+    threshold = probability(saved.events[2].on_score)
+    assert shown == pytest.approx(threshold, abs=0.0051)  # two digits are shown
+    assert saved.events[2] != read_folder(by_tune).events[2]
+    assert main(["tune", str(by_tune), str(sounds), "--split", "test", "--threshold", f"pop={threshold}"]) == 0
+    tuned = read_folder(by_tune)
+    assert (saved.events, saved.operating_point) == (tuned.events, tuned.operating_point)

@@ -1,7 +1,7 @@
 // Small line charts as SVG, readable in light and dark and described in words for who cannot see them.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const WIDTH = 460, HEIGHT = 210, LEFT = 46, RIGHT = 12, TOP = 12, BOTTOM = 34;
+const WIDTH = 460, HEIGHT = 224, LEFT = 46, RIGHT = 12, TOP = 28, BOTTOM = 34;
 
 // chart: {title, xName, yName, lines: [{name, className, points: [[x, y], ...]}], x: [low, high], y: [low, high], mark: [x, y]}
 // The limits are optional, and so is the mark, a dot. Points with a null are left out.
@@ -18,7 +18,7 @@ export function lineChart(chart) {
   }
   for (const value of ticks(x)) svg.append(text(shortNumber(value), { class: "tick middle", x: across(value), y: HEIGHT - BOTTOM + 15 }));
   svg.append(text(chart.xName, { class: "tick middle", x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4 }));
-  svg.append(text(chart.title, { class: "title", x: LEFT + 4, y: TOP + 4 }));
+  svg.append(text(chart.title, { class: "title", x: 10, y: 17 }));
   for (const line of lines) {
     const points = line.points.map(([a, b]) => `${across(a).toFixed(1)},${up(b).toFixed(1)}`).join(" ");
     svg.append(make("polyline", { class: `curve ${line.className}`, points }));
