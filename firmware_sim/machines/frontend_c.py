@@ -1,4 +1,4 @@
-"""The frontend's tables as C: each number has a type of its own, so that the byte order of the processor is its own."""
+"""The frontend's tables as C: numbers with their types, which the compiler stores in the byte order of the target."""
 
 import struct
 from dataclasses import dataclass
