@@ -10,7 +10,7 @@ import { Labels } from "./labels.js";
 import { Overview } from "./overview.js";
 import { Player } from "./player.js";
 import * as proposals from "./proposals.js";
-import { between, mergedWithNext, moved, plain, resized, rounded, same, sorted, splitAt } from "./regions.js";
+import { between, mergedWithNext, moved, overlaps, plain, resized, rounded, same, sorted, splitAt } from "./regions.js";
 import { Spectrogram } from "./spectrogram.js";
 import { View } from "./view.js";
 
@@ -52,6 +52,8 @@ class Editor {
   #context; #info; #recordings; #timer = 0; #frame = 0;
   #viewed = new Set(); #dropped = new Set();  // what proposals want to be told
   #dotAt = null;  // the moment at which the full stop was pressed
+  #proposed = [];  // what proposals gave last; `ghosts` are those that overlap no label
+  #removed = [];  // proposals that were dropped here
   #typed = [];  // classes that no label has yet
   #ends = [];
 
@@ -157,6 +159,7 @@ class Editor {
   #changed() {
     this.#findClasses();
     if (this.selected && !this.selected.ghost && !this.labels.find(this.selected.event)) this.selected = null;
+    this.#findGhosts();
     this.table.show();
     this.#showSelection();
     this.controls.showInfo(this.#info, this.labels.events.length);
@@ -192,9 +195,16 @@ class Editor {
   editQueue(items, title) { this.#context.editQueue(items, title); }
 
   showGhosts(ghosts) {
-    this.ghosts = sorted(ghosts);
-    if (this.selected?.ghost && !this.ghosts.some((ghost) => same(ghost, this.selected.event))) this.selected = null;
+    this.#proposed = sorted(ghosts);
+    this.#findGhosts();
     this.#showSelection();
+  }
+
+  // What overlaps a label or was dropped is not proposed any more; the answer to an older question may still hold it.
+  #findGhosts() {
+    const isOpen = (ghost) => !overlaps(ghost, this.labels.events) && !this.#removed.some((each) => same(each, ghost));
+    this.ghosts = this.#proposed.filter(isOpen);
+    if (this.selected?.ghost && !this.ghosts.some((ghost) => same(ghost, this.selected.event))) this.selected = null;
   }
 
   // Going about
@@ -390,7 +400,8 @@ class Editor {
     this.selected = null;
     if (ghost) {
       const dropped = this.ghosts.find((each) => same(each, event));
-      this.showGhosts(this.ghosts.filter((each) => each !== dropped));
+      this.#removed.push(dropped);
+      this.showGhosts(this.#proposed);
       for (const act of this.#dropped) act(dropped);
     } else this.commit([{ from: event, to: null }]);
   }
@@ -399,7 +410,6 @@ class Editor {
 
   #takeAs(label) {
     const { event } = this.selected, now = between(event.onset, event.offset, label, this.duration);
-    this.ghosts = this.ghosts.filter((ghost) => !same(ghost, event));
     this.commit([{ from: null, to: now }], now);
   }
 

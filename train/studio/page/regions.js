@@ -79,6 +79,8 @@ export function mergedWithNext(events, event) {
   return [{ from: plain(event), to: whole }, { from: plain(next), to: null }];
 }
 
+export const overlaps = (event, events) => events.some(({ onset, offset }) => onset < event.offset && offset > event.onset);
+
 // Returns {event, part} for a moment: part is "onset", "offset" or "body"; or null. Of several the shortest is meant.
 export function hit(events, at, slack) {
   let found = null;
@@ -88,7 +90,8 @@ export function hit(events, at, slack) {
   for (const event of events) {
     const length = event.offset - event.onset;
     if (at < event.onset - slack || at > event.offset + slack) continue;
-    if (length < 2 * slack) consider(event, at < event.onset && length ? "onset" : at > event.offset && length ? "offset" : "body", 0);
+    const end = isPoint(event) ? "body" : at < event.onset ? "onset" : at > event.offset ? "offset" : "body";
+    if (length < 2 * slack) consider(event, end, 0);
     else if (Math.abs(at - event.onset) <= slack) consider(event, "onset", 1);
     else if (Math.abs(at - event.offset) <= slack) consider(event, "offset", 1);
     else consider(event, "body", 2 + length);
