@@ -201,6 +201,27 @@ def test_points_are_set_by_double_click_by_a_click_with_the_full_stop_held_and_b
     assert [onset for onset, offset, _ in labels if onset == offset] == [onset for onset, *_ in labels[1:]]
 
 
+def test_a_class_keeps_its_digit_when_others_come(browser: Chromium, dataset: Path, table: Path) -> None:
+    async def act(editor: Editor) -> None:
+        page = editor.page
+        await editor.drag(5, 6)
+        await page.press("c")
+        await page.type("bell")  # before "knock" in the alphabet
+        await page.press("Enter")
+        await editor.saved()
+        await page.value("location.hash = '#recordings'")
+        await page.until("document.querySelector('.recordings td.counts')?.textContent === 'knock 1bell 1'")
+        await page.value(f"location.hash = '#edit/{quote(RECORDING, safe='')}'")
+        await editor.open(page)
+        await editor.click(5.5)
+        await page.press("1")
+        await editor.saved()
+
+    with _serving(dataset) as server:
+        _edit(browser, server, act)
+    assert _near(_labels(table), [(1.5, 2.5, "knock"), (5, 6, "knock")])
+
+
 def test_snapping_moves_the_onset_to_where_the_sound_rises(browser: Chromium, dataset: Path, table: Path) -> None:
     async def act(editor: Editor) -> None:
         await editor.drag(5.08, 6)

@@ -54,7 +54,6 @@ class Editor {
   #dotAt = null;  // the moment at which the full stop was pressed
   #proposed = [];  // what proposals gave last; `ghosts` are those that overlap no label
   #removed = [];  // proposals that were dropped here
-  #typed = [];  // classes that no label has yet
   #ends = [];
 
   constructor(container, context, info, recordings) {
@@ -115,12 +114,10 @@ class Editor {
     clearTimeout(this.#timer);
   }
 
-  // The classes of the dataset and of the labels, and those that were typed; their order decides colours and digits.
   #findClasses() {
     const { classes, events } = this.labels;
-    const known = [...this.#context.dataset.classes, ...classes, ...this.#typed];
-    const all = new Set([...known, ...events.map(({ label }) => label)]);
-    this.classes = all.size ? [...all] : [FIRST_CLASS];
+    const all = this.#context.knowClasses([...classes, ...events.map(({ label }) => label)]);
+    this.classes = all.length ? all : [FIRST_CLASS];
   }
 
   get bar() { return this.controls.extra; }
@@ -350,10 +347,8 @@ class Editor {
   useClass(index) { if (index < this.classes.length) this.useLabel(this.classes[index]); }
 
   useLabel(label) {
-    if (!this.classes.includes(label)) {
-      this.#typed.push(label);
-      this.#findClasses();
-    }
+    this.#context.knowClasses([label]);
+    this.#findClasses();
     currentClass = this.currentClass = label;
     const event = this.#selectedLabel();
     if (event) {

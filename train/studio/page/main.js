@@ -20,6 +20,11 @@ export const context = {
   dataset: null,
   outbox: new Outbox(api),
   queue: null,  // {items, title, index}: what the editor is to go through
+  // Adds classes that are new to the list of all, and returns that.
+  knowClasses(labels) {
+    for (const label of labels) if (!classes.includes(label)) classes.push(label);
+    return classes;
+  },
   go(hash) { location.hash = hash; },
   editQueue(items, title) {
     if (!items.length) return;
@@ -35,6 +40,13 @@ export const context = {
     else location.hash = hash;
   },
 };
+
+const classes = [];  // every class that was seen, in the order in which it was: digits and colours keep their meaning
+
+async function readDataset() {
+  const dataset = await api.get("dataset");
+  context.dataset = { ...dataset, classes: context.knowClasses(dataset.classes) };
+}
 
 let close = () => {};
 let shown = 0;  // number of the view that was asked for last; one that is ready too late is closed again
@@ -67,7 +79,7 @@ async function show() {
   byId("view").replaceChildren(container);
   byId("error").hidden = true;
   try {
-    context.dataset ||= await api.get("dataset");
+    if (!context.dataset) await readDataset();
     byId("dataset").textContent = context.dataset.folder;
     const view = VIEWS[to.name] ? to.name : context.dataset.n_recordings ? "recordings" : "visit";
     showTab(view === "edit" ? "recordings" : view);
@@ -97,7 +109,7 @@ addEventListener("unhandledrejection", ({ reason }) => { if (reason instanceof A
 addEventListener("beforeunload", (event) => { if (context.outbox.length) event.preventDefault(); });
 api.onChange(async ({ kind }) => {
   if (kind === "back") context.outbox.retryNow();
-  if (kind === "back" || kind === "recordings") context.dataset = await api.get("dataset").catch(() => context.dataset);
+  if (kind === "back" || kind === "recordings") await readDataset().catch(() => {});
   if (kind === "back" && !byId("error").hidden) show();
 });
 show();
