@@ -9,10 +9,22 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.detector import Detector
 from stapes.train.judge.judged import JudgedRecording
-from stapes.train.judge.metrics import DETECTED, ONSET, REFERENCE, TP, Collar, match_times, ratio
+from stapes.train.judge.metrics import (
+    DETECTED,
+    ONSET,
+    REFERENCE,
+    TP,
+    Collar,
+    event_free_s,
+    match_times,
+    microseconds,
+    ratio,
+    touching,
+)
 from stapes.train.judge.timeline import Timeline
 
 ON_SCORES = (*range(-120, 121, 8), 124, 127)  # probabilities from .03 to .996
+ALARMS = 3  # after TP, REFERENCE and DETECTED in the last axis of counts
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class ThresholdCurve:
     on_scores: NDArray[np.int64]
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
-    false_alarms_per_hour: NDArray[np.float64]
+    false_alarms_per_hour: NDArray[np.float64]  # as false_alarms.py counts them
 
 
 def threshold_curve(
@@ -34,13 +46,12 @@ def threshold_curve(
     """
     own = detector.folder.events[detector.classes.index(label)]
     levels = sorted({*ON_SCORES, own.on_score})
-    hours = sum(each.recording.duration_s for each in judged) / 3600
     counts = _counts(detector, judged, label, [at_threshold(own, level) for level in levels], onset)
     return ThresholdCurve(
         on_scores=np.array(levels),
         precision=ratio(counts[:, TP], counts[:, DETECTED]),
         recall=ratio(counts[:, TP], counts[:, REFERENCE]),
-        false_alarms_per_hour=(counts[:, DETECTED] - counts[:, TP]) / hours,
+        false_alarms_per_hour=ratio(counts[:, ALARMS], np.full(len(levels), _event_free_hours(judged, label))),
     )
 
 
@@ -53,7 +64,7 @@ def at_threshold(config: EventConfig, on_score: int) -> EventConfig:
 def _counts(
     detector: Detector, judged: Sequence[JudgedRecording], label: str, configs: Sequence[EventConfig], onset: Collar
 ) -> NDArray[np.int64]:
-    """Return int64[configs, 3]: true positives, annotated and detected events (TP, REFERENCE, DETECTED)."""
+    """Return int64[configs, 4]: true positives, annotated and detected events, and false alarms."""
     column = detector.classes.index(label)
     timeline = Timeline([each.scores[:, column] for each in judged], detector.folder.clock)
     own = [
@@ -63,5 +74,17 @@ def _counts(
         if event.label == label
     ]
     reference = timeline.place([event for event, _ in own], np.array([index for _, index in own], np.int64))
-    hits = [(len(match_times(reference, found, onset)[0]), len(found)) for found in timeline.detect(configs)]
-    return np.array([(found, len(reference), detected) for found, detected in hits])
+    counts = []
+    for found in timeline.detect(configs):
+        hits, alarms = len(match_times(reference, found, onset)[0]), (~touching(reference, found)).sum()
+        counts.append((hits, len(reference), len(found), alarms))
+    return np.array(counts)
+
+
+def _event_free_hours(judged: Sequence[JudgedRecording], label: str) -> float:
+    """Return the time in which a detected event would touch no annotated one of the class."""
+    free_s = 0.0
+    for each in judged:
+        own = microseconds([event for event in each.recording.annotations if event.label == label])
+        free_s += event_free_s(own, 0, round(each.recording.duration_s * 1e6))
+    return free_s / 3600

@@ -46,7 +46,7 @@ export class Threshold {
   #show() {
     const { threshold, precision, recall, false_alarms_per_hour: alarms } = this.#point;
     const found = precision === null ? "detects nothing"
-      : `finds ${percent(recall)}, ${percent(precision)} of what is detected is right, ${alarms.toFixed(1)} wrong per hour`;
+      : `finds ${percent(recall)}, ${percent(precision)} of what is detected is right, ${alarms === null ? "-" : alarms.toFixed(1)} false alarms per hour`;
     const text = `${threshold.toFixed(2)}: ${found}`;
     this.#said.textContent = `${text}${this.isChanged ? "" : this.#now === null ? " (now silent)" : " (as it is now)"}`;
     this.#slider.setAttribute("aria-valuetext", text);
