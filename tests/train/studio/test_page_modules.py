@@ -177,6 +177,28 @@ def test_a_change_of_a_label_that_is_gone_is_refused_with_a_sentence_and_the_oth
     assert "\u201ca\u201d at 1.00 s" in sentence
 
 
+def test_labels_that_were_asked_for_before_a_change_do_not_take_it_back(browser: Chromium, tmp_path: Path) -> None:
+    script = """
+      const asked = api.get;
+      api.get = async () => {  // answers with what was there when it was asked, after the change has arrived
+        const answer = await asked();
+        api.get = asked;
+        await new Promise((resolve) => realTimeout(resolve, 60));
+        return answer;
+      };
+      const reloaded = labels.reload();
+      labels.commit([{ from: null, to: { onset: 5, offset: 6, label: "b" } }]);
+      await settled();
+      await reloaded;
+      return { shown: labels.events, kept: server.events, said };
+    """
+    start = [{"onset": 1, "offset": 2, "label": "a"}]
+    answer = _run(browser, tmp_path, FAKE_SERVER + script, seed=14, lost=0.0, start=start)
+    assert _events(answer["kept"]) == [(1, 2, "a"), (5, 6, "b")]
+    assert _events(answer["shown"]) == _events(answer["kept"])
+    assert answer["said"] == []
+
+
 def test_changes_of_one_label_by_keys_are_one_step_to_undo_and_changes_by_mouse_are_each_one(
     browser: Chromium, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ export class Labels {
   ignored = [];  // labels that label_map.tsv maps to no class; they are shown, not edited
   classes = [];
   file = null;
+  #made = 0;  // how many changes were made here
   #api; #outbox; #recording; #told; #history; #stopListening;
 
   // told.changed() is called when the events are others than before, told.say(sentence) when the user should know why.
@@ -36,8 +37,8 @@ export class Labels {
   // Reads the labels again, because the file was changed; while changes are on their way their answers tell the rest.
   async reload() {
     if (this.#outbox.waiting(this.#recording).length) return;
-    const labels = await this.#api.get("labels", { recording: this.#recording });
-    if (this.#outbox.waiting(this.#recording).length) return;
+    const made = this.#made, labels = await this.#api.get("labels", { recording: this.#recording });
+    if (made !== this.#made) return this.reload();  // the answer may be older than what was changed here meanwhile
     this.#take(labels);
     this.#adopt(labels.events);
   }
@@ -66,6 +67,7 @@ export class Labels {
     const after = applied(this.events, changes);
     if (!after) return false;
     this.events = after;
+    this.#made += 1;
     const sent = changes.map(({ from, to }) => ({ from: from && plain(from), to: to && plain(to) }));
     this.#outbox.put(this.#recording, sent);
     this.#told.changed();
