@@ -127,6 +127,65 @@ static inline void stapes_nn_conv_finish(const stapes_nn_conv_layer *layer, cons
     sums[n][2 * (w) + 1] = (int32_t)upper##n##w;
 #define STAPES_NN_CONV_STORE_ALL(n) STAPES_NN_CONV_EACH_WORD(STAPES_NN_CONV_STORE, n)
 
+#if STAPES_NN_SMALL_CORE && defined(__GNUC__)
+
+/* STAPES_NN_CONV_NEXT_TAPS for one channel and one word: the taps at `first` and `second` behind the weights. */
+#define STAPES_NN_CONV_TWO_TAPS_BY_HAND(first, second) \
+    "ldmia %[words]!, {r5, r6}\n\t"                    \
+    "movs r4, #" first "\n\t"                          \
+    "ldrsb r4, [%[weights], r4]\n\t"                   \
+    "muls r5, r4, r5\n\t"                              \
+    "movs r4, #" second "\n\t"                         \
+    "ldrsb r4, [%[weights], r4]\n\t"                   \
+    "muls r6, r4, r6\n\t"                              \
+    "add r5, r5, %[offset]\n\t"                        \
+    "adds r5, r5, r6\n\t"                              \
+    "adds %[both], %[both], r5\n\t"                    \
+    "lsrs r5, r5, #16\n\t"                             \
+    "adds %[upper], %[upper], r5\n\t"
+
+/* The taps of a channel that are next, and its sums. */
+typedef struct {
+    const uint32_t *words;
+    const int8_t *weights;
+    uint32_t upper, both;
+} stapes_nn_conv_state;
+
+/* Add all whole eights of taps; there are some. The registers are named because compilers find none for operands that
+ * must lie in upper or in lower registers. */
+static inline stapes_nn_conv_state stapes_nn_conv_eights(stapes_nn_conv_state state, const uint32_t *end,
+                                                         uint32_t offset_pair)
+{
+    register const uint32_t *words __asm__("r0") = state.words;
+    register const int8_t *weights __asm__("r1") = state.weights;
+    register uint32_t upper __asm__("r2") = state.upper;
+    register uint32_t both __asm__("r3") = state.both;
+    register const uint32_t *const eights __asm__("r8") = end;
+    register const uint32_t offset __asm__("r9") = offset_pair;
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+    __asm__ volatile(
+        ".syntax unified\n"
+        "1:\n\t"
+        STAPES_NN_CONV_TWO_TAPS_BY_HAND("0", "1")
+        STAPES_NN_CONV_TWO_TAPS_BY_HAND("2", "3")
+        STAPES_NN_CONV_TWO_TAPS_BY_HAND("4", "5")
+        STAPES_NN_CONV_TWO_TAPS_BY_HAND("6", "7")
+        "adds %[weights], #8\n\t"
+        "cmp %[words], %[eights]\n\t"
+        "bne 1b"
+        : [words] "+&r"(words), [weights] "+&r"(weights), [upper] "+&r"(upper), [both] "+&r"(both)
+        : [eights] "r"(eights), [offset] "r"(offset)
+        : "r4", "r5", "r6", "cc", "memory");
+    /* clang-format on */
+    state.words = words;
+    state.weights = weights;
+    state.upper = upper;
+    state.both = both;
+    return state;
+}
+
+#endif
+
 /* STAPES_NN_CONV_CHANNELS channels from `channel` on; with channel_stride 0 the same channel several times, of which
  * one is stored. `offset_sum` is the sum of the offsets that all taps add to a sum. */
 static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const stapes_nn_conv_tile *tile,
@@ -143,12 +202,23 @@ static void stapes_nn_conv_channels(const stapes_nn_conv_layer *layer, const sta
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_DECLARE)
     STAPES_NN_CONV_EACH(STAPES_NN_CONV_BEGIN_ALL)
     STAPES_NN_CONV_BARRIER(offset);
+#if STAPES_NN_SMALL_CORE && defined(__GNUC__)
+    if (words != eights) {
+        const stapes_nn_conv_state begin = {words, weights0, upper00, both00};
+        const stapes_nn_conv_state state = stapes_nn_conv_eights(begin, eights, offset);
+        words = state.words;
+        weights0 = state.weights;
+        upper00 = state.upper;
+        both00 = state.both;
+    }
+#else
     while (words != eights) {
         STAPES_NN_CONV_NEXT_TAPS
         STAPES_NN_CONV_NEXT_TAPS
         STAPES_NN_CONV_NEXT_TAPS
         STAPES_NN_CONV_NEXT_TAPS
     }
+#endif
     for (; words != end; words += STAPES_NN_CONV_WORDS) {
         STAPES_NN_CONV_EACH(STAPES_NN_CONV_ONE_TAP)
     }
