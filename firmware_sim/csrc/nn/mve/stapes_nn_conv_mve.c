@@ -67,35 +67,40 @@ static inline int32x4_t stapes_nn_conv_sums(const int8_t *weights, const int8_t 
 /* Requantize the four sums in q4 and store them; the other arguments are registers as well. This is the end of
  * stapes_nn_mve_round_twice where no channel is shifted to the left, but negative results that are clamped anyway are
  * not rounded away from zero. */
-#define STAPES_NN_CONV_FINISH(bias, multiplier, shift) \
-    "vadd.i32 q4, q4, " bias "\n\t"                    \
-    "vqrdmulh.s32 q4, q4, " multiplier "\n\t"          \
-    "cbnz %[clamped], 3f\n\t"                          \
-    "vand q5, q4, " shift "\n\t"                       \
-    "vshr.s32 q5, q5, #31\n\t"                         \
-    "vadd.i32 q4, q4, q5\n"                            \
-    "3:\n\t"                                           \
-    "vrshl.s32 q4, q4, " shift "\n\t"                  \
-    "vadd.i32 q4, q4, %[zero]\n\t"                     \
-    "vqmovnb.s32 q4, q4\n\t"                           \
-    "vqmovnb.s16 q4, q4\n\t"                           \
+#define STAPES_NN_CONV_FINISH(clamped, bias, multiplier, shift) \
+    "vadd.i32 q4, q4, " bias "\n\t"                             \
+    "vqrdmulh.s32 q4, q4, " multiplier "\n\t"                   \
+    "cbnz " clamped ", 3f\n\t"                                  \
+    "vand q5, q4, " shift "\n\t"                                \
+    "vshr.s32 q5, q5, #31\n\t"                                  \
+    "vadd.i32 q4, q4, q5\n"                                     \
+    "3:\n\t"                                                    \
+    "vrshl.s32 q4, q4, " shift "\n\t"                           \
+    "vadd.i32 q4, q4, %[zero]\n\t"                              \
+    "vqmovnb.s32 q4, q4\n\t"                                    \
+    "vqmovnb.s16 q4, q4\n\t"                                    \
     "vstrb.32 q4, [%[out]], #4\n\t"
 
-/* Compute whole groups of a pixel with 16 * vectors taps, at least 32; there is at least one group. Registers are few:
- * what is needed once a group stays in memory. */
+/* What is needed once for each group of four channels of a pixel: registers are few. */
+typedef struct {
+    const int8_t *patch;
+    int32_t rest; /* vectors of taps after the first one */
+    int32_t clamped;
+    const int8_t *out_end;
+} stapes_nn_conv_run;
+
+/* Compute whole groups of a pixel with 16 * vectors taps, at least 32; there is at least one group. */
 static void stapes_nn_conv_groups(const stapes_nn_conv_layer *layer, const int8_t *patch, int32_t vectors,
                                   int32_t groups, int8_t *out)
 {
     const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift, *at;
     const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
-    const int32_t clamped = layer->out_min >= layer->out_zero, rest = vectors - 1;
-    const int8_t *const out_end = out + 4 * groups;
+    const stapes_nn_conv_run run = {patch, vectors - 1, layer->out_min >= layer->out_zero, out + 4 * groups};
     register const int32_t zero __asm__("r9") = layer->out_zero;
     /* clang-format off */ /* it would not keep one instruction or macro a line */
     __asm__ volatile(
         "1:\n\t"
-        "ldr %[at], %[patch]\n\t"
-        "ldr lr, %[rest]\n\t"
+        "ldrd %[at], lr, [%[run]]\n\t"
         "vldrb.8 q0, [%[at]], #16\n\t"
         STAPES_NN_CONV_FOUR("vmladav.s8", "q0")
         "dls lr, lr\n"
@@ -108,13 +113,14 @@ static void stapes_nn_conv_groups(const stapes_nn_conv_layer *layer, const int8_
         "vldrw.u32 q5, [%[bias]], #16\n\t"
         "vldrw.u32 q6, [%[multiplier]], #16\n\t"
         "vldrb.s32 q7, [%[shift]], #4\n\t"
-        STAPES_NN_CONV_FINISH("q5", "q6", "q7")
-        "ldr r6, %[out_end]\n\t"
+        "ldr r6, [%[run], #8]\n\t"
+        STAPES_NN_CONV_FINISH("r6", "q5", "q6", "q7")
+        "ldr r6, [%[run], #12]\n\t"
         "cmp %[out], r6\n\t"
         "bne 1b"
         : [weights] "+&r"(weights), [at] "=&r"(at), [bias] "+&r"(bias), [multiplier] "+&r"(multiplier),
           [shift] "+&l"(shift), [out] "+&l"(out)
-        : [clamped] "l"(clamped), [zero] "r"(zero), [patch] "m"(patch), [rest] "m"(rest), [out_end] "m"(out_end)
+        : [run] "r"(&run), [zero] "r"(zero)
         : "r6", "r8", "r10", "r12", "lr", "q0", "q4", "q5", "q6", "q7", "cc", "memory");
     /* clang-format on */
 }
@@ -168,7 +174,7 @@ static void stapes_nn_conv_pixel_64(const stapes_nn_conv_layer *layer, const int
         "vldrw.u32 q5, [%[bias]], #16\n\t"
         "vldrw.u32 q6, [%[multiplier]], #16\n\t"
         "vldrb.s32 q7, [%[shift]], #4\n\t"
-        STAPES_NN_CONV_FINISH("q5", "q6", "q7")
+        STAPES_NN_CONV_FINISH("%[clamped]", "q5", "q6", "q7")
         "le lr, 1b"
         : [weights] "+&r"(weights), [bias] "+&r"(bias), [multiplier] "+&r"(multiplier), [shift] "+&l"(shift),
           [out] "+&l"(out), [rest] "+&r"(rest), "+&r"(count)
