@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -51,12 +50,26 @@ def _send(server: StudioServer, body: bytes, **query: str) -> tuple[int, dict[st
     return asyncio.run(asyncio.wait_for(sent(), 60))
 
 
+def _ask(server: StudioServer, path: str) -> list[dict[str, Any]]:
+    async def asked() -> list[dict[str, Any]]:
+        async with ClientSession() as session, session.get(f"http://127.0.0.1:{server.port}/api/{path}") as answer:
+            return await answer.json()
+
+    return asyncio.run(asyncio.wait_for(asked(), 60))
+
+
 def test_a_recording_larger_than_any_question_arrives(server: StudioServer, dataset: Path) -> None:
     sound = _sound(60)
     assert len(sound) > LARGEST_QUESTION
     status, answer = _send(server, sound, name="door.wav", session="hall")
     assert (status, answer) == (200, {"recording": "hall/door.wav", "is_new": True, "note": ""})
     assert (dataset / "hall" / "door.wav").read_bytes() == sound
+
+
+def test_a_recording_that_arrived_is_in_the_list_at_once(server: StudioServer) -> None:
+    assert _ask(server, "recordings") == []
+    _send(server, _sound(1), name="door.wav", session="hall")
+    assert [each["recording"] for each in _ask(server, "recordings")] == ["hall/door.wav"]
 
 
 @pytest.mark.parametrize(
@@ -100,10 +113,6 @@ def test_a_connection_that_breaks_off_leaves_nothing(server: StudioServer, datas
 
 
 def test_the_steps_are_told(server: StudioServer) -> None:
-    async def asked() -> list[dict[str, Any]]:
-        async with ClientSession() as session, session.get(f"http://127.0.0.1:{server.port}/api/steps") as answer:
-            return json.loads(await answer.text())
-
-    told = asyncio.run(asked())
+    told = _ask(server, "steps")
     assert [each["step"] for each in told] == ["record", "label", "check", "train", "judge", "listen"]
     assert set(told[0]) == {"step", "done", "text"}

@@ -21,6 +21,7 @@ def routes(studio: Studio) -> list[web.AbstractRouteDef]:
 
     async def upload(request: web.Request) -> web.Response:
         added = await _received(request, studio)
+        await asyncio.to_thread(studio.labels.path_of, added.recording)  # so that the next list of recordings has it
         studio.changes.tell("recordings")
         return web.json_response(dataclasses.asdict(added))
 
