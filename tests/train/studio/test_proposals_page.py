@@ -66,8 +66,8 @@ def test_enter_takes_a_proposal_and_delete_drops_it_for_good(
     async def label(page: Page) -> None:
         await _select_next(page, A_GHOST_IS_SELECTED)
         await page.press("Enter")
-        await page.until("document.querySelector('.saved').textContent === 'saved'")
-        await page.press("ArrowDown")
+        await page.until("fetch('api/labels?recording=a.wav').then((a) => a.json()).then((l) => l.events.length === 1)")
+        await _select_next(page, A_GHOST_IS_SELECTED)
         await page.press("Delete")
         await page.until("fetch('api/proposals?recording=a.wav').then((a) => a.json()).then((l) => l.length === 1)")
 
