@@ -2,6 +2,8 @@
 # Benchmarks print what they measure and write it to benchmarks/results/*.csv.
 BIN := .venv/bin
 SEED := 1
+# Two files of tests at a time: fixtures that cost much belong to a file, and benchmarks would measure each other.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --benchmark-disable
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -37,10 +39,10 @@ format: setup-dev ## let ruff and clang-format rewrite what they can
 	git ls-files -z '*.c' '*.h' ':!tests/convert/golden' | xargs -0 $(BIN)/clang-format -i
 
 test: lint ## run lint, the type check and the quick tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint ## run lint, the type check and every test (under 40 minutes)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 soak: setup-dev ## simulate 24 hours of listening: memory stays flat, times stay exact (half an hour)
 	STAPES_SOAK_HOURS=24 $(BIN)/python -m pytest -s tests/runtime/live/test_soak.py
