@@ -1,6 +1,6 @@
 """A phase of training: one form of the network is trained. It can be resumed, and ends when val stops improving."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from stapes.train.settings import Settings
 
 SAVE_EVERY_UPDATES = 50
 FINISHED = "phase_is_over"  # a key of the saved state of a phase
+UNCHECKED = "unchecked_losses"  # the same: the losses of the updates since val was scored last
 
 
 @dataclass(frozen=True)
@@ -38,45 +39,65 @@ class Phase:
     def run(self, make: Callable[[int], Batch]) -> None:
         """Train on the batches `make(number)`."""
         trainer = Trainer(self.network, self.settings.training, self.settings.seed, self.schedule)
-        state = self.workspace.load(self.name)
+        state = self.workspace.load(self.name) or {}
         if state:
             trainer.restore(state)
-        self.workspace.forget(self.name, trainer.done)
-        if not state or FINISHED not in state:
+        losses = state.get(UNCHECKED, np.zeros(0)).tolist()
+        self.workspace.forget(self.name, trainer.done - self._is_due(trainer, losses))
+        if FINISHED not in state:
             try:
-                self._train(trainer, make)
+                self._train(trainer, losses, make)
             except KeyboardInterrupt:
-                self.workspace.save(self.name, trainer.state())
+                self.workspace.save(self.name, trainer.state() | {UNCHECKED: np.array(losses)})
                 raise
             self.workspace.save(self.name, trainer.state() | {FINISHED: np.array(1)})
         trainer.swap_average()
 
-    def _train(self, trainer: Trainer, make: Callable[[int], Batch]) -> None:
-        """Do the updates that are left, and score val at regular intervals."""
+    def _is_due(self, trainer: Trainer, losses: Sequence[float]) -> bool:
+        """Return whether val is to be scored now. `losses`: of the updates since it was scored last."""
+        at_interval = trainer.done % self.settings.training.check_every_steps == 0
+        return bool(losses) and (at_interval or trainer.done == self.schedule.updates)
+
+    def _train(self, trainer: Trainer, losses: list[float], make: Callable[[int], Batch]) -> None:
+        """Do the updates that are left, and score val at regular intervals.
+
+        `losses` holds those of the updates since val was scored last, also after an interruption.
+        """
         done, updates, first = trainer.done, self.schedule.updates, self.schedule.first_batch
         every, scorer = self.settings.training.check_every_steps, Scorer(self.network)
         cost = check_cost(self.settings, len(self.data.val.pcm) / self.data.val.sample_rate_hz)
-        checks = -(-updates // every) - done // every
-        task = training_task(self.name)
+        best = _Best(self.workspace, f"{self.name}_best")
+        ended, status = self._checked(trainer, scorer, best, losses) if self._is_due(trainer, losses) else (False, "")
+        task, checks = training_task(self.name), -(-updates // every) - done // every
         progress = Progress(task, updates - done, updates - done + checks * cost, warm_up=True)
-        losses, status, best = [], "", _Best(self.workspace, f"{self.name}_best")
-        for update, batch in enumerate(batches(make, first + done, first + updates), start=done):
+        made = batches(make, first + done, first + updates) if not ended else ()
+        for update, batch in enumerate(made, start=done):
             losses.append(trainer.update(update, batch))
             self._require_finite(trainer, "loss", np.array(losses[-1]))
             self.log.update(self.name, trainer.done, losses[-1], self.schedule.rate(update))
-            checked = trainer.done % every == 0 or trainer.done == updates
-            if checked:
-                precision, status = self._check(trainer, scorer, float(np.mean(losses)))
-                best.offer(precision, trainer)
-                losses = []
-                if trainer.done < updates and best.waited(trainer) >= self.settings.training.patience_steps:
-                    trainer.restore(best.state())
-                    status = f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
-                    break
+            due = self._is_due(trainer, losses)
+            if due:
+                ended, status = self._checked(trainer, scorer, best, losses)
+            if ended:
+                break
             if trainer.done % SAVE_EVERY_UPDATES == 0:
-                self.workspace.save(self.name, trainer.state())
-            progress.advance(status, 1 + cost * checked)
+                self.workspace.save(self.name, trainer.state() | {UNCHECKED: np.array(losses)})
+            progress.advance(status, 1 + cost * due)
         progress.close(status)
+
+    def _checked(self, trainer: Trainer, scorer: Scorer, best: "_Best", losses: list[float]) -> tuple[bool, str]:
+        """Score val and keep the best state; return whether the phase ends here, with that state, and a line of text.
+
+        The losses are emptied last, so that a check that is interrupted is made again.
+        """
+        precision, status = self._check(trainer, scorer, float(np.mean(losses)))
+        best.offer(precision, trainer)
+        losses.clear()
+        waited_enough = best.waited(trainer) >= self.settings.training.patience_steps
+        if trainer.done == self.schedule.updates or not waited_enough:
+            return False, status
+        trainer.restore(best.state())
+        return True, f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
 
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:
         """Score val with the averaged weights and log the result; return the average precision and a line of text."""

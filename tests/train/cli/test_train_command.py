@@ -251,6 +251,8 @@ def test_a_run_that_was_stopped_while_val_was_scored_is_resumed_to_the_same_weig
         assert train(sounds, out) == 130
     assert train(sounds, out) == 0
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+    history = (out / "training" / "history.csv", trained / "training" / "history.csv")
+    assert history[0].read_text() == history[1].read_text(), "the check that was interrupted is made again"
 
 
 def _steps_of(folder: Path) -> list[list[str]]:
