@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError
 from stapes.runtime.labels.names import is_audio, same_form
-from stapes.runtime.walk import hidden, is_utf8, walk_files
+from stapes.runtime.walk import is_utf8, walk_files
 from stapes.train.data.findings import Findings
 from stapes.train.data.label_sources import label_tracks, table_in, track_owners
 from stapes.train.data.parts import SPLITS
@@ -35,6 +35,11 @@ class LabelPlaces:
             raise place
         return place
 
+    @property
+    def files(self) -> set[Path]:
+        """All label files, and those that the first labels of recordings would make."""
+        return {each.file for each in self._places.values() if isinstance(each, LabelPlace)}
+
     def enter(self, recordings: list[Path], place: LabelPlace | DatasetError) -> None:
         """Say where the labels of some recordings are."""
         self._places |= dict.fromkeys(recordings, place)
@@ -44,14 +49,13 @@ class LabelPlaces:
 
 def label_places(dataset: Path) -> LabelPlaces:
     """Return the places of all labels as they are now."""
-    audio = sorted(each for each in walk_files(dataset) if is_audio(each.name) and not hidden(each, dataset))
-    recordings = {each.relative_to(dataset).as_posix(): each for each in audio if is_utf8(each)}
+    recordings = _recordings(dataset)
     places = LabelPlaces(recordings)
     fixed = [split for split in SPLITS if (dataset / split).is_dir()]
     parts: dict[str, list[Path]] = defaultdict(list)
-    for file in recordings.values():
-        top = file.relative_to(dataset).parts[0]
-        parts[top if top in fixed else ""].append(file)
+    for name, file in recordings.items():
+        top, slash, _ = name.partition("/")
+        parts[top if slash and top in fixed else ""].append(file)
     for part, files in parts.items():
         found = Findings()
         table = (table_in(dataset / part, found) if part else None) or table_in(dataset, found)
@@ -62,6 +66,17 @@ def label_places(dataset: Path) -> LabelPlaces:
         else:
             _enter_tracks(places, files, dataset / part, [dataset / split for split in fixed if not part])
     return places
+
+
+def _recordings(dataset: Path) -> dict[str, Path]:
+    """Return name -> file, sorted by folders; it is asked once a second, so paths are compared as texts."""
+    beginning = len(str(dataset)) + 1 if str(dataset) != "." else 0
+    named = {str(each)[beginning:]: each for each in walk_files(dataset) if is_audio(each.name)}
+    return {
+        name: named[name]
+        for name in sorted(named, key=lambda each: each.split("/"))
+        if "/." not in f"/{name}" and is_utf8(named[name])
+    }
 
 
 def _enter_tracks(places: LabelPlaces, files: list[Path], folder: Path, excluded: list[Path]) -> None:

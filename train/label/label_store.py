@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from stapes.firmware_sim.errors import DatasetError, LabelError, OutputError
@@ -75,6 +76,13 @@ class LabelStore:
     def recordings(self) -> dict[str, Path]:
         """Return the name and the file of every recording, sorted by path."""
         return self._look().recordings
+
+    def version(self) -> object:
+        """Return something that differs from what it was before when a recording or a label file has changed since."""
+        places = self._look()
+        own_tracks = {each.with_suffix(".txt") for each in chain.from_iterable(places.of_table.values())}
+        files = [*sorted(places.files | own_tracks), self.dataset / "label_map.tsv"]
+        return list(places.recordings), [(each, stamp) for each in files if (stamp := _stamp(each))]
 
     def path_of(self, recording: str) -> Path:
         """Return the file of a recording."""

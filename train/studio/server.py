@@ -12,6 +12,7 @@ from aiohttp import web
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.web.address import Address
 from stapes.runtime.web.server import Site, WebServer
+from stapes.train.label.label_store import UnknownRecordingError
 from stapes.train.studio.api import help as help_api
 from stapes.train.studio.api import inbox, judgement, labels, recordings, sound, training, upload
 from stapes.train.studio.recording_list import RecordingList
@@ -75,6 +76,8 @@ async def _errors_as_json(request: web.Request, handler: Callable) -> web.Stream
     try:
         response: web.StreamResponse = await handler(request)
         return response
+    except UnknownRecordingError as error:
+        return web.json_response({"error": str(error)}, status=404)
     except StapesError as error:
         return web.json_response({"error": str(error)}, status=400)
     except web.HTTPException as refusal:

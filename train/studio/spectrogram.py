@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.device.frontend import Frontend
-from stapes.firmware_sim.errors import StapesError
+from stapes.firmware_sim.errors import AudioError, StapesError
 from stapes.firmware_sim.outputs import new_file
 from stapes.runtime.audio import AudioFile
 from stapes.train.data.content import content_id
@@ -142,7 +142,10 @@ class Spectrograms:
         return tile_of(part, frames) if len(part) else None
 
     def _overview(self, path: Path, frontend: Frontend, channel: int | None) -> Int8s | Unfinished:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise AudioError(f"{path}: cannot be read ({error.strerror}); reload the page") from error
         version = _Version(path, status.st_mtime_ns, status.st_size, frontend.hash, channel)
         with self._lock:
             if version in self._failed:
