@@ -58,7 +58,8 @@ class Memory:
     def recall(self, key: object, suits: Callable[[_Removed], bool]) -> _Removed | None:
         """Return the last row that was kept for an event, and forget it; None when there is none that suits."""
         kept = self.rows.get(key, [])
-        return kept.pop() if kept and suits(kept[-1]) else None
+        last = next((index for index in reversed(range(len(kept))) if suits(kept[index])), None)
+        return None if last is None else kept.pop(last)
 
     def keep_origin(self, key: object, text: str | None) -> None:
         """Keep the text of the row without times that an event filled; None where it has a row of its own."""
@@ -133,10 +134,13 @@ class RecordingRows:
     def _key(self, event: Event) -> object:
         return self.text.path, self._recording, event.key
 
-    def _recalled(self, event: Event, like: str) -> str | None:
-        """Return how an event was written before, if the rest of its row was the same."""
+    def _recalled(self, event: Event, like: str, was_removed: bool) -> str | None:
+        """Return how an event was written before it was changed or removed, if the rest of its row was the same."""
         others = self.text.others(like)
-        before = self._memory.recall(self._key(event), lambda row: self.text.others(row.text) == others)
+        before = self._memory.recall(
+            self._key(event),
+            lambda row: (row.following is not None) == was_removed and self.text.others(row.text) == others,
+        )
         return before.text if before else None
 
     def _require_new(self, event: Event) -> None:
@@ -149,7 +153,7 @@ class RecordingRows:
         piece = self.text.pieces[index]
         if before.key != after.key:
             self._require_new(after)
-        text = self._recalled(after, piece.text) or self.text.edited(piece, after)
+        text = self._recalled(after, piece.text, was_removed=False) or self.text.edited(piece, after)
         self._memory.keep(self._key(before), _Removed(piece.text, piece.name or "", index, None))
         if self._key(before) in self._memory.origins:
             self._memory.keep_origin(self._key(after), self._memory.origins.pop(self._key(before)))
@@ -173,7 +177,9 @@ class RecordingRows:
         without = next((index for index in self._indices() if pieces[index].event is None), None)
         if without is not None:
             self._memory.keep_origin(self._key(event), pieces[without].text)
-            text = self._recalled(event, pieces[without].text) or self.text.edited(pieces[without], event)
+            text = self._recalled(event, pieces[without].text, was_removed=True) or self.text.edited(
+                pieces[without], event
+            )
             self._set(without, text, event)
             return
         own = self._indices()
