@@ -35,6 +35,7 @@ class _Removed:
     name: str  # of the recording, as the row has it
     index: int
     following: str | None
+    is_first: bool = False  # of its recording: it was added when there was no other
 
 
 @dataclass
@@ -162,9 +163,10 @@ class RecordingRows:
     def _remove(self, index: int, event: Event) -> None:
         pieces, text, key = self.text.pieces, self.text, self._key(event)
         following = pieces[index + 1].text if index + 1 < len(pieces) else ""
-        self._memory.keep(key, _Removed(pieces[index].text, pieces[index].name or "", index, following))
         was_added, origin = key in self._memory.origins, self._memory.origins.pop(key, None)
-        if isinstance(text, Track) or len(self._indices()) > 1 or (was_added and origin is None):
+        is_first = was_added and origin is None
+        self._memory.keep(key, _Removed(pieces[index].text, pieces[index].name or "", index, following, is_first))
+        if isinstance(text, Track) or len(self._indices()) > 1 or is_first:
             del pieces[index]
         elif origin is not None and text.others(origin) == text.others(pieces[index].text):
             self._set(index, origin, None)
@@ -186,7 +188,7 @@ class RecordingRows:
         removed = self._memory.recall(self._key(event), lambda row: row.following is not None)
         name = removed.name if removed else pieces[own[0]].name or "" if own else self._name
         text = removed.text if removed else self.text.new(name, event)
-        if not own:
+        if not own or (removed and removed.is_first):
             self._memory.keep_origin(self._key(event), None)
         self._insert(self._place(event, own, removed), Piece(text + self.text.line_end, name), event)
 
