@@ -72,6 +72,13 @@ class LabelHelp:
         found = [each for each in self._open(sounds, recording) if each.onset < end and each.offset > begin]
         return self._named(found, self._labelled(sounds))
 
+    def use(self, detector: Path) -> None:
+        """Propose what this detector hears from now on; recordings are heard anew. Raises as `Detector.load` does."""
+        sounds = Sounds(Listener(detector))
+        with self._changed:
+            self._detector, self._sounds = detector, sounds
+            self._failed.clear()
+
     def prepare(self) -> int:
         """Begin to hear all recordings that were not heard yet; return how many there are."""
         return self._want(self._labels.recordings())
@@ -172,11 +179,16 @@ class LabelHelp:
                 recording, left = self._waiting.popleft(), len(self._waiting)
             told: str | None = recording
             try:
-                self._sounds = self._sounds or Sounds(Listener(self._detector))
-                self._sounds.proposed(self._labels.path_of(recording), recording)
+                self._hearing().proposed(self._labels.path_of(recording), recording)
             except (StapesError, OSError) as error:
                 self._failed[recording], told = error, None
             self._told(told, left)
+
+    def _hearing(self) -> Sounds:
+        with self._changed:
+            if self._sounds is None:
+                self._sounds = Sounds(Listener(self._detector))
+            return self._sounds
 
 
 def _is_same(sound: Sound, stretch: Sequence[float]) -> bool:

@@ -91,6 +91,19 @@ def test_without_any_label_a_sound_is_an_event(dataset: Path) -> None:
     assert {each.label for each in helper.proposals("a.wav", 0, 10) or ()} == {"event"}
 
 
+def test_another_detector_proposes_from_then_on(dataset: Path, tiny_detector: Path) -> None:
+    heard = Heard()
+    helper = LabelHelp(LabelStore(dataset), States(dataset), None, heard.told)
+    helper.prepare()
+    heard.wait()
+    assert all(each.confidence is None for each in helper.proposals("b.wav", 0, 10) or ())
+    helper.use(tiny_detector)
+    assert helper.proposals("b.wav", 0, 10) is None, "it is heard anew"
+    heard.wait()
+    found = helper.proposals("b.wav", 0, 10) or ()
+    assert [each.label for each in found if each.confidence is not None] == ["hiss", "rumble"]
+
+
 def test_what_is_labelled_meanwhile_is_proposed_no_more(dataset: Path) -> None:
     heard, labels = Heard(), LabelStore(dataset)
     helper = LabelHelp(labels, States(dataset), None, heard.told)

@@ -77,6 +77,14 @@ async def _click(page: Page, selector: str, text: str = "") -> None:
     await page.click((at[0], at[1]))
 
 
+PROPOSES = """(async () => {
+    const [{ recording }] = await (await fetch("/api/recordings")).json();
+    const answer = await fetch(`/api/proposals?recording=${encodeURIComponent(recording)}`);
+    const said = [...document.querySelectorAll("button")].map((each) => each.textContent);
+    return answer.status === 200 && said.includes("It proposes labels now");
+})()"""
+
+
 @pytest.fixture(scope="module")
 def pictures(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Train, stop, restart the studio, go on, and judge the new detector; return pictures by what they show."""
@@ -103,6 +111,8 @@ def pictures(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         await _click(page, "button", "Go on")
         await page.until(f"{STATE} === 'pops.stapes is trained.'", 60)
         pictures["trained"] = await page.picture()
+        await _click(page, "button", "Let it propose labels")
+        await page.until(PROPOSES, 60)
 
     for look in (begin, stop_and_go_on):
         try:

@@ -9,6 +9,7 @@ from aiohttp import web
 from stapes.train.label.label_help import LabelHelp
 from stapes.train.label.sounds import Sound
 from stapes.train.studio.api.questions import asked_number, asked_text, body_of, number_of, text_of
+from stapes.train.studio.detectors import named
 from stapes.train.studio.studio import Studio
 
 MOST = 200  # items of a queue
@@ -34,6 +35,12 @@ def routes(studio: Studio) -> list[web.AbstractRouteDef]:
         await asyncio.to_thread(helper.drop, text_of(body, "recording"), *times)
         return web.json_response({})
 
+    async def use(request: web.Request) -> web.Response:
+        detector = named(studio, text_of(await body_of(request), "detector"))
+        await asyncio.to_thread(helper.use, detector)
+        studio.changes.tell("proposals", recording=None, left=0)
+        return web.json_response({})
+
     async def prepare(_request: web.Request) -> web.Response:
         return web.json_response({"left": await asyncio.to_thread(helper.prepare)})
 
@@ -49,6 +56,7 @@ def routes(studio: Studio) -> list[web.AbstractRouteDef]:
     return [
         web.get("/api/proposals", proposals),
         web.post("/api/proposals/drop", drop),
+        web.post("/api/proposals/detector", use),
         web.post("/api/proposals/prepare", prepare),
         web.get("/api/doubtful", doubtful),
         web.get("/api/alike", alike),

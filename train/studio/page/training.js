@@ -27,6 +27,7 @@ class Training {
   #goOn = element("button", { type: "button", className: "main", onclick: () => this.#goOnNow() }, "Go on");
   #stop = element("button", { type: "button", onclick: () => this.#post("training/stop", {}) }, "Stop");
   #judge = element("button", { type: "button", className: "main", onclick: () => this.#judgeNow() }, "Judge it");
+  #propose = element("button", { type: "button", onclick: () => this.#proposeNow() }, "Let it propose labels");
   #command = element("code");
   #folder = element("span");
   #form;
@@ -39,7 +40,7 @@ class Training {
       name, this.#start.element, this.#size.element, this.#settings.element, this.#begin,
       element("p", { className: "dim note" }, "It is written to ", this.#folder, "."));
     this.#start.select.onchange = () => this.#showSize();
-    const buttons = element("p", { className: "buttons" }, this.#stop, this.#goOn, this.#judge);
+    const buttons = element("p", { className: "buttons" }, this.#stop, this.#goOn, this.#judge, this.#propose);
     const command = element("p", { className: "dim note" }, "The same in a terminal: ", this.#command);
     this.#run.element.append(command);
     container.append(element("h1", {}, "Train a detector"), this.#form, this.#run.element, buttons, this.#curves);
@@ -61,7 +62,7 @@ class Training {
     this.#form.hidden = isRunning;
     this.#stop.hidden = !isRunning;
     this.#goOn.hidden = state !== "stopped";
-    this.#judge.hidden = state !== "finished";
+    this.#judge.hidden = this.#propose.hidden = state !== "finished";
     this.#showChoices(choices);
     this.#curves.replaceChildren(...charts(curve));
     return state;
@@ -93,6 +94,11 @@ class Training {
   #goOnNow() { return this.#post("training/start", { out: this.#status.out, options: this.#status.options }); }
 
   #judgeNow() { this.#context.go(`#judge/${encodeURIComponent(this.#status.out)}`); }
+
+  async #proposeNow() {
+    await this.#context.api.post("proposals/detector", { detector: this.#status.out });
+    this.#propose.textContent = "It proposes labels now";
+  }
 
   async #post(path, body) {
     this.#show(await this.#context.api.post(path, body));
