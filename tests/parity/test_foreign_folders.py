@@ -11,7 +11,10 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import flatbuffers
 import pytest
@@ -53,6 +56,7 @@ COMMANDS = {
     "review": ["review", DETECTOR, "data", "--split", "val", "--out", "review"],
     "mine": ["mine", DETECTOR, "quiet", "--out", "mined"],
     "suggest": ["suggest", "quiet", "--detector", DETECTOR, "--out", "suggested"],
+    "studio": ["studio", "quiet", "--detector", DETECTOR, "--web", "0"],
     "train": ["train", "data", "--from", DETECTOR, "--out", "further.stapes"],
     "bench": ["bench", DETECTOR],
     "simulate": ["simulate", DETECTOR, RECORDING, "--board", "cortex-m4"],
@@ -61,7 +65,7 @@ COMMANDS = {
     "export": ["export", DETECTOR, "--as", "cmake", "--out", "exported"],
 }
 FAILS = {"train": "settings.toml"}  # the tiny detector keeps no network; what is planted for one is refused
-SLOW = {"verify", "export", "evaluate", "tune", "size", "simulate"}
+SLOW = {"verify", "export", "evaluate", "tune", "size", "simulate", "studio"}
 
 
 def plant(detector: Path, outside: Path) -> None:
@@ -108,10 +112,34 @@ def run(words: list[str], world: Path, capsys: pytest.CaptureFixture[str]) -> tu
         events = [json.loads(line) for line in done.stdout.splitlines()]
         times = [[event["label"], event["onset_sample"], event["offset_sample"]] for event in events]
         return done.returncode, json.dumps(times) if times else "", done.stderr
+    if words[0] == "studio":
+        return run_studio(words, world)
     capsys.readouterr()
     code = main(words)
     shown = capsys.readouterr()
     return code, re.sub(r" +[\d.]+", "", shown.out) if words[0] == "bench" else shown.out, shown.err
+
+
+def run_studio(words: list[str], world: Path) -> tuple[int, str, str]:
+    """Let the page propose what the detector hears, and end it; return exit code, proposals as JSON, and stderr."""
+    command = [sys.executable, "-m", "stapes", *words]
+    with subprocess.Popen(command, cwd=world, stderr=subprocess.PIPE, text=True) as studio:
+        assert studio.stderr is not None
+        said = studio.stderr.readline()
+        url = re.search(r"http://[\d.:]+", said)
+        assert url, said + studio.stderr.read()
+        with urlopen(f"{url[0]}/api/recordings", timeout=60) as answer:
+            (recording,) = (quote(each["recording"]) for each in json.load(answer))
+        status, deadline = 202, time.monotonic() + 60
+        while status == 202:  # the recording is being heard
+            assert time.monotonic() < deadline
+            with urlopen(f"{url[0]}/api/proposals?recording={recording}", timeout=60) as answer:
+                status, proposals = answer.status, answer.read().decode()
+            time.sleep(0.1)
+        studio.terminate()
+        errors = studio.stderr.read()
+    assert "detector" in {each["origin"] for each in json.loads(proposals)}
+    return studio.returncode, proposals, errors
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in COMMANDS])
