@@ -11,7 +11,7 @@ import signal
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.reduction import DupFd
@@ -63,7 +63,7 @@ class LocalProcesses:
     def executor(self) -> Executor:
         """Return the pool, whose processes start with the first group."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
+            self._pool = _Pool(
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin_process,
@@ -84,6 +84,19 @@ class LocalProcesses:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
         self._job_file.close()
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool whose `submit` says in one way only that a process has died."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Submit as usual. Raises BrokenProcessPool also where the pool closes its pipes just now."""
+        try:
+            return super().submit(function, *arguments, **named)
+        except OSError as error:
+            if error.errno is not None:  # of the system, such as too many open files
+                raise
+            raise BrokenProcessPool(f"a process died meanwhile ({error})") from error
 
 
 class _JobFile:

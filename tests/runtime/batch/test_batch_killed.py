@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ import soundfile
 from season import detect_words, finished, start_detect, write_season
 from tiny_detector import RATE, noise_bursts
 
+from stapes.runtime.batch.hearing import Job
+from stapes.runtime.batch.recording_times import StartClock
+from stapes.runtime.batch.workers import LocalProcesses
 from stapes.runtime.main import main
 
 RECORDINGS = 24
@@ -122,6 +127,22 @@ def test_a_worker_that_is_killed_as_it_starts_changes_nothing(
     assert run.returncode == 0, run.stderr
     assert died.exists()
     assert out.read_bytes() == table
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(OSError("handle is closed"), BrokenProcessPool), (OSError(24, ""), OSError)]
+)
+def test_a_pool_that_closes_its_pipes_counts_as_broken(
+    tiny_detector: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, expected: type[Exception]
+) -> None:
+    def submit(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    workers = LocalProcesses(Job.of(tiny_detector, "litert", StartClock(), False), 1)
+    with pytest.raises(expected):
+        workers.executor().submit(len, "")
+    workers.close()
 
 
 def test_ctrl_c_ends_at_once_and_keeps_what_is_done(tiny_detector: Path, season: Path, tmp_path: Path) -> None:
