@@ -14,7 +14,6 @@ from pathlib import Path
 
 from benchmarks.folds import ROOMS, SOUNDSCAPES, Fold, room_fold
 from benchmarks.rows import read_rows, write_rows
-from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import Progress, show
 from stapes.train.data.dataset import open_dataset
@@ -76,8 +75,7 @@ def measure(detector_path: Path, fold: Fold) -> Doubtful:
     def is_mistake(sound: Sound) -> bool:
         return sound.touches([*kinds[sound.recording]["missed"], *kinds[sound.recording]["false"]])
 
-    thresholds = {label: probability(on) for label, (on, _) in zip(detector.classes, detector.thresholds, strict=True)}
-    chosen = [each.sound for each in most_doubtful(proposed, labelled, thresholds, COUNT)]
+    chosen = [each.sound for each in most_doubtful(proposed, labelled, sounds.listener.thresholds, COUNT)]
     return Doubtful(
         fold.name,
         len(fold.held_out),

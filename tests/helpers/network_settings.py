@@ -1,4 +1,4 @@
-"""Settings of networks that tests build without training them."""
+"""Settings of networks that tests build or train for a few seconds."""
 
 from stapes.train.settings import NetworkSettings
 
@@ -12,3 +12,21 @@ SEPARABLE = NetworkSettings(
     conv_padding="same",
     conv_activation="relu6",
 )
+
+# For settings files: a network that is trained in seconds, and a search for its thresholds that takes no time.
+TINY_NETWORK = """
+[network]
+conv_channels = [4, 4]
+conv_kernel_frames = [3, 2]
+conv_stride_frames = [2, 1]
+conv_kernel_bands = [5, 3]
+conv_stride_bands = [3, 3]
+projection_units = 8
+gru_units = 8
+"""
+SHORT_SEARCH = """[operating_point]
+smoothing_steps = [1]
+off_ratio = [0.5]
+min_duration_steps = [1]
+merge_gap_steps = [0]
+"""

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stapes.firmware_sim.device.events import probability
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.labels import Annotation
 from stapes.train.data.dataset import UNNAMED_CLASS
@@ -97,7 +96,7 @@ class LabelHelp:
         known = self._known(sounds)
         candidates = [each for name in known for each in self._open(sounds, name)]
         away = [each for name in known for each in self._dropped(sounds, name)]
-        found = most_doubtful(candidates, self._labelled(sounds) + away, _thresholds(sounds), count)
+        found = most_doubtful(candidates, self._labelled(sounds) + away, sounds.listener.thresholds, count)
         named = self._named([each.sound for each in found], self._labelled(sounds))
         return [
             ToLabel(each.recording, each.onset, each.offset, each.label, doubt.note)
@@ -196,10 +195,3 @@ def _is_same(sound: Sound, stretch: Sequence[float]) -> bool:
     shared = min(sound.offset, offset) - max(sound.onset, onset)
     together = max(sound.offset, offset) - min(sound.onset, onset)
     return shared > 0 and shared >= SAME_SHARE * together
-
-
-def _thresholds(sounds: Sounds) -> dict[str, float]:
-    detector = sounds.listener.detector
-    if detector is None:
-        return {}
-    return {label: probability(on) for label, (on, _) in zip(detector.classes, detector.thresholds, strict=True)}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import completed
+from stapes.firmware_sim.device.events import completed, probability
 from stapes.firmware_sim.device.frontend import Frontend, FrontendConfig, make_tables
 from stapes.firmware_sim.errors import AudioError
 from stapes.runtime.audio import AudioFile, read_audio
@@ -70,6 +70,14 @@ class Listener:
         else:
             self.channel = channel_number(channel or "mean")
             self.frontend = Frontend(make_tables(FrontendConfig()))
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability at which each class of the detector begins, in its order; {} without a detector."""
+        if self.detector is None:
+            return {}
+        pairs = zip(self.detector.classes, self.detector.thresholds, strict=True)
+        return {label: probability(on) for label, (on, _) in pairs}
 
     def hear(self, path: Path) -> Heard:
         """Return what is proposed for a recording. Raises AudioError when it cannot be read."""

@@ -13,6 +13,7 @@ import soundfile
 pytest.importorskip("tensorflow")
 
 from backbone_files import random_weights, write_keras_weights
+from network_settings import SHORT_SEARCH, TINY_NETWORK
 
 import stapes.train.run
 from stapes.convert.tensorflow import tf
@@ -23,27 +24,13 @@ from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.fit import Trainer
 from stapes.train.settings import read_settings
 
-SMALL = """
-[network]
-conv_channels = [4, 4]
-conv_kernel_frames = [3, 2]
-conv_stride_frames = [2, 1]
-conv_kernel_bands = [5, 3]
-conv_stride_bands = [3, 3]
-projection_units = 8
-gru_units = 8
-[training]
+SMALL = f"""{TINY_NETWORK}[training]
 sequence_s = 2.0
 batch_sequences = 2
 float_steps = 8
 quantized_steps = 4
 check_every_steps = 4
-[operating_point]
-smoothing_steps = [1]
-off_ratio = [0.5]
-min_duration_steps = [1]
-merge_gap_steps = [0]
-"""
+{SHORT_SEARCH}"""
 
 
 @pytest.fixture(scope="module")

@@ -28,14 +28,6 @@ OTHER_ROWS = "other.wav\t0.5\t1\tknock\tdoor 1\tkeep me\n"
 FIRST_ROW = "kitchen/session 1.wav\t1.5\t2.50\tknock\tdoor 2\tloud\n"
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    if shutil.which("chromium") is None:
-        pytest.skip("needs Debian's chromium")
-    with Chromium(tmp_path_factory.mktemp("browser") / "profile", (1280, 900)) as chromium:
-        yield chromium
-
-
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     folder = tmp_path / "sounds"

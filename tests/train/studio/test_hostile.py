@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +13,8 @@ from aiohttp import ClientSession
 from chromium import Page
 from studio_browser import look_at
 
-from stapes.runtime.web.address import Address
 from stapes.train.label.states import LOCK
 from stapes.train.studio.server import LARGEST_QUESTION, StudioServer
-from stapes.train.studio.studio import Studio
 
 JSON = {"Content-Type": "application/json"}
 MARKUP = "<img src=x onerror='window.hacked=1'>"  # stands in the name of a recording, so it holds no slash
@@ -38,13 +35,6 @@ def dataset(tmp_path: Path) -> Path:
     (folder / "labels.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
     soundfile.write(tmp_path / "secret.wav", noise, 16_000)
     return folder
-
-
-@pytest.fixture
-def server(dataset: Path) -> Iterator[StudioServer]:
-    server = StudioServer(Address(port=0), Studio(dataset))
-    yield server
-    server.close()
 
 
 def _answers(server: StudioServer, *requests: tuple[str, str, dict[str, str], bytes | None]) -> list[tuple[int, bytes]]:

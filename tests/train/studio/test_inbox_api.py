@@ -34,7 +34,7 @@ def folders(tmp_path: Path, tiny_detector: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def server(folders: tuple[Path, Path], tiny_detector: Path) -> Iterator[StudioServer]:
-    server = StudioServer(Address(), Studio(folders[0], tiny_detector, folders[1]))
+    server = StudioServer(Address(port=0), Studio(folders[0], tiny_detector, folders[1]))
     yield server
     server.close()
 
@@ -124,7 +124,7 @@ def test_sound_and_spectrogram_are_those_of_the_clip_and_of_no_other_file(server
 
 
 def test_without_a_folder_of_clips_there_is_no_inbox(folders: tuple[Path, Path]) -> None:
-    server = StudioServer(Address(), Studio(folders[0]))
+    server = StudioServer(Address(port=0), Studio(folders[0]))
     try:
         assert _json(server, "GET", "api/inbox") == (200, None)
         status, answer = _json(server, "POST", "api/inbox/verdict", json={"clip": "x", "verdict": "right"})
@@ -138,4 +138,4 @@ def test_clips_inside_of_the_dataset_stop_the_studio_before_anything_is_trained_
     inside = folders[0] / "clips"
     inside.mkdir()
     with pytest.raises(ConfigError, match="lie in each other"):
-        StudioServer(Address(), Studio(folders[0], None, inside))
+        StudioServer(Address(port=0), Studio(folders[0], None, inside))

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import random
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,6 @@ from stapes.train.studio.studio import Studio
 pytestmark = pytest.mark.slow
 
 Event = tuple[float, float, str]  # onset and offset in seconds, label
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    if shutil.which("chromium") is None:
-        pytest.skip("needs Debian's chromium")
-    with Chromium(tmp_path_factory.mktemp("browser") / "profile", (1100, 760)) as chromium:
-        yield chromium
 
 
 def _run(browser: Chromium, folder: Path, script: str, **given: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from chromium import Page
+from network_settings import SHORT_SEARCH, TINY_NETWORK
 from studio_browser import look_at
 
 from stapes.firmware_sim.device.events import SILENT, probability
@@ -29,28 +30,14 @@ from stapes.train.studio.training_run import TrainingRun
 
 pytestmark = pytest.mark.slow
 
-SHORT = """
-[network]
-conv_channels = [4, 4]
-conv_kernel_frames = [3, 2]
-conv_stride_frames = [2, 1]
-conv_kernel_bands = [5, 3]
-conv_stride_bands = [3, 3]
-projection_units = 8
-gru_units = 8
-[training]
+SHORT = f"""{TINY_NETWORK}[training]
 sequence_s = 3.0
 batch_sequences = 4
 float_steps = 240
 quantized_steps = 10
 check_every_steps = 30
 learning_rate = 0.02
-[operating_point]
-smoothing_steps = [1]
-off_ratio = [0.5]
-min_duration_steps = [1]
-merge_gap_steps = [0]
-"""
+{SHORT_SEARCH}"""
 STATE = "(document.querySelector('.run .said')?.textContent ?? '')"
 
 

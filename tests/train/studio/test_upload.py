@@ -4,7 +4,6 @@ import asyncio
 import io
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,7 @@ import pytest
 import soundfile
 from aiohttp import ClientSession
 
-from stapes.runtime.web.address import Address
 from stapes.train.studio.server import LARGEST_QUESTION, StudioServer
-from stapes.train.studio.studio import Studio
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def server(dataset: Path) -> Iterator[StudioServer]:
-    server = StudioServer(Address(port=0), Studio(dataset))
-    yield server
-    server.close()
 
 
 def _sound(seconds: float) -> bytes:

@@ -1,7 +1,6 @@
 """The first visit to an empty folder: record, drop, and see what the files say is done. Judged by the files on disk."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,13 @@ from chromium import Page
 from studio_browser import look_at
 
 from stapes.runtime.audio import read_audio
-from stapes.runtime.web.address import Address
 from stapes.train.studio.server import StudioServer
-from stapes.train.studio.studio import Studio
 
 pytestmark = pytest.mark.slow
 
 # Chromium's stand-in for a microphone beeps; the other flag says yes when the page asks for the microphone.
 MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DONE = "[...document.querySelectorAll('.steps li.done')].map((item) => item.id)"
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def server(dataset: Path) -> Iterator[StudioServer]:
-    server = StudioServer(Address(port=0), Studio(dataset))
-    yield server
-    server.close()
 
 
 async def _middle(page: Page, selector: str) -> dict[str, float]:
