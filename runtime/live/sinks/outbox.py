@@ -101,6 +101,7 @@ class Outbox:
         wait_s, down = FIRST_WAIT_S, False
         while time.monotonic() <= self._give_up_s:
             self._wake.clear()
+            is_closing = self._closing.is_set()  # before looking: what was written before closing is then found
             try:
                 sent = self._send_oldest()
             except (UnreachableError, sqlite3.Error) as error:
@@ -115,7 +116,7 @@ class Outbox:
                 logger.warning(f"{self._receiver.name} is back; the waiting records are being sent")
             wait_s, down = FIRST_WAIT_S, False
             if not sent:
-                if self._closing.is_set():
+                if is_closing:
                     return
                 self._wake.wait()
 

@@ -131,6 +131,25 @@ def test_every_change_arrives_once_and_in_order_though_answers_are_lost(
     assert answer["said"] == []
 
 
+def test_a_step_whose_answer_was_lost_is_done_though_a_label_passed_through_several_of_its_changes(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    steps: list[list[tuple[Event | None, Event | None]]] = [
+        [(None, (1.0, 1.5, "a")), ((1.0, 1.5, "a"), (2.0, 2.5, "a"))],
+        [((2.0, 2.5, "a"), (3.0, 3.5, "b")), (None, (2.0, 2.5, "a"))],
+    ]
+    script = """
+      const post = api.post;  // the first answer to every request is lost
+      api.post = async (...given) => { await post(...given); throw new ApiError("away", 0); };
+      for (const step of steps) { labels.commit(step); await settled(); }
+      return { kept: server.events, said, requests: server.requests };
+    """
+    given = {"start": [], "steps": [_as_json(step) for step in steps]}
+    answer = _run(browser, tmp_path, FAKE_SERVER + script, seed=14, lost=0.0, **given)
+    assert _events(answer["kept"]) == _after([], steps)
+    assert (answer["said"], answer["requests"]) == ([], len(steps))
+
+
 def test_undoing_all_steps_restores_every_label_and_redoing_them_too(browser: Chromium, tmp_path: Path) -> None:
     start, steps = _random_steps(seed=5, count=40)
     script = """

@@ -1,5 +1,5 @@
 // Changes of labels on their way to the server: sent in order, one request at a time, and kept while it is away.
-import { same } from "./regions.js";
+import { netChange, same } from "./regions.js";
 
 const RETRY_MS = [300, 600, 1200, 2500, 5000];
 
@@ -81,9 +81,9 @@ export class Outbox {
 
   // A request without an answer may have been carried out: returns the labels if so, or null.
   async #isDone(recording, changes) {
-    const labels = await this.#api.get("labels", { recording });
+    const labels = await this.#api.get("labels", { recording }), { removed, added } = netChange(changes);
     const has = (event) => labels.events.some((each) => same(each, event));
-    return changes.every(({ from, to }) => (!from || !has(from)) && (!to || has(to))) ? labels : null;
+    return !removed.some(has) && added.every(has) ? labels : null;
   }
 
   #tell(what, ...values) {

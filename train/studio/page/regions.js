@@ -26,6 +26,21 @@ export function applied(events, changes) {
   return after.sort(byTime);
 }
 
+// Returns the events that the changes remove and add on the whole: one that is added and then changed is in neither.
+export function netChange(changes) {
+  const removed = [], added = [];
+  const take = (event, list) => {
+    const index = list.findIndex((each) => same(each, event));
+    if (index >= 0) list.splice(index, 1);
+    return index >= 0;
+  };
+  for (const { from, to } of changes) {
+    if (from && !take(from, added)) removed.push(from);
+    if (to && !take(to, removed)) added.push(to);
+  }
+  return { removed, added };
+}
+
 // Returns how many events `after` holds that `before` does not, and the reverse.
 export function difference(before, after) {
   const counts = new Map();
