@@ -17,6 +17,7 @@ follows the time that the score is for, so the GRU need not remember when someth
 To add a layer, add its linear map to `Shape.linear_maps` and its place in `sequence` and in `step`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -274,7 +275,7 @@ class Network(tf_keras.layers.Layer):
         `features` are float[1, frames, bands, 1]; the probabilities have shape [1, steps, 1, classes]. This is the
         graph that is converted; for several steps the GRU is unrolled.
         """
-        values, new_states = self.convolve(features, states, False, None)
+        values, new_states = self.convolve(features, states, converted=not tf.executing_eagerly())
         with tf.name_scope("projection"):
             projected = self.finish("projection", self._linear("projection", values, False), False)
         history, scores = self.on_grid("hidden", states["state_gru"]), []
@@ -315,9 +316,19 @@ class Network(tf_keras.layers.Layer):
         return [each for each in self.trainable_variables if id(each) not in frozen]
 
     def convolve(
-        self, values: Tensor, states: States, training: bool = False, seed: Tensor = None, layers: int | None = None
+        self,
+        values: Tensor,
+        states: States,
+        training: bool = False,
+        seed: Tensor = None,
+        *,
+        layers: int | None = None,
+        converted: bool = False,
     ) -> tuple[Tensor, States]:
-        """Run the first `layers` convolutions (None: all) of float[batch, frames, bands, 1]."""
+        """Run the first `layers` convolutions (None: all) of float[batch, frames, bands, 1].
+
+        `converted`: the graph is not run but converted, with one operator for each convolution.
+        """
         new_states = {}
         values, producer = self.on_grid("features", values), "features"
         for index, layer in enumerate(self.shape.convolutions[:layers]):
@@ -326,20 +337,25 @@ class Network(tf_keras.layers.Layer):
                 values = tf.concat([self.on_grid(producer, states[name]), values], axis=1, name=f"{layer.name}_input")
                 new_states[name] = values[:, -layer.state_frames :]
             with tf.name_scope(layer.name):
-                values = self.finish(layer.name, self._convolution(layer, values, training), training)
+                values = self.finish(layer.name, self._convolution(layer, values, training, converted), training)
                 producer = layer.name
             if layer.dropout:
                 values = self._drop(values, training, seed, index)
         return values, new_states
 
-    def _convolution(self, layer: Convolution, values: Tensor, training: bool) -> Tensor:
+    def _convolution(self, layer: Convolution, values: Tensor, training: bool, converted: bool) -> Tensor:
         if any(layer.padding_bands):
             values = tf.pad(values, [[0, 0], [0, 0], layer.padding_bands, [0, 0]])
         kernel, stride = self.kernel(layer.name, training), (layer.stride_frames, layer.stride_bands)
         if not layer.depthwise:
             return tf.nn.conv2d(values, kernel, stride, "VALID")
         kernel = tf.reshape(kernel, [layer.kernel_frames, layer.kernel_bands, layer.channels, 1])
-        return tf.nn.depthwise_conv2d(values, kernel, [1, *stride, 1], "VALID")
+        if converted:
+            return tf.nn.depthwise_conv2d(values, kernel, [1, *stride, 1], "VALID")
+        # Outside oneDNN, which TensorFlow uses on some processors only, it has no kernel for two different strides.
+        both = math.gcd(*stride)
+        dense = tf.nn.depthwise_conv2d(values, kernel, [1, both, both, 1], "VALID")
+        return dense[:, :: stride[0] // both, :: stride[1] // both]
 
     @property
     def _before_first_score(self) -> int:

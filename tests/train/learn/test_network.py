@@ -1,5 +1,8 @@
 """The network computes the same function over a sequence, in pieces, step by step, and with BatchNorm folded."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +80,35 @@ def test_the_step_graph_equals_the_sequence_graph(network: FloatNetwork, feature
         scores.append(probabilities.numpy().ravel())
     np.testing.assert_allclose(np.stack(scores), tf.sigmoid(logits)[0], atol=1e-5)
     assert {name: tuple(state.shape) for name, state in states.items()} == network.shape.states
+
+
+def test_strides_that_differ_in_time_and_along_the_bands_are_trained_on_every_processor() -> None:
+    """TensorFlow uses oneDNN by itself on some processors only; its other kernels want two equal strides."""
+    script = """
+import numpy as np
+from network_settings import SEPARABLE
+from stapes.convert.tensorflow import tf
+from stapes.firmware_sim.device.frontend import FrontendConfig
+from stapes.train.learn.network import FloatNetwork, Shape
+
+tf.random.set_seed(0)
+network = FloatNetwork(Shape.of(SEPARABLE, FrontendConfig(), classes=3))
+with tf.GradientTape() as tape:
+    logits, _ = network.sequence(tf.random.normal([2, 40, 40]), network.start(2), training=True)
+    loss = tf.reduce_sum(logits**2)
+kernels = [name for name in network.kernels if name.startswith("conv")]
+assert all(np.any(each) for each in tape.gradient(loss, [network.kernels[name] for name in kernels]))
+
+values, layer = np.random.default_rng(0).normal(size=(1, 9, 10, 16)), network.shape.convolutions[-1]
+assert (layer.stride_frames, layer.stride_bands, layer.bands) == (1, 10, 1)
+kernel = network.kernel(layer.name, False).numpy().reshape(10, 16)
+computed = network._convolution(layer, tf.constant(values, tf.float32), False, False)
+np.testing.assert_allclose(computed[0, :, 0], np.einsum("tbc,bc->tc", values[0], kernel), atol=1e-5)
+"""
+    helpers = str(Path(__file__).resolve().parents[2] / "helpers")
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONPATH": os.pathsep.join([helpers, *sys.path])}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_score_depends_on_a_later_frame(network: FloatNetwork, features: np.ndarray) -> None:
