@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.accuracy_rows import FULL, QUICK, Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
-from benchmarks.configurations import BASELINE, CONFIGURATIONS, quick
+from benchmarks.configurations import BASELINE, CONFIGURATIONS, TAUGHT, TEACHERS, quick
 from benchmarks.folds import (
     KEYBOARDS,
     KEYSTROKES,
@@ -32,7 +32,6 @@ from benchmarks.unseen_keyboards import judge_keyboards
 from benchmarks.unseen_rooms import judge_folds
 from stapes.firmware_sim.errors import ConfigError, StapesError
 from stapes.runtime.console import show
-from stapes.train.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ def main(argv: list[str] | None = None) -> int:
         "--configuration",
         nargs="+",
         choices=CONFIGURATIONS,
-        default=[name for name in CONFIGURATIONS if name != BASELINE],
-        help="which to run (default: all but the baseline)",
+        default=[name for name in CONFIGURATIONS if name not in (BASELINE, TAUGHT)],
+        help=f"which to run (default: all but {BASELINE} and {TAUGHT})",
     )
     parser.add_argument(
         "--folds", type=int, nargs="*", default=ROOMS, metavar="N", help="of rooms, 1 to 4 (default: all; no N: none)"
@@ -76,8 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         plan = _plan(arguments)
         for name in arguments.configuration:
-            settings = CONFIGURATIONS[name]()
-            _run(plan, name, quick(settings) if arguments.quick else settings, arguments.jobs)
+            _run(plan, name, arguments.jobs)
     except StapesError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -102,22 +100,30 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(FULL, rooms, keyboards, arguments.seeds, arguments.out)
 
 
-def _run(plan: Plan, name: str, settings: Settings, jobs: int) -> None:
-    """Train and judge one configuration, and put its rows into the tables."""
+def _run(plan: Plan, name: str, jobs: int) -> None:
+    """Train and judge one configuration, after its teacher if it has one, and put its rows into the tables."""
     soundscapes, keystrokes = open_folds_of(SOUNDSCAPES), open_folds_of(KEYSTROKES)
     folds = [
         *(room_fold(soundscapes, number) for number in plan.rooms),
         *(keyboard_fold(keystrokes, keyboard) for keyboard in plan.keyboards),
     ]
-    train_missing([each for fold in folds for each in _trainings(plan, name, settings, fold)], jobs)
+    for each in [TEACHERS[name], name] if name in TEACHERS else [name]:
+        train_missing([training for fold in folds for training in _trainings(plan, each, fold)], jobs)
     for seed in plan.seeds:
         _judge(plan, Run(name, seed, plan.training))
 
 
-def _trainings(plan: Plan, name: str, settings: Settings, fold: Fold) -> list[Training]:
-    dataset = write_links(fold, plan.out / "folds")
+def _trainings(plan: Plan, name: str, fold: Fold) -> list[Training]:
+    dataset, settings = write_links(fold, plan.out / "folds"), CONFIGURATIONS[name]()
+    settings = quick(settings) if plan.training == QUICK else settings
     return [
-        Training(dataset, fold.group_pattern, plan.detector(name, fold.name, seed), replace(settings, seed=seed))
+        Training(
+            dataset=dataset,
+            group_pattern=fold.group_pattern,
+            out=plan.detector(name, fold.name, seed),
+            settings=replace(settings, seed=seed),
+            teacher=plan.detector(TEACHERS[name], fold.name, seed) if name in TEACHERS else None,
+        )
         for seed in plan.seeds
     ]
 

@@ -20,7 +20,6 @@ from benchmarks.rows import results_path, write_rows
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.errors import DatasetError, StapesError
 from stapes.runtime.console import show
-from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.judge.metrics import count_matches, f1_difference
 from stapes.train.judge.operating_point import OperatingPoint
@@ -94,6 +93,7 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
     from stapes.train.learn.phase import Phase
     from stapes.train.learn.quantize import StepModule
     from stapes.train.learn.saved_networks import load_float
+    from stapes.train.learn.sources import Sources
     from stapes.train.learn.train_networks import quantize
     from stapes.train.learn.training_data import batch_maker, load_training_data
     from stapes.train.learn.workspace import Workspace
@@ -101,7 +101,7 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
     training, recordings = settings.training, dataset.splits["val"]
     with tempfile.TemporaryDirectory(prefix="stapes-") as scratch:
         workspace = Workspace(Path(scratch) / "further", "further")
-        data = load_training_data(dataset, settings, workspace, Background())
+        data = load_training_data(dataset, settings, workspace, Sources())
         maker = batch_maker(data, settings)
         network = load_float(folder, training.dropout)
         schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)

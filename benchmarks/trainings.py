@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import show
 from stapes.train.data.dataset import open_dataset
 from stapes.train.data.options import DatasetOptions
+from stapes.train.learn.sources import Sources
 from stapes.train.settings import Settings, write_settings
 
 logger = logging.getLogger("stapes.benchmarks.trainings")
@@ -26,6 +28,7 @@ class Training:
     group_pattern: str
     out: Path
     settings: Settings
+    teacher: Path | None = None  # a detector that exists when the training begins
 
 
 def train_missing(trainings: Sequence[Training], jobs: int) -> None:
@@ -52,7 +55,16 @@ def _exists(training: Training) -> bool:
             f"{training.out}: was trained with other settings than its configuration has now; "
             "move it away to have it trained again"
         )
+    if training.teacher and _taught_by(training.out) != read_folder(training.teacher).model_sha256:
+        raise StapesError(
+            f"{training.out}: did not learn from {training.teacher} as it is now; move it away to have it trained again"
+        )
     return True
+
+
+def _taught_by(path: Path) -> str | None:
+    model: str | None = read_folder(path).provenance.get("teacher_model")
+    return model
 
 
 def _agree(written: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -69,5 +81,6 @@ def _train(training: Training) -> Path:
     show()
     training.out.parent.mkdir(parents=True, exist_ok=True)
     dataset = open_dataset(training.dataset, DatasetOptions(training.group_pattern))
-    train_detector(dataset, training.out, training.settings)
+    teacher = read_folder(training.teacher) if training.teacher else None
+    train_detector(dataset, training.out, training.settings, Sources(teacher=teacher))
     return training.out

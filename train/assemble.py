@@ -18,7 +18,6 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.firmware_sim.device.selftest import selftest_pcm
 from stapes.runtime.litert_engine import LitertEngine
 from stapes.runtime.sound_conditions import BackgroundLevels, SoundConditions
-from stapes.train.data.background import Background
 from stapes.train.data.dataset import Dataset
 from stapes.train.data.parts import SAVED
 from stapes.train.data.training_split import training_split
@@ -29,6 +28,7 @@ from stapes.train.judge.parity import Parity, compare_forms
 from stapes.train.judge.scored import event_scores_of, score_recordings
 from stapes.train.learn.backbone import Backbone
 from stapes.train.learn.fit import Scorer
+from stapes.train.learn.sources import Sources
 from stapes.train.learn.train_networks import TrainedNetworks
 from stapes.train.learn.training_data import TrainingData
 from stapes.train.learn.workspace import HISTORY, Workspace
@@ -45,8 +45,7 @@ class FinishedTraining:
     """Everything that a detector folder is made from."""
 
     dataset: Dataset
-    background: Background  # recordings that are free of events
-    start: DetectorFolder | None  # whose weights training began with
+    sources: Sources  # what was learned from beside the dataset
     data: TrainingData
     networks: TrainedNetworks
     settings: Settings
@@ -65,7 +64,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         (draft / "model.tflite").write_bytes(networks.step.model)
         folder = _describe(training, draft)
         scored = score_recordings(folder, val, data.val_features)
-        quiet = training.background.val
+        quiet = training.sources.background.val
         background = score_recordings(folder, quiet, data.background_features) if quiet else None
         point = OperatingPoint(scored, settings, background=background)
         folder = replace(folder, events=point.configs)
@@ -81,7 +80,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
                 "parity": parity.as_dict(),
             },
             operating_point=point.describe("val", point.expected_on_other_sources())
-            | {"recordings": content_ids([*val, *quiet])},
+            | {"recordings": _chosen_on(training)},
         )
         folder.write()
         compile_model(folder.model, draft / "c", detector_name(out))
@@ -95,8 +94,8 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
 
 def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
     """Return the detector folder with the default event settings and without scores."""
-    data, settings, step, start = training.data, training.settings, training.networks.step, training.start
-    learned = content_ids([*training.dataset.splits["train"], *training.background.train])
+    data, settings, step, sources = training.data, training.settings, training.networks.step, training.sources
+    start, teacher = sources.start, sources.teacher
     former = start.provenance if start else {}
     return DetectorFolder(
         path=draft,
@@ -113,15 +112,24 @@ def _describe(training: FinishedTraining, draft: Path) -> DetectorFolder:
             "dataset": training.dataset.fingerprint(),
             "group_pattern": training.dataset.options.group_pattern,
             "channel": training.dataset.options.channel or "mean",
-            "trained_on": sorted({*learned, *former.get("trained_on", ())}),
+            "trained_on": sorted({*content_ids(training.dataset.splits["train"]), *sources.learned_contents()}),
             "seed": settings.seed,
             "sound": _sound(training).as_dict(),
             "backbone": former.get("backbone") or _backbone(training.networks.backbone),
             "from_model": start.model_sha256 if start else None,
+            "teacher_model": teacher.model_sha256 if teacher else former.get("teacher_model"),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
         },
     )
+
+
+def _chosen_on(training: FinishedTraining) -> list[str]:
+    """Return the identities of the recordings on which this detector, or its teacher, was chosen."""
+    sources = training.sources
+    own = content_ids([*training.dataset.splits["val"], *sources.background.val])
+    of_teacher = sources.teacher.operating_point.get("recordings", ()) if sources.teacher else ()
+    return list(dict.fromkeys([*own, *of_teacher]))
 
 
 def _backbone(backbone: Backbone | None) -> dict[str, str | int] | None:
@@ -178,7 +186,7 @@ def _write_training(training: FinishedTraining, target: Path) -> None:
     networks = training.networks
     target.mkdir()
     (target / "settings.toml").write_text(write_settings(training.settings), encoding="utf-8")
-    (target / SAVED).write_text(training_split(training.dataset, training.start), encoding="utf-8")
+    (target / SAVED).write_text(training_split(training.dataset, training.sources.former), encoding="utf-8")
     history = training.workspace.path / HISTORY
     if history.exists():
         (target / HISTORY).write_text(history.read_text(encoding="utf-8"), encoding="utf-8")

@@ -203,6 +203,8 @@ class TrainingSettings:
     dropout: float = 0.2
     average_decay: float = 0.998  # of the running average of the weights; the averaged weights are the result
     label_smoothing: float = 0.0
+    teacher_share: float = 0.5  # with a teacher: of its probability in a target; the rest is the label's
+    unlabelled_share: float = 0.25  # with unlabelled recordings: of sequences
     positive_weight: float = 1.0  # weight in the loss of time within events, against time without
     patience_steps: int = 1000  # a phase ends after so many without a better score on the val split
     check_every_steps: int = 400  # how often the val split is scored
@@ -223,7 +225,7 @@ class TrainingSettings:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
         _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
-        _require_between(self, "training", positive_weight=(0.01, 100))
+        _require_between(self, "training", positive_weight=(0.01, 100), teacher_share=(0, 1), unlabelled_share=(0, 1))
         rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
         _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))
 

@@ -1,6 +1,7 @@
 """The tables of the accuracy benchmark keep what was not run again, and no detector is judged on what it knows."""
 
 import csv
+import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import rows
+from benchmarks import accuracy, rows
 from benchmarks.accuracy_rows import FULL, QUICK, baseline_hits, replace_rows
 from benchmarks.configurations import BASELINE, CONFIGURATIONS
-from benchmarks.folds import room_fold
+from benchmarks.folds import Fold, room_fold
 from benchmarks.judgement import FoldJudgement, require_unseen
 from benchmarks.trainings import Training, train_missing
 from benchmarks.unseen_keyboards import figures_of
@@ -73,6 +74,41 @@ def test_a_detector_of_other_settings_is_not_taken_for_that_of_its_configuration
     train_missing([Training(tmp_path, "", training.parent, Settings(seed=1))], jobs=1)  # nothing is left to do
     with pytest.raises(StapesError, match="was trained with other settings"):
         train_missing([Training(tmp_path, "", training.parent, Settings(seed=2))], jobs=1)
+
+
+def test_a_detector_that_learned_from_another_teacher_is_not_taken_for_that_of_its_configuration(
+    tiny_detector: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(tiny_detector, tmp_path / "taught.stapes"))
+    (path / "training").mkdir()
+    (path / "training" / "settings.toml").write_text(write_settings(Settings()), encoding="utf-8")
+    training = Training(tmp_path, "", path, Settings(), teacher=tiny_detector)
+    teacher = read_folder(tiny_detector)
+    replace(read_folder(path), provenance={"teacher_model": teacher.model_sha256}).write()
+    train_missing([training], jobs=1)  # nothing is left to do
+    replace(read_folder(path), provenance={"teacher_model": "0" * 64}).write()
+    with pytest.raises(StapesError, match=r"taught\.stapes: did not learn from .*tiny\.stapes as it is now"):
+        train_missing([training], jobs=1)
+
+
+def test_a_taught_detector_learns_from_the_one_of_its_fold_and_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its teacher is trained before it."""
+    trained: list[Training] = []
+    monkeypatch.setattr(accuracy, "open_folds_of", lambda _: None)
+    monkeypatch.setattr(accuracy, "room_fold", lambda _, number: Fold(f"scape{number}", {}, [], []))
+    monkeypatch.setattr(accuracy, "train_missing", lambda trainings, _: trained.extend(trainings))
+    monkeypatch.setattr(accuracy, "_judge", lambda *_: None)
+    monkeypatch.setitem(CONFIGURATIONS, "medium", Settings)  # its backbone is no part of the project
+    words = ["--configuration", "small-taught", "--folds", "1", "3", "--keyboards", "--seeds", "4"]
+    assert accuracy.main([*words, "--out", str(tmp_path)]) == 0
+    medium, taught = tmp_path / "medium", tmp_path / "small-taught"
+    names = ["scape1_seed_4.stapes", "scape3_seed_4.stapes"]
+    assert [(each.out, each.teacher) for each in trained] == [
+        *((medium / name, None) for name in names),
+        *((taught / name, medium / name) for name in names),
+    ]
 
 
 def test_the_baseline_is_written_out_in_full() -> None:

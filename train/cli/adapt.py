@@ -51,7 +51,7 @@ def add_adapt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.background import unlabelled
+    from stapes.train.data.background import open_unlabelled
     from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
 
@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"--alarms-per-hour {per_hour:g}: need a number above 0")
     require_writable(arguments)
     folder = read_folder(arguments.detector)
-    recordings = unlabelled(arguments.recordings, inherited_channel(arguments.channel, folder))
+    recordings = open_unlabelled([arguments.recordings], inherited_channel(arguments.channel, folder))
     place = hear_place(folder, recordings)
     _print_conditions(folder, place.background, place.hours)
     if per_hour is None:

@@ -72,6 +72,8 @@ COMMENTS = {
         "dropout": "Share of values that are left out at random. Raise it when val is much worse than train.",
         "average_decay": "How slowly the averaged weights follow. Lower it for very short trainings.",
         "label_smoothing": "Doubt about the labels. 0.05 or so when many labels are wrong.",
+        "teacher_share": "With --teacher: weight of its scores beside the labels. Raise it when many labels are wrong.",
+        "unlabelled_share": "With --unlabelled: share of sequences from there. Raise it with few labelled recordings.",
         "positive_weight": "Weight of time within events. Raise it when events are missed, lower it on false alarms.",
         "patience_steps": "A phase ends after so many updates without a better score on val. Raise it with little val.",
         "check_every_steps": "Updates between two scorings of val. Lower it to see progress more often.",

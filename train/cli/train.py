@@ -25,6 +25,7 @@ EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train recordings/ --out dogs.stapes --backbone yamnet      # after: stapes backbone fetch yamnet
   stapes train recordings/ --out quieter.stapes --from dogs.stapes --background hours-without-dogs/
+  stapes train recordings/ --out small.stapes --teacher dogs.stapes --unlabelled more-hours/
   stapes train --print-config --size medium > settings.toml         # every setting with its default
   stapes train recordings/ --out dogs.stapes --config settings.toml --seed 2 --tensorboard logs/
 To continue a run that was stopped, give the same command again.
@@ -67,7 +68,21 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="OTHER.stapes",
         help="go on from this detector's weights in a few minutes, with more recordings or a background",
     )
-    add_group_pattern(parser, "none, with --from as in its training")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="BIG.stapes",
+        help="also learn the scores of this detector, which is larger and has the same classes",
+    )
+    parser.add_argument(
+        "--unlabelled",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with --teacher: recordings without labels, to learn its scores there; may be repeated",
+    )
+    add_group_pattern(parser, "none, with --from or --teacher as in its training")
     add_channel(parser, "as in the settings, which is the mean unless changed")
     parser.add_argument("--seed", type=int, help="replaces the seed of the settings")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="also write training curves for TensorBoard")
@@ -88,28 +103,34 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
     from stapes.firmware_sim.outputs import require_new_folder
-    from stapes.train.data.background import open_background
+    from stapes.train.data.background import open_background, open_unlabelled, split_background
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import log_notes
     from stapes.train.data.options import DatasetOptions, channel_number
     from stapes.train.data.training_split import inherited_options
+    from stapes.train.learn.sources import Sources
 
     require_new_folder(arguments.out, arguments.force, MARK)
-    if start:
-        options = inherited_options(arguments.group_pattern, settings.channel, start)
+    teacher = read_folder(arguments.teacher) if arguments.teacher else None
+    if former := start or teacher:
+        options = inherited_options(arguments.group_pattern, settings.channel, former)
     else:
         options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
-    background = open_background(arguments.background, options.channel)
+    sources = Sources(
+        background=split_background(open_background(arguments.background, options.channel)),
+        start=start,
+        teacher=teacher,
+        unlabelled=tuple(open_unlabelled(arguments.unlabelled, options.channel)),
+    )
     from stapes.train.run import train_detector  # loads TensorFlow
 
     folder = train_detector(
         dataset,
         arguments.out,
         settings,
-        background=background,
-        start=start,
+        sources,
         force=arguments.force,
         tensorboard=arguments.tensorboard,
     )

@@ -1,6 +1,6 @@
-"""Recordings that are declared free of events, in folders of their own beside the dataset."""
+"""Recordings beside the dataset, in folders of their own: declared free of events, or without labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,30 +47,43 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
     labels that name an event; LabelError and AudioError for files that cannot be read.
     """
     recordings: list[Recording] = []
-    seen: set[Path] = set()
     mined = MinedFolders()
-    for folder in folders:
-        audio = audio_files(folder)
+    for folder, audio in _audio_of(folders, "--background"):
         if event := _first_event(folder, audio):
             raise DatasetError(
                 f"{event.place}: {event.label!r} is labelled in a recording of {folder}, which was "
                 "declared free of events; give it as part of the dataset, or move recordings with events elsewhere"
             )
-        for path in audio:
-            if path.resolve() in seen:
-                raise DatasetError(f"{path}: is in two of the folders declared free of events; give each folder once")
-            seen.add(path.resolve())
-            recordings.append(_recording(path, None if mined.hold(path, folder) else channel))
+        recordings += [_recording(path, None if mined.hold(path, folder) else channel) for path in audio]
     return recordings
 
 
-def unlabelled(folder: Path, channel: int | None = None) -> list[Recording]:
-    """Return the recordings of a folder whose labels, if there are any, are of no interest.
+def open_unlabelled(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:
+    """Return the recordings of folders whose labels, if there are any, are of no interest.
 
-    channel: counted from 1; None: the mean of all.
-    Raises DatasetError for a folder that is missing or holds no audio, and AudioError for files that cannot be read.
+    channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
+
+    Raises DatasetError for a folder that is missing, holds no audio or is given twice; AudioError for files that cannot
+    be read.
     """
-    return [_recording(path, channel) for path in audio_files(folder)]
+    mined = MinedFolders()
+    return [
+        _recording(path, None if mined.hold(path, folder) else channel)
+        for folder, audio in _audio_of(folders, "--unlabelled")
+        for path in audio
+    ]
+
+
+def _audio_of(folders: Iterable[Path], option: str) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield each folder with its audio files. Raises DatasetError for a file that is in two of them."""
+    seen: set[Path] = set()
+    for folder in folders:
+        audio = audio_files(folder)
+        for path in audio:
+            if path.resolve() in seen:
+                raise DatasetError(f"{path}: is in two of the folders of {option}; give each folder once")
+            seen.add(path.resolve())
+        yield folder, audio
 
 
 def _recording(path: Path, channel: int | None) -> Recording:

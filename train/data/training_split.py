@@ -18,8 +18,8 @@ from stapes.train.data.parts import SAVED, SPLITS
 _COLUMNS = ("filename", "split", "content")
 
 
-def training_split(dataset: Dataset, start: DetectorFolder | None) -> str:
-    """Return the text of the table for a training that may go on from another detector, whose rows are kept.
+def training_split(dataset: Dataset, former: DetectorFolder | None) -> str:
+    """Return the text of the table for a training that may learn from another detector, whose rows are kept.
 
     Where two files have the same content, the first of train, val and test counts.
     """
@@ -27,7 +27,7 @@ def training_split(dataset: Dataset, start: DetectorFolder | None) -> str:
     for split, recordings in dataset.splits.items():
         for each in recordings:
             rows.setdefault(content_id(each.path), (each.name, split))
-    for name, split, content in _rows(start) if start else ():
+    for name, split, content in _rows(former) if former else ():
         rows.setdefault(content, (name, split))
     lines = sorted(f"{name}\t{split}\t{content}\n" for content, (name, split) in rows.items())
     return "\t".join(_COLUMNS) + "\n" + "".join(lines)

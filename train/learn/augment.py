@@ -16,8 +16,10 @@ from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
 from stapes.train.learn.event_runs import EventRun, Floats, RunCutter, frame_power
+from stapes.train.learn.excerpts import Excerpts
 from stapes.train.learn.rooms import filtered, filtered_spectrum, reverberated, smooth_curve
 from stapes.train.learn.targets import step_targets
+from stapes.train.learn.teacher import Lessons
 from stapes.train.settings import AugmentationSettings
 
 SECOND_BACKGROUND_DB = (-12.0, 6.0)  # level of a second background, relative to the first
@@ -52,7 +54,7 @@ class Remixer:
         self._stretches = np.array(stretches, np.int64).reshape(-1, 3)
         if stretches:
             self._stretch_share = corpus.shares(self._stretches[:, 2], np.diff(self._stretches[:, :2])[:, 0])
-        self._recording_share = corpus.shares(np.arange(len(corpus)), np.diff(corpus.starts))
+        self._excerpts = Excerpts(corpus, samples)
         self.runs = [cutter.runs(label) for label in range(classes)]
         self.distractors = cutter.distractors() if settings.added_distractors_per_minute else []
 
@@ -61,9 +63,9 @@ class Remixer:
         settings, minutes = self._settings, self._samples / self._rate / 60
         empty = len(self._stretches) > 0 and rng.random() < settings.empty_share
         stitched = empty or (len(self._stretches) > 0 and rng.random() < settings.stitched_background_share)
-        base, events = self._background(rng) if stitched else self._excerpt(rng)
+        base, events = self._background(rng) if stitched else self._excerpts.draw(rng)
         if not stitched and settings.second_excerpt_share and rng.random() < settings.second_excerpt_share:
-            other, theirs = self._excerpt(rng)
+            other, theirs = self._excerpts.draw(rng)
             base += np.float32(10 ** (rng.uniform(*SECOND_EXCERPT_DB) / 20)) * other
             events = np.concatenate([events, theirs])
         if stitched and rng.random() < settings.second_background_share:
@@ -82,21 +84,6 @@ class Remixer:
         peak = np.abs(base).max()
         base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
         return TrainingSequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
-
-    def _excerpt(self, rng: np.random.Generator) -> tuple[Floats, Events]:
-        """Return unchanged excerpts of recordings from random places, joined until the sequence is full."""
-        base, found, filled = np.empty(self._samples, np.float32), [np.empty((0, 3), np.int64)], 0
-        while filled < self._samples:
-            index = rng.choice(len(self._corpus), p=self._recording_share)
-            pcm, events = self._corpus.recording(index), self._corpus.events[index]
-            length = min(self._samples - filled, len(pcm))
-            start = int(rng.integers(len(pcm) - length + 1))
-            base[filled : filled + length] = pcm[start : start + length]
-            inside = events[(events[:, 1] > start) & (events[:, 0] < start + length)]
-            clipped = np.clip(inside[:, :2], start, start + length) - start + filled
-            found.append(np.column_stack([clipped, inside[:, 2]]))
-            filled += length
-        return base, np.concatenate(found)
 
     def _background(self, rng: np.random.Generator) -> tuple[Floats, Events]:
         """Return event-free stretches, joined with short crossfades until the sequence is full."""
@@ -208,14 +195,28 @@ class BatchMaker:
     n_classes: int
     n_sequences: int  # of a batch
     n_steps: int  # of a sequence
+    lessons: Lessons | None = None  # of a teacher
 
     def batch(self, number: int) -> tuple[NDArray[np.int8], Floats]:
         """Return features int8[sequences, frames, bands] and targets float32[sequences, steps, classes]."""
         rng = np.random.default_rng([self.seed, number])
         features, targets = [], []
         for _ in range(self.n_sequences):
-            sequence = self.remixer.sequence(rng)
-            clean = self.frontend.features(sequence.pcm)
+            pcm, wanted = self._sequence(rng)
+            clean = self.frontend.features(pcm)
             features.append(augment_features(clean, self.frontend.config.int8_step_db, self.settings, rng))
-            targets.append(step_targets(self.clock, self.n_steps, sequence.events, self.n_classes))
+            targets.append(wanted)
         return np.stack(features), np.stack(targets)
+
+    def _sequence(self, rng: np.random.Generator) -> tuple[NDArray[np.int16], Floats]:
+        """Return the samples of one sequence and its targets; a teacher hears it as it is, before features change."""
+        lessons = self.lessons
+        if lessons and lessons.unlabelled and rng.random() < lessons.unlabelled_share:
+            pcm = lessons.unlabelled.draw(rng)[0].astype(np.int16)
+            return pcm, lessons.teacher.probabilities(pcm, self.n_steps)
+        sequence = self.remixer.sequence(rng)
+        targets = step_targets(self.clock, self.n_steps, sequence.events, self.n_classes)
+        if lessons and lessons.share:
+            taught = lessons.teacher.probabilities(sequence.pcm, self.n_steps)
+            targets = (1 - lessons.share) * targets + lessons.share * taught
+        return sequence.pcm, targets

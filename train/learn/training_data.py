@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.firmware_sim.device.tail import with_tail
-from stapes.train.data.background import Background
 from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
 from stapes.train.learn.augment import BatchMaker, Remixer
+from stapes.train.learn.excerpts import Excerpts
+from stapes.train.learn.sources import Sources
+from stapes.train.learn.teacher import Lessons, Teacher
 from stapes.train.learn.workspace import Workspace
-from stapes.train.settings import Settings
+from stapes.train.settings import Settings, TrainingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -31,24 +33,27 @@ class TrainingData:
     val: Corpus
     val_features: list[NDArray[np.int8]]  # [frames, bands] of each recording of val with its tail
     background_features: list[NDArray[np.int8]]  # the same of the background's part `val`
+    teacher: Teacher | None = None
+    unlabelled: Corpus | None = None  # recordings that the teacher alone gives targets
 
 
-def load_training_data(
-    dataset: Dataset, settings: Settings, workspace: Workspace, background: Background
-) -> TrainingData:
+def load_training_data(dataset: Dataset, settings: Settings, workspace: Workspace, sources: Sources) -> TrainingData:
     """Read the recordings, and compute the features of what is not trained on with the C code of the device.
 
-    Raises AudioError, DatasetError and OutputError as `load_corpus` does.
+    Raises AudioError, DatasetError and OutputError as `load_corpus` does, and what `Teacher` raises.
     """
     tables = make_tables(settings.frontend)
     frontend = Frontend(tables)
     rate = settings.frontend.sample_rate_hz
     train, val = (
         load_corpus(split, dataset.splits[split], dataset.classes, rate, workspace.path / f"{split}.s16", outside)
-        for split, outside in (("train", background.train), ("val", ()))
+        for split, outside in (("train", sources.background.train), ("val", ()))
     )
+    unlabelled = None
+    if sources.unlabelled:
+        unlabelled = load_corpus("unlabelled", sources.unlabelled, (), rate, workspace.path / "unlabelled.s16")
     clock = settings.clock
-    quiet = (recording.pcm(rate) for recording in background.val)
+    quiet = (recording.pcm(rate) for recording in sources.background.val)
     return TrainingData(
         classes=dataset.classes,
         frontend=frontend,
@@ -58,6 +63,8 @@ def load_training_data(
         val=val,
         val_features=[frontend.features(with_tail(clock, val.recording(index))) for index in range(len(val))],
         background_features=[frontend.features(with_tail(clock, pcm)) for pcm in quiet],
+        teacher=Teacher(sources.teacher, dataset.classes, clock) if sources.teacher else None,
+        unlabelled=unlabelled,
     )
 
 
@@ -79,4 +86,12 @@ def batch_maker(data: TrainingData, settings: Settings) -> BatchMaker:
         n_classes=len(data.classes),
         n_sequences=settings.training.batch_sequences,
         n_steps=settings.sequence_steps,
+        lessons=_lessons(data, settings.training, samples),
     )
+
+
+def _lessons(data: TrainingData, settings: TrainingSettings, samples: int) -> Lessons | None:
+    if data.teacher is None:
+        return None
+    unlabelled = Excerpts(data.unlabelled, samples) if data.unlabelled is not None else None
+    return Lessons(data.teacher, settings.teacher_share, unlabelled, settings.unlabelled_share)

@@ -12,7 +12,7 @@ from tiny_detector import noise_bursts
 from stapes.firmware_sim.device.events import SILENT
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.runtime.main import main
-from stapes.train.data.background import unlabelled
+from stapes.train.data.background import open_unlabelled
 from stapes.train.judge.adaptation import SENSITIVITIES, adapted, hear_place
 
 
@@ -75,7 +75,7 @@ def test_the_detector_then_keeps_the_limit(detector: Path, place: Path, tmp_path
 @pytest.mark.parametrize("per_hour", [40.0, 120.0, 400.0, 900.0, 2000.0])
 def test_the_most_sensitive_setting_within_the_limit_is_taken(detector: Path, place: Path, per_hour: float) -> None:
     folder = read_folder(detector)
-    heard = hear_place(folder, unlabelled(place))
+    heard = hear_place(folder, open_unlabelled([place]))
     for each in adapted(folder, heard, per_hour):
         index = folder.classes.index(each.label)
         by_steps = {steps: rate_at(folder, place, index, steps) for steps in SENSITIVITIES}

@@ -25,6 +25,7 @@ from stapes.train.data.corpus import load_corpus
 from stapes.train.data.dataset import Recording, open_dataset
 from stapes.train.data.options import DatasetOptions
 from stapes.train.judge import scored
+from stapes.train.learn.sources import Sources
 from stapes.train.settings import Settings, read_settings, write_settings
 
 LEFT, RIGHT = [(1.0, 1.6, "hiss")], [(2.2, 2.8, "rumble")]
@@ -158,8 +159,8 @@ def test_train_hears_one_channel_of_recordings_and_of_backgrounds_and_keeps_it_i
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def train_detector(dataset: object, out: Path, settings: Settings, **more: object) -> object:
-        seen.update(more, dataset=dataset, settings=settings)
+    def train_detector(dataset: object, out: Path, settings: Settings, sources: Sources, **_: object) -> object:
+        seen.update(dataset=dataset, settings=settings, background=sources.background)
         return SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
 
     monkeypatch.setitem(
@@ -170,7 +171,7 @@ def test_train_hears_one_channel_of_recordings_and_of_backgrounds_and_keeps_it_i
     soundfile.write(quiet / "q.wav", np.zeros((16_000, 2)), 16_000)
     words = ["train", str(dataset), "--out", str(tmp_path / "x.stapes"), "--background", str(quiet), "--channel", "2"]
     assert main(words) == 0
-    heard: list[Recording] = [*seen["dataset"].recordings, *seen["background"]]
+    heard: list[Recording] = [*seen["dataset"].recordings, *seen["background"].train]
     assert {each.channel for each in heard} == {2}
     assert seen["settings"].channel == 2
     config = tmp_path / "settings.toml"

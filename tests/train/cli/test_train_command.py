@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shlex
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import build_parser, main
+from stapes.train.data.content import content_id
 from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.fit import Trainer
 from stapes.train.settings import read_settings
@@ -97,6 +99,14 @@ def test_a_background_is_trained_on_and_its_rest_counts_as_time_without_events(
         hours = rate["hours"] - before.operating_point["alarms"][label]["hours"]
         assert hours * 3600 == pytest.approx(4 * len(judged), rel=0.05)
     assert (out / "model.tflite").read_bytes() != (trained / "model.tflite").read_bytes()
+
+
+def test_recordings_without_labels_are_refused_without_a_teacher(
+    sounds: Path, quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(sounds, tmp_path / "x.stapes", "--unlabelled", str(quiet)) == 1
+    assert "recordings without labels need a teacher" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_background_with_labelled_events_is_refused(
@@ -223,6 +233,44 @@ def test_a_stopped_run_is_resumed_to_the_same_weights(
         assert train(sounds, out) == 0
     assert len(calls) == 12 - (stop_at - 1), "updates that were done are not done again"
     assert (out / "model.tflite").read_bytes() == (trained / "model.tflite").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_small_detector_learns_from_another_and_from_sound_without_labels(
+    trained: Path, sounds: Path, quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run with a teacher that is stopped goes on to the weights of one that is not.
+
+    The student knows the recordings that its teacher knows, also those that are not in its own dataset.
+    """
+    path = Path(shutil.copytree(trained, tmp_path / "teacher.stapes"))
+    teacher = read_folder(path)
+    teacher.provenance["trained_on"].append("1" * 16)
+    teacher.operating_point["recordings"].append("2" * 16)
+    teacher.write()
+    more = ("--teacher", str(path), "--unlabelled", str(quiet))
+    whole, resumed = tmp_path / "whole.stapes", tmp_path / "resumed.stapes"
+    assert train(sounds, whole, *more) == 0
+    update, calls = Trainer.update, []
+
+    def stop(self: Trainer, *arguments: object) -> float:
+        calls.append(arguments)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return update(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", stop)
+        assert train(sounds, resumed, *more) == 130
+    assert train(sounds, resumed, *more) == 0
+    assert (resumed / "model.tflite").read_bytes() == (whole / "model.tflite").read_bytes()
+    assert (whole / "model.tflite").read_bytes() != (trained / "model.tflite").read_bytes()
+    folder = read_folder(whole)
+    assert folder.provenance["teacher_model"] == teacher.model_sha256
+    assert teacher.provenance["teacher_model"] is None
+    learned = set(folder.provenance["trained_on"]) - set(teacher.provenance["trained_on"])
+    assert learned == {content_id(path) for path in quiet.iterdir()}
+    assert folder.operating_point["recordings"] == teacher.operating_point["recordings"]
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sys
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,6 +117,22 @@ def test_a_training_that_goes_on_keeps_the_rows_of_the_first_one(
         dict(line.split("\t")[1:][::-1] for line in first[1:]).items()
         <= {content: split for _, split, content in (line.split("\t") for line in rows.splitlines()[1:])}.items()
     )
+
+
+def test_a_student_keeps_the_split_of_its_teacher(
+    detector: DetectorFolder, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def train_detector(dataset: Dataset, *_: object, **__: object) -> object:
+        seen.append(splits(dataset))
+        return SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
+
+    record(dataset, *(f"new{day}/{clip}" for day in range(7) for clip in "xyz"), seconds=5.0)
+    monkeypatch.setitem(sys.modules, "stapes.train.run", SimpleNamespace(train_detector=train_detector))
+    words = ["train", str(dataset), "--out", str(tmp_path / "x.stapes"), "--group-pattern", ""]
+    assert main([*words, "--teacher", str(detector.path)]) == 0
+    assert read_training_split(detector).items() <= seen[0].items()
 
 
 def test_a_copy_in_two_parts_counts_as_trained_on(dataset: Path, tmp_path: Path) -> None:

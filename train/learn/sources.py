@@ -1,0 +1,102 @@
+"""What a detector learns from beside the recordings of its dataset: other recordings, and other detectors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from stapes.firmware_sim.device.folder import DetectorFolder
+from stapes.firmware_sim.errors import ConfigError, DatasetError
+from stapes.train.data.background import Background
+from stapes.train.data.content import content_id
+from stapes.train.data.dataset import Dataset, Recording
+from stapes.train.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Recordings from outside of a dataset, and detectors, that a training learns from."""
+
+    background: Background = field(default_factory=Background)  # recordings that are free of events
+    start: DetectorFolder | None = None  # whose weights training goes on from
+    teacher: DetectorFolder | None = None  # whose scores are targets beside the labels
+    unlabelled: tuple[Recording, ...] = ()  # recordings whose only targets are the teacher's scores
+
+    @property
+    def former(self) -> DetectorFolder | None:
+        """The detector whose split of the recordings is kept, so that nothing it was trained on is judged."""
+        return self.start or self.teacher
+
+    def require_suitable(self, dataset: Dataset, settings: Settings) -> None:
+        """Raise DatasetError or ConfigError when these sources do not suit the dataset or the settings."""
+        if self.start and self.start.classes != dataset.classes:
+            raise DatasetError(
+                f"{dataset.path}: its classes are {', '.join(dataset.classes)}, but those of {self.start.path} are "
+                f"{', '.join(self.start.classes)}: training goes on with the same classes only"
+            )
+        if self.unlabelled and not self.teacher:
+            raise ConfigError(
+                f"{self.unlabelled[0].path}: recordings without labels need a teacher, whose scores are learned "
+                "there; name a detector with --teacher, or give recordings without any event as --background"
+            )
+        if self.teacher:
+            _require_same_task(self.teacher, dataset, settings)
+        self._require_not_judged(dataset)
+
+    def _require_not_judged(self, dataset: Dataset) -> None:
+        judged = {content_id(each.path): f"{each.path} in its background" for each in self.background.val}
+        for split in ("val", "test"):
+            named = f"in the split {split} of {dataset.path}"
+            judged |= {content_id(each.path): f"{each.name} {named}" for each in dataset.splits.get(split, ())}
+        for each in self.unlabelled:
+            if place := judged.get(content_id(each.path)):
+                raise DatasetError(
+                    f"{each.path}: is the same recording as {place}, on which the detector is judged; "
+                    "leave it out of --unlabelled"
+                )
+
+    def warnings(self, dataset: Dataset) -> Iterator[str]:
+        """Yield why the detector's figures on val will say little."""
+        known = set(self.teacher.provenance.get("trained_on", ())) if self.teacher else set()
+        val = dataset.splits["val"]
+        if seen := sum(content_id(each.path) in known for each in val):
+            yield (
+                f"the teacher was trained on {seen} of the {len(val)} recordings of val: scores there will be too "
+                "good, and thresholds chosen on them too high; train the teacher without them"
+            )
+
+    def identity(self) -> list[str]:
+        """Return lines of text that are the same only for the same sources."""
+        named = {
+            "background": [*self.background.train, *self.background.val],
+            "unlabelled": self.unlabelled,
+        }
+        return [
+            f"start {self.start.model_sha256 if self.start else ''}",
+            f"teacher {self.teacher.model_sha256 if self.teacher else ''}",
+            *(f"{name} {content_id(each.path)}" for name, recordings in named.items() for each in recordings),
+        ]
+
+    def learned_contents(self) -> set[str]:
+        """Return the identities of all recordings that the weights learn from through these sources."""
+        formers = [each for each in (self.start, self.teacher) if each]
+        own = {content_id(each.path) for each in (*self.background.train, *self.unlabelled)}
+        return own.union(*(each.provenance.get("trained_on", ()) for each in formers))
+
+
+def _require_same_task(teacher: DetectorFolder, dataset: Dataset, settings: Settings) -> None:
+    if set(teacher.classes) != set(dataset.classes):
+        raise DatasetError(
+            f"{dataset.path}: its classes are {', '.join(dataset.classes)}, but those of the teacher {teacher.path} "
+            f"are {', '.join(teacher.classes)}: a teacher needs the same classes"
+        )
+    own, given = settings.frontend.sample_rate_hz, teacher.frontend.sample_rate_hz
+    if own != given:
+        # Resampled sound lacks what lies above half of the lower rate, which the teacher was trained to hear.
+        raise ConfigError(
+            f"{teacher.path} hears {given} samples per second, but this training {own}: a teacher must hear the same; "
+            "set sample_rate_hz in the table [frontend] of a --config, or train the teacher at that rate"
+        )
+    if teacher.clock.step_s > settings.training.sequence_s:
+        raise ConfigError(
+            f"{teacher.path} has a score every {teacher.clock.step_s:g} s, but a training sequence is only "
+            f"{settings.training.sequence_s:g} s long; raise sequence_s in the table [training] of a --config"
+        )
