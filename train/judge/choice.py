@@ -3,7 +3,8 @@
 Without a budget it has the highest mean of two event F1s, by onset and by onset and offset, that is to be expected when
 the scores of other rooms and devices are shifted against these: averaged over shifts of both thresholds, their ratio
 kept, and over the neighbouring settings of the grid. A peak that its neighbours do not share is due to chance, and a
-threshold at the edge of a plateau fails on scores that are a little lower.
+threshold at the edge of a plateau fails on scores that are a little lower. For a class with point labels, which do not
+say when an event ends, the F1 by onset counts alone.
 
 With a budget it has the highest recall of those whose expected alarms show, with 90 % confidence, that the budget is
 kept. Expected are the alarms averaged over shifts of the thresholds, or those that were counted where they are more:
@@ -80,7 +81,7 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
     alarms = counts[..., ALARMS]
     expected = _expected_alarms(alarms, settings.on_logit_step)
     if not budget:
-        value, verdict = _expected_f1(_f1(counts, settings.hits), settings.on_logit_step), Verdict.NO_BUDGET
+        value, verdict = _expected_f1(_f1(candidates, counts), settings.on_logit_step), Verdict.NO_BUDGET
     else:
         hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
         # A part of the hours may hold its part of the alarms that show in all of them that the budget is kept.
@@ -109,12 +110,13 @@ def heard_column(hits: Hits) -> int:
     return FOUND if hits == "overlap" else HITS_ONSET
 
 
-def _f1(counts: NDArray[np.int64], hits: Hits) -> NDArray[np.float64]:
-    """Return [*grid]: F1 by overlap, or the mean of those by onset and by onset and offset."""
-    if hits == "overlap":
+def _f1(candidates: Candidates, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return [*grid]: F1 by overlap; by onset where labels are points; or the mean of onset, and onset and offset."""
+    if candidates.settings.hits == "overlap":
         found = counts[..., FOUND]
         return np.asarray(2 * found / (counts[..., ANNOTATED] + found + counts[..., ELSEWHERE]))
-    heard = counts[..., HITS_ONSET] + counts[..., HITS_BOTH]
+    also = HITS_BOTH if candidates.has_durations else HITS_ONSET
+    heard = counts[..., HITS_ONSET] + counts[..., also]
     return np.asarray(heard / (counts[..., ANNOTATED] + counts[..., DETECTED]))
 
 

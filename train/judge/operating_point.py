@@ -38,8 +38,6 @@ from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
-RULES = {"onset": "mean of event F1 by onset and by onset and offset", "overlap": "event F1 by overlap"}
-
 
 @dataclass(frozen=True)
 class ClassPoint:
@@ -175,7 +173,7 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
     if not candidates.annotated:
         logger.warning(f"{label!r} has no events to choose thresholds on; they stay at 1/2")
     if not budget or not candidates.annotated:
-        rule = f"best {RULES[settings.hits]}, expected where scores are shifted"
+        rule = f"best {_figure(candidates)}, expected where scores are shifted"
         return ClassPoint(label, choice.config, rule, rate)
     limit = f"{budget:g} false alarms per hour"
     if choice.verdict is not Verdict.UNMET:
@@ -194,6 +192,13 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
         f"recordings without {label}"
     )
     return ClassPoint(label, config, f"{limit} cannot be met", _reached(candidates, config)[0], unmet)
+
+
+def _figure(candidates: Candidates) -> str:
+    """Return the name of the figure by which a setting is chosen."""
+    if candidates.settings.hits == "overlap":
+        return "event F1 by overlap"
+    return "mean of event F1 by onset and by onset and offset" if candidates.has_durations else "event F1 by onset"
 
 
 def alarm_rate(candidates: Candidates, config: EventConfig) -> AlarmRate:

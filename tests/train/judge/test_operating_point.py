@@ -313,6 +313,22 @@ def test_the_threshold_survives_scores_that_shrink_or_grow() -> None:
         np.testing.assert_array_equal(counts, [49, 49, 49])
 
 
+def test_point_labels_are_judged_by_onset_alone() -> None:
+    """A key sounds when it is pressed and when it is let go: as one event it ends too late for a point label."""
+    probability = np.full((2000, 1), 0.02)
+    presses = range(20, 1980, 40)
+    for press in presses:
+        probability[press : press + 3] = probability[press + 6 : press + 9] = 0.9
+    points = [replace(annotation(press, press, "a"), offset=annotation(press, press, "a").onset) for press in presses]
+    scores = (probability * 256 - 128).astype(np.int8)
+    judged = ScoredRecordings(("a.wav",), (scores,), {"a.wav": points}, ("a",), CLOCK)
+    few = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
+    point = OperatingPoint(judged, few)
+    counts = count_matches(judged.reference, judged.events(point.configs), judged.names, ("a",), ONSET).sum((0, 1))
+    np.testing.assert_array_equal(counts, [49, 49, 49])
+    assert point.points[0].rule == "best event F1 by onset, expected where scores are shifted"
+
+
 def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
     """Referee: at the upper limit, as few alarms as were counted come with a probability of 10 %."""
     for alarms in (0, 1, 7, 150):
