@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # tfmot works with the Keras of tf_keras only
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow leaves oneDNN off on some processors, such as AMD without AVX-512. Training with a backbone then takes 1.7
+# times as long.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @contextmanager
