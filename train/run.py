@@ -11,6 +11,7 @@ from stapes.runtime.console import part_of
 from stapes.train.assemble import FinishedTraining, assemble
 from stapes.train.data.dataset import Dataset, require_trainable
 from stapes.train.learn.logs import TrainingLog
+from stapes.train.learn.mining import most_heard_s
 from stapes.train.learn.sources import Sources
 from stapes.train.learn.time_left import TimeLeft, parts_of
 from stapes.train.learn.train_networks import train_networks
@@ -47,9 +48,10 @@ def train_detector(
         logger.warning(line)
     key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings), *sources.identity()])
     workspace = Workspace(out, key)
-    val_s = sum(each.duration_s for each in dataset.splits["val"])
+    train_s = sum(each.duration_s for each in (*dataset.splits["train"], *sources.background.train))
+    scored_s = sum(each.duration_s for each in dataset.splits["val"]) + min(train_s, most_heard_s(settings))
     try:
-        with part_of(TimeLeft(list(parts_of(settings, len(dataset.classes), val_s)))):
+        with part_of(TimeLeft(list(parts_of(settings, len(dataset.classes), scored_s)))):
             data = load_training_data(dataset, settings, workspace, sources)
             networks = train_networks(data, settings, workspace, TrainingLog(workspace, tensorboard), sources.start)
             folder = assemble(FinishedTraining(dataset, sources, data, networks, settings, workspace), out, force=force)

@@ -140,6 +140,7 @@ class AugmentationSettings:
     background_speed: tuple[float, float] = (1.0, 1.0)  # changes the pitch of event-free stretches
     background_filter_db: float = 0.0  # standard deviation of the gain of a random filter, per event-free stretch
     empty_share: float = 0.0  # of sequences: made of event-free stretches, with no event added
+    hard_negatives: float = 0.0  # of sequences: made of event-free sound that the network takes for events
     added_distractors_per_minute: float = 0.0  # sounds from event-free stretches that are mixed in as no event
     reverberation_share: float = 0.0  # of runs, and of whole sequences: heard in a random room
     reverberation_rt60_s: tuple[float, float] = (0.1, 0.8)
@@ -161,6 +162,7 @@ class AugmentationSettings:
             "second_background_share",
             "second_excerpt_share",
             "empty_share",
+            "hard_negatives",
             "reverberation_share",
         )
         _require_between(self, "augmentation", **dict.fromkeys(shares, (0, 1)))

@@ -44,6 +44,7 @@ COMMENTS = {
         "background_speed": "Change of speed and pitch of event-free sound. Widen it when noise will differ more.",
         "background_filter_db": "Random colouring of event-free sound. Raise it when noise will differ more.",
         "empty_share": "Share of sequences without any event. Raise it when there are many false alarms.",
+        "hard_negatives": "Share made of event-free sound that is taken for events. Raise it on false alarms.",
         "added_distractors_per_minute": "Event-free sounds mixed in as no event. Raise it when noises give alarms.",
         "reverberation_share": "Share heard in a random room. Raise it when it will listen in other rooms.",
         "reverberation_rt60_s": "Seconds until a room is silent. Longer for halls, shorter for small furnished rooms.",

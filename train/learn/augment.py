@@ -17,6 +17,7 @@ from stapes.firmware_sim.device.frontend import Frontend
 from stapes.train.data.corpus import Corpus, Events, event_free
 from stapes.train.learn.event_runs import EventRun, Floats, RunCutter, frame_power
 from stapes.train.learn.excerpts import Excerpts
+from stapes.train.learn.hard_pieces import HardPieces
 from stapes.train.learn.rooms import filtered, filtered_spectrum, reverberated, smooth_curve
 from stapes.train.learn.targets import step_targets
 from stapes.train.learn.teacher import Lessons
@@ -35,7 +36,10 @@ class TrainingSequence:
 
 
 class Remixer:
-    """Makes training sequences of `samples` samples from a corpus; the random generator alone decides which."""
+    """Makes training sequences of `samples` samples from a corpus.
+
+    The random generator alone decides which, and what was found to be hard (`hard_pieces`).
+    """
 
     def __init__(self, corpus: Corpus, classes: int, samples: int, settings: AugmentationSettings) -> None:
         self._corpus, self._samples, self._settings = corpus, samples, settings
@@ -54,6 +58,7 @@ class Remixer:
         self._stretches = np.array(stretches, np.int64).reshape(-1, 3)
         if stretches:
             self._stretch_share = corpus.shares(self._stretches[:, 2], np.diff(self._stretches[:, :2])[:, 0])
+        self.hard_pieces = HardPieces(corpus, self._stretches if settings.hard_negatives else self._stretches[:0])
         self._excerpts = Excerpts(corpus, samples)
         self.runs = [cutter.runs(label) for label in range(classes)]
         self.distractors = cutter.distractors() if settings.added_distractors_per_minute else []
@@ -61,9 +66,10 @@ class Remixer:
     def sequence(self, rng: np.random.Generator) -> TrainingSequence:
         """Return one sequence of the length that was given to the constructor."""
         settings, minutes = self._settings, self._samples / self._rate / 60
-        empty = len(self._stretches) > 0 and rng.random() < settings.empty_share
+        hard = self.hard_pieces.are_known and rng.random() < settings.hard_negatives
+        empty = hard or (len(self._stretches) > 0 and rng.random() < settings.empty_share)
         stitched = empty or (len(self._stretches) > 0 and rng.random() < settings.stitched_background_share)
-        base, events = self._background(rng) if stitched else self._excerpts.draw(rng)
+        base, events = self._background(rng, hard) if stitched else self._excerpts.draw(rng)
         if not stitched and settings.second_excerpt_share and rng.random() < settings.second_excerpt_share:
             other, theirs = self._excerpts.draw(rng)
             base += np.float32(10 ** (rng.uniform(*SECOND_EXCERPT_DB) / 20)) * other
@@ -85,14 +91,14 @@ class Remixer:
         base *= min(1.0, 29_500.0 / max(float(peak), 1.0))
         return TrainingSequence(np.rint(base).astype(np.int16), events[np.argsort(events[:, 0], kind="stable")])
 
-    def _background(self, rng: np.random.Generator) -> tuple[Floats, Events]:
-        """Return event-free stretches, joined with short crossfades until the sequence is full."""
+    def _background(self, rng: np.random.Generator, hard: bool = False) -> tuple[Floats, Events]:
+        """Return event-free stretches, or hard pieces, joined with short crossfades until the sequence is full."""
         fade = self._rate // 50
         rise = np.linspace(0.0, 1.0, fade, dtype=np.float32)
         base, filled = np.zeros(self._samples + fade, np.float32), 0
         while filled < self._samples:
-            start, stop, _ = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
-            piece = self._piece(int(start), int(stop), self._samples + fade - filled, rng)
+            start, stop = self.hard_pieces.draw(rng) if hard else self._stretch(rng)
+            piece = self._piece(start, stop, self._samples + fade - filled, rng)
             if self._settings.background_filter_db:
                 piece = filtered(piece, smooth_curve(rng, self._settings.background_filter_db, 9))
             if filled:
@@ -101,6 +107,10 @@ class Remixer:
             base[filled : filled + len(piece)] += piece
             filled += len(piece) - fade
         return base[: self._samples], np.empty((0, 3), np.int64)
+
+    def _stretch(self, rng: np.random.Generator) -> tuple[int, int]:
+        start, stop, _ = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
+        return int(start), int(stop)
 
     def _piece(self, start: int, stop: int, samples: int, rng: np.random.Generator) -> Floats:
         """Return at most `samples` samples of an event-free stretch, changed in speed."""
@@ -185,7 +195,10 @@ def _band_gains_db(bands: int, most_db: float, rng: np.random.Generator) -> NDAr
 
 @dataclass(frozen=True, kw_only=True)
 class BatchMaker:
-    """Makes numbered batches; seed and number alone decide the content, so a resumed run gets the same batches."""
+    """Makes numbered batches.
+
+    Seed, number and what was found to be hard decide the content, so a resumed run gets the same batches.
+    """
 
     remixer: Remixer
     frontend: Frontend

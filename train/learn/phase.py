@@ -1,6 +1,6 @@
 """A phase of training: one form of the network is trained. It can be resumed, and ends when val stops improving."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from stapes.firmware_sim.errors import StapesError
 from stapes.runtime.console import Progress
 from stapes.train.learn.fit import Batch, Schedule, Scorer, Trainer, batches
 from stapes.train.learn.logs import TrainingLog
+from stapes.train.learn.mining import Mining
 from stapes.train.learn.network import Network
 from stapes.train.learn.targets import step_targets
 from stapes.train.learn.time_left import check_cost, training_task
@@ -32,6 +33,7 @@ class Phase:
     network: Network
     schedule: Schedule
     data: TrainingData
+    mining: Mining
     settings: Settings
     workspace: Workspace
     log: TrainingLog
@@ -42,16 +44,20 @@ class Phase:
         state = self.workspace.load(self.name) or {}
         if state:
             trainer.restore(state)
+            self.mining.restore(state)
         losses = state.get(UNCHECKED, np.zeros(0)).tolist()
         self.workspace.forget(self.name, trainer.done - self._is_due(trainer, losses))
         if FINISHED not in state:
             try:
                 self._train(trainer, losses, make)
             except KeyboardInterrupt:
-                self.workspace.save(self.name, trainer.state() | {UNCHECKED: np.array(losses)})
+                self._save(trainer, {UNCHECKED: np.array(losses)})
                 raise
-            self.workspace.save(self.name, trainer.state() | {FINISHED: np.array(1)})
+            self._save(trainer, {FINISHED: np.array(1)})
         trainer.swap_average()
+
+    def _save(self, trainer: Trainer, more: dict[str, NDArray[Any]]) -> None:
+        self.workspace.save(self.name, trainer.state() | self.mining.state() | more)
 
     def _is_due(self, trainer: Trainer, losses: Sequence[float]) -> bool:
         """Return whether val is to be scored now. `losses`: of the updates since it was scored last."""
@@ -63,14 +69,15 @@ class Phase:
 
         `losses` holds those of the updates since val was scored last, also after an interruption.
         """
-        done, updates, first = trainer.done, self.schedule.updates, self.schedule.first_batch
+        done, updates = trainer.done, self.schedule.updates
         every, scorer = self.settings.training.check_every_steps, Scorer(self.network)
-        cost = check_cost(self.settings, len(self.data.val.pcm) / self.data.val.sample_rate_hz)
+        val_s = len(self.data.val.pcm) / self.data.val.sample_rate_hz
+        cost = check_cost(self.settings, val_s + self.mining.heard_s)
         best = _Best(self.workspace, f"{self.name}_best")
         ended, status = self._checked(trainer, scorer, best, losses) if self._is_due(trainer, losses) else (False, "")
         task, checks = training_task(self.name), -(-updates // every) - done // every
         progress = Progress(task, updates - done, updates - done + checks * cost, warm_up=True)
-        made = batches(make, first + done, first + updates) if not ended else ()
+        made = self._batches(make, done) if not ended else ()
         for update, batch in enumerate(made, start=done):
             losses.append(trainer.update(update, batch))
             self._require_finite(trainer, "loss", np.array(losses[-1]))
@@ -81,9 +88,20 @@ class Phase:
             if ended:
                 break
             if trainer.done % SAVE_EVERY_UPDATES == 0:
-                self.workspace.save(self.name, trainer.state() | {UNCHECKED: np.array(losses)})
+                self._save(trainer, {UNCHECKED: np.array(losses)})
             progress.advance(status, 1 + cost * due)
         progress.close(status)
+
+    def _batches(self, make: Callable[[int], Batch], done: int) -> Iterator[Batch]:
+        """Yield the batches of the updates that are left.
+
+        None is made before a check that it comes after, as the check decides which negatives are hard.
+        """
+        first, every = self.schedule.first_batch, self.settings.training.check_every_steps
+        while done < self.schedule.updates:
+            following = min((done // every + 1) * every, self.schedule.updates)
+            yield from batches(make, first + done, first + following)
+            done = following
 
     def _checked(self, trainer: Trainer, scorer: Scorer, best: "_Best", losses: list[float]) -> tuple[bool, str]:
         """Score val and keep the best state; return whether the phase ends here, with that state, and a line of text.
@@ -100,10 +118,15 @@ class Phase:
         return True, f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
 
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:
-        """Score val with the averaged weights and log the result; return the average precision and a line of text."""
+        """Score val with the averaged weights and log the result; return the average precision and a line of text.
+
+        The same weights decide which negatives are hard from here on.
+        """
         with trainer.averaged():
             scores = scorer.probabilities(self.data.val_features)
-        self._require_finite(trainer, "scores on val", *scores)
+            self._require_finite(trainer, "scores on val", *scores)
+            checks = -(-(self.schedule.first_batch + trainer.done) // self.settings.training.check_every_steps)
+            self.mining.hear(scorer.probabilities, checks)
         precision = frame_precision(self.data, scores)
         self.log.check(self.name, trainer.done, loss, precision)
         return precision, f"loss {loss:.4f}, frame average precision on val {precision:.3f}"

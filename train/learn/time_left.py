@@ -28,14 +28,14 @@ def training_task(phase: str) -> str:
     return f"{phase} training"
 
 
-def check_cost(settings: Settings, val_s: float) -> float:
-    """Return what it costs to score `val_s` seconds of recordings, in updates."""
-    return CHECK_SHARE * val_s / (settings.training.batch_sequences * settings.training.sequence_s)
+def check_cost(settings: Settings, scored_s: float) -> float:
+    """Return what it costs to score `scored_s` seconds of recordings, in updates."""
+    return CHECK_SHARE * scored_s / (settings.training.batch_sequences * settings.training.sequence_s)
 
 
-def parts_of(settings: Settings, n_classes: int, val_s: float) -> Iterator[Part]:
-    """Yield the parts of a training with `val_s` seconds of recordings to choose on, in their order."""
-    training, check = settings.training, check_cost(settings, val_s)
+def parts_of(settings: Settings, n_classes: int, scored_s: float) -> Iterator[Part]:
+    """Yield the parts of a training that scores `scored_s` seconds of recordings at each check, in their order."""
+    training, check = settings.training, check_cost(settings, scored_s)
     phases = [("float", training.float_steps, 1.0), ("quantized", training.quantized_steps, 1.0)]
     if settings.network.backbone:
         phases.insert(0, ("head", training.head_steps, HEAD_UPDATE))

@@ -16,7 +16,7 @@ from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.phase import Phase
 from stapes.train.learn.quantize import QuantizedNetwork, StepModule
 from stapes.train.learn.saved_networks import load_float
-from stapes.train.learn.training_data import TrainingData, batch_maker
+from stapes.train.learn.training_data import TrainingData, batch_maker, mining_of
 from stapes.train.learn.workspace import Workspace
 from stapes.train.settings import Settings
 
@@ -50,6 +50,7 @@ def train_networks(
         f"a score every {1000 / per_second:.0f} ms; training runs on {device()}"
     )
     maker = batch_maker(data, settings)
+    mining = mining_of(data, settings, maker)
     training, first = settings.training, 0
     float_network = load_float(start, training.dropout) if start else FloatNetwork(shape, training.dropout)
     backbone = None
@@ -57,15 +58,15 @@ def train_networks(
         backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
         float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
-        Phase("head", float_network, schedule, data, settings, workspace, log).run(maker.batch)
+        Phase("head", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
         first = schedule.updates
     schedule = Schedule(training.float_steps, training.learning_rate, first)
-    Phase("float", float_network, schedule, data, settings, workspace, log).run(maker.batch)
+    Phase("float", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
     first += schedule.updates
 
     quantized = quantize(float_network, maker)
     schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
-    Phase("quantized", quantized, schedule, data, settings, workspace, log).run(maker.batch)
+    Phase("quantized", quantized, schedule, data, mining, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
     return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)), backbone)
 

@@ -13,6 +13,7 @@ from stapes.train.data.corpus import Corpus, load_corpus
 from stapes.train.data.dataset import Dataset
 from stapes.train.learn.augment import BatchMaker, Remixer
 from stapes.train.learn.excerpts import Excerpts
+from stapes.train.learn.mining import Mining, most_heard_s
 from stapes.train.learn.sources import Sources
 from stapes.train.learn.teacher import Lessons, Teacher
 from stapes.train.learn.workspace import Workspace
@@ -95,3 +96,15 @@ def _lessons(data: TrainingData, settings: TrainingSettings, samples: int) -> Le
         return None
     unlabelled = Excerpts(data.unlabelled, samples) if data.unlabelled is not None else None
     return Lessons(data.teacher, settings.teacher_share, unlabelled, settings.unlabelled_share)
+
+
+def mining_of(data: TrainingData, settings: Settings, maker: BatchMaker) -> Mining:
+    """Return what finds the hard negatives of the batches that `maker` makes."""
+    return Mining(
+        corpus=data.train,
+        pieces=maker.remixer.hard_pieces,
+        frontend=data.frontend,
+        clock=data.clock,
+        seed=settings.seed,
+        most_s=most_heard_s(settings),
+    )
