@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from backbone_forward import mel_weights, run_backbone, yamnet_features
+from backbone_forward import run_backbone
 
+from benchmarks.yamnet_features import offset_of_bands, yamnet_features
 from stapes.firmware_sim.device.frontend import Frontend, make_tables
 from stapes.train.learn.backbone import YAMNET_FRONTEND, Backbone, read_backbone
 
@@ -44,16 +45,6 @@ def features(soundscapes: Path) -> Features:
     yamnet = np.stack([yamnet_features(pcm) for pcm in recordings])
     device = np.stack([frontend.features(pcm).astype(float) for pcm in recordings])
     return Features(yamnet, device * YAMNET_FRONTEND.int8_step_db / DB_PER_NEPER)
-
-
-def offset_of_bands() -> np.ndarray:
-    """Return what each band adds to half the logarithm of its power, float64[64], in nepers, less the mean of bands.
-
-    In a band where n bins are equally strong, the sum of n magnitudes is sqrt(n) times the root of the sum of n powers;
-    n is the sum of the band's weights.
-    """
-    offset = 0.5 * np.log(mel_weights().sum(axis=0))
-    return offset - offset.mean()
 
 
 def rms(values: np.ndarray) -> float:
