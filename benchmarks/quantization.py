@@ -95,7 +95,7 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
     from stapes.train.learn.saved_networks import load_float
     from stapes.train.learn.sources import Sources
     from stapes.train.learn.train_networks import quantize
-    from stapes.train.learn.training_data import batch_maker, load_training_data
+    from stapes.train.learn.training_data import batch_maker, load_training_data, mining_of
     from stapes.train.learn.workspace import Workspace
 
     training, recordings = settings.training, dataset.splits["val"]
@@ -106,7 +106,9 @@ def _forms(dataset: Dataset, folder: DetectorFolder, settings: Settings) -> dict
         network = load_float(folder, training.dropout)
         schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, training.float_steps)
         log = TrainingLog(workspace, None)
-        Phase("float, further", network, schedule, data, settings, workspace, log).run(maker.batch)
+        Phase(
+            "float, further", network, schedule, data, mining_of(data, settings, maker), settings, workspace, log
+        ).run(maker.batch)
         step = convert_step(StepModule(quantize(network, maker)))
         after = _with_model(folder, step, Path(scratch) / "after.stapes")
         own = score_recordings(folder, recordings, data.val_features)
