@@ -109,8 +109,10 @@ class Remixer:
         return base[: self._samples], np.empty((0, 3), np.int64)
 
     def _stretch(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Return a random event-free stretch, from its beginning, or from any place if it outlasts a sequence."""
         start, stop, _ = self._stretches[rng.choice(len(self._stretches), p=self._stretch_share)]
-        return int(start), int(stop)
+        spare = int(stop - start) - self._samples
+        return int(start) + (int(rng.integers(spare + 1)) if spare > 0 else 0), int(stop)
 
     def _piece(self, start: int, stop: int, samples: int, rng: np.random.Generator) -> Floats:
         """Return at most `samples` samples of an event-free stretch, changed in speed."""

@@ -100,6 +100,16 @@ def test_events_of_one_class_never_overlap(corpus: Corpus) -> None:
             assert np.all(own[1:, 0] >= own[:-1, 1])
 
 
+def test_every_part_of_a_long_recording_without_events_is_heard() -> None:
+    """A background of an hour must not be its first seconds alone: each minute is told by its level."""
+    minutes = 20
+    pcm = np.repeat(np.arange(1, minutes + 1) * 100, 60 * RATE).astype(np.int16)
+    quiet = Corpus(pcm, np.array([0, len(pcm)]), (np.empty((0, 3), np.int64),), RATE)
+    remixer = Remixer(quiet, 1, SECONDS * RATE, PLAIN)
+    heard = {int(remixer.sequence(np.random.default_rng(seed)).pcm[RATE]) // 100 for seed in range(20 * minutes)}
+    assert heard == set(range(1, minutes + 1))
+
+
 @pytest.mark.parametrize("settings", [AugmentationSettings(), ROOMS], ids=["default", "everything"])
 def test_a_batch_depends_on_seed_and_number_alone(corpus: Corpus, settings: AugmentationSettings) -> None:
     frontend = Frontend(make_tables(FrontendConfig()))
