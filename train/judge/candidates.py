@@ -28,6 +28,7 @@ HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS, FOUND, ELSEWHERE = range(7)
 COLUMNS = 7
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
+DENSEST_SHARE, FASTER_ELSEWHERE = 0.05, 4.0  # see `merge_gap_limit_steps`
 
 
 class Candidates:
@@ -48,7 +49,7 @@ class Candidates:
         background: ScoredRecordings | None = None,
     ) -> None:
         self.label, self.settings = label, settings
-        self._onset = onset_collar(settings.collar_percent)
+        self._onset, self._step_s = onset_collar(settings.collar_percent), scored.clock.step_s
         column = scored.classes.index(label)
         quiet = background.scores if background else ()
         self._timeline = Timeline([each[:, column] for each in (*scored.scores, *quiet)], scored.clock)
@@ -106,6 +107,20 @@ class Candidates:
     def has_durations(self) -> bool:
         """Return whether all annotated events have a duration, without which there are no figures by overlap."""
         return bool((self._reference[:, 1] > self._reference[:, 0]).all())
+
+    @cached_property
+    def merge_gap_limit_steps(self) -> float:
+        """Return the longest merge gap that may be chosen; inf for labels with durations, or with one event.
+
+        Whoever labels points counts events, and elsewhere they may come faster: somebody else types. Events four times
+        as dense as the densest here, the 5 % that follow each other most closely, must not be merged.
+        """
+        onset = np.sort(self._reference[:, 0])
+        recording = self._timeline.recording_at(np.column_stack([onset, onset]))
+        spacing = np.diff(onset)[np.diff(recording) == 0]
+        if self.has_durations or not len(spacing):
+            return float("inf")
+        return float(np.quantile(spacing, DENSEST_SHARE)) / 1e6 / FASTER_ELSEWHERE / self._step_s
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:

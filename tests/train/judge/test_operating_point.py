@@ -329,6 +329,21 @@ def test_point_labels_are_judged_by_onset_alone() -> None:
     assert point.points[0].rule == "best event F1 by onset, expected where scores are shifted"
 
 
+@pytest.mark.parametrize(("spacing", "gap"), [(0.8, 5), (0.6, 0)])
+def test_events_with_point_labels_that_come_four_times_as_fast_are_not_merged(spacing: float, gap: int) -> None:
+    """A gap of 5 steps is 160 ms: a quarter of .8 s is more, of .6 s less. Merging would be right for these labels."""
+    step = CLOCK.step_samples / CLOCK.sample_rate_hz
+    presses = [20 + round(index * spacing / step) for index in range(60)]
+    probability = np.full((presses[-1] + 50, 1), 0.02)
+    for press in presses:
+        probability[press : press + 3] = probability[press + 6 : press + 9] = 0.9
+    points = [replace(annotation(press, press, "a"), offset=annotation(press, press, "a").onset) for press in presses]
+    scores = (probability * 256 - 128).astype(np.int8)
+    judged = ScoredRecordings(("a.wav",), (scores,), {"a.wav": points}, ("a",), CLOCK)
+    few = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
+    assert choose_settings(judged, few)[0].merge_gap_steps == gap
+
+
 def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
     """Referee: at the upper limit, as few alarms as were counted come with a probability of 10 %."""
     for alarms in (0, 1, 7, 150):
