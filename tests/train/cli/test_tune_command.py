@@ -160,7 +160,7 @@ def test_a_background_that_holds_events_is_refused(
     assert "quiet.txt:1: 'hiss' is labelled in a recording of" in capsys.readouterr().err
     (quiet / "quiet.txt").unlink()
     assert main(["tune", str(detector), str(dataset), "--background", str(quiet), "--background", str(quiet)]) == 1
-    assert "is in two of the folders declared free of events" in capsys.readouterr().err
+    assert "is in two of the folders of --background" in capsys.readouterr().err
 
 
 def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chosen_one(

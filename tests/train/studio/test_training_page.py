@@ -91,6 +91,7 @@ def pictures(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
     async def stop_and_go_on(page: Page) -> None:
         await page.until(f"{STATE} === 'Training pops.stapes'")  # it outlived the studio
+        await page.until("document.querySelectorAll('.charts .curve').length === 2")  # from now on no button moves
         await _click(page, "button", "Stop")
         os.kill(process(), signal.SIGCONT)
         await page.until(f"{STATE}.startsWith('The training of pops.stapes has stopped')")
