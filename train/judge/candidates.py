@@ -28,7 +28,7 @@ HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS, FOUND, ELSEWHERE = range(7)
 COLUMNS = 7
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
-DENSEST_SHARE, FASTER_ELSEWHERE = 0.05, 4.0  # see `merge_gap_limit_steps`
+DENSEST_SHARE, FASTER_ELSEWHERE = 0.05, 4.0  # see `merge_gap_steps`
 
 
 class Candidates:
@@ -109,18 +109,21 @@ class Candidates:
         return bool((self._reference[:, 1] > self._reference[:, 0]).all())
 
     @cached_property
-    def merge_gap_limit_steps(self) -> float:
-        """Return the longest merge gap that may be chosen; inf for labels with durations, or with one event.
+    def merge_gap_steps(self) -> tuple[int, ...]:
+        """Return the merge gaps that are tried: of those of the settings the smallest, and all that are short enough.
 
         Whoever labels points counts events, and elsewhere they may come faster: somebody else types. Events four times
-        as dense as the densest here, the 5 % that follow each other most closely, must not be merged.
+        as dense as the densest here, the 5 % that follow each other most closely, must not be merged. With durations,
+        and with a single event, all gaps are tried.
         """
+        smallest, *longer = self.settings.merge_gap_steps
         onset = np.sort(self._reference[:, 0])
         recording = self._timeline.recording_at(np.column_stack([onset, onset]))
-        spacing = np.diff(onset)[np.diff(recording) == 0]
-        if self.has_durations or not len(spacing):
-            return float("inf")
-        return float(np.quantile(spacing, DENSEST_SHARE)) / 1e6 / FASTER_ELSEWHERE / self._step_s
+        spacing_us = np.diff(onset)[np.diff(recording) == 0]
+        if self.has_durations or not len(spacing_us):
+            return (smallest, *longer)
+        longest = np.quantile(spacing_us, DENSEST_SHARE) / 1e6 / FASTER_ELSEWHERE / self._step_s
+        return (smallest, *(each for each in longer if each <= longest))
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
@@ -140,7 +143,7 @@ class Candidates:
         Neighbours along the third axis are equal where off_score reaches its lowest value.
         """
         lists = self.settings
-        axes = lists.smoothing_steps, lists.on_scores, lists.off_ratio, lists.min_duration_steps, lists.merge_gap_steps
+        axes = lists.smoothing_steps, lists.on_scores, lists.off_ratio, lists.min_duration_steps, self.merge_gap_steps
         grid = np.empty([len(axis) for axis in axes], np.object_)
         for place, (smoothing, on, ratio, least, gap) in zip(np.ndindex(*grid.shape), product(*axes), strict=True):
             grid[place] = EventConfig(

@@ -4,7 +4,7 @@ Without a budget it has the highest mean of two event F1s, by onset and by onset
 the scores of other rooms and devices are shifted against these: averaged over shifts of both thresholds, their ratio
 kept, and over the neighbouring settings of the grid. A peak that its neighbours do not share is due to chance, and a
 threshold at the edge of a plateau fails on scores that are a little lower. For a class with point labels, which do not
-say when an event ends, the F1 by onset counts alone, and gaps that would merge denser events are not chosen.
+say when an event ends, the F1 by onset counts alone.
 
 With a budget it has the highest recall of those whose expected alarms show, with 90 % confidence, that the budget is
 kept. Expected are the alarms averaged over shifts of the thresholds, or those that were counted where they are more:
@@ -91,9 +91,7 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
             (Verdict.ESTIMATED, alarms, budget * hours),
         )
         value, verdict = _best_within(counts[..., heard_column(settings.hits)], alarms, limits)
-    gaps = np.array(settings.merge_gap_steps)
-    may_merge = gaps <= max(candidates.merge_gap_limit_steps, gaps[0])
-    best = np.unravel_index(np.where(may_merge, value, -np.inf).argmax(), value.shape)
+    best = np.unravel_index(value.argmax(), value.shape)
     return Choice(candidates.grid[best], verdict, float(expected[best]))
 
 

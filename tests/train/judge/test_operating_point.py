@@ -313,35 +313,39 @@ def test_the_threshold_survives_scores_that_shrink_or_grow() -> None:
         np.testing.assert_array_equal(counts, [49, 49, 49])
 
 
-def test_point_labels_are_judged_by_onset_alone() -> None:
-    """A key sounds when it is pressed and when it is let go: as one event it ends too late for a point label."""
-    probability = np.full((2000, 1), 0.02)
-    presses = range(20, 1980, 40)
-    for press in presses:
-        probability[press : press + 3] = probability[press + 6 : press + 9] = 0.9
-    points = [replace(annotation(press, press, "a"), offset=annotation(press, press, "a").onset) for press in presses]
-    scores = (probability * 256 - 128).astype(np.int8)
-    judged = ScoredRecordings(("a.wav",), (scores,), {"a.wav": points}, ("a",), CLOCK)
-    few = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
-    point = OperatingPoint(judged, few)
-    counts = count_matches(judged.reference, judged.events(point.configs), judged.names, ("a",), ONSET).sum((0, 1))
-    np.testing.assert_array_equal(counts, [49, 49, 49])
-    assert point.points[0].rule == "best event F1 by onset, expected where scores are shifted"
+FEW = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
 
 
-@pytest.mark.parametrize(("spacing", "gap"), [(0.8, 5), (0.6, 0)])
-def test_events_with_point_labels_that_come_four_times_as_fast_are_not_merged(spacing: float, gap: int) -> None:
-    """A gap of 5 steps is 160 ms: a quarter of .8 s is more, of .6 s less. Merging would be right for these labels."""
-    step = CLOCK.step_samples / CLOCK.sample_rate_hz
-    presses = [20 + round(index * spacing / step) for index in range(60)]
+def _keys(every_steps: float) -> ScoredRecordings:
+    """49 keys with point labels; each sounds when it is pressed and, 192 ms later, when it is let go."""
+    presses = [20 + round(index * every_steps) for index in range(49)]
     probability = np.full((presses[-1] + 50, 1), 0.02)
     for press in presses:
         probability[press : press + 3] = probability[press + 6 : press + 9] = 0.9
     points = [replace(annotation(press, press, "a"), offset=annotation(press, press, "a").onset) for press in presses]
     scores = (probability * 256 - 128).astype(np.int8)
-    judged = ScoredRecordings(("a.wav",), (scores,), {"a.wav": points}, ("a",), CLOCK)
-    few = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
-    assert choose_settings(judged, few)[0].merge_gap_steps == gap
+    return ScoredRecordings(("a.wav",), (scores,), {"a.wav": points}, ("a",), CLOCK)
+
+
+def test_point_labels_are_judged_by_onset_alone() -> None:
+    """As one event, press and release end more than 200 ms after the label, which says nothing of an end."""
+    judged = _keys(every_steps=40)
+    point = OperatingPoint(judged, FEW)
+    counts = count_matches(judged.reference, judged.events(point.configs), judged.names, ("a",), ONSET).sum((0, 1))
+    np.testing.assert_array_equal(counts, [49, 49, 49])
+    assert point.points[0].rule == "best event F1 by onset, expected where scores are shifted"
+
+
+@pytest.mark.parametrize(("spacing_s", "budget", "gap"), [(0.8, 0.0, 5), (0.6, 0.0, 0), (0.6, 1e4, 0)])
+def test_events_with_point_labels_that_come_four_times_as_fast_are_not_merged(
+    spacing_s: float, budget: float, gap: int
+) -> None:
+    """A gap of 5 steps is 160 ms: a quarter of .8 s is more, of .6 s less. Merging would be right for these labels.
+
+    So it is with a budget of false alarms per hour, too; 0: without one.
+    """
+    judged = _keys(spacing_s * CLOCK.sample_rate_hz / CLOCK.step_samples)
+    assert choose_settings(judged, replace(FEW, false_alarms_per_hour=budget))[0].merge_gap_steps == gap
 
 
 def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
