@@ -200,6 +200,7 @@ class TrainingSettings:
     quantized_steps: int = 400
     head_learning_rate: float = 3e-3
     learning_rate: float = 3e-3
+    fine_tuned_share: float = 0.5  # with a backbone: of the weights after this phase; the rest are those before it
     quantized_learning_rate: float = 3e-4
     weight_decay: float = 1e-2
     dropout: float = 0.2
@@ -227,7 +228,9 @@ class TrainingSettings:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} is {getattr(self, name)}: need 0 or more, and less than 1")
         _require_between(self, "training", sequence_s=(0.5, 600), weight_decay=(0, 10))
-        _require_between(self, "training", positive_weight=(0.01, 100), teacher_share=(0, 1), unlabelled_share=(0, 1))
+        _require_between(self, "training", positive_weight=(0.01, 100))
+        shares = ("fine_tuned_share", "teacher_share", "unlabelled_share")
+        _require_between(self, "training", **dict.fromkeys(shares, (0, 1)))
         rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
         _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))
 

@@ -129,4 +129,6 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
 def _training(pretrained: bool) -> TrainingSettings:
     if not pretrained:
         return TrainingSettings()
-    return TrainingSettings(head_steps=300, float_steps=800, quantized_steps=300, learning_rate=2e-3)
+    return TrainingSettings(
+        head_steps=600, float_steps=1200, quantized_steps=300, learning_rate=1e-3, quantized_learning_rate=1e-4
+    )

@@ -1,9 +1,11 @@
 """Train both forms of the network: in float, then folded and quantization-aware; convert the result to int8."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stapes.convert.tflite import Step, convert_step
 from stapes.firmware_sim.device.folder import DetectorFolder
@@ -53,15 +55,17 @@ def train_networks(
     mining = mining_of(data, settings, maker)
     training, first = settings.training, 0
     float_network = load_float(start, training.dropout) if start else FloatNetwork(shape, training.dropout)
-    backbone = None
+    backbone, before = None, []
     if settings.network.backbone and not start:
         backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
         float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
-        first = schedule.updates
+        first, before = schedule.updates, [variable.numpy() for variable in float_network.variables]
     schedule = Schedule(training.float_steps, training.learning_rate, first)
     Phase("float", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
+    if backbone:
+        mix_weights(float_network, before, training.fine_tuned_share)
     first += schedule.updates
 
     quantized = quantize(float_network, maker)
@@ -69,6 +73,16 @@ def train_networks(
     Phase("quantized", quantized, schedule, data, mining, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
     return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)), backbone)
+
+
+def mix_weights(network: FloatNetwork, before: Sequence[NDArray[np.float32]], share: float) -> None:
+    """Give each variable this share of its value, and the rest of its value before the backbone was trained.
+
+    The pretrained layers have heard far more rooms than the recordings hold. Networks half way between them and the
+    fine-tuned ones are better than both where recordings differ from those of training (WiSE-FT, Wortsman et al. 2022).
+    """
+    for variable, value in zip(network.variables, before, strict=True):
+        variable.assign(share * variable + (1 - share) * value)
 
 
 def quantize(network: FloatNetwork, maker: BatchMaker) -> QuantizedNetwork:

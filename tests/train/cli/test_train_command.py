@@ -23,7 +23,9 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.main import build_parser, main
 from stapes.train.data.content import content_id
 from stapes.train.data.soundscapes import SyntheticSplit, synthesize
+from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.fit import Trainer
+from stapes.train.learn.saved_networks import load_float
 from stapes.train.settings import read_settings
 
 SMALL = f"""{TINY_NETWORK}[training]
@@ -123,7 +125,7 @@ def test_a_detector_begins_with_a_backbone_and_every_target_computes_its_bits(
     """The backbone has random weights in YAMNet's layout. The referee of the bits is `stapes verify`."""
     weights = write_keras_weights(tmp_path / "random.h5", random_weights(3))
     (tmp_path / "few.toml").write_text(
-        SMALL[SMALL.index("[training]") :].replace("float_steps", "head_steps = 4\nfloat_steps")
+        SMALL[SMALL.index("[training]") :].replace("float_steps", "fine_tuned_share = 0\nhead_steps = 4\nfloat_steps")
     )
     out = tmp_path / "ear.stapes"
     command = ["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "few.toml")]
@@ -147,6 +149,10 @@ def test_a_detector_begins_with_a_backbone_and_every_target_computes_its_bits(
         "layers": 3,
     }
     assert folder.frames_per_step == 4
+    network = load_float(folder)
+    layers = [layer.name for layer in network.shape.convolutions if layer.pretrained]
+    for name, given in zip(layers, read_backbone(weights, 3).convolutions, strict=True):
+        assert np.allclose(network.biases[name], given.bias), "of what all layers learned, a share of 0 was to be kept"
     capsys.readouterr()
     assert main(["verify", str(out)]) == 0
     assert "differ" not in capsys.readouterr().out

@@ -20,6 +20,7 @@ from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.network import FloatNetwork, Shape
 from stapes.train.learn.quantize import FoldedNetwork, QuantizedNetwork
 from stapes.train.learn.sizes import settings_of
+from stapes.train.learn.train_networks import mix_weights
 from stapes.train.settings import NetworkSettings
 
 
@@ -144,6 +145,15 @@ def test_layers_that_are_frozen_are_not_among_the_trained_variables(network: Flo
     assert left_out
     assert all("conv0" in name or "conv1" in name for name in left_out)
     assert len(network.variables_behind(0)) == len(network.trainable_variables)
+
+
+def test_weights_are_mixed_in_the_share_that_was_asked_for(network: FloatNetwork) -> None:
+    trained = FloatNetwork(network.shape)
+    after = [variable.numpy() for variable in trained.variables]
+    before = [variable.numpy() for variable in network.variables]
+    mix_weights(trained, before, share=0.25)
+    for mixed, old, new in zip(trained.variables, before, after, strict=True):
+        np.testing.assert_allclose(mixed, 0.75 * old + 0.25 * new, atol=1e-6)
 
 
 def test_a_backbone_computes_what_keras_computes_a_few_frames_later(foreign_models: Path) -> None:
