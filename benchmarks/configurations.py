@@ -27,6 +27,6 @@ def quick(settings: Settings) -> Settings:
     return replace(
         settings,
         training=replace(
-            training, float_steps=training.float_steps // 3, quantized_steps=max(1, training.quantized_steps // 3)
+            training, float_steps=training.float_steps // 3, quantized_steps=training.quantized_steps // 3
         ),
     )

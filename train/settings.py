@@ -197,7 +197,7 @@ class TrainingSettings:
     batch_sequences: int = 16
     head_steps: int = 400  # with a backbone: the layers behind it are trained first, while it stays as it is
     float_steps: int = 2400
-    quantized_steps: int = 400
+    quantized_steps: int = 400  # 0: the float network is quantized as it is
     head_learning_rate: float = 3e-3
     learning_rate: float = 3e-3
     fine_tuned_share: float = 0.5  # with a backbone: of the weights after this phase; the rest are those before it
@@ -217,7 +217,6 @@ class TrainingSettings:
             "batch_sequences",
             "head_steps",
             "float_steps",
-            "quantized_steps",
             "patience_steps",
             "check_every_steps",
         )
@@ -231,6 +230,7 @@ class TrainingSettings:
         _require_between(self, "training", positive_weight=(0.01, 100))
         shares = ("fine_tuned_share", "teacher_share", "unlabelled_share")
         _require_between(self, "training", **dict.fromkeys(shares, (0, 1)))
+        _require_between(self, "training", quantized_steps=(0, 1e9))
         rates = ("head_learning_rate", "learning_rate", "quantized_learning_rate")
         _require_between(self, "training", **dict.fromkeys(rates, (1e-9, 1)))
 

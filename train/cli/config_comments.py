@@ -65,7 +65,7 @@ COMMENTS = {
         "batch_sequences": "Sequences per update of the weights. Lower it when memory runs out.",
         "head_steps": "With a backbone: updates of the layers behind it alone, first. Rarely needs a change.",
         "float_steps": "Updates of the weights in float. Lower it for a quick try, raise it for large datasets.",
-        "quantized_steps": "Updates of the weights after that, with int8 arithmetic. Rarely needs a change.",
+        "quantized_steps": "Updates after that, with int8 arithmetic. With a backbone 0: they undo fine_tuned_share.",
         "head_learning_rate": "Size of an update in that phase. Lower it when the loss jumps.",
         "learning_rate": "Size of an update in float. Lower it when the loss becomes nan or jumps.",
         "fine_tuned_share": "With a backbone: how much of what all layers learned is kept. Lower it for strange rooms.",

@@ -91,7 +91,7 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     training = replace(
         settings.training,
         float_steps=FINE_TUNING_UPDATES,
-        quantized_steps=FINE_TUNING_UPDATES // 2,
+        quantized_steps=min(settings.training.quantized_steps, FINE_TUNING_UPDATES // 2),
         learning_rate=settings.training.learning_rate / 3,
         quantized_learning_rate=settings.training.quantized_learning_rate / 3,
     )
@@ -129,6 +129,4 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
 def _training(pretrained: bool) -> TrainingSettings:
     if not pretrained:
         return TrainingSettings()
-    return TrainingSettings(
-        head_steps=600, float_steps=1200, quantized_steps=300, learning_rate=1e-3, quantized_learning_rate=1e-4
-    )
+    return TrainingSettings(head_steps=600, float_steps=1200, quantized_steps=0, learning_rate=1e-3)

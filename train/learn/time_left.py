@@ -36,7 +36,9 @@ def check_cost(settings: Settings, scored_s: float) -> float:
 def parts_of(settings: Settings, n_classes: int, scored_s: float) -> Iterator[Part]:
     """Yield the parts of a training that scores `scored_s` seconds of recordings at each check, in their order."""
     training, check = settings.training, check_cost(settings, scored_s)
-    phases = [("float", training.float_steps, 1.0), ("quantized", training.quantized_steps, 1.0)]
+    phases = [("float", training.float_steps, 1.0)]
+    if training.quantized_steps:
+        phases.append(("quantized", training.quantized_steps, 1.0))
     if settings.network.backbone:
         phases.insert(0, ("head", training.head_steps, HEAD_UPDATE))
     for name, updates, unit in phases:

@@ -55,31 +55,34 @@ def train_networks(
     mining = mining_of(data, settings, maker)
     training, first = settings.training, 0
     float_network = load_float(start, training.dropout) if start else FloatNetwork(shape, training.dropout)
-    backbone, before = None, []
+    backbone = None
     if settings.network.backbone and not start:
         backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
         float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
-        first, before = schedule.updates, [variable.numpy() for variable in float_network.variables]
+        first = schedule.updates
+    before = [variable.numpy() for variable in float_network.variables]
     schedule = Schedule(training.float_steps, training.learning_rate, first)
     Phase("float", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)
-    if backbone:
+    if settings.network.backbone:
         mix_weights(float_network, before, training.fine_tuned_share)
     first += schedule.updates
 
     quantized = quantize(float_network, maker)
-    schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
-    Phase("quantized", quantized, schedule, data, mining, settings, workspace, log).run(maker.batch)
+    if training.quantized_steps:
+        schedule = Schedule(training.quantized_steps, training.quantized_learning_rate, first)
+        Phase("quantized", quantized, schedule, data, mining, settings, workspace, log).run(maker.batch)
     logger.info("converting the network to int8")
     return TrainedNetworks(float_network, quantized, convert_step(StepModule(quantized)), backbone)
 
 
 def mix_weights(network: FloatNetwork, before: Sequence[NDArray[np.float32]], share: float) -> None:
-    """Give each variable this share of its value, and the rest of its value before the backbone was trained.
+    """Give each variable this share of its value, and the rest of its value before all layers were trained.
 
     The pretrained layers have heard far more rooms than the recordings hold. Networks half way between them and the
     fine-tuned ones are better than both where recordings differ from those of training (WiSE-FT, Wortsman et al. 2022).
+    Training that goes on from there undoes it, also on int8 grids.
     """
     for variable, value in zip(network.variables, before, strict=True):
         variable.assign(share * variable + (1 - share) * value)

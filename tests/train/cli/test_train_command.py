@@ -124,9 +124,9 @@ def test_a_detector_begins_with_a_backbone_and_every_target_computes_its_bits(
 ) -> None:
     """The backbone has random weights in YAMNet's layout. The referee of the bits is `stapes verify`."""
     weights = write_keras_weights(tmp_path / "random.h5", random_weights(3))
-    (tmp_path / "few.toml").write_text(
-        SMALL[SMALL.index("[training]") :].replace("float_steps", "fine_tuned_share = 0\nhead_steps = 4\nfloat_steps")
-    )
+    few = SMALL[SMALL.index("[training]") :]
+    few = few.replace("quantized_steps = 4", "quantized_steps = 0\nhead_steps = 4\nfine_tuned_share = 0")
+    (tmp_path / "few.toml").write_text(few)
     out = tmp_path / "ear.stapes"
     command = ["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "few.toml")]
     command += ["--backbone", str(weights), "--backbone-layers", "3"]
