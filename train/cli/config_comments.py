@@ -68,7 +68,7 @@ COMMENTS = {
         "quantized_steps": "Updates after that, with int8 arithmetic. With a backbone 0: they undo fine_tuned_share.",
         "head_learning_rate": "Size of an update in that phase. Lower it when the loss jumps.",
         "learning_rate": "Size of an update in float. Lower it when the loss becomes nan or jumps.",
-        "fine_tuned_share": "With a backbone: how much of what all layers learned is kept. Lower it for strange rooms.",
+        "fine_tuned_share": "With a backbone: how much of its fine-tuning is kept. Lower it for rooms unlike these.",
         "quantized_learning_rate": "Size of an update with int8 arithmetic. Lower it if scores fall in that phase.",
         "weight_decay": "Pull of the weights towards zero. Raise it when val is much worse than train.",
         "dropout": "Share of values that are left out at random. Raise it when val is much worse than train.",

@@ -154,7 +154,8 @@ def _best_within(
     """Return [*grid], higher is better, and the verdict of the first limit that can be kept.
 
     limits: a verdict, numbers of alarms, [*grid], and the most of them that are allowed. Only settings that find an
-    event can keep one. The value is the share of the best recall within the limit, or else that of few alarms.
+    event can keep one. The value is the recall, divided by the best one within the limit; where none can be
+    kept, fewer alarms are better.
     """
     for verdict, counted, most in limits:
         within = (hits > 0) & (counted <= most)

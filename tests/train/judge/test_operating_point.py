@@ -171,18 +171,27 @@ def _of_logits(logits: np.ndarray, events: list[Annotation]) -> ScoredRecordings
     return ScoredRecordings(("a.wav",), (scores,), {"a.wav": events}, ("a",), CLOCK)
 
 
-def test_a_budget_is_kept_where_scores_are_higher() -> None:
-    """Decoys crowd below a threshold that keeps the budget here: raised by a third of a logit, they still keep it.
+def _events_and_decoys(events: tuple[float, float], decoys: tuple[float, float]) -> tuple[np.ndarray, list[Annotation]]:
+    """Return logits float[steps, 1] with a decoy after every event, and the events.
 
-    The setting with the best recall within the same limit of counted alarms does not keep it there.
+    The logits of each kind are normally distributed, with this mean and standard deviation.
     """
     rng = np.random.default_rng(4)
     logits = np.full((20_000, 1), -8.0)
     reference = []
     for onset in range(50, 19_900, 100):
-        logits[onset : onset + 5] = rng.normal(2.0, 1.0)
-        logits[onset + 50 : onset + 55] = rng.normal(-1.5, 0.7)
+        logits[onset : onset + 5] = rng.normal(*events)
+        logits[onset + 50 : onset + 55] = rng.normal(*decoys)
         reference.append(annotation(onset, onset + 4, "a"))
+    return logits, reference
+
+
+def test_a_budget_is_kept_where_scores_are_higher() -> None:
+    """Decoys crowd below a threshold that keeps the budget here: raised by a third of a logit, they still keep it.
+
+    The setting with the best recall within the same limit of counted alarms does not keep it there.
+    """
+    logits, reference = _events_and_decoys(events=(2.0, 1.0), decoys=(-1.5, 0.7))
     here, elsewhere = (_of_logits(logits + shift, reference) for shift in (0.0, 1 / 3))
     settings = replace(SMALL, false_alarms_per_hour=60.0, min_duration_steps=(1,))
     (point,) = OperatingPoint(here, settings).points
@@ -202,13 +211,7 @@ def test_thresholds_that_find_as_much_leave_room_for_alarms_elsewhere() -> None:
 
     The lowest threshold without an alarm is as good where it is chosen, and has more than the limit there.
     """
-    rng = np.random.default_rng(6)
-    logits = np.full((20_000, 1), -8.0)
-    reference = []
-    for onset in range(50, 19_900, 100):
-        logits[onset : onset + 5] = rng.normal(3.5, 0.2)
-        logits[onset + 50 : onset + 55] = rng.normal(-1.5, 0.2)
-        reference.append(annotation(onset, onset + 4, "a"))
+    logits, reference = _events_and_decoys(events=(3.5, 0.2), decoys=(-1.5, 0.2))
     here, elsewhere = (_of_logits(logits + shift, reference) for shift in (0.0, 1.0))
     settings = replace(SMALL, false_alarms_per_hour=60.0, min_duration_steps=(1,))
     (point,) = OperatingPoint(here, settings).points
