@@ -179,7 +179,9 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
     if choice.verdict is not Verdict.UNMET:
         enough, by = choice.verdict is Verdict.SHOWN, " by overlap" if settings.hits == "overlap" else ""
         not_shown = "" if enough else f"{label}: {_why_not_shown(budget, rate, choice.expected_alarms)}"
-        return ClassPoint(label, choice.config, f"best recall{by} within {limit}", rate, not_shown=not_shown)
+        return ClassPoint(
+            label, choice.config, f"best recall{by}, less what alarms cost, within {limit}", rate, not_shown=not_shown
+        )
     if settings.silence_unmet:
         config, fate = SILENT, "it is set silent"
     elif former:

@@ -40,7 +40,7 @@ def test_only_detector_json_changes(detector: Path, dataset: Path, capsys: pytes
     changed = [path.name for path, content in before.items() if path.read_bytes() != content]
     assert changed == ["detector.json"]
     point = json.loads((detector / "detector.json").read_text())["operating_point"]
-    assert point["rule"]["hiss"] == "best recall within 5000 false alarms per hour"
+    assert point["rule"]["hiss"] == "best recall, less what alarms cost, within 5000 false alarms per hour"
     assert point["chosen_on"] == "val"
     assert len(set(point["recordings"])) == 3
     out = capsys.readouterr().out
@@ -97,7 +97,7 @@ def test_budgets_of_a_day_and_of_one_class(detector: Path, dataset: Path, capsys
     budgets = ["--false-alarms-per-day", "120000", "--false-alarms-per-hour", "hiss=4000"]
     assert main(["tune", str(detector), str(dataset), *budgets]) == 0
     rules = json.loads((detector / "detector.json").read_text())["operating_point"]["rule"]
-    assert rules.pop("hiss") == "best recall within 4000 false alarms per hour"
+    assert rules.pop("hiss") == "best recall, less what alarms cost, within 4000 false alarms per hour"
     assert rules["rumble"].startswith("best mean of event F1"), "it has no events to choose on"
 
 
