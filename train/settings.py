@@ -149,6 +149,7 @@ class AugmentationSettings:
     added_runs_per_minute: float = 20.0  # runs that are mixed into the sequence, on average
     run_snr_db: tuple[float, float] = (-6.0, 20.0)
     run_speed: tuple[float, float] = (0.8, 1.25)  # changes pitch and duration together
+    point_spacing: tuple[float, float] = (0.25, 1.0)  # changes the time between events with point labels, in a run
     run_filter_db: float = 6.0  # standard deviation of the gain of a random filter, per run
     source_snr_min_db: float = 6.0  # events with a lower signal-to-noise ratio are not cut out
     gain_db: tuple[float, float] = (-10.0, 10.0)  # of the whole sequence
@@ -166,7 +167,7 @@ class AugmentationSettings:
             "reverberation_share",
         )
         _require_between(self, "augmentation", **dict.fromkeys(shares, (0, 1)))
-        above_0 = ("run_speed", "background_speed", "reverberation_rt60_s")
+        above_0 = ("run_speed", "point_spacing", "background_speed", "reverberation_rt60_s")
         for name in (*above_0, "run_snr_db", "gain_db", "direct_to_reverberant_db"):
             low, high = getattr(self, name)
             if low > high or (name in above_0 and low <= 0):

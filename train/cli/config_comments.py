@@ -53,6 +53,7 @@ COMMENTS = {
         "added_runs_per_minute": "Events mixed into each minute. Lower it when events never overlap anything.",
         "run_snr_db": "Loudness of mixed events over the background. Lower it when events are far away or faint.",
         "run_speed": "Change of speed and pitch. Narrow it, as to [1.0, 1.0], when pitch is what tells classes apart.",
+        "point_spacing": "Multiplies times between point labels in a run: elsewhere events may come faster.",
         "run_filter_db": "Random colouring of mixed events. Raise it when rooms and distances differ more than here.",
         "source_snr_min_db": "Events fainter than this are not cut out. Lower it when too few events are left to mix.",
         "gain_db": "Random loudness of a whole sequence. Widen it when microphones or distances differ a lot.",

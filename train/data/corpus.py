@@ -34,6 +34,7 @@ class Corpus:
     sample_rate_hz: int
     others: tuple[Events, ...] = ()  # of each recording, if any: sounds that are labelled as no event, of NO_CLASS
     n_outside: int = 0  # number of recordings that were declared free of events and are no part of the dataset
+    point_classes: frozenset[int] = frozenset()  # all events of these classes are labelled as points
 
     def __len__(self) -> int:
         return len(self.events)
@@ -98,7 +99,14 @@ def load_corpus(
         sample_rate_hz=rate_hz,
         others=tuple(event_samples(each.ignored, None, rate_hz) for each in everything),
         n_outside=len(background),
+        point_classes=_point_classes(recordings, classes),
     )
+
+
+def _point_classes(recordings: Sequence[Recording], classes: Sequence[str]) -> frozenset[int]:
+    events = [event for recording in recordings for event in recording.annotations]
+    points = {event.label for event in events} - {event.label for event in events if event.offset > event.onset}
+    return frozenset(index for index, label in enumerate(classes) if label in points)
 
 
 def _require_sound(

@@ -28,7 +28,7 @@ HITS_ONSET, HITS_BOTH, ANNOTATED, DETECTED, ALARMS, FOUND, ELSEWHERE = range(7)
 COLUMNS = 7
 # A setting that detects more than this many times the annotated events and the allowed false alarms is not matched.
 DETECTED_MAX_RATIO = 10
-DENSEST_SHARE, FASTER_ELSEWHERE = 0.05, 4.0  # see `merge_gap_steps`
+DENSEST_SHARE, FASTER_ELSEWHERE = 0.05, 4.0  # see `grid_lists`
 
 
 class Candidates:
@@ -109,21 +109,33 @@ class Candidates:
         return bool((self._reference[:, 1] > self._reference[:, 0]).all())
 
     @cached_property
-    def merge_gap_steps(self) -> tuple[int, ...]:
-        """Return the merge gaps that are tried: of those of the settings the smallest, and all that are short enough.
+    def grid_lists(self) -> tuple[tuple[Any, ...], ...]:
+        """Return the values that are tried: smoothing, on scores, off ratio, minimum duration, merge gap.
 
         Whoever labels points counts events, and elsewhere they may come faster: somebody else types. Events four times
-        as dense as the densest here, the 5 % that follow each other most closely, must not be merged. With durations,
-        and with a single event, all gaps are tried.
+        as dense as the densest here, the 5 % that follow each other most closely, must be merged neither by a gap nor
+        by a mean over several steps, so of both only the smallest is tried and what is short enough for that. With
+        durations, and with a single event, all are tried.
         """
-        smallest, *longer = self.settings.merge_gap_steps
+        lists = self.settings
+        smoothing, gaps = lists.smoothing_steps, lists.merge_gap_steps
+        spacing_s = self._densest_spacing_s
+        if spacing_s is not None:
+            longest = spacing_s / FASTER_ELSEWHERE / self._step_s
+            smoothing, gaps = (
+                (smallest, *(each for each in longer if each <= longest)) for smallest, *longer in (smoothing, gaps)
+            )
+        return smoothing, lists.on_scores, lists.off_ratio, lists.min_duration_steps, gaps
+
+    @property
+    def _densest_spacing_s(self) -> float | None:
+        """Return the time from onset to onset that 5 % of point labels fall short of; None without point labels."""
         onset = np.sort(self._reference[:, 0])
         recording = self._timeline.recording_at(np.column_stack([onset, onset]))
         spacing_us = np.diff(onset)[np.diff(recording) == 0]
         if self.has_durations or not len(spacing_us):
-            return (smallest, *longer)
-        longest = np.quantile(spacing_us, DENSEST_SHARE) / 1e6 / FASTER_ELSEWHERE / self._step_s
-        return (smallest, *(each for each in longer if each <= longest))
+            return None
+        return float(np.quantile(spacing_us, DENSEST_SHARE)) / 1e6
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
@@ -142,8 +154,7 @@ class Candidates:
 
         Neighbours along the third axis are equal where off_score reaches its lowest value.
         """
-        lists = self.settings
-        axes = lists.smoothing_steps, lists.on_scores, lists.off_ratio, lists.min_duration_steps, self.merge_gap_steps
+        axes = self.grid_lists
         grid = np.empty([len(axis) for axis in axes], np.object_)
         for place, (smoothing, on, ratio, least, gap) in zip(np.ndindex(*grid.shape), product(*axes), strict=True):
             grid[place] = EventConfig(

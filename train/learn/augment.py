@@ -135,6 +135,9 @@ class Remixer:
         Returns no events, and adds nothing, when it would overlap an event of its own class.
         """
         settings = self._settings
+        if run.events[0, 2] in self._corpus.point_classes:
+            spacing = float(np.exp(rng.uniform(*np.log(settings.point_spacing))))
+            run = run.respaced(spacing, self._rate, rng)
         speed = np.exp(rng.uniform(*np.log(settings.run_speed)))
         pcm = soxr.resample(run.pcm, self._rate * speed, self._rate, quality="LQ")
         curve = smooth_curve(rng, settings.run_filter_db, 9)

@@ -15,7 +15,10 @@ from stapes.train.data.corpus import NO_CLASS, Corpus, Events, event_free
 
 Floats = NDArray[np.float32]
 LEAD_S, TAIL_S = 0.01, 0.08  # cut out with an event, before its onset and after its offset
+POINT_TAIL_S = 0.4  # the same after a point label, up to the next event: what belongs to its sound, as a key's release
 RUN_GAP_S, RUN_MAX_S = 2.0, 6.0  # the largest gap between two events of a run, and its longest duration
+APART_S = 0.04  # from the end of an event to the next one, at least, where a run is made denser
+SPACING_JITTER = 0.35  # natural logarithm: how much the gaps of a run may differ from its new spacing, either way
 DISTRACTOR_RISE_DB = 8.0  # above the median power of an event-free stretch
 DISTRACTOR_FRAMES = (5, 300)  # of 10 ms: shortest and longest
 DISTRACTOR_GAP_FRAMES = 5
@@ -27,6 +30,23 @@ class EventRun:
 
     pcm: Floats
     events: Events
+
+    def respaced(self, spacing: float, rate_hz: int, rng: np.random.Generator) -> "EventRun":
+        """Return the run with the time from each onset to the next multiplied by `spacing`, roughly.
+
+        What was cut out with an event moves with it, and is added to what follows. Events stay at least APART_S apart,
+        or as close as they were.
+        """
+        lead, onsets = int(LEAD_S * rate_hz), self.events[:, 0]
+        gaps, lengths = np.diff(onsets), np.diff(self.events[:, :2])[:-1, 0]
+        factors = spacing * np.exp(rng.uniform(-SPACING_JITTER, SPACING_JITTER, len(gaps)))
+        changed = np.minimum(gaps, np.maximum(np.rint(gaps * factors), lengths + int(APART_S * rate_hz)))
+        shifts = np.concatenate([[0], np.cumsum(changed - gaps)]).astype(np.int64)
+        edges = np.concatenate([[0], onsets[1:] - lead, [len(self.pcm)]])
+        pcm = np.zeros(int((edges[1:] + shifts).max()), np.float32)
+        for first, last, shift in zip(edges[:-1], edges[1:], shifts, strict=True):
+            pcm[first + shift : last + shift] += self.pcm[first:last]
+        return EventRun(pcm, self.events + np.column_stack([shifts, shifts, np.zeros_like(shifts)]))
 
 
 class RunCutter:
@@ -98,10 +118,15 @@ class RunCutter:
             clear = np.mean(passed[max(onset, 0) : offset] ** 2) / floor >= self._power_ratio_min
             if len(others) == 1 and clear:
                 keep.append((onset, offset, label))
-                _open(window, onset, offset, lead, tail)
+                whole_until, end = offset, offset + tail
+                if label in self._corpus.point_classes:
+                    following = inside[inside[:, 0] > onset, 0]
+                    end = min(offset + int(POINT_TAIL_S * rate), *(following[:1] - lead), len(part))
+                    whole_until = end - lead
+                _open(window, onset, whole_until, lead, end - whole_until)
         if not keep:
             return EventRun(part[:0], events[:0])
-        start, stop = max(0, keep[0][0] - lead), keep[-1][1] + tail
+        start, stop = max(0, keep[0][0] - lead), end
         kept = np.array(keep, np.int64) - [start, start, 0]
         return EventRun((_without_background(part, free) * window)[start:stop], kept)
 

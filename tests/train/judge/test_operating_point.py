@@ -366,6 +366,19 @@ def test_events_with_point_labels_that_come_four_times_as_fast_are_not_merged(
     assert choose_settings(judged, replace(FEW, false_alarms_per_hour=budget))[0].merge_gap_steps == gap
 
 
+@pytest.mark.parametrize(("spacing_s", "smoothing"), [(1.4, 9), (1.0, 1)])
+def test_events_with_point_labels_that_come_four_times_as_fast_are_not_averaged_together(
+    spacing_s: float, smoothing: int
+) -> None:
+    """A mean over 9 steps is over 288 ms: a quarter of 1.4 s is more, of 1 s less. It would be right for these labels.
+
+    Each key sounds twice, and here the mean alone makes one event of it.
+    """
+    few = replace(SETTINGS, smoothing_steps=(1, 9), min_duration_steps=(1,), merge_gap_steps=(0,))
+    judged = _keys(spacing_s * CLOCK.sample_rate_hz / CLOCK.step_samples)
+    assert choose_settings(judged, few)[0].smoothing_steps == smoothing
+
+
 def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
     """Referee: at the upper limit, as few alarms as were counted come with a probability of 10 %."""
     for alarms in (0, 1, 7, 150):

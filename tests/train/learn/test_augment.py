@@ -100,6 +100,63 @@ def test_events_of_one_class_never_overlap(corpus: Corpus) -> None:
             assert np.all(own[1:, 0] >= own[:-1, 1])
 
 
+def rhythm(point_classes: frozenset[int]) -> Corpus:
+    """Faint noise with a key twice a second, as regular as a metronome: 1 kHz when it is pressed, then 3 kHz.
+
+    Only the press is labelled; the key is let go 200 ms later.
+    """
+    pcm = np.random.default_rng(0).normal(0, 30, 20 * RATE)
+    onsets = np.arange(RATE, 19 * RATE, RATE // 2)
+    length = RATE // 20
+    press, release = (3000 * np.sin(2 * np.pi * hz * np.arange(length) / RATE) for hz in (1000, 3000))
+    for onset in onsets:
+        pcm[onset : onset + length] += press
+        pcm[onset + RATE // 5 :][:length] += release
+    events = np.column_stack([onsets, onsets + length, np.zeros(len(onsets))]).astype(np.int64)
+    return Corpus(np.rint(pcm).astype(np.int16), np.array([0, len(pcm)]), (events,), RATE, point_classes=point_classes)
+
+
+def spacings_s(corpus: Corpus, settings: AugmentationSettings) -> np.ndarray:
+    """Return the times between onsets in 30 sequences, and see that a press sounds at each of them."""
+    remixer, found = Remixer(corpus, 1, SECONDS * RATE, settings), []
+    for seed in range(30):
+        sequence = remixer.sequence(np.random.default_rng(seed))
+        for onset, offset, _ in sequence.events[
+            (sequence.events[:, 0] > 0) & (sequence.events[:, 1] < len(sequence.pcm))
+        ]:
+            assert tone_power(sequence.pcm[onset:offset], 1000) > 5 * 30**2
+        found.append(np.diff(sequence.events[:, 0]) / RATE)
+    return np.concatenate(found)
+
+
+def test_events_with_point_labels_come_up_to_four_times_as_fast_as_in_the_recordings() -> None:
+    """Whoever labels points counts events, and where the detector listens they may come faster."""
+    settings = replace(PLAIN, added_runs_per_minute=12.0, point_spacing=(0.25, 1.0))
+    found = spacings_s(rhythm(frozenset({0})), settings)
+    assert 0.085 < found.min() < 0.15  # 0.125 s with a jitter, and never less than 40 ms of silence in between
+    assert np.mean(found < 0.3) > 0.3
+    assert found[found < 0.9].max() > 0.45
+
+
+def test_a_point_label_takes_along_what_sounds_after_it() -> None:
+    """A detector that counts presses must hear in training what follows them at another pace, too: keys let go."""
+
+    def release_power(points: frozenset[int], spacing: float) -> list[float]:
+        remixer = Remixer(rhythm(points), 1, SECONDS * RATE, PLAIN)
+        runs = [run.respaced(spacing, RATE, np.random.default_rng(0)) for run in remixer.runs[0]]
+        sounds = [(np.pad(run.pcm, (0, RATE)), onset + RATE // 5) for run in runs for onset in run.events[:, 0]]
+        return [tone_power(pcm[start : start + RATE // 20], 3000) for pcm, start in sounds]
+
+    assert min(release_power(frozenset({0}), spacing=1.0)) > 0.5 * 3000**2 / 2
+    assert min(release_power(frozenset({0}), spacing=0.5)) > 0.5 * 3000**2 / 2
+    assert max(release_power(frozenset(), spacing=1.0)) < 0.01 * 3000**2 / 2
+
+
+def test_events_with_durations_keep_their_spacing() -> None:
+    found = spacings_s(rhythm(frozenset()), replace(PLAIN, added_runs_per_minute=12.0, point_spacing=(0.25, 1.0)))
+    np.testing.assert_allclose(np.quantile(found, [0.1, 0.9]), 0.5, atol=0.001)
+
+
 def test_every_part_of_a_long_recording_without_events_is_heard() -> None:
     """A background of an hour must not be its first seconds alone: each minute is told by its level."""
     minutes = 20
