@@ -81,9 +81,9 @@ def typed_faster(
     path = folder / f"{recording.path.stem}.wav"
     soundfile.write(path, _without(pcm, onsets[1:], removed), RATE_HZ)
     moved = onsets - np.concatenate([[0.0], np.cumsum(removed)])
-    annotations = [
+    annotations = tuple(
         replace(each, onset=onset, offset=onset) for each, onset in zip(recording.annotations, moved, strict=True)
-    ]
+    )
     return replace(recording, path=path, annotations=annotations)
 
 
