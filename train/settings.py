@@ -149,7 +149,7 @@ class AugmentationSettings:
     added_runs_per_minute: float = 20.0  # runs that are mixed into the sequence, on average
     run_snr_db: tuple[float, float] = (-6.0, 20.0)
     run_speed: tuple[float, float] = (0.8, 1.25)  # changes pitch and duration together
-    point_spacing: tuple[float, float] = (0.25, 1.0)  # changes the time between events with point labels, in a run
+    point_spacing: tuple[float, float] = (0.25, 1.0)  # times between point labels in a run; 1: as they were recorded
     run_filter_db: float = 6.0  # standard deviation of the gain of a random filter, per run
     source_snr_min_db: float = 6.0  # events with a lower signal-to-noise ratio are not cut out
     gain_db: tuple[float, float] = (-10.0, 10.0)  # of the whole sequence
@@ -174,6 +174,11 @@ class AugmentationSettings:
                 raise ConfigError(
                     f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds and times above 0"
                 )
+        if self.point_spacing[1] > 1:
+            raise ConfigError(
+                f"augmentation: point_spacing is {self.point_spacing}: need at most 1, "
+                "as events are only moved closer together"
+            )
         names = (
             "added_runs_per_minute",
             "added_distractors_per_minute",

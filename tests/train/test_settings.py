@@ -49,6 +49,10 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
         ("[training]\nbatch_sequences = 0\n", r"settings.toml:2: training: batch_sequences is 0: need 1 or more"),
         ("[training]\ndropout = 1.0\n", r"settings.toml:2: training: dropout is 1.0: need 0 or more, and less than 1"),
         (
+            "[augmentation]\npoint_spacing = [0.5, 2.0]\n",
+            r"augmentation: point_spacing is \(0.5, 2.0\): need at most 1",
+        ),
+        (
             "[augmentation]\nrun_speed = [2.0, 1.0]\n",
             r"augmentation: run_speed is \(2.0, 1.0\): need the smaller value first",
         ),

@@ -32,11 +32,13 @@ class EventRun:
     events: Events
 
     def respaced(self, spacing: float, rate_hz: int, rng: np.random.Generator) -> "EventRun":
-        """Return the run with the time from each onset to the next multiplied by `spacing`, roughly.
+        """Return the run with the time from each onset to the next multiplied by `spacing`, roughly; 1: as it is.
 
         What was cut out with an event moves with it, and is added to what follows. Events stay at least APART_S apart,
         or as close as they were.
         """
+        if spacing == 1:  # no jitter either: whoever asks for the recorded rhythm gets it
+            return self
         lead, onsets = int(LEAD_S * rate_hz), self.events[:, 0]
         gaps, lengths = np.diff(onsets), np.diff(self.events[:, :2])[:-1, 0]
         factors = spacing * np.exp(rng.uniform(-SPACING_JITTER, SPACING_JITTER, len(gaps)))

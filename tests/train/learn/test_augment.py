@@ -138,6 +138,11 @@ def test_events_with_point_labels_come_up_to_four_times_as_fast_as_in_the_record
     assert found[found < 0.9].max() > 0.45
 
 
+def test_a_spacing_of_1_keeps_the_rhythm_of_point_labels() -> None:
+    found = spacings_s(rhythm(frozenset({0})), replace(PLAIN, added_runs_per_minute=6.0, point_spacing=(1.0, 1.0)))
+    np.testing.assert_allclose(np.quantile(found, [0.1, 0.9]), 0.5, atol=0.001)
+
+
 def test_a_point_label_takes_along_what_sounds_after_it() -> None:
     """A detector that counts presses must hear in training what follows them at another pace, too: keys let go."""
 
