@@ -8,6 +8,7 @@ from stapes.train.learn.sizes import settings_of
 from stapes.train.settings import Settings, read_settings
 
 BACKBONE = "../shared/models/yamnet_256_f32.h5"
+DEEPER_BACKBONE = "../shared/models/yamnet_spectra_in_int8.tflite"
 BASELINE = "baseline"  # its rows stay as they were measured, unless it is asked for by name
 TAUGHT = "small-taught"  # an experiment, which is run only if it is asked for by name
 TEACHERS = {TAUGHT: "medium"}  # configuration -> that of the detector of the same fold and seed from which it learns
@@ -17,6 +18,7 @@ CONFIGURATIONS: dict[str, Callable[[], Settings]] = {
     BASELINE: lambda: read_settings(Path(__file__).parent / "baseline.toml"),
     "small": Settings,  # the defaults
     "medium": lambda: settings_of("medium", BACKBONE),
+    "large": lambda: settings_of("large", DEEPER_BACKBONE),
     TAUGHT: Settings,
 }
 

@@ -3,6 +3,7 @@
 A size is a set of defaults: a settings file or an option replaces any of them.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,6 +12,8 @@ from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.train.learn.backbone import YAMNET_FRONTEND, read_backbone
 from stapes.train.learn.backbone_cache import backbone_path
 from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings, read_settings
+
+logger = logging.getLogger(__name__)
 
 Size = Literal["small", "medium", "large"]
 # The layers of YAMNet (tensorflow/models, research/audioset/yamnet/yamnet.py): channels and stride.
@@ -35,16 +38,17 @@ class LargerNetwork:
     layers: int
     step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
     units: int  # of the projection and of the GRU
+    delay_s: float  # by which a score is late: each layer after the first strides hears one step of what follows
 
 
 LARGER: dict[Size, LargerNetwork] = {
-    # 178 k parameters, 25 M MAC/s: 256 KB flash and 64 KB RAM; a score every 80 ms
-    "medium": LargerNetwork(layers=6, step_frames=8, units=64),
-    # 225 k parameters, 36 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more; a score every 40 ms
-    "large": LargerNetwork(layers=6, step_frames=4, units=96),
+    # 178 k parameters, 25 M MAC/s: 256 KB flash and 64 KB RAM
+    "medium": LargerNetwork(layers=6, step_frames=8, units=64, delay_s=0.48),
+    # 329 k parameters, 32 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more. The seventh layer is worth more
+    # than scores every 40 ms, which the first six could give for as many MAC.
+    "large": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56),
 }
 FINE_TUNING_UPDATES = 400
-DELAY_S = 0.48  # by which a score is late
 MEMORY_S = 0.64  # from the oldest to the newest state of the GRU that a score is made of
 
 
@@ -65,6 +69,8 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     larger = LARGER[size]
     if backbone_layers is not None:
         larger = replace(larger, layers=backbone_layers)
+    elif backbone:
+        larger = replace(larger, layers=_layers_of(backbone, size))
     network = _network(larger)
     if backbone:
         found = read_backbone(backbone_path(backbone), larger.layers)
@@ -98,6 +104,14 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     return replace(settings, training=training)
 
 
+def _layers_of(backbone: str, size: Size) -> int:
+    """Return how many layers of the file suit the size: all that it has, if it has fewer."""
+    there, wanted = read_backbone(backbone_path(backbone)).layers, LARGER[size].layers
+    if there < wanted:
+        logger.info(f"{backbone} has {there} layers, which are used; the size {size} has room for {wanted}")
+    return min(there, wanted)
+
+
 def _network(larger: LargerNetwork) -> NetworkSettings:
     """Return YAMNet's first layers, a sum over the bands of the last one for each channel, and a GRU."""
     if not 1 <= larger.layers <= len(YAMNET_LAYERS):
@@ -122,7 +136,7 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
         gru_units=larger.units,
         score_kernel_steps=9,
         score_dilation_steps=max(1, round(MEMORY_S / step_s / 8)),
-        target_delay_steps=round(DELAY_S / step_s),
+        target_delay_steps=round(larger.delay_s / step_s),
     )
 
 
