@@ -47,7 +47,7 @@ NEEDS = {
     "docs/figures.md": Need(("dogs.stapes", "better-dogs.stapes", "recordings", "an-hour-without-events")),
     "docs/compiling.md": Need(("kws.tflite", "trained.tflite")),
     "docs/from-pytorch-and-onnx.md": Need(trains=True),
-    "docs/backbone.md": Need(("yamnet.h5",)),
+    "docs/backbone.md": Need(("cache/stapes/yamnet.h5",)),
     "docs/reference/c.md": Need(("dogs.stapes", "yard.pcm")),
     "docs/reference/python.md": Need(("dogs.stapes", "yard.flac", "yard.txt")),
 }

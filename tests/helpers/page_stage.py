@@ -48,6 +48,7 @@ class Stage:
         self._environment = os.environ | environment | {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
             "MPLBACKEND": "agg",
         }  # fmt: skip
 
@@ -161,6 +162,11 @@ def _write_hallway(path: Path) -> None:
     soundfile.write(path / "evening.flac", noise_bursts(1860.0, [(60.0, 60.5, "hiss")]), RATE)
 
 
+def _write_fetched(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    write_keras_weights(path, random_weights(layers=14))
+
+
 _MAKERS: dict[str, Callable[[Path], object]] = {
     "yard.flac": _write_recording,
     "camera.wav": _write_recording,
@@ -171,7 +177,7 @@ _MAKERS: dict[str, Callable[[Path], object]] = {
     "login.txt": lambda path: path.write_text("mic:secret\n", encoding="utf-8"),
     "kws.tflite": lambda path: path.write_bytes(ds_cnn()),
     "trained.tflite": _write_trained,
-    "yamnet.h5": lambda path: write_keras_weights(path, random_weights(layers=14)),
+    "cache/stapes/yamnet.h5": _write_fetched,
     "season": lambda path: write_season(path, 4, 4.0),
     "recordings": _write_dataset,
     "recordings/labels.tsv": _write_table,
