@@ -113,11 +113,11 @@ class NetworkSettings:
     def bands_into(self, n_bands: int) -> list[int]:
         """Return the number of input bands of each convolution, given that of the features.
 
-        Raises ConfigError for a convolution that spans more bands than are left.
+        Raises ConfigError for a convolution that spans more bands than are left, unless zeros are added to them.
         """
         taken, same = [], self.conv_padding == "same"
         for index, (kernel, stride) in enumerate(zip(self.conv_kernel_bands, self.conv_stride_bands, strict=True)):
-            if n_bands < kernel:
+            if n_bands < kernel and not same:
                 raise ConfigError(
                     f"network: conv{index} spans {kernel} bands of the {n_bands} that are left; "
                     "lower conv_kernel_bands or conv_stride_bands, or raise n_bands"

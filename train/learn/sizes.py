@@ -57,10 +57,15 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
 
     `backbone_layers` is the number of the backbone's layers that are used; None: as many as suit the size.
     The file is read to see that it holds them and which activation follows them. Raises ConfigError for a size that
-    takes no backbone, and for more layers than YAMNet or the file has; ModelError for a file that cannot be used.
+    takes no backbone, for layers of none, and for more layers than YAMNet or the file has; ModelError for a file that
+    cannot be used.
     """
+    if backbone_layers is not None and not backbone:
+        raise ConfigError(
+            f"--backbone-layers {backbone_layers} says how many layers of a backbone are used; give --backbone, too"
+        )
     if size == "small":
-        if backbone or backbone_layers is not None:
+        if backbone:
             raise ConfigError(
                 "the size small has no room for a backbone, whose first six layers take 25 M MAC per second; "
                 "choose --size medium or large"
@@ -86,7 +91,8 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
 def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     """Return the settings that a detector was trained with, for a short training that goes on from its weights.
 
-    There are fewer updates, at a third of the learning rates. Raises DetectorFolderError without its settings.
+    There are fewer updates, at a third of the learning rates of a whole training. Raises DetectorFolderError without
+    its settings.
     """
     path = folder.path / "training" / "settings.toml"
     if not path.is_file():
@@ -94,12 +100,13 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
             f"{path} is missing, which training would go on with; train on the whole dataset instead"
         )
     settings = read_settings(path)
+    slower = 1 if folder.provenance.get("from_model") else 3  # its settings may be those of such a short training
     training = replace(
         settings.training,
         float_steps=FINE_TUNING_UPDATES,
         quantized_steps=min(settings.training.quantized_steps, FINE_TUNING_UPDATES // 2),
-        learning_rate=settings.training.learning_rate / 3,
-        quantized_learning_rate=settings.training.quantized_learning_rate / 3,
+        learning_rate=settings.training.learning_rate / slower,
+        quantized_learning_rate=settings.training.quantized_learning_rate / slower,
     )
     return replace(settings, training=training)
 

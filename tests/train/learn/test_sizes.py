@@ -1,6 +1,7 @@
 """The sizes of networks keep what they promise, and refuse what they cannot hold."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from backbone_files import random_weights, write_keras_weights
@@ -9,7 +10,8 @@ pytest.importorskip("tensorflow")
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.train.learn.network import Shape
-from stapes.train.learn.sizes import settings_of
+from stapes.train.learn.sizes import fine_tuning_settings, settings_of
+from stapes.train.settings import Settings, write_settings
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,28 @@ def test_a_size_takes_as_many_layers_as_suit_it_or_as_the_file_has(
         assert not caplog.text
         assert settings_of("large", str(short)).network.backbone_layers == 6
     assert "short.h5 has 6 layers, which are used; the size large has room for 7" in caplog.text
+
+
+def test_all_layers_of_yamnet_can_be_used_although_the_last_ones_span_more_bands_than_are_left(tmp_path: Path) -> None:
+    path = write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14))
+    settings = settings_of("medium", str(path), 14)
+    shape = Shape.of(settings.network, settings.frontend, classes=4)
+    layers = [each for each in shape.convolutions if each.name.startswith("conv13")]
+    assert [(each.bands_in, each.bands) for each in layers] == [(2, 2), (2, 2)]
+
+
+def test_a_number_of_layers_needs_a_backbone() -> None:
+    with pytest.raises(ConfigError, match=r"--backbone-layers 3 says how many .* give --backbone, too"):
+        settings_of("medium", backbone_layers=3)
+
+
+@pytest.mark.parametrize("first_model", [None, "a" * 64])
+def test_a_training_that_goes_on_lowers_the_learning_rate_once(tmp_path: Path, first_model: str | None) -> None:
+    """What was trained on before keeps the lowered rates in its settings; a third of them would soon be nothing."""
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "settings.toml").write_text(write_settings(Settings()), encoding="utf-8")
+    folder = SimpleNamespace(path=tmp_path, provenance={"from_model": first_model})
+    training = fine_tuning_settings(folder).training  # type: ignore[arg-type]
+    lower = 1 if first_model else 3
+    assert training.learning_rate == pytest.approx(Settings().training.learning_rate / lower)
+    assert training.quantized_learning_rate == pytest.approx(Settings().training.quantized_learning_rate / lower)
