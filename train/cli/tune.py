@@ -23,7 +23,7 @@ from stapes.train.text import number, table
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.events import EventConfig
     from stapes.firmware_sim.device.folder import DetectorFolder
-    from stapes.train.data.dataset import Recording
+    from stapes.train.data.dataset import Dataset
     from stapes.train.data.options import DatasetOptions
     from stapes.train.judge.alarm_budget import AlarmRate
     from stapes.train.judge.metrics import ClassScores, EventScores
@@ -112,7 +112,7 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
     from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.background import open_background
+    from stapes.train.data.background import open_background, require_not_labelled
     from stapes.train.data.training_split import inherited_options
     from stapes.train.judge.by_hand import with_thresholds
     from stapes.train.judge.candidates import Candidates
@@ -126,8 +126,10 @@ def _run(arguments: argparse.Namespace) -> None:
     by_hand = _thresholds(arguments)
     settings = _settings(arguments, folder.classes)
     options = inherited_options(arguments.group_pattern, arguments.channel, folder)
-    recordings = _recordings(arguments, folder, options)
+    dataset = _dataset(arguments, folder, options)
+    recordings = dataset.splits[arguments.split]
     quiet = open_background(arguments.background, options.channel)
+    require_not_labelled(quiet, dataset)
     changed = with_thresholds(folder, by_hand, [*recordings, *quiet], arguments.split) if by_hand else None
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
@@ -154,18 +156,15 @@ def _run(arguments: argparse.Namespace) -> None:
     write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
 
 
-def _recordings(
-    arguments: argparse.Namespace, folder: "DetectorFolder", options: "DatasetOptions"
-) -> "list[Recording]":
-    """Return the labelled recordings to choose on. Raises DatasetError if there are none, or for an unknown class."""
+def _dataset(arguments: argparse.Namespace, folder: "DetectorFolder", options: "DatasetOptions") -> "Dataset":
+    """Return the dataset, which has the split to choose on. Raises DatasetError if not, or for an unknown class."""
     from stapes.train.data.dataset import open_dataset, require_events
     from stapes.train.data.findings import log_notes
 
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
     require_events(dataset)
-    recordings = dataset.splits.get(arguments.split)
-    if not recordings:
+    if not dataset.splits.get(arguments.split):
         raise DatasetError(
             f"{dataset.path}: has no split {arguments.split!r}; its splits are {', '.join(dataset.splits)}"
         )
@@ -174,7 +173,7 @@ def _recordings(
             f"{dataset.path}: {folder.path} has no class {strange[0]!r}, only {', '.join(folder.classes)}; "
             f"to ignore this label, give it an empty class in {dataset.path / 'label_map.tsv'}"
         )
-    return recordings
+    return dataset
 
 
 def _thresholds(arguments: argparse.Namespace) -> dict[str, float]:

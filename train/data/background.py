@@ -1,15 +1,19 @@
 """Recordings beside the dataset, in folders of their own: declared free of events, or without labels."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, DatasetError
 from stapes.runtime.audio import AudioFile
-from stapes.runtime.labels import Annotation
-from stapes.train.data.dataset import Recording, audio_files
+from stapes.runtime.labels import Annotation, read_dcase
+from stapes.runtime.labels.names import same_form, without_suffix
+from stapes.runtime.walk import hidden, walk_files
+from stapes.train.data.content import content_id
+from stapes.train.data.dataset import Dataset, Recording, audio_files
 from stapes.train.data.findings import Findings
-from stapes.train.data.label_sources import LabelTable, audacity_labels
+from stapes.train.data.label_sources import TABLES, Labels, LabelTable, audacity_labels, table_in
 from stapes.train.data.parts import MinedFolders
 from stapes.train.data.split import HELD_OUT, split_groups
 
@@ -44,7 +48,8 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
     channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
     Labels are not needed. Raises DatasetError for a folder that is missing, holds no audio or is given twice, and for
-    labels that name an event; LabelError and AudioError for files that cannot be read.
+    an event of these recordings in labels below the folder or in a table above it; LabelError and AudioError for files
+    that cannot be read.
     """
     recordings: list[Recording] = []
     mined = MinedFolders()
@@ -56,6 +61,18 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
             )
         recordings += [_recording(path, None if mined.hold(path, folder) else channel) for path in audio]
     return recordings
+
+
+def require_not_labelled(background: Sequence[Recording], dataset: Dataset) -> None:
+    """Raise DatasetError for a recording of the background whose content is that of one of the dataset with events."""
+    own = {content_id(each.path): each.path for each in background}
+    for each in dataset.recordings if own else ():
+        if each.annotations and (copy := own.get(content_id(each.path))):
+            event = each.annotations[0]
+            raise DatasetError(
+                f"{copy}: was declared free of events, but is the same recording as {each.path}, in which "
+                f"{event.label!r} is labelled ({event.place}); leave it out of --background, or correct the labels"
+            )
 
 
 def open_unlabelled(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:
@@ -93,13 +110,43 @@ def _recording(path: Path, channel: int | None) -> Recording:
     return Recording(path, f"background {path}", f"background {path.parent}", duration_s, (), channel=channel)
 
 
-def _first_event(folder: Path, audio: list[Path]) -> Annotation | None:
-    """Return an event of the label files below the folder. Raises the first error that is in them."""
+def _first_event(folder: Path, audio: Sequence[Path]) -> Annotation | None:
+    """Return an event of the label files below the folder, or of a table above. Raises the first error of those below.
+
+    Errors of a table above are those of its dataset, and most of its rows are about other recordings.
+    """
     found = Findings()
-    events = [event for of_file in audacity_labels(folder, audio, found).values() for event in of_file]
-    for table in sorted(folder.rglob("labels.tsv")):
-        below = [path for path in audio if table.parent in path.parents]
-        events += [event for of_file in LabelTable(table, below, found).read().labels.values() for event in of_file]
+    events = _events(audacity_labels(folder, audio, found), audio)
+    tables = [each for each in walk_files(folder) if each.name.lower() in TABLES and not hidden(each, folder)]
+    for parent in sorted({each.parent for each in tables}):
+        if table := table_in(parent, found):
+            below = [path for path in audio if parent in path.parents]
+            events += _events(LabelTable(table, below, found).read().labels, below)
     if found.errors:
         raise found.errors[0]
+    for table in _tables_above(folder, audio):
+        around = audio_files(table.parent, Findings())
+        events += _events(LabelTable(table, around, Findings()).read().labels, audio)
     return events[0] if events else None
+
+
+def _tables_above(folder: Path, audio: Sequence[Path]) -> Iterator[Path]:
+    """Yield the tables in the folders above that give an event to a recording with a name that is in `audio`."""
+    names, real = {_name(each.name) for each in audio}, folder.resolve()
+    for above in real.parents:
+        if hidden(real, above):
+            return  # a dataset has no recordings in hidden folders
+        table = table_in(above, Findings()) if os.access(above, os.R_OK | os.X_OK) else None
+        if table and any(events and _name(file) in names for file, events in read_dcase(table, []).items()):
+            yield table
+
+
+def _name(file: str) -> str:
+    """Return what tells recordings apart in a table: the name without folders and suffix."""
+    return without_suffix(same_form(file).rpartition("/")[2])
+
+
+def _events(labels: Labels, audio: Sequence[Path]) -> list[Annotation]:
+    """Return the events of these recordings, which the labels may name by another path."""
+    own = {path.resolve() for path in audio}
+    return [event for file, events in labels.items() if file.resolve() in own for event in events]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import ConfigError, DatasetError
-from stapes.train.data.background import Background
+from stapes.train.data.background import Background, require_not_labelled
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, Recording
 from stapes.train.settings import Settings
@@ -39,6 +39,7 @@ class Sources:
             )
         if self.teacher:
             _require_same_task(self.teacher, dataset, settings)
+        require_not_labelled([*self.background.train, *self.background.val], dataset)
         self._require_not_judged(dataset)
 
     def _require_not_judged(self, dataset: Dataset) -> None:

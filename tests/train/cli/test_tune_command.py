@@ -163,6 +163,21 @@ def test_a_background_that_holds_events_is_refused(
     assert "is in two of the folders of --background" in capsys.readouterr().err
 
 
+def test_a_labelled_recording_is_no_background_under_another_name(
+    detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = _background(tmp_path / "quiet", [])
+    shutil.copy(dataset / "val" / "1.wav", quiet / "night.wav")
+    before = (detector / "detector.json").read_bytes()
+    assert main(["tune", str(detector), str(dataset), "--background", str(quiet)]) == 1
+    assert (
+        f"{quiet / 'night.wav'}: was declared free of events, but is the same recording as "
+        f"{dataset / 'val' / '1.wav'}, in which 'hiss' is labelled ({dataset / 'val' / 'labels.tsv'}:3); "
+        "leave it out of --background, or correct the labels" in capsys.readouterr().err
+    )
+    assert (detector / "detector.json").read_bytes() == before
+
+
 def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chosen_one(
     detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

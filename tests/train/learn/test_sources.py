@@ -11,7 +11,7 @@ from tiny_detector import noise_bursts, write_tiny_detector
 from stapes.firmware_sim.device.folder import DetectorFolder, read_folder
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError, DatasetError
-from stapes.train.data.background import Background, open_unlabelled
+from stapes.train.data.background import Background, open_background, open_unlabelled
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, open_dataset
 from stapes.train.learn.sources import Sources
@@ -81,6 +81,19 @@ def test_a_copy_of_what_is_judged_is_no_unlabelled_recording(
     else:
         with pytest.raises(DatasetError, match=rf"copy\.wav: is the same recording as .*{part}\.wav in .*leave it out"):
             sources.require_suitable(dataset, Settings())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_copy_of_a_labelled_recording_is_no_background(dataset: Dataset, tmp_path: Path, part: str) -> None:
+    (tmp_path / "quiet").mkdir()
+    shutil.copy(dataset.path / part / f"{part}.wav", tmp_path / "quiet" / "copy.wav")
+    quiet = Background(train=open_background([tmp_path / "quiet"]))
+    said = rf"copy\.wav: was declared free of events, but is the same recording as .*{part}\.wav, in which 'hiss' is"
+    with pytest.raises(DatasetError, match=rf"{said} labelled \(.*{part}\.txt:1\); leave it out of --background"):
+        Sources(background=quiet).require_suitable(dataset, Settings())
+    unlabelled = replace(dataset.splits[part][0], annotations=())
+    without = replace(dataset, splits=dataset.splits | {part: [unlabelled]})
+    Sources(background=quiet).require_suitable(without, Settings())
 
 
 def test_a_file_in_two_folders_without_labels_is_refused(tmp_path: Path) -> None:

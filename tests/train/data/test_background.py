@@ -1,0 +1,55 @@
+"""Which recordings may be declared free of events."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stapes.firmware_sim.errors import DatasetError
+from stapes.train.data.background import open_background
+
+MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
+HEADER = "filename\tonset\toffset\tevent_label\n"
+
+
+@pytest.mark.parametrize("table", ["labels.tsv", "labels.csv", "Labels.CSV", "night/labels.csv"])
+def test_a_table_of_either_kind_that_labels_an_event_is_seen(make_dataset: MakeDataset, table: str) -> None:
+    text = f"{HEADER}a.wav\t0.1\t0.2\tbark\n"
+    folder = make_dataset({"night/a.wav": 1.0, table: text if table.endswith("tsv") else text.replace("\t", ",")})
+    with pytest.raises(DatasetError, match=rf"{table}:2: 'bark' is labelled in a recording of .*data, which was dec"):
+        open_background([folder])
+
+
+def test_two_tables_of_one_folder_are_refused_as_in_a_dataset(make_dataset: MakeDataset) -> None:
+    folder = make_dataset({"a.wav": 1.0, "labels.tsv": HEADER, "labels.csv": HEADER})
+    with pytest.raises(DatasetError, match=r"has labels\.tsv and labels\.csv, and it is not clear which one counts"):
+        open_background([folder])
+
+
+@pytest.mark.parametrize("name", ["val/day1/a.wav", "day1/a.wav", "a.wav", "a"])
+@pytest.mark.parametrize("below", ["val", "val/day1"])
+def test_a_table_above_the_folder_that_labels_an_event_there_is_seen(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, below: str, name: str
+) -> None:
+    folder = make_dataset(
+        {"val/day1/a.wav": 1.0, "train/b.wav": 1.0, "labels.csv": f"{HEADER}{name}\t0.1\t0.2\tbark\n"}
+    )
+    with pytest.raises(DatasetError, match=r"labels\.csv:2: 'bark' is labelled in a recording of .*val"):
+        open_background([folder / below])
+    monkeypatch.chdir(folder / "train")
+    with pytest.raises(DatasetError, match=r"labels\.csv:2: 'bark' is labelled in a recording of \.\./val"):
+        open_background([Path("..", below)])
+
+
+def test_a_table_above_may_label_other_recordings_and_have_errors_of_its_own(make_dataset: MakeDataset) -> None:
+    rows = "train/a.wav\t0.1\t0.2\tbark\nquiet/a.wav\t\t\t\nquiet/b.wav\t\t\t\ntrain/c.wav\t0.2\t0.1\tbark\n"
+    sounds: dict[str, float | str | bytes] = {"train/a.wav": 1.0, "quiet/a.wav": 1.0, "quiet/b.wav": 1.0}
+    folder = make_dataset(sounds | {"labels.tsv": HEADER + rows, "quiet/deep/c.wav": 1.0})
+    assert [each.path.name for each in open_background([folder / "quiet"])] == ["a.wav", "b.wav", "c.wav"]
+    (folder / "labels.tsv").write_text("name\tcolour\na.wav\tred\n")
+    assert len(open_background([folder / "quiet"])) == 3
+
+
+def test_a_table_above_a_hidden_folder_says_nothing_of_its_recordings(make_dataset: MakeDataset) -> None:
+    folder = make_dataset({".kept/quiet/a.wav": 1.0, "labels.tsv": f"{HEADER}a.wav\t0.1\t0.2\tbark\n"})
+    assert len(open_background([folder / ".kept" / "quiet"])) == 1
