@@ -23,7 +23,7 @@ from stapes.train.text import number, table
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.events import EventConfig
     from stapes.firmware_sim.device.folder import DetectorFolder
-    from stapes.train.data.dataset import Dataset
+    from stapes.train.data.dataset import Dataset, Recording
     from stapes.train.data.options import DatasetOptions
     from stapes.train.judge.alarm_budget import AlarmRate
     from stapes.train.judge.metrics import ClassScores, EventScores
@@ -130,6 +130,7 @@ def _run(arguments: argparse.Namespace) -> None:
     recordings = dataset.splits[arguments.split]
     quiet = open_background(arguments.background, options.channel)
     require_not_labelled(quiet, dataset)
+    quiet = _new_to(folder, quiet)
     changed = with_thresholds(folder, by_hand, [*recordings, *quiet], arguments.split) if by_hand else None
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
@@ -154,6 +155,22 @@ def _run(arguments: argparse.Namespace) -> None:
         logger.warning(line)
     described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
     write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
+
+
+def _new_to(folder: "DetectorFolder", quiet: "list[Recording]") -> "list[Recording]":
+    """Return the recordings of the background that show a limit: those that the detector was not trained on.
+
+    Warns of the others.
+    """
+    from stapes.train.judge.overlap import not_trained_on, overlap_warning
+
+    new = not_trained_on(folder, quiet)
+    if len(new) < len(quiet):
+        logger.warning(
+            f"--background: {overlap_warning(folder, quiet)}; what it was trained on is left out, because those hours "
+            "show no limit; give recordings that are new to it"
+        )
+    return new
 
 
 def _dataset(arguments: argparse.Namespace, folder: "DetectorFolder", options: "DatasetOptions") -> "Dataset":

@@ -30,6 +30,14 @@ def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> 
     return ""
 
 
+def not_trained_on(folder: DetectorFolder, recordings: Sequence[Recording]) -> list[Recording]:
+    """Return the recordings that the detector was not trained on."""
+    trained_on = folder.provenance.get("trained_on", [])
+    return [
+        each for each, content in zip(recordings, content_ids(recordings), strict=True) if content not in trained_on
+    ]
+
+
 def _count(own: Sequence[str], others: Sequence[str]) -> str:
     """Return words for how many of the recordings are among the others; empty for none."""
     shared = len(set(own) & set(others))

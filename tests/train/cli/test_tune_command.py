@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stapes.firmware_sim.device.events import SILENT
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
+from stapes.train.data.content import content_id
 
 
 @pytest.fixture
@@ -176,6 +178,34 @@ def test_a_labelled_recording_is_no_background_under_another_name(
         "leave it out of --background, or correct the labels" in capsys.readouterr().err
     )
     assert (detector / "detector.json").read_bytes() == before
+
+
+def test_hours_that_the_detector_was_trained_on_show_no_limit_of_false_alarms(
+    detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a minute of background shows a limit of 400 per hour; the 10 s of events beside it show none below 830."""
+    quiet = _background(tmp_path / "quiet", [])
+    soundfile.write(quiet / "night.wav", noise_bursts(20.0, [], seed=10), 16_000)
+    command = ["tune", str(detector), str(dataset), "--false-alarms-per-hour", "hiss=400", "--background", str(quiet)]
+    assert main([*command, "--dry-run"]) == 0
+    said = capsys.readouterr().err
+    assert "the detector was trained on" not in said
+    assert "are not shown" not in said
+    known = [content_id(quiet / name) for name in ("quiet.wav", "night.wav")]
+    hours = {}
+    for count in (1, 2):
+        replace(read_folder(detector), provenance={"trained_on": known[:count]}).write()
+        assert main(command) == 0
+        said = capsys.readouterr().err
+        assert f"was trained on {'1 of these 2' if count == 1 else 'these'} recordings" in said
+        assert f"background {quiet / 'quiet.wav'}" in said
+        assert (f"background {quiet / 'night.wav'}" in said) == (count == 2)
+        assert "those hours show no limit; give recordings that are new to it" in said
+        point = read_folder(detector).operating_point
+        hours[count] = point["alarms"]["hiss"]["hours"]
+        assert set(known).intersection(point["recordings"]) == set(known[count:])
+    assert "hiss: 400 false alarms per hour are not shown at 90%" in said
+    assert hours[1] - hours[2] == pytest.approx(20 / 3600, rel=0.05)
 
 
 def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chosen_one(
