@@ -1,5 +1,6 @@
 """Recordings beside the dataset, in folders of their own: declared free of events, or without labels."""
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from stapes.train.data.label_sources import TABLES, Labels, LabelTable, audacity
 from stapes.train.data.parts import MinedFolders
 from stapes.train.data.split import HELD_OUT, split_groups
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Background:
@@ -31,6 +34,11 @@ def split_background(recordings: Sequence[Recording]) -> Background:
     several = len({each.group for each in recordings}) > 1
     units = [each.group if several else each.name for each in recordings]
     if len(set(units)) < 2:
+        for each in recordings:
+            logger.warning(
+                f"{each.path}: is the only recording of --background, so it is trained on and no false alarms are "
+                "counted in it; give several recordings, so that a part of them can count false alarms"
+            )
         return Background(train=recordings)
     seconds: dict[str, float] = {}
     for unit, each in zip(units, recordings, strict=True):

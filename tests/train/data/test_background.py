@@ -1,12 +1,13 @@
-"""Which recordings may be declared free of events."""
+"""Which recordings may be declared free of events, and that it is said when none of them counts false alarms."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stapes.firmware_sim.errors import DatasetError
-from stapes.train.data.background import open_background
+from stapes.train.data.background import open_background, split_background
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 HEADER = "filename\tonset\toffset\tevent_label\n"
@@ -53,3 +54,20 @@ def test_a_table_above_may_label_other_recordings_and_have_errors_of_its_own(mak
 def test_a_table_above_a_hidden_folder_says_nothing_of_its_recordings(make_dataset: MakeDataset) -> None:
     folder = make_dataset({".kept/quiet/a.wav": 1.0, "labels.tsv": f"{HEADER}a.wav\t0.1\t0.2\tbark\n"})
     assert len(open_background([folder / ".kept" / "quiet"])) == 1
+
+
+def test_it_is_said_that_a_single_recording_counts_no_false_alarms(
+    make_dataset: MakeDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_dataset({"one/a.wav": 1.0, "two/b.wav": 1.0, "two/c.wav": 1.0})
+    with caplog.at_level(logging.INFO, "stapes"):
+        several = split_background(open_background([folder / "two"]))
+        assert (len(several.train), len(several.val)) == (1, 1)
+        assert not split_background([]).train
+        assert not caplog.messages
+        single = split_background(open_background([folder / "one"]))
+    assert (len(single.train), len(single.val)) == (1, 0)
+    assert caplog.messages == [
+        f"{folder / 'one' / 'a.wav'}: is the only recording of --background, so it is trained on and no false alarms "
+        "are counted in it; give several recordings, so that a part of them can count false alarms"
+    ]
