@@ -73,7 +73,7 @@ class SoundConditions:
         if level_db > high:
             return f"{level_db - high:.0f} dB louder than anything that the detector was trained on"
         where = "above" if level_db > median else "below"
-        return f"as loud as what the detector was trained on: {abs(level_db - median):.0f} dB {where} its middle"
+        return f"within the levels of its training, {abs(level_db - median):.0f} dB {where} their middle"
 
     def _colours(self, colour_db: Levels, frontend: FrontendConfig) -> Iterable[str]:
         low, _, high = self.colour_db

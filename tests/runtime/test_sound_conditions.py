@@ -43,8 +43,8 @@ def test_levels_are_the_medians_of_all_frames_however_they_arrive() -> None:
     [
         (22, "12 dB quieter than anything that the detector was trained on"),  # 40 - 6 - 12
         (65, "10 dB louder than anything that the detector was trained on"),  # 52 + 3 + 10
-        (50, "as loud as what the detector was trained on: 4 dB above its middle"),
-        (37, "as loud as what the detector was trained on: 9 dB below its middle"),
+        (50, "within the levels of its training, 4 dB above their middle"),
+        (37, "within the levels of its training, 9 dB below their middle"),
     ],
 )
 def test_a_level_outside_of_training_is_told_in_decibels(gain_db: float, sentence: str) -> None:
