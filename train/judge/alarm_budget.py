@@ -67,6 +67,19 @@ def hours_needed(budget: float) -> float:
     return AlarmRate(0, 1.0).at_most / budget
 
 
+def not_shown(budget: float, why: str) -> str:
+    """Return the sentence for a budget per hour that is kept as far as is known, and not shown to be kept."""
+    return f"{budget:g} false alarms per hour are not shown at {CONFIDENCE:.0%}: {why}"
+
+
+def too_few_hours(budget: float, hours: float) -> str:
+    """Return the sentence for hours that cannot show the budget per hour, even without any alarm; "" if they can."""
+    needed = hours_needed(budget)
+    if needed <= hours:
+        return ""
+    return not_shown(budget, f"{hours_text(needed)} without any alarm are needed; there are {hours_text(hours)}")
+
+
 def hours_text(hours: float) -> str:
     """Return for example `2.3 hours`, or minutes where there are few."""
     return f"{hours:.1f} hours" if hours >= 0.095 else f"{60 * hours:.1f} minutes"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.runtime.console import Progress
 from stapes.train.data.label_checks import MIN_SOURCES
-from stapes.train.judge.alarm_budget import CONFIDENCE, AlarmRate, hours_needed, hours_text
+from stapes.train.judge.alarm_budget import AlarmRate, hours_text, not_shown, too_few_hours
 from stapes.train.judge.candidates import (
     ALARMS,
     ANNOTATED,
@@ -54,7 +54,8 @@ class ClassPoint:
 class OperatingPoint:
     """The event setting of each class that is best on some scores, and what to expect of it on other sources.
 
-    points: one ClassPoint per class; configs: the EventConfig of each.
+    points: one ClassPoint per class; configs: the EventConfig of each; left_alone: classes that keep former settings
+    because they cannot meet their budget.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class OperatingPoint:
         progress.close()
         self.points = tuple(points)
         self.configs = tuple(point.config for point in points)
+        same = zip(points, former or (), strict=False)
+        self.left_alone = tuple(point.label for point, config in same if point.unmet and point.config == config)
 
     def expected_on_other_sources(self) -> EventScores | None:
         """Return the figures to expect on other sources: each fold is judged with settings chosen on the other folds.
@@ -219,13 +222,11 @@ def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, fl
 
 
 def _why_not_shown(budget: float, rate: AlarmRate, expected_alarms: float) -> str:
-    needed = hours_needed(budget)
-    if needed > rate.hours:
-        why = f"{hours_text(needed)} without any alarm are needed; there are {hours_text(rate.hours)}"
-    else:
-        at_most = AlarmRate(expected_alarms, rate.hours).at_most
-        why = (
-            f"{rate.alarms} were counted in {hours_text(rate.hours)}, {expected_alarms:.1f} are to be expected where "
-            f"scores are shifted, as in other rooms, and there may be {at_most:.1f} per hour"
-        )
-    return f"{budget:g} false alarms per hour are not shown at {CONFIDENCE:.0%}: {why}"
+    if sentence := too_few_hours(budget, rate.hours):
+        return sentence
+    at_most = AlarmRate(expected_alarms, rate.hours).at_most
+    return not_shown(
+        budget,
+        f"{rate.alarms} were counted in {hours_text(rate.hours)}, {expected_alarms:.1f} are to be expected where "
+        f"scores are shifted, as in other rooms, and there may be {at_most:.1f} per hour",
+    )
