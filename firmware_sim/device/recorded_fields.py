@@ -33,6 +33,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (type(value) is int and abs(value) <= LARGEST_NUMBER)
 
 
+def _is_whole(value: Any) -> bool:
+    return type(value) is int
+
+
+def _are_thresholds(value: Any) -> bool:
+    if (
+        not isinstance(value, dict)
+        or set(value) != {"on_score", "off_score"}
+        or not all(map(_is_whole, value.values()))
+    ):
+        return False
+    return bool(-127 <= value["off_score"] <= value["on_score"] <= 127)
+
+
 def _or_null(fits: Check) -> Check:
     return lambda value: value is None or fits(value)
 
@@ -65,6 +79,8 @@ def _is_parity(value: Any) -> bool:
 _FIELDS: dict[str, tuple[Check, str]] = {
     "operating_point": (_is_object, "an object"),
     "operating_point.rule": (_by_name(_is_text), "an object of texts"),
+    "operating_point.before_adapt": (_by_name(_are_thresholds), "an object of on_score and off_score by class"),
+    "operating_point.sensitivity": (_by_name(_is_whole), "an object of whole numbers"),
     "operating_point.recordings": (_list_of(_is_text), "a list of texts"),
     "operating_point.expected": (_or_null(_is_object), "an object or null"),
     "operating_point.expected.macro_f1_onset": (_is_object, "an object"),

@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError
@@ -24,7 +25,8 @@ EXAMPLE = """example:
 Record an hour or a day with the microphone and in the place where the detector will listen. No
 labels are needed. Without --alarms-per-hour only the comparison is shown. With it everything that
 is detected counts as a false alarm, so the hours should be ordinary ones, in which events are rare.
-Thresholds move by one logit down and two up at most; the weights stay as they are.
+Thresholds move by one logit down and two up at most, counted from those before the first adaptation;
+the weights stay as they are.
 """
 
 
@@ -54,6 +56,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.background import open_unlabelled
     from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
+    from stapes.train.judge.alarm_budget import too_few_hours
 
     per_hour = arguments.alarms_per_hour
     if per_hour is None and arguments.out:
@@ -70,13 +73,22 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     found = adapted(folder, place, per_hour)
     _print_classes(folder, found)
+    if sentence := too_few_hours(per_hour, place.hours):
+        logger.warning(f"{sentence}. No class is made more sensitive")
     for each in found:
         if not each.kept:
-            logger.warning(
-                f"{each.label}: {per_hour:g} detections per hour are not kept within two logits; train with these "
-                f"hours (`stapes train --from {folder.path} --background`), or silence it with `stapes tune --silent`"
-            )
-    write_changed_detector(with_adaptation(folder, found, recordings, per_hour), arguments)
+            logger.warning(_what_to_do(folder, each.label, per_hour))
+    write_changed_detector(with_adaptation(folder, found, place, per_hour), arguments)
+
+
+def _what_to_do(folder: "DetectorFolder", label: str, per_hour: float) -> str:
+    """Return the sentence for a class that does not keep the limit."""
+    detector = quote(str(folder.path))
+    return (
+        f"{label}: {per_hour:g} detections per hour are not kept within two logits; train with hours without events "
+        f"from this place (`stapes train recordings/ --out quieter.stapes --from {detector} --background "
+        f"hours-without-events/`), or silence it with `stapes tune {detector} recordings/ --silent {quote(label)}`"
+    )
 
 
 def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: float) -> None:
@@ -102,4 +114,5 @@ def _print_classes(folder: "DetectorFolder", found: "Sequence[ClassAdaptation]")
     print()
     for line in table(["per hour", "before", "now", "threshold before", "now", "sensitivity"], rows):
         print(line)
-    print("\nAt most: the upper limit at 90 % confidence. A step of sensitivity is a quarter of a logit.")
+    print("\nAt most: the upper limit at 90 % confidence. A step of sensitivity is a quarter of a logit,")
+    print("counted from the thresholds before the first adaptation.")

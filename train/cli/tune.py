@@ -114,6 +114,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.background import open_background, require_not_labelled
     from stapes.train.data.training_split import inherited_options
+    from stapes.train.judge.adaptation import adaptation_kept
     from stapes.train.judge.by_hand import with_thresholds
     from stapes.train.judge.candidates import Candidates
     from stapes.train.judge.metrics import onset_collar
@@ -154,6 +155,7 @@ def _run(arguments: argparse.Namespace) -> None:
     for line in point.warnings():
         logger.warning(line)
     described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
+    described |= adaptation_kept(folder, point.left_alone)
     write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
 
 

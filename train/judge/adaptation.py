@@ -2,10 +2,13 @@
 
 Everything that is detected there counts as a false alarm, so the recordings should be of ordinary hours, in which
 events are rare. Each class gets the highest sensitivity at which its detections keep a limit per hour, within bounds:
-what some hours without labels say is not reason enough to move a threshold far.
+what some hours without labels say is not reason enough to move a threshold far. The bounds are counted from the
+thresholds before the first adaptation, which detector.json keeps, so that they hold over any number of runs.
 """
 
+import logging
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,22 +17,29 @@ import numpy as np
 from stapes.firmware_sim.device.events import SILENT, EventConfig, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DatasetError
+from stapes.runtime.audio import Converter, InputSettings
+from stapes.runtime.audio.convert import in_opposite_phase
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
 from stapes.train.data.dataset import Recording
-from stapes.train.judge.alarm_budget import AlarmRate, hours_needed
+from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, too_few_hours
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.scored import Scores, decode
 
+logger = logging.getLogger(__name__)
+
 SENSITIVITIES = tuple(range(4, -9, -1))  # in steps of a quarter of a logit, the most sensitive first
+ADAPTATION = ("before_adapt", "sensitivity")  # fields of the operating point, by class
 LEAST_HOURS = 1 / 60
+MOST_NAMED = 3  # of the recordings that are left out
 
 
 @dataclass(frozen=True)
 class Place:
     """What a detector makes of unlabelled recordings."""
 
+    recordings: tuple[Recording, ...]  # that were heard
     scores: tuple[Scores, ...]  # of each recording
     background: Levels
     hours: float
@@ -41,76 +51,145 @@ class ClassAdaptation:
 
     label: str
     config: EventConfig
-    sensitivity: int  # in steps, against the thresholds that the detector had
+    unadapted: EventConfig  # before the first adaptation
+    sensitivity: int  # in steps, against the unadapted thresholds
     before: AlarmRate
     now: AlarmRate
     kept: bool  # whether the limit is kept, by the estimate at least
 
 
 def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place:
-    """Run the detector over recordings of any length.
+    """Run the detector over recordings of any length; those whose samples are all the same are left out.
 
-    Raises AudioError for one that cannot be read, and DatasetError when they are digital silence or shorter than a
-    minute altogether.
+    Raises AudioError for one that cannot be read, and DatasetError when all are left out or when the others are shorter
+    than a minute altogether.
     """
+    heard = _without_constant(recordings)
     detector, background = Detector.load(folder.path), BackgroundLevels(folder.frontend)
-    scores, samples, loudest = [], 0, 0
-    progress = Progress("listening", len(recordings))
-    for recording in recordings:
+    scores, samples = [], 0
+    progress = Progress("listening", len(heard))
+    for recording in heard:
         detector.reset()
         outputs = []
         for block in recording.audio(detector.sample_rate_hz).blocks():
-            samples, loudest = samples + len(block), max(loudest, int(np.abs(block.astype(np.int32)).max(initial=0)))
+            samples += len(block)
             output = detector.hear(block)
             background.add(output.features)
             outputs.append(output.scores)
         scores.append(np.concatenate([*outputs, detector.hear_end().scores]))
         progress.advance()
     progress.close()
-    hours, where = samples / detector.sample_rate_hz / 3600, recordings[0].path.parent
-    if not loudest:
-        raise DatasetError(f"{where}: all samples are zero; check the microphone and how the files were made")
+    hours = samples / detector.sample_rate_hz / 3600
     if hours < LEAST_HOURS:
+        where = recordings[0].path.parent
         raise DatasetError(f"{where}: {hours * 3600:.0f} seconds of sound; record at least a minute, better an hour")
-    return Place(tuple(scores), background.levels, hours)
+    return Place(tuple(heard), tuple(scores), background.levels, hours)
+
+
+def _without_constant(recordings: Sequence[Recording]) -> list[Recording]:
+    """Return the recordings that hold sound, and name the others. Raises DatasetError when there is none."""
+    constants = [_constant(each) for each in recordings]
+    heard = [each for each, constant in zip(recordings, constants, strict=True) if constant is None]
+    if not heard:
+        what = "the same in each recording" if any(constants) else "zero"
+        raise DatasetError(
+            f"{recordings[0].path.parent}: all samples are {what}; check the microphone and how the files were made"
+        )
+    silent = [str(each.path) for each, constant in zip(recordings, constants, strict=True) if constant is not None]
+    if silent:
+        more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
+        logger.warning(
+            f"{len(silent)} of {len(recordings)} recordings are left out, as all of their samples are the same: "
+            f"{', '.join(silent[:MOST_NAMED])}{more}"
+        )
+    return heard
+
+
+def _constant(recording: Recording) -> int | None:
+    """Return the value of all samples of a recording, None if they differ. Only as much is read as tells.
+
+    The samples are taken at the rate of the file, as resampling a constant value changes it at both ends.
+    """
+    rate_hz = recording.audio(1).source_rate_hz
+    converter, value = Converter(rate_hz, rate_hz, InputSettings(recording.channel)), None
+    with closing(recording.audio(rate_hz).samples()) as blocks:
+        for block in map(converter.push, blocks):
+            value = int(block[0]) if value is None else value
+            if (block != value).any():
+                return None
+    if converter.cancels:
+        logger.warning(in_opposite_phase(str(recording.path)))
+    return value or 0
 
 
 def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[ClassAdaptation]:
     """Return for each class the highest sensitivity with at most `per_hour` detections per hour in this place.
 
-    The limit is kept with 90 % confidence where the hours suffice to show it, else by the estimate. A class that cannot
-    keep it gets the lowest sensitivity; a silent class stays silent. Raises DatasetError when the recordings are too
-    short for one detection to be allowed in them.
+    The limit is kept with 90 % confidence where the hours suffice to show it, else by the estimate, by which no class
+    becomes more sensitive than it is. A class that cannot keep it gets the lowest sensitivity; a silent class stays
+    silent. Raises DatasetError when the recordings are too short for one detection to be allowed in them.
     """
     if place.hours * per_hour < 1:
         raise DatasetError(
             f"{place.hours:.2f} hours cannot tell whether there are {per_hour:g} alarms per hour: record at least "
             f"{1 / per_hour:.1f} hours, or {hours_needed(per_hour):.1f} hours to show it at 90 %"
         )
-    decoder = EventDecoder(folder.classes, folder.events, folder.clock)
+    unadapted, moved = _before_adapt(folder)
+    decoder = EventDecoder(folder.classes, unadapted, folder.clock)
     configs, rates = [], []
     for steps in SENSITIVITIES:
         for label in folder.classes:
             decoder.set_sensitivity(label, steps)
-        both = zip(folder.events, decoder.thresholds, strict=True)
-        configs.append([replace(one, on_score=on, off_score=off) for one, (on, off) in both])
+        configs.append(_with_thresholds_of(decoder, unadapted))
         rates.append(_rates(decoder, place))
-    shown = place.hours >= hours_needed(per_hour)
+    shown = not too_few_hours(per_hour, place.hours)
     found = []
     for index, label in enumerate(folder.classes):
         of_class = [each[index] for each in rates]
         keeps = [(rate.at_most if shown else rate.per_hour) <= per_hour for rate in of_class]
         # At a low threshold events may merge into few long ones, so every higher threshold has to keep the limit, too.
-        chosen = next((n for n in range(len(keeps)) if all(keeps[n:])), len(keeps) - 1)
-        before = SENSITIVITIES.index(0)
+        before = SENSITIVITIES.index(moved[index])
+        highest = 0 if shown else before
+        chosen = next((n for n in range(highest, len(keeps)) if all(keeps[n:])), len(keeps) - 1)
         if folder.events[index] == SILENT:
             chosen = before
         found.append(
             ClassAdaptation(
-                label, configs[chosen][index], SENSITIVITIES[chosen], of_class[before], of_class[chosen], keeps[chosen]
+                label=label,
+                config=configs[chosen][index],
+                unadapted=unadapted[index],
+                sensitivity=SENSITIVITIES[chosen],
+                before=of_class[before],
+                now=of_class[chosen],
+                kept=keeps[chosen],
             )
         )
     return found
+
+
+def _before_adapt(folder: DetectorFolder) -> tuple[list[EventConfig], list[int]]:
+    """Return the settings of each class before the first adaptation, and by how many steps it was moved since.
+
+    Where the thresholds of now are not those that were kept, moved by the steps that were kept, somebody has chosen
+    them since then: they count as the first ones.
+    """
+    kept, steps = (folder.operating_point.get(field, {}) for field in ADAPTATION)
+    unadapted, moved = list(folder.events), [0] * len(folder.classes)
+    for index, (label, now) in enumerate(zip(folder.classes, folder.events, strict=True)):
+        if label not in kept or steps.get(label) not in SENSITIVITIES:
+            continue
+        former = replace(now, **kept[label])
+        decoder = EventDecoder([label], [former], folder.clock)
+        decoder.set_sensitivity(label, steps[label])
+        if _with_thresholds_of(decoder, [former]) == [now]:
+            unadapted[index], moved[index] = former, steps[label]
+    return unadapted, moved
+
+
+def _with_thresholds_of(decoder: EventDecoder, configs: Sequence[EventConfig]) -> list[EventConfig]:
+    """Return the settings with the thresholds that hold in the decoder now."""
+    both = zip(configs, decoder.thresholds, strict=True)
+    return [replace(one, on_score=on, off_score=off) for one, (on, off) in both]
 
 
 def _rates(decoder: EventDecoder, place: Place) -> list[AlarmRate]:
@@ -118,8 +197,15 @@ def _rates(decoder: EventDecoder, place: Place) -> list[AlarmRate]:
     return [AlarmRate(sum(event.label == label for event in events), place.hours) for label in decoder.classes]
 
 
+def adaptation_kept(folder: DetectorFolder, labels: Sequence[str]) -> dict[str, Any]:
+    """Return what detector.json says of the adaptation of classes whose thresholds another choice leaves alone."""
+    said = {field: folder.operating_point.get(field, {}) for field in ADAPTATION}
+    kept = {field: {label: value[label] for label in labels if label in value} for field, value in said.items()}
+    return {field: value for field, value in kept.items() if value}
+
+
 def with_adaptation(
-    folder: DetectorFolder, found: Sequence[ClassAdaptation], recordings: Sequence[Recording], per_hour: float
+    folder: DetectorFolder, found: Sequence[ClassAdaptation], place: Place, per_hour: float
 ) -> DetectorFolder:
     """Return the detector with these thresholds; what is said about the former ones goes."""
     former = folder.operating_point
@@ -127,10 +213,13 @@ def with_adaptation(
         "rule": {each.label: f"at most {per_hour:g} detections per hour in unlabelled recordings" for each in found},
         "chosen_on": "unlabelled recordings of the place where it listens",
         "alarms": {each.label: each.now.as_dict() for each in found},
+        "before_adapt": {
+            each.label: {"on_score": each.unadapted.on_score, "off_score": each.unadapted.off_score} for each in found
+        },
         "sensitivity": {each.label: each.sensitivity for each in found},
         "expected": None,
         "expected_alarms": {},
         "expected_by": "",
-        "recordings": sorted({*former.get("recordings", ()), *content_ids(recordings)}),
+        "recordings": sorted({*former.get("recordings", ()), *content_ids(place.recordings)}),
     }
     return replace(folder, events=tuple(each.config for each in found), operating_point=point)

@@ -42,7 +42,7 @@ def _described(
     former = folder.operating_point
     kept = {
         field: {label: value for label, value in former.get(field, {}).items() if label not in thresholds}
-        for field in ("rule", "alarms", "sensitivity")
+        for field in ("rule", "alarms", "before_adapt", "sensitivity")
         if field in former
     }
     return (

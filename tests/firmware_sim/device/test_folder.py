@@ -158,6 +158,12 @@ FEATURES_JSON, STATE_JSON, SCORES_JSON = map(in_json, (FEATURES, STATE, SCORES))
         ({"provenance": {"sound": {"colour_db": [[0] * 39] * 3}}}, r"need three lists of 40 numbers"),
         ({"operating_point": {"rule": {"pop": 1}}}, r"operating_point\.rule is .*: need an object of texts"),
         ({"operating_point": {"recordings": {}}}, r"operating_point\.recordings is \{\}: need a list of texts"),
+        ({"operating_point": {"sensitivity": {"pop": 0.5}}}, r"sensitivity is .*: need an object of whole numbers"),
+        ({"operating_point": {"before_adapt": {"pop": 1}}}, r"before_adapt is .*: need an object of on_score and"),
+        (
+            {"operating_point": {"before_adapt": {"pop": {"on_score": 0, "off_score": 1}}}},
+            r"before_adapt is .*: need an object of on_score and",
+        ),
         ({"operating_point": {"expected": {"macro_f1_onset": 1}}}, r"macro_f1_onset is 1: need an object"),
         ({"surprise\nby two\x1b[31m lines": 1}, "surprise.by two..31m lines"),
         ({"model_inputs": [FEATURES_JSON | {"scale": int("9" * 4000)}]}, "scale is 999"),

@@ -224,6 +224,40 @@ def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chose
     assert "thresholds were chosen on these recordings" in " ".join(capsys.readouterr().out.split())
 
 
+def _adapted(detector: Path) -> None:
+    """Write that `stapes adapt` has set the thresholds of both classes; their steps do not matter here."""
+    folder = read_folder(detector)
+    adaptation = {"before_adapt": {label: {"on_score": 0, "off_score": -26} for label in folder.classes}}
+    adaptation |= {"sensitivity": dict.fromkeys(folder.classes, -1)}
+    replace(folder, operating_point=folder.operating_point | adaptation).write()
+
+
+def _from_adaptation(detector: Path) -> list[list[str]]:
+    """Return the classes whose thresholds are said to come from an adaptation."""
+    point = read_folder(detector).operating_point
+    return [sorted(point.get(field, {})) for field in ("before_adapt", "sensitivity")]
+
+
+def test_thresholds_that_are_chosen_or_set_by_hand_are_the_first_ones_for_adapt(detector: Path, dataset: Path) -> None:
+    _adapted(detector)
+    assert main(["tune", str(detector), str(dataset), "--threshold", "hiss=0.75"]) == 0
+    assert _from_adaptation(detector) == [["rumble"], ["rumble"]]
+    _adapted(detector)
+    assert main(["tune", str(detector), str(dataset)]) == 0
+    assert _from_adaptation(detector) == [[], []]
+
+
+@pytest.mark.slow
+def test_a_class_that_tune_leaves_as_it_was_keeps_its_adaptation(detector: Path, dataset: Path, tmp_path: Path) -> None:
+    quiet = _background(tmp_path / "quiet", [(1.0 + 2 * index, 2.0 + 2 * index, "hiss") for index in range(9)])
+    _adapted(detector)
+    arguments = ["tune", str(detector), str(dataset), "--false-alarms-per-hour", "hiss=100", "--background", str(quiet)]
+    assert main(arguments) == 0
+    assert _from_adaptation(detector) == [["hiss"], ["hiss"]]
+    assert main([*arguments, "--silence-unmet"]) == 0
+    assert _from_adaptation(detector) == [[], []]
+
+
 def test_a_class_that_was_silent_is_heard_again_once_it_has_a_threshold(detector: Path, dataset: Path) -> None:
     assert main(["tune", str(detector), str(dataset), "--silent", "hiss"]) == 0
     assert main(["tune", str(detector), str(dataset), "--threshold", "hiss=0.5"]) == 0
