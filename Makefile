@@ -63,7 +63,7 @@ bench-suggest: setup-dev ## measure what `stapes suggest` finds in ../shared/dat
 	$(BIN)/python -m benchmarks.suggest ../shared/data/soundscapes
 	$(BIN)/python -m benchmarks.alike ../shared/data/soundscapes
 
-bench-doubtful: setup ## measure how many of the sounds that detectors doubt most are mistakes (after make bench-accuracy)
+bench-doubtful: setup ## measure how many of the sounds that detectors doubt most are mistakes (after the detectors of baseline are trained)
 	$(BIN)/python -m benchmarks.doubtful build/accuracy/baseline
 
 bench-compiler: setup-dev ## measure instructions, flash, RAM and stack of compiled models on seven cores, and their time here

@@ -92,7 +92,8 @@ def sentence(rows: Sequence[Doubtful]) -> str:
     chance = sum(each.mistakes for each in rows) / sum(each.proposals for each in rows)
     return (
         f"In rooms that a detector never heard, {share:.0%} of the {COUNT} most doubtful sounds are its mistakes, and "
-        f"{chance:.0%} of all proposals (`make bench-doubtful`, {len(rows)} detectors of `make bench-accuracy`)."
+        f"{chance:.0%} of all proposals (`make bench-doubtful`, the {len(rows)} detectors of *baseline* in "
+        "[Accuracy](accuracy.md))."
     )
 
 
