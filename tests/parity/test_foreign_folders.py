@@ -158,6 +158,8 @@ def test_what_was_planted_in_a_detector_folder_is_neither_run_nor_believed_nor_c
         make_world(world, tiny_detector)
         if kind == "planted":
             plant(world / DETECTOR, tmp_path / "outside")
+        if name == "tune":  # believes the settings of training, and refuses what are none: the next test
+            (world / DETECTOR / "training" / "settings.toml").unlink(missing_ok=True)
         monkeypatch.chdir(world)
         found[kind] = run(COMMANDS[name], world, capsys)
     code, printed, errors = found["planted"]
@@ -169,6 +171,20 @@ def test_what_was_planted_in_a_detector_folder_is_neither_run_nor_believed_nor_c
     assert SECRET not in printed + errors
     written = [path for path in (tmp_path / "planted").rglob("*") if path.is_file() and not path.is_symlink()]
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_tune_refuses_a_link_in_place_of_the_settings_and_does_not_show_where_it_leads(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "world").mkdir()
+    make_world(tmp_path / "world", tiny_detector)
+    plant(tmp_path / "world" / DETECTOR, tmp_path / "outside")
+    monkeypatch.chdir(tmp_path / "world")
+    code, printed, errors = run(COMMANDS["tune"], tmp_path / "world", capsys)
+    assert (code, printed) == (1, "")
+    assert "training/settings.toml: is not a TOML file" in errors
+    assert SECRET not in errors
+    assert not Path("tuned.stapes").exists()
 
 
 def test_every_command_that_takes_a_detector_is_tried() -> None:

@@ -30,14 +30,14 @@ def add_background(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_collar_percent(parser: argparse.ArgumentParser) -> None:
-    """Add the option for a collar that grows with the duration of an event."""
+def add_collar_percent(parser: argparse.ArgumentParser, default: float | None = 0.0, said: str = "0") -> None:
+    """Add the option for a collar that grows with the duration of an event; `said` is the default in the help text."""
     parser.add_argument(
         "--collar-percent",
         type=float,
-        default=0.0,
+        default=default,
         metavar="N",
-        help="let an onset be off by N %% of the event's duration, where that is more than 200 ms (default 0); "
+        help=f"let an onset be off by N %% of the event's duration, where that is more than 200 ms (default: {said}); "
         "offsets may be off by 20 %%",
     )
 

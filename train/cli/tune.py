@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
@@ -39,6 +39,7 @@ EXAMPLE = """example:
   stapes tune dogs.stapes recordings/ --threshold siren=0.8        # of this class alone, by hand
 Thresholds look better on the recordings that they were chosen on than on others. The scores to
 expect on other recordings are therefore computed on sources that were held out.
+What is tried is in the lists of [operating_point] in NAME.stapes/training/settings.toml, as in training.
 """
 FIGURES = (
     "recall\nonset",
@@ -82,11 +83,10 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--hits",
         choices=("onset", "overlap"),
-        default="onset",
         help="what counts as heard: a beginning within 200 ms, for clicks and coughs, or half of the event, in pieces "
-        "or late, for cries, alarms and hums (default onset)",
+        "or late, for cries, alarms and hums (default: as in training, which is onset unless changed)",
     )
-    add_collar_percent(parser)
+    add_collar_percent(parser, None, "as in training, which is 0 unless changed")
     parser.add_argument(
         "--silent", action="append", default=[], metavar="CLASS", help="a class that shall never give an event"
     )
@@ -125,7 +125,7 @@ def _run(arguments: argparse.Namespace) -> None:
     require_writable(arguments)
     folder = read_folder(arguments.detector)
     by_hand = _thresholds(arguments)
-    settings = _settings(arguments, folder.classes)
+    settings = _settings(arguments, folder)
     options = inherited_options(arguments.group_pattern, arguments.channel, folder)
     dataset = _dataset(arguments, folder, options)
     recordings = dataset.splits[arguments.split]
@@ -215,9 +215,35 @@ def _thresholds(arguments: argparse.Namespace) -> dict[str, float]:
     return thresholds
 
 
-def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "OperatingPointSettings":
-    from stapes.train.settings import OperatingPointSettings
+def _settings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "OperatingPointSettings":
+    """Return what the options say, and otherwise what the detector was trained with.
 
+    Limits and silent classes are those of the options alone: each run says anew what it shall keep. Raises ConfigError.
+    """
+    budgets = _budgets(arguments)
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in ("hits", "collar_percent")}
+    settings = replace(
+        _of_training(folder),
+        false_alarms_per_hour=budgets.pop("", 0.0),
+        false_alarms_per_hour_of_class=budgets,
+        silent=tuple(arguments.silent),
+        silence_unmet=arguments.silence_unmet,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    settings.require_classes(folder.classes)
+    return settings
+
+
+def _of_training(folder: "DetectorFolder") -> "OperatingPointSettings":
+    """Return the settings by which training chose thresholds, or the defaults for a detector that does not say them."""
+    from stapes.train.settings import OperatingPointSettings, read_settings
+
+    path = folder.path / "training" / "settings.toml"
+    return read_settings(path).operating_point if path.is_file() else OperatingPointSettings()
+
+
+def _budgets(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the limits of false alarms per hour by class, that for all classes as "". Raises ConfigError."""
     budgets: dict[str, float] = {}
     for unit, hours, given in (
         ("hour", 1, arguments.false_alarms_per_hour),
@@ -239,17 +265,7 @@ def _settings(arguments: argparse.Namespace, classes: Sequence[str]) -> "Operati
                     "already given; give one"
                 )
             budgets[label] = budget / hours
-    for_all = budgets.pop("", 0.0)
-    settings = OperatingPointSettings(
-        false_alarms_per_hour=for_all,
-        false_alarms_per_hour_of_class=budgets,
-        silent=tuple(arguments.silent),
-        silence_unmet=arguments.silence_unmet,
-        hits=arguments.hits,
-        collar_percent=arguments.collar_percent,
-    )
-    settings.require_classes(classes)
-    return settings
+    return budgets
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 from stapes.train.data.content import content_id
+from stapes.train.settings import read_settings
 
 
 @pytest.fixture
@@ -280,4 +281,99 @@ def test_a_threshold_that_cannot_be_set_is_refused_and_nothing_changes(
     before = (detector / "detector.json").read_bytes()
     assert main(["tune", str(detector), str(dataset), *options]) == 1
     assert said in capsys.readouterr().err
+    assert (detector / "detector.json").read_bytes() == before
+
+
+FEW = "smoothing_steps = [3]\noff_ratio = [0.5]\nmin_duration_steps = [2]\nmerge_gap_steps = [0]"  # soon tried
+
+
+def _trained_with(detector: Path, table: str) -> Path:
+    """Write the table [operating_point] of the settings that the detector was trained with."""
+    path = detector / "training" / "settings.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"[operating_point]\n{table}\n")
+    return path
+
+
+def _recordings(folder: Path, bursts: list[tuple[float, float, str]], label: str) -> Path:
+    """Write three recordings of these bursts with one label, as onset and offset, of a hiss."""
+    (folder / "val").mkdir(parents=True)
+    for index in range(3):
+        soundfile.write(folder / "val" / f"{index}.wav", noise_bursts(6.0, bursts, seed=index), 16_000)
+        (folder / "val" / f"{index}.txt").write_text(f"{label}\thiss\n")
+    return folder
+
+
+def test_a_gap_that_the_settings_of_training_leave_out_is_not_chosen(detector: Path, tmp_path: Path) -> None:
+    """The labelled hiss pauses for 15 steps, so that a longer gap is best, where the settings have one."""
+    paused = _recordings(tmp_path / "paused", [(1.0, 2.0, "hiss"), (2.3, 3.3, "hiss")], "1.0\t3.3")
+    assert main(["tune", str(detector), str(paused)]) == 0
+    assert read_folder(detector).events[1].merge_gap_steps > 2
+    _trained_with(detector, "merge_gap_steps = [0, 2]")
+    assert main(["tune", str(detector), str(paused)]) == 0
+    assert read_folder(detector).events[1].merge_gap_steps in (0, 2)
+
+
+def test_all_lists_of_the_settings_of_training_are_those_that_are_tried(detector: Path, dataset: Path) -> None:
+    table = "smoothing_steps = [7]\noff_ratio = [0.25]\nmin_duration_steps = [3]\nmerge_gap_steps = [1]"
+    settings = read_settings(_trained_with(detector, f"{table}\non_logit_step = 2.5")).operating_point
+    assert main(["tune", str(detector), str(dataset)]) == 0
+    chosen = read_folder(detector).events[1]
+    assert (chosen.smoothing_steps, chosen.min_duration_steps, chosen.merge_gap_steps) == (7, 3, 1)
+    assert chosen.on_score in settings.on_scores
+    assert chosen.off_score + 128 == max(1, round((chosen.on_score + 128) * 0.25))
+
+
+def test_limits_and_silent_classes_are_those_of_the_options_alone(detector: Path, tmp_path: Path) -> None:
+    """A longer hiss than the labelled one is a false alarm with each of these settings that finds the labelled one."""
+    recordings = _recordings(tmp_path / "two", [(1.0, 1.5, "hiss"), (3.0, 5.0, "hiss")], "1.0\t1.5")
+    before = read_folder(detector).events[1]
+    limits = "false_alarms_per_hour = 100\nfalse_alarms_per_hour_of_class = {yodel = 1}\nsilence_unmet = true"
+    _trained_with(detector, f'{FEW}\non_logit_step = 2.5\n{limits}\nsilent = ["hiss"]')
+    assert main(["tune", str(detector), str(recordings), "--false-alarms-per-hour", "hiss=100"]) == 0
+    assert read_folder(detector).operating_point["rule"]["hiss"] == "100 false alarms per hour cannot be met"
+    assert read_folder(detector).events[1] == before, "neither silent, nor silenced for its limit"
+    assert main(["tune", str(detector), str(recordings)]) == 0
+    assert read_folder(detector).operating_point["rule"]["hiss"].startswith("best mean of event F1 by onset and")
+
+
+def test_what_counts_as_heard_is_as_in_training_unless_an_option_says_otherwise(
+    detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hiss begins 400 ms after its label: within 20 % of the duration, not within 200 ms."""
+    late = _recordings(tmp_path / "late", [(1.4, 4.0, "hiss")], "1.0\t4.0")
+    _trained_with(detector, f'{FEW}\nhits = "overlap"\ncollar_percent = 20')
+    assert _rule_and_f1_onset(detector, late, capsys) == ("best event F1 by overlap", "1.000")
+    assert _rule_and_f1_onset(detector, late, capsys, "--collar-percent", "0") == ("best event F1 by overlap", "0.000")
+    onset = "best mean of event F1 by onset and by onset and offset"
+    assert _rule_and_f1_onset(detector, late, capsys, "--hits", "onset") == (onset, "1.000")
+    assert _rule_and_f1_onset(detector, late, capsys) == ("best event F1 by overlap", "1.000"), "options are not kept"
+
+
+def _rule_and_f1_onset(
+    detector: Path, recordings: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[str, str]:
+    """Return by what the threshold of hiss is chosen, and its F1 by onset with it."""
+    capsys.readouterr()
+    assert main(["tune", str(detector), str(recordings), *options]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rule = read_folder(detector).operating_point["rule"]["hiss"]
+    return rule.partition(",")[0], next(line[4] for line in lines if line[:2] == ["hiss,", "now"])
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("merge_gap_steps = 'few'", ":2: merge_gap_steps = 'few' is not a list"),
+        ("merge_gap_steps = [2, 0]", ":2: operating_point: merge_gap_steps is [2, 0]: need values from 0 to 200"),
+        ("merge_gap_steps", ": is not a TOML file"),
+    ],
+)
+def test_settings_of_training_that_cannot_be_read_are_named_and_nothing_changes(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str], table: str, said: str
+) -> None:
+    before = (detector / "detector.json").read_bytes()
+    path = _trained_with(detector, table)
+    assert main(["tune", str(detector), str(dataset)]) == 1
+    assert f"{path}{said}" in capsys.readouterr().err
     assert (detector / "detector.json").read_bytes() == before
