@@ -38,14 +38,14 @@ class LargerNetwork:
     layers: int
     step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
     units: int  # of the projection and of the GRU
-    delay_s: float  # by which a score is late: each layer after the first strides hears one step of what follows
+    delay_s: float  # by which a score is late; a seventh layer hears one step more of what follows
 
 
 LARGER: dict[Size, LargerNetwork] = {
     # 178 k parameters, 25 M MAC/s: 256 KB flash and 64 KB RAM
     "medium": LargerNetwork(layers=6, step_frames=8, units=64, delay_s=0.48),
-    # 329 k parameters, 32 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more. The seventh layer is worth more
-    # than scores every 40 ms, which the first six could give for as many MAC.
+    # 329 k parameters, 32 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more. docs/training-notes.md has what
+    # the seventh layer gains.
     "large": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56),
 }
 FINE_TUNING_UPDATES = 400
