@@ -25,6 +25,7 @@ from stapes.train.judge.metrics import EventScores, onset_collar
 from stapes.train.judge.operating_point import OperatingPoint
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.parity import Parity, compare_forms
+from stapes.train.judge.score_levels import event_free_levels
 from stapes.train.judge.scored import event_scores_of, score_recordings
 from stapes.train.learn.backbone import Backbone
 from stapes.train.learn.fit import Scorer
@@ -78,6 +79,7 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
                 "val": scores.as_dict(),
                 "note": "thresholds were chosen on val",
                 "parity": parity.as_dict(),
+                "event_free": event_free_levels(scored),
             },
             operating_point=point.describe("val", point.expected_on_other_sources())
             | {"recordings": _chosen_on(training)},

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -355,14 +355,39 @@ def read_settings(path: Path, defaults: "Settings | None" = None) -> Settings:
 
     Raises ConfigError for a file that cannot be read, and with the line of a setting that is unknown or out of range.
     """
+    values, file = _read_toml(path)
+    return _build(Settings, values, file, defaults)
+
+
+def backbone_in(path: Path) -> tuple[str, int | None]:
+    """Return the backbone that a settings file names, "" for none, and its number of layers, None if it leaves it out.
+
+    The defaults that the file is then read with depend on them. What is of the wrong type is left to `read_settings`.
+    Raises ConfigError for a file that cannot be read.
+    """
+    network = _read_toml(path)[0].get("network")
+    named = network if isinstance(network, dict) else {}
+    backbone, layers = named.get("backbone"), named.get("backbone_layers")
+    return (backbone, layers if type(layers) is int else None) if isinstance(backbone, str) and backbone else ("", None)
+
+
+def _read_toml(path: Path) -> tuple[dict[str, Any], "_TomlFile"]:
     try:
         text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        return tomllib.loads(text), _TomlFile(path, text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # ValueError: of TOML, of UTF-8, of numbers with too many digits
         raise ConfigError(f"{path}: is not a TOML file: {error}; correct it there") from error
-    return _build(Settings, values, _TomlFile(path, text), defaults)
+
+
+def operating_point_settings(values: Mapping[str, Any], path: Path) -> OperatingPointSettings:
+    """Return the settings that detector.json says, at `path`, of the choice of its thresholds.
+
+    Raises ConfigError for a setting that is unknown or out of range.
+    """
+    settings: OperatingPointSettings = _build(OperatingPointSettings, dict(values), _TomlFile(path, ""))
+    return settings
 
 
 def write_settings(settings: Settings) -> str:

@@ -79,6 +79,7 @@ def _is_parity(value: Any) -> bool:
 _FIELDS: dict[str, tuple[Check, str]] = {
     "operating_point": (_is_object, "an object"),
     "operating_point.rule": (_by_name(_is_text), "an object of texts"),
+    "operating_point.settings": (_is_object, "an object"),
     "operating_point.before_adapt": (_by_name(_are_thresholds), "an object of on_score and off_score by class"),
     "operating_point.sensitivity": (_by_name(_is_whole), "an object of whole numbers"),
     "operating_point.recordings": (_list_of(_is_text), "a list of texts"),

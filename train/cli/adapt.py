@@ -15,7 +15,7 @@ from stapes.train.text import table
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.runtime.sound_conditions import Levels
-    from stapes.train.judge.adaptation import ClassAdaptation
+    from stapes.train.judge.adaptation import ClassAdaptation, Place
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import read_folder
     from stapes.train.data.background import open_unlabelled
     from stapes.train.data.options import inherited_channel
-    from stapes.train.judge.adaptation import adapted, hear_place, with_adaptation
+    from stapes.train.judge.adaptation import adapted, hear_place, require_hours, with_adaptation
     from stapes.train.judge.alarm_budget import too_few_hours
 
     per_hour = arguments.alarms_per_hour
@@ -66,8 +66,10 @@ def _run(arguments: argparse.Namespace) -> None:
     require_writable(arguments)
     folder = read_folder(arguments.detector)
     recordings = open_unlabelled([arguments.recordings], inherited_channel(arguments.channel, folder))
+    require_hours(recordings, per_hour)
     place = hear_place(folder, recordings)
     _print_conditions(folder, place.background, place.hours)
+    _print_scores(folder, place)
     if per_hour is None:
         print("\nNothing was changed; give --alarms-per-hour to set the thresholds for this place.")
         return
@@ -101,6 +103,26 @@ def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: flo
         return
     for line in conditions.differences(background, folder.frontend):
         print(line)
+
+
+def _print_scores(folder: "DetectorFolder", place: "Place") -> None:
+    """Print how high the scores of each class get here, and got on val while the class was not there."""
+    from stapes.firmware_sim.device.events import SILENT, probability
+    from stapes.train.judge.score_levels import SHARES, levels_of, recorded_levels
+
+    rows = []
+    for column, label in enumerate(folder.classes):
+        known = recorded_levels(folder.scores.get("event_free"), label)
+        config = folder.events[column]
+        threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
+        for where, levels in (("here", levels_of(place.scores, column)), ("on val", known)):
+            shown = [f"{probability(each):.2f}" for each in levels] if levels else ["?"] * len(SHARES)
+            rows.append([f"{label}, {where}", *shown, threshold])
+    print()
+    for line in table(["score is at most", *(f"{share:.1%}\nof time" for share in SHARES), "on\nthreshold"], rows):
+        print(line)
+    print("\nOn val: without the events of the class. Scores that are higher here give more false alarms, unless the")
+    print("class was really there.")
 
 
 def _print_classes(folder: "DetectorFolder", found: "Sequence[ClassAdaptation]") -> None:

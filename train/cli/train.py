@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NETWORK_OPTIONS = ("size", "backbone", "backbone_layers")
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train recordings/ --out dogs.stapes --backbone yamnet      # after: stapes backbone fetch yamnet
@@ -52,7 +53,9 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--backbone", metavar="FILE|yamnet", help="begin with pretrained layers; see `stapes backbone --help`"
     )
-    parser.add_argument("--backbone-layers", type=int, metavar="N", help="how many of its layers (default 6)")
+    parser.add_argument(
+        "--backbone-layers", type=int, metavar="N", help="how many of its layers (default: as many as suit the size)"
+    )
     parser.add_argument(
         "--background",
         type=Path,
@@ -118,8 +121,9 @@ def _run(arguments: argparse.Namespace) -> None:
         options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
+    known = start.provenance.get("trained_on", ()) if start else ()
     sources = Sources(
-        background=split_background(open_background(arguments.background, options.channel)),
+        background=split_background(open_background(arguments.background, options.channel), known),
         start=start,
         teacher=teacher,
         unlabelled=tuple(open_unlabelled(arguments.unlabelled, options.channel)),
@@ -158,20 +162,9 @@ def _next_steps(dataset: "Dataset", out: Path) -> "Iterator[str]":
 
 
 def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> "Settings":
-    from stapes.train.learn.sizes import Size, fine_tuning_settings, settings_of
     from stapes.train.settings import read_settings
 
-    if start:
-        given = [name for name in ("size", "backbone", "backbone_layers") if getattr(arguments, name) is not None]
-        if given:
-            raise ConfigError(
-                f"--{given[0].replace('_', '-')} does not go with --from, which keeps the network of {start.path}; "
-                "leave one of them out"
-            )
-        settings = fine_tuning_settings(start)
-    else:
-        size: Size = arguments.size or ("medium" if arguments.backbone else "small")
-        settings = settings_of(size, arguments.backbone or "", arguments.backbone_layers)
+    settings = _continued(arguments, start) if start else _of_size(arguments)
     if arguments.config:
         former, settings = settings, read_settings(arguments.config, settings)
         if start and (former.network, former.frontend) != (settings.network, settings.frontend):
@@ -179,6 +172,47 @@ def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> 
                 f"{arguments.config}: changes the network or the frontend of {start.path}, which --from keeps; "
                 "leave its tables [network] and [frontend] out"
             )
+        if not start:
+            _require_agreement(arguments, former, settings)
     if arguments.channel is not None:
         settings = replace(settings, channel=arguments.channel)
     return settings if arguments.seed is None else replace(settings, seed=arguments.seed)
+
+
+def _continued(arguments: argparse.Namespace, start: "DetectorFolder") -> "Settings":
+    from stapes.train.learn.sizes import fine_tuning_settings
+
+    given = [name for name in NETWORK_OPTIONS if getattr(arguments, name) is not None]
+    if given:
+        raise ConfigError(
+            f"--{given[0].replace('_', '-')} does not go with --from, which keeps the network of {start.path}; "
+            "leave one of them out"
+        )
+    return fine_tuning_settings(start)
+
+
+def _of_size(arguments: argparse.Namespace) -> "Settings":
+    """Return the defaults of the size, with the backbone of the options, or else that of the settings file."""
+    from stapes.train.learn.sizes import Size, settings_of
+    from stapes.train.settings import backbone_in
+
+    backbone, layers = arguments.backbone, arguments.backbone_layers
+    if arguments.config and not backbone:
+        backbone, in_file = backbone_in(arguments.config)
+        layers = in_file if layers is None else layers
+    size: Size = arguments.size or ("medium" if backbone else "small")
+    return settings_of(size, backbone or "", layers)
+
+
+def _require_agreement(arguments: argparse.Namespace, of_options: "Settings", settings: "Settings") -> None:
+    """Tell what the settings file replaces of the size; raise ConfigError when it names another backbone."""
+    for name in ("backbone", "backbone_layers"):
+        wanted, said = getattr(arguments, name), getattr(settings.network, name)
+        if wanted is not None and wanted != said:
+            raise ConfigError(
+                f"{arguments.config}: {name} is {said!r}, but --{name.replace('_', '-')} says {wanted!r}; "
+                "leave one of them out"
+            )
+    replaced = [name for name, value in vars(settings.network).items() if value != getattr(of_options.network, name)]
+    if replaced and (arguments.size or arguments.backbone):
+        logger.info(f"{arguments.config} replaces settings of the network: {', '.join(replaced)}")

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.labels.names import same_form, without_suffix
 from stapes.runtime.walk import hidden, walk_files
+from stapes.train.data.constant import without_constant
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, Recording, audio_files
 from stapes.train.data.findings import Findings
@@ -29,8 +30,11 @@ class Background:
     val: Sequence[Recording] = ()
 
 
-def split_background(recordings: Sequence[Recording]) -> Background:
-    """Divide the recordings by group; by recording where all are of one group. A single one is for training alone."""
+def split_background(recordings: Sequence[Recording], trained_on: Collection[str] = ()) -> Background:
+    """Divide the recordings by group; by recording where all are of one group. A single one is for training alone.
+
+    trained_on: identities, by content, of what the weights have learned from before: it is for training again.
+    """
     several = len({each.group for each in recordings}) > 1
     units = [each.group if several else each.name for each in recordings]
     if len(set(units)) < 2:
@@ -47,7 +51,14 @@ def split_background(recordings: Sequence[Recording]) -> Background:
     train, val = (
         [each for unit, each in zip(units, recordings, strict=True) if parts[unit] == part] for part in ("train", "val")
     )
-    return Background(train, val)
+    known = [each for each in val if trained_on and content_id(each.path) in trained_on]
+    if known:
+        counting = len(val) - len(known)
+        logger.warning(
+            f"--background: {len(known)} of the {len(val)} recordings in which false alarms would be counted were "
+            f"trained on before; they are counted in {counting or 'none'}, so give recordings that are new to it"
+        )
+    return Background([*train, *known], [each for each in val if each not in known])
 
 
 def open_background(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:
@@ -55,7 +66,8 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
 
     channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
-    Labels are not needed. Raises DatasetError for a folder that is missing, holds no audio or is given twice, and for
+    Labels are not needed. Recordings whose samples are all the same are left out, with a warning: they show nothing.
+    Raises DatasetError for a folder that is missing, holds no audio or is given twice, when all are left out, and for
     an event of these recordings in labels below the folder or in a table above it; LabelError and AudioError for files
     that cannot be read.
     """
@@ -68,7 +80,7 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
                 "declared free of events; give it as part of the dataset, or move recordings with events elsewhere"
             )
         recordings += [_recording(path, None if mined.hold(path, folder) else channel) for path in audio]
-    return recordings
+    return without_constant(recordings)
 
 
 def require_not_labelled(background: Sequence[Recording], dataset: Dataset) -> None:
@@ -88,15 +100,17 @@ def open_unlabelled(folders: Iterable[Path], channel: int | None = None) -> list
 
     channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
-    Raises DatasetError for a folder that is missing, holds no audio or is given twice; AudioError for files that cannot
-    be read.
+    Recordings whose samples are all the same are left out, with a warning. Raises DatasetError for a folder that is
+    missing, holds no audio or is given twice, and when all are left out; AudioError for files that cannot be read.
     """
     mined = MinedFolders()
-    return [
-        _recording(path, None if mined.hold(path, folder) else channel)
-        for folder, audio in _audio_of(folders, "--unlabelled")
-        for path in audio
-    ]
+    return without_constant(
+        [
+            _recording(path, None if mined.hold(path, folder) else channel)
+            for folder, audio in _audio_of(folders, "--unlabelled")
+            for path in audio
+        ]
+    )
 
 
 def _audio_of(folders: Iterable[Path], option: str) -> Iterator[tuple[Path, list[Path]]]:

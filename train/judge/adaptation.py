@@ -6,9 +6,7 @@ what some hours without labels say is not reason enough to move a threshold far.
 thresholds before the first adaptation, which detector.json keeps, so that they hold over any number of runs.
 """
 
-import logging
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +15,6 @@ import numpy as np
 from stapes.firmware_sim.device.events import SILENT, EventConfig, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DatasetError
-from stapes.runtime.audio import Converter, InputSettings
-from stapes.runtime.audio.convert import in_opposite_phase
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
@@ -27,12 +23,9 @@ from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, too_few_hou
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.scored import Scores, decode
 
-logger = logging.getLogger(__name__)
-
 SENSITIVITIES = tuple(range(4, -9, -1))  # in steps of a quarter of a logit, the most sensitive first
 ADAPTATION = ("before_adapt", "sensitivity")  # fields of the operating point, by class
 LEAST_HOURS = 1 / 60
-MOST_NAMED = 3  # of the recordings that are left out
 
 
 @dataclass(frozen=True)
@@ -59,16 +52,11 @@ class ClassAdaptation:
 
 
 def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place:
-    """Run the detector over recordings of any length; those whose samples are all the same are left out.
-
-    Raises AudioError for one that cannot be read, and DatasetError when all are left out or when the others are shorter
-    than a minute altogether.
-    """
-    heard = _without_constant(recordings)
+    """Run the detector over recordings of any length. Raises AudioError for one that cannot be read."""
     detector, background = Detector.load(folder.path), BackgroundLevels(folder.frontend)
     scores, samples = [], 0
-    progress = Progress("listening", len(heard))
-    for recording in heard:
+    progress = Progress("listening", len(recordings))
+    for recording in recordings:
         detector.reset()
         outputs = []
         for block in recording.audio(detector.sample_rate_hz).blocks():
@@ -80,46 +68,23 @@ def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place
         progress.advance()
     progress.close()
     hours = samples / detector.sample_rate_hz / 3600
+    return Place(tuple(recordings), tuple(scores), background.levels, hours)
+
+
+def require_hours(recordings: Sequence[Recording], per_hour: float | None) -> None:
+    """Raise DatasetError for recordings too short to compare the place, or to allow one detection in them at a limit.
+
+    per_hour: the limit of detections of a class, None for none.
+    """
+    hours = sum(each.duration_s for each in recordings) / 3600
     if hours < LEAST_HOURS:
         where = recordings[0].path.parent
         raise DatasetError(f"{where}: {hours * 3600:.0f} seconds of sound; record at least a minute, better an hour")
-    return Place(tuple(heard), tuple(scores), background.levels, hours)
-
-
-def _without_constant(recordings: Sequence[Recording]) -> list[Recording]:
-    """Return the recordings that hold sound, and name the others. Raises DatasetError when there is none."""
-    constants = [_constant(each) for each in recordings]
-    heard = [each for each, constant in zip(recordings, constants, strict=True) if constant is None]
-    if not heard:
-        what = "the same in each recording" if any(constants) else "zero"
+    if per_hour and hours * per_hour < 1:
         raise DatasetError(
-            f"{recordings[0].path.parent}: all samples are {what}; check the microphone and how the files were made"
+            f"{hours:.2f} hours cannot tell whether there are {per_hour:g} alarms per hour: record at least "
+            f"{1 / per_hour:.1f} hours, or {hours_needed(per_hour):.1f} hours to show it at 90 %"
         )
-    silent = [str(each.path) for each, constant in zip(recordings, constants, strict=True) if constant is not None]
-    if silent:
-        more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
-        logger.warning(
-            f"{len(silent)} of {len(recordings)} recordings are left out, as all of their samples are the same: "
-            f"{', '.join(silent[:MOST_NAMED])}{more}"
-        )
-    return heard
-
-
-def _constant(recording: Recording) -> int | None:
-    """Return the value of all samples of a recording, None if they differ. Only as much is read as tells.
-
-    The samples are taken at the rate of the file, as resampling a constant value changes it at both ends.
-    """
-    rate_hz = recording.audio(1).source_rate_hz
-    converter, value = Converter(rate_hz, rate_hz, InputSettings(recording.channel)), None
-    with closing(recording.audio(rate_hz).samples()) as blocks:
-        for block in map(converter.push, blocks):
-            value = int(block[0]) if value is None else value
-            if (block != value).any():
-                return None
-    if converter.cancels:
-        logger.warning(in_opposite_phase(str(recording.path)))
-    return value or 0
 
 
 def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[ClassAdaptation]:
@@ -127,13 +92,8 @@ def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[Class
 
     The limit is kept with 90 % confidence where the hours suffice to show it, else by the estimate, by which no class
     becomes more sensitive than it is. A class that cannot keep it gets the lowest sensitivity; a silent class stays
-    silent. Raises DatasetError when the recordings are too short for one detection to be allowed in them.
+    silent.
     """
-    if place.hours * per_hour < 1:
-        raise DatasetError(
-            f"{place.hours:.2f} hours cannot tell whether there are {per_hour:g} alarms per hour: record at least "
-            f"{1 / per_hour:.1f} hours, or {hours_needed(per_hour):.1f} hours to show it at 90 %"
-        )
     unadapted, moved = _before_adapt(folder)
     decoder = EventDecoder(folder.classes, unadapted, folder.clock)
     configs, rates = [], []
@@ -209,7 +169,8 @@ def with_adaptation(
 ) -> DetectorFolder:
     """Return the detector with these thresholds; what is said about the former ones goes."""
     former = folder.operating_point
-    point: dict[str, Any] = {
+    point: dict[str, Any] = {field: former[field] for field in ("settings",) if field in former}
+    point |= {
         "rule": {each.label: f"at most {per_hour:g} detections per hour in unlabelled recordings" for each in found},
         "chosen_on": "unlabelled recordings of the place where it listens",
         "alarms": {each.label: each.now.as_dict() for each in found},

@@ -12,7 +12,7 @@ from stapes.firmware_sim.device.event_sweep import smoothed
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
-from stapes.train.data.background import open_background
+from stapes.train.data.background import open_background, require_not_labelled
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.findings import log_notes
 from stapes.train.data.training_split import inherited_options
@@ -123,6 +123,7 @@ def evaluate(
     else:
         dataset = open_dataset(dataset_path, options)
         log_notes(dataset.notes)
+        require_not_labelled(quiet, dataset)
         split, recordings = choose_split(dataset, split)
         require_known_classes(detector, recordings, dataset)
     judged, heard_quiet = judge_recordings(detector, recordings), judge_recordings(detector, quiet) if quiet else []

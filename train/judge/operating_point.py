@@ -8,7 +8,7 @@ docs/training-notes.md shows what each rule reaches on sources, scenes and devic
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -143,12 +143,13 @@ class OperatingPoint:
         return [line for point in self.points for line in (point.unmet, point.not_shown) if line]
 
     def describe(self, split: str, expected: EventScores | None) -> dict[str, Any]:
-        """Return what detector.json keeps: the rule of each class, the split it was chosen on, the figures to expect.
+        """Return what detector.json keeps: the rule of each class, how and where it was chosen, the figures to expect.
 
         expected: of `expected_on_other_sources`.
         """
         return {
             "rule": {point.label: point.rule for point in self.points},
+            "settings": asdict(self._settings),
             "chosen_on": split,
             "alarms": {point.label: point.rate.as_dict() for point in self.points},
             "expected": None if expected is None else expected.as_dict(),

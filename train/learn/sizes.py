@@ -11,7 +11,15 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.train.learn.backbone import YAMNET_FRONTEND, read_backbone
 from stapes.train.learn.backbone_cache import backbone_path
-from stapes.train.settings import ConvolutionKind, NetworkSettings, Settings, TrainingSettings, read_settings
+from stapes.train.settings import (
+    ConvolutionKind,
+    NetworkSettings,
+    OperatingPointSettings,
+    Settings,
+    TrainingSettings,
+    operating_point_settings,
+    read_settings,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +99,9 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
 def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     """Return the settings that a detector was trained with, for a short training that goes on from its weights.
 
-    There are fewer updates, at a third of the learning rates of a whole training. Raises DetectorFolderError without
-    its settings.
+    There are fewer updates, at a third of the learning rates of a whole training. Thresholds are chosen by the limits,
+    and with the silent classes, that they were last chosen by, as by `stapes tune`. Raises DetectorFolderError without
+    its settings, ConfigError for settings that cannot be used.
     """
     path = folder.path / "training" / "settings.toml"
     if not path.is_file():
@@ -108,7 +117,18 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
         learning_rate=settings.training.learning_rate / slower,
         quantized_learning_rate=settings.training.quantized_learning_rate / slower,
     )
-    return replace(settings, training=training)
+    return replace(settings, training=training, operating_point=_last_choice(folder, settings.operating_point))
+
+
+def _last_choice(folder: DetectorFolder, of_training: OperatingPointSettings) -> OperatingPointSettings:
+    """Return how thresholds were last chosen; detectors of earlier versions say only how training chose them."""
+    said = folder.operating_point.get("settings")
+    last = operating_point_settings(said, folder.path / "detector.json") if said else of_training
+    limits = {label: last.budget(label) for label in folder.classes if last.budget(label)}
+    kept = [f"at most {most:g} false alarms per hour of {label}" for label, most in limits.items()]
+    if kept := [*kept, *(f"{label} silent" for label in last.silent)]:
+        logger.info(f"thresholds are chosen as last for {folder.path}: {', '.join(kept)}")
+    return last
 
 
 def _layers_of(backbone: str, size: Size) -> int:

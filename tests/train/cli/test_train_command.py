@@ -60,7 +60,7 @@ def test_the_folder_is_complete_and_its_detector_runs(trained: Path, sounds: Pat
     folder = read_folder(trained)
     assert folder.classes == ("beep", "crack", "pop")
     assert folder.frames_per_step == 2
-    assert set(folder.scores) == {"val", "note", "parity"}
+    assert set(folder.scores) == {"val", "note", "parity", "event_free"}
     assert folder.provenance["seed"] == 1
     assert set(folder.provenance["trained_on"]).isdisjoint(folder.operating_point["recordings"])
     assert read_settings(trained / "training" / "settings.toml").training.float_steps == 8
@@ -196,6 +196,26 @@ def test_a_detector_that_is_trained_on_keeps_its_network(
     options = [each.format(other=tmp_path / "other.toml") for each in more]
     assert main(["train", str(sounds), "--out", str(tmp_path / "x.stapes"), "--from", str(trained), *options]) == 1
     assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_detector_that_is_trained_on_keeps_the_limits_that_it_was_tuned_for(
+    trained: Path, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = tmp_path / "tuned.stapes"
+    limits = ["--false-alarms-per-hour", "crack=300", "--silent", "pop"]
+    assert main(["tune", str(trained), str(sounds), *limits, "--out", str(tuned)]) == 0
+    capsys.readouterr()
+    (tmp_path / "hits.toml").write_text("[operating_point]\nhits = 'overlap'\n")
+    command = ["train", "--print-config", "--from", str(tuned), "--config", str(tmp_path / "hits.toml")]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    (tmp_path / "printed.toml").write_text(printed.out)
+    point = read_settings(tmp_path / "printed.toml").operating_point
+    assert (point.false_alarms_per_hour_of_class, point.silent, point.hits) == ({"crack": 300.0}, ("pop",), "overlap")
+    assert (
+        point.smoothing_steps == read_settings(trained / "training" / "settings.toml").operating_point.smoothing_steps
+    )
+    assert "at most 300 false alarms per hour of crack, pop silent" in printed.err
 
 
 def test_a_detector_is_trained_on_with_its_own_classes_only(
@@ -385,6 +405,49 @@ def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: p
     assert main(["train", "--print-config", "--seed", "9"]) == 0
     (tmp_path / "printed.toml").write_text(capsys.readouterr().out)
     assert read_settings(tmp_path / "printed.toml").seed == 9
+
+
+def test_a_backbone_in_a_settings_file_brings_its_size_and_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1))
+    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 4\n')
+    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 0
+    from_file = capsys.readouterr().out
+    assert main(["train", "--print-config", "--backbone", str(file), "--backbone-layers", "4"]) == 0
+    assert capsys.readouterr().out == from_file
+    assert "fine_tuned_share = 0.5" in from_file
+    assert "quantized_steps = 0" in from_file
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "message"),
+    [
+        ("gru_units = 32", ["--size", "medium"], "some.toml replaces settings of the network: gru_units"),
+        ("gru_units = 32", [], ""),
+        (
+            "backbone = ''\nbackbone_layers = 0",  # as `--print-config --size medium` prints them
+            ["--backbone", "{file}"],
+            "backbone is '', but --backbone says '{file}'; leave one of them out",
+        ),
+        (
+            "backbone = '{file}'\nbackbone_layers = 4",
+            ["--backbone", "{file}", "--backbone-layers", "5"],
+            "backbone_layers is 4, but --backbone-layers says 5; leave one of them out",
+        ),
+    ],
+)
+def test_a_settings_file_replaces_no_option_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, options: list[str], message: str
+) -> None:
+    file = str(write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1)))
+    (tmp_path / "some.toml").write_text("[network]\n" + config.format(file=file))
+    options = [each.format(file=file) for each in options]
+    code = main(["train", "--print-config", "--config", str(tmp_path / "some.toml"), *options])
+    said = capsys.readouterr().err
+    assert code == ("leave one" in message)
+    assert message.format(file=file) in said
+    assert bool(said) == bool(message)
 
 
 @pytest.mark.parametrize(("split", "expected"), [("val", "x.stapes` hears with it"), ("test", "judges it on test")])

@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from stapes.firmware_sim.errors import DatasetError
 from stapes.train.data.background import open_background, split_background
+from stapes.train.data.content import content_id
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
 HEADER = "filename\tonset\toffset\tevent_label\n"
@@ -71,3 +74,34 @@ def test_it_is_said_that_a_single_recording_counts_no_false_alarms(
         f"{folder / 'one' / 'a.wav'}: is the only recording of --background, so it is trained on and no false alarms "
         "are counted in it; give several recordings, so that a part of them can count false alarms"
     ]
+
+
+def test_what_was_trained_on_before_counts_no_false_alarms(
+    make_dataset: MakeDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_dataset({f"{name}.wav": 1.0 + index for index, name in enumerate("abcdef")})
+    recordings = open_background([folder])
+    first = split_background(recordings)
+    assert first.val
+    assert not caplog.messages
+    again = split_background(recordings, {content_id(each.path) for each in first.train})
+    assert (again, caplog.messages) == (first, [])
+    known = {content_id(first.val[0].path)}
+    moved = split_background(recordings, known)
+    assert set(moved.val) == {*first.val} - {first.val[0]}
+    assert {*moved.train, *moved.val} == {*recordings}
+    assert caplog.messages[0].startswith(
+        f"--background: 1 of the {len(first.val)} recordings in which false alarms would be counted were trained on"
+    )
+
+
+def test_recordings_of_constant_samples_show_no_hours_without_events(
+    make_dataset: MakeDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = make_dataset({"a.wav": 1.0})
+    soundfile.write(folder / "dead.wav", np.zeros(8000, np.int16), 8000)
+    assert [each.path.name for each in open_background([folder])] == ["a.wav"]
+    assert f"1 of 2 recordings are left out, as all of their samples are the same: {folder / 'dead.wav'}" in caplog.text
+    (folder / "a.wav").unlink()
+    with pytest.raises(DatasetError, match=r"data: all samples are zero; check the microphone"):
+        open_background([folder])

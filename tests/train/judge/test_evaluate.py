@@ -317,6 +317,16 @@ def test_tables_are_at_most_100_characters_wide(
     assert max(len(line) for line in capsys.readouterr().out.splitlines()[1:]) <= 100
 
 
+def test_a_background_that_copies_a_labelled_recording_is_refused(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = bursts / "val" / "a.wav"
+    (tmp_path / "renamed.wav").write_bytes(original.read_bytes())
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--background", str(tmp_path)]) == 1
+    said = f"renamed.wav: was declared free of events, but is the same recording as {original}"
+    assert said in capsys.readouterr().err
+
+
 def test_evaluate_and_tune_count_the_same_false_alarms(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:
     """Recordings with events and without: one count for the figures and for the budgets; hours differ by part steps."""
     soundfile.write(tmp_path / "quiet.wav", noise_bursts(20.0, BURSTS), 16_000)

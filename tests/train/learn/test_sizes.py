@@ -68,7 +68,7 @@ def test_a_training_that_goes_on_lowers_the_learning_rate_once(tmp_path: Path, f
     """What was trained on before keeps the lowered rates in its settings; a third of them would soon be nothing."""
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "settings.toml").write_text(write_settings(Settings()), encoding="utf-8")
-    folder = SimpleNamespace(path=tmp_path, provenance={"from_model": first_model})
+    folder = SimpleNamespace(path=tmp_path, provenance={"from_model": first_model}, operating_point={}, classes=())
     training = fine_tuning_settings(folder).training  # type: ignore[arg-type]
     lower = 1 if first_model else 3
     assert training.learning_rate == pytest.approx(Settings().training.learning_rate / lower)

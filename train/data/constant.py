@@ -1,0 +1,53 @@
+"""Recordings whose samples are all the same, of a dead microphone or of digital silence: no time in which to listen."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+
+from stapes.firmware_sim.errors import DatasetError
+from stapes.runtime.audio import Converter, InputSettings
+from stapes.runtime.audio.convert import in_opposite_phase
+from stapes.train.data.dataset import Recording
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMED = 3  # of the recordings that are left out
+
+
+def without_constant(recordings: Sequence[Recording]) -> list[Recording]:
+    """Return the recordings that hold sound, and warn of the others.
+
+    Raises DatasetError when there are recordings and none holds sound, AudioError for one that cannot be read.
+    """
+    constants = [_constant(each) for each in recordings]
+    heard = [each for each, constant in zip(recordings, constants, strict=True) if constant is None]
+    if recordings and not heard:
+        what = "the same in each recording" if any(constants) else "zero"
+        raise DatasetError(
+            f"{recordings[0].path.parent}: all samples are {what}; check the microphone and how the files were made"
+        )
+    silent = [str(each.path) for each, constant in zip(recordings, constants, strict=True) if constant is not None]
+    if silent:
+        more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
+        logger.warning(
+            f"{len(silent)} of {len(recordings)} recordings are left out, as all of their samples are the same: "
+            f"{', '.join(silent[:MOST_NAMED])}{more}"
+        )
+    return heard
+
+
+def _constant(recording: Recording) -> int | None:
+    """Return the value of all samples of a recording, None if they differ. Only as much is read as tells.
+
+    The samples are taken at the rate of the file, as resampling a constant value changes it at both ends.
+    """
+    rate_hz = recording.audio(1).source_rate_hz
+    converter, value = Converter(rate_hz, rate_hz, InputSettings(recording.channel)), None
+    with closing(recording.audio(rate_hz).samples()) as blocks:
+        for block in map(converter.push, blocks):
+            value = int(block[0]) if value is None else value
+            if (block != value).any():
+                return None
+    if converter.cancels:
+        logger.warning(in_opposite_phase(str(recording.path)))
+    return value or 0
