@@ -116,10 +116,11 @@ def _print_scores(folder: "DetectorFolder", place: "Place") -> None:
         config = folder.events[column]
         threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
         for where, levels in (("here", levels_of(place.scores, column)), ("on val", known)):
-            shown = [f"{probability(each):.2f}" for each in levels] if levels else ["?"] * len(SHARES)
-            rows.append([f"{label}, {where}", *shown, threshold])
+            if levels:
+                rows.append([f"{label}, {where}", *(f"{probability(each):.2f}" for each in levels), threshold])
     print()
-    for line in table(["score is at most", *(f"{share:.1%}\nof time" for share in SHARES), "on\nthreshold"], rows):
+    shares = [f"{100 * share:g} %\nof time" for share in SHARES]
+    for line in table(["score is at most", *shares, "on\nthreshold"], rows):
         print(line)
     print("\nOn val: without the events of the class. Scores that are higher here give more false alarms, unless the")
     print("class was really there.")
