@@ -350,43 +350,69 @@ def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -
             raise ConfigError(f"{table}: {name} is {getattr(settings, name)}: need {least:g} to {most:g}")
 
 
+@dataclass(frozen=True)
+class SettingsFile:
+    """What a TOML file says, of which the defaults may depend. It is read once, as it may be a pipe."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> "SettingsFile":
+        """Read the file. Raises ConfigError for one that cannot be read or is not TOML."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            return cls(path, text, tomllib.loads(text))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:  # ValueError: of TOML, of UTF-8, of numbers with too many digits
+            raise ConfigError(f"{path}: is not a TOML file: {error}; correct it there") from error
+
+    def settings(self, defaults: "Settings | None" = None) -> Settings:
+        """Return the settings; those that the file leaves out keep their defaults.
+
+        Raises ConfigError with the line of a setting that is unknown or out of range.
+        """
+        settings: Settings = _build(Settings, self.values, self, defaults)
+        return settings
+
+    def backbone(self) -> tuple[str, int | None]:
+        """Return the backbone that the file names, "" for none, and its number of layers, None if it says none.
+
+        What cannot be a backbone or a number of layers is left to `settings`, which names its line.
+        """
+        network = self.values.get("network")
+        named = network if isinstance(network, dict) else {}
+        backbone, layers = named.get("backbone"), named.get("backbone_layers")
+        return backbone if isinstance(backbone, str) else "", layers if type(layers) is int and layers > 0 else None
+
+    def where(self, key: str) -> str:
+        """Return path:line of a setting, or the path alone when no line begins with it."""
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if re.match(rf"\s*\[?\s*{re.escape(key)}\b", line):
+                return f"{self.path}:{number}"
+        return str(self.path)
+
+
 def read_settings(path: Path, defaults: "Settings | None" = None) -> Settings:
     """Read settings from a TOML file; settings that it leaves out keep their defaults.
 
     Raises ConfigError for a file that cannot be read, and with the line of a setting that is unknown or out of range.
     """
-    values, file = _read_toml(path)
-    return _build(Settings, values, file, defaults)
+    return SettingsFile.read(path).settings(defaults)
 
 
-def backbone_in(path: Path) -> tuple[str, int | None]:
-    """Return the backbone that a settings file names, "" for none, and its number of layers, None if it leaves it out.
-
-    The defaults that the file is then read with depend on them. What is of the wrong type is left to `read_settings`.
-    Raises ConfigError for a file that cannot be read.
-    """
-    network = _read_toml(path)[0].get("network")
-    named = network if isinstance(network, dict) else {}
-    backbone, layers = named.get("backbone"), named.get("backbone_layers")
-    return (backbone, layers if type(layers) is int else None) if isinstance(backbone, str) and backbone else ("", None)
-
-
-def _read_toml(path: Path) -> tuple[dict[str, Any], "_TomlFile"]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text), _TomlFile(path, text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # ValueError: of TOML, of UTF-8, of numbers with too many digits
-        raise ConfigError(f"{path}: is not a TOML file: {error}; correct it there") from error
-
-
-def operating_point_settings(values: Mapping[str, Any], path: Path) -> OperatingPointSettings:
-    """Return the settings that detector.json says, at `path`, of the choice of its thresholds.
+def operating_point_settings(
+    values: Mapping[str, Any], path: Path, defaults: OperatingPointSettings
+) -> OperatingPointSettings:
+    """Return the settings of a choice of thresholds, of which `path`, a detector.json, says these values.
 
     Raises ConfigError for a setting that is unknown or out of range.
     """
-    settings: OperatingPointSettings = _build(OperatingPointSettings, dict(values), _TomlFile(path, ""))
+    settings: OperatingPointSettings = _build(
+        OperatingPointSettings, dict(values), SettingsFile(path, "", {}), defaults
+    )
     return settings
 
 
@@ -401,20 +427,7 @@ def write_settings(settings: Settings) -> str:
     return "\n".join(top) + "\n\n" + "\n\n".join(tables) + "\n"
 
 
-@dataclass(frozen=True)
-class _TomlFile:
-    path: Path
-    text: str
-
-    def where(self, key: str) -> str:
-        """Return path:line of a setting, or the path alone when no line begins with it."""
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if re.match(rf"\s*\[?\s*{re.escape(key)}\b", line):
-                return f"{self.path}:{number}"
-        return str(self.path)
-
-
-def _build(kind: Any, values: dict[str, Any], source: _TomlFile, defaults: Any = None) -> Any:
+def _build(kind: Any, values: dict[str, Any], source: SettingsFile, defaults: Any = None) -> Any:
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
@@ -435,7 +448,7 @@ def _build(kind: Any, values: dict[str, Any], source: _TomlFile, defaults: Any =
         raise ConfigError(f"{source.where(first)}: {error}") from error
 
 
-def _convert(key: str, value: Any, hint: Any, source: _TomlFile, default: Any) -> Any:
+def _convert(key: str, value: Any, hint: Any, source: SettingsFile, default: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _build(hint, value, source, default)
     converted = _match(value, hint)

@@ -122,8 +122,11 @@ def _print_scores(folder: "DetectorFolder", place: "Place") -> None:
     shares = [f"{100 * share:g} %\nof time" for share in SHARES]
     for line in table(["score is at most", *shares, "on\nthreshold"], rows):
         print(line)
-    print("\nOn val: without the events of the class. Scores that are higher here give more false alarms, unless the")
-    print("class was really there.")
+    if len(rows) > len(folder.classes):
+        print("\nOn val: without the events of the class. Scores that are higher here give more false alarms, unless")
+        print("the class was really there.")
+    else:
+        print("\nThis detector does not say its scores on val; train it again to compare them.")
 
 
 def _print_classes(folder: "DetectorFolder", found: "Sequence[ClassAdaptation]") -> None:

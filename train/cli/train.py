@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -11,17 +10,15 @@ from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.config_comments import with_comments
 from stapes.train.cli.options import add_group_pattern
+from stapes.train.cli.training_settings import training_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.train.data.dataset import Dataset
-    from stapes.train.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-NETWORK_OPTIONS = ("size", "backbone", "backbone_layers")
 EXAMPLE = """example:
   stapes train recordings/ --out dogs.stapes
   stapes train recordings/ --out dogs.stapes --backbone yamnet      # after: stapes backbone fetch yamnet
@@ -45,10 +42,13 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("dataset", type=Path, nargs="?", metavar="DATASET", help="folder of recordings and labels")
     parser.add_argument("--out", type=Path, metavar="NAME.stapes", help="the detector folder to write")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.toml", help="settings; those it leaves out keep their defaults"
+        "--config",
+        type=Path,
+        metavar="FILE.toml",
+        help="settings; those it leaves out keep their defaults, with --from those of the detector",
     )
     parser.add_argument(
-        "--size", choices=("small", "medium", "large"), help="of the network (default small, with --backbone medium)"
+        "--size", choices=("small", "medium", "large"), help="of the network (default small, with a backbone medium)"
     )
     parser.add_argument(
         "--backbone", metavar="FILE|yamnet", help="begin with pretrained layers; see `stapes backbone --help`"
@@ -69,7 +69,8 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         dest="start",
         type=Path,
         metavar="OTHER.stapes",
-        help="go on from this detector's weights in a few minutes, with more recordings or a background",
+        help="go on from this detector's weights in a few minutes, with more recordings or a background; thresholds "
+        "are chosen anew, with the limits of the last `stapes tune`",
     )
     parser.add_argument(
         "--teacher",
@@ -99,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.settings import write_settings
 
     start = read_folder(arguments.start) if arguments.start else None
-    settings = _settings(arguments, start)
+    settings = training_settings(arguments, start)
     if arguments.print_config:
         print(with_comments(write_settings(settings)), end="")
         return
@@ -159,60 +160,3 @@ def _next_steps(dataset: "Dataset", out: Path) -> "Iterator[str]":
         f"without events, and `stapes tune {detector} {recordings} --background HOUR/` counts its false alarms; "
         "docs/too-little-too-much.md says what else helps"
     )
-
-
-def _settings(arguments: argparse.Namespace, start: "DetectorFolder | None") -> "Settings":
-    from stapes.train.settings import read_settings
-
-    settings = _continued(arguments, start) if start else _of_size(arguments)
-    if arguments.config:
-        former, settings = settings, read_settings(arguments.config, settings)
-        if start and (former.network, former.frontend) != (settings.network, settings.frontend):
-            raise ConfigError(
-                f"{arguments.config}: changes the network or the frontend of {start.path}, which --from keeps; "
-                "leave its tables [network] and [frontend] out"
-            )
-        if not start:
-            _require_agreement(arguments, former, settings)
-    if arguments.channel is not None:
-        settings = replace(settings, channel=arguments.channel)
-    return settings if arguments.seed is None else replace(settings, seed=arguments.seed)
-
-
-def _continued(arguments: argparse.Namespace, start: "DetectorFolder") -> "Settings":
-    from stapes.train.learn.sizes import fine_tuning_settings
-
-    given = [name for name in NETWORK_OPTIONS if getattr(arguments, name) is not None]
-    if given:
-        raise ConfigError(
-            f"--{given[0].replace('_', '-')} does not go with --from, which keeps the network of {start.path}; "
-            "leave one of them out"
-        )
-    return fine_tuning_settings(start)
-
-
-def _of_size(arguments: argparse.Namespace) -> "Settings":
-    """Return the defaults of the size, with the backbone of the options, or else that of the settings file."""
-    from stapes.train.learn.sizes import Size, settings_of
-    from stapes.train.settings import backbone_in
-
-    backbone, layers = arguments.backbone, arguments.backbone_layers
-    if arguments.config and not backbone:
-        backbone, in_file = backbone_in(arguments.config)
-        layers = in_file if layers is None else layers
-    size: Size = arguments.size or ("medium" if backbone else "small")
-    return settings_of(size, backbone or "", layers)
-
-
-def _require_agreement(arguments: argparse.Namespace, of_options: "Settings", settings: "Settings") -> None:
-    """Tell what the settings file replaces of the size; raise ConfigError when it names another backbone."""
-    for name in ("backbone", "backbone_layers"):
-        wanted, said = getattr(arguments, name), getattr(settings.network, name)
-        if wanted is not None and wanted != said:
-            raise ConfigError(
-                f"{arguments.config}: {name} is {said!r}, but --{name.replace('_', '-')} says {wanted!r}; "
-                "leave one of them out"
-            )
-    replaced = [name for name, value in vars(settings.network).items() if value != getattr(of_options.network, name)]
-    if replaced and (arguments.size or arguments.backbone):
-        logger.info(f"{arguments.config} replaces settings of the network: {', '.join(replaced)}")

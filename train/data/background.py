@@ -47,18 +47,18 @@ def split_background(recordings: Sequence[Recording], trained_on: Collection[str
     seconds: dict[str, float] = {}
     for unit, each in zip(units, recordings, strict=True):
         seconds[unit] = seconds.get(unit, 0.0) + each.duration_s
-    parts = split_groups({unit: (duration_s, ()) for unit, duration_s in seconds.items()}, HELD_OUT)
+    heard = [content_id(each.path) in trained_on for each in recordings] if trained_on else [False] * len(recordings)
+    known = {unit: "train" for unit, again in zip(units, heard, strict=True) if again}
+    parts = split_groups({unit: (duration_s, ()) for unit, duration_s in seconds.items()}, HELD_OUT, known)
     train, val = (
         [each for unit, each in zip(units, recordings, strict=True) if parts[unit] == part] for part in ("train", "val")
     )
-    known = [each for each in val if trained_on and content_id(each.path) in trained_on]
-    if known:
-        counting = len(val) - len(known)
+    if not val:
         logger.warning(
-            f"--background: {len(known)} of the {len(val)} recordings in which false alarms would be counted were "
-            f"trained on before; they are counted in {counting or 'none'}, so give recordings that are new to it"
+            "--background: the detector was trained on all of these recordings before, so no false alarms are counted "
+            "in them; add recordings that are new to it"
         )
-    return Background([*train, *known], [each for each in val if each not in known])
+    return Background(train, val)
 
 
 def open_background(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:

@@ -31,7 +31,7 @@ def without_constant(recordings: Sequence[Recording]) -> list[Recording]:
         more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
         logger.warning(
             f"{len(silent)} of {len(recordings)} recordings are left out, as all of their samples are the same: "
-            f"{', '.join(silent[:MOST_NAMED])}{more}"
+            f"{', '.join(silent[:MOST_NAMED])}{more}; check the microphone, or remove them"
         )
     return heard
 

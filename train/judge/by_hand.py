@@ -40,11 +40,14 @@ def _described(
 ) -> dict[str, object]:
     """Return what detector.json keeps. What was to be expected elsewhere held for the thresholds before."""
     former = folder.operating_point
-    kept = {
+    kept: dict[str, dict[str, object]] = {
         field: {label: value for label, value in former.get(field, {}).items() if label not in thresholds}
         for field in ("rule", "alarms", "before_adapt", "sensitivity")
         if field in former
     }
+    if "settings" in former:
+        silent = [label for label in former["settings"].get("silent", ()) if label not in thresholds]
+        kept["settings"] = former["settings"] | {"silent": silent}  # what is heard again shall stay so
     return (
         former
         | kept

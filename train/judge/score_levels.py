@@ -35,6 +35,7 @@ def event_free_levels(scored: ScoredRecordings) -> dict[str, Levels]:
         ]
         events = event_samples(around, scored.classes, scored.clock.sample_rate_hz)
         free = step_targets(scored.clock, len(scores), events, len(scored.classes)) == 0
+        free[: scored.clock.target_delay_steps] = False  # these are for time before the recording
         for column, label in enumerate(scored.classes):
             kept[label].append(scores[free[:, column], column])
     together = {label: np.concatenate(each) for label, each in kept.items()}

@@ -121,13 +121,16 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
 
 
 def _last_choice(folder: DetectorFolder, of_training: OperatingPointSettings) -> OperatingPointSettings:
-    """Return how thresholds were last chosen; detectors of earlier versions say only how training chose them."""
-    said = folder.operating_point.get("settings")
-    last = operating_point_settings(said, folder.path / "detector.json") if said else of_training
-    limits = {label: last.budget(label) for label in folder.classes if last.budget(label)}
-    kept = [f"at most {most:g} false alarms per hour of {label}" for label, most in limits.items()]
-    if kept := [*kept, *(f"{label} silent" for label in last.silent)]:
-        logger.info(f"thresholds are chosen as last for {folder.path}: {', '.join(kept)}")
+    """Return how training or `stapes tune` last chose thresholds; earlier versions say only how training did."""
+    path = folder.path / "detector.json"
+    try:
+        last = operating_point_settings(folder.operating_point.get("settings", {}), path, of_training)
+        last.require_classes(folder.classes)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{path}: operating_point.settings cannot be used: {error}; correct it, or run `stapes tune` again, which "
+            "writes it anew"
+        ) from error
     return last
 
 

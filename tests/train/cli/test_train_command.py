@@ -1,9 +1,12 @@
 """`stapes train` from end to end: the detector folder, reproducible weights, resuming, and one-line errors."""
 
 import hashlib
+import json
+import os
 import re
 import shlex
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -215,7 +218,31 @@ def test_a_detector_that_is_trained_on_keeps_the_limits_that_it_was_tuned_for(
     assert (
         point.smoothing_steps == read_settings(trained / "training" / "settings.toml").operating_point.smoothing_steps
     )
-    assert "at most 300 false alarms per hour of crack, pop silent" in printed.err
+    assert "thresholds will be chosen with at most 300 false alarms per hour of crack, pop silent" in printed.err
+    assert "are not kept" not in printed.err
+    assert main(["tune", str(tuned), str(sounds), "--threshold", "pop=0.5"]) == 0
+    assert main(["train", "--print-config", "--from", str(tuned)]) == 0
+    printed = capsys.readouterr()
+    assert "silent = []" in printed.out, "what is heard again by hand stays so"
+    assert "that were set by hand or by `stapes adapt` are not kept; set them again" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"silent": ["nope"]}, "operating_point.settings cannot be used: 'nope' is to be silent but is no class"),
+        ({"silent": 5}, "silent = 5 is not a list, each a string; correct it, or run `stapes tune` again"),
+    ],
+)
+def test_a_damaged_choice_of_thresholds_is_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, object], message: str
+) -> None:
+    path = Path(shutil.copytree(trained, tmp_path / "damaged.stapes")) / "detector.json"
+    content = json.loads(path.read_text())
+    content["operating_point"]["settings"] = settings
+    path.write_text(json.dumps(content))
+    assert main(["train", "--print-config", "--from", str(path.parent)]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_a_detector_is_trained_on_with_its_own_classes_only(
@@ -418,22 +445,50 @@ def test_a_backbone_in_a_settings_file_brings_its_size_and_training(
     assert capsys.readouterr().out == from_file
     assert "fine_tuned_share = 0.5" in from_file
     assert "quantized_steps = 0" in from_file
+    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml"), "--backbone", str(file)]) == 0
+    assert capsys.readouterr().out == from_file
+
+
+def test_a_wrong_number_of_layers_in_a_settings_file_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1))
+    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 0\n')
+    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 1
+    assert "some.toml:3: network: backbone_layers is 0" in capsys.readouterr().err
+    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 7\n')
+    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 1
+    assert f"some.toml: names a backbone: {file}: has 6 layers, but 7 are asked for" in capsys.readouterr().err
+
+
+def test_a_settings_file_may_be_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    writer = threading.Thread(target=(tmp_path / "pipe.toml").write_text, args=("seed = 7\n",))
+    writer.start()
+    assert main(["train", "--print-config", "--config", str(tmp_path / "pipe.toml")]) == 0
+    writer.join()
+    assert "\nseed = 7\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("config", "options", "message"),
     [
-        ("gru_units = 32", ["--size", "medium"], "some.toml replaces settings of the network: gru_units"),
+        ("gru_units = 32", ["--size", "medium"], "some.toml changes settings of the size: network.gru_units"),
+        (
+            "gru_units = 32\n[training]\nfloat_steps = 9",
+            ["--backbone", "{file}"],
+            "network.gru_units, training.float_steps",
+        ),
         ("gru_units = 32", [], ""),
         (
             "backbone = ''\nbackbone_layers = 0",  # as `--print-config --size medium` prints them
             ["--backbone", "{file}"],
-            "backbone is '', but --backbone says '{file}'; leave one of them out",
+            "backbone is '', but --backbone says '{file}'; leave the option out, or delete",
         ),
         (
             "backbone = '{file}'\nbackbone_layers = 4",
             ["--backbone", "{file}", "--backbone-layers", "5"],
-            "backbone_layers is 4, but --backbone-layers says 5; leave one of them out",
+            "backbone_layers is 4, but --backbone-layers says 5; leave the option out, or delete",
         ),
     ],
 )
@@ -445,7 +500,7 @@ def test_a_settings_file_replaces_no_option_in_silence(
     options = [each.format(file=file) for each in options]
     code = main(["train", "--print-config", "--config", str(tmp_path / "some.toml"), *options])
     said = capsys.readouterr().err
-    assert code == ("leave one" in message)
+    assert code == ("leave the" in message)
     assert message.format(file=file) in said
     assert bool(said) == bool(message)
 

@@ -26,3 +26,11 @@ def test_a_class_that_sounds_all_the_time_has_no_levels() -> None:
     reference = {"a": [Annotation(0.0, 4.0, "bark")]}
     scored = ScoredRecordings(("a",), (np.zeros((40, 2), np.int8),), reference, ("bark", "hiss"), clock)
     assert set(event_free_levels(scored)) == {"hiss"}
+
+
+def test_the_time_before_a_recording_is_not_free_of_the_events_at_its_beginning() -> None:
+    clock = StepClock(sample_rate_hz=1000, step_samples=100, origin_samples=0, target_delay_steps=16)
+    scores = np.full((60, 1), -100, np.int8)
+    scores[14:26] = 90
+    scored = ScoredRecordings(("a",), (scores,), {"a": [Annotation(0.0, 1.0, "bark")]}, ("bark",), clock)
+    assert event_free_levels(scored) == {"bark": [-100, -100, -100, -100]}
