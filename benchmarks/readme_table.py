@@ -6,6 +6,7 @@ Every row names the command that measures it; where a benchmark has not been run
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.configurations import CONFIGURATIONS, TAUGHT
 from benchmarks.rows import read_rows, results_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,8 +90,10 @@ def _accuracy() -> Iterator[Row]:
     rows = [row for row in read_rows("accuracy") if (row["training"], row["folds"]) == ("full", "1 2 3 4")]
     measured = read_rows("accuracy_keyboards") if results_path("accuracy_keyboards").is_file() else []
     keyboards = [row for row in measured if row["training"] == "full"]
-    for name in dict.fromkeys(row["configuration"] for row in rows):
-        yield from _accuracy_in_rooms(name, [row for row in rows if row["configuration"] == name])
+    for name in CONFIGURATIONS:
+        seeds = [row for row in rows if row["configuration"] == name]
+        if seeds and name != TAUGHT:  # an experiment; docs/training-notes.md has it
+            yield from _accuracy_in_rooms(name, seeds)
         if own := [row for row in keyboards if row["configuration"] == name]:
             yield _accuracy_on_keyboards(name, own)
 
