@@ -88,7 +88,8 @@ def test_tune_hears_the_channel_of_training_in_recordings_and_backgrounds(
 
     monkeypatch.setattr(scored, "features_of", features_of)
     (tmp_path / "quiet").mkdir()
-    soundfile.write(tmp_path / "quiet" / "q.wav", np.zeros((16_000, 2)), 16_000)
+    noise = np.random.default_rng(0).integers(-90, 90, (16_000, 2)).astype(np.int16)
+    soundfile.write(tmp_path / "quiet" / "q.wav", noise, 16_000)
     words = ["tune", str(of_right_channel), str(dataset), "--background", str(tmp_path / "quiet")]
     for more, channel in (((), 2), (("--channel", "1"), 1), (("--channel", "mean"), None)):
         heard.clear()
@@ -168,7 +169,8 @@ def test_train_hears_one_channel_of_recordings_and_of_backgrounds_and_keeps_it_i
     )  # no TensorFlow
     quiet = tmp_path / "quiet"
     quiet.mkdir()
-    soundfile.write(quiet / "q.wav", np.zeros((16_000, 2)), 16_000)
+    noise = np.random.default_rng(0).integers(-90, 90, (16_000, 2)).astype(np.int16)
+    soundfile.write(quiet / "q.wav", noise, 16_000)
     words = ["train", str(dataset), "--out", str(tmp_path / "x.stapes"), "--background", str(quiet), "--channel", "2"]
     assert main(words) == 0
     heard: list[Recording] = [*seen["dataset"].recordings, *seen["background"].train]
