@@ -21,6 +21,7 @@ export class Controls {
     // After a click the keys belong to the spectrogram again; who presses a button by key stays there.
     const focus = (event) => { if (event.detail > 0 && event.target.closest("button")) editor.focus(); };
     for (const part of [this.buttons, this.#classChips]) part.addEventListener("click", focus);
+    this.showSelection();  // while the labels are read, there is nothing to take, split or remove
   }
 
   #makeHead() {
