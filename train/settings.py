@@ -352,7 +352,7 @@ def _require_between(settings: Any, table: str, **limits: tuple[float, float]) -
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """What a TOML file says, of which the defaults may depend. It is read once, as it may be a pipe."""
+    """What a TOML file says. It is read once, as it may be a pipe, although the defaults depend on its backbone."""
 
     path: Path
     text: str

@@ -37,6 +37,10 @@ def _is_whole(value: Any) -> bool:
     return type(value) is int
 
 
+def _is_score(value: Any) -> bool:
+    return _is_whole(value) and bool(-128 <= value <= 127)
+
+
 def _are_thresholds(value: Any) -> bool:
     if (
         not isinstance(value, dict)
@@ -92,6 +96,7 @@ _FIELDS: dict[str, tuple[Check, str]] = {
     "provenance.backbone": (_or_null(_is_object), "an object or null"),
     "provenance.packages": (_by_name(_is_text), "an object of texts"),
     "scores": (_is_object, "an object"),
+    "scores.event_free": (_by_name(_list_of(_is_score, 4)), "an object of four int8 scores by class"),
     "scores.parity": (_is_parity, "the figures of a training"),
 }
 

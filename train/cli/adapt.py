@@ -108,21 +108,20 @@ def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: flo
 def _print_scores(folder: "DetectorFolder", place: "Place") -> None:
     """Print how high the scores of each class get here, and got on val while the class was not there."""
     from stapes.firmware_sim.device.events import SILENT, probability
-    from stapes.train.judge.score_levels import SHARES, levels_of, recorded_levels
+    from stapes.train.judge.score_levels import SHARES, levels_of
 
-    rows = []
+    on_val, rows = folder.scores.get("event_free", {}), []
     for column, label in enumerate(folder.classes):
-        known = recorded_levels(folder.scores.get("event_free"), label)
         config = folder.events[column]
         threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
-        for where, levels in (("here", levels_of(place.scores, column)), ("on val", known)):
+        for where, levels in (("here", levels_of(place.scores, column)), ("on val", on_val.get(label))):
             if levels:
                 rows.append([f"{label}, {where}", *(f"{probability(each):.2f}" for each in levels), threshold])
     print()
     shares = [f"{100 * share:g} %\nof time" for share in SHARES]
     for line in table(["score is at most", *shares, "on\nthreshold"], rows):
         print(line)
-    if len(rows) > len(folder.classes):
+    if on_val:
         print("\nOn val: without the events of the class. Scores that are higher here give more false alarms, unless")
         print("the class was really there.")
     else:

@@ -31,6 +31,8 @@ def training_settings(arguments: argparse.Namespace, start: "DetectorFolder | No
         _require_agreement(arguments, start, former, settings)
     if start:
         _log_limits(settings, start)
+    elif arguments.size or settings.network.backbone:
+        _log_changes(arguments, former, settings)
     if arguments.channel is not None:
         settings = replace(settings, channel=arguments.channel)
     return settings if arguments.seed is None else replace(settings, seed=arguments.seed)
@@ -69,7 +71,7 @@ def _of_size(arguments: argparse.Namespace, file: "SettingsFile | None") -> "Set
 def _require_agreement(
     arguments: argparse.Namespace, start: "DetectorFolder | None", former: "Settings", settings: "Settings"
 ) -> None:
-    """Tell what the settings file changes of a size; raise ConfigError for another network than --from or options say.
+    """Raise ConfigError when the settings file asks for another network than --from or the options do.
 
     former: the settings without the file.
     """
@@ -85,13 +87,17 @@ def _require_agreement(
                 f"{arguments.config}: {name} is {said!r}, but --{name.replace('_', '-')} says {wanted!r}; leave the "
                 "option out, or delete backbone and backbone_layers in the file"
             )
+
+
+def _log_changes(arguments: argparse.Namespace, of_size: "Settings", settings: "Settings") -> None:
+    """Tell which settings of the size the settings file changes."""
     changed = [
         f"{table}.{name}"
         for table in ("frontend", "network", "training")
         for name, value in vars(getattr(settings, table)).items()
-        if value != getattr(getattr(former, table), name)
+        if value != getattr(getattr(of_size, table), name)
     ]
-    if changed and (arguments.size or settings.network.backbone) and not start:
+    if changed:
         logger.info(f"{arguments.config} changes settings of the size: {', '.join(changed)}")
 
 

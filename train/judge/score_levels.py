@@ -1,7 +1,6 @@
 """How high the scores of a class get while it is not there, to compare another place with the recordings of `val`."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +39,6 @@ def event_free_levels(scored: ScoredRecordings) -> dict[str, Levels]:
             kept[label].append(scores[free[:, column], column])
     together = {label: np.concatenate(each) for label, each in kept.items()}
     return {label: _levels(each) for label, each in together.items() if len(each)}
-
-
-def recorded_levels(content: Any, label: str) -> Levels | None:
-    """Return the levels of a class that `event_free_levels` gave a detector; None for one that does not say them."""
-    levels = content.get(label) if isinstance(content, Mapping) else None
-    if not isinstance(levels, list) or len(levels) != len(SHARES):
-        return None
-    return levels if all(type(each) is int and -128 <= each <= 127 for each in levels) else None
 
 
 def _levels(scores: NDArray[np.int8]) -> Levels:

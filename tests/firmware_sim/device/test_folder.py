@@ -159,6 +159,11 @@ FEATURES_JSON, STATE_JSON, SCORES_JSON = map(in_json, (FEATURES, STATE, SCORES))
         ({"operating_point": {"rule": {"pop": 1}}}, r"operating_point\.rule is .*: need an object of texts"),
         ({"operating_point": {"recordings": {}}}, r"operating_point\.recordings is \{\}: need a list of texts"),
         ({"operating_point": {"sensitivity": {"pop": 0.5}}}, r"sensitivity is .*: need an object of whole numbers"),
+        (
+            {"scores": {"event_free": {"pop": [0, 1, 2, 128]}}},
+            r"event_free is .*: need an object of four int8 scores by",
+        ),
+        ({"operating_point": {"settings": 2}}, r"operating_point\.settings is 2: need an object"),
         ({"operating_point": {"before_adapt": {"pop": 1}}}, r"before_adapt is .*: need an object of on_score and"),
         (
             {"operating_point": {"before_adapt": {"pop": {"on_score": 0, "off_score": 1}}}},

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -434,39 +433,48 @@ def test_print_config_prints_settings_that_can_be_read(tmp_path: Path, capsys: p
     assert read_settings(tmp_path / "printed.toml").seed == 9
 
 
+@pytest.fixture
+def six_layers(tmp_path: Path) -> Path:
+    """A file of random weights of YAMNet's first six layers."""
+    return write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1))
+
+
+def print_config(network: str, file: Path, *options: str) -> int:
+    """Run `stapes train --print-config` with a settings file that has this table [network]."""
+    file.write_text(f"[network]\n{network}\n")
+    return main(["train", "--print-config", "--config", str(file), *options])
+
+
 def test_a_backbone_in_a_settings_file_brings_its_size_and_training(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    six_layers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1))
-    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 4\n')
-    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 0
+    network = f'backbone = "{six_layers}"\nbackbone_layers = 4'
+    assert print_config(network, tmp_path / "some.toml") == 0
     from_file = capsys.readouterr().out
-    assert main(["train", "--print-config", "--backbone", str(file), "--backbone-layers", "4"]) == 0
+    assert main(["train", "--print-config", "--backbone", str(six_layers), "--backbone-layers", "4"]) == 0
     assert capsys.readouterr().out == from_file
     assert "fine_tuned_share = 0.5" in from_file
     assert "quantized_steps = 0" in from_file
-    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml"), "--backbone", str(file)]) == 0
+    assert print_config(network, tmp_path / "some.toml", "--backbone", str(six_layers)) == 0
     assert capsys.readouterr().out == from_file
 
 
 def test_a_wrong_number_of_layers_in_a_settings_file_is_named_with_its_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    six_layers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1))
-    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 0\n')
-    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 1
+    assert print_config(f'backbone = "{six_layers}"\nbackbone_layers = 0', tmp_path / "some.toml") == 1
     assert "some.toml:3: network: backbone_layers is 0" in capsys.readouterr().err
-    (tmp_path / "some.toml").write_text(f'[network]\nbackbone = "{file}"\nbackbone_layers = 7\n')
-    assert main(["train", "--print-config", "--config", str(tmp_path / "some.toml")]) == 1
-    assert f"some.toml: names a backbone: {file}: has 6 layers, but 7 are asked for" in capsys.readouterr().err
+    assert print_config(f'backbone = "{six_layers}"\nbackbone_layers = 7', tmp_path / "some.toml") == 1
+    assert f"some.toml: names a backbone: {six_layers}: has 6 layers, but 7 are asked for" in capsys.readouterr().err
 
 
-def test_a_settings_file_may_be_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    os.mkfifo(tmp_path / "pipe.toml")
-    writer = threading.Thread(target=(tmp_path / "pipe.toml").write_text, args=("seed = 7\n",))
-    writer.start()
-    assert main(["train", "--print-config", "--config", str(tmp_path / "pipe.toml")]) == 0
-    writer.join()
+def test_a_settings_file_may_be_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its second reader would find it empty, and an empty file is one that keeps all defaults."""
+    reading, writing = os.pipe()
+    os.write(writing, b"seed = 7\n")
+    os.close(writing)
+    assert main(["train", "--print-config", "--config", f"/dev/fd/{reading}"]) == 0
+    os.close(reading)
     assert "\nseed = 7\n" in capsys.readouterr().out
 
 
@@ -493,15 +501,18 @@ def test_a_settings_file_may_be_a_pipe(tmp_path: Path, capsys: pytest.CaptureFix
     ],
 )
 def test_a_settings_file_replaces_no_option_in_silence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, options: list[str], message: str
+    six_layers: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    config: str,
+    options: list[str],
+    message: str,
 ) -> None:
-    file = str(write_keras_weights(tmp_path / "weights.h5", random_weights(6, seed=1)))
-    (tmp_path / "some.toml").write_text("[network]\n" + config.format(file=file))
-    options = [each.format(file=file) for each in options]
-    code = main(["train", "--print-config", "--config", str(tmp_path / "some.toml"), *options])
+    config, message, *options = (each.format(file=six_layers) for each in (config, message, *options))
+    code = print_config(config, tmp_path / "some.toml", *options)
     said = capsys.readouterr().err
     assert code == ("leave the" in message)
-    assert message.format(file=file) in said
+    assert message in said
     assert bool(said) == bool(message)
 
 
