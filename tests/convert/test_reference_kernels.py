@@ -37,7 +37,8 @@ MODELS = {
     "cnn_gru": cnn_gru_step,
     "ds_cnn": ds_cnn,
 }
-QUICK = ("every_operator", "every_operator_of_int16")  # of those that run in an emulator
+QUICK = ("every_operator", "every_operator_of_int16")
+SLOW_MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 STEPS = 12
 
 
@@ -59,9 +60,7 @@ def test_every_layout_of_the_kernels_equals_the_specification(name: str, layout:
 
 
 @needs_big_endian
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
-)
+@pytest.mark.parametrize("name", SLOW_MARKED)
 def test_a_big_endian_processor_equals_the_specification(name: str, tmp_path: Path) -> None:
     """The C of the default target, which is the same for every processor."""
     tflite = MODELS[name]()
@@ -104,7 +103,7 @@ def test_every_kernel_has_a_specification() -> None:
     assert linked == kernels
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SLOW_MARKED)
 def test_the_specification_has_no_undefined_behaviour(name: str, tmp_path: Path) -> None:
     """Compiled so that an overflow, a bad shift or an index out of bounds ends the process."""
     compile_with_reference_kernels(MODELS[name](), tmp_path / "plain", name)

@@ -26,6 +26,7 @@ from benchmarks.tflite_models import Builder, Layers, cnn_gru_step
 from stapes.convert.compile import plan_model
 from stapes.firmware_sim.errors import ModelError
 
+OTHERS = ("DSP", "MVE", "HOST")  # layouts of weights
 SECONDS = 5.0  # for a model that takes 0.05 s when whole; a shared machine may stall for a second or two
 
 
@@ -36,7 +37,7 @@ def models() -> tuple[bytes, ...]:
     return (*own, every_move(), every_operator_of_values(), every_operator_of_int16())
 
 
-@pytest.mark.parametrize("layout", ["ROWS", "DSP", "MVE", pytest.param("HOST", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("layout", ["ROWS", *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)])
 @pytest.mark.parametrize("which", range(len(models())))
 def test_whole_models_run_clean_under_sanitizers_and_equal_litert(tmp_path: Path, which: int, layout: str) -> None:
     model = SanitizedModel(models()[which], tmp_path, (f"STAPES_NN_LAYOUT=STAPES_NN_{layout}",))

@@ -1,8 +1,5 @@
 """The int8 step is held against a .tflite of the whole sequence and the quantization-aware graph in TensorFlow."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -36,8 +33,9 @@ def network(features: np.ndarray, request: pytest.FixtureRequest) -> QuantizedNe
     tf_keras.utils.set_random_seed(1)
     network = FloatNetwork(Shape.of(request.param, FrontendConfig(), classes=4))
     real = features.astype(np.float32) * FrontendConfig().feature_scale
-    for _ in range(50):
-        network.sequence(tf.constant(real), network.start(len(real)), training=True)
+    train = tf.function(lambda: network.sequence(real, network.start(len(real)), training=True), autograph=False)
+    for _ in range(50):  # the statistics of BatchNorm
+        train()
     weights = network.folded()
     for name in ("gates", "candidate", "scores"):
         weights[f"{name}_kernel"] *= 3.0
@@ -109,13 +107,12 @@ def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_
     convolutions = [name for name in network.shape.states if name not in ("state_conv0", "state_gru")]
     most = {"scores": 256 * logit_step / 4 + 1, "state_gru": 3, "state_conv0": 0, **dict.fromkeys(convolutions, 1)}
     apart: dict[str, list[np.ndarray]] = {name: [] for name in most}
-    in_tensorflow = tf.function(network.step, autograph=False)
     for clip in features[:2]:
         runner = Runner(step)
         states = runner.start
         for frames in clip.reshape(STEPS, 1, 2, 40, 1):
             out = runner.run(features=frames, **states)
-            for name, value in graph_step(in_tensorflow, step, frames, states).items():
+            for name, value in graph_step(network, step, frames, states).items():
                 apart[name].append(np.abs(out[name].astype(int) - value).ravel())
             states = {name: out[name] for name in states}
     for name, bound in most.items():
@@ -125,16 +122,20 @@ def test_one_step_differs_from_the_quantization_aware_graph_by_single_roundings_
 
 
 def graph_step(
-    in_tensorflow: Callable[..., Any], step: Step, frames: np.ndarray, states: dict[str, np.ndarray]
+    network: QuantizedNetwork, step: Step, frames: np.ndarray, states: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Run a step of the TensorFlow graph from int8 states; return its results as int8."""
+    """Run a step in TensorFlow from int8 states; return its results as int8.
+
+    It runs eagerly: the graph that is converted has depthwise convolutions that TensorFlow can run on some processors
+    only.
+    """
     ports = {port.name: port for port in step.outputs}
 
     def real(name: str, value: np.ndarray) -> object:
         return tf.constant((value.astype(np.float32) - ports[name].zero_point) * ports[name].scale)
 
     inputs = {name: real(name, value) for name, value in states.items()}
-    scores, new_states = in_tensorflow(tf.constant(frames.astype(np.float32) * FrontendConfig().feature_scale), inputs)
+    scores, new_states = network.step(tf.constant(frames.astype(np.float32) * FrontendConfig().feature_scale), inputs)
     results = {"scores": tf.reshape(scores, [1, -1]), **new_states}
     return {
         name: np.rint(value.numpy() / ports[name].scale).astype(int) + ports[name].zero_point

@@ -176,8 +176,13 @@ class Candidates:
         table = np.zeros((*self.grid.shape, FOLDS, COLUMNS), np.int32)
         for place in np.ndindex(*self.grid.shape[:2]):  # all settings at once would take too much memory
             detected = self._timeline.detect(self.grid[place].ravel().tolist())
+            counted: dict[bytes, NDArray[np.int32]] = {}  # many settings find the same events
             for inner, found in zip(np.ndindex(*self.grid.shape[2:]), detected, strict=True):
-                np.add.at(table[place + inner], self.fold, self._count(found, by_overlap))
+                same = found.tobytes()
+                if same not in counted:
+                    counted[same] = np.zeros((FOLDS, COLUMNS), np.int32)
+                    np.add.at(counted[same], self.fold, self._count(found, by_overlap))
+                table[place + inner] = counted[same]
         return table
 
     def by_unit(self, config: EventConfig) -> NDArray[np.int64]:
