@@ -29,6 +29,9 @@ def quick(settings: Settings) -> Settings:
     return replace(
         settings,
         training=replace(
-            training, float_steps=training.float_steps // 3, quantized_steps=training.quantized_steps // 3
+            training,
+            head_steps=training.head_steps // 3,
+            float_steps=training.float_steps // 3,
+            quantized_steps=training.quantized_steps // 3,
         ),
     )

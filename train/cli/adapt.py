@@ -89,7 +89,8 @@ def _what_to_do(folder: "DetectorFolder", label: str, per_hour: float) -> str:
     return (
         f"{label}: {per_hour:g} detections per hour are not kept within two logits; train with hours without events "
         f"from this place (`stapes train recordings/ --out quieter.stapes --from {detector} --background "
-        f"hours-without-events/`), or silence it with `stapes tune {detector} recordings/ --silent {quote(label)}`"
+        f"hours-without-events/`), or silence it with `stapes tune {detector} recordings/ --silent {quote(label)}`, "
+        "which chooses all thresholds anew, and adapt again"
     )
 
 
