@@ -139,12 +139,19 @@ class Candidates:
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
-        """Return int64[units], the fold of each unit. Folds take turns, the sources with the most events first."""
+        """Return int64[units], the fold of each unit. Folds take turns, the sources with the most events first.
+
+        A group that is a source, as where labels name none, stays in its fold: its events are not judged with
+        settings that were chosen on its false alarms.
+        """
         sizes = np.bincount(self._source, minlength=len(self.sources))
         fold = np.zeros(len(self.hours), np.int64)
         fold[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes)) % FOLDS
+        of_group = dict(zip(self.sources, fold.tolist(), strict=False))
+        others = [group for group in self.groups if group not in of_group]
+        of_group |= {group: number % FOLDS for number, group in enumerate(others)}
         n_groups = len(self.groups)
-        fold[len(sizes) : len(sizes) + n_groups] = np.arange(n_groups) % FOLDS
+        fold[len(sizes) : len(sizes) + n_groups] = [of_group[group] for group in self.groups]
         fold[len(sizes) + n_groups :] = np.arange(len(self.background_groups)) % FOLDS
         return fold
 

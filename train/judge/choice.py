@@ -60,6 +60,7 @@ class Verdict(Enum):
     SHOWN = "shown"
     ESTIMATED = "estimated"  # kept by the estimate, which the hours do not show
     UNMET = "unmet"  # no setting that finds an event keeps it
+    NOTHING_FOUND = "nothing found"  # no setting finds an event
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Choice:
 
 
 def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choice:
-    """Return the setting that is best on these folds; thresholds of 1/2 where no event is annotated in them."""
+    """Return the setting that is best on these folds; thresholds of 1/2 where none finds an event in them."""
     settings = candidates.settings
     if candidates.label in settings.silent:
         return Choice(SILENT, Verdict.NO_BUDGET)
@@ -80,13 +81,18 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
     if not np.isin(candidates.fold[: len(candidates.sources)], chosen).any():
         return Choice(EventConfig(on_score=0, off_score=0), Verdict.NO_BUDGET)
     counts = candidates.counts[..., chosen, :].sum(axis=-2, dtype=np.int64)
+    hits = counts[..., heard_column(settings.hits)]
+    if not hits.any():
+        return Choice(EventConfig(on_score=0, off_score=0), Verdict.NOTHING_FOUND)
     budget = settings.budget(candidates.label)
-    alarms = counts[..., ALARMS]
+    # At a low threshold events merge into few long ones, so that all higher thresholds have to keep the limit, too.
+    alarms = np.maximum.accumulate(counts[..., ALARMS][:, ::-1], axis=1)[:, ::-1]
     expected = _expected_alarms(alarms, settings.on_logit_step)
-    if not budget:
-        value, verdict = _expected_f1(_f1(candidates, counts), settings.on_logit_step), Verdict.NO_BUDGET
+    hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
+    if not budget or not hours:  # without any time in which to count alarms the best F1 is all there is to go by
+        value = _expected_f1(_f1(candidates, counts), settings.on_logit_step)
+        verdict = Verdict.ESTIMATED if budget else Verdict.NO_BUDGET
     else:
-        hours, whole = candidates.alarm_hours[np.isin(candidates.fold, chosen)].sum(), candidates.alarm_hours.sum()
         # A part of the hours may hold its part of the alarms that show in all of them that the budget is kept.
         allowed = budget * hours
         limits = (
@@ -94,7 +100,6 @@ def choose(candidates: Candidates, folds: Iterable[int] = range(FOLDS)) -> Choic
             (Verdict.ESTIMATED, expected, allowed),
             (Verdict.ESTIMATED, alarms, allowed),
         )
-        hits = counts[..., heard_column(settings.hits)]
         value, verdict = _best_within(hits, alarms, limits)
         if verdict is not Verdict.UNMET:
             value = allowed * value - COST_OF_BUDGET * expected
@@ -140,10 +145,7 @@ def _expected_f1(values: NDArray[np.float64], on_logit_step: float) -> NDArray[n
 
 
 def _expected_alarms(alarms: NDArray[np.int64], on_logit_step: float) -> NDArray[np.float64]:
-    """Return [*grid]: the alarms averaged over shifts of both thresholds, or those counted where these are more.
-
-    Far down, all events merge into a few long ones, so that a lower threshold may have fewer.
-    """
+    """Return [*grid]: the alarms averaged over shifts of both thresholds, or those counted where these are more."""
     shift = ALARM_SHIFT_LOGITS / on_logit_step
     return np.maximum(alarms, gaussian_filter1d(alarms.astype(np.float64), shift, axis=1, mode="nearest"))
 

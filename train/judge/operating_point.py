@@ -49,13 +49,14 @@ class ClassPoint:
     rate: AlarmRate  # of false alarms, where the setting was chosen
     unmet: str = ""  # what the class can do at best if it cannot meet its budget
     not_shown: str = ""  # what it takes to show that the budget is met, if that is not shown
+    is_former: bool = False  # whether the class keeps the setting that it had
 
 
 class OperatingPoint:
     """The event setting of each class that is best on some scores, and what to expect of it on other sources.
 
     points: one ClassPoint per class; configs: the EventConfig of each; left_alone: classes that keep former settings
-    because they cannot meet their budget.
+    because they cannot meet their budget, or because there are no events to choose by.
     """
 
     def __init__(
@@ -82,8 +83,7 @@ class OperatingPoint:
         progress.close()
         self.points = tuple(points)
         self.configs = tuple(point.config for point in points)
-        same = zip(points, former or (), strict=False)
-        self.left_alone = tuple(point.label for point, config in same if point.unmet and point.config == config)
+        self.left_alone = tuple(point.label for point in points if point.is_former)
 
     def expected_on_other_sources(self) -> EventScores | None:
         """Return the figures to expect on other sources: each fold is judged with settings chosen on the other folds.
@@ -131,9 +131,12 @@ class OperatingPoint:
 
     @cached_property
     def _chosen_apart(self) -> dict[str, NDArray[np.int64]]:
-        """What is found of each unit with settings chosen on other folds, for each class with sources to hold out."""
+        """What is found of each unit with settings chosen on other folds, for each class with sources to hold out.
+
+        Settings that a class keeps were not chosen here, so they are judged on all units.
+        """
         return {
-            each.label: chosen_apart(each)
+            each.label: each.by_unit(config) if each.label in self.left_alone else chosen_apart(each)
             for each, config in zip(self._candidates, self.configs, strict=True)
             if min(len(each.sources), len(each.groups)) >= MIN_SOURCES and config != SILENT
         }
@@ -174,9 +177,9 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
     rate, recall = _reached(candidates, choice.config)
     if choice.config == SILENT:
         return ClassPoint(label, SILENT, "silent", rate)
-    if not candidates.annotated:
-        logger.warning(f"{label!r} has no events to choose thresholds on; they stay at 1/2")
-    if not budget or not candidates.annotated:
+    if not candidates.annotated or choice.verdict is Verdict.NOTHING_FOUND:
+        return _unchosen_point(candidates, former)
+    if not budget:
         rule = f"best {_figure(candidates)}, expected where scores are shifted"
         return ClassPoint(label, choice.config, rule, rate)
     limit = f"{budget:g} false alarms per hour"
@@ -197,7 +200,31 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
         f"{label}: {limit} cannot be met: {best}; {fate}. Raise the limit, silence {label}, or train on more "
         f"recordings without {label}"
     )
-    return ClassPoint(label, config, f"{limit} cannot be met", _reached(candidates, config)[0], unmet)
+    kept = config == former
+    return ClassPoint(label, config, f"{limit} cannot be met", _reached(candidates, config)[0], unmet, is_former=kept)
+
+
+def _unchosen_point(candidates: Candidates, former: EventConfig | None) -> ClassPoint:
+    """Return the point of a class with nothing to choose by: its former settings, or thresholds of 1/2."""
+    label, budget = candidates.label, candidates.settings.budget(candidates.label)
+    config = former or EventConfig(on_score=0, off_score=0)
+    fate = "its settings stay as they were" if former else "its thresholds are 1/2"
+    if candidates.annotated:
+        rule = "no thresholds find an event"
+        logger.warning(
+            f"{label!r}: no thresholds find any of its {candidates.annotated} labelled events; {fate}; check the "
+            "labels, or train on more recordings"
+        )
+    else:
+        rule = "no events to choose by"
+        logger.warning(f"{label!r} has no events to choose thresholds on; {fate}")
+    rate, unmet = alarm_rate(candidates, config), ""
+    if budget and rate.per_hour > budget:
+        unmet = f"{label}: {budget:g} false alarms per hour are not kept, as there are {rate}"
+        if candidates.settings.silence_unmet:
+            return ClassPoint(label, SILENT, rule, AlarmRate(0, rate.hours), f"{unmet}; it is set silent")
+        unmet += "; set its threshold by hand, or silence it"
+    return ClassPoint(label, config, rule, rate, unmet, is_former=former is not None)
 
 
 def _figure(candidates: Candidates) -> str:

@@ -331,7 +331,7 @@ def test_the_threshold_survives_scores_that_shrink_or_grow() -> None:
         np.testing.assert_array_equal(counts, [49, 49, 49])
 
 
-FEW = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
+SMALL = replace(SETTINGS, smoothing_steps=(1,), min_duration_steps=(1,), merge_gap_steps=(0, 5))
 
 
 def _keys(every_steps: float) -> ScoredRecordings:
@@ -348,7 +348,7 @@ def _keys(every_steps: float) -> ScoredRecordings:
 def test_point_labels_are_judged_by_onset_alone() -> None:
     """As one event, press and release end more than 200 ms after the label, which says nothing of an end."""
     judged = _keys(every_steps=40)
-    point = OperatingPoint(judged, FEW)
+    point = OperatingPoint(judged, SMALL)
     counts = count_matches(judged.reference, judged.events(point.configs), judged.names, ("a",), ONSET).sum((0, 1))
     np.testing.assert_array_equal(counts, [49, 49, 49])
     assert point.points[0].rule == "best event F1 by onset, expected where scores are shifted"
@@ -363,7 +363,7 @@ def test_events_with_point_labels_that_come_four_times_as_fast_are_not_merged(
     So it is with a budget of false alarms per hour, too; 0: without one.
     """
     judged = _keys(spacing_s * CLOCK.sample_rate_hz / CLOCK.step_samples)
-    assert choose_settings(judged, replace(FEW, false_alarms_per_hour=budget))[0].merge_gap_steps == gap
+    assert choose_settings(judged, replace(SMALL, false_alarms_per_hour=budget))[0].merge_gap_steps == gap
 
 
 @pytest.mark.parametrize(("spacing_s", "smoothing"), [(1.4, 9), (1.0, 1)])
@@ -399,3 +399,45 @@ def test_a_class_without_events_keeps_its_threshold_at_one_half(caplog: pytest.L
         EventConfig(on_score=0, off_score=0),
     )
     assert "'a' has no events to choose thresholds on" in caplog.text
+
+
+def test_a_class_without_events_keeps_the_settings_that_it_had() -> None:
+    noise = np.random.default_rng(0).integers(-128, 127, (50, 1)).astype(np.int8)
+    former = EventConfig(on_score=100, off_score=80, smoothing_steps=3)
+    point = OperatingPoint(ScoredRecordings(("a.wav",), (noise,), {}, ("a",), CLOCK), SETTINGS, former=[former])
+    assert point.configs == (former,)
+    assert point.left_alone == ("a",)
+
+
+def test_one_event_as_long_as_the_recording_keeps_no_limit() -> None:
+    """Below the floor of the scores all sounds merge into one event, which is a single alarm in hours."""
+    rng, names, scores, reference = np.random.default_rng(0), [], [], {}
+    for index in range(4):
+        spikes = np.repeat(rng.random((2250, 1)) < 0.02, 5, axis=0)
+        scores.append(np.clip(np.rint((0.08 + 0.8 * spikes) * 256) - 128, -128, 127).astype(np.int8))
+        names.append(f"{index}.wav")
+        reference[names[-1]] = [annotation(onset, onset + 10, "a") for onset in (4, *range(1000, 11_000, 1000))]
+    judged = ScoredRecordings(tuple(names), tuple(scores), reference, ("a",), CLOCK)
+    point = OperatingPoint(judged, replace(SMALL, false_alarms_per_hour=20.0))
+    assert "cannot be met" in point.points[0].unmet
+
+
+def test_a_limit_where_no_time_is_free_of_events_leaves_what_finds_them() -> None:
+    """Clips that are labelled from beginning to end show no limit; they still show which thresholds find an event."""
+    scores = [np.full((60, 1), score, np.int8) for score in (40, 60, 80)]
+    names = ("0.wav", "1.wav", "2.wav")
+    reference = {name: [Annotation(0.0, 60 * CLOCK.step_s, "a")] for name in names}
+    point = OperatingPoint(
+        ScoredRecordings(names, tuple(scores), reference, ("a",), CLOCK),
+        replace(SMALL, hits="overlap", false_alarms_per_hour=100.0),
+    )
+    assert point.points[0].not_shown
+    assert point.configs[0].on_score < 40
+
+
+def test_what_is_expected_elsewhere_is_judged_on_recordings_that_chose_nothing(judged: ScoredRecordings) -> None:
+    """Without a column `source` a recording is a source and a group: its events and alarms are held out together."""
+    candidates = Candidates(judged, "a", SMALL)
+    assert candidates.sources == candidates.groups
+    n = len(candidates.sources)
+    assert candidates.fold[:n].tolist() == candidates.fold[n:].tolist()
