@@ -72,7 +72,9 @@ def assemble(training: FinishedTraining, out: Path, *, force: bool) -> DetectorF
         scores = event_scores_of(scored, val, point.configs, onset_collar(settings.collar_percent))
         in_float = Scorer(networks.float_network).probabilities(data.val_features)
         quantized = Scorer(networks.quantized_network).probabilities(data.val_features)
-        parity = compare_forms(in_float, quantized, scored, point.configs, settings)
+        parity = compare_forms(
+            in_float, quantized, scored, point.configs, settings, with_background=background is not None
+        )
         folder = replace(
             folder,
             scores={

@@ -32,7 +32,7 @@ class EventParity:
     f1_onset_float: float
     f1_onset_quantized: float
     f1_onset_int8: float
-    int8_minus_float: float  # macro F1 by onset; each form has settings chosen on its own scores
+    int8_minus_float: float  # macro F1 by onset; each form has settings chosen on its own scores, without a background
     int8_minus_float_low: float  # 95 % interval over recordings
     int8_minus_float_high: float
     pairs: int  # with the same settings for both: events whose onsets match within 200 ms
@@ -73,17 +73,25 @@ def compare_forms(
     int8: ScoredRecordings,
     configs: Sequence[EventConfig],
     settings: OperatingPointSettings,
+    *,
+    with_background: bool = False,
 ) -> Parity:
-    """Compare the three forms on the same recordings; `configs` are the settings chosen on the int8 scores."""
+    """Compare the three forms on the same recordings.
+
+    configs: the detector's own settings, which were chosen on the int8 scores. with_background: whether a background
+    took part in that choice. The other two forms did not hear it, so F1 of the int8 form is then that of settings
+    which are chosen without it, too.
+    """
     device = [probability(scores).astype(np.float32) for scores in int8.scores]  # exact: multiples of 1/256
     float_scored, quantized_scored = (replace(int8, scores=tuple(as_int8(each))) for each in (in_float, quantized))
+    own_int8 = choose_settings(int8, settings, "thresholds on val alone") if with_background else configs
     return Parity(
         scores={
             "float / int8": _difference(in_float, device),
             "float / quantization-aware": _difference(in_float, quantized),
             "quantization-aware / int8": _difference(quantized, device),
         },
-        events=_compare_events(float_scored, quantized_scored, int8, configs, settings),
+        events=_compare_events(float_scored, quantized_scored, int8, configs, own_int8, settings),
     )
 
 
@@ -102,11 +110,12 @@ def _compare_events(
     quantized: ScoredRecordings,
     int8: ScoredRecordings,
     configs: Sequence[EventConfig],
+    own_int8: Sequence[EventConfig],
     settings: OperatingPointSettings,
 ) -> EventParity:
     own_float = choose_settings(in_float, settings, "thresholds of the float network")
     own_quantized = choose_settings(quantized, settings, "thresholds of the quantization-aware network")
-    of_float, of_int8 = _match_counts(in_float, own_float), _match_counts(int8, configs)
+    of_float, of_int8 = _match_counts(in_float, own_float), _match_counts(int8, own_int8)
     change = f1_difference(of_int8, of_float)
     pairs, only_float, only_int8 = _pair_counts(in_float, int8, configs)
     return EventParity(

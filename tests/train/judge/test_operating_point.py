@@ -8,12 +8,13 @@ from scipy.special import logit
 from scipy.stats import poisson
 
 from stapes.firmware_sim.device.clock import StepClock
-from stapes.firmware_sim.device.events import SILENT, EventConfig
+from stapes.firmware_sim.device.events import SILENT, EventConfig, probability
 from stapes.runtime.labels import Annotation
 from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, most_alarms
 from stapes.train.judge.candidates import ALARMS, ANNOTATED, DETECTED, HITS_BOTH, HITS_ONSET, Candidates
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, count_matches, event_free_s, touching
 from stapes.train.judge.operating_point import OperatingPoint, choose_settings
+from stapes.train.judge.parity import compare_forms
 from stapes.train.judge.scored import ScoredRecordings
 from stapes.train.settings import OperatingPointSettings
 
@@ -283,6 +284,23 @@ def test_alarms_are_counted_in_the_background_and_hits_are_not(judged: ScoredRec
     assert beside.points[0].rate.at_most <= 100.0
     expected = OperatingPoint(judged, SMALL, background=background).expected_on_other_sources()
     assert expected == OperatingPoint(judged, SMALL).expected_on_other_sources()
+
+
+def test_forms_with_the_same_scores_differ_by_nothing_where_a_background_took_part_in_the_choice(
+    judged: ScoredRecordings,
+) -> None:
+    """The background costs the detector events, which the float network, that did not hear it, does not lose."""
+    quiet = np.full((4000, 2), -128, np.int8)
+    quiet[100::200, 0] = round(0.85 * 256) - 128
+    background = ScoredRecordings(("quiet",), (quiet,), {}, ("a", "b"), CLOCK)
+    settings = replace(SMALL, false_alarms_per_hour_of_class={"a": 100.0}, min_duration_steps=(1,))
+    own, alone = (choose_settings(judged, settings, background=each) for each in (background, None))
+    assert own != alone
+    same = [probability(each).astype(np.float32) for each in judged.scores]
+    events = compare_forms(same, same, judged, own, settings, with_background=True).events
+    assert (events.int8_minus_float, events.int8_minus_float_low, events.int8_minus_float_high) == (0, 0, 0)
+    assert events.f1_onset_int8 == events.f1_onset_float
+    assert events.pairs == sum(map(len, judged.events(own).values())), "the detector's own settings"
 
 
 def test_a_detection_on_a_true_event_is_no_alarm(judged: ScoredRecordings) -> None:
