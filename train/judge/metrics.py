@@ -387,7 +387,7 @@ class Counts:
 
     def false_alarms(self) -> np.ndarray:
         """Return false alarms per hour of each class, [..., classes]."""
-        return (self.onset[..., DETECTED] - self.onset[..., TP]) / self.hours[..., None]
+        return ratio(self.onset[..., DETECTED] - self.onset[..., TP], self.hours[..., None])
 
 
 def scores_of_counts(

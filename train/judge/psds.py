@@ -173,6 +173,8 @@ def count_detections(
         foreign = [_intervals(each.annotations, other) for other in others]
         n_reference[row] = len(own)
         scores = each.scores[:, column].astype(np.int64)
+        if not len(scores):
+            continue  # a recording shorter than a step: nothing is detected in it
         thresholds = np.unique(scores)
         found = _at_thresholds(scores >= thresholds[:, None], _microseconds(each.edges_s), own, foreign, criteria)
         found = np.vstack([found, np.zeros((1, 2 + len(others)), np.int64)])

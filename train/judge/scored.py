@@ -66,7 +66,7 @@ def score_recordings(
         engine.reset()
         steps = len(frames) // folder.frames_per_step
         whole = frames[: steps * folder.frames_per_step]
-        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, -1)))
+        scores.append(engine.run(whole.reshape(steps, folder.frames_per_step, folder.frontend.n_bands)))
         progress.advance()
     progress.close()
     reference = {recording.name: recording.annotations for recording in recordings}
