@@ -53,7 +53,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
-    from stapes.train.judge.evaluate import Judgement, evaluate
+    from stapes.train.judge.evaluate import Judgement, evaluate_heard
     from stapes.train.report.decisions import decisions
     from stapes.train.report.evaluation_table import evaluation_lines
     from stapes.train.report.export_scores import MARK, export_scores
@@ -70,17 +70,17 @@ def _run(arguments: argparse.Namespace) -> None:
         before=arguments.before,
         collar_percent=arguments.collar_percent,
     )
-    evaluation, judged = evaluate(arguments.detector, arguments.dataset, arguments.split, judgement)
+    evaluation, heard = evaluate_heard(arguments.detector, arguments.dataset, arguments.split, judgement)
     if arguments.report:
         from stapes.train.report.device_cost import device_costs
         from stapes.train.report.report import write_report
 
         detector = Detector.load(arguments.detector)
-        write_report(arguments.report, detector, evaluation, judged, device_costs(detector.folder))
+        write_report(arguments.report, detector, evaluation, heard.judged, device_costs(detector.folder))
     if arguments.scores:
-        export_scores(arguments.scores, Detector.load(arguments.detector), judged, arguments.force)
+        export_scores(arguments.scores, Detector.load(arguments.detector), heard.judged, arguments.force)
     if arguments.json:
         detector = Detector.load(arguments.detector)
-        print(json.dumps(evaluation.as_dict() | decisions(detector, judged, evaluation.collar), indent=2))
+        print(json.dumps(evaluation.as_dict() | decisions(detector, heard, evaluation.collar), indent=2))
     else:
         print("\n".join(evaluation_lines(evaluation)))

@@ -1,12 +1,16 @@
 """A detector beside the one before it, on recordings that neither was trained on, with a verdict in plain sentences."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stapes.firmware_sim.errors import DatasetError
+from stapes.runtime.audio import AudioFile
+from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
+from stapes.train.data.dataset import Recording
+from stapes.train.data.options import inherited_channel
 from stapes.train.judge.differences import Change, ClassComparison, Differences, Heard, Verdict, differences
 from stapes.train.judge.judged import JudgedRecording, judge_recordings
 from stapes.train.judge.metrics import ONSET, Collar, plain
@@ -33,9 +37,12 @@ class Comparison:
         return dict(plain(asdict(self)))
 
 
-def compare(before_path: Path, detector: Detector, heard: Heard, onset: Collar = ONSET) -> Comparison:
+def compare(
+    before_path: Path, detector: Detector, heard: Heard, onset: Collar = ONSET, channel: Channel | None = None
+) -> Comparison:
     """Run the detector before on the recordings that `detector` was judged on, and compare the two.
 
+    channel: that both hear; None: each hears the channel of its own training.
     Recordings that one of them was trained on are left out, because they would favour it. Raises DetectorFolderError,
     AudioError, and DatasetError when no recording or no class is left to compare.
     """
@@ -55,7 +62,10 @@ def compare(before_path: Path, detector: Detector, heard: Heard, onset: Collar =
             f"that is judged ({', '.join(left_out[:NAMED])}{', ...' * (len(left_out) > NAMED)}); name recordings that "
             "are new to both"
         )
-    former = Heard(*(judge_recordings(before, [one.recording for one in each]) for each in (judged, background)))
+    own = inherited_channel(channel, before.folder)
+    former = Heard(
+        *(judge_recordings(before, [_heard_by(own, one.recording) for one in each]) for each in (judged, background))
+    )
     found = differences(former, Heard(judged, background), classes, onset)
     return Comparison(
         before=str(before_path),
@@ -67,6 +77,13 @@ def compare(before_path: Path, detector: Detector, heard: Heard, onset: Collar =
         differences=found,
         summary=_summary(found),
     )
+
+
+def _heard_by(channel: int | None, recording: Recording) -> Recording:
+    """Return the recording with this channel; one that has a single channel, as clips have, is heard as it is."""
+    if recording.channel == channel or AudioFile(recording.path, 1).channels == 1:
+        return recording
+    return replace(recording, channel=channel)
 
 
 def _not_trained_on(detectors: Sequence[Detector], judged: Sequence[JudgedRecording]) -> list[JudgedRecording]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.runtime.detector import Detector
 from stapes.train.judge.judged import JudgedRecording
 from stapes.train.judge.metrics import (
@@ -38,20 +38,31 @@ class ThresholdCurve:
 
 
 def threshold_curve(
-    detector: Detector, judged: Sequence[JudgedRecording], label: str, onset: Collar = ONSET
+    detector: Detector,
+    judged: Sequence[JudgedRecording],
+    label: str,
+    onset: Collar = ONSET,
+    background: Sequence[JudgedRecording] = (),
 ) -> ThresholdCurve:
-    """Return the figures of one class over many on thresholds.
+    """Return the figures of one class over many on thresholds; in the background only false alarms are counted.
 
-    The off threshold keeps its ratio to the on threshold; the other settings of the class stay as they are.
+    The off threshold keeps its ratio to the on threshold; the other settings of the class stay as they are. A silent
+    class has the default settings, which by_hand.py gives it with a threshold.
     """
     own = detector.folder.events[detector.classes.index(label)]
+    if own == SILENT:
+        own = EventConfig()
     levels = sorted({*ON_SCORES, own.on_score})
-    counts = _counts(detector, judged, label, [at_threshold(own, level) for level in levels], onset)
+    configs = [at_threshold(own, level) for level in levels]
+    counts = _counts(detector, judged, label, configs, onset)
+    if background:
+        counts[:, ALARMS] += _counts(detector, background, label, configs, onset)[:, ALARMS]
+    hours = _event_free_hours([*judged, *background], label)
     return ThresholdCurve(
         on_scores=np.array(levels),
         precision=ratio(counts[:, TP], counts[:, DETECTED]),
         recall=ratio(counts[:, TP], counts[:, REFERENCE]),
-        false_alarms_per_hour=ratio(counts[:, ALARMS], np.full(len(levels), _event_free_hours(judged, label))),
+        false_alarms_per_hour=ratio(counts[:, ALARMS], np.full(len(levels), hours)),
     )
 
 

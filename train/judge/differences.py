@@ -102,10 +102,9 @@ def differences(before: Heard, now: Heard, classes: Sequence[str], onset: Collar
             f1_onset=_change(by_class[0][:, column], by_class[1][:, column], sources, 1),
             false_alarms_per_hour=_change(alarms[0][:, column], alarms[1][:, column], units.n_places, -1),
         )
-    all_sources = sum(each.n_sources for each in compared.values())
     return Differences(
         compared,
-        _change(macro_f1(counts[0]), macro_f1(counts[1]), all_sources, 1),
+        _change(macro_f1(counts[0]), macro_f1(counts[1]), units.n_all_sources, 1),
         _change(alarms[0].sum(-1), alarms[1].sum(-1), units.n_places, -1),
     )
 
@@ -166,6 +165,11 @@ class _Units:
     def n_sources(self, label: str) -> int:
         """Return from how many sources the annotated events of a class are."""
         return len(self._sources[label])
+
+    @property
+    def n_all_sources(self) -> int:
+        """Return from how many sources the annotated events of all classes are; one of several classes counts once."""
+        return len(set().union(*self._sources.values()))
 
     @property
     def n_places(self) -> int:

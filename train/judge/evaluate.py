@@ -107,11 +107,22 @@ def evaluate(
     split: str | None = None,
     judgement: Judgement = Judgement(),
 ) -> tuple[Evaluation, list[JudgedRecording]]:
+    """Judge a detector as `evaluate_heard` does; return the figures and the recordings, without the background."""
+    evaluation, heard = evaluate_heard(detector_path, dataset_path, split, judgement)
+    return evaluation, list(heard.judged)
+
+
+def evaluate_heard(
+    detector_path: Path,
+    dataset_path: Path | None,
+    split: str | None = None,
+    judgement: Judgement = Judgement(),
+) -> tuple[Evaluation, Heard]:
     """Judge a detector on one split of a dataset; without a name on test if the dataset has it, else on val.
 
     split: `all` for the recordings of all splits. dataset_path: None to judge the background alone, which otherwise
     counts for false alarms and nothing else, as in `stapes tune`.
-    Returns the figures and the recordings that they were measured on. Raises DetectorFolderError, DatasetError (unknown
+    Returns the figures and what was heard to measure them. Raises DetectorFolderError, DatasetError (unknown
     class or split, nothing to judge), LabelError and AudioError.
     """
     detector = Detector.load(detector_path)
@@ -140,9 +151,9 @@ def evaluate(
         collar=collar,
         background_hours=sum(each.duration_s for each in quiet) / 3600,
         beside_float=compare_with_float(detector.folder, judged, collar) if judgement.with_float else None,
-        comparison=compare(judgement.before, detector, heard, collar) if judgement.before else None,
+        comparison=compare(judgement.before, detector, heard, collar, judgement.channel) if judgement.before else None,
     )
-    return evaluation, judged
+    return evaluation, heard
 
 
 def _without_events(recordings: Sequence[Recording]) -> Dataset:

@@ -1,21 +1,26 @@
 """What a program needs of an evaluation to go on: the mistakes to listen to, and the curves to set thresholds by."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from stapes.firmware_sim.device.events import probability
 from stapes.runtime.detector import Detector
 from stapes.train.judge.curves import ThresholdCurve, threshold_curve
-from stapes.train.judge.judged import JudgedRecording
+from stapes.train.judge.differences import Heard
 from stapes.train.judge.metrics import Collar, plain
 from stapes.train.label.mistakes import Mistake, worst_mistakes
 
 
-def decisions(detector: Detector, judged: Sequence[JudgedRecording], onset: Collar) -> dict[str, Any]:
-    """Return plain values for JSON: `mistakes`, the worst first, and `curves`, class -> figures by threshold."""
+def decisions(detector: Detector, heard: Heard, onset: Collar) -> dict[str, Any]:
+    """Return plain values for JSON: `mistakes`, the worst first, and `curves`, class -> figures by threshold.
+
+    Both count the false alarms in the background, as the tables do.
+    """
+    curves = {
+        label: threshold_curve(detector, heard.judged, label, onset, heard.background) for label in detector.classes
+    }
     return {
-        "mistakes": [_mistake(each) for each in worst_mistakes(detector, judged, onset)],
-        "curves": {label: _curve(threshold_curve(detector, judged, label, onset)) for label in detector.classes},
+        "mistakes": [_mistake(each) for each in worst_mistakes(detector, [*heard.judged, *heard.background], onset)],
+        "curves": {label: _curve(curve) for label, curve in curves.items()},
     }
 
 

@@ -70,7 +70,7 @@ def _drawing(
 
 
 def precision_recall(curves: Mapping[str, ThresholdCurve], own: Mapping[str, int]) -> str:
-    """Draw precision over recall per class, with a dot at the detector's own threshold.
+    """Draw precision over recall per class, with a dot at the detector's own threshold, which silent classes lack.
 
     Thresholds below the one with the highest recall are left out: events merge there, and both figures fall.
     """
@@ -79,8 +79,9 @@ def precision_recall(curves: Mapping[str, ThresholdCurve], own: Mapping[str, int
         axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
         _equal_f1(axes)
         for color, (label, curve) in zip(_colors(), curves.items(), strict=False):
-            at = int(np.flatnonzero(curve.on_scores == own[label])[0])
-            axes.plot(curve.recall[at], curve.precision[at], "o", color=color, markersize=7, zorder=3)
+            if label in own:
+                at = int(np.flatnonzero(curve.on_scores == own[label])[0])
+                axes.plot(curve.recall[at], curve.precision[at], "o", color=color, markersize=7, zorder=3)
             known = ~np.isnan(curve.precision) & ~np.isnan(curve.recall)
             if known.any():
                 known[: np.nanargmax(curve.recall)] = False

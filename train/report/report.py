@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stapes.firmware_sim.device.events import probability
+from stapes.firmware_sim.device.events import SILENT, probability
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.device.generated_c import generated_c
 from stapes.firmware_sim.outputs import write_whole
@@ -93,7 +93,8 @@ def _class_table(detector: Detector, figures: Figures, shown: ClassTable) -> str
 def _pictures(detector: Detector, evaluation: Evaluation, judged: Sequence[JudgedRecording]) -> Iterator[str]:
     classes = detector.classes
     curves = {label: threshold_curve(detector, judged, label, evaluation.collar) for label in classes}
-    own = {label: config.on_score for label, config in zip(classes, detector.folder.events, strict=True)}
+    events = zip(classes, detector.folder.events, strict=True)
+    own = {label: config.on_score for label, config in events if config != SILENT}
     colors = legend(pictures.class_colors(classes))
     svg = pictures.precision_recall(curves, own)
     yield figure("Other thresholds", svg, "Dot: the threshold of the detector. Grey: equal F1.", colors)

@@ -166,3 +166,49 @@ def test_five_recordings_that_agree_prove_nothing_and_six_do(n: int, verdict: st
     """A sign test, two-sided: 2 / 2^5 = 6 %, and 2 / 2^6 = 3 %."""
     none = np.zeros(n, np.int64)
     assert differences(heard(none, 4, none), heard(none + 4, 4, none), ["a"]).classes["a"].f1_onset.verdict == verdict
+
+
+def test_two_recordings_of_three_classes_prove_nothing_over_all_classes() -> None:
+    """The events of all classes are from the same two recordings, which are no more than two."""
+    labels = ["a", "b", "c"]
+    events = tuple(Annotation(1.0 + 10 * k, 1.5 + 10 * k, label) for k, label in enumerate(labels))
+
+    def found(*each_of: tuple[Annotation, ...]) -> Heard:
+        return Heard(
+            [
+                JudgedRecording(
+                    Recording(Path(f"{k}.wav"), f"{k}.wav", f"{k}.wav", 60.0, events),
+                    np.zeros((1, 3), np.int8),
+                    detected,
+                    (),
+                )
+                for k, detected in enumerate(each_of)
+            ]
+        )
+
+    compared = differences(found(events[:2], events[1:]), found(events, events), labels)
+    assert compared.macro_f1_onset.difference.value > 0
+    assert compared.macro_f1_onset.verdict == "unclear"
+
+
+def test_each_detector_hears_the_channel_of_its_own_training_unless_one_is_named(
+    tiny_detector: Path, tmp_path: Path
+) -> None:
+    """The events are on the first channel, which the detector before was trained on; the second one is silent."""
+    folder = tmp_path / "stereo" / "val"
+    folder.mkdir(parents=True)
+    for index in range(N):
+        pcm = noise_bursts(8.0, BURSTS, seed=index)
+        soundfile.write(folder / f"r{index}.wav", np.stack([pcm, pcm * 0], axis=1), 16_000)
+        (folder / f"r{index}.txt").write_text("".join(f"{a}\t{b}\t{label}\n" for a, b, label in BURSTS))
+    before, now = (changed(tiny_detector, tmp_path / f"{name}.stapes") for name in ("before", "now"))
+    replace(read_folder(before), provenance={"channel": 1}).write()
+    found = {}
+    for channel, heard in (("own", 2), ("named", None)):
+        replace(read_folder(now), provenance={"channel": heard or 1}).write()
+        judgement = Judgement(before=before, channel=None if heard else 2)
+        compared = evaluate(now, folder.parent, None, judgement)[0].comparison
+        assert compared is not None
+        found[channel] = compared.differences.macro_f1_onset
+    assert (found["own"].before, found["own"].now) == (1, 0)
+    assert (found["named"].before, found["named"].now) == (0, 0)

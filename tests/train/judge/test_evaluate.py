@@ -127,6 +127,20 @@ def test_json_holds_the_mistakes_and_what_other_thresholds_would_give(
     assert point["false_alarms_per_hour"] == pytest.approx(printed["figures"]["alarms"]["hiss"]["per_hour"])
 
 
+def test_mistakes_and_curves_count_the_false_alarms_of_the_background_as_the_table_does(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "quiet.wav", noise_bursts(18.0, BURSTS), 16_000)
+    assert main(["evaluate", str(tiny_detector), str(bursts), "--json", "--background", str(tmp_path)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    for label, config in zip(("rumble", "hiss"), read_folder(tiny_detector).events, strict=True):
+        table, own = printed["figures"]["alarms"][label], probability(config.on_score)
+        false = [each for each in printed["mistakes"] if (each["kind"], each["label"]) == ("false", label)]
+        (point,) = (each for each in printed["curves"][label] if each["threshold"] == own)
+        assert len(false) == table["alarms"] > 0
+        assert point["false_alarms_per_hour"] == pytest.approx(table["per_hour"])
+
+
 @pytest.mark.slow
 def test_where_no_event_is_there_are_false_alarms_and_no_f1(
     tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -325,6 +339,23 @@ def test_a_background_that_copies_a_labelled_recording_is_refused(
     assert main(["evaluate", str(tiny_detector), str(bursts), "--background", str(tmp_path)]) == 1
     said = f"renamed.wav: was declared free of events, but is the same recording as {original}"
     assert said in capsys.readouterr().err
+
+
+def test_a_recording_shorter_than_a_step_is_judged_with_the_others(
+    tiny_detector: Path, bursts: Path, tmp_path: Path
+) -> None:
+    """There is nothing to find in 100 samples, and nothing to stumble over; `tune` chooses as without them."""
+    data, detector = shutil.copytree(bursts, tmp_path / "data"), shutil.copytree(tiny_detector, tmp_path / "t.stapes")
+    assert main(["tune", str(detector), str(data)]) == 0
+    chosen = read_folder(detector).events
+    soundfile.write(data / "val" / "click.wav", np.arange(100, dtype=np.int16), 16_000)
+    (data / "val" / "click.txt").touch()
+    (alone, _), (beside, judged) = evaluate(tiny_detector, bursts), evaluate(tiny_detector, data)
+    assert [len(each.scores) for each in judged if each.recording.path.stem == "click"] == [0]
+    assert beside.figures.events.macro_f1_onset.value == alone.figures.events.macro_f1_onset.value
+    assert beside.figures.psds_1.value == pytest.approx(alone.figures.psds_1.value)
+    assert main(["tune", str(detector), str(data)]) == 0
+    assert read_folder(detector).events == chosen
 
 
 def test_evaluate_and_tune_count_the_same_false_alarms(tiny_detector: Path, bursts: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
-from stapes.firmware_sim.device.events import EventConfig
+from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.device.part_table import suitable
@@ -27,7 +28,7 @@ from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.metrics import Estimate
 from stapes.train.report.device_cost import device_costs
 from stapes.train.report.figures import CLASS_TABLES, OVERALL
-from stapes.train.report.pictures import recall_bars
+from stapes.train.report.pictures import precision_recall, recall_bars
 from stapes.train.report.report import write_report
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
@@ -220,6 +221,24 @@ def test_without_an_emulator_the_report_leaves_boards_out_and_says_why(
     monkeypatch.setenv("PATH", "")
     assert device_costs(read_folder(tiny_detector)) == {}
     assert "arm-none-eabi-gcc is not installed: apt-get install gcc-arm-none-eabi" in caplog.text
+
+
+def test_the_curve_of_a_silent_class_shows_what_a_threshold_would_give_it(
+    tiny_detector: Path, data: Path, tmp_path: Path
+) -> None:
+    path = shutil.copytree(tiny_detector, tmp_path / "silent.stapes")
+    folder = read_folder(path)
+    replace(folder, events=(SILENT,) * len(folder.classes)).write()
+    words = ["--split", "test", "--threshold", "hiss=0.5", "--out", str(tmp_path / "heard.stapes")]
+    assert main(["tune", str(path), str(data), *words]) == 0
+    _, judged = evaluate(path, data)
+    curve = threshold_curve(Detector.load(path), judged, "hiss")
+    hiss = evaluate(tmp_path / "heard.stapes", data)[0].figures.events.classes["hiss"]
+    at = int(np.flatnonzero(curve.on_scores == 0)[0])
+    assert (curve.precision[at], curve.recall[at]) == (hiss.precision, hiss.recall)
+    assert hiss.recall > 0
+    svg = precision_recall({"hiss": curve}, {})
+    assert svg.startswith("<"), "a picture without the dot of a threshold"
 
 
 def test_the_curve_at_the_own_threshold_is_what_the_detector_does(tiny_detector: Path, data: Path) -> None:
