@@ -5,11 +5,13 @@ OUT/
   ground_truth.tsv   filename, onset, offset, event_label; recordings without events have a row without times
   detected.tsv       the same for the events that the detector found
   durations.tsv      filename, duration
-The ID of a recording is its name without suffix, with `__` in place of every slash.
+The ID of a recording is its name without suffix, with `__` in place of every slash. Where that is the ID of another one
+already, `-2`, `-3` and so on is added.
 """
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,16 +22,22 @@ from stapes.runtime.labels import write_dcase
 from stapes.train.judge.evaluate import timed_scores
 from stapes.train.judge.judged import JudgedRecording
 
+logger = logging.getLogger(__name__)
+
 MARK = Mark("durations.tsv")  # --force replaces only folders that hold it
 
 
 def export_scores(out: Path, detector: Detector, judged: Sequence[JudgedRecording], force: bool) -> None:
-    """Write the folder in one go. Raises OutputError when `out` exists and cannot be replaced."""
+    """Write the folder in one go. Raises OutputError when `out` exists and cannot be replaced.
+
+    Warns of each recording whose ID had to be changed, as its files do not have the name that is to be expected.
+    """
+    ids = _distinct_ids([each.recording.name for each in judged])
     with new_folder(out, force=force, mark=MARK) as draft:
         (draft / "scores").mkdir()
-        for each in judged:
-            (draft / "scores" / f"{recording_id(each)}.tsv").write_text(_scores(detector, each), encoding="utf-8")
-        files = {f"{recording_id(each)}.wav": each for each in judged}
+        for name, each in zip(ids, judged, strict=True):
+            (draft / "scores" / f"{name}.tsv").write_text(_scores(detector, each), encoding="utf-8")
+        files = {f"{name}.wav": each for name, each in zip(ids, judged, strict=True)}
         truth = {name: each.recording.annotations for name, each in files.items()}
         (draft / "ground_truth.tsv").write_text(write_dcase(truth), encoding="utf-8")
         found = {name: each.detected for name, each in files.items()}
@@ -38,9 +46,19 @@ def export_scores(out: Path, detector: Detector, judged: Sequence[JudgedRecordin
         (draft / MARK.file).write_text("filename\tduration\n" + "".join(rows), encoding="utf-8")
 
 
-def recording_id(judged: JudgedRecording) -> str:
-    """Return the ID under which a recording is exported."""
-    return str(Path(judged.recording.name).with_suffix("")).replace("/", "__")
+def _distinct_ids(names: Sequence[str]) -> list[str]:
+    """Return the IDs under which the recordings of these names are exported, in the same order."""
+    plain = [str(Path(name).with_suffix("")).replace("/", "__") for name in names]
+    taken: dict[str, str] = {}  # ID -> name of its recording
+    for own, name in zip(plain, names, strict=True):
+        number, distinct = 1, own
+        while distinct in taken or (number > 1 and distinct in plain):
+            number += 1
+            distinct = f"{own}-{number}"
+        if number > 1:
+            logger.warning(f"{name} is exported as {distinct}, because {own} is {taken[own]}")
+        taken[distinct] = name
+    return list(taken)
 
 
 def _scores(detector: Detector, judged: JudgedRecording) -> str:
