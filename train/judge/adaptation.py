@@ -19,7 +19,7 @@ from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
 from stapes.train.data.dataset import Recording
-from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, too_few_hours
+from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, needed_text, short_text, too_few_hours
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.scored import Scores, decode
 
@@ -82,8 +82,8 @@ def require_hours(recordings: Sequence[Recording], per_hour: float | None) -> No
         raise DatasetError(f"{where}: {hours * 3600:.0f} seconds of sound; record at least a minute, better an hour")
     if per_hour and hours * per_hour < 1:
         raise DatasetError(
-            f"{hours:.2f} hours cannot tell whether there are {per_hour:g} alarms per hour: record at least "
-            f"{1 / per_hour:.1f} hours, or {hours_needed(per_hour):.1f} hours to show it at 90 %"
+            f"{short_text(hours, 1 / per_hour)} cannot tell whether there are {per_hour:g} alarms per hour: "
+            f"record at least {needed_text(1 / per_hour)}, or {needed_text(hours_needed(per_hour))} to show it at 90 %"
         )
 
 

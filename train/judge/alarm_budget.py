@@ -4,6 +4,8 @@ Alarms are taken as a Poisson process. The upper limit of its rate is the exact 
 "Fiducial limits for the Poisson distribution", Biometrika 28, 1936.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +37,8 @@ class AlarmRate:
         return f"{self.per_hour:{spec}} (at most {self.at_most:{spec}})" if self.hours > 0 else "-"
 
     def __str__(self) -> str:
-        """Return the same with one digit."""
-        return f"{self:.1f}"
+        """Return the same, each rate with as many digits as `rate_text` gives it."""
+        return f"{rate_text(self.per_hour)} (at most {rate_text(self.at_most)})" if self.hours > 0 else "-"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
@@ -77,9 +79,31 @@ def too_few_hours(budget: float, hours: float) -> str:
     needed = hours_needed(budget)
     if needed <= hours:
         return ""
-    return not_shown(budget, f"{hours_text(needed)} without any alarm are needed; there are {hours_text(hours)}")
+    there_are = short_text(hours, needed)
+    return not_shown(budget, f"{needed_text(needed)} without any alarm are needed; there are {there_are}")
+
+
+def rate_text(per_hour: float) -> str:
+    """Return a rate with one decimal, or with two significant digits below 1: a rate of a few per day is not 0.0."""
+    return f"{per_hour:.2g}" if 0 < per_hour < 0.995 else f"{per_hour:.1f}"
 
 
 def hours_text(hours: float) -> str:
     """Return for example `2.3 hours`, or minutes where there are few."""
-    return f"{hours:.1f} hours" if hours >= 0.095 else f"{60 * hours:.1f} minutes"
+    return _in_tenths(hours, round)
+
+
+def needed_text(hours: float) -> str:
+    """Return the same, rounded up: who records so many hours has enough."""
+    return _in_tenths(hours, math.ceil)
+
+
+def short_text(hours: float, needed: float) -> str:
+    """Return the same for hours that are fewer than those needed, never rounded up to these."""
+    return _in_tenths(hours, math.floor) if needed - hours < 0.1 else hours_text(hours)
+
+
+def _in_tenths(hours: float, whole: Callable[[float], int]) -> str:
+    value, unit = (hours, "hours") if hours >= 0.1 else (60 * hours, "minutes")
+    tenths = round(10 * value, 6)  # the product of what was meant as whole tenths may lie beside them
+    return f"{whole(tenths) / 10:.1f} {unit}"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stapes.firmware_sim.device.events import SILENT, EventConfig
 from stapes.runtime.console import Progress
 from stapes.train.data.label_checks import MIN_SOURCES
-from stapes.train.judge.alarm_budget import AlarmRate, hours_text, not_shown, too_few_hours
+from stapes.train.judge.alarm_budget import AlarmRate, hours_text, not_shown, rate_text, too_few_hours
 from stapes.train.judge.candidates import (
     ALARMS,
     ANNOTATED,
@@ -195,7 +195,7 @@ def _class_point(candidates: Candidates, former: EventConfig | None) -> ClassPoi
         config, fate = former, "its settings stay as they were"
     else:
         config, fate = choice.config, "it has these settings"
-    best = f"the fewest with which any event is found are {rate.per_hour:.1f} (recall {recall:.2f})"
+    best = f"the fewest with which any event is found are {rate_text(rate.per_hour)} (recall {recall:.2f})"
     unmet = (
         f"{label}: {limit} cannot be met: {best}; {fate}. Raise the limit, silence {label}, or train on more "
         f"recordings without {label}"
@@ -256,5 +256,5 @@ def _why_not_shown(budget: float, rate: AlarmRate, expected_alarms: float) -> st
     return not_shown(
         budget,
         f"{rate.alarms} were counted in {hours_text(rate.hours)}, {expected_alarms:.1f} are to be expected where "
-        f"scores are shifted, as in other rooms, and there may be {at_most:.1f} per hour",
+        f"scores are shifted, as in other rooms, and there may be {rate_text(at_most)} per hour",
     )

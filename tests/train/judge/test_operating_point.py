@@ -10,7 +10,7 @@ from scipy.stats import poisson
 from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import SILENT, EventConfig, probability
 from stapes.runtime.labels import Annotation
-from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, most_alarms
+from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, most_alarms, needed_text, rate_text, too_few_hours
 from stapes.train.judge.candidates import ALARMS, ANNOTATED, DETECTED, HITS_BOTH, HITS_ONSET, Candidates
 from stapes.train.judge.metrics import ONSET, ONSET_OFFSET, count_matches, event_free_s, touching
 from stapes.train.judge.operating_point import OperatingPoint, choose_settings
@@ -264,7 +264,7 @@ def test_hours_that_are_too_few_to_show_a_budget_are_named(judged: ScoredRecordi
     np.testing.assert_array_equal(counts[0], [33, 36, 33])
     (line,) = point.warnings()
     assert line == (
-        "a: 1 false alarms per hour are not shown at 90%: 2.3 hours without any alarm are needed; there are "
+        "a: 1 false alarms per hour are not shown at 90%: 2.4 hours without any alarm are needed; there are "
         f"{60 * point.points[0].rate.hours:.1f} minutes"
     )
 
@@ -409,6 +409,24 @@ def test_the_limit_of_a_rate_vs_the_poisson_distribution() -> None:
     assert int(most_alarms(15.0, 8.0)) == brute
     for budget, hours in ((1.0, 3.0), (10.0, 0.25), (15.0, 8.0)):
         assert AlarmRate(most_alarms(budget, hours), hours).at_most == pytest.approx(budget)
+
+
+@pytest.mark.parametrize("hours", [2.26, 2.3, 2.3025, 0.2299, 0.099, 0.02])
+def test_hours_that_are_needed_are_never_shown_as_those_that_there_are(hours: float) -> None:
+    """Needed is little more than there is, and both are shown in tenths."""
+    said = too_few_hours(hours_needed(1.0) / (1.0001 * hours), hours)
+    needed, there_are = said.rpartition(": ")[2].split(" without any alarm are needed; there are ")
+    shown = [float(text.split()[0]) / (60 if text.endswith("minutes") else 1) for text in (needed, there_are)]
+    assert shown[0] > hours >= shown[1]
+    assert needed_text(hours_needed(1.0)) == "2.4 hours"
+
+
+def test_a_rate_of_less_than_one_per_hour_is_shown_with_two_digits() -> None:
+    assert str(AlarmRate(0, 100.0)) == "0.0 (at most 0.023)"
+    assert str(AlarmRate(4, 100.0)) == "0.04 (at most 0.08)"
+    assert str(AlarmRate(31, 10.0)) == "3.1 (at most 3.9)"
+    assert [rate_text(rate) for rate in (0.996, 0.99, 0.5, float("inf"))] == ["1.0", "0.99", "0.5", "inf"]
+    assert str(AlarmRate(0, 0.0)) == "-"
 
 
 def test_a_class_without_events_keeps_its_threshold_at_one_half(caplog: pytest.LogCaptureFixture) -> None:
