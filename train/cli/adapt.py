@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_changed_detector, require_writable, write_changed_detector
 from stapes.train.text import table
@@ -15,6 +15,7 @@ from stapes.train.text import table
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.runtime.sound_conditions import Levels
+    from stapes.train.data.dataset import Recording
     from stapes.train.judge.adaptation import ClassAdaptation, Place
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def add_adapt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.background import open_unlabelled
+    from stapes.train.data.background import open_unlabelled, without_copies
     from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, require_hours, with_adaptation
     from stapes.train.judge.alarm_budget import too_few_hours
@@ -66,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> None:
     require_writable(arguments)
     folder = read_folder(arguments.detector)
     recordings = open_unlabelled([arguments.recordings], inherited_channel(arguments.channel, folder))
+    recordings = without_copies(_new_to(folder, recordings))
     require_hours(recordings, per_hour)
     place = hear_place(folder, recordings)
     _print_conditions(folder, place.background, place.hours)
@@ -81,6 +83,30 @@ def _run(arguments: argparse.Namespace) -> None:
         if not each.kept:
             logger.warning(_what_to_do(folder, each.label, per_hour))
     write_changed_detector(with_adaptation(folder, found, place, per_hour), arguments)
+
+
+def _new_to(folder: "DetectorFolder", recordings: "list[Recording]") -> "list[Recording]":
+    """Return the recordings that the detector was not trained on, and warn of the others.
+
+    Raises DatasetError when none is left.
+    """
+    from stapes.train.judge.overlap import NAMED, not_trained_on
+
+    new = not_trained_on(folder, recordings)
+    names = {each.name for each in new}
+    known = [str(each.path) for each in recordings if each.name not in names]
+    if not new:
+        raise DatasetError(
+            f"{folder.path} was trained on all of these recordings, where its scores are not those of the place; "
+            "record new ones there"
+        )
+    if known:
+        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+        logger.warning(
+            f"{len(known)} of {len(recordings)} recordings are left out, as the detector was trained on them: "
+            f"{', '.join(known[:NAMED])}{more}; its scores there are not those of the place"
+        )
+    return new
 
 
 def _what_to_do(folder: "DetectorFolder", label: str, per_hour: float) -> str:

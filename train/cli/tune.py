@@ -111,8 +111,9 @@ def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
+    from stapes.firmware_sim.device.events import SILENT
     from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.background import open_background, require_not_labelled
+    from stapes.train.data.background import open_background, require_not_labelled, without_copies
     from stapes.train.data.training_split import inherited_options
     from stapes.train.judge.adaptation import adaptation_kept
     from stapes.train.judge.by_hand import with_thresholds
@@ -131,7 +132,7 @@ def _run(arguments: argparse.Namespace) -> None:
     recordings = dataset.splits[arguments.split]
     quiet = open_background(arguments.background, options.channel)
     require_not_labelled(quiet, dataset)
-    quiet = _new_to(folder, quiet)
+    quiet = _new_to(folder, without_copies(quiet, recordings))
     changed = with_thresholds(folder, by_hand, [*recordings, *quiet], arguments.split) if by_hand else None
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
@@ -151,7 +152,8 @@ def _run(arguments: argparse.Namespace) -> None:
     point = OperatingPoint(scored, settings, background=background, former=folder.events)
     to_expect = point.expected_on_other_sources()
     _print_here(arguments.split, folder.classes, reached(folder.events), reached(point.configs))
-    _print_expected(folder.classes, to_expect, point.alarms_on_other_sources())
+    heard = [label for label, config in zip(folder.classes, point.configs, strict=True) if config != SILENT]
+    _print_expected(heard, to_expect, point.alarms_on_other_sources())
     for line in point.warnings():
         logger.warning(line)
     described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
@@ -294,6 +296,7 @@ def _print_here(part: str, classes: Sequence[str], before: _Reached, now: _Reach
 
 
 def _print_expected(classes: Sequence[str], expected: "EventScores | None", alarms: "Mapping[str, AlarmRate]") -> None:
+    """Print what is expected of the classes that are not silent."""
     unknown = [label for label in classes if expected is None or label not in expected.classes]
     if expected:
         rows = [

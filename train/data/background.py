@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from filecmp import cmp
 from pathlib import Path
 
 from stapes.firmware_sim.errors import AudioError, DatasetError
@@ -11,7 +12,7 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.labels.names import same_form, without_suffix
 from stapes.runtime.walk import hidden, walk_files
-from stapes.train.data.constant import without_constant
+from stapes.train.data.constant import MOST_NAMED, without_constant
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, Recording, audio_files
 from stapes.train.data.findings import Findings
@@ -93,6 +94,34 @@ def require_not_labelled(background: Sequence[Recording], dataset: Dataset) -> N
                 f"{copy}: was declared free of events, but is the same recording as {each.path}, in which "
                 f"{event.label!r} is labelled ({event.place}); leave it out of --background, or correct the labels"
             )
+
+
+def without_copies(recordings: Sequence[Recording], others: Iterable[Recording] = ()) -> list[Recording]:
+    """Return the recordings whose content is not that of one before them or of the others, and warn of the rest.
+
+    Where hours count, none counts twice. Files are compared whole, because recordings of a microphone that is muted
+    in between may have the same `content_id`.
+    """
+    seen: dict[str, list[Path]] = {}
+    for each in others if recordings else ():
+        seen.setdefault(content_id(each.path), []).append(each.path)
+    kept, copies = [], []
+    for each in recordings:
+        alike = seen.setdefault(content_id(each.path), [])
+        original = next((path for path in alike if cmp(path, each.path, shallow=False)), None)
+        if original is None:
+            kept.append(each)
+            alike.append(each.path)
+        else:
+            same_file = each.path.resolve() == original.resolve()
+            copies.append(str(each.path) if same_file else f"{each.path} (the same as {original})")
+    if copies:
+        more = f" and {len(copies) - MOST_NAMED} more" if len(copies) > MOST_NAMED else ""
+        logger.warning(
+            f"{len(copies)} of {len(recordings)} recordings are left out, as their hours would count twice: "
+            f"{', '.join(copies[:MOST_NAMED])}{more}"
+        )
+    return kept
 
 
 def open_unlabelled(folders: Iterable[Path], channel: int | None = None) -> list[Recording]:

@@ -12,7 +12,7 @@ from stapes.firmware_sim.device.event_sweep import smoothed
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.audio.convert import Channel
 from stapes.runtime.detector import Detector
-from stapes.train.data.background import open_background, require_not_labelled
+from stapes.train.data.background import open_background, require_not_labelled, without_copies
 from stapes.train.data.dataset import Dataset, Recording, open_dataset
 from stapes.train.data.findings import log_notes
 from stapes.train.data.training_split import inherited_options
@@ -129,7 +129,7 @@ def evaluate_heard(
     options = inherited_options(judgement.group_pattern, judgement.channel, detector.folder)
     quiet = open_background(judgement.background, options.channel)
     if dataset_path is None:
-        dataset, quiet = _without_events(quiet), []
+        dataset, quiet = _without_events(without_copies(quiet)), []
         split, recordings = BACKGROUND, dataset.recordings
     else:
         dataset = open_dataset(dataset_path, options)
@@ -137,6 +137,7 @@ def evaluate_heard(
         require_not_labelled(quiet, dataset)
         split, recordings = choose_split(dataset, split)
         require_known_classes(detector, recordings, dataset)
+        quiet = without_copies(quiet, recordings)
     judged, heard_quiet = judge_recordings(detector, recordings), judge_recordings(detector, quiet) if quiet else []
     heard, collar = Heard(judged, heard_quiet), judgement.collar
     evaluation = Evaluation(

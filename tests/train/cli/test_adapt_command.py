@@ -74,7 +74,12 @@ def test_recordings_that_are_too_short_are_refused_before_they_are_heard(
 ) -> None:
     monkeypatch.setattr(stapes.train.judge.adaptation, "hear_place", None)
     assert main(["adapt", str(detector), "--recordings", str(place), "--alarms-per-hour", "2"]) == 1
-    assert "0.03 hours cannot tell whether there are 2 alarms per hour" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "1.5 minutes cannot tell whether there are 2 alarms per hour: record at least 0.5 hours, or 1.2 hours" in said
+    )
+    assert main(["adapt", str(detector), "--recordings", str(place), "--alarms-per-hour", "30"]) == 1
+    assert "record at least 2.0 minutes, or 4.7 minutes to show it at 90 %" in " ".join(capsys.readouterr().err.split())
 
 
 def test_thresholds_move_and_the_weights_stay(detector: Path, place: Path) -> None:
@@ -222,6 +227,30 @@ def test_recordings_of_constant_samples_are_named_and_left_out(
     assert f"2 of 4 recordings are left out, as all of their samples are the same: {named}" in said
 
 
+def test_recordings_that_the_detector_was_trained_on_and_copies_are_named_and_left_out(
+    detector: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They show neither how the place sounds to the detector nor more hours than there were."""
+    soundfile.write(place / "2.wav", noise_bursts(45.0, [], seed=2), 16_000)
+    shutil.copy(place / "1.wav", place / "copy.wav")
+    known = [content_id(place / f"{index}.wav") for index in range(2)]
+    replace(read_folder(detector), provenance={"trained_on": known[:1]}).write()
+    now = adapt(detector, place, 2000)
+    assert now.operating_point["recordings"] == sorted([known[1], content_id(place / "2.wav")])
+    assert now.operating_point["alarms"]["hiss"]["hours"] == pytest.approx(90 / 3600)
+    said = " ".join(capsys.readouterr().err.split())
+    trained_on = f"1 of 4 recordings are left out, as the detector was trained on them: {place / '0.wav'};"
+    copy = f"1 of 3 recordings are left out, as their hours would count twice: {place / 'copy.wav'} (the same as "
+    assert trained_on in said
+    assert f"{copy}{place / '1.wav'})" in said
+    assert main(["adapt", str(detector), "--recordings", str(place), "--alarms-per-hour", "30"]) == 1
+    assert "1.5 minutes cannot tell whether there are 30 alarms per hour" in " ".join(capsys.readouterr().err.split())
+    known.append(content_id(place / "2.wav"))
+    replace(read_folder(detector), provenance={"trained_on": known}).write()
+    assert main(["adapt", str(detector), "--recordings", str(place)]) == 1
+    assert "was trained on all of these recordings" in capsys.readouterr().err
+
+
 def test_a_place_of_constant_samples_alone_is_refused(
     detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,7 +288,7 @@ def test_a_dry_run_only_shows(detector: Path, place: Path, capsys: pytest.Captur
     [
         (90, 0, [], "all samples are zero; check the microphone"),
         (20, 50, [], "20 seconds of sound; record at least a minute"),
-        (90, 50, ["--alarms-per-hour", "2"], "0.03 hours cannot tell whether there are 2 alarms per hour: record"),
+        (90, 50, ["--alarms-per-hour", "2"], "1.5 minutes cannot tell whether there are 2 alarms per hour: record"),
         (90, 50, ["--alarms-per-hour", "-1"], "--alarms-per-hour -1: need a number above 0"),
         (90, 50, ["--out", "x.stapes"], "--out has nothing to write without --alarms-per-hour"),
     ],

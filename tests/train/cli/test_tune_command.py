@@ -209,6 +209,14 @@ def test_hours_that_the_detector_was_trained_on_show_no_limit_of_false_alarms(
     assert hours[1] - hours[2] == pytest.approx(20 / 3600, rel=0.05)
 
 
+def test_a_class_that_is_silent_is_not_said_to_lack_recordings(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing but the option makes it silent; rumble has no events at all."""
+    assert main(["tune", str(detector), str(dataset), "--silent", "hiss"]) == 0
+    assert "no estimate for rumble on other recordings" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chosen_one(
     detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

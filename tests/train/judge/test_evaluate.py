@@ -341,6 +341,48 @@ def test_a_background_that_copies_a_labelled_recording_is_refused(
     assert said in capsys.readouterr().err
 
 
+def test_recordings_with_the_same_name_for_other_libraries_are_all_exported(
+    tiny_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, names = tmp_path / "data" / "val", ["a/b.wav", "a__b.wav", "c.flac", "c.wav"]
+    (folder / "a").mkdir(parents=True)
+    for index, name in enumerate(names):
+        soundfile.write(folder / name, noise_bursts(4.0, [(1.0, 1.5, "hiss")], seed=index), 16_000)
+    rows = "".join(f"{name}\t1.0\t1.5\thiss\n" for name in names)
+    (folder / "labels.tsv").write_text(f"filename\tonset\toffset\tevent_label\n{rows}")
+    out = tmp_path / "scores"
+    assert main(["evaluate", str(tiny_detector), str(folder.parent), "--scores", str(out)]) == 0
+    expected = {"val__a__b", "val__a__b-2", "val__c", "val__c-2"}
+    assert {path.stem for path in (out / "scores").iterdir()} == expected
+    assert {Path(name).stem for name in read_dcase(out / "ground_truth.tsv")} == expected
+    said = " ".join(capsys.readouterr().err.split())
+    assert "val/a__b.wav is exported as val__a__b-2, because val__a__b is val/a/b.wav" in said
+    assert "val/c.wav is exported as val__c-2, because val__c is val/c.flac" in said
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tune"])
+def test_no_hour_of_the_background_counts_twice(
+    tiny_detector: Path, bursts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """The background holds an event-free recording that is judged, and one of its own recordings twice."""
+    background, original = tmp_path / "background", bursts / "val" / "quiet.wav"
+    background.mkdir()
+    soundfile.write(background / "0.wav", noise_bursts(20.0, [], seed=3), 16_000)
+    words = [command, str(tiny_detector), str(bursts), "--background", str(background)]
+    words += ["--json"] if command == "evaluate" else ["--threshold", "hiss=0.5", "--dry-run"]
+    assert main(words) == 0
+    once = capsys.readouterr()
+    assert "count twice" not in once.err
+    shutil.copy(background / "0.wav", background / "1.wav")
+    shutil.copy(original, background / "2.wav")
+    assert main(words) == 0
+    twice = capsys.readouterr()
+    assert twice.out == once.out
+    said = " ".join(twice.err.split())
+    assert f"2 of 3 recordings are left out, as their hours would count twice: {background / '1.wav'} (the same" in said
+    assert f"{background / '2.wav'} (the same as {original})" in said
+
+
 def test_a_recording_shorter_than_a_step_is_judged_with_the_others(
     tiny_detector: Path, bursts: Path, tmp_path: Path
 ) -> None:
