@@ -167,13 +167,17 @@ class AugmentationSettings:
             "reverberation_share",
         )
         _require_between(self, "augmentation", **dict.fromkeys(shares, (0, 1)))
-        above_0 = ("run_speed", "point_spacing", "background_speed", "reverberation_rt60_s")
+        ranges = {"run_speed": (0.1, 10), "background_speed": (0.1, 10), "reverberation_rt60_s": (0.01, 20)}
+        above_0 = (*ranges, "point_spacing")
         for name in (*above_0, "run_snr_db", "gain_db", "direct_to_reverberant_db"):
             low, high = getattr(self, name)
             if low > high or (name in above_0 and low <= 0):
                 raise ConfigError(
                     f"augmentation: {name} is {(low, high)}: need the smaller value first, and speeds and times above 0"
                 )
+            least, most = ranges.get(name, (-math.inf, math.inf))
+            if low < least or high > most:
+                raise ConfigError(f"augmentation: {name} is {(low, high)}: need {least:g} to {most:g}")
         if self.point_spacing[1] > 1:
             raise ConfigError(
                 f"augmentation: point_spacing is {self.point_spacing}: need at most 1, "

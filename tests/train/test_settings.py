@@ -56,6 +56,9 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
             "[augmentation]\nrun_speed = [2.0, 1.0]\n",
             r"augmentation: run_speed is \(2.0, 1.0\): need the smaller value first",
         ),
+        ("[augmentation]\nrun_speed = [1.0, 1e9]\n", r"settings.toml:2: augmentation: run_speed is .*: need 0.1 to 10"),
+        ("[augmentation]\nbackground_speed = [0.01, 1]\n", r"background_speed is \(0.01, 1.0\): need 0.1 to 10"),
+        ("[augmentation]\nreverberation_rt60_s = [1, 1e9]\n", r"reverberation_rt60_s is .*: need 0.01 to 20"),
         (
             "seed = 1\n[operating_point]\nsmoothing_steps = [2]\n",
             r"settings.toml:3: operating_point: smoothing_steps has 2",

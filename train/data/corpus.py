@@ -54,10 +54,10 @@ class Corpus:
         """
         shares = np.asarray(lengths / lengths.sum(), np.float64)
         outside = recordings >= len(self) - self.n_outside
-        of_outside = shares[outside].sum()
-        if BACKGROUND_SHARE_MAX < of_outside < 1:
+        of_outside, of_dataset = shares[outside].sum(), shares[~outside].sum()
+        if of_outside > BACKGROUND_SHARE_MAX and of_dataset > 0:
             shares[outside] *= BACKGROUND_SHARE_MAX / of_outside
-            shares[~outside] *= (1 - BACKGROUND_SHARE_MAX) / (1 - of_outside)
+            shares[~outside] *= (1 - BACKGROUND_SHARE_MAX) / of_dataset
         return shares
 
 

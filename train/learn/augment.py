@@ -182,7 +182,7 @@ def augment_features(
     offset_db = offset_db + _band_gains_db(bands, settings.band_gain_db, rng)
     changed = np.clip(features + np.rint(offset_db / step_db), -128, 127)
     mean = changed.mean(axis=0)
-    width = int(rng.integers(settings.masked_bands_max + 1))
+    width = int(rng.integers(min(settings.masked_bands_max, bands) + 1))
     first = int(rng.integers(bands - width + 1))
     changed[:, first : first + width] = np.rint(mean[first : first + width])
     for _ in range(4):

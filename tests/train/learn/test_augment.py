@@ -332,3 +332,18 @@ def test_recordings_from_outside_of_the_dataset_are_drawn_by_length_and_half_of_
     assert shares[2] == pytest.approx(share)
     assert shares[1] == pytest.approx(2 * shares[0])
     assert shares.sum() == pytest.approx(1)
+
+
+def test_pieces_that_are_all_from_outside_of_the_dataset_are_drawn_by_length_alone() -> None:
+    events = (np.empty((0, 3), np.int64),) * 7
+    corpus = Corpus(np.zeros(7, np.int16), np.arange(8), events, RATE, n_outside=6)
+    outside, lengths = np.arange(1, 7), np.ones(6, np.int64)
+    assert (lengths / lengths.sum()).sum() < 1, "a sum that is rounded down"
+    assert corpus.shares(outside, lengths) == pytest.approx([1 / 6] * 6)
+
+
+def test_a_mask_wider_than_the_features_has_bands_covers_all_of_them_at_most() -> None:
+    features = np.repeat(np.array([[0], [100]], np.int8), 4, axis=1)
+    wide = replace(PLAIN, masked_bands_max=1000)
+    masked = [augment_features(features, 0.45, wide, np.random.default_rng(seed))[0] for seed in range(50)]
+    assert {int(np.sum(each == 50)) for each in masked} == {0, 1, 2, 3, 4}
