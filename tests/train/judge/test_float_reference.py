@@ -12,12 +12,15 @@ from tiny_detector import noise_bursts
 pytest.importorskip("tensorflow")
 
 from stapes.firmware_sim.device.events import EventDecoder, completed
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.firmware_sim.device.frontend import Frontend
+from stapes.firmware_sim.errors import DetectorFolderError
 from stapes.runtime.audio import read_audio
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import main
 from stapes.train.learn.fit import Scorer
 from stapes.train.learn.network import FloatNetwork, Shape
+from stapes.train.learn.saved_networks import load_float
 from stapes.train.settings import Settings, write_settings
 
 HEARD = [(1.0, 1.6, "hiss"), (2.5, 3.0, "rumble"), (4.0, 5.5, "hiss")]
@@ -83,3 +86,34 @@ def test_without_the_float_network_the_message_says_what_is_missing(
 ) -> None:
     assert main(["evaluate", str(tiny_detector), str(data), "--float"]) == 1
     assert "training holds no settings.toml, so its float network is not there" in capsys.readouterr().err
+
+
+def test_a_damaged_float_network_is_named_with_what_to_do(detector: Path, tmp_path: Path) -> None:
+    path = tmp_path / "x.stapes"
+    shutil.copytree(detector, path)
+    weights = path / "training" / "float.npz"
+    whole = weights.read_bytes()
+    with np.load(weights) as file:
+        arrays = dict(file)
+
+    def refused() -> str:
+        with pytest.raises(DetectorFolderError, match="copy the detector again, or train it again") as caught:
+            load_float(read_folder(path))
+        assert str(weights) in str(caught.value)
+        return str(caught.value)
+
+    for damaged in (b"", b"weights", whole[:-100], whole[: len(whole) // 2], whole.replace(b"\0" * 3, b"\1" * 3)):
+        weights.write_bytes(damaged)
+        assert "is truncated or damaged" in refused()
+    np.save(weights.with_suffix(".npy"), np.zeros(3))
+    weights.with_suffix(".npy").rename(weights)
+    assert "is truncated or damaged" in refused()
+    np.savez(weights, **{f"other_{name}": values for name, values in arrays.items()})
+    assert "is truncated or damaged" in refused()
+    for other in ({"variable_000": np.zeros((2, 3), np.float32)}, {"variable_999": np.zeros(3, np.float32)}):
+        np.savez(weights, **(arrays | other))
+        refused()
+    np.savez(weights, **dict(list(arrays.items())[1:]))
+    refused()
+    weights.write_bytes(whole)
+    load_float(read_folder(path))
