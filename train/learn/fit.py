@@ -68,6 +68,7 @@ class Trainer:
         self._trained = network.variables_behind(schedule.frozen_layers)
         self._optimizer.build(self._trained)
         self._averages = [tf.Variable(variable, trainable=False) for variable in self._trained]
+        self._valid: dict[str, NDArray[Any]] | None = None  # the state, while the variables hold another or a mixture
         # Compiling takes some ten seconds and makes an update 1.7 times as fast: the GRU's loop is many small
         # operations. Large convolutions are slower when XLA compiles them, so with those only the loop is compiled.
         compiled = schedule.updates >= COMPILED_FROM_UPDATES
@@ -104,7 +105,10 @@ class Trainer:
     @property
     def done(self) -> int:
         """Number of updates so far. The optimizer counts them, so the number is right after any interruption."""
-        return int(self._optimizer.iterations)
+        count = self._optimizer.iterations
+        if self._valid:
+            return int(self._valid[next(name for name, each in self._variables().items() if each is count)])
+        return int(count)
 
     def swap_average(self) -> None:
         """Exchange the weights and their running average; a second call undoes this."""
@@ -120,22 +124,26 @@ class Trainer:
         """Use the averaged weights inside `with`; afterwards the state is as before, also after an interruption."""
         before = self.state()
         try:
+            self._valid = before
             self.swap_average()
             yield
         finally:
             self.restore(before)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything that the next update depends on."""
-        return {f"variable_{index:03}": variable.numpy() for index, variable in enumerate(self._variables())}
+        """Return everything that the next update depends on, also inside `averaged`."""
+        return self._valid or {name: variable.numpy() for name, variable in self._variables().items()}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Continue from what `state` returned."""
-        for index, variable in enumerate(self._variables()):
-            variable.assign(state[f"variable_{index:03}"])
+        """Continue from what `state` returned. After an interruption the state is the one before, not a mixture."""
+        self._valid = self.state()
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+        self._valid = None
 
-    def _variables(self) -> list[Any]:
-        return [*self.network.variables, *self._averages, *self._optimizer.variables]
+    def _variables(self) -> dict[str, Any]:
+        variables = [*self.network.variables, *self._averages, *self._optimizer.variables]
+        return {f"variable_{index:03}": variable for index, variable in enumerate(variables)}
 
 
 def batches(make: Callable[[int], Batch], first: int, last: int) -> Iterator[Batch]:

@@ -110,12 +110,13 @@ class Phase:
         """
         precision, status = self._check(trainer, scorer, float(np.mean(losses)))
         best.offer(precision, trainer)
-        losses.clear()
         waited_enough = best.waited(trainer) >= self.settings.training.patience_steps
-        if trainer.done == self.schedule.updates or not waited_enough:
-            return False, status
-        trainer.restore(best.state())
-        return True, f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
+        ended = waited_enough and trainer.done != self.schedule.updates
+        if ended:
+            trainer.restore(best.state())
+            status = f"ended early: best score on val {best.score:.3f} at gradient step {best.update}"
+        losses.clear()
+        return ended, status
 
     def _check(self, trainer: Trainer, scorer: Scorer, loss: float) -> tuple[float, str]:
         """Score val with the averaged weights and log the result; return the average precision and a line of text.
