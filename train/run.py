@@ -9,7 +9,10 @@ from stapes.firmware_sim.errors import StapesError
 from stapes.firmware_sim.outputs import require_new_folder
 from stapes.runtime.console import part_of
 from stapes.train.assemble import FinishedTraining, assemble
+from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, require_trainable
+from stapes.train.learn.backbone import read_backbone
+from stapes.train.learn.backbone_cache import backbone_path
 from stapes.train.learn.logs import TrainingLog
 from stapes.train.learn.mining import most_heard_s
 from stapes.train.learn.sources import Sources
@@ -46,8 +49,7 @@ def train_detector(
     sources.require_suitable(dataset, settings)
     for line in sources.warnings(dataset):
         logger.warning(line)
-    key = "\n".join([version("stapes"), dataset.fingerprint(), write_settings(settings), *sources.identity()])
-    workspace = Workspace(out, key)
+    workspace = Workspace(out, key_of(dataset, settings, sources))
     train_s = sum(each.duration_s for each in (*dataset.splits["train"], *sources.background.train))
     scored_s = sum(each.duration_s for each in dataset.splits["val"]) + min(train_s, most_heard_s(settings))
     try:
@@ -66,3 +68,17 @@ def train_detector(
         return folder
     finally:
         workspace.close()
+
+
+def key_of(dataset: Dataset, settings: Settings, sources: Sources) -> str:
+    """Return text that is the same only for trainings with the same result: a stopped one is continued by it.
+
+    The fingerprint of a dataset is compared across computers and versions; this also holds what training alone hears.
+    """
+    lines = [version("stapes"), dataset.fingerprint(), write_settings(settings), *sources.identity()]
+    for each in dataset.recordings:
+        lines.append(content_id(each.path))
+        lines += [f"ignored {event.onset:.6f} {event.offset:.6f} {event.label}" for event in each.ignored]
+    if settings.network.backbone and not sources.start:
+        lines.append(f"backbone {read_backbone(backbone_path(settings.network.backbone)).sha256}")
+    return "\n".join(lines)
