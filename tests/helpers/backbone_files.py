@@ -1,5 +1,6 @@
 """Files of pretrained backbones with random weights, in the layouts in which others publish them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -9,20 +10,20 @@ import numpy as np
 FILTERS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 
 
-def random_weights(layers: int, seed: int = 1) -> dict[str, dict[str, np.ndarray]]:
+def random_weights(layers: int, seed: int = 1, filters: Sequence[int] = FILTERS) -> dict[str, dict[str, np.ndarray]]:
     """Return the weights of YAMNet's first layers by Keras layer, in the order in which Keras saves them."""
     random = np.random.default_rng(seed)
     weights: dict[str, dict[str, np.ndarray]] = {}
     channels = 1
-    for layer, filters in enumerate(FILTERS[:layers], start=1):
-        parts = {"conv": ("kernel", (3, 3, 1, filters))}
+    for layer, outgoing in enumerate(filters[:layers], start=1):
+        parts = {"conv": ("kernel", (3, 3, 1, outgoing))}
         if layer > 1:
             parts = {
                 "depthwise_conv": ("depthwise_kernel", (3, 3, channels, 1)),
-                "pointwise_conv": ("kernel", (1, 1, channels, filters)),
+                "pointwise_conv": ("kernel", (1, 1, channels, outgoing)),
             }
         for part, (kernel, shape) in parts.items():
-            outputs = channels if part == "depthwise_conv" else filters
+            outputs = channels if part == "depthwise_conv" else outgoing
             fan_in = 9 if part != "pointwise_conv" else channels
             weights[f"layer{layer}/{part}"] = {kernel: random.normal(0, fan_in**-0.5, shape).astype(np.float32)}
             weights[f"layer{layer}/{part}/bn"] = {
@@ -30,7 +31,7 @@ def random_weights(layers: int, seed: int = 1) -> dict[str, dict[str, np.ndarray
                 "moving_mean": random.normal(0, 0.5, outputs).astype(np.float32),
                 "moving_variance": random.uniform(0.05, 2, outputs).astype(np.float32),
             }
-        channels = filters
+        channels = outgoing
     return weights
 
 

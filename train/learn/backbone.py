@@ -8,7 +8,7 @@ from typing import Literal
 
 from stapes.firmware_sim.device.frontend import FrontendConfig
 from stapes.firmware_sim.errors import ConfigError, ModelError
-from stapes.train.learn.backbone_convolution import BackboneConvolution, check_convolutions
+from stapes.train.learn.backbone_convolution import YAMNET_LAYERS, BackboneConvolution, check_convolutions
 from stapes.train.learn.backbone_keras import read_keras_convolutions
 from stapes.train.learn.backbone_tflite import read_tflite_convolutions
 
@@ -61,6 +61,27 @@ class Backbone:
     def layers(self) -> int:
         """Number of layers."""
         return (len(self.convolutions) + 1) // 2
+
+    def require_yamnet(self) -> None:
+        """Raise ModelError for a layer whose channels or strides are not those of YAMNet, which a detector begins with.
+
+        Other strides fit the same weights, so that training would hear something else than the file was trained for.
+        """
+        for layer, (channels, stride) in enumerate(YAMNET_LAYERS[: self.layers], start=1):
+            parts = self.convolutions[max(0, 2 * layer - 3) : 2 * layer - 1]
+            found = (parts[-1].channels_out, [each.stride for each in parts])
+            expected = (channels, [stride, 1][: len(parts)])
+            if found != expected:
+                fewer = f", or its first {layer - 1} (--backbone-layers {layer - 1})" if layer > 1 else ""
+                raise ModelError(
+                    f"{self.source}: layer {layer} has {_described(*found)}, but that of YAMNet has "
+                    f"{_described(*expected)}; a detector can begin with layers of YAMNet alone: choose a file that "
+                    f"has them{fewer}"
+                )
+
+
+def _described(channels: int, strides: list[int]) -> str:
+    return f"{channels} channels and the stride {' and '.join(map(str, strides))}"
 
 
 def read_backbone(path: Path, layers: int | None = None) -> Backbone:

@@ -12,9 +12,20 @@ from stapes.firmware_sim.errors import ModelError
 Floats = NDArray[np.float32]
 Kind = Literal["convolution", "depthwise", "pointwise"]
 
-# The strides of YAMNet's layers in time and in frequency: _YAMNET_LAYER_DEFS in tensorflow/models,
-# research/audioset/yamnet/yamnet.py. A file of weights alone does not state them.
-YAMNET_STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+# The channels of YAMNet's layers, and their strides in time and in frequency: _YAMNET_LAYER_DEFS in tensorflow/models,
+# research/audioset/yamnet/yamnet.py. A file of weights alone does not state the strides.
+YAMNET_LAYERS = (
+    (32, 2),
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    *[(512, 1)] * 5,
+    (1024, 2),
+    (1024, 1),
+)
 YAMNET_LAYOUT = (
     "YAMNet's layout: a 3x3 convolution of one input channel, then in turn a 3x3 depthwise and a 1x1 convolution, "
     "each followed by ReLU"

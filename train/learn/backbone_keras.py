@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import ModelError
-from stapes.train.learn.backbone_convolution import YAMNET_LAYOUT, YAMNET_STRIDES, BackboneConvolution, Kind
+from stapes.train.learn.backbone_convolution import YAMNET_LAYERS, YAMNET_LAYOUT, BackboneConvolution, Kind
 
 # batchnorm_epsilon in tensorflow/models, research/audioset/yamnet/params.py; a whole model states its own.
 YAMNET_EPSILON = 1e-4
@@ -42,10 +42,10 @@ def read_keras_convolutions(data: bytes, source: str) -> list[BackboneConvolutio
     """
     file = _read_file(data, source)
     numbers = sorted({int(name.split("/")[0].removeprefix("layer")) for name in file.weights})
-    if numbers != list(range(1, len(numbers) + 1)) or len(numbers) > len(YAMNET_STRIDES):
+    if numbers != list(range(1, len(numbers) + 1)) or len(numbers) > len(YAMNET_LAYERS):
         raise ModelError(
             f"{source}: holds the layers {', '.join(map(str, numbers))}; expected are layers 1 to "
-            f"{len(YAMNET_STRIDES)} or the first of them, without a gap"
+            f"{len(YAMNET_LAYERS)} or the first of them, without a gap"
         )
     parts = [f"layer{number}/{part}" for number in numbers for part in _parts(number)]
     return [_convolution(file, part) for part in parts]
@@ -119,7 +119,7 @@ def _convolution(file: _KerasFile, part: str) -> BackboneConvolution:
     kind = _KINDS[keras_name]
     kernel = _weight(file, f"{part}/{'depthwise_kernel' if kind == 'depthwise' else 'kernel'}", axes=4)
     kernel_settings, bn_settings = file.settings.get(part, {}), file.settings.get(f"{part}/bn", {})
-    default = 1 if kind == "pointwise" else YAMNET_STRIDES[int(layer.removeprefix("layer")) - 1]
+    default = 1 if kind == "pointwise" else YAMNET_LAYERS[int(layer.removeprefix("layer")) - 1][1]
     strides = kernel_settings.get("strides", [default, default])
     padding, dilation = kernel_settings.get("padding", "same"), kernel_settings.get("dilation_rate", [1, 1])
     if strides not in ([1, 1], [2, 2]) or padding != "same" or dilation != [1, 1]:

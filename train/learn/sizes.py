@@ -11,6 +11,7 @@ from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError
 from stapes.train.learn.backbone import YAMNET_FRONTEND, read_backbone
 from stapes.train.learn.backbone_cache import backbone_path
+from stapes.train.learn.backbone_convolution import YAMNET_LAYERS
 from stapes.train.settings import (
     ConvolutionKind,
     NetworkSettings,
@@ -24,19 +25,6 @@ from stapes.train.settings import (
 logger = logging.getLogger(__name__)
 
 Size = Literal["small", "medium", "large"]
-# The layers of YAMNet (tensorflow/models, research/audioset/yamnet/yamnet.py): channels and stride.
-YAMNET_LAYERS = (
-    (32, 2),
-    (64, 1),
-    (128, 2),
-    (128, 1),
-    (256, 2),
-    (256, 1),
-    (512, 2),
-    *[(512, 1)] * 5,
-    (1024, 2),
-    (1024, 1),
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     `backbone_layers` is the number of the backbone's layers that are used; None: as many as suit the size.
     The file is read to see that it holds them and which activation follows them. Raises ConfigError for a size that
     takes no backbone, for layers of none, and for more layers than YAMNet or the file has; ModelError for a file that
-    cannot be used.
+    cannot be used, or whose layers have other channels or strides than YAMNet's.
     """
     if backbone_layers is not None and not backbone:
         raise ConfigError(
@@ -87,6 +75,7 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     network = _network(larger)
     if backbone:
         found = read_backbone(backbone_path(backbone), larger.layers)
+        found.require_yamnet()
         network = replace(network, backbone=backbone, backbone_layers=larger.layers, conv_activation=found.activation)
     return replace(
         Settings(),

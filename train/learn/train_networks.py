@@ -58,6 +58,7 @@ def train_networks(
     backbone = None
     if settings.network.backbone and not start:
         backbone = read_backbone(backbone_path(settings.network.backbone), settings.network.backbone_layers)
+        backbone.require_yamnet()
         float_network.load_backbone(backbone)
         schedule = Schedule(training.head_steps, training.head_learning_rate, 0, settings.network.backbone_layers)
         Phase("head", float_network, schedule, data, mining, settings, workspace, log).run(maker.batch)

@@ -3,12 +3,14 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import pytest
 from backbone_files import random_weights, write_keras_weights
 
 pytest.importorskip("tensorflow")
 
-from stapes.firmware_sim.errors import ConfigError
+from stapes.firmware_sim.errors import ConfigError, ModelError
+from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.network import Shape
 from stapes.train.learn.sizes import fine_tuning_settings, settings_of
 from stapes.train.settings import Settings, write_settings
@@ -73,3 +75,24 @@ def test_a_training_that_goes_on_lowers_the_learning_rate_once(tmp_path: Path, f
     lower = 1 if first_model else 3
     assert training.learning_rate == pytest.approx(Settings().training.learning_rate / lower)
     assert training.quantized_learning_rate == pytest.approx(Settings().training.quantized_learning_rate / lower)
+
+
+def test_layers_with_other_channels_or_strides_than_yamnet_s_are_refused(tmp_path: Path) -> None:
+    weights = random_weights(layers=4)
+    narrow = random_weights(layers=4, filters=(32, 64, 96, 128))
+    path = write_keras_weights(tmp_path / "narrow.h5", narrow)
+    said = r"narrow\.h5: layer 3 has 96 channels and the stride 2 and 1, but that of YAMNet has 128 channels and the"
+    with pytest.raises(ModelError, match=rf"{said} stride 2 and 1; .*, or its first 2 \(--backbone-layers 2\)"):
+        settings_of("medium", str(path))
+    assert settings_of("medium", str(path), 2).network.backbone_layers == 2
+
+    path = write_keras_weights(tmp_path / "slow.h5", weights)
+    convolution = '{"class_name": "Conv2D", "config": {"name": "layer1/conv", "strides": [1, 1]}}'
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = (
+            f'{{"class_name": "Functional", "config": {{"name": "m", "layers": [{convolution}]}}}}'
+        )
+    said = r"slow\.h5: layer 1 has 32 channels and the stride 1, but that of YAMNet has 32 channels and the stride 2; "
+    with pytest.raises(ModelError, match=rf"{said}.* choose a file that has them$"):
+        settings_of("medium", str(path))
+    assert read_backbone(path).convolutions[0].stride == 1, "it can be shown"
