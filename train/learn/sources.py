@@ -43,26 +43,33 @@ class Sources:
         self._require_not_judged(dataset)
 
     def _require_not_judged(self, dataset: Dataset) -> None:
-        judged = {content_id(each.path): f"{each.path} in its background" for each in self.background.val}
-        for split in ("val", "test"):
-            named = f"in the split {split} of {dataset.path}"
-            judged |= {content_id(each.path): f"{each.name} {named}" for each in dataset.splits.get(split, ())}
-        for each in self.unlabelled:
-            if place := judged.get(content_id(each.path)):
-                raise DatasetError(
-                    f"{each.path}: is the same recording as {place}, on which the detector is judged; "
-                    "leave it out of --unlabelled"
-                )
+        """Raise DatasetError for a recording that the detector would both learn from and be judged on."""
+        trained, judged = _places(dataset, "train"), _places(dataset, "val", "test")
+        quiet = {content_id(each.path): f"{each.path} in its background" for each in self.background.val}
+        for option, recordings, places, use in (
+            ("--background", self.background.train, judged, "on which the detector is judged"),
+            ("--background", self.background.val, trained, "which is trained on, so it cannot count false alarms"),
+            ("--unlabelled", self.unlabelled, quiet | judged, "on which the detector is judged"),
+        ):
+            for each in recordings:
+                if place := places.get(content_id(each.path)):
+                    raise DatasetError(
+                        f"{each.path}: is the same recording as {place}, {use}; leave it out of {option}"
+                    )
 
     def warnings(self, dataset: Dataset) -> Iterator[str]:
         """Yield why the detector's figures on val will say little."""
-        known = set(self.teacher.provenance.get("trained_on", ())) if self.teacher else set()
-        val = dataset.splits["val"]
-        if seen := sum(content_id(each.path) in known for each in val):
-            yield (
-                f"the teacher was trained on {seen} of the {len(val)} recordings of val: scores there will be too "
-                "good, and thresholds chosen on them too high; train the teacher without them"
-            )
+        val = [content_id(each.path) for each in dataset.splits["val"]]
+        for folder, name, remedy in (
+            (self.teacher, "the teacher", "train the teacher without them"),
+            (self.start, "the detector that training goes on from", "have other recordings in val"),
+        ):
+            known = set(folder.provenance.get("trained_on", ())) if folder else set()
+            if seen := sum(content in known for content in val):
+                yield (
+                    f"{name} was trained on {seen} of the {len(val)} recordings of val: scores there will be too "
+                    f"good, and thresholds chosen on them too high; {remedy}"
+                )
 
     def identity(self) -> list[str]:
         """Return lines of text that are the same only for the same sources."""
@@ -81,6 +88,15 @@ class Sources:
         formers = [each for each in (self.start, self.teacher) if each]
         own = {content_id(each.path) for each in (*self.background.train, *self.unlabelled)}
         return own.union(*(each.provenance.get("trained_on", ()) for each in formers))
+
+
+def _places(dataset: Dataset, *splits: str) -> dict[str, str]:
+    """Return where the recordings of these splits are, by their content."""
+    return {
+        content_id(each.path): f"{each.name} in the split {split} of {dataset.path}"
+        for split in splits
+        for each in dataset.splits.get(split, ())
+    }
 
 
 def _require_same_task(teacher: DetectorFolder, dataset: Dataset, settings: Settings) -> None:

@@ -91,9 +91,31 @@ def test_a_copy_of_a_labelled_recording_is_no_background(dataset: Dataset, tmp_p
     said = rf"copy\.wav: was declared free of events, but is the same recording as .*{part}\.wav, in which 'hiss' is"
     with pytest.raises(DatasetError, match=rf"{said} labelled \(.*{part}\.txt:1\); leave it out of --background"):
         Sources(background=quiet).require_suitable(dataset, Settings())
-    unlabelled = replace(dataset.splits[part][0], annotations=())
-    without = replace(dataset, splits=dataset.splits | {part: [unlabelled]})
-    Sources(background=quiet).require_suitable(without, Settings())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_background_is_not_trained_on_in_one_place_and_judged_in_another(
+    dataset: Dataset, tmp_path: Path, part: str
+) -> None:
+    """A recording without events may be in the dataset and in the background, where both are used alike."""
+    (tmp_path / "quiet").mkdir()
+    shutil.copy(dataset.path / part / f"{part}.wav", tmp_path / "quiet" / "copy.wav")
+    event_free = replace(dataset.splits[part][0], annotations=())
+    without = replace(dataset, splits=dataset.splits | {part: [event_free]})
+    recordings = open_background([tmp_path / "quiet"])
+    uses = {
+        "train": (Background(train=recordings), "on which the detector is judged"),
+        "val": (Background(val=recordings), "which is trained on, so it cannot count false alarms"),
+    }
+    refused = uses["val" if part == "train" else "train"]
+    for background, use in uses.values():
+        sources = Sources(background=background)
+        if (background, use) == refused:
+            said = rf"copy\.wav: is the same recording as {part}/{part}\.wav in the split {part} of .*, {use}; leave it"
+            with pytest.raises(DatasetError, match=f"{said} out of --background"):
+                sources.require_suitable(without, Settings())
+        else:
+            sources.require_suitable(without, Settings())
 
 
 def test_a_file_in_two_folders_without_labels_is_refused(tmp_path: Path) -> None:
@@ -102,11 +124,12 @@ def test_a_file_in_two_folders_without_labels_is_refused(tmp_path: Path) -> None
         open_unlabelled([tmp_path / "more", tmp_path / "more" / "a"])
 
 
-def test_a_teacher_that_was_trained_on_val_is_warned_of(dataset: Dataset, teacher: DetectorFolder) -> None:
+@pytest.mark.parametrize("use", ["teacher", "start"])
+def test_a_detector_that_was_trained_on_val_is_warned_of(dataset: Dataset, teacher: DetectorFolder, use: str) -> None:
     contents = {part: content_id(dataset.splits[part][0].path) for part in PARTS}
     for part, expected in (("train", 0), ("test", 0), ("val", 1)):
         known = replace(teacher, provenance={"trained_on": [contents[part]]})
-        lines = list(Sources(teacher=known).warnings(dataset))
+        lines = list(Sources(**{use: known}).warnings(dataset))  # type: ignore[arg-type]
         assert len(lines) == expected
         assert all("was trained on 1 of the 1 recordings of val" in line for line in lines)
 
