@@ -1,9 +1,11 @@
-"""Aligned text tables, and numbers in them."""
+"""Aligned text tables, numbers in them, and lists of names in messages."""
 
 import math
 from collections.abc import Iterator, Sequence
 
 from stapes.runtime.console import harmless
+
+NAMED = 3  # of many recordings, how many a message names
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -43,3 +45,9 @@ def narrow_tables(header: Sequence[str], rows: Sequence[Sequence[str]], columns:
 def number(value: object, spec: str) -> str:
     """Return a number, or an estimate with its interval, in this format; a dash where it is not defined (nan)."""
     return "-" if isinstance(value, float) and math.isnan(value) else f"{value:{spec}}"
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return for example `a.wav, b.wav, c.wav and 4 more`."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

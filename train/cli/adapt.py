@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.options import add_changed_detector, require_writable, write_changed_detector
-from stapes.train.text import table
+from stapes.train.text import first_names, table
 
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
@@ -90,21 +90,20 @@ def _new_to(folder: "DetectorFolder", recordings: "list[Recording]") -> "list[Re
 
     Raises DatasetError when none is left.
     """
-    from stapes.train.judge.overlap import NAMED, not_trained_on
+    from stapes.train.judge.overlap import not_trained_on
 
     new = not_trained_on(folder, recordings)
-    names = {each.name for each in new}
-    known = [str(each.path) for each in recordings if each.name not in names]
+    paths = {each.path for each in new}
+    known = [str(each.path) for each in recordings if each.path not in paths]
     if not new:
         raise DatasetError(
             f"{folder.path} was trained on all of these recordings, where its scores are not those of the place; "
             "record new ones there"
         )
     if known:
-        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
         logger.warning(
             f"{len(known)} of {len(recordings)} recordings are left out, as the detector was trained on them: "
-            f"{', '.join(known[:NAMED])}{more}; its scores there are not those of the place"
+            f"{first_names(known)}; its scores there are not those of the place"
         )
     return new
 

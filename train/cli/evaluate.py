@@ -53,7 +53,7 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _run(arguments: argparse.Namespace) -> None:
     from stapes.firmware_sim.outputs import require_new_file, require_new_folder
     from stapes.runtime.detector import Detector
-    from stapes.train.judge.evaluate import Judgement, evaluate_heard
+    from stapes.train.judge.evaluate import Judgement, evaluate
     from stapes.train.report.decisions import decisions
     from stapes.train.report.evaluation_table import evaluation_lines
     from stapes.train.report.export_scores import MARK, export_scores
@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
         before=arguments.before,
         collar_percent=arguments.collar_percent,
     )
-    evaluation, heard = evaluate_heard(arguments.detector, arguments.dataset, arguments.split, judgement)
+    evaluation, heard = evaluate(arguments.detector, arguments.dataset, arguments.split, judgement)
     if arguments.report:
         from stapes.train.report.device_cost import device_costs
         from stapes.train.report.report import write_report

@@ -12,13 +12,14 @@ from stapes.runtime.audio import AudioFile
 from stapes.runtime.labels import Annotation, read_dcase
 from stapes.runtime.labels.names import same_form, without_suffix
 from stapes.runtime.walk import hidden, walk_files
-from stapes.train.data.constant import MOST_NAMED, without_constant
+from stapes.train.data.constant import without_constant
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Dataset, Recording, audio_files
 from stapes.train.data.findings import Findings
 from stapes.train.data.label_sources import TABLES, Labels, LabelTable, audacity_labels, table_in
 from stapes.train.data.parts import MinedFolders
 from stapes.train.data.split import HELD_OUT, split_groups
+from stapes.train.text import first_names
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +117,9 @@ def without_copies(recordings: Sequence[Recording], others: Iterable[Recording] 
             same_file = each.path.resolve() == original.resolve()
             copies.append(str(each.path) if same_file else f"{each.path} (the same as {original})")
     if copies:
-        more = f" and {len(copies) - MOST_NAMED} more" if len(copies) > MOST_NAMED else ""
         logger.warning(
             f"{len(copies)} of {len(recordings)} recordings are left out, as their hours would count twice: "
-            f"{', '.join(copies[:MOST_NAMED])}{more}"
+            f"{first_names(copies)}"
         )
     return kept
 

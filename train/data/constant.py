@@ -8,10 +8,9 @@ from stapes.firmware_sim.errors import DatasetError
 from stapes.runtime.audio import Converter, InputSettings
 from stapes.runtime.audio.convert import in_opposite_phase
 from stapes.train.data.dataset import Recording
+from stapes.train.text import first_names
 
 logger = logging.getLogger(__name__)
-
-MOST_NAMED = 3  # of the recordings that are left out
 
 
 def without_constant(recordings: Sequence[Recording]) -> list[Recording]:
@@ -28,10 +27,9 @@ def without_constant(recordings: Sequence[Recording]) -> list[Recording]:
         )
     silent = [str(each.path) for each, constant in zip(recordings, constants, strict=True) if constant is not None]
     if silent:
-        more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
         logger.warning(
             f"{len(silent)} of {len(recordings)} recordings are left out, as all of their samples are the same: "
-            f"{', '.join(silent[:MOST_NAMED])}{more}; check the microphone, or remove them"
+            f"{first_names(silent)}; check the microphone, or remove them"
         )
     return heard
 

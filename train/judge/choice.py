@@ -10,7 +10,8 @@ With a budget it is one of those whose expected alarms show, with 90 % confidenc
 the highest recall, less 0.3 of it for expected alarms that use up the budget, and in proportion for fewer. Thresholds
 that find as much with fewer alarms leave room for what other rooms bring. Expected are the alarms averaged over shifts
 of the thresholds, or those that were counted where they are more: in other rooms more sounds reach a threshold than in
-those that it was chosen in. docs/training-notes.md compares this with other rules. Where the hours are too few to show
+those that it was chosen in. A threshold counts at least as many as each higher one, because far down all sounds merge
+into a few long events. docs/training-notes.md compares this with other rules. Where the hours are too few to show
 it, it is chosen in the same way of those that keep the budget by the estimate, of expected alarms or else of counted
 ones.
 

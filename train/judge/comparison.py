@@ -14,7 +14,8 @@ from stapes.train.data.options import inherited_channel
 from stapes.train.judge.differences import Change, ClassComparison, Differences, Heard, Verdict, differences
 from stapes.train.judge.judged import JudgedRecording, judge_recordings
 from stapes.train.judge.metrics import ONSET, Collar, plain
-from stapes.train.judge.overlap import NAMED, content_ids, overlap_warning
+from stapes.train.judge.overlap import content_ids, overlap_warning
+from stapes.train.text import first_names
 
 CLAIMS: tuple[Verdict, Verdict] = ("better", "worse")
 
@@ -59,8 +60,7 @@ def compare(
     if not judged:
         raise DatasetError(
             f"{before_path} cannot be compared with {detector.folder.path}: one of them was trained on every recording "
-            f"that is judged ({', '.join(left_out[:NAMED])}{', ...' * (len(left_out) > NAMED)}); name recordings that "
-            "are new to both"
+            f"that is judged ({first_names(left_out)}); name recordings that are new to both"
         )
     own = inherited_channel(channel, before.folder)
     former = Heard(

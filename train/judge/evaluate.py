@@ -106,17 +106,6 @@ def evaluate(
     dataset_path: Path | None,
     split: str | None = None,
     judgement: Judgement = Judgement(),
-) -> tuple[Evaluation, list[JudgedRecording]]:
-    """Judge a detector as `evaluate_heard` does; return the figures and the recordings, without the background."""
-    evaluation, heard = evaluate_heard(detector_path, dataset_path, split, judgement)
-    return evaluation, list(heard.judged)
-
-
-def evaluate_heard(
-    detector_path: Path,
-    dataset_path: Path | None,
-    split: str | None = None,
-    judgement: Judgement = Judgement(),
 ) -> tuple[Evaluation, Heard]:
     """Judge a detector on one split of a dataset; without a name on test if the dataset has it, else on val.
 

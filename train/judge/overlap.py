@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.train.data.content import content_id
 from stapes.train.data.dataset import Recording
-
-NAMED = 3  # recordings that a warning names
+from stapes.train.text import first_names
 
 
 def content_ids(recordings: Sequence[Recording]) -> list[str]:
@@ -20,8 +19,9 @@ def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> 
     point = folder.operating_point
     trained_on = folder.provenance.get("trained_on", [])
     if known := _count(own, trained_on):
-        return f"the detector was trained on {known}: the figures say little about other recordings" + _named(
-            [each.name for each, content in zip(recordings, own, strict=True) if content in trained_on]
+        names = [each.name for each, content in zip(recordings, own, strict=True) if content in trained_on]
+        return (
+            f"the detector was trained on {known}: the figures say little about other recordings ({first_names(names)})"
         )
     if known := _count(own, point.get("recordings", [])):
         expected = (point.get("expected") or {}).get("macro_f1_onset", {}).get("value")
@@ -42,9 +42,3 @@ def _count(own: Sequence[str], others: Sequence[str]) -> str:
     """Return words for how many of the recordings are among the others; empty for none."""
     shared = len(set(own) & set(others))
     return "these recordings" if shared == len(set(own)) else f"{shared} of these {len(own)} recordings" * bool(shared)
-
-
-def _named(names: Sequence[str]) -> str:
-    """Return the first of these names in brackets."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f" ({', '.join(names[:NAMED])}{more})"

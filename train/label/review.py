@@ -42,7 +42,8 @@ def review(
     Raises OutputError, before any work, when `out` exists and cannot be replaced.
     """
     require_new_folder(out, force, MARK)
-    evaluation, judged = evaluate(detector_path, dataset_path, split, Judgement(channel=channel))
+    evaluation, heard = evaluate(detector_path, dataset_path, split, Judgement(channel=channel))
+    judged = heard.judged
     detector = Detector.load(detector_path)
     worst = worst_mistakes(detector, judged)
     with new_folder(out, force=force, mark=MARK) as draft:

@@ -8,9 +8,8 @@ from stapes.train.judge.comparison import Comparison
 from stapes.train.judge.differences import Change
 from stapes.train.judge.evaluate import Evaluation, Figures
 from stapes.train.judge.float_reference import FloatComparison
-from stapes.train.judge.overlap import NAMED
 from stapes.train.report.figures import ClassTable, class_tables, overall_figures
-from stapes.train.text import narrow_tables, number, table
+from stapes.train.text import first_names, narrow_tables, number, table
 
 GROUPS_MAX = 8  # columns of a table of recall by group
 COLUMNS = 100  # characters, of tables and notes
@@ -75,8 +74,7 @@ def _comparison(compared: Comparison) -> Iterator[str]:
     count = compared.n_recordings
     yield f"beside {compared.before}, on {count} recording{'s' * (count != 1)} that neither was trained on"
     if compared.left_out:
-        more = ", ..." * (len(compared.left_out) > NAMED)
-        left_out = f"{len(compared.left_out)} left out: {', '.join(compared.left_out[:NAMED])}{more}"
+        left_out = f"{len(compared.left_out)} left out: {first_names(compared.left_out)}"
         yield from textwrap.wrap(f"{left_out}; one of the two was trained on them", COLUMNS)
     if compared.warning:
         yield from textwrap.wrap(f"{compared.before}: {compared.warning}", COLUMNS)

@@ -68,7 +68,8 @@ def test_an_event_is_announced_when_the_last_sample_it_needs_was_heard(tiny_dete
 
 
 def test_the_figures_are_those_of_these_events(tiny_detector: Path, bursts: Path) -> None:
-    evaluation, judged = evaluate(tiny_detector, bursts)
+    evaluation, heard = evaluate(tiny_detector, bursts)
+    judged = heard.judged
     figures = evaluation.figures
     by_hand = event_scores(
         {each.recording.name: each.recording.annotations for each in judged},
@@ -245,7 +246,7 @@ def test_scores_and_events_are_exported_for_other_libraries(
     out = tmp_path / "scores"
     words = ["evaluate", str(tiny_detector), str(bursts), "--scores", str(out)]
     assert main(words) == 0
-    judged = evaluate(tiny_detector, bursts)[1]
+    judged = evaluate(tiny_detector, bursts)[1].judged
     truth, found = read_dcase(out / "ground_truth.tsv"), read_dcase(out / "detected.tsv")
     assert truth["val__quiet.wav"] == []
     for each in judged:
@@ -392,8 +393,8 @@ def test_a_recording_shorter_than_a_step_is_judged_with_the_others(
     chosen = read_folder(detector).events
     soundfile.write(data / "val" / "click.wav", np.arange(100, dtype=np.int16), 16_000)
     (data / "val" / "click.txt").touch()
-    (alone, _), (beside, judged) = evaluate(tiny_detector, bursts), evaluate(tiny_detector, data)
-    assert [len(each.scores) for each in judged if each.recording.path.stem == "click"] == [0]
+    (alone, _), (beside, heard) = evaluate(tiny_detector, bursts), evaluate(tiny_detector, data)
+    assert [len(each.scores) for each in heard.judged if each.recording.path.stem == "click"] == [0]
     assert beside.figures.events.macro_f1_onset.value == alone.figures.events.macro_f1_onset.value
     assert beside.figures.psds_1.value == pytest.approx(alone.figures.psds_1.value)
     assert main(["tune", str(detector), str(data)]) == 0

@@ -203,8 +203,8 @@ def test_the_report_has_what_boards_take_as_simulate_counts_it(
     printed = capsys.readouterr().out
     assert f"{costs['cortex-m4'].per_second / 1e6:.2f} million instructions per second" in printed
     assert f"{costs['cortex-m4'].flash_bytes:,}" in printed
-    evaluation, judged = evaluate(tiny_detector, data)
-    write_report(tmp_path / "x.html", Detector.load(tiny_detector), evaluation, judged, costs)
+    evaluation, heard = evaluate(tiny_detector, data)
+    write_report(tmp_path / "x.html", Detector.load(tiny_detector), evaluation, heard.judged, costs)
     cells = _Page((tmp_path / "x.html").read_text(encoding="utf-8")).text
     for cost in costs.values():
         assert f"{cost.per_second / 1e6:.2f} M" in cells
@@ -231,8 +231,8 @@ def test_the_curve_of_a_silent_class_shows_what_a_threshold_would_give_it(
     replace(folder, events=(SILENT,) * len(folder.classes)).write()
     words = ["--split", "test", "--threshold", "hiss=0.5", "--out", str(tmp_path / "heard.stapes")]
     assert main(["tune", str(path), str(data), *words]) == 0
-    _, judged = evaluate(path, data)
-    curve = threshold_curve(Detector.load(path), judged, "hiss")
+    _, heard = evaluate(path, data)
+    curve = threshold_curve(Detector.load(path), heard.judged, "hiss")
     hiss = evaluate(tmp_path / "heard.stapes", data)[0].figures.events.classes["hiss"]
     at = int(np.flatnonzero(curve.on_scores == 0)[0])
     assert (curve.precision[at], curve.recall[at]) == (hiss.precision, hiss.recall)
@@ -243,9 +243,9 @@ def test_the_curve_of_a_silent_class_shows_what_a_threshold_would_give_it(
 
 def test_the_curve_at_the_own_threshold_is_what_the_detector_does(tiny_detector: Path, data: Path) -> None:
     detector = Detector.load(tiny_detector)
-    evaluation, judged = evaluate(tiny_detector, data)
+    evaluation, heard = evaluate(tiny_detector, data)
     for label, config in zip(detector.classes, detector.folder.events, strict=True):
-        curve = threshold_curve(detector, judged, label)
+        curve = threshold_curve(detector, heard.judged, label)
         at = int(np.flatnonzero(curve.on_scores == config.on_score)[0])
         scores = evaluation.figures.events.classes[label]
         assert (curve.precision[at], curve.recall[at]) == (scores.precision, scores.recall)

@@ -163,12 +163,12 @@ def test_a_detector_is_judged_beside_the_one_before_and_its_mistakes_are_a_queue
 
     with served(sounds) as url:
         seen = look_at(f"{url}#judge/pops.stapes", tmp_path / "profile", judge)
-    evaluation, judged = evaluate(new, sounds, None, Judgement(before=before))
+    evaluation, heard = evaluate(new, sounds, None, Judgement(before=before))
     assert evaluation.comparison is not None
     assert seen["summary"] == evaluation.comparison.summary
     for row, (label, scores) in zip(seen["table"], evaluation.figures.events.classes.items(), strict=False):
         assert row[:3] == [label, str(scores.n_reference), f"{scores.precision:.2f}".replace("nan", "-")]
-    worst = next(each for each in worst_mistakes(Detector.load(new), judged) if each.kind == "missed")
+    worst = next(each for each in worst_mistakes(Detector.load(new), heard.judged) if each.kind == "missed")
     assert seen["place"].startswith(f"#edit/{worst.judged.recording.name}?")
     assert f"label={worst.event.label}" in seen["place"]
 
