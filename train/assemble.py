@@ -206,7 +206,7 @@ def _log_scores(scores: EventScores, point: OperatingPoint, parity: Parity) -> N
     )
     logger.info(
         "val: false alarms that touch no event, per hour without events: "
-        + ", ".join(f"{each.label} {each.rate:.1f}" for each in point.points)
+        + ", ".join(f"{each.label} {each.rate}" for each in point.points)
     )
     for line in parity.lines():
         logger.info(line)

@@ -40,6 +40,7 @@ from stapes.train.data.label_sources import (
     audacity_labels,
     note_ignored_tracks,
     read_label_map,
+    refuse_deeper_tables,
     table_in,
 )
 from stapes.train.data.options import AS_THEY_ARE, DatasetOptions
@@ -271,7 +272,7 @@ def _label_sources(
 ) -> dict[str, RecordingLabels]:
     """Return the labels of each part: from its own table, or else the dataset's, or else from label tracks.
 
-    The part "" holds the recordings outside of the folders `fixed`.
+    A table in a folder further down is an error. The part "" holds the recordings outside of the folders `fixed`.
     """
     sources = {}
     tables = {part: table_in(folder / part, found) for part in audio if part}
@@ -289,6 +290,9 @@ def _label_sources(
         if table:
             sources[part] = LabelTable(table, audio[part], found).read()
             note_ignored_tracks(folder / part, audio[part], table, found, sources[part].by_track)
+    if shared and not without:
+        found.note("tables of labels are not read, because every split has its own", shared)
+    refuse_deeper_tables({folder / part for part in audio}, found)
     return {part: sources[part] for part in audio}
 
 

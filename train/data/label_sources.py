@@ -126,6 +126,23 @@ def table_in(folder: Path, found: Findings) -> Path | None:
     return tables[0] if tables else None
 
 
+def refuse_deeper_tables(parts: Collection[Path], found: Findings) -> None:
+    """Keep an error for every table in a folder below those that may have one, the folders `parts`.
+
+    Nothing reads it, and the events in it would be taught as sounds that are none.
+    """
+    files = {file: part for part in sorted(parts) for file in walk_files(part)}  # the innermost part is the last one
+    for file, part in sorted(files.items()):
+        if file.name.lower() in TABLES and file.parent not in parts and not hidden(file, part):
+            example = (file.parent / "FILENAME").relative_to(part).as_posix()
+            found.error(
+                DatasetError(
+                    f"{file}: is not read, as tables in folders below {part} do not count; "
+                    f"move its rows to a table in {part}, with filenames such as {example}"
+                )
+            )
+
+
 def note_ignored_tracks(
     folder: Path, audio: Sequence[Path], table: Path, found: Findings, by_track: Collection[Path]
 ) -> None:

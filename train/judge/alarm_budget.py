@@ -32,12 +32,8 @@ class AlarmRate:
         """The upper limit of the true rate per hour, at the confidence of 90 %; inf without hours."""
         return float(chi2.ppf(CONFIDENCE, 2 * (self.alarms + 1))) / 2 / self.hours if self.hours > 0 else float("inf")
 
-    def __format__(self, spec: str) -> str:
-        """Return for example `3.1 (at most 7.9)` for `.1f`, a dash without hours."""
-        return f"{self.per_hour:{spec}} (at most {self.at_most:{spec}})" if self.hours > 0 else "-"
-
     def __str__(self) -> str:
-        """Return the same, each rate with as many digits as `rate_text` gives it."""
+        """Return for example `3.1 (at most 7.9)`, each rate with the digits of `rate_text`; a dash without hours."""
         return f"{rate_text(self.per_hour)} (at most {rate_text(self.at_most)})" if self.hours > 0 else "-"
 
     def as_dict(self) -> dict[str, Any]:

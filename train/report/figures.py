@@ -93,7 +93,7 @@ def _alarms_note(evaluation: Evaluation) -> str:
 
 
 _DETECTED = ClassFigure("detected", lambda figures, label: figures.events.classes[label].n_detected, "d")
-_ALARMS = ClassFigure("false alarms/h", lambda figures, label: figures.alarms[label], ".1f")
+_ALARMS = ClassFigure("false alarms/h", lambda figures, label: figures.alarms[label], "")  # its text has its own digits
 
 EVENTS = (
     ClassFigure("annotated", lambda figures, label: figures.events.classes[label].n_reference, "d"),

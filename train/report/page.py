@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isnan
 
-from stapes.train.judge.alarm_budget import AlarmRate
+from stapes.train.judge.alarm_budget import AlarmRate, rate_text
 from stapes.train.judge.metrics import Estimate
 
 _STYLE = """
@@ -140,8 +140,8 @@ def facts(rows: Mapping[str, str]) -> str:
 def cell(value: Estimate | AlarmRate | float, spec: str) -> str:
     """Return a number, with its interval or upper limit if it has one, as HTML; a dash where it is not defined."""
     if isinstance(value, AlarmRate):
-        limit = f"at most {value.at_most:{spec}}"
-        return f"{value.per_hour:{spec}} <small>{limit}</small>" if value.hours > 0 else "&ndash;"
+        limit = f"at most {rate_text(value.at_most)}"
+        return f"{rate_text(value.per_hour)} <small>{limit}</small>" if value.hours > 0 else "&ndash;"
     if not isinstance(value, Estimate):
         return "&ndash;" if isnan(value) else f"{value:{spec}}"
     if isnan(value.value):

@@ -52,6 +52,24 @@ def test_one_table_serves_all_split_folders(make_dataset: MakeDataset) -> None:
     assert [len(each.annotations) for each in dataset.recordings] == [1, 1]
 
 
+@pytest.mark.parametrize("table", ["train/day1/labels.tsv", "train/tables/Labels.csv", "val/day1/labels.tsv"])
+def test_a_table_where_none_is_read_is_an_error_that_names_the_place_for_its_rows(
+    make_dataset: MakeDataset, table: str
+) -> None:
+    """Without the error, the events in it would be taught as sounds that are none."""
+    files = {"train/day1/a.wav": 2.0, "val/b.wav": 2.0, "labels.tsv": HEADER + "train/day1/a.wav\t0\t1\tpop\n"}
+    folder = make_dataset(files | {table: HEADER.replace("\t", "," if table.endswith("csv") else "\t")})
+    part, below, _ = table.split("/")
+    with pytest.raises(DatasetError, match=rf"{table}: is not read.* a table in {folder / part}.* as {below}/FILENAME"):
+        open_dataset(folder)
+
+
+def test_a_table_that_no_split_needs_is_noted(make_dataset: MakeDataset) -> None:
+    tables = dict.fromkeys(("labels.tsv", "train/labels.tsv", "val/labels.tsv"), HEADER)
+    dataset = open_dataset(make_dataset({"train/a.wav": 2.0, "val/b.wav": 2.0} | tables))
+    assert summary(dataset.notes)[0].startswith("1 tables of labels are not read, because every split has its own")
+
+
 def test_label_tracks_lie_beside_the_audio_or_elsewhere_and_a_recording_without_one_is_left_out(
     make_dataset: MakeDataset,
 ) -> None:

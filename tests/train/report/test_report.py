@@ -21,6 +21,7 @@ from stapes.runtime.detector import Detector
 from stapes.runtime.device.part_table import suitable
 from stapes.runtime.main import main
 from stapes.train.data.dataset import open_dataset
+from stapes.train.judge.alarm_budget import AlarmRate
 from stapes.train.judge.application import Recall
 from stapes.train.judge.curves import at_threshold, threshold_curve
 from stapes.train.judge.evaluate import evaluate
@@ -28,6 +29,7 @@ from stapes.train.judge.judged import judge_recordings
 from stapes.train.judge.metrics import Estimate
 from stapes.train.report.device_cost import device_costs
 from stapes.train.report.figures import CLASS_TABLES, OVERALL
+from stapes.train.report.page import cell
 from stapes.train.report.pictures import precision_recall, recall_bars
 from stapes.train.report.report import write_report
 
@@ -89,6 +91,10 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_a_rate_of_a_few_alarms_per_day_is_not_shown_as_none() -> None:
+    assert cell(AlarmRate(4, 100.0), "") == "0.04 <small>at most 0.08</small>"
 
 
 def test_the_page_is_well_formed_and_says_what_was_judged(page: str) -> None:
