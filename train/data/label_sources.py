@@ -1,5 +1,6 @@
 """Find the labels of each recording: in a table for many recordings, or in an Audacity label track for each one."""
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from stapes.firmware_sim.errors import DatasetError, LabelError
 from stapes.runtime.labels import Annotation, read_audacity, read_dcase
 from stapes.runtime.labels.annotation import Problems
 from stapes.runtime.labels.dcase import OPTIONAL
-from stapes.runtime.labels.names import RecordingNames, same_form
+from stapes.runtime.labels.names import RecordingNames, is_audio, same_form
 from stapes.runtime.labels.table import read_table
 from stapes.runtime.labels.wav_marks import has_wav_marks
 from stapes.runtime.live.clip_files import read_description
@@ -63,13 +64,22 @@ class LabelTable:
             try:
                 file = self._names.find(name)
             except LabelError as error:
-                self._found.error(DatasetError(f"{place}: {error}"))
+                self._found.error(DatasetError(f"{place}: {self._left_out(name) or error}"))
                 continue
             if self._names.differs_in_folders(name, file):
                 self._found.note("names match a recording in another folder, by file name only", place, str(file))
             named.add(file)
             labels[file] += [replace(e, columns={**e.columns, **further.get(_key(file, e), {})}) for e in events]
         return labels, named
+
+    def _left_out(self, name: str) -> str:
+        """Return what to do about a recording that is there and not read, as it lies outside of the split folders."""
+        if not is_audio(name) or not os.path.isfile(self.path.parent / same_form(name)):  # False for too long a name
+            return ""
+        return (
+            f"{name} lies outside of the folders of the splits, so that it is left out; move it into one of them and "
+            "correct the name, or delete its rows"
+        )
 
     def _further_columns(self) -> dict[tuple[Path, int, int, str], dict[str, str]]:
         """Return the columns of an events_meta.tsv beside the table, such as snr_db and source, for each event."""

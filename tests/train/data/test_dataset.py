@@ -186,6 +186,13 @@ def test_recordings_outside_of_the_split_folders_are_left_out_with_a_note(make_d
     assert [note.place for note in dataset.notes] == [f"{dataset.path}/more/b.wav"]
 
 
+def test_a_row_of_a_recording_outside_of_the_split_folders_says_so(make_dataset: MakeDataset) -> None:
+    files = {"train/a.wav": 1.0, "val/b.wav": 1.0, "extra/c.wav": 1.0}
+    folder = make_dataset(files | {"labels.tsv": HEADER + "train/a.wav\t0\t1\tpop\nextra/c.wav\t0\t1\tpop\n"})
+    with pytest.raises(DatasetError, match=r"labels.tsv:3: extra/c.wav lies outside of the folders of the splits"):
+        open_dataset(folder)
+
+
 def test_a_group_in_two_split_folders_is_noted(make_dataset: MakeDataset) -> None:
     header = HEADER.replace("\n", "\tgroup\n")
     files = {"train/a.wav": 2.0, "train/labels.tsv": header + "a.wav\t0\t1\tpop\tkitchen\n"}
