@@ -82,7 +82,7 @@ bench-install: setup-dev ## measure the size of an installation without training
 dist: setup-dev ## build the source distribution and the wheel in dist/ (needs the package index)
 	$(BIN)/pyproject-build
 
-readme: setup-dev ## write the README's table from benchmarks/results
+readme: setup-dev ## write the README's tables from benchmarks/results
 	$(BIN)/python -m benchmarks.readme_table
 
 docs: setup-dev ## build the documentation site in build/site; a warning or a broken link is an error

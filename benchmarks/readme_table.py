@@ -1,4 +1,4 @@
-"""The README's table of measured numbers, made from results/*.csv: `make readme`.
+"""The README's tables of measured numbers, made from results/*.csv: `make readme`.
 
 Every row names the command that measures it; where a benchmark has not been run its rows are left out.
 """
@@ -6,11 +6,11 @@ Every row names the command that measures it; where a benchmark has not been run
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.configurations import CONFIGURATIONS, TAUGHT
+from benchmarks.accuracy_table import accuracy_table
 from benchmarks.rows import read_rows, results_path
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- table -->", "<!-- /table -->"
+BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
 
 Row = tuple[str, str]  # what, measured
 
@@ -75,72 +75,6 @@ def _firmware() -> Iterator[Row]:
     )
 
 
-def _sizes() -> Iterator[Row]:
-    boards = {(row["size"], row["board"]): row for row in read_rows("sizes")}
-    for size in dict.fromkeys(size for size, _ in boards):
-        m4, m55 = boards[size, "cortex-m4"], boards[size, "cortex-m55"]
-        yield (
-            f"*{size}* on Cortex-M4 / M55: instructions per second; on M4 flash with weights / RAM with ring and stack",
-            f"{int(m4['instructions_per_second']) / 1e6:.1f} M / {int(m55['instructions_per_second']) / 1e6:.1f} M; "
-            f"{int(m4['flash_bytes']) / 1024:.0f} KB / {int(m4['ram_bytes']) / 1024:.0f} KB",
-        )
-
-
-def _accuracy() -> Iterator[Row]:
-    rows = [row for row in read_rows("accuracy") if (row["training"], row["folds"]) == ("full", "1 2 3 4")]
-    measured = read_rows("accuracy_keyboards") if results_path("accuracy_keyboards").is_file() else []
-    keyboards = [row for row in measured if row["training"] == "full"]
-    for name in CONFIGURATIONS:
-        seeds = [row for row in rows if row["configuration"] == name]
-        if seeds and name != TAUGHT:  # an experiment; docs/training-notes.md has it
-            yield from _accuracy_in_rooms(name, seeds)
-        if own := [row for row in keyboards if row["configuration"] == name]:
-            yield _accuracy_on_keyboards(name, own)
-
-
-def _accuracy_on_keyboards(name: str, rows: list[dict[str, str]]) -> Row:
-    f1, errors = ([float(row[column]) for row in rows] for column in ("f1_onset", "count_error"))
-    return (
-        f"*{name}* on keyboards it never heard ({_seeds(rows)}): F1 by onset, mean / worst of "
-        f"{len({row['keyboard'] for row in rows})}; worst count error",
-        f"{sum(f1) / len(f1):.3f} / {min(f1):.3f}; {max(errors, key=lambda error: abs(error)):+.0%}",
-    )
-
-
-def _seeds(rows: list[dict[str, str]]) -> str:
-    seeds = len({row["seed"] for row in rows})
-    return f"{seeds} seed{'s' if seeds > 1 else ''}"
-
-
-def _accuracy_in_rooms(name: str, seeds: list[dict[str, str]]) -> Iterator[Row]:
-    """Yield the rows of one configuration: means over its seeds, of the limits of intervals as well."""
-
-    def mean(column: str) -> float:
-        return sum(float(row[column]) for row in seeds) / len(seeds)
-
-    def interval(column: str, spec: str) -> str:
-        return f"{mean(column):{spec}} ({mean(column + '_low'):{spec}} to {mean(column + '_high'):{spec}})"
-
-    yield (
-        f"*{name}* in rooms it never heard ({_seeds(seeds)}): frame AP; event F1 by onset / onset and offset",
-        f"{interval('frame_precision', '.3f')}; {interval('f1_onset', '.3f')} / {mean('f1_onset_offset'):.3f}",
-    )
-    yield (
-        f"*{name}* there: recall at 10 / 40 / 100 alarms per hour and class",
-        f"{mean('recall_at_10'):.2f} / {interval('recall_at_40', '.2f')} / {mean('recall_at_100'):.2f}",
-    )
-    yield (
-        f"*{name}* there: alarms per hour, away from distractors / during them; away, at the baseline's recall",
-        f"{interval('alarms_away', '.0f')} / {mean('alarms_during_distractors'):.0f}; "
-        f"{interval('alarms_away_at_baseline_recall', '.0f')}",
-    )
-    yield (
-        f"*{name}* there, chosen for at most 10 false alarms per hour and class: those of the worst class; recall",
-        f"{interval('budget_alarms_of_worst_class', '.0f')} per hour; {interval('budget_recall', '.2f')}",
-    )
-    yield f"*{name}*: int8 minus float, F1 by onset", f"{mean('int8_minus_float'):+.3f}"
-
-
 def _batch() -> Iterator[Row]:
     speed: dict[str, float] = {}
     for row in read_rows("batch"):
@@ -161,33 +95,31 @@ def _install() -> Iterator[Row]:
 
 
 SECTIONS: dict[str, tuple[str, Callable[[], Iterator[Row]]]] = {
-    "accuracy": ("make bench-accuracy", _accuracy),
     "frontend": ("make bench-frontend", _frontend),
     "compiler": ("make bench-compiler", _compiler),
     "laptop": ("make bench-compiler", _laptop),
-    "sizes": ("python -m benchmarks.sizes", _sizes),
     "firmware": ("make demo bench-firmware", _firmware),
     "batch": ("make demo bench-batch", _batch),
     "install": ("make bench-install", _install),
 }
 
 
-def table() -> str:
-    """Return the table in Markdown, from the results that are there."""
+def tables() -> str:
+    """Return both tables in Markdown, that of detectors first, from the results that are there."""
     lines = ["| what | measured | command |", "|---|---|---|"]
     for name, (command, rows) in SECTIONS.items():
         if results_path(name).is_file():
             lines += [f"| {what} | {measured} | `{command}` |" for what, measured in rows()]
-    return "\n".join(lines)
+    return "\n".join((accuracy_table(), "", *lines))
 
 
-def with_table(text: str) -> str:
-    """Return the README's text with the table between its marks."""
+def with_tables(text: str) -> str:
+    """Return the README's text with the tables between their marks."""
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
 
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    readme.write_text(with_tables(readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,9 +1,9 @@
-"""The page of measured figures, made from benchmarks/results/*.csv; its first table is that of the README."""
+"""The page of measured figures, made from benchmarks/results/*.csv; its first two tables are those of the README."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.batch import day_table, hours_table, read_csv
-from benchmarks.readme_table import table
+from benchmarks.readme_table import tables
 from benchmarks.rows import read_rows, results_path
 
 ResultRow = Mapping[str, str]  # column of a results file -> text
@@ -19,7 +19,7 @@ predicts and [wait states of the flash](parts.md) lengthen.
 
 def measured_page() -> str:
     """Return the page in Markdown."""
-    return "\n\n".join([INTRODUCTION + "\n" + table(), *_sections(), ""])
+    return "\n\n".join([INTRODUCTION + "\n" + tables(), *_sections(), ""])
 
 
 def _sections() -> Iterable[str]:

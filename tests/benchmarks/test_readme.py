@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from benchmarks.readme_table import with_table
+from benchmarks.readme_table import with_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_is_that_of_the_results() -> None:
-    assert with_table(README) == README, "run `make readme`"
+def test_the_tables_are_those_of_the_results() -> None:
+    assert with_tables(README) == README, "run `make readme`"
 
 
 def test_every_file_that_the_readme_names_exists() -> None:
