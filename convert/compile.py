@@ -31,7 +31,7 @@ from stapes.firmware_sim.device.model_description import (
 )
 from stapes.firmware_sim.device.step_tensors import tensor_spec
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError, OutputError
-from stapes.firmware_sim.outputs import Mark, new_folder
+from stapes.firmware_sim.outputs import Mark, is_empty_folder, new_folder
 from stapes.firmware_sim.tflite.graph import read_model
 
 
@@ -153,11 +153,14 @@ def _write(out: Path, texts: dict[str, str]) -> None:
     """Replace the folder by one with these files, and with those of the old one that no earlier run generated."""
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        if out.is_dir() and not any(out.iterdir()):
-            out.rmdir()
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
     others = _files_not_generated(out)
+    if taken := [path for path in others if path.name in texts]:
+        raise OutputError(
+            f"{taken[0]} was not generated, and the generated {taken[0].name} would replace it; "
+            "choose another --name or --out"
+        )
     with new_folder(out, force=True, mark=Mark(MODEL_JSON)) as draft:
         for path in others:
             if path.is_dir() and not path.is_symlink():
@@ -169,8 +172,11 @@ def _write(out: Path, texts: dict[str, str]) -> None:
 
 
 def _files_not_generated(out: Path) -> list[Path]:
-    """Return what lies in a folder beside a generated model. Raises OutputError when no generated model lies there."""
-    if not out.exists():
+    """Return what lies in a folder beside a generated model; nothing for an empty folder or none.
+
+    Raises OutputError when something lies there and no generated model.
+    """
+    if not out.exists() or is_empty_folder(out):
         return []
     try:
         generated = read_model_description(out).files

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from stapes.convert.cli.options import add_output_options, write_c
+from stapes.firmware_sim.outputs import new_file
 
 
 def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,5 +31,6 @@ def _run(arguments: argparse.Namespace) -> None:
 
     step = convert_saved_model(arguments.model)
     name = write_c(arguments, step.model)
-    (arguments.out / f"{name}.tflite").write_bytes(step.model)
+    with new_file(arguments.out / f"{name}.tflite") as draft:
+        draft.write_bytes(step.model)
     print(f"wrote {name}.tflite beside them")

@@ -3,6 +3,7 @@
 A Keras file or a SavedModel may hold code that runs when it is loaded.
 """
 
+import itertools
 import json
 import tempfile
 import zipfile
@@ -86,13 +87,25 @@ def _from_keras(path: Path) -> bytes:
         made = model(list(given) if len(given) > 1 else given[0], training=False)
         if isinstance(made, Mapping):
             return dict(made)
-        names = getattr(model, "output_names", None)
         each = made if isinstance(made, Sequence) else [made]
-        return dict(zip(names or [f"output_{n}" for n in range(len(each))], each, strict=True))
+        names = getattr(model, "output_names", None) or [f"output_{n}" for n in range(len(each))]
+        return dict(zip(_told_apart(names), each, strict=True))
 
     # Keras 3 wraps its variables; as TensorFlow's own, the converter makes them constants.
     variables = [one if isinstance(one, tf.Variable) else one.value for one in model.variables]
     return _converted(path, variables, specs, call)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Return the names, with _1, _2 and so on behind those that are there already.
+
+    Keras 3 names outputs by their layers, so that the states of a recurrent layer bear its name like its output.
+    """
+    apart: list[str] = []
+    for name in names:
+        others = (f"{name}_{n}" for n in itertools.count(1))
+        apart.append(name if name not in apart else next(each for each in others if each not in {*names, *apart}))
+    return apart
 
 
 def _keras_that_wrote(path: Path) -> Any:

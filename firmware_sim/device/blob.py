@@ -8,6 +8,7 @@ import hashlib
 import json
 import struct
 import zlib
+from pathlib import Path
 from typing import Literal
 
 from stapes.firmware_sim.device.events import EventConfig
@@ -31,6 +32,12 @@ def blob_of(
     rest += constants.contents[layout] if byte_order == "little" else constants.big_endian
     rest += b"".join(label.encode() + b"\0" for label in folder.classes)
     return struct.pack(f"{order}4I", MAGIC, FORMAT, _CHECKED_FROM + len(rest), zlib.crc32(rest)) + rest
+
+
+def is_blob(file: Path) -> bool:
+    """Return whether a file begins as a blob of either byte order does. Raises OSError when it cannot be read."""
+    with file.open("rb") as stream:
+        return stream.read(4) in (MAGIC.to_bytes(4, "little"), MAGIC.to_bytes(4, "big"))
 
 
 def shape_hash(folder: DetectorFolder, constants: ModelConstants, layout: str) -> bytes:

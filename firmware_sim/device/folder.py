@@ -107,6 +107,8 @@ def read_folder(path: Path | str) -> DetectorFolder:
     path = Path(path)
     if aside := interrupted(path):
         raise DetectorFolderError(f"{path}: a command that replaced it was killed; move {aside} back to this name")
+    if path.is_file():
+        raise DetectorFolderError(f"{path}: is a file; name the detector's folder")
     if not path.is_dir():
         raise DetectorFolderError(f"{path}: no such detector folder; `stapes train DATASET --out {path}` makes one")
     missing = [name for name in REQUIRED if not (path / name).is_file()]

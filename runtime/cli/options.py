@@ -124,6 +124,8 @@ def budget_of(arguments: argparse.Namespace) -> "Budget":
     if not all(0 < speed < math.inf for speed in speeds):
         mhz = "" if arguments.mhz is None else f"--mhz {arguments.mhz:g} and "
         raise ConfigError(f"{mhz}--cpi {cpi:g}: a speed must be above 0 and finite; correct it")
+    if arguments.cpi is not None and arguments.mhz is None:
+        raise ConfigError(f"--cpi {cpi:g} needs --mhz, the clock of the core; add it, or leave --cpi out")
     return Budget(
         flash_bytes=None if arguments.flash is None else parse_bytes(arguments.flash),
         ram_bytes=None if arguments.ram is None else parse_bytes(arguments.ram),

@@ -43,6 +43,33 @@ def test_compile_shows_the_plan_as_text_and_picture(
     assert not (tmp_path / "c" / "plan.svg").exists(), "the picture of an earlier plan"
 
 
+def test_a_file_that_was_not_generated_is_never_replaced(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compile", str(model), "--out", str(tmp_path / "c"), "--target", "portable"]
+    assert main(command) == 0
+    (tmp_path / "c" / "wake.c").write_text("mine")
+    assert main([*command, "--name", "wake"]) == 1
+    assert f"error: {tmp_path / 'c' / 'wake.c'} was not generated" in capsys.readouterr().err
+    assert (tmp_path / "c" / "wake.c").read_text() == "mine"
+    assert main(command) == 0
+    assert (tmp_path / "c" / "wake.c").read_text() == "mine"
+
+
+def test_an_empty_folder_is_filled_unless_it_is_the_current_one(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "c"
+    out.mkdir()
+    with monkeypatch.context() as there:
+        there.chdir(out)
+        assert main(["compile", str(model), "--out", str(out), "--target", "portable"]) == 1
+    assert "is the current folder, which cannot be replaced" in capsys.readouterr().err
+    assert out.is_dir()
+    assert main(["compile", str(model), "--out", str(out), "--target", "portable"]) == 0
+    assert (out / "model.json").exists()
+
+
 def test_an_empty_name_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(model), "--out", str(tmp_path / "c"), "--name", ""]) == 1
     assert "name '' is not a lower-case C identifier" in capsys.readouterr().err

@@ -249,6 +249,19 @@ def test_the_command_writes_the_blob_that_is_built_into_the_program(
         assert blob[96:128] == hashlib.sha256(trainings[1].model).digest()
 
 
+def test_force_replaces_a_blob_and_no_other_file(
+    trainings: tuple[DetectorFolder, DetectorFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "one.blob"
+    command = ["export", str(trainings[0].path), "--blob", "--target", "big-endian", "--out", str(out), "--force"]
+    out.write_text("years of work")
+    assert main(command) == 1
+    assert f"{out} is no blob of `stapes export --blob`, so it is not replaced" in capsys.readouterr().err
+    assert out.read_text() == "years of work"
+    out.unlink()
+    assert [main(command), main(command)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

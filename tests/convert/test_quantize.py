@@ -174,6 +174,21 @@ def test_inputs_are_matched_by_name_and_every_output_gets_its_loss(tmp_path: Pat
     assert {loss.name for loss in made.losses} == {"direction", "distance"}
 
 
+def test_all_outputs_of_one_keras_3_layer_are_kept(tmp_path: Path) -> None:
+    """Keras 3 gives both of them the name of the layer."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x, head = keras.Input((6,), name="features"), keras.layers.Dense(3, name="head")
+    with quiet_stderr():
+        near, far = (head(keras.layers.Dense(4)(x)) for _ in range(2))
+        keras.Model(x, [near, far]).save(tmp_path / "model.keras")
+    given = written(tmp_path / "samples.npz", features=np.random.default_rng(1).normal(size=(20, 6)))
+    made = quantize(tmp_path / "model.keras", given)
+    assert [loss.name for loss in made.losses] == ["head", "head_1"]
+    assert len(read_model(made.tflite).main.outputs) == 2
+
+
 def _recurrent(folder: Path, layer: Any) -> tuple[Path, Path]:
     """Write a Keras model with this layer, and samples for it."""
     tf_keras.utils.set_random_seed(1)

@@ -20,10 +20,10 @@ def files(library: Library) -> dict[str, str]:
 endif()
 """
     kconfig = f"""config {upper}
-\tbool "{name}: detects {library.classes}"
+\tbool "{name}: audio events"
 \thelp
-\t  Audio events with onset and offset times: int16 samples in, events out,
-\t  static memory only.
+\t  Detects {library.classes}: int16 samples in, events with onset and
+\t  offset times out, static memory only.
 """
     usage = (
         f"Add the folder to `EXTRA_ZEPHYR_MODULES` and `CONFIG_{upper}=y` to `prj.conf`; `samples/microphone` uses the "

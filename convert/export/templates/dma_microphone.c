@@ -2,7 +2,7 @@
 #include "example_detector.h"
 #include "example_selftest.h"
 
-void microphone_start(int16_t *both_halves, uint32_t samples); /* EXAMPLE_SAMPLE_RATE_HZ, mono, circular */
+void start_microphone(int16_t *both_halves, uint32_t samples); /* EXAMPLE_SAMPLE_RATE_HZ, mono, circular */
 void wait_for_interrupt(void);                                 /* such as __WFI() */
 void report_event(const char *label, int64_t onset_sample, int64_t offset_sample); /* offset -1: it still lasts */
 void report_failure(int32_t selftest);
@@ -33,7 +33,7 @@ int main(void)
         report_failure(failure);
     }
     example_start(&detector);
-    microphone_start(dma_buffer, 2 * EXAMPLE_HOP_SAMPLES);
+    start_microphone(dma_buffer, 2 * EXAMPLE_HOP_SAMPLES);
     for (;;) {
         int32_t n = stapes_poll(&detector.core, events);
         if (n == STAPES_IDLE) {

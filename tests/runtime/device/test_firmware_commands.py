@@ -148,6 +148,7 @@ def test_all_boards_and_one_more_are_each_run_once() -> None:
         (["--mhz", "nan"], "--mhz nan and --cpi 1.5: a speed must be above 0 and finite"),
         (["--cpi", "inf", "--mhz", "48"], "--mhz 48 and --cpi inf: a speed must be above 0 and finite"),
         (["--cpi", "0"], "error: --cpi 0: a speed must be above 0 and finite"),
+        (["--cpi", "3"], "--cpi 3 needs --mhz, the clock of the core"),
     ],
 )
 def test_settings_that_cannot_work_are_an_error_of_one_line(
