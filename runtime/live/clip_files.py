@@ -41,11 +41,13 @@ class Clip:
 
 
 def clip_name(record: Record) -> str:
-    """Return the file name of the clip of an event or near miss: UTC (or seconds), label, first sample, `near`.
+    """Return the file name of the clip of an event or near miss: when it was, label, first sample, `near`.
 
-    Everything in the label but letters, digits, `_` and `-` is replaced by `_`.
+    When it was is UTC, or else seconds from the start of the stream and the first digits of the record's key: these are
+    random for each stream, so that the clips of two recordings in one folder do not replace each other. Everything in
+    the label but letters, digits, `_` and `-` is replaced by `_`.
     """
-    moment = re.sub(r"[-:]", "", record.utc) if record.utc else f"{record.onset:010.3f}s"
+    moment = re.sub(r"[-:]", "", record.utc) if record.utc else f"{record.onset:010.3f}s_{record.key[:8]}"
     near = "_near" if record.kind == "near miss" else ""
     return f"{moment}_{label_in_names(record.label)}_{record.onset_sample}{near}.flac"
 

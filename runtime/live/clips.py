@@ -101,13 +101,14 @@ class ClipRecorder:
         self._heard.extend(events + near_misses)
         self._waiting.extend(events + near_misses)
         self._open.follow(update.events)
+        # Before old sound is forgotten: behind a long gap, all that these clips hold is old.
+        while self._waiting and self._waiting[0].offset_sample + self._after + self._wait <= update.end_sample:
+            self._write(self._waiting.popleft())
         oldest = update.end_sample - self._longest - self._wait
         while self._ring and self._ring[0][0] + len(self._ring[0][1]) < oldest:
             self._ring.popleft()
         while self._heard and self._heard[0].offset_sample < oldest:
             self._heard.popleft()
-        while self._waiting and self._waiting[0].offset_sample + self._after + self._wait <= update.end_sample:
-            self._write(self._waiting.popleft())
 
     def close(self) -> None:
         """Write the clips that still wait, and say how many near misses have none."""

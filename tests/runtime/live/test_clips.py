@@ -77,6 +77,28 @@ def test_a_clip_over_a_gap_is_silent_there(detector: Detector, tmp_path: Path) -
     assert clip[: 24_000 - first].any()
 
 
+def test_a_clip_in_front_of_a_long_gap_holds_its_sound(detector: Detector, tmp_path: Path) -> None:
+    pcm = noise_bursts(2.0, [(1.0, 2.0, "rumble")])  # the microphone is lost in the middle of an event
+    items = [*blocks(pcm, 320), Gap(0, 16_000, "microphone lost"), Gap(300 * 16_000, 16_000, "microphone away")]
+    event = _recorded(detector, [*items, *blocks(noise_bursts(1.0, []), 320)], ClipSettings(tmp_path))[0]
+    clip, _ = soundfile.read(tmp_path / clip_name(event), dtype="int16")
+    assert np.array_equal(clip, pcm[max(0, event.onset_sample - 16_000) :])
+
+
+def test_clips_of_two_recordings_in_one_folder_do_not_replace_each_other(detector: Detector, tmp_path: Path) -> None:
+    items = blocks(noise_bursts(3.0, [(1.0, 1.5, "hiss")]), 320)
+    names = set()
+    for _ in range(2):
+        source = Played(16_000, items)
+        source.is_live = False
+        [record] = _listened(detector, source, ClipRecorder(ClipSettings(tmp_path), detector, source))
+        names.add(clip_name(record))
+    assert {path.name for path in tmp_path.glob("*.flac")} == names
+    assert len(names) == 2
+    for name in names:
+        assert re.fullmatch(rf"{record.onset:010.3f}s_[0-9a-f]{{8}}_hiss_{record.onset_sample}\.flac", name)
+
+
 def test_on_a_full_disk_clips_are_dropped_and_events_are_kept(
     detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
