@@ -26,6 +26,7 @@ class Pace:
         self._is_paced, self._is_file, self._now_s, self._sleep = is_paced, is_file, now_s, sleep
         self._begun_s = self._last_s = 0.0
         self._heard_s = self._unwaited_s = self._ahead_s = 0.0
+        self._held_back_s = 0.0  # the last wait: so much sound may come at once
         self._has_waited = False
 
     @property
@@ -46,8 +47,11 @@ class Pace:
         elif waited:
             self._unwaited_s = 0.0
             self._ahead_s *= self._has_waited  # what was in the pipe at the beginning is no haste
+            # Nor is sound that catches up what a stall held back. A shorter wait is one between parts of that sound.
+            if self._has_waited and now_s - self._last_s >= seconds:
+                self._held_back_s = now_s - self._last_s
             self._has_waited = True
-        self._ahead_s = max(0.0, self._ahead_s + seconds - DRIFT * (now_s - self._last_s))
+        self._ahead_s = max(-self._held_back_s, self._ahead_s + seconds - DRIFT * (now_s - self._last_s))
         self._unwaited_s += seconds
         self._heard_s += seconds
         self._last_s = now_s

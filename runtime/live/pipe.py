@@ -156,9 +156,11 @@ class Pipe:
         elif is_text(head):
             head += self._bytes.read(TEXT_BYTES - len(head))
         self._bytes.unread(head)
+        if self._bytes.stopped():  # nothing will be read, and the beginning of a beginning may look like anything
+            return raw_format(raw.rate_hz, raw.channels)
         kind = kind_of(head)
         if kind == "WAV":
-            return self._read_wav()
+            return self._read_wav(raw)
         if kind == TEXT:
             raise AudioError(
                 f"stdin: this is a text that begins with {beginning(head)}, not audio; "
@@ -168,12 +170,12 @@ class Pipe:
             raise _refusal(kind)
         return raw_format(raw.rate_hz, raw.channels)
 
-    def _read_wav(self) -> WavFormat:
+    def _read_wav(self, raw: RawPcm) -> WavFormat:
         try:
             header = read_header("stdin", self._bytes)
         except AudioError:
             if self._bytes.stopped():
-                return raw_format(1, 1)  # nothing will be read
+                return raw_format(raw.rate_hz, raw.channels)  # nothing will be read
             raise
         if not header.format.subtype:
             raise _refusal(f"WAV with the codec {header.format.codec}")

@@ -1,6 +1,7 @@
 """A pipe as a stream: stalls are gaps with times, and only sound that is heard as it happens has a time of day."""
 
 import contextlib
+import itertools
 import os
 import struct
 import threading
@@ -86,6 +87,54 @@ def test_a_recording_that_is_sent_as_fast_as_it_is_read_is_not_live() -> None:
         clock.now_s += 0.005
         pace.heard(0.1, True, lambda: False)
     assert not pace.is_live
+
+
+@pytest.mark.parametrize("stall_s", [3, 8])
+def test_sound_is_live_again_when_it_has_caught_up_after_a_stall(stall_s: int) -> None:
+    clock = Clock()
+    pace = Pace(now_s=clock)
+
+    def hear(after_s: float, waited: bool) -> None:
+        clock.now_s += after_s
+        pace.heard(0.1, waited, lambda: False)
+
+    for _ in range(20):
+        hear(0.1, True)
+    assert pace.is_live
+    hear(stall_s, True)
+    for number in range(1, 10 * stall_s):  # a pipe holds only a part of it, so that its reader waits in between
+        hear(0.001, number % 10 == 0)
+    for _ in range(3):
+        hear(0.1, True)
+    assert pace.is_live
+    for _ in range(20):
+        hear(0.001, True)
+    assert not pace.is_live, "what comes at once now was not held back"
+
+
+def test_a_recording_that_is_sent_after_a_pause_is_not_live() -> None:
+    clock = Clock()
+    pace = Pace(now_s=clock)
+    pace.heard(0.1, True, lambda: False)
+    clock.now_s += 10
+    pace.heard(0.1, True, lambda: False)
+    for _ in range(30):
+        clock.now_s += 0.005
+        pace.heard(0.1, False, lambda: False)
+    assert not pace.is_live
+    pace.heard(0.1, True, lambda: False)
+    assert not pace.is_live, "it still comes faster than it sounds"
+
+
+@pytest.mark.parametrize("begun", [b"RIFF", b"RIFF\0\0\0\0WAVE"])
+def test_a_stop_while_the_header_is_incomplete_is_no_error(begun: bytes) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, begun)
+    asked = itertools.count()
+    pipe = Pipe(reading, RawPcm(RATE, 2), stopped=lambda: next(asked) >= 3)
+    assert (pipe.rate_hz, pipe.channels) == (RATE, 2)
+    os.close(writing)
+    os.close(reading)
 
 
 def test_a_file_on_stdin_is_not_live_unless_it_is_paced(tmp_path: Path) -> None:
