@@ -37,7 +37,7 @@ class Broker:
 
     url: mqtt://[user[:password]@]host[:port]/topic, mqtts:// for TLS. MQTT 5 is spoken, because it says when a user may
     not publish; after a broker has refused that version, the next connection speaks MQTT 3.1.1.
-    Raises ConfigError without a host or a topic, and for files of `settings` that cannot be used.
+    Raises ConfigError without a possible host or a topic, and for files of `settings` that cannot be used.
     """
 
     def __init__(self, url: str, settings: MqttSettings) -> None:
@@ -46,6 +46,12 @@ class Broker:
         self._host, self._port = parts.hostname or "", parts.port or (8883 if self._encrypted else 1883)
         self.topic = unquote(parts.path.removeprefix("/"))
         self.name = f"{parts.scheme}://{self._host}:{self._port}/{self.topic}"
+        try:
+            self._host.encode("idna")  # as whoever connects does
+        except UnicodeError:
+            raise ConfigError(
+                f"--to {self.name}: no host has this name; between its dots must stand 1 to 63 letters, digits or -"
+            ) from None
         if not _is_topic(self.topic) or parts.query or parts.fragment or url[-1] in "?#":
             raise ConfigError(
                 f"--to {self.name}: need {parts.scheme}://HOST[:PORT]/TOPIC with a topic without +, # and ?; + and # "

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from stapes.firmware_sim.errors import ConfigError
-from stapes.runtime.live.sinks.outbox import RefusedError, UnreachableError, split_address
+from stapes.runtime.live.sinks.outbox import RefusedError, UnreachableError, split_address, without_password
 from stapes.runtime.live.sinks.record import Record
 
 TIMEOUT_S = 10.0
@@ -20,13 +20,18 @@ class Webhook:
     """POSTs each record as JSON, with its key in the header `Idempotency-Key`.
 
     template: another body, in which $label, $utc, $onset, … are filled in as inside a JSON string; for example
-    '{"text": "$label at $utc"}'. Raises ConfigError for an unknown name or a URL without a host.
+    '{"text": "$label at $utc"}'. Raises ConfigError for an unknown name, and for a URL without a host
+    or with an impossible one.
     """
 
     def __init__(self, url: str, template: str | None = None) -> None:
         parts = split_address(url)
         self.name = f"{parts.scheme}://{parts.hostname}"
-        self._url = url
+        try:
+            self._url = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            fault = "it cannot be used" if "@" in url else str(error)  # the error may quote a part of the password
+            raise ConfigError(f"--to {without_password(url)}: {fault}; check the address") from None
         self._template = None if template is None else _parse(template)
         # Redirects are not followed: a redirected POST would arrive as a GET without its body and seem delivered.
         self._client = httpx.Client(

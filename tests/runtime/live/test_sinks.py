@@ -555,6 +555,9 @@ def test_a_sender_killed_twenty_times_delivers_everything_in_order(tmp_path: Pat
         ("mqtt://me:secret@broker/a/+/b", "need mqtt://HOST[:PORT]/TOPIC with a topic without"),
         ("mqtt://me:secret@broker/a?b", "need mqtt://HOST[:PORT]/TOPIC with a topic without"),
         ("mqtt://me:secret@broker:99999/x", "write mqtt://"),
+        ("mqtt://me:secret@broker..local/x", "no host has this name"),
+        ("http://192.168.1.300/x", "Invalid IPv4 address: '192.168.1.300'; check the address"),
+        ("http://me:secret@192.168.1.300/x", "http://…@192.168.1.300/x: it cannot be used; check the address"),
         ("mqqt://me:secret@broker/x", "no such kind of target"),
     ],
 )
