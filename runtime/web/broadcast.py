@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, web
 
-BACKLOG = 100  # messages; a page that reads more slowly loses the oldest
+BACKLOG = 100  # messages behind those that greet it; a page that reads more slowly loses the oldest
 LARGEST_MESSAGE = 1024  # bytes; a page has no reason to send anything
 
 
@@ -44,11 +44,12 @@ class Broadcast:
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=LARGEST_MESSAGE, compress=False)
         await socket.prepare(request)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
-        for greeting in self._hello():
-            queue.put_nowait(greeting)
         self._queues.add(queue)
         reader = asyncio.create_task(_ignore(socket))
         try:
+            # Not through the queue: a greeting longer than BACKLOG would lose its beginning to what is sent meanwhile.
+            for greeting in self._hello():
+                await socket.send_str(greeting)
             while not reader.done() and (message := await _next(queue, reader)) is not None:
                 await socket.send_str(message)
         except ConnectionError:

@@ -310,6 +310,24 @@ def test_fifty_pages_get_every_message_and_the_queue_of_one_that_does_not_read_i
     assert server.clients == 0
 
 
+def test_a_page_gets_its_whole_greeting_although_something_is_sent_meanwhile() -> None:
+    greeting = ["facts", *(f"message {number}" for number in range(300))]
+
+    def hello() -> list[str]:
+        server.send("live")
+        return greeting
+
+    async def question(session: ClientSession) -> list[str]:
+        async with session.ws_connect(f"http://127.0.0.1:{server.port}/stream") as page:
+            return [(await page.receive()).data for _ in range(len(greeting) + 1)]
+
+    server = PageServer(Address(port=0), hello, None)
+    try:
+        assert _ask(question) == [*greeting, "live"]
+    finally:
+        server.close()
+
+
 def _watched(
     detector: Detector, items: list[Block | Gap], clips: Path | None = None
 ) -> tuple[Feed, list[dict[str, Any]]]:
