@@ -71,8 +71,9 @@ class Microphone:
 
     @property
     def lag_s(self) -> float:
-        """Seconds by which reading is behind the sound: audio that waits to be read, or that arrives late."""
-        return self.queue.queued_frames / self.rate_hz + max(0.0, self.queue.shortfall_s)
+        """Seconds by which reading is behind the sound: audio and gaps that wait to be read, and audio that is late."""
+        waiting = self.queue.queued_frames + self.queue.untold_frames
+        return waiting / self.rate_hz + max(0.0, self.queue.shortfall_s)
 
     @property
     def dropped_s(self) -> float:

@@ -47,8 +47,8 @@ class Reconnecting:
 
     @property
     def lag_s(self) -> float:
-        """Seconds of audio that wait to be read."""
-        return self._microphone.lag_s if self._microphone else 0.0
+        """Seconds by which reading is behind the sound; without a microphone, how long ago it was heard last."""
+        return self._microphone.lag_s if self._microphone else self._now_s() - self._heard_at_s
 
     @property
     def dropped_s(self) -> float:
@@ -107,7 +107,7 @@ class Reconnecting:
             return np.zeros((0, 1), np.float32)
         try:
             self._microphone = self._connect()
-        except AudioError:
+        except (AudioError, OSError):  # PortAudio itself raises OSError while the sound server starts
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
             self._next_try_s = self._now_s() + self._wait_s
             return np.zeros((0, 1), np.float32)

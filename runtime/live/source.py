@@ -38,7 +38,7 @@ class Source(Protocol):
 
     @property
     def lag_s(self) -> float:
-        """Seconds of audio that wait to be read."""
+        """Seconds by which reading is behind the sound; lost sound counts until `read` has returned its gap."""
 
     @property
     def dropped_s(self) -> float:
@@ -83,6 +83,7 @@ class ClockWatch:
             return 0
         jump = 0.0 if self._known is None else self._smallest - self._known
         self._known = self._smallest
+        self.shortfall_s = shortfall - self._known  # what is known to be lost is not late
         self._open_window(now_s)
         return round(jump * self._rate_hz) if jump > self.JUMP_S else 0
 
@@ -100,6 +101,7 @@ class BlockQueue:
         self._watch = ClockWatch(rate_hz)
         self._lost, self._reason, self._dropping = 0, "", False
         self.queued_frames = 0
+        self.untold_frames = 0  # lost ones, of which the reader has not got the gap yet
         self.dropped_frames = 0  # because the reader was too slow
         self.missing_frames = 0  # because they were never delivered
 
@@ -137,10 +139,13 @@ class BlockQueue:
             if not self._items:
                 return np.zeros((0, 1), np.float32)
             item = self._items.popleft()
-            if not isinstance(item, Gap):
+            if isinstance(item, Gap):
+                self.untold_frames -= item.lost_frames
+            else:
                 self.queued_frames -= len(item)
             return item
 
     def _lose(self, frames: int, reason: str) -> None:
         self._lost += frames
+        self.untold_frames += frames
         self._reason = reason

@@ -1,5 +1,6 @@
 """A microphone that is lost and comes back: it is reported, marked as a gap, and the clock includes the gap."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -62,10 +63,11 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     fail: Callable[[FakeMicrophone, Clock], None], reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, microphones, gone = Clock(), [FakeMicrophone()], []
+    refusals = itertools.cycle([AudioError("no microphone found"), OSError(-9999, "Unanticipated host error")])
 
     def connect() -> FakeMicrophone:
         if gone:
-            raise AudioError("no microphone found")
+            raise next(refusals)
         return microphones[-1]
 
     source = Reconnecting(connect, clock, identity=lambda: None)  # type: ignore[arg-type]
@@ -77,6 +79,7 @@ def test_every_way_to_lose_a_microphone_ends_in_a_marked_gap_as_long_as_it_was_a
     assert lost.lost_frames == 0, "open events are completed at once"
     assert reason in lost.reason
     assert microphones[-1].closed
+    assert source.lag_s == pytest.approx(clock.now_s - heard_last_s), "the age of the last sound"
 
     gone.append(True)
     pauses = []

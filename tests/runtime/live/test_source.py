@@ -1,7 +1,9 @@
 """The queue between sound card and reader: its length is limited, and lost samples are counted and reported."""
 
 import numpy as np
+import pytest
 
+from stapes.runtime.live.microphone import Microphone
 from stapes.runtime.live.source import BlockQueue, ClockWatch, Gap
 
 RATE = 16_000
@@ -38,6 +40,21 @@ def test_one_slow_period_makes_one_gap() -> None:
     blocks = sum(len(item) for item in items if not isinstance(item, Gap))
     lost = sum(gap.lost_frames for gap in gaps)
     assert blocks + queue.queued_frames + lost == 100 * 1600, "every sample is delivered, queued or counted as lost"
+
+
+def test_while_audio_is_dropped_the_lag_tells_when_the_newest_sound_was_heard() -> None:
+    microphone = Microphone.__new__(Microphone)
+    microphone.queue, microphone.rate_hz = BlockQueue(RATE, limit_s=1.0), RATE
+    position, gaps = 0, 0
+    for k in range(200):  # the reader takes one block for every two that come, then catches up
+        now_s = (k + 1) * 0.1
+        microphone.queue.put(_block(1600), now_s)
+        for _ in range(2 if k > 100 else k % 2):
+            item = microphone.queue.get(0)
+            gaps += isinstance(item, Gap)
+            position += item.lost_frames if isinstance(item, Gap) else len(item)
+            assert now_s - microphone.lag_s == pytest.approx(position / RATE)
+    assert gaps > 2
 
 
 def test_no_audio_within_the_time_is_an_empty_block() -> None:
