@@ -8,6 +8,7 @@ recording that goes over midnight or over a change of the clocks needs no specia
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
@@ -19,6 +20,7 @@ from stapes.firmware_sim.errors import ConfigError
 
 _DIGITS = {"Y": 4, "y": 2, "m": 2, "d": 2, "j": 3, "H": 2, "M": 2, "S": 2}
 _OTHERS = {"f": r"\d{1,6}", "z": r"(?:Z|[+-]\d\d:?\d\d)", "%": "%"}
+FIRST_YEAR, LAST_YEAR = 1900, 9998  # of a recording; old ones may have been digitized with their dates
 _MOST_BYTES = 1 << 20  # at most this much of a metadata chunk is read
 _GUANO = re.compile(
     r"^\s*Timestamp\s*:\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.MULTILINE
@@ -96,23 +98,28 @@ def _in_name(name: str, pattern: str) -> datetime | None:
     """Return the first time in the file's own name, or else in the names of the folders above it."""
     own = name.rfind("/")
     for match in sorted(_searcher(pattern).finditer(name), key=lambda match: match.end() <= own):
-        try:
-            return datetime.strptime(match[0], pattern)
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            if _is_plausible(stated := datetime.strptime(match[0], pattern)):
+                return stated
     return None
 
 
 def in_metadata(path: Path) -> datetime | None:
     """Return the start that a WAV file states in GUANO, AudioMoth's comment or bext, tried in this order.
 
-    The result has no time zone when the file states none; None for a file without such metadata.
+    The result has no time zone when the file states none; None for a file without such metadata, or with a date that
+    stands for none, such as 0001-01-01.
     """
     chunks = dict(_chunks(path))
     for name, read in (("guan", _guano), ("ICMT", _audiomoth), ("bext", _bext)):
-        if name in chunks and (stated := read(chunks[name])) is not None:
+        if name in chunks and (stated := read(chunks[name])) is not None and _is_plausible(stated):
             return stated
     return None
+
+
+def _is_plausible(stated: datetime) -> bool:
+    """Return whether a recording may be from that year, which is also one whose times all time zones can express."""
+    return FIRST_YEAR <= stated.year <= LAST_YEAR
 
 
 def _guano(data: bytes) -> datetime | None:

@@ -84,6 +84,17 @@ def test_bext_with_any_separator(tmp_path: Path, separators: str) -> None:
     assert _utc(path) == datetime(2024, 2, 29, 6, 7, 8, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_date_that_stands_for_none_gives_no_start_time(tmp_path: Path, year: str) -> None:
+    berlin = StartClock("%Y%m%d_%H%M", "Europe/Berlin")
+    for zone in ("+01:00", "-01:00"):
+        guano = _chunk(b"guan", f"Timestamp: {year}-12-31T23:30:00{zone}".encode())
+        path = _wav(tmp_path / f"{year}0101_0000.wav", _bext(f"{year}-01-01", "00:00:00"), after=guano)
+        assert _utc(path, berlin) is None
+        with_bext = _wav(tmp_path / "a.wav", _bext("2024-02-29", "06:07:08"), after=guano)
+        assert _utc(with_bext) == datetime(2024, 2, 29, 6, 7, 8, tzinfo=UTC), "bext states it"
+
+
 def test_metadata_behind_the_data_of_an_rf64_file(tmp_path: Path) -> None:
     sizes = _chunk(b"ds64", struct.pack("<QQQI", 0, 200, 100, 0))
     guano = _chunk(b"guan", b"Timestamp: 2023-07-01T23:15:00Z")
