@@ -3,7 +3,12 @@
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("stapes", deadline=None)
+hypothesis.settings.load_profile("stapes")
 
 ROOT = Path(__file__).resolve().parents[1]
 

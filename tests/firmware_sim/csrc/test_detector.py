@@ -166,7 +166,7 @@ class Specification:
         return [(event.onset_sample, -1 if event.offset_sample is None else event.offset_sample) for event in found]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1, 2 * RING), st.lists(st.tuples(st.integers(0, 3 * RING), st.integers(0, 8)), max_size=60))
 def test_frames_gaps_and_events_vs_python_specification(
     library: Library, ring: int, script: list[tuple[int, int]]
@@ -189,7 +189,7 @@ def test_frames_gaps_and_events_vs_python_specification(
     assert device.reports == specification.reports()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, RING - WINDOW), min_size=1, max_size=40))
 def test_blocks_of_any_size_give_the_same(library: Library, sizes: list[int]) -> None:
     device, whole = Device(library), Device(library)

@@ -49,7 +49,7 @@ columns = st.lists(st.tuples(st.sampled_from(LEVELS), st.integers(1, 8)), max_si
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(columns, st.integers(0, 10**9)), max_size=4),
     st.sampled_from([1, 1, 3, 5, 9, 15]).flatmap(lambda steps: st.lists(event_configs(steps), min_size=1, max_size=6)),
@@ -69,7 +69,7 @@ def test_sweep_vs_streaming_decoder(
         assert found.tolist() == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(columns, st.sampled_from([1, 3, 5, 9, 15]))
 def test_smoothed_scores_vs_centred_median(scores: np.ndarray, smoothing_steps: int) -> None:
     half = smoothing_steps // 2

@@ -134,7 +134,7 @@ def decoder_of(configs: list[EventConfig], clock: StepClock) -> EventDecoder:
     return EventDecoder([f"class{index}" for index in range(len(configs))], configs, clock)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(recordings())
 def test_events_vs_python_specification(recording: tuple[np.ndarray, list[EventConfig], StepClock]) -> None:
     """Same reports, same order of announcement; completions at the end of the stream may be ordered by class."""
@@ -146,7 +146,7 @@ def test_events_vs_python_specification(recording: tuple[np.ndarray, list[EventC
     assert sorted(flushed, key=repr) == sorted(expected[len(pushed) :], key=repr)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(recordings(), st.lists(st.integers(1, 20), min_size=1))
 def test_chunked_equals_one_shot(recording: tuple[np.ndarray, list[EventConfig], StepClock], sizes: list[int]) -> None:
     scores, configs, clock = recording
@@ -163,7 +163,7 @@ def test_chunked_equals_one_shot(recording: tuple[np.ndarray, list[EventConfig],
     assert again == one_shot  # nothing is left over from the recording before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(recordings())
 def test_events_of_one_class_are_apart_and_long_enough(
     recording: tuple[np.ndarray, list[EventConfig], StepClock],

@@ -161,7 +161,7 @@ def test_a_rate_that_is_far_too_low_is_an_error() -> None:
         Converter(1, RATE)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     stated=st.integers(0, 4000) | st.integers(0, 0xFFFF_FFFF),
     frames=st.integers(0, 1000),

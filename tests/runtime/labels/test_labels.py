@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import LabelError, StapesError
@@ -143,7 +143,6 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
         read_audacity(tmp_path / "none.txt")
 
 
-@settings(deadline=None)
 @given(st.lists(annotations))
 def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     path = tmp_path_factory.mktemp("labels", numbered=True) / "a.txt"
@@ -154,7 +153,6 @@ def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, written: 
 names = labels.filter(bool)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, st.lists(annotations, max_size=5), max_size=5))
 def test_dcase_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     """A recording without events keeps a row, which tells it from one that was not annotated."""

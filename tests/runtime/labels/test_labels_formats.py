@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import LabelError, StapesError
@@ -49,21 +49,18 @@ def _file(folder: Path, text: str, name: str = "x.Table.1.selections.txt") -> Pa
     return path
 
 
-@settings(deadline=None)
 @given(events)
 def test_raven_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_raven(written))
     assert read_raven(path) == {"x": written}
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, events, max_size=4))
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_csv(written), "x.csv")
     assert read_dcase(path) == written
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, events, max_size=4))
 def test_labelstudio_round_trip(tmp_path_factory: pytest.TempPathFactory, written: dict[str, list[Annotation]]) -> None:
     """A repeated region is read once, because a region of a stereo file is exported once per channel."""
@@ -360,14 +357,12 @@ def test_update_needs_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert "--update changes an existing table" in capsys.readouterr().err
 
 
-@settings(deadline=None)
 @given(events)
 def test_jams_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     path = _file(tmp_path_factory.mktemp("labels", numbered=True), write_jams(written), "x.jams")
     assert read_jams(path) == {"x": _sorted(written)}
 
 
-@settings(deadline=None)
 @given(events)
 def test_elan_round_trip(tmp_path_factory: pytest.TempPathFactory, written: list[Annotation]) -> None:
     """Times are kept to the millisecond, several blanks become one, and an empty text becomes the name of the tier."""

@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import LabelError
@@ -28,7 +28,6 @@ def _folder(*names: str) -> RecordingNames:
     return RecordingNames(TOP, [TOP / name for name in names])
 
 
-@settings(deadline=None)
 @given(st.sets(paths, min_size=1, max_size=8), st.lists(paths, min_size=1, max_size=8))
 def test_a_name_finds_a_recording_of_its_own_name_or_is_an_error(there: set[str], wanted: list[str]) -> None:
     recordings = _folder(*(f"{each}.wav" for each in there))
@@ -41,7 +40,6 @@ def test_a_name_finds_a_recording_of_its_own_name_or_is_an_error(there: set[str]
         assert unicodedata.normalize("NFC", found.name) == base
 
 
-@settings(deadline=None)
 @given(st.sets(paths, min_size=1, max_size=8))
 def test_every_recording_is_found_by_its_whole_path(there: set[str]) -> None:
     """Two names that differ only in their form of Unicode are the same name, and neither is found."""
@@ -55,7 +53,6 @@ def test_every_recording_is_found_by_its_whole_path(there: set[str]) -> None:
             assert recordings.find(f"{each}.wav") == TOP / f"{each}.wav"
 
 
-@settings(deadline=None)
 @given(st.sets(paths, min_size=1, max_size=6), st.lists(paths, min_size=2, max_size=6, unique=True))
 def test_two_names_never_mean_the_same_recording(there: set[str], wanted: list[str]) -> None:
     """Unless one of them is the end of the other."""
@@ -70,7 +67,6 @@ def test_two_names_never_mean_the_same_recording(there: set[str], wanted: list[s
         assert all(f"/{longest}".endswith(f"/{name}") for name in names)
 
 
-@settings(deadline=None)
 @given(st.sets(word, min_size=1, max_size=6), word)
 def test_a_table_goes_to_the_recording_it_is_named_after(there: set[str], table: str) -> None:
     recordings = _folder(*(f"{each}.wav" for each in there))
@@ -82,7 +78,6 @@ def test_a_table_goes_to_the_recording_it_is_named_after(there: set[str], table:
     assert name == stem or (name.startswith(f"{stem}.") and not any(sign.isdigit() for sign in name[len(stem) :]))
 
 
-@settings(deadline=None)
 @given(st.sets(st.lists(word, min_size=1, max_size=3).map("/".join), max_size=8), st.sampled_from(["/", "\\"]))
 def test_shortened_names_stay_apart_with_slashes_of_either_kind(whole: set[str], slash: str) -> None:
     short = shortest_names(f"{slash}x{slash}{path.replace('/', slash)}" for path in whole)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stapes.firmware_sim.errors import DatasetError, LabelError
@@ -115,7 +115,6 @@ def test_rows_of_a_split_without_a_recording_are_noted(make_dataset: MakeDataset
     assert any(each.kind == "rows of split.tsv name no recording: not used" for each in dataset.notes)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text(st.sampled_from("abc"), min_size=1, max_size=4), st.floats(0.1, 100), min_size=1),
     st.data(),

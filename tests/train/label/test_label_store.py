@@ -377,7 +377,7 @@ def _meant(edit: tuple[str, int, Event], there: list[Event]) -> Change | None:
     return Change(before, event if kind == "move" else Event(before.onset, before.offset, event.label))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=st.one_of(tables(), tracks()), script=st.lists(edits(), max_size=6))
 def test_random_changes_do_what_they_say_keep_all_other_rows_and_undo_to_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes], script: list[tuple[str, int, Event]]

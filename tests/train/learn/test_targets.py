@@ -24,7 +24,7 @@ def test_a_recording_shorter_than_the_delay_has_targets_of_nothing() -> None:
     np.testing.assert_array_equal(step_targets(clock(4), 2, np.array([[60, 200, 0]]), n_classes=1), np.zeros((2, 1)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 1200), st.integers(1, 700), st.integers(1, 12), st.integers(1, 5))
 def test_targets_vs_counting_samples(onset: int, length: int, n_steps: int, delay: int) -> None:
     """The referee counts the samples of the event in every step of a sound long enough to hold all of it."""
