@@ -69,13 +69,13 @@ def open_background(folders: Iterable[Path], channel: int | None = None) -> list
     channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
     Labels are not needed. Recordings whose samples are all the same are left out, with a warning: they show nothing.
-    Raises DatasetError for a folder that is missing, holds no audio or is given twice, when all are left out, and for
+    Raises DatasetError for a folder that is missing, holds no audio or a file twice, when all are left out, and for
     an event of these recordings in labels below the folder or in a table above it; LabelError and AudioError for files
     that cannot be read.
     """
     recordings: list[Recording] = []
     mined = MinedFolders()
-    for folder, audio in _audio_of(folders, "--background"):
+    for folder, audio in _audio_of(folders):
         if event := _first_event(folder, audio):
             raise DatasetError(
                 f"{event.place}: {event.label!r} is labelled in a recording of {folder}, which was "
@@ -130,27 +130,27 @@ def open_unlabelled(folders: Iterable[Path], channel: int | None = None) -> list
     channel: counted from 1; None: the mean of all. What was mined has one channel, the one that was chosen then.
 
     Recordings whose samples are all the same are left out, with a warning. Raises DatasetError for a folder that is
-    missing, holds no audio or is given twice, and when all are left out; AudioError for files that cannot be read.
+    missing, holds no audio or a file twice, and when all are left out; AudioError for files that cannot be read.
     """
     mined = MinedFolders()
     return without_constant(
         [
             _recording(path, None if mined.hold(path, folder) else channel)
-            for folder, audio in _audio_of(folders, "--unlabelled")
+            for folder, audio in _audio_of(folders)
             for path in audio
         ]
     )
 
 
-def _audio_of(folders: Iterable[Path], option: str) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield each folder with its audio files. Raises DatasetError for a file that is in two of them."""
-    seen: set[Path] = set()
+def _audio_of(folders: Iterable[Path]) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield each folder with its audio files. Raises DatasetError for a file that is there twice."""
+    seen: dict[Path, Path] = {}
     for folder in folders:
         audio = audio_files(folder)
         for path in audio:
-            if path.resolve() in seen:
-                raise DatasetError(f"{path}: is in two of the folders of {option}; give each folder once")
-            seen.add(path.resolve())
+            if (first := seen.setdefault(path.resolve(), path)) is not path:
+                other = "comes twice" if first == path else f"is the same file as {first}"
+                raise DatasetError(f"{path}: {other}; give each folder once, and remove links to recordings")
         yield folder, audio
 
 

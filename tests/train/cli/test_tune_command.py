@@ -163,7 +163,7 @@ def test_a_background_that_holds_events_is_refused(
     assert "quiet.txt:1: 'hiss' is labelled in a recording of" in capsys.readouterr().err
     (quiet / "quiet.txt").unlink()
     assert main(["tune", str(detector), str(dataset), "--background", str(quiet), "--background", str(quiet)]) == 1
-    assert "is in two of the folders of --background" in capsys.readouterr().err
+    assert "comes twice; give each folder once, and remove links to recordings" in capsys.readouterr().err
 
 
 def test_a_labelled_recording_is_no_background_under_another_name(

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from stapes.firmware_sim.errors import DatasetError
-from stapes.train.data.background import open_background, split_background
+from stapes.train.data.background import open_background, open_unlabelled, split_background
 from stapes.train.data.content import content_id
 
 MakeDataset = Callable[[dict[str, float | str | bytes]], Path]
@@ -107,3 +107,10 @@ def test_recordings_of_constant_samples_show_no_hours_without_events(
     (folder / "a.wav").unlink()
     with pytest.raises(DatasetError, match=r"data: all samples are zero; check the microphone"):
         open_background([folder])
+
+
+def test_a_link_to_a_recording_of_the_folder_is_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "night.wav", np.random.default_rng(1).normal(0, 0.1, 16_000), 16_000)
+    (tmp_path / "same.wav").symlink_to("night.wav")
+    with pytest.raises(DatasetError, match=r"same\.wav: is the same file as .*night\.wav; give each folder once"):
+        open_unlabelled([tmp_path])

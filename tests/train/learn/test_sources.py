@@ -120,7 +120,7 @@ def test_a_background_is_not_trained_on_in_one_place_and_judged_in_another(
 
 def test_a_file_in_two_folders_without_labels_is_refused(tmp_path: Path) -> None:
     record(tmp_path / "more" / "a" / "b.wav", 3)
-    with pytest.raises(DatasetError, match=r"b\.wav: is in two of the folders of --unlabelled; give each folder once"):
+    with pytest.raises(DatasetError, match=r"b\.wav: comes twice; give each folder once"):
         open_unlabelled([tmp_path / "more", tmp_path / "more" / "a"])
 
 
