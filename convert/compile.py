@@ -31,7 +31,7 @@ from stapes.firmware_sim.device.model_description import (
 )
 from stapes.firmware_sim.device.step_tensors import tensor_spec
 from stapes.firmware_sim.errors import ConfigError, DetectorFolderError, ModelError, OutputError
-from stapes.firmware_sim.outputs import Mark, is_empty_folder, new_folder
+from stapes.firmware_sim.outputs import Mark, new_folder
 from stapes.firmware_sim.tflite.graph import read_model
 
 
@@ -153,9 +153,11 @@ def _write(out: Path, texts: dict[str, str]) -> None:
     """Replace the folder by one with these files, and with those of the old one that no earlier run generated."""
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        others = _files_not_generated(out)
+        if _is_empty_folder(out) and not Path.cwd().is_relative_to(out.resolve()):  # the current one is refused below
+            out.rmdir()
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error
-    others = _files_not_generated(out)
     if taken := [path for path in others if path.name in texts]:
         raise OutputError(
             f"{taken[0]} was not generated, and the generated {taken[0].name} would replace it; "
@@ -176,13 +178,17 @@ def _files_not_generated(out: Path) -> list[Path]:
 
     Raises OutputError when something lies there and no generated model.
     """
-    if not out.exists() or is_empty_folder(out):
+    if not out.exists() or _is_empty_folder(out):
         return []
     try:
         generated = read_model_description(out).files
     except DetectorFolderError as error:
         raise OutputError(f"{out} exists and holds no generated model; choose another --out, or remove it") from error
     return [path for path in out.iterdir() if path.name not in generated]
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _describe(module: Module, target: str, files: tuple[str, ...]) -> ModelDescription:

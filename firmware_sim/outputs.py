@@ -49,7 +49,7 @@ def require_new_file(path: Path, force: bool) -> None:
 
 
 def require_new_folder(path: Path, force: bool, mark: Mark) -> None:
-    """Raise OutputError as `require_new` does, and when `path` is neither empty nor holds the command's mark.
+    """Raise OutputError as `require_new` does, and when `path` exists but does not hold the command's mark.
 
     A folder that a killed command had moved aside is put back first.
     """
@@ -59,20 +59,12 @@ def require_new_folder(path: Path, force: bool, mark: Mark) -> None:
     except OSError as error:
         raise _cannot_write(path, error) from error
     require_new(path, force)
-    if path.exists() and not mark.is_in(path) and not is_empty_folder(path):
+    if Path.cwd().is_relative_to(place):
+        raise OutputError(f"{path} is the current folder, which cannot be replaced; run this from another folder")
+    if path.exists() and not mark.is_in(path):
         raise OutputError(
             f"{path} holds no {mark.file} that this command wrote, so it is not replaced; choose another name"
         )
-    if Path.cwd().is_relative_to(place):
-        raise OutputError(f"{path} is the current folder, which cannot be replaced; run this from another folder")
-
-
-def is_empty_folder(path: Path) -> bool:
-    """Return whether `path` is a folder with nothing in it; one that cannot be looked into is not."""
-    try:
-        return path.is_dir() and not any(path.iterdir())
-    except OSError:
-        return False
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -103,9 +95,8 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_folder(path: Path, *, force: bool, mark: Mark) -> Iterator[Path]:
     """Yield an empty draft folder; after the block it takes the place of `path`.
 
-    With `force` it replaces an existing folder that is empty or holds `mark`, and never any other. After an exception
-    `path` is as before. Raises OutputError as `require_new_folder` does, and when the disk is full or the folder cannot
-    be written.
+    With `force` it replaces an existing folder that holds `mark`, and never any other. After an exception `path` is as
+    before. Raises OutputError as `require_new_folder` does, and when the disk is full or the folder cannot be written.
     """
     require_new_folder(path, force, mark)
     place = path.resolve()

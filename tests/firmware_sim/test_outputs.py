@@ -145,12 +145,6 @@ def test_force_replaces_no_folder_of_others(tmp_path: Path, mark: str | None) ->
     assert (out / "thesis.txt").read_text() == "years of work"
 
 
-def test_force_fills_an_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    write(tmp_path / "out", "new")
-    assert content(tmp_path / "out") == "new"
-
-
 def test_what_others_keep_under_the_name_of_the_older_folder_is_left_alone(tmp_path: Path) -> None:
     aside = tmp_path / ".out.old"
     aside.mkdir()

@@ -205,4 +205,4 @@ def test_a_command_that_cannot_work_prints_one_line(
 
 def test_a_recording_is_not_a_detector(recordings: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert _detect(recordings[0], recordings[1]) == 1
-    assert "no such detector folder" in _error(capsys)
+    assert _error(capsys).endswith(f"{recordings[0]}: is a file; name the detector's folder")
