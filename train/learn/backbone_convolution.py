@@ -70,9 +70,9 @@ def check_convolutions(convolutions: list[BackboneConvolution], source: str) -> 
         shape = (rows, rows, channels, 1 if expected == "depthwise" else convolution.channels_out)
         if convolution.kind != expected or convolution.kernel.shape != shape:
             raise ModelError(
-                f"{source}: convolution {number + 1} is a {convolution.kind} one with a kernel of shape "
-                f"{list(convolution.kernel.shape)} where a {expected} one of shape {list(shape)} is expected; "
-                f"supported is {YAMNET_LAYOUT}"
+                f"{source}: convolution {number + 1} is a {_adjective(convolution.kind)} one with a kernel of shape "
+                f"{list(convolution.kernel.shape)} where a {_adjective(expected)} one of shape {list(shape)} is "
+                f"expected; supported is {YAMNET_LAYOUT}"
             )
         for what, weights in (("kernel", convolution.kernel), ("bias", convolution.bias)):
             if strange := int(np.sum(~np.isfinite(weights))):
@@ -81,3 +81,7 @@ def check_convolutions(convolutions: list[BackboneConvolution], source: str) -> 
                     "are NaN or infinite; get a sound copy of the file"
                 )
         channels = convolution.channels_out
+
+
+def _adjective(kind: Kind) -> str:
+    return "full" if kind == "convolution" else kind
