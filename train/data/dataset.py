@@ -5,7 +5,8 @@ DATASET/                  the splits are the folders train/, val/ and test/; wit
   **/*.wav .flac .ogg …   audio, at any depth, with any sample rate and number of channels
   labels.tsv or .csv      filename, onset, offset, event_label [, group, source]; in each split or in DATASET.
                           Recordings that it does not name are free of events. Recordings of one group, and recordings
-                          with events of one source (the animal, the machine, the original clip), stay in one split
+                          with events of one source (the animal, the machine, the original clip), stay in one split; so
+                          do recordings of one folder for which neither column, nor --group-pattern, says anything
   events_meta.tsv         optional, beside labels.tsv: the same rows with further columns, such as snr_db and source
   **/*.txt                if there is no labels.tsv: an Audacity label track with the name of each recording; recordings
                           without one are not annotated and are left out
@@ -123,7 +124,8 @@ def open_dataset(path: Path | str, options: DatasetOptions = AS_THEY_ARE) -> Dat
 
     The `group_pattern` of the options is a regular expression that is searched in the name of every recording (its path
     below `path`). The text that it matches, or that its parentheses match, is the recording's group. A column `group`
-    takes precedence over the pattern, and the pattern over the parent folder.
+    takes precedence over the pattern, and the pattern over the parent folder, which counts for each recording that has
+    neither a group nor a source for all of its events.
 
     Raises DatasetError (no audio, no labels, names that do not match), LabelError (with file and line), AudioError, and
     ConfigError (the pattern is not a regular expression).
@@ -308,9 +310,8 @@ class _Reading:
 
 def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Findings) -> Iterator[Entry]:
     folder, pattern = reading.folder, reading.pattern
-    explicit = bool(pattern or labels.groups or any(labels.sources.values()))
     clips = {path: read_description(path) for path in labels.labels}
-    by_folder = len({path.parent for path, clip in clips.items() if clip is None}) > 1 and not explicit
+    by_folder = len({path.parent for path, clip in clips.items() if clip is None}) > 1 and not pattern
     for path in sorted(labels.labels):
         name = path.relative_to(folder).as_posix()
         clip = clips[path]
@@ -325,13 +326,15 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
             found.error(error)
             continue
         match = pattern.search(name) if pattern else None
+        sources, events = labels.sources.get(path, set()), labels.labels[path]
+        sourced = bool(sources) and all(event.columns.get("source") for event in events)
         if path in labels.groups:
             group, group_by = labels.groups[path], GROUP_COLUMN
         elif clip and clip.group:
             group, group_by = clip.group, CLIP_GROUP
         elif match:
             group, group_by = " ".join(filter(None, match.groups())) or match.group(), PATTERN
-        elif by_folder:
+        elif by_folder and not sourced:
             group, group_by = path.parent.relative_to(folder).as_posix(), "parent folder"
         else:
             group, group_by = name, "recording"
@@ -339,7 +342,6 @@ def _entries(reading: _Reading, split: str, labels: RecordingLabels, found: Find
                 found.note(
                     "recordings have names that the group pattern does not match: each is a group of its own", path
                 )
-        sources, events = labels.sources.get(path, set()), labels.labels[path]
         entry = Entry(path, name, "", group, group_by, sources, duration_s, events, channel=channel, clip=clip)
         if split:
             enter_folder(entry, split)

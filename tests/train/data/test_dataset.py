@@ -161,6 +161,31 @@ def test_without_a_group_column_the_parent_folder_is_the_group_or_else_the_recor
     assert {split: len(groups) for split, groups in _groups_of_splits(one).items()} == {"train": 1, "val": 1, "test": 1}
 
 
+@pytest.mark.parametrize("column", ["group", "source"])
+def test_recordings_without_a_cell_in_the_table_keep_the_group_of_their_folder(
+    make_dataset: MakeDataset, column: str
+) -> None:
+    names = [f"{site}/{i}.wav" for site in "abcdef" for i in range(3)]
+    rows = "".join(f"{name}\t0\t0.5\tpop\t{'fan' if name == 'a/0.wav' else ''}\n" for name in names)
+    table = HEADER.replace("\n", f"\t{column}\n") + rows
+    dataset = open_dataset(make_dataset(dict.fromkeys(names, 1.0) | {"labels.tsv": table}))
+    groups = {each.name: each.group for each in dataset.recordings}
+    assert groups.pop("a/0.wav") == ("fan" if column == "group" else "a/0.wav")
+    assert groups == {name: name[0] for name in groups}
+    sides = [part - {"fan", "a/0.wav"} for part in _groups_of_splits(dataset).values()]
+    assert sum(map(len, sides)) == len(set().union(*sides)) == 6
+
+
+def test_a_recording_with_an_event_of_no_source_stays_with_its_folder_too(make_dataset: MakeDataset) -> None:
+    """Its other event ties it to a recording of the same source, which is tied to no folder."""
+    rows = "a/0.wav\t0\t0.5\tpop\tfan\na/0.wav\t0.6\t0.9\tpop\t\nb/0.wav\t0\t0.5\tpop\tfan\n"
+    names = [f"{site}/{i}.wav" for site in "abcd" for i in range(2)]
+    dataset = open_dataset(make_dataset(dict.fromkeys(names, 1.0) | {"labels.tsv": SOURCED + rows}))
+    split_of = {each.name: split for split, part in dataset.splits.items() for each in part}
+    assert split_of["a/1.wav"] == split_of["a/0.wav"] == split_of["b/0.wav"]
+    assert {each.name: each.group for each in dataset.recordings}["b/0.wav"] == "b/0.wav", "its source says it all"
+
+
 def test_every_class_of_the_split_has_about_its_share_of_events(make_dataset: MakeDataset) -> None:
     """A class in only four of forty recordings has events in train and in another split."""
     tracks = {f"{i:02}.txt": "0\t0.1\tcommon\n" + ("0.5\t0.6\trare\n" if i % 10 == 0 else "") for i in range(40)}
