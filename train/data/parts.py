@@ -1,11 +1,12 @@
 """Decide which recordings are for training, for choosing and for judging: train, val and test.
 
-What the user decided comes first: the folders train/, val/ and test/, then split.tsv. Material from `stapes mine` and
-clips from `stapes listen --record` are always for training, except those that `stapes inbox` set aside. Where a
-detector is given, the recordings that it was made with keep the split that they had then, so that none that it was
-trained on is judged. What is left is split by group, in proportion to the fractions; a hash of each group's name would
-not depend on what else is there, but of five or ten groups, which is what most people have, it often puts none into
-val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check --write-split`.
+What the user decided comes first: the folders train/, val/ and test/, then split.tsv, which may not contradict them.
+Material from `stapes mine` and clips from `stapes listen --record` are always for training, except those that `stapes
+inbox` set aside. Where a detector is given, the recordings that it was made with keep the split that they had then, so
+that none that it was trained on is judged. What is left is split by group, in proportion to the fractions; a hash of
+each group's name would not depend on what else is there, but of five or ten groups, which is what most people have, it
+often puts none into val. Whoever adds recordings and wants the parts to stay writes them down: `stapes check
+--write-split`.
 """
 
 from collections import defaultdict
@@ -53,18 +54,21 @@ class Parts:
 def assign_parts(parts: Parts, entries: list[Entry], found: Findings) -> str:
     """Set the split of every entry, and why it belongs there; return a description of how this was done.
 
-    An unusable split.tsv is kept as an error.
+    A split.tsv that is unusable, or contradicts the folders, is kept as an error.
     """
     folder, fixed = parts.folder, parts.fixed
     _place_chosen(folder, entries, found)
-    saved = _read_saved(folder, entries, found)
+    saved = _read_saved(parts, entries, found)
     held_out = "train" in fixed and "val" not in fixed
     if held_out:
         for entry in entries:
             entry.split = "" if entry.split == "train" and entry.why == _in_folder("train") else entry.split
     loose = [each for each in entries if not each.split]
     fractions = FRACTIONS if not fixed else HELD_OUT if "val" not in fixed else {"train": 1.0}
-    decided = _trained(loose, parts.trained) | {name: Decision(split, SAVED) for name, split in saved.items()}
+    trained = _trained(loose, parts.trained)
+    if held_out:  # what was judged on then and lies in train/ now may be trained on
+        trained = {name: decision for name, decision in trained.items() if decision.split in fractions}
+    decided = trained | {name: Decision(split, SAVED) for name, split in saved.items()}
     remark = _assign(loose, fractions, decided) if loose else ""
     described = [*([f"folders {', '.join(f'{split}/' for split in fixed)}"] if fixed else [])]
     by = sorted({each.group_by for each in loose} | {SOURCE_COLUMN for each in loose if each.sources})
@@ -83,6 +87,13 @@ def assign_parts(parts: Parts, entries: list[Entry], found: Findings) -> str:
 
 def _in_folder(split: str) -> str:
     return f"folder {split}/"
+
+
+def _left_open(entry: Entry, fixed: Sequence[str]) -> Sequence[str]:
+    """Return the splits that an entry may be in, given the folder that it lies in."""
+    if not entry.split or entry.why != _in_folder(entry.split):
+        return SPLITS
+    return tuple(HELD_OUT) if entry.split == "train" and "val" not in fixed else (entry.split,)
 
 
 def enter_folder(entry: Entry, split: str) -> None:
@@ -140,21 +151,30 @@ def _place_judging(entry: Entry, found: Findings) -> None:
         entry.split, entry.why = "test", "clip that `stapes inbox` set aside: always test"
 
 
-def _read_saved(folder: Path, entries: Sequence[Entry], found: Findings) -> dict[str, str]:
+def _read_saved(parts: Parts, entries: Sequence[Entry], found: Findings) -> dict[str, str]:
     """Return name of recording -> split from the dataset's split.tsv; {} when there is none."""
-    path = folder / SAVED
+    path = parts.folder / SAVED
     if not path.is_file():
         return {}
     saved: dict[str, str] = {}
-    names = {same_form(each.name): each.name for each in entries}
+    named = {same_form(each.name): each for each in entries}
     for place, row in read_table(path, ["filename", "split"], Problems(found.errors)):
-        name, split = names.get(same_form(row["filename"])), row["split"]
+        entry, split = named.get(same_form(row["filename"])), row["split"]
         if split not in SPLITS:
             found.error(LabelError(f"{place}: split {split!r} is none of {', '.join(SPLITS)}; correct the row"))
-        elif name is None:
+        elif entry is None:
             found.note(f"rows of {SAVED} name no recording: not used", place, row["filename"])
-        elif saved.setdefault(name, split) != split:
-            found.error(DatasetError(f"{place}: {name} is in {split} here and in {saved[name]} above; keep one row"))
+        elif split not in (left_open := _left_open(entry, parts.fixed)):
+            found.error(
+                DatasetError(
+                    f"{place}: {entry.name} is in {split} here, but lies in {entry.split}/, which makes it "
+                    f"{' or '.join(left_open)}; move it to {split}/, or delete the row"
+                )
+            )
+        elif saved.setdefault(entry.name, split) != split:
+            found.error(
+                DatasetError(f"{place}: {entry.name} is in {split} here and in {saved[entry.name]} above; keep one row")
+            )
     return saved
 
 

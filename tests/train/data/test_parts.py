@@ -110,6 +110,28 @@ def test_a_bad_split_is_named_by_file_and_line(
         open_dataset(make_dataset(_clips("a", "b") | {"split.tsv": f"filename\tsplit\n{rows}"}))
 
 
+@pytest.mark.parametrize("others", [(), ("val/v",)])
+def test_a_row_that_contradicts_the_folder_of_its_recording_is_an_error(
+    make_dataset: MakeDataset, others: tuple[str, ...]
+) -> None:
+    """Train/ leaves open train and val, as long as there is no val/."""
+    files = _clips(*(f"train/{i}" for i in range(4)), "test/t", *others)
+    folder = make_dataset(files | {"split.tsv": "filename\tsplit\ntest/t.wav\ttest\ntrain/1.wav\ttest\n"})
+    allowed = "train" if others else "train or val"
+    with pytest.raises(
+        DatasetError,
+        match=rf"split\.tsv:3: train/1\.wav is in test here, but lies in train/, which makes it {allowed}; move it",
+    ):
+        open_dataset(folder)
+    (folder / "split.tsv").write_text("filename\tsplit\ntest/t.wav\ttest\ntrain/1.wav\ttrain\n")
+    assert _split_of(open_dataset(folder))["train/1.wav"] == "train"
+
+
+def test_a_row_may_hold_a_recording_of_train_out_as_val(make_dataset: MakeDataset) -> None:
+    files = _clips(*(f"train/{i}" for i in range(4)), "test/t") | {"split.tsv": "filename\tsplit\ntrain/1.wav\tval\n"}
+    assert _split_of(open_dataset(make_dataset(files)))["train/1.wav"] == "val"
+
+
 def test_rows_of_a_split_without_a_recording_are_noted(make_dataset: MakeDataset) -> None:
     dataset = open_dataset(make_dataset(_clips("a", "b") | {"split.tsv": "filename\tsplit\ngone.wav\tval\n"}))
     assert any(each.kind == "rows of split.tsv name no recording: not used" for each in dataset.notes)

@@ -97,6 +97,24 @@ def test_what_the_user_decides_comes_first(detector: DetectorFolder, dataset: Pa
     ]
 
 
+def test_what_was_judged_on_and_lies_in_train_now_is_trained_on_or_held_out_of_it(
+    detector: DetectorFolder, dataset: Path
+) -> None:
+    once_test = {content for content, split in read_training_split(detector).items() if split == "test"}
+    for day in sorted(dataset.iterdir()):
+        (dataset / "train").mkdir(exist_ok=True)
+        day.rename(dataset / "train" / day.name)
+    record(dataset / "test", "later/x")
+    kept = open_dataset(dataset, inherited_options(None, None, detector))
+    assert [each.name for each in kept.splits["test"]] == ["test/later/x.wav"]
+    now = splits(kept)
+    assert {now[content] for content in once_test} <= {"train", "val"}
+    before = read_training_split(detector)
+    assert {content: now[content] for content in before if content not in once_test} == {
+        content: split for content, split in before.items() if split != "test"
+    }
+
+
 def test_other_recordings_of_the_same_names_are_other_recordings(detector: DetectorFolder, tmp_path: Path) -> None:
     record(tmp_path / "others", *(f"day{day}/{clip}" for day in range(6) for clip in "xy"), seconds=3.0)
     plain = open_dataset(tmp_path / "others")
