@@ -156,7 +156,10 @@ def _run(arguments: argparse.Namespace) -> None:
     _print_expected(heard, to_expect, point.alarms_on_other_sources())
     for line in point.warnings():
         logger.warning(line)
-    described = point.describe(arguments.split, to_expect) | {"recordings": content_ids([*recordings, *quiet])}
+    chosen_on = {*content_ids([*recordings, *quiet])}
+    if point.left_alone:  # their thresholds were chosen on those of before
+        chosen_on |= {*folder.operating_point.get("recordings", ())}
+    described = point.describe(arguments.split, to_expect) | {"recordings": sorted(chosen_on)}
     described |= adaptation_kept(folder, point.left_alone)
     write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
 

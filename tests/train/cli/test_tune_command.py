@@ -195,7 +195,7 @@ def test_hours_that_the_detector_was_trained_on_show_no_limit_of_false_alarms(
     known = [content_id(quiet / name) for name in ("quiet.wav", "night.wav")]
     hours = {}
     for count in (1, 2):
-        replace(read_folder(detector), provenance={"trained_on": known[:count]}).write()
+        replace(read_folder(detector), provenance={"trained_on": known[:count]}, operating_point={}).write()
         assert main(command) == 0
         said = capsys.readouterr().err
         assert f"was trained on {'1 of these 2' if count == 1 else 'these'} recordings" in said
@@ -231,6 +231,24 @@ def test_a_threshold_set_by_hand_changes_this_class_alone_and_is_kept_as_a_chose
     assert [line[2] for line in lines if line[:1] == ["hiss,"]] == ["0.50", "0.75"]
     assert main(["evaluate", str(detector), str(dataset)]) == 0
     assert "thresholds were chosen on these recordings" in " ".join(capsys.readouterr().out.split())
+
+
+def test_recordings_of_thresholds_that_are_left_alone_stay_known(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No rumble is labelled, so its thresholds stay those that were chosen on other recordings."""
+    others = _recordings(dataset.parent / "others", [(1.0, 1.5, "rumble")], "1.0\t1.5") / "val"
+    earlier = {content_id(path) for path in others.glob("*.wav")}
+    here = {content_id(path) for path in (dataset / "val").glob("*.wav")}
+    folder = read_folder(detector)
+    replace(folder, operating_point=folder.operating_point | {"recordings": sorted(earlier)}).write()
+    assert main(["tune", str(detector), str(dataset)]) == 0
+    assert set(read_folder(detector).operating_point["recordings"]) == earlier | here
+    capsys.readouterr()
+    assert main(["evaluate", str(detector), str(others.parent)]) == 0
+    assert "thresholds were chosen on these recordings" in " ".join(capsys.readouterr().out.split())
+    assert main(["tune", str(detector), str(dataset), "--silent", "rumble"]) == 0
+    assert set(read_folder(detector).operating_point["recordings"]) == here, "of which nothing holds any more"
 
 
 def _adapted(detector: Path) -> None:
