@@ -34,6 +34,7 @@ def add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="also print instructions and cycles by layer and by function, and write them as JSON for speedscope",
     )
+    parser.add_argument("--force", action="store_true", help="replace an existing --profile")
     add_budget(parser)
     parser.set_defaults(run=_run)
 
@@ -50,6 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
             paced=arguments.paced,
             as_json=arguments.json,
             profile=arguments.profile,
+            force=arguments.force,
             budget=budget_of(arguments),
         )
     )

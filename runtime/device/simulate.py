@@ -35,6 +35,7 @@ class SimulateSettings:
     as_json: bool
     budget: Budget
     profile: Path | None = None  # where the profile is written; None: none is made
+    force: bool = False  # replace an existing `profile`
     channel: int | None = None  # of the recording, counted from 1; None: the mean of all channels
 
 
@@ -60,13 +61,13 @@ def simulate_command(settings: SimulateSettings) -> int:
 
     Return 1 when a budget is not met or boards differ in their events, else 0. Raises ConfigError for an unknown board
     or a missing speed, AudioError for an unreadable recording, ToolchainError when a compiler or emulator is missing,
-    OutputError when the profile cannot be written.
+    OutputError when the profile exists and `force` is not set, or cannot be written.
     """
     folder, boards = read_folder(settings.detector), boards_named(settings.boards)
     if settings.paced and settings.budget.pace is None:
         raise ConfigError("--paced needs the speed of the core: add --mhz, and --cpi for the cycles per instruction")
     if settings.profile is not None:
-        require_new_file(settings.profile, force=True)
+        require_new_file(settings.profile, settings.force)
     pcm = read_audio(settings.recording, folder.frontend.sample_rate_hz, settings.channel).pcm
     first: list[Event] | None = None
     profiles: list[Profile] = []

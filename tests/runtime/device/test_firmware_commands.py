@@ -103,7 +103,7 @@ def test_a_profile_shares_the_work_of_the_stages_between_layers_and_functions(
         for stack, weight in zip(layers["samples"], layers["weights"], strict=True)
     }
     assert by_stack["model", "logits (conv)"] > by_stack["model", "probabilities (lookup)"] > 0
-    assert main(words) == 0
+    assert main([*words, "--force"]) == 0
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
     (logits,) = (row for row in table if row[:2] == ["model:", "logits"])
     assert float(logits[-2]) == pytest.approx(
@@ -117,6 +117,21 @@ def test_a_profile_that_cannot_be_written_is_told_before_the_run(
 ) -> None:
     assert main(["simulate", str(compiled_detector), str(recording), "--profile", str(tmp_path)]) == 1
     assert "is a folder; name a file in it" in capsys.readouterr().err
+
+
+def test_a_file_that_stands_where_the_profile_would_be_is_replaced_with_force_alone(
+    compiled_detector: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thesis = tmp_path / "thesis.json"
+    thesis.write_text("years of work")
+    words = ["simulate", str(compiled_detector), str(recording), "--profile", str(thesis)]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert f"{thesis} exists already; choose another name, or replace it with --force" in told.err
+    assert told.out == "", "it is told before the run"
+    assert thesis.read_text() == "years of work"
+    assert main([*words, "--force"]) == 0
+    assert len(json.loads(thesis.read_text())["profiles"]) == 2
 
 
 def test_a_recording_without_a_step_passes_no_budget(
