@@ -11,7 +11,7 @@ import paho.mqtt.client as paho
 
 from stapes.runtime.live.home_assistant.discovery import OFFLINE, ONLINE
 from stapes.runtime.live.home_assistant.names import BIRTH_TOPIC
-from stapes.runtime.live.mqtt.broker import Broker, BrokerError, Message
+from stapes.runtime.live.mqtt.broker import Broker, BrokerError, Client, Message
 from stapes.runtime.live.mqtt.faults import not_allowed
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Link:
         self.received: Callable[[str, str], None] = lambda _topic, _text: None
         self._states: dict[str, str] = {}
         self._lock = threading.Lock()  # held while a state changes and is published: what is published last holds
-        self._client: paho.Client | None = None
+        self._client: Client | None = None
         self._sent: dict[int, str] = {}  # number of a message -> its topic, until it is acknowledged
         self._warned: set[str] = set()
         self._happened: queue.SimpleQueue[Literal["lost", "birth", "close"]] = queue.SimpleQueue()
@@ -64,6 +64,12 @@ class Link:
         while not self._closing.is_set():
             try:
                 client = self._broker.connect(Message(self._availability, OFFLINE, retain=True))
+                if down:
+                    logger.warning(f"{self._broker.name} is back; Home Assistant gets the states of the device")
+                down = False
+                self._use(client)
+                wait_s = FIRST_WAIT_S
+                continue
             except BrokerError as error:
                 if not down:
                     logger.warning(
@@ -71,16 +77,17 @@ class Link:
                         "unavailable, and gets its states as soon as the broker is back"
                     )
                 down = True
-                self._closing.wait(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-                continue
-            if down:
-                logger.warning(f"{self._broker.name} is back; Home Assistant gets the states of the device")
-            wait_s, down = FIRST_WAIT_S, False
-            self._use(client)
+            except Exception as error:  # without this thread, Home Assistant would never hear of the device again
+                self._warn(
+                    f"{self._broker.name}: an error that was not foreseen ({type(error).__name__}: {error}); Home "
+                    "Assistant gets the states of the device over another connection"
+                )
+            self._closing.wait(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _use(self, client: paho.Client) -> None:
-        """Publish over a connection until it is lost or the link is closed."""
+    def _use(self, client: Client) -> None:
+        """Publish over a connection until it is lost or the link is closed. Raises what ended the client's thread."""
+        what: Literal["lost", "birth", "close"] = "birth"
         self._happened = queue.SimpleQueue()
         if self._closing.is_set():
             self._happened.put("close")
@@ -88,19 +95,23 @@ class Link:
         client.on_message, client.on_subscribe, client.on_publish = self._heard, self._subscribed, self._acknowledged
         if not client.is_connected():
             self._happened.put("lost")
-        client.subscribe([(topic, 1) for topic in self._topics])
-        self._say_all(client)
-        while (what := self._happened.get()) == "birth":
+        try:
+            client.subscribe([(topic, 1) for topic in self._topics])
             self._say_all(client)
-        with self._lock:
-            self._client = None
-        if what == "close":
-            with suppress(RuntimeError, ValueError):
-                client.publish(self._availability, OFFLINE, qos=1, retain=True).wait_for_publish(LAST_WORDS_S)
-        client.disconnect()
-        client.loop_stop()
+            while (what := self._happened.get()) == "birth":
+                self._say_all(client)
+        finally:
+            with self._lock:
+                self._client = None
+            if what != "lost":
+                with suppress(Exception):  # the broker may be gone by now
+                    client.publish(self._availability, OFFLINE, qos=1, retain=True).wait_for_publish(LAST_WORDS_S)
+            client.disconnect()
+            client.loop_stop()
+        if client.failure is not None:
+            raise client.failure
 
-    def _say_all(self, client: paho.Client) -> None:
+    def _say_all(self, client: Client) -> None:
         """Publish every state, in the order in which they were first known, and then that the device is there."""
         with self._lock:
             self._client = client

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.live.mqtt.faults import fault_of, no_answer, not_allowed, refusal
@@ -30,6 +30,28 @@ class Message:
     topic: str
     text: str
     retain: bool = False  # the broker keeps it for those who subscribe later
+
+
+class Client(paho.Client):
+    """A connection to a broker, with a thread of its own. failure: the exception that ended the thread, if one did.
+
+    Such a connection is closed without a farewell, so that the broker publishes the will.
+    """
+
+    failure: Exception | None = None
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """Do the work of the thread, until the connection ends."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as error:
+            self.failure = error
+            if (connection := self.socket()) is not None:
+                connection.close()
+            self.disconnect()  # from now on is_connected() says no
+            lost: Any = self.on_disconnect
+            lost()
+            return MQTTErrorCode.MQTT_ERR_UNKNOWN
 
 
 class Broker:
@@ -68,12 +90,12 @@ class Broker:
         """The name of the user that logs in; empty when there is none."""
         return self._login.user
 
-    def connect(self, will: Message | None = None) -> paho.Client:
+    def connect(self, will: Message | None = None) -> Client:
         """Return a client that is connected and whose thread runs. The broker publishes `will` when it is lost.
 
-        Raises BrokerError.
+        Its `on_disconnect` may be called without arguments. Raises BrokerError, and what ended the client's thread.
         """
-        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=self._protocol, reconnect_on_failure=False)
+        client = Client(CallbackAPIVersion.VERSION2, protocol=self._protocol, reconnect_on_failure=False)
         if will is not None:
             client.will_set(will.topic, will.text, qos=1, retain=will.retain)
         if self._login.user:
@@ -92,13 +114,16 @@ class Broker:
         client.loop_start()
         try:
             self._require_accepted(answers)
-        except BrokerError:
+        except BrokerError as error:
             client.loop_stop()
-            raise
+            raise (client.failure or error) from None
         return client
 
-    def publish(self, client: paho.Client, messages: Sequence[Message]) -> None:
-        """Publish one message after the other, each when the one before is acknowledged. Raises BrokerError."""
+    def publish(self, client: Client, messages: Sequence[Message]) -> None:
+        """Publish one message after the other, each when the one before is acknowledged.
+
+        Raises BrokerError, and what ended the client's thread.
+        """
         refused: dict[int, str] = {}
 
         def acknowledged(_client: Any, _data: Any, number: int, reason: Any, _properties: Any) -> None:
@@ -111,9 +136,9 @@ class Broker:
                 sent = client.publish(message.topic, message.text, qos=1, retain=message.retain)
                 sent.wait_for_publish(ANSWER_S)
             except (RuntimeError, ValueError) as error:
-                raise BrokerError(str(error)) from None
+                raise (client.failure or BrokerError(str(error))) from None
             if not sent.is_published():
-                raise BrokerError(f"no acknowledgement within {ANSWER_S:g} s")
+                raise client.failure or BrokerError(f"no acknowledgement within {ANSWER_S:g} s")
             if sent.mid in refused:
                 raise BrokerError(not_allowed(f"publish to {message.topic}", self.user, refused[sent.mid]))
 

@@ -50,7 +50,8 @@ class Outbox:
 
     A record is deleted from the queue only after the receiver confirmed it. When the process dies in between, it is
     sent again with the same key, so a receiver that remembers keys gets each record exactly once. Records arrive in
-    order. A record that was damaged in the queue is never sent: it stays there, marked as one that was refused.
+    order. A record that was damaged in the queue is never sent: it stays there, marked as one that was refused. Any
+    error of the receiver is told, and the records are sent after it.
     Raises OutputError when the queue cannot be opened or another process uses it, and FullDiskError.
     """
 
@@ -62,6 +63,7 @@ class Outbox:
         except BaseException:
             os.close(self._lock)
             raise
+        self._told: set[str] = set()  # errors that nobody foresaw
         self._delivered = 0  # number of the last record that the receiver confirmed
         self._wake, self._closing, self._give_up_s = threading.Event(), threading.Event(), float("inf")
         self._thread = threading.Thread(target=self._send_all, name=f"outbox {receiver.name}", daemon=True)
@@ -109,16 +111,28 @@ class Outbox:
                     whose = self._path if isinstance(error, sqlite3.Error) else self._receiver.name
                     logger.warning(f"{whose} cannot be reached ({error}); records wait in {self._path}")
                 down = True
-                self._pause(wait_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-                continue
-            if down:
-                logger.warning(f"{self._receiver.name} is back; the waiting records are being sent")
-            wait_s, down = FIRST_WAIT_S, False
-            if not sent:
-                if is_closing:
+            except Exception as error:  # without this thread, no record would ever be sent
+                self._tell_once(f"{type(error).__name__}: {error}")
+            else:
+                if down:
+                    logger.warning(f"{self._receiver.name} is back; the waiting records are being sent")
+                wait_s, down = FIRST_WAIT_S, False
+                if not sent and is_closing:
                     return
-                self._wake.wait()
+                if not sent:
+                    self._wake.wait()
+                continue
+            self._pause(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _tell_once(self, error: str) -> None:
+        """Log an error that nobody foresaw, unless it was logged before."""
+        if error not in self._told:
+            self._told.add(error)
+            logger.warning(
+                f"{self._receiver.name}: an error that was not foreseen ({error}); records wait in {self._path} "
+                "and are sent again"
+            )
 
     def _pause(self, wait_s: float) -> None:
         """Wait, but only briefly after closing has begun."""

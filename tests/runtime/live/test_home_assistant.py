@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import paho.mqtt.client as paho
 import pytest
 from home_assistant_schema import components_of
 from mosquitto import Broker, Referee, until
@@ -266,6 +267,58 @@ def test_states_return_to_a_broker_that_lost_them(
     home.stop()
     _wait_for(late, f"{TOPIC}/availability", "offline")
     late.close()
+
+
+@pytest.fixture
+def linked(broker: Broker) -> Iterator[link.Link]:
+    """A link with one state and one command that has not begun to connect."""
+    linked = link.Link(
+        BrokerAddress(f"mqtt://127.0.0.1:{broker.port}/{TOPIC}", MqttSettings()),
+        f"{TOPIC}/availability",
+        [f"{TOPIC}/x/set"],
+    )
+    linked.state(f"{TOPIC}/x", "ON")
+    yield linked
+    linked.close()
+
+
+@pytest.mark.parametrize("at", ["connect", "subscribe", "publish"])
+def test_a_link_tells_an_error_that_nobody_foresaw_once_and_connects_again(
+    linked: link.Link, referee: Referee, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str
+) -> None:
+    fails, function = iter([True] * 3), getattr(paho.Client, at)
+
+    def fail_at_first(*words: object, **options: object) -> object:
+        if threading.current_thread() is linked._thread and next(fails, False):
+            raise ValueError("odd")
+        return function(*words, **options)
+
+    monkeypatch.setattr(paho.Client, at, fail_at_first)
+    linked.start()
+    _wait_until_online(referee)
+    assert referee.last(f"{TOPIC}/x") == "ON"
+    assert caplog.text.count("an error that was not foreseen (ValueError: odd)") == 1
+
+
+def test_a_link_whose_client_ends_by_an_error_tells_it_once_and_connects_again(
+    linked: link.Link, referee: Referee, caplog: pytest.LogCaptureFixture
+) -> None:
+    received = list[str]()
+
+    def receive(_topic: str, text: str) -> None:
+        received.append(text)
+        if text == "bad":
+            raise RuntimeError("nobody expects it")
+
+    linked.received = receive
+    linked.start()
+    _wait_until_online(referee)
+    for count in (1, 2):
+        referee.say(f"{TOPIC}/x/set", "bad")
+        until(lambda n=count: referee.texts(f"{TOPIC}/availability") == ["online"] + n * ["offline", "online"])
+    referee.say(f"{TOPIC}/x/set", "good")
+    until(lambda: received == ["bad", "bad", "good"])
+    assert caplog.text.count("an error that was not foreseen (RuntimeError: nobody expects it)") == 1
 
 
 def test_everything_is_said_again_when_home_assistant_starts(home: Home, referee: Referee) -> None:

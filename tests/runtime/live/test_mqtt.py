@@ -141,6 +141,35 @@ def test_a_broker_that_closes_connections_while_it_starts_is_spoken_to_in_mqtt_5
     assert starting.versions == [5, 5]
 
 
+@pytest.mark.parametrize("connected", [False, True])
+def test_an_error_that_ends_the_thread_of_a_client_is_told_once_and_the_record_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, connected: bool
+) -> None:
+    """The error comes before the broker has answered, or after."""
+    monkeypatch.setattr(outbox, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr("stapes.runtime.live.mqtt.broker.ANSWER_S", 0.5)
+    fails, work = iter([True] * 3), paho.Client.loop_forever
+
+    def fail_at_first(client: paho.Client, *words: object) -> object:
+        if not next(fails, False):
+            return work(client, *words)
+        while connected and not client.is_connected():
+            client.loop()
+        raise RuntimeError("odd")
+
+    with _running(Broker(tmp_path / "broker")) as broker:
+        sink = open_sink(f"mqtt://127.0.0.1:{broker.port}/a", Delivery(tmp_path))
+        assert isinstance(sink, Outbox)
+        monkeypatch.setattr(paho.Client, "loop_forever", fail_at_first)
+        sink.write(record(0))
+        until(lambda: sink.waiting() == 0)
+        sink.close()
+    assert next(fails, None) is None
+    assert [each for each in caplog.messages if "an error that was not foreseen (RuntimeError: odd)" in each] == (
+        caplog.messages
+    )
+
+
 # ---- what does not
 
 

@@ -101,6 +101,27 @@ def test_what_was_not_sent_before_the_end_is_sent_by_the_next_start(
     assert receiver.keys == keys(4)
 
 
+def test_an_error_that_nobody_foresaw_is_told_once_and_the_records_are_sent_after_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = Receiver()
+    deliver, fails = receiver.deliver, iter([True] * 3)
+
+    def fail_at_first(key: str, payload: str) -> None:
+        if next(fails, False):
+            raise KeyError("utc")
+        deliver(key, payload)
+
+    receiver.deliver = fail_at_first  # type: ignore[method-assign]
+    sink = Outbox(tmp_path / "queue.sqlite", receiver)
+    for number in range(3):
+        sink.write(record(number))
+    until(lambda: sink.waiting() == 0)
+    sink.close()
+    assert receiver.keys == keys(3)
+    assert caplog.text.count("receiver: an error that was not foreseen (KeyError: 'utc')") == 1
+
+
 def test_a_record_refused_for_good_does_not_stop_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     receiver = Receiver()
     deliver = receiver.deliver
@@ -505,8 +526,8 @@ def test_a_missing_package_of_a_receiver_is_one_line_with_the_command_that_insta
     for name in [name for name in sys.modules if name.split(".")[0] == module]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, module, None)
-    for name in ("mqtt", "webhook"):
-        monkeypatch.delitem(sys.modules, f"stapes.runtime.live.sinks.{name}", raising=False)
+    for name in ("mqtt.broker", "sinks.mqtt", "sinks.webhook"):
+        monkeypatch.delitem(sys.modules, f"stapes.runtime.live.{name}", raising=False)
     assert main(["listen", str(tiny_detector), "-", "--queue", str(tmp_path), "--to", target]) == 1
     message = capsys.readouterr().err
     assert message.startswith(f"error: this needs {module}")
