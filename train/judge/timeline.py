@@ -13,7 +13,7 @@ from stapes.runtime.labels import Annotation
 from stapes.train.judge.intersection import Times
 from stapes.train.judge.metrics import microseconds
 
-APART_S = 10  # between two recordings: more than any collar, so that no event matches one of another recording
+LEAST_APART_S = 10  # between two recordings: more than any collar in seconds
 
 
 class Timeline:
@@ -21,8 +21,11 @@ class Timeline:
 
     def __init__(self, scores: Sequence[NDArray[np.int8]], clock: StepClock) -> None:
         """scores: int8[steps] of one class in each recording, its tail included."""
-        lengths_s = [math.ceil(len(each) * clock.step_s) + APART_S for each in scores]
-        begins_s = np.cumsum([0, *lengths_s])[:-1]  # whole seconds, so whole microseconds and whole samples as well
+        lengths_s = [math.ceil(len(each) * clock.step_s) for each in scores]
+        # No event may match one of another recording. A collar in percent is at most as long as its event.
+        apart_s = max([LEAST_APART_S, *lengths_s])
+        # Whole seconds, so whole microseconds and whole samples as well.
+        begins_s = np.cumsum([0, *(length_s + apart_s for length_s in lengths_s)])[:-1]
         self._begins = 1_000_000 * begins_s
         self._sample_rate_hz = clock.sample_rate_hz
         self._sweep = EventSweep(scores, (begins_s * clock.sample_rate_hz).tolist(), clock)

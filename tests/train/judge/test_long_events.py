@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from stapes.firmware_sim.device.clock import StepClock
+from stapes.firmware_sim.device.events import EventConfig
 from stapes.runtime.labels import Annotation
+from stapes.train.judge.alarm_curve import ClassEvents
 from stapes.train.judge.false_alarms import false_alarms, untouching
 from stapes.train.judge.intersection import Times, intersect
 from stapes.train.judge.metrics import event_scores, match_times, onset_collar
@@ -203,3 +205,14 @@ def test_settings_that_are_chosen_within_a_longer_collar_find_what_begins_late(b
         expected = point.expected_on_other_sources()
         assert expected is not None
         assert expected.classes["cry"].recall == recall
+
+
+def test_no_collar_reaches_into_the_recording_before() -> None:
+    """By hand: a missed minute, with a collar as long as itself, and a false event 2 s before its recording."""
+    clock = StepClock(sample_rate_hz=16_000, step_samples=1600, origin_samples=0, target_delay_steps=0)
+    scores = np.full((2, 600, 1), -128, np.int8)
+    scores[0, 580:590] = 127
+    reference = {"a.wav": [], "b.wav": [Annotation(0.0, 60.0, "cry")]}
+    scored = ScoredRecordings(("a.wav", "b.wav"), tuple(scores), reference, ("cry",), clock)
+    hits, false = ClassEvents(scored, "cry").matches(EventConfig(), onset_collar(100))
+    assert (hits.tolist(), false.tolist()) == ([0], [1, 0])
