@@ -158,8 +158,7 @@ def _row(event: Annotation | None) -> str:
 def print_scores(scores: EventScores, alarms: FalseAlarms, parity: dict[str, Any]) -> None:
     """Print event F1, false alarms and parity; F1 and the sum of all false alarms with 95 % intervals."""
     rows = {
-        label: (one.f1_onset, one.f1_onset_offset, f"{alarms.classes[label]:.0f}")
-        for label, one in scores.classes.items()
+        label: (one.f1_onset, one.f1_onset_offset, str(alarms.classes[label])) for label, one in scores.classes.items()
     }
     rows["macro"] = scores.macro_f1_onset, scores.macro_f1_onset_offset, f"{alarms.per_hour:.0f}"
     print(f"\n{'on test':10} {'F1 onset':22} {'F1 onset+offset':22} false alarms/h")
