@@ -21,7 +21,7 @@ demo: setup ## train on synthetic sounds, convert, detect, compare (under 5 minu
 bench-accuracy: setup ## train and judge detectors on rooms and keyboards they never heard, three seeds (hours)
 	$(BIN)/python -m benchmarks.accuracy
 
-bench-accuracy-quick: setup ## the same of small and medium in half an hour: one seed, two folds, one keyboard, a third of the updates
+bench-accuracy-quick: setup ## the same of small and medium in 12 to 20 minutes: one seed, two folds, one keyboard, a third of the updates
 	$(BIN)/python -m benchmarks.accuracy --quick --jobs 2
 
 bench-quantization: setup ## compare float, PTQ and QAT after equally many training iterations (after make bench-accuracy)
