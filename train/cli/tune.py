@@ -130,6 +130,7 @@ def _run(arguments: argparse.Namespace) -> None:
     options = inherited_options(arguments.group_pattern, arguments.channel, folder)
     dataset = _dataset(arguments, folder, options)
     recordings = dataset.splits[arguments.split]
+    _warn_of_trained_on(folder, recordings, chooses=not by_hand)
     quiet = open_background(arguments.background, options.channel)
     require_not_labelled(quiet, dataset)
     quiet = _new_to(folder, without_copies(quiet, recordings))
@@ -164,18 +165,27 @@ def _run(arguments: argparse.Namespace) -> None:
     write_changed_detector(replace(folder, events=point.configs, operating_point=described), arguments)
 
 
+def _warn_of_trained_on(folder: "DetectorFolder", recordings: "Sequence[Recording]", chooses: bool) -> None:
+    """Warn of recordings that the detector was trained on; `chooses`: whether thresholds are chosen on them."""
+    from stapes.train.judge.overlap import trained_on_warning
+
+    if known := trained_on_warning(folder, recordings):
+        expected = ', and those headed "on other recordings" hold for none' * chooses
+        logger.warning(f"{known}{expected}; thresholds chosen on them for the best F1 come out too high for others")
+
+
 def _new_to(folder: "DetectorFolder", quiet: "list[Recording]") -> "list[Recording]":
     """Return the recordings of the background that show a limit: those that the detector was not trained on.
 
     Warns of the others.
     """
-    from stapes.train.judge.overlap import not_trained_on, overlap_warning
+    from stapes.train.judge.overlap import not_trained_on, trained_on_warning
 
     new = not_trained_on(folder, quiet)
     if len(new) < len(quiet):
         logger.warning(
-            f"--background: {overlap_warning(folder, quiet)}; what it was trained on is left out, because those hours "
-            "show no limit; give recordings that are new to it"
+            f"--background: {trained_on_warning(folder, quiet)}; what it was trained on is left out, because those "
+            "hours show no limit; give recordings that are new to it"
         )
     return new
 

@@ -15,19 +15,24 @@ def content_ids(recordings: Sequence[Recording]) -> list[str]:
 
 def overlap_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> str:
     """Return why figures on these recordings are too good; empty if the detector was not made with any of them."""
-    own = content_ids(recordings)
+    if trained_on := trained_on_warning(folder, recordings):
+        return trained_on
     point = folder.operating_point
-    trained_on = folder.provenance.get("trained_on", [])
-    if known := _count(own, trained_on):
-        names = [each.name for each, content in zip(recordings, own, strict=True) if content in trained_on]
-        return (
-            f"the detector was trained on {known}: the figures say little about other recordings ({first_names(names)})"
-        )
-    if known := _count(own, point.get("recordings", [])):
+    if known := _count(content_ids(recordings), point.get("recordings", [])):
         expected = (point.get("expected") or {}).get("macro_f1_onset", {}).get("value")
         hint = f" (macro F1 {expected:.3f} by onset with thresholds from other groups)" if expected else ""
         return f"thresholds were chosen on {known}: expect less on other recordings{hint}"
     return ""
+
+
+def trained_on_warning(folder: DetectorFolder, recordings: Sequence[Recording]) -> str:
+    """Return how many of these recordings the detector was trained on, and what that means; empty if none."""
+    own, trained_on = content_ids(recordings), folder.provenance.get("trained_on", [])
+    known = _count(own, trained_on)
+    if not known:
+        return ""
+    names = [each.name for each, content in zip(recordings, own, strict=True) if content in trained_on]
+    return f"the detector was trained on {known}: the figures say little about other recordings ({first_names(names)})"
 
 
 def not_trained_on(folder: DetectorFolder, recordings: Sequence[Recording]) -> list[Recording]:

@@ -209,6 +209,26 @@ def test_hours_that_the_detector_was_trained_on_show_no_limit_of_false_alarms(
     assert hours[1] - hours[2] == pytest.approx(20 / 3600, rel=0.05)
 
 
+@pytest.mark.parametrize("options", [[], ["--threshold", "hiss=0.75"]])
+def test_it_is_said_that_thresholds_are_judged_on_recordings_that_the_detector_was_trained_on(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    command = ["tune", str(detector), str(dataset), *options]
+    for _ in range(2):  # the second time on recordings that thresholds were chosen on, which is what val is for
+        assert main(command) == 0
+        assert "the detector was trained on" not in capsys.readouterr().err
+    known = [content_id(dataset / "val" / name) for name in ("0.wav", "2.wav")]
+    replace(read_folder(detector), provenance={"trained_on": known}).write()
+    assert main(command) == 0
+    said = capsys.readouterr().err
+    assert (
+        "the detector was trained on 2 of these 3 recordings: the figures say little about other recordings "
+        "(val/0.wav, val/2.wav)" in said
+    )
+    assert ('those headed "on other recordings" hold for none' in said) == (not options)
+    assert "thresholds chosen on them for the best F1 come out too high for others" in said
+
+
 def test_a_class_that_is_silent_is_not_said_to_lack_recordings(
     detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
