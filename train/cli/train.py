@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.dataset is None or arguments.out is None:
         raise ConfigError("train needs DATASET and --out NAME.stapes; `stapes train --help` shows an example")
     from stapes.firmware_sim.outputs import require_new_folder
-    from stapes.train.data.background import open_background, open_unlabelled, split_background
+    from stapes.train.data.background import open_background, open_unlabelled, split_background, without_copies
     from stapes.train.data.dataset import open_dataset
     from stapes.train.data.findings import log_notes
     from stapes.train.data.options import DatasetOptions, channel_number
@@ -123,8 +123,9 @@ def _run(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
     known = start.provenance.get("trained_on", ()) if start else ()
+    quiet = without_copies(open_background(arguments.background, options.channel))
     sources = Sources(
-        background=split_background(open_background(arguments.background, options.channel), known),
+        background=split_background(quiet, known),
         start=start,
         teacher=teacher,
         unlabelled=tuple(open_unlabelled(arguments.unlabelled, options.channel)),

@@ -28,6 +28,7 @@ from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.backbone import read_backbone
 from stapes.train.learn.fit import Trainer
 from stapes.train.learn.saved_networks import load_float
+from stapes.train.learn.sources import Sources
 from stapes.train.settings import read_settings
 
 SMALL = f"""{TINY_NETWORK}[training]
@@ -514,6 +515,25 @@ def test_a_settings_file_replaces_no_option_in_silence(
     assert code == ("leave the" in message)
     assert message in said
     assert bool(said) == bool(message)
+
+
+def test_copies_of_a_background_are_not_trained_on_where_false_alarms_are_counted(
+    sounds: Path, quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each folder is a group, so without the copies one recording would be in both parts."""
+    copied = Path(shutil.copytree(quiet, tmp_path / "copied"))
+    given = {}
+
+    def train_detector(dataset: object, out: Path, settings: object, sources: Sources, **more: object) -> object:
+        given["background"] = sources.background
+        return SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
+
+    monkeypatch.setattr(stapes.train.run, "train_detector", train_detector)
+    assert train(sounds, tmp_path / "x.stapes", "--background", str(quiet), "--background", str(copied)) == 0
+    used = [*given["background"].train, *given["background"].val]
+    assert sorted(each.path for each in used) == sorted(quiet.iterdir())
+    assert given["background"].val
+    assert "4 of 8 recordings are left out, as their hours would count twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("split", "expected"), [("val", "x.stapes` hears with it"), ("test", "judges it on test")])
