@@ -2,10 +2,12 @@
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
+    from stapes.train.settings import OperatingPointSettings
 
 
 def add_group_pattern(parser: argparse.ArgumentParser, default: str) -> None:
@@ -40,6 +42,15 @@ def add_collar_percent(parser: argparse.ArgumentParser, default: float | None = 
         help=f"let an onset be off by N %% of the event's duration, where that is more than 200 ms (default: {said}); "
         "offsets may be off by 20 %%",
     )
+
+
+def limit_options(settings: "OperatingPointSettings") -> str:
+    """Return the options of `tune` that give the limits and the silent classes of these settings."""
+    limits = {"": settings.false_alarms_per_hour, **settings.false_alarms_per_hour_of_class}
+    given = [quote(f"{label}={most:g}" if label else f"{most:g}") for label, most in limits.items() if most]
+    options = [f"--false-alarms-per-hour {each}" for each in given]
+    options += [f"--silent {quote(label)}" for label in settings.silent]
+    return " ".join([*options, *["--silence-unmet"] * settings.silence_unmet])
 
 
 def add_changed_detector(parser: argparse.ArgumentParser) -> None:

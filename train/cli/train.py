@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 from stapes.firmware_sim.errors import ConfigError
 from stapes.runtime.cli.options import add_channel
 from stapes.train.cli.config_comments import with_comments
-from stapes.train.cli.options import add_group_pattern
+from stapes.train.cli.options import add_group_pattern, limit_options
 from stapes.train.cli.training_settings import training_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stapes.train.data.dataset import Dataset
+    from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
@@ -142,11 +144,11 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     reached = folder.scores["val"]
     print(f"{arguments.out}: macro event F1 {reached['macro_f1_onset']['value']:.3f} by onset on val")
-    for line in _next_steps(dataset, arguments.out):
+    for line in _next_steps(dataset, arguments.out, settings.operating_point):
         logger.info(line)
 
 
-def _next_steps(dataset: "Dataset", out: Path) -> "Iterator[str]":
+def _next_steps(dataset: "Dataset", out: Path, point: "OperatingPointSettings") -> "Iterator[str]":
     """Yield what to do with the new detector, and what to expect of it."""
     detector, recordings = quote(str(out)), quote(str(dataset.path))
     if "test" in dataset.splits:
@@ -156,8 +158,12 @@ def _next_steps(dataset: "Dataset", out: Path) -> "Iterator[str]":
             f"next: `stapes listen {detector}` hears with it; recordings in {recordings}/test/, which it was not "
             f"trained on, are judged by `stapes evaluate {detector} {recordings}`"
         )
+    # Without a limit a background chooses no threshold, and what is not given again is dropped.
+    if not point.false_alarms_per_hour and not any(point.false_alarms_per_hour_of_class.values()):
+        point = replace(point, false_alarms_per_hour=10.0)
     yield (
         "expect fewer hits and more false alarms in other rooms and with other microphones: record an hour there "
-        f"without events, and `stapes tune {detector} {recordings} --background HOUR/` counts its false alarms; "
+        f"without events, and `stapes tune {detector} {recordings} {limit_options(point)} --background HOUR/` chooses "
+        "thresholds that keep this limit there, too; "
         "docs/too-little-too-much.md says what else helps"
     )

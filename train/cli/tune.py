@@ -15,6 +15,7 @@ from stapes.train.cli.options import (
     add_changed_detector,
     add_collar_percent,
     add_group_pattern,
+    limit_options,
     require_writable,
     write_changed_detector,
 )
@@ -113,7 +114,6 @@ def _run(arguments: argparse.Namespace) -> None:
     """Choose the event settings and write them; only detector.json changes."""
     from stapes.firmware_sim.device.events import SILENT
     from stapes.firmware_sim.device.folder import read_folder
-    from stapes.train.data.background import open_background, require_not_labelled, without_copies
     from stapes.train.data.training_split import inherited_options
     from stapes.train.judge.adaptation import adaptation_kept
     from stapes.train.judge.by_hand import with_thresholds
@@ -131,9 +131,9 @@ def _run(arguments: argparse.Namespace) -> None:
     dataset = _dataset(arguments, folder, options)
     recordings = dataset.splits[arguments.split]
     _warn_of_trained_on(folder, recordings, chooses=not by_hand)
-    quiet = open_background(arguments.background, options.channel)
-    require_not_labelled(quiet, dataset)
-    quiet = _new_to(folder, without_copies(quiet, recordings))
+    if not by_hand:
+        _warn_of_limits(arguments, folder, settings)
+    quiet = _background(arguments, folder, dataset, options.channel)
     changed = with_thresholds(folder, by_hand, [*recordings, *quiet], arguments.split) if by_hand else None
     scored = score_recordings(folder, recordings, features_of(folder, recordings))
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
@@ -174,13 +174,55 @@ def _warn_of_trained_on(folder: "DetectorFolder", recordings: "Sequence[Recordin
         logger.warning(f"{known}{expected}; thresholds chosen on them for the best F1 come out too high for others")
 
 
-def _new_to(folder: "DetectorFolder", quiet: "list[Recording]") -> "list[Recording]":
-    """Return the recordings of the background that show a limit: those that the detector was not trained on.
+def _warn_of_limits(
+    arguments: argparse.Namespace, folder: "DetectorFolder", settings: "OperatingPointSettings"
+) -> None:
+    """Warn of a background that chooses no threshold, and of limits and silent classes that are not given again."""
+    if arguments.background and not any(map(settings.budget, folder.classes)):
+        logger.warning(
+            "--background: false alarms are only counted in these recordings; with a limit, such as "
+            "--false-alarms-per-hour 10, thresholds are chosen by them, too"
+        )
+    if dropped := _dropped(folder, settings):
+        logger.warning(
+            f"the last choice of thresholds had `{dropped}`, which this one drops; give again what shall stay"
+        )
 
-    Warns of the others.
+
+def _dropped(folder: "DetectorFolder", settings: "OperatingPointSettings") -> str:
+    """Return the options for those limits and silent classes of the last choice that these settings do not have."""
+    from stapes.train.learn.sizes import last_choice
+
+    try:
+        former = last_choice(folder, _of_training(folder))
+    except ConfigError:
+        return ""  # they cannot be read, and are written anew
+    of_class = former.false_alarms_per_hour_of_class
+    limited = {label for label in folder.classes if settings.budget(label) or label in settings.silent}
+    free = {label for label in folder.classes if former.budget(label)} - limited
+    lost = replace(
+        former,
+        false_alarms_per_hour=former.false_alarms_per_hour if free - set(of_class) else 0.0,
+        false_alarms_per_hour_of_class={label: most for label, most in of_class.items() if label in free},
+        silent=tuple(label for label in former.silent if label not in settings.silent),
+        silence_unmet=former.silence_unmet and bool(free),
+    )
+    return limit_options(lost)
+
+
+def _background(
+    arguments: argparse.Namespace, folder: "DetectorFolder", dataset: "Dataset", channel: int | None
+) -> "list[Recording]":
+    """Return the recordings of --background that show a limit: none twice, and none that the detector was trained on.
+
+    Warns of the others. Raises DatasetError for a recording with events.
     """
+    from stapes.train.data.background import open_background, require_not_labelled, without_copies
     from stapes.train.judge.overlap import not_trained_on, trained_on_warning
 
+    quiet = open_background(arguments.background, channel)
+    require_not_labelled(quiet, dataset)
+    quiet = without_copies(quiet, dataset.splits[arguments.split])
     new = not_trained_on(folder, quiet)
     if len(new) < len(quiet):
         logger.warning(

@@ -106,10 +106,10 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
         learning_rate=settings.training.learning_rate / slower,
         quantized_learning_rate=settings.training.quantized_learning_rate / slower,
     )
-    return replace(settings, training=training, operating_point=_last_choice(folder, settings.operating_point))
+    return replace(settings, training=training, operating_point=last_choice(folder, settings.operating_point))
 
 
-def _last_choice(folder: DetectorFolder, of_training: OperatingPointSettings) -> OperatingPointSettings:
+def last_choice(folder: DetectorFolder, of_training: OperatingPointSettings) -> OperatingPointSettings:
     """Return how training or `stapes tune` last chose thresholds; earlier versions say only how training did."""
     path = folder.path / "detector.json"
     try:

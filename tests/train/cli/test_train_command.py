@@ -562,6 +562,31 @@ def test_train_ends_with_the_next_command_and_what_to_expect_elsewhere(
     assert (Path(__file__).parents[3] / re.search(r"docs/\S+\.md", elsewhere)[0]).is_file()  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("point", "options"),
+    [
+        ("", "--false-alarms-per-hour 10"),
+        ("silent = ['pop']", "--false-alarms-per-hour 10 --silent pop"),
+        ("false_alarms_per_hour = 2", "--false-alarms-per-hour 2"),
+        ("false_alarms_per_hour_of_class = {crack = 0.5}\nsilence_unmet = true", "hour crack=0.5 --silence-unmet"),
+    ],
+)
+def test_the_hint_for_other_rooms_gives_tune_a_limit_and_keeps_those_of_the_settings(
+    sounds: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    point: str,
+    options: str,
+) -> None:
+    (tmp_path / "point.toml").write_text(f"[operating_point]\n{point}\n")
+    trained = SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
+    monkeypatch.setattr(stapes.train.run, "train_detector", lambda *words, **more: trained)
+    out = tmp_path / "x.stapes"
+    assert main(["train", str(sounds), "--out", str(out), "--config", str(tmp_path / "point.toml")]) == 0
+    assert f"{options} --background HOUR/` chooses thresholds that keep" in capsys.readouterr().err
+
+
 def test_train_without_a_dataset_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--out", "x.stapes"]) == 1
     assert "train needs DATASET and --out" in capsys.readouterr().err

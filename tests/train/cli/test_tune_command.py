@@ -383,6 +383,55 @@ def test_limits_and_silent_classes_are_those_of_the_options_alone(detector: Path
     assert read_folder(detector).operating_point["rule"]["hiss"].startswith("best mean of event F1 by onset and")
 
 
+@pytest.mark.parametrize(
+    ("former", "given", "dropped"),
+    [
+        ("--false-alarms-per-hour 900 --silent rumble", "", "--false-alarms-per-hour 900 --silent rumble"),
+        ("--false-alarms-per-hour 900 --silent rumble", "--silent rumble", "--false-alarms-per-hour 900"),
+        ("--false-alarms-per-hour 900", "--false-alarms-per-hour hiss=800", "--false-alarms-per-hour 900"),
+        ("--false-alarms-per-hour hiss=900 --silence-unmet", "", "--false-alarms-per-hour hiss=900 --silence-unmet"),
+        ("--false-alarms-per-hour hiss=900 --silent rumble", "--silent rumble --false-alarms-per-hour 800", ""),
+        ("--false-alarms-per-hour 900 --silent rumble", "--threshold hiss=0.75", ""),
+        ("", "--false-alarms-per-hour 900", ""),
+    ],
+)
+def test_limits_and_silent_classes_that_are_not_given_again_are_named(
+    detector: Path, dataset: Path, capsys: pytest.CaptureFixture[str], former: str, given: str, dropped: str
+) -> None:
+    _trained_with(detector, f"{FEW}\non_logit_step = 2.5")
+    command = ["tune", str(detector), str(dataset)]
+    assert main([*command, *former.split()]) == 0
+    assert "which this one drops" not in capsys.readouterr().err
+    assert main([*command, *given.split()]) == 0
+    said = capsys.readouterr().err
+    assert (
+        f"the last choice of thresholds had `{dropped}`, which this one drops; give again what" in said or not dropped
+    )
+    assert ("which this one drops" in said) == bool(dropped)
+    assert main([*command, *given.split(), *dropped.split()]) == 0
+    assert "which this one drops" not in capsys.readouterr().err, "what was named keeps them"
+
+
+def test_a_former_choice_that_cannot_be_read_does_not_stop_the_next_one(detector: Path, dataset: Path) -> None:
+    _trained_with(detector, f"{FEW}\non_logit_step = 2.5")
+    replace(read_folder(detector), operating_point={"settings": {"silent": 5}}).write()
+    assert main(["tune", str(detector), str(dataset)]) == 0
+    assert read_folder(detector).operating_point["settings"]["silent"] == []
+
+
+def test_it_is_said_that_a_background_chooses_no_threshold_without_a_limit(
+    detector: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _trained_with(detector, f"{FEW}\non_logit_step = 2.5")
+    quiet = _background(tmp_path / "quiet", [])
+    command = ["tune", str(detector), str(dataset), "--background", str(quiet), "--dry-run"]
+    said = []
+    for options in ([], ["--false-alarms-per-hour", "hiss=900"], ["--threshold", "hiss=0.75"]):
+        assert main([*command, *options]) == 0
+        said.append("with a limit, such as --false-alarms-per-hour 10, thresholds are" in capsys.readouterr().err)
+    assert said == [True, False, False]
+
+
 def test_what_counts_as_heard_is_as_in_training_unless_an_option_says_otherwise(
     detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
