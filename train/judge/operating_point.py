@@ -218,13 +218,15 @@ def _unchosen_point(candidates: Candidates, former: EventConfig | None) -> Class
     else:
         rule = "no events to choose by"
         logger.warning(f"{label!r} has no events to choose thresholds on; {fate}")
-    rate, unmet = alarm_rate(candidates, config), ""
+    rate, unmet, not_shown = alarm_rate(candidates, config), "", ""
     if budget and rate.per_hour > budget:
         unmet = f"{label}: {budget:g} false alarms per hour are not kept, as there are {rate}"
         if candidates.settings.silence_unmet:
             return ClassPoint(label, SILENT, rule, AlarmRate(0, rate.hours), f"{unmet}; it is set silent")
         unmet += "; set its threshold by hand, or silence it"
-    return ClassPoint(label, config, rule, rate, unmet, is_former=former is not None)
+    elif budget and rate.at_most > budget and config != SILENT:
+        not_shown = f"{label}: {_why_not_shown(budget, rate)}"
+    return ClassPoint(label, config, rule, rate, unmet, not_shown, is_former=former is not None)
 
 
 def _figure(candidates: Candidates) -> str:
@@ -249,12 +251,13 @@ def _reached(candidates: Candidates, config: EventConfig) -> tuple[AlarmRate, fl
     return AlarmRate(int(counts[ALARMS]), float(candidates.alarm_hours.sum())), float(recall)
 
 
-def _why_not_shown(budget: float, rate: AlarmRate, expected_alarms: float) -> str:
+def _why_not_shown(budget: float, rate: AlarmRate, expected_alarms: float | None = None) -> str:
+    """Return why the alarms do not show the budget; expected_alarms: where scores are shifted, None if not known."""
     if sentence := too_few_hours(budget, rate.hours):
         return sentence
-    at_most = AlarmRate(expected_alarms, rate.hours).at_most
-    return not_shown(
-        budget,
-        f"{rate.alarms} were counted in {hours_text(rate.hours)}, {expected_alarms:.1f} are to be expected where "
-        f"scores are shifted, as in other rooms, and there may be {rate_text(at_most)} per hour",
-    )
+    counted, expected = f"{rate.alarms} were counted in {hours_text(rate.hours)}", ""
+    at_most = rate.at_most
+    if expected_alarms is not None:
+        expected = f", {expected_alarms:.1f} are to be expected where scores are shifted, as in other rooms"
+        at_most = AlarmRate(expected_alarms, rate.hours).at_most
+    return not_shown(budget, f"{counted}{expected}, and there may be {rate_text(at_most)} per hour")

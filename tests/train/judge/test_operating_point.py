@@ -445,6 +445,28 @@ def test_a_class_without_events_keeps_the_settings_that_it_had() -> None:
     assert point.left_alone == ("a",)
 
 
+@pytest.mark.parametrize("silence_unmet", [False, True])
+@pytest.mark.parametrize(
+    ("alarms", "budget", "said"),
+    [
+        (0, 300.0, []),
+        (4, 300.0, ["a: 300 false alarms per hour are not shown at 90%: 4 were counted in 1.1 minutes, and there may"]),
+        (0, 10.0, ["a: 10 false alarms per hour are not shown at 90%: 0.3 hours without any alarm are needed; there"]),
+    ],
+)
+def test_a_limit_that_is_not_shown_is_said_of_a_class_without_events_too(
+    alarms: int, budget: float, said: list[str], silence_unmet: bool
+) -> None:
+    scores = np.full((2000, 1), -128, np.int8)
+    scores[50 : 50 + 100 * alarms : 100] = 100
+    judged = ScoredRecordings(("a.wav",), (scores,), {}, ("a",), CLOCK)
+    settings = replace(SMALL, false_alarms_per_hour=budget, silence_unmet=silence_unmet)
+    for former, expected in ((EventConfig(), said), (SILENT, [])):
+        point = OperatingPoint(judged, settings, former=[former])
+        assert point.configs == (former,)
+        assert [line[: len(each)] for line, each in zip(point.warnings(), expected, strict=True)] == expected
+
+
 def test_one_event_as_long_as_the_recording_keeps_no_limit() -> None:
     """Below the floor of the scores all sounds merge into one event, which is a single alarm in hours."""
     rng, names, scores, reference = np.random.default_rng(0), [], [], {}
