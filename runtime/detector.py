@@ -77,6 +77,11 @@ class Detector:
         return self.folder.frontend.sample_rate_hz
 
     @property
+    def silent(self) -> tuple[str, ...]:
+        """The classes that never give an event, whatever their sensitivity is."""
+        return self._decoder.silent
+
+    @property
     def sensitivity(self) -> Mapping[str, int]:
         """The sensitivity of each class in steps; 0 where `set_sensitivity` changed nothing."""
         return self._decoder.sensitivity

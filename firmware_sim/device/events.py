@@ -112,6 +112,7 @@ class EventDecoder:
             raise ConfigError(f"{len(classes)} classes and {len(configs)} event settings: need one for each class")
         self._labels, self._clock = tuple(classes), clock
         self._sensitivity = dict.fromkeys(self._labels, 0)
+        self._silent = tuple(label for label, config in zip(self._labels, configs, strict=True) if config == SILENT)
         self._configs = ffi.new("stapes_event_config[]", [asdict(config) for config in configs])
         self._setup = ffi.new(
             "stapes_event_setup *",
@@ -140,6 +141,11 @@ class EventDecoder:
     def classes(self) -> tuple[str, ...]:
         """The labels, in the order of the columns of scores."""
         return self._labels
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The classes that never give an event, whatever their sensitivity is."""
+        return self._silent
 
     @property
     def sensitivity(self) -> Mapping[str, int]:

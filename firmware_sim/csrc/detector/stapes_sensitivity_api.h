@@ -11,6 +11,8 @@ enum { STAPES_SENSITIVITY_STEPS_PER_LOGIT = 4 };
  * below 0 less, and 0 restores those thresholds. Both thresholds become the score that is nearest to the moved logit,
  * and stay at -127 or 127 when they get there, so off_score <= on_score remains true.
  *
+ * A class that is silent in the detector never gives an event, whatever its sensitivity is.
+ *
  * The new thresholds hold from the next step on, also for an event that is open: it is not closed by this call. They
  * remain when a segment begins. Returns 0, or -1 when there is no such class; then nothing changes. */
 int32_t stapes_events_set_sensitivity(stapes_events *self, int32_t class_index, int32_t steps);

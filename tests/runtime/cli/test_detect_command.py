@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import soundfile
 from tiny_detector import noise_bursts
 
+from stapes.firmware_sim.device.events import SILENT
+from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.labels import read_audacity, read_dcase
 from stapes.runtime.main import main
@@ -68,6 +71,24 @@ def test_a_sensitivity_moves_the_thresholds_of_its_class_and_is_said(
     assert "rumble" in out.read_text()
     assert "hiss" not in out.read_text()
     assert "hiss: sensitivity -40, an event begins at a probability of 1.00 instead of" in capsys.readouterr().err
+
+
+def test_it_is_said_that_no_sensitivity_makes_a_silent_class_heard(
+    tiny_detector: Path, recordings: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = read_folder(tiny_detector)
+    silent = tmp_path / "silent.stapes"
+    replace(folder, events=(folder.events[0], SILENT)).write_copy(silent)
+    words = ["--sensitivity", "hiss=40", "--sensitivity", "rumble=1", "--format", "csv"]
+    assert _detect(silent, *recordings, *words, "--out", tmp_path / "events.csv") == 0
+    assert "hiss" not in (tmp_path / "events.csv").read_text()
+    said = capsys.readouterr().err
+    assert (
+        "hiss is silent in this detector, and sensitivity does not change that; `stapes tune NAME.stapes recordings/ "
+        "--threshold hiss=P` makes it heard" in said
+    )
+    assert "hiss: sensitivity +40" not in said
+    assert "rumble: sensitivity +1, an event begins at a probability of" in said
 
 
 @pytest.mark.parametrize(
