@@ -58,6 +58,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from stapes.train.data.options import inherited_channel
     from stapes.train.judge.adaptation import adapted, hear_place, require_hours, with_adaptation
     from stapes.train.judge.alarm_budget import too_few_hours
+    from stapes.train.judge.choice import Verdict
 
     per_hour = arguments.alarms_per_hour
     if per_hour is None and arguments.out:
@@ -77,11 +78,14 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     found = adapted(folder, place, per_hour)
     _print_classes(folder, found)
-    if sentence := too_few_hours(per_hour, place.hours):
-        logger.warning(f"{sentence}. No class is made more sensitive")
+    too_few = too_few_hours(per_hour, place.hours)
+    if too_few:
+        logger.warning(f"{too_few}. No class is made more sensitive")
     for each in found:
-        if not each.kept:
+        if each.verdict is Verdict.UNMET:
             logger.warning(_what_to_do(folder, each.label, per_hour))
+        elif each.verdict is Verdict.ESTIMATED and not too_few:
+            logger.warning(_why_not_shown(each, per_hour))
     write_changed_detector(with_adaptation(folder, found, place, per_hour), arguments)
 
 
@@ -106,6 +110,15 @@ def _new_to(folder: "DetectorFolder", recordings: "list[Recording]") -> "list[Re
             f"{first_names(known)}; its scores there are not those of the place"
         )
     return new
+
+
+def _why_not_shown(found: "ClassAdaptation", per_hour: float) -> str:
+    """Return the sentence for a class that keeps the limit by the estimate alone, in hours that could show it."""
+    from stapes.train.judge.alarm_budget import hours_text, not_shown, rate_text
+
+    rate = found.now
+    why = f"with {rate.alarms} in {hours_text(rate.hours)} there may be {rate_text(rate.at_most)} per hour"
+    return f"{found.label}: the limit is kept by the estimate; {not_shown(per_hour, why)}"
 
 
 def _what_to_do(folder: "DetectorFolder", label: str, per_hour: float) -> str:

@@ -1,9 +1,14 @@
 """Thresholds for the place and the microphone where a detector will listen, from recordings without labels.
 
 Everything that is detected there counts as a false alarm, so the recordings should be of ordinary hours, in which
-events are rare. Each class gets the highest sensitivity at which its detections keep a limit per hour, within bounds:
-what some hours without labels say is not reason enough to move a threshold far. The bounds are counted from the
-thresholds before the first adaptation, which detector.json keeps, so that they hold over any number of runs.
+events are rare. A class becomes more sensitive only as far as the hours show, with 90 % confidence, that its detections
+keep a limit per hour. It becomes less sensitive only as far as their estimate exceeds the limit. `tune` prefers
+settings that are shown to keep a limit; here this would make a class that keeps it by the estimate less sensitive just
+because there are enough hours to show it of a stricter setting.
+
+Thresholds move within bounds, because what some hours without labels say is not reason enough to move one far. The
+bounds are counted from the thresholds before the first adaptation, which detector.json keeps, so that they hold over
+any number of runs.
 """
 
 from collections.abc import Sequence
@@ -19,7 +24,8 @@ from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
 from stapes.train.data.dataset import Recording
-from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, needed_text, short_text, too_few_hours
+from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, needed_text, short_text
+from stapes.train.judge.choice import Verdict
 from stapes.train.judge.overlap import content_ids
 from stapes.train.judge.scored import Scores, decode
 
@@ -48,7 +54,7 @@ class ClassAdaptation:
     sensitivity: int  # in steps, against the unadapted thresholds
     before: AlarmRate
     now: AlarmRate
-    kept: bool  # whether the limit is kept, by the estimate at least
+    verdict: Verdict  # whether the limit is kept; NO_BUDGET for a silent class
 
 
 def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place:
@@ -90,9 +96,8 @@ def require_hours(recordings: Sequence[Recording], per_hour: float | None) -> No
 def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[ClassAdaptation]:
     """Return for each class the highest sensitivity with at most `per_hour` detections per hour in this place.
 
-    The limit is kept with 90 % confidence where the hours suffice to show it, else by the estimate, by which no class
-    becomes more sensitive than it is. A class that cannot keep it gets the lowest sensitivity; a silent class stays
-    silent.
+    The limit is kept by the estimate where a class is as sensitive as it is now or less, and with 90 % confidence where
+    it becomes more sensitive. A class that cannot keep it gets the lowest sensitivity; a silent class stays silent.
     """
     unadapted, moved = _before_adapt(folder)
     decoder = EventDecoder(folder.classes, unadapted, folder.clock)
@@ -102,17 +107,12 @@ def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[Class
             decoder.set_sensitivity(label, steps)
         configs.append(_with_thresholds_of(decoder, unadapted))
         rates.append(_rates(decoder, place))
-    shown = not too_few_hours(per_hour, place.hours)
     found = []
     for index, label in enumerate(folder.classes):
         of_class = [each[index] for each in rates]
-        keeps = [(rate.at_most if shown else rate.per_hour) <= per_hour for rate in of_class]
-        # At a low threshold events may merge into few long ones, so every higher threshold has to keep the limit, too.
         before = SENSITIVITIES.index(moved[index])
-        highest = 0 if shown else before
-        chosen = next((n for n in range(highest, len(keeps)) if all(keeps[n:])), len(keeps) - 1)
-        if folder.events[index] == SILENT:
-            chosen = before
+        silent = folder.events[index] == SILENT
+        chosen, verdict = (before, Verdict.NO_BUDGET) if silent else _choose(of_class, before, per_hour)
         found.append(
             ClassAdaptation(
                 label=label,
@@ -121,10 +121,31 @@ def adapted(folder: DetectorFolder, place: Place, per_hour: float) -> list[Class
                 sensitivity=SENSITIVITIES[chosen],
                 before=of_class[before],
                 now=of_class[chosen],
-                kept=keeps[chosen],
+                verdict=verdict,
             )
         )
     return found
+
+
+def _choose(rates: Sequence[AlarmRate], before: int, per_hour: float) -> tuple[int, Verdict]:
+    """Return the place of a setting of one class among all, and whether it keeps the limit.
+
+    rates: with each setting, the most sensitive one first; before: the place of the setting of now.
+    """
+    shown = _first_within([rate.at_most for rate in rates], per_hour)
+    estimated = max(before, _first_within([rate.per_hour for rate in rates], per_hour))
+    chosen = min(shown, estimated)
+    if chosen == len(rates):
+        return len(rates) - 1, Verdict.UNMET
+    return chosen, Verdict.SHOWN if shown <= chosen else Verdict.ESTIMATED
+
+
+def _first_within(values: Sequence[float], limit: float) -> int:
+    """Return the first place from which on all values are within the limit; their number if the last one is not.
+
+    At a low threshold events may merge into few long ones, so every higher threshold has to keep the limit, too.
+    """
+    return max((place + 1 for place, value in enumerate(values) if value > limit), default=0)
 
 
 def _before_adapt(folder: DetectorFolder) -> tuple[list[EventConfig], list[int]]:
