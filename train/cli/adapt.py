@@ -3,13 +3,15 @@
 import argparse
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
-from stapes.train.cli.options import add_changed_detector, require_writable, write_changed_detector
+from stapes.train.cli.options import add_changed_detector, limit_options, require_writable, write_changed_detector
 from stapes.train.text import first_names, table
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from stapes.runtime.sound_conditions import Levels
     from stapes.train.data.dataset import Recording
     from stapes.train.judge.adaptation import ClassAdaptation, Place
+    from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +85,10 @@ def _run(arguments: argparse.Namespace) -> None:
     if too_few:
         logger.warning(f"{too_few}. No class is made more sensitive")
     for each in found:
-        if each.verdict is Verdict.UNMET:
-            logger.warning(_what_to_do(folder, each.label, per_hour))
-        elif each.verdict is Verdict.ESTIMATED and not too_few:
+        if each.verdict is Verdict.ESTIMATED and not too_few:
             logger.warning(_why_not_shown(each, per_hour))
+    if unmet := [each.label for each in found if each.verdict is Verdict.UNMET]:
+        logger.warning(_what_to_do(folder, unmet, per_hour))
     write_changed_detector(with_adaptation(folder, found, place, per_hour), arguments)
 
 
@@ -121,15 +124,26 @@ def _why_not_shown(found: "ClassAdaptation", per_hour: float) -> str:
     return f"{found.label}: the limit is kept by the estimate; {not_shown(per_hour, why)}"
 
 
-def _what_to_do(folder: "DetectorFolder", label: str, per_hour: float) -> str:
-    """Return the sentence for a class that does not keep the limit."""
+def _what_to_do(folder: "DetectorFolder", labels: Sequence[str], per_hour: float) -> str:
+    """Return the sentence for all classes that do not keep the limit; each run of `tune` forgets those before it."""
     detector = quote(str(folder.path))
+    it = "it" if len(labels) == 1 else "them"
     return (
-        f"{label}: {per_hour:g} detections per hour are not kept within two logits; train with hours without events "
-        f"from this place (`stapes train recordings/ --out quieter.stapes --from {detector} --background "
-        f"hours-without-events/`), or silence it with `stapes tune {detector} recordings/ --silent {quote(label)}`, "
-        "which chooses all thresholds anew, and adapt again"
+        f"{', '.join(labels)}: {per_hour:g} detections per hour are not kept within two logits; train with hours "
+        f"without events from this place (`stapes train recordings/ --out quieter.stapes --from {detector} "
+        f"--background hours-without-events/`), or silence {it} with `stapes tune {detector} recordings/ "
+        f"{limit_options(_also_silent(folder, labels))}`, which chooses all thresholds anew, and adapt again"
     )
+
+
+def _also_silent(folder: "DetectorFolder", labels: Sequence[str]) -> "OperatingPointSettings":
+    """Return the settings of the last choice of thresholds, with these classes silent, too."""
+    from stapes.train.settings import OperatingPointSettings, operating_point_settings
+
+    former = OperatingPointSettings()
+    with suppress(ConfigError):  # settings that cannot be read are written anew by `tune`
+        former = operating_point_settings(folder.operating_point.get("settings", {}), folder.path, former)
+    return replace(former, silent=tuple(dict.fromkeys([*former.silent, *labels])))
 
 
 def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: float) -> None:

@@ -1,6 +1,7 @@
 """`stapes adapt`: unlabelled hours from the place where a detector listens set its thresholds, never its weights."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -287,6 +288,43 @@ def test_a_class_that_cannot_keep_the_limit_is_told_whole_commands(
     assert train[3] == "--out"
     assert train[7:] == ["--background", "hours-without-events/"]
     assert silence == ["stapes", "tune", str(detector), "recordings/", "--silent", "hiss"]
+
+
+def test_one_command_silences_all_classes_that_cannot_keep_the_limit_and_keeps_the_limits_of_tune(
+    detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`tune` forgets the limits and the silent classes that are not given again."""
+    bursts = [(start, start + 0.6, label) for start, label in enumerate(["hiss", "rumble"] * 20, 2)]
+    (tmp_path / "loud").mkdir()
+    soundfile.write(tmp_path / "loud" / "0.wav", noise_bursts(90.0, bursts), 16_000)
+    limits = {"false_alarms_per_hour": 2.0, "false_alarms_per_hour_of_class": {"hiss": 0.5}}
+    replace(read_folder(detector), operating_point={"settings": limits}).write()
+    adapt(detector, tmp_path / "loud", 100)
+    (note,) = (line for line in capsys.readouterr().err.splitlines() if "are not kept" in line)
+    assert note.startswith("note: rumble, hiss: 100 detections per hour are not kept within two logits;")
+    assert "or silence them with" in note
+    assert silencing(note, detector) == [
+        *("--false-alarms-per-hour", "2", "--false-alarms-per-hour", "hiss=0.5"),
+        *("--silent", "rumble", "--silent", "hiss"),
+    ]
+
+
+def test_the_command_that_silences_a_class_keeps_others_silent(
+    detector: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = read_folder(detector)
+    point = {"settings": {"silent": ["rumble"]}}
+    replace(folder, events=(SILENT, folder.events[1]), operating_point=point).write()
+    adapt(detector, place, 100)
+    said = capsys.readouterr().err
+    assert silencing(said, detector) == ["--silent", "rumble", "--silent", "hiss"]
+
+
+def silencing(said: str, detector: Path) -> list[str]:
+    """Return the options of the only command that silences classes."""
+    (command,) = (words for words in map(shlex.split, said.split("`")[1::2]) if words[:2] == ["stapes", "tune"])
+    assert command[2:4] == [str(detector), "recordings/"]
+    return command[4:]
 
 
 def test_recordings_of_constant_samples_are_named_and_left_out(
