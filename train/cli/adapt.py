@@ -72,8 +72,12 @@ def _run(arguments: argparse.Namespace) -> None:
     folder = read_folder(arguments.detector)
     recordings = open_unlabelled([arguments.recordings], inherited_channel(arguments.channel, folder))
     recordings = without_copies(_new_to(folder, recordings))
-    require_hours(recordings, per_hour)
+    require_hours(arguments.recordings, sum(each.duration_s for each in recordings) / 3600, per_hour)
     place = hear_place(folder, recordings)
+    if place.silent_hours:
+        minutes = f"{60 * place.silent_hours:.2f} of {60 * (place.hours + place.silent_hours):.2f} minutes"
+        logger.warning(f"{minutes} are digital silence and do not count; check the microphone")
+        require_hours(arguments.recordings, place.hours, per_hour)
     _print_conditions(folder, place.background, place.hours)
     _print_scores(folder, place)
     if per_hour is None:

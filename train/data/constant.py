@@ -1,8 +1,11 @@
-"""Recordings whose samples are all the same, of a dead microphone or of digital silence: no time in which to listen."""
+"""Sound whose samples are all the same, of a dead or muted microphone or of digital silence: no time to listen in."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stapes.firmware_sim.errors import DatasetError
 from stapes.runtime.audio import Converter, InputSettings
@@ -49,3 +52,23 @@ def _constant(recording: Recording) -> int | None:
     if converter.cancels:
         logger.warning(in_opposite_phase(str(recording.path)))
     return value or 0
+
+
+def constant_stretches(blocks: Iterable[NDArray[np.int16]], least: int) -> NDArray[np.int64]:
+    """Return int64[stretches, 2]: first sample and end of each stretch of at least `least` samples of one value.
+
+    blocks: int16[samples] of any length, which follow each other.
+    """
+    found, start, position, value = [np.zeros((0, 2), np.int64)], 0, 0, None
+    for block in blocks:
+        if len(block):
+            changes = np.flatnonzero(np.diff(block, prepend=block[0] if value is None else value))
+            edges = np.concatenate([[start], position + changes])
+            found.append(_long_stretches(edges, least))
+            start, position, value = int(edges[-1]), position + len(block), block[-1]
+    return np.concatenate([*found, _long_stretches(np.array([start, position]), least)])
+
+
+def _long_stretches(edges: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    stretches = np.stack([edges[:-1], edges[1:]], axis=1)
+    return stretches[np.diff(edges) >= least]

@@ -13,16 +13,20 @@ any number of runs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stapes.firmware_sim.device.clock import StepClock
 from stapes.firmware_sim.device.events import SILENT, EventConfig, EventDecoder
 from stapes.firmware_sim.device.folder import DetectorFolder
 from stapes.firmware_sim.errors import DatasetError
 from stapes.runtime.console import Progress
 from stapes.runtime.detector import Detector
 from stapes.runtime.sound_conditions import BackgroundLevels, Levels
+from stapes.train.data.constant import constant_stretches
 from stapes.train.data.dataset import Recording
 from stapes.train.judge.alarm_budget import AlarmRate, hours_needed, needed_text, short_text
 from stapes.train.judge.choice import Verdict
@@ -32,6 +36,7 @@ from stapes.train.judge.scored import Scores, decode
 SENSITIVITIES = tuple(range(4, -9, -1))  # in steps of a quarter of a logit, the most sensitive first
 ADAPTATION = ("before_adapt", "sensitivity")  # fields of the operating point, by class
 LEAST_HOURS = 1 / 60
+SILENCE_S = 1.0  # shorter stretches of constant samples are heard as they are
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,10 @@ class Place:
     """What a detector makes of unlabelled recordings."""
 
     recordings: tuple[Recording, ...]  # that were heard
-    scores: tuple[Scores, ...]  # of each recording
+    scores: tuple[Scores, ...]  # of each recording, and of each of its parts where silence lies between them
     background: Levels
-    hours: float
+    hours: float  # without silence
+    silent_hours: float  # of stretches of constant samples, as of a muted microphone: nothing could be detected there
 
 
 @dataclass(frozen=True)
@@ -58,33 +64,53 @@ class ClassAdaptation:
 
 
 def hear_place(folder: DetectorFolder, recordings: Sequence[Recording]) -> Place:
-    """Run the detector over recordings of any length. Raises AudioError for one that cannot be read."""
+    """Run the detector over recordings of any length. Raises AudioError for one that cannot be read.
+
+    It hears the silence of a muted microphone, too, but this counts neither for the levels nor for scores and hours.
+    """
     detector, background = Detector.load(folder.path), BackgroundLevels(folder.frontend)
-    scores, samples = [], 0
+    rate_hz, hop = detector.sample_rate_hz, folder.frontend.hop_samples
+    scores: list[Scores] = []
+    samples = silent_samples = 0
     progress = Progress("listening", len(recordings))
     for recording in recordings:
+        silence = constant_stretches(recording.audio(rate_hz).blocks(), round(SILENCE_S * rate_hz))
         detector.reset()
-        outputs = []
-        for block in recording.audio(detector.sample_rate_hz).blocks():
-            samples += len(block)
+        outputs, n_frames = [], 0
+        for block in recording.audio(rate_hz).blocks():
             output = detector.hear(block)
-            background.add(output.features)
+            starts = hop * np.arange(n_frames, n_frames + len(output.features))
+            background.add(output.features[~_within(starts, silence)])
+            n_frames += len(output.features)
             outputs.append(output.scores)
-        scores.append(np.concatenate([*outputs, detector.hear_end().scores]))
+        samples += detector.position_samples
+        silent_samples += int(np.diff(silence).sum())
+        scores += _between(silence, np.concatenate([*outputs, detector.hear_end().scores]), folder.clock)
         progress.advance()
     progress.close()
-    hours = samples / detector.sample_rate_hz / 3600
-    return Place(tuple(recordings), tuple(scores), background.levels, hours)
+    hours, silent_hours = ((each / rate_hz / 3600) for each in (samples - silent_samples, silent_samples))
+    return Place(tuple(recordings), tuple(scores), background.levels, hours, silent_hours)
 
 
-def require_hours(recordings: Sequence[Recording], per_hour: float | None) -> None:
-    """Raise DatasetError for recordings too short to compare the place, or to allow one detection in them at a limit.
+def _within(samples: NDArray[np.int64], stretches: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each sample whether it lies in one of the stretches, int64[stretches, 2] in order of time."""
+    return np.searchsorted(stretches.ravel(), samples, side="right") % 2 == 1
 
-    per_hour: the limit of detections of a class, None for none.
+
+def _between(silence: NDArray[np.int64], scores: Scores, clock: StepClock) -> list[Scores]:
+    """Return the scores of a recording without those of its silence, in parts, so that no event reaches across it."""
+    silent = _within(clock.edges_samples(len(scores))[:-1], silence)
+    edges = np.flatnonzero(np.diff(silent)) + 1
+    parts = zip(np.split(scores, edges), np.split(silent, edges), strict=True)
+    return [part for part, is_silent in parts if not is_silent.any()]
+
+
+def require_hours(where: Path, hours: float, per_hour: float | None) -> None:
+    """Raise DatasetError for hours too few to compare the place, or to allow one detection in them at a limit.
+
+    where: the folder of the recordings; per_hour: the limit of detections of a class, None for none.
     """
-    hours = sum(each.duration_s for each in recordings) / 3600
     if hours < LEAST_HOURS:
-        where = recordings[0].path.parent
         raise DatasetError(f"{where}: {hours * 3600:.0f} seconds of sound; record at least a minute, better an hour")
     if per_hour and hours * per_hour < 1:
         raise DatasetError(

@@ -151,7 +151,7 @@ def place_of_peaks(hours: float, **peaks: Sequence[int]) -> Place:
     for column, label in enumerate(("rumble", "hiss")):
         for number, peak in enumerate(peaks.get(label, ())):
             scores[50 * number : 50 * number + 20, column] = peak
-    return Place((), (scores,), np.zeros(0), hours)
+    return Place((), (scores,), np.zeros(0), hours, 0.0)
 
 
 def test_a_single_detection_in_hours_that_could_show_the_limit_makes_no_class_less_sensitive(detector: Path) -> None:
@@ -344,6 +344,56 @@ def test_recordings_of_constant_samples_are_named_and_left_out(
     said = " ".join(capsys.readouterr().err.split())
     named = f"{place / 'dead.wav'}, {place / 'offset.wav'}"
     assert f"2 of 4 recordings are left out, as all of their samples are the same: {named}" in said
+
+
+@pytest.fixture
+def muted_place(place: Path, tmp_path: Path) -> Path:
+    """The same hallway, where the microphone was muted for 60 s in the middle of the first recording and around it."""
+    folder = tmp_path / "muted"
+    shutil.copytree(place, folder)
+    pcm, rate = soundfile.read(place / "0.wav", dtype="int16")
+    muted, half = np.zeros(20 * rate, np.int16), len(pcm) // 2
+    soundfile.write(folder / "0.wav", np.concatenate([muted, pcm[:half], muted, pcm[half:], muted]), rate)
+    return folder
+
+
+def test_time_with_a_muted_microphone_counts_neither_as_hours_nor_as_background(
+    detector: Path, place: Path, muted_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the hours of silence, what is heard often is taken for rare, and the place for quiet."""
+    folder = read_folder(detector)
+    heard, muted = (hear_place(folder, open_unlabelled([each])) for each in (place, muted_place))
+    assert muted.hours == pytest.approx(heard.hours)
+    assert muted.silent_hours == pytest.approx(60 / 3600)
+    np.testing.assert_allclose(muted.background, heard.background, atol=folder.frontend.int8_step_db)
+    steps = [sum(map(len, each.scores)) for each in (heard, muted)]
+    assert steps[1] == pytest.approx(steps[0], abs=5)
+    adapt(detector, muted_place, 500)
+    assert "1.00 of 2.50 minutes are digital silence and do not count; check the microphone" in capsys.readouterr().err
+    now = read_folder(detector).operating_point
+    assert now["sensitivity"] == {each.label: each.sensitivity for each in adapted(folder, heard, 500)}
+    assert now["alarms"]["hiss"]["hours"] == pytest.approx(90 / 3600)
+
+
+def test_hours_that_are_too_few_without_silence_are_refused(
+    detector: Path, muted_place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (detector / "detector.json").read_bytes()
+    assert main(["adapt", str(detector), "--recordings", str(muted_place), "--alarms-per-hour", "30"]) == 1
+    assert "1.5 minutes cannot tell whether there are 30 alarms per hour" in " ".join(capsys.readouterr().err.split())
+    assert (detector / "detector.json").read_bytes() == before
+
+
+def test_a_detection_never_reaches_across_the_silence_of_a_muted_microphone(detector: Path, tmp_path: Path) -> None:
+    """The first burst lasts until the microphone is muted, the second one begins as it is heard again."""
+    (tmp_path / "cut").mkdir()
+    pcm = noise_bursts(90.0, [(39.0, 40.0, "hiss"), (40.0, 41.0, "hiss")])
+    halves = pcm[: 40 * 16_000], np.full(16_000 * 3 // 2, 700, np.int16), pcm[40 * 16_000 :]
+    soundfile.write(tmp_path / "cut" / "0.wav", np.concatenate(halves), 16_000)
+    folder = read_folder(detector)
+    first = replace(folder, events=tuple(replace(one, merge_gap_steps=200) for one in folder.events))
+    _, hiss = adapted(first, hear_place(folder, open_unlabelled([tmp_path / "cut"])), 2000)
+    assert hiss.before.alarms == 2
 
 
 def test_recordings_that_the_detector_was_trained_on_and_copies_are_named_and_left_out(
