@@ -55,6 +55,21 @@ class SoundConditions:
             return None
         return cls((low, median, high), colour) if colour.ndim == 2 and len(colour) == 3 else None
 
+    def joined(self, former: "SoundConditions") -> "SoundConditions":
+        """Return the range of these and those of a former training; the middle stays that of these.
+
+        Former ones of another number of bands are left out.
+        """
+        if former.colour_db.shape != self.colour_db.shape:
+            return self
+        (low, middle, high), (former_low, _, former_high) = self.level_db, former.level_db
+        colours = [
+            np.minimum(self.colour_db[0], former.colour_db[0]),
+            self.colour_db[1],
+            np.maximum(self.colour_db[2], former.colour_db[2]),
+        ]
+        return SoundConditions((min(low, former_low), middle, max(high, former_high)), np.stack(colours))
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON."""
         return {"level_db": [round(each, 1) for each in self.level_db], "colour_db": self.colour_db.round(1).tolist()}

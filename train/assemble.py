@@ -143,7 +143,7 @@ def _backbone(backbone: Backbone | None) -> dict[str, str | int] | None:
 
 
 def _sound(training: FinishedTraining) -> SoundConditions:
-    """Return the levels and spectra that the network was trained on."""
+    """Return the levels and spectra that the network was trained on, by the detector that it goes on from, too."""
     data, settings = training.data, training.settings.augmentation
     levels = []
     for index in range(len(data.train)):
@@ -151,7 +151,9 @@ def _sound(training: FinishedTraining) -> SoundConditions:
         background.add(data.frontend.features(data.train.recording(index)))
         if data.train.recording(index).any():  # digital silence is no room
             levels.append(background.levels)
-    return SoundConditions.of(levels, settings.gain_db, settings.microphone_filter_db)
+    own, start = SoundConditions.of(levels, settings.gain_db, settings.microphone_filter_db), training.sources.start
+    former = SoundConditions.from_dict(start.provenance.get("sound")) if start else None
+    return own.joined(former) if former else own
 
 
 def _write_vectors(folder: DetectorFolder, target: Path) -> None:

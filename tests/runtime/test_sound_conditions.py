@@ -57,6 +57,19 @@ def test_a_dull_microphone_is_told_by_its_bands() -> None:
     assert any("stronger" in each and each.startswith("60 to") for each in colours), colours
 
 
+def test_what_was_heard_in_a_former_training_lies_within_the_levels_and_colours_of_both() -> None:
+    quiet, dull = background(room(22, seed=9)), background(room(46, seed=9, colour=-9))
+    former = SoundConditions.of([quiet, dull], (0, 0), 0.0)
+    both = TRAINED_ON.joined(former)
+    for heard in (quiet, dull, background(room(52, seed=3))):
+        (sentence,) = both.differences(heard, CONFIG)
+        assert sentence.startswith("within the levels of its training")
+    (sentence,) = both.differences(background(room(65)), CONFIG)
+    assert sentence == "10 dB louder than anything that the detector was trained on"
+    other_bands = SoundConditions.of([quiet[:7]], (0, 0), 0.0)
+    assert TRAINED_ON.joined(other_bands) is TRAINED_ON
+
+
 def test_conditions_survive_json_and_older_detectors_have_none() -> None:
     again = SoundConditions.from_dict(json.loads(json.dumps(TRAINED_ON.as_dict())))
     assert again is not None

@@ -218,7 +218,7 @@ def with_adaptation(
     former = folder.operating_point
     point: dict[str, Any] = {field: former[field] for field in ("settings",) if field in former}
     point |= {
-        "rule": {each.label: f"at most {per_hour:g} detections per hour in unlabelled recordings" for each in found},
+        "rule": {each.label: _rule(each, per_hour) for each in found},
         "chosen_on": "unlabelled recordings of the place where it listens",
         "alarms": {each.label: each.now.as_dict() for each in found},
         "before_adapt": {
@@ -231,3 +231,14 @@ def with_adaptation(
         "recordings": sorted({*former.get("recordings", ()), *content_ids(place.recordings)}),
     }
     return replace(folder, events=tuple(each.config for each in found), operating_point=point)
+
+
+def _rule(found: ClassAdaptation, per_hour: float) -> str:
+    """Return what is so of the thresholds of a class."""
+    limit = f"{per_hour:g} detections per hour in unlabelled recordings"
+    return {
+        Verdict.SHOWN: f"at most {limit}, shown at 90 %",
+        Verdict.ESTIMATED: f"at most {limit} by the estimate, not shown at 90 %",
+        Verdict.UNMET: f"{limit} are not kept",
+        Verdict.NO_BUDGET: "silent",
+    }[found.verdict]

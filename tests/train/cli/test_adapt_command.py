@@ -444,6 +444,17 @@ def test_a_silent_class_stays_silent(detector: Path, place: Path) -> None:
     assert read_folder(detector).events[0] == SILENT
 
 
+def test_the_detector_says_of_each_class_whether_the_limit_is_kept(detector: Path, place: Path) -> None:
+    limit = "detections per hour in unlabelled recordings"
+    said = {per_hour: adapt(detector, place, per_hour).operating_point["rule"] for per_hour in (2000, 500, 100)}
+    assert said[2000] == dict.fromkeys(("rumble", "hiss"), f"at most 2000 {limit}, shown at 90 %")
+    assert said[500]["hiss"] == f"at most 500 {limit} by the estimate, not shown at 90 %"
+    assert said[100] == {"rumble": f"at most 100 {limit}, shown at 90 %", "hiss": f"100 {limit} are not kept"}
+    folder = read_folder(detector)
+    replace(folder, events=(SILENT, folder.events[1])).write()
+    assert adapt(detector, place, 2000).operating_point["rule"]["rumble"] == "silent"
+
+
 def test_a_dry_run_only_shows(detector: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (detector / "detector.json").read_bytes()
     arguments = ["adapt", str(detector), "--recordings", str(place), "--alarms-per-hour", "120", "--dry-run"]

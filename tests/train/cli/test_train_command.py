@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -183,6 +184,23 @@ def test_training_goes_on_from_the_weights_of_another_detector(trained: Path, so
     first, folder = read_folder(trained), read_folder(out)
     assert folder.provenance["from_model"] == first.model_sha256
     assert set(folder.provenance["trained_on"]) >= set(first.provenance["trained_on"])
+
+
+@pytest.mark.slow
+def test_levels_that_the_former_detector_was_trained_on_are_within_those_of_a_training_that_goes_on_from_it(
+    trained: Path, sounds: Path, tmp_path: Path
+) -> None:
+    former = tmp_path / "former.stapes"
+    shutil.copytree(trained, former)
+    folder = read_folder(former)
+    own = folder.provenance["sound"]
+    quieter = {"level_db": [own["level_db"][0] - 30, *own["level_db"][1:]], "colour_db": own["colour_db"]}
+    replace(folder, provenance=folder.provenance | {"sound": quieter}).write()
+    out = tmp_path / "on.stapes"
+    (tmp_path / "few.toml").write_text(SMALL[SMALL.index("[training]") :])
+    command = ["train", str(sounds), "--out", str(out), "--from", str(former), "--config", str(tmp_path / "few.toml")]
+    assert main(command) == 0
+    assert read_folder(out).provenance["sound"]["level_db"] == pytest.approx(quieter["level_db"])
 
 
 @pytest.mark.parametrize(
