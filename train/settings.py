@@ -90,6 +90,11 @@ class NetworkSettings:
                 f"network: backbone_layers is {self.backbone_layers} and backbone {self.backbone!r}: a backbone gives "
                 f"the weights of 1 to {len(self.conv_channels)} convolutions, and without one backbone_layers is 0"
             )
+        if not self.backbone.isprintable():
+            raise ConfigError(
+                f"network: backbone is {self.backbone!r}: its name has characters that a settings file cannot hold; "
+                "rename the file"
+            )
 
     @property
     def kinds(self) -> tuple[ConvolutionKind, ...]:

@@ -34,6 +34,10 @@ def test_settings_that_a_file_leaves_out_keep_their_defaults(tmp_path: Path) -> 
         ),
         ("[trainin]\n", r"settings.toml:1: unknown setting 'trainin'; the settings here are: seed, channel, frontend"),
         ("[training]\n\ndropout = 'much'\n", r"settings.toml:3: dropout = 'much' is not a number"),
+        (
+            '[network]\nbackbone = "new\\nline.h5"\nbackbone_layers = 2\n',
+            r"settings.toml:.*backbone is 'new\\nline.h5': its name has characters that a settings file cannot hold",
+        ),
         ("seed = true\n", r"settings.toml:1: seed = True is not a whole number"),
         ("training = 3\n", r"settings.toml:1: training = 3 is not a table"),
         ("[augmentation]\ngain_db = [1.0]\n", r"settings.toml:2: gain_db = \[1.0\] is not a list of 2, each a number"),

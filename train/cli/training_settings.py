@@ -30,9 +30,10 @@ def training_settings(arguments: argparse.Namespace, start: "DetectorFolder | No
         settings = file.settings(former)
         _require_agreement(arguments, start, former, settings)
     if start:
+        _log_changes(arguments, former, settings, f"a training from {start.path}")
         _log_limits(settings, start)
     elif arguments.size or settings.network.backbone:
-        _log_changes(arguments, former, settings)
+        _log_changes(arguments, former, settings, "the size")
     if arguments.channel is not None:
         settings = replace(settings, channel=arguments.channel)
     return settings if arguments.seed is None else replace(settings, seed=arguments.seed)
@@ -89,16 +90,16 @@ def _require_agreement(
             )
 
 
-def _log_changes(arguments: argparse.Namespace, of_size: "Settings", settings: "Settings") -> None:
-    """Tell which settings of the size the settings file changes."""
+def _log_changes(arguments: argparse.Namespace, former: "Settings", settings: "Settings", whose: str) -> None:
+    """Tell which of the settings without the file, which are those of `whose`, the file changes."""
     changed = [
         f"{table}.{name}"
-        for table in ("frontend", "network", "training")
+        for table in ("frontend", "network", "augmentation", "training", "operating_point")
         for name, value in vars(getattr(settings, table)).items()
-        if value != getattr(getattr(of_size, table), name)
+        if value != getattr(getattr(former, table), name)
     ]
     if changed:
-        logger.info(f"{arguments.config} changes settings of the size: {', '.join(changed)}")
+        logger.info(f"{arguments.config} changes settings of {whose}: {', '.join(changed)}")
 
 
 def _log_limits(settings: "Settings", start: "DetectorFolder") -> None:

@@ -9,7 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from stapes.firmware_sim.errors import ModelError
+from stapes.firmware_sim.errors import ModelError, OutputError
 from stapes.firmware_sim.outputs import new_file, write_whole
 from stapes.runtime.console import Progress
 from stapes.train.learn.backbone import read_backbone
@@ -125,8 +125,15 @@ def _check(path: Path) -> None:
     found = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     record = path.with_name(f"{path.name}.json")
     if not record.exists():
-        _require_all_layers(path)
-        write_whole(record, json.dumps({"source": YAMNET_URL, **found}, indent=2) + "\n")
+        try:
+            _require_all_layers(path)
+        except ModelError as error:
+            raise ModelError(f"{error}; remove it, then {_how_to_get_it(path)}") from error
+        try:
+            write_whole(record, json.dumps({"source": YAMNET_URL, **found}, indent=2) + "\n")
+        except OutputError:  # the weights can be used all the same
+            logger.warning(f"{record} cannot be written, so that a later change of {path.name} would not be noticed")
+            return
     try:
         stored = json.loads(record.read_text(encoding="utf-8"))
         expected = {name: stored[name] for name in found}

@@ -34,7 +34,12 @@ class LargerNetwork:
     layers: int
     step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
     units: int  # of the projection and of the GRU
-    delay_s: float  # by which a score is late; a seventh layer hears one step more of what follows
+    delay_s: float  # by which a score is late
+
+    def with_layers(self, layers: int) -> "LargerNetwork":
+        """Return the same with another number of layers: each one more hears one step more of what follows."""
+        more_s = max(0, layers - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
+        return replace(self, layers=layers, delay_s=self.delay_s + more_s)
 
 
 LARGER: dict[Size, LargerNetwork] = {
@@ -69,9 +74,9 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
         return Settings()
     larger = LARGER[size]
     if backbone_layers is not None:
-        larger = replace(larger, layers=backbone_layers)
+        larger = larger.with_layers(backbone_layers)
     elif backbone:
-        larger = replace(larger, layers=_layers_of(backbone, size))
+        larger = larger.with_layers(_layers_of(backbone, size))
     network = _network(larger)
     if backbone:
         found = read_backbone(backbone_path(backbone), larger.layers)
@@ -88,7 +93,8 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
 def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     """Return the settings that a detector was trained with, for a short training that goes on from its weights.
 
-    There are fewer updates, at a third of the learning rates of a whole training. Thresholds are chosen by the limits,
+    There are fewer updates, at a third of the learning rates of a whole training, and more frequent checks, as it is a
+    check that finds hard negatives. Thresholds are chosen by the limits,
     and with the silent classes, that they were last chosen by, as by `stapes tune`. Raises DetectorFolderError without
     its settings, ConfigError for settings that cannot be used.
     """
@@ -103,6 +109,7 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
         settings.training,
         float_steps=FINE_TUNING_UPDATES,
         quantized_steps=min(settings.training.quantized_steps, FINE_TUNING_UPDATES // 2),
+        check_every_steps=min(settings.training.check_every_steps, FINE_TUNING_UPDATES // 4),
         learning_rate=settings.training.learning_rate / slower,
         quantized_learning_rate=settings.training.quantized_learning_rate / slower,
     )

@@ -5,6 +5,8 @@ import hashlib
 import logging
 import os
 import shutil
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +91,18 @@ class Workspace:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """Return what `save` wrote under this name, or None."""
+        """Return what `save` wrote under this name, or None. Raises OutputError for a damaged file."""
         path = self.path / f"{name}.npz"
         if not path.exists():
             return None
-        with np.load(path) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        try:
+            with np.load(path) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise OutputError(
+                f"{path}: the state of the unfinished training is damaged, as after a power failure; remove the folder "
+                f"{self.path} and train again from the beginning"
+            ) from error
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a row to history.csv. Raises OutputError on a full disk."""

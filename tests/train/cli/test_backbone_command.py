@@ -139,7 +139,19 @@ def test_weights_without_the_last_layers_are_not_taken_for_yamnet(
 ) -> None:
     cached.parent.mkdir(parents=True)
     write_keras_weights(cached, random_weights(layers=6))
-    assert "has 6 layers; YAMNet has 14" in error_of(capsys, "show", "yamnet")
+    error = error_of(capsys, "show", "yamnet")
+    assert f"{cached} has 6 layers; YAMNet has 14; remove it, then run `stapes backbone fetch yamnet`" in error
+
+
+def test_weights_in_a_cache_that_cannot_be_written_are_used_with_a_warning(
+    cached: Path, weights: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(weights)
+    (cached.parent / ".yamnet.h5.json.new" / "in the way").mkdir(parents=True)
+    assert main(["backbone", "show", "yamnet"]) == 0
+    said = "yamnet.h5.json cannot be written, so that a later change of yamnet.h5 would not be noticed"
+    assert said in capsys.readouterr().err
 
 
 def test_only_yamnet_can_be_fetched(capsys: pytest.CaptureFixture[str]) -> None:

@@ -238,6 +238,10 @@ def test_a_detector_that_is_trained_on_keeps_the_limits_that_it_was_tuned_for(
     )
     assert "thresholds will be chosen with at most 300 false alarms per hour of crack, pop silent" in printed.err
     assert "are not kept" not in printed.err
+    assert f"hits.toml changes settings of a training from {tuned}: operating_point.hits" in printed.err
+    assert main([*command[:-1], str(tuned / "training" / "settings.toml")]) == 0
+    changed = "training.float_steps, .*operating_point.false_alarms_per_hour_of_class, operating_point.silent"
+    assert re.search(changed, capsys.readouterr().err), "a whole file of settings also replaces these"
     assert main(["tune", str(tuned), str(sounds), "--threshold", "pop=0.5"]) == 0
     assert main(["train", "--print-config", "--from", str(tuned)]) == 0
     printed = capsys.readouterr()

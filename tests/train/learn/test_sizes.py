@@ -60,6 +60,14 @@ def test_all_layers_of_yamnet_can_be_used_although_the_last_ones_span_more_bands
     assert [(each.bands_in, each.bands) for each in layers] == [(2, 2), (2, 2)]
 
 
+@pytest.mark.parametrize(("size", "layers", "delay_s"), [("medium", 5, 0.48), ("medium", 7, 0.56), ("large", 14, 1.12)])
+def test_a_score_waits_for_what_further_layers_hear(tmp_path: Path, size: str, layers: int, delay_s: float) -> None:
+    """Each layer beyond those that suit the size hears one step more, 80 ms, of what follows."""
+    path = write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14))
+    settings = settings_of(size, str(path), layers)  # type: ignore[arg-type]
+    assert settings.network.target_delay_steps * settings.clock.step_s == pytest.approx(delay_s)
+
+
 def test_a_number_of_layers_needs_a_backbone() -> None:
     with pytest.raises(ConfigError, match=r"--backbone-layers 3 says how many .* give --backbone, too"):
         settings_of("medium", backbone_layers=3)
@@ -72,6 +80,7 @@ def test_a_training_that_goes_on_lowers_the_learning_rate_once(tmp_path: Path, f
     (tmp_path / "training" / "settings.toml").write_text(write_settings(Settings()), encoding="utf-8")
     folder = SimpleNamespace(path=tmp_path, provenance={"from_model": first_model}, operating_point={}, classes=())
     training = fine_tuning_settings(folder).training  # type: ignore[arg-type]
+    assert training.check_every_steps < training.float_steps, "a check finds the hard negatives of the updates after it"
     lower = 1 if first_model else 3
     assert training.learning_rate == pytest.approx(Settings().training.learning_rate / lower)
     assert training.quantized_learning_rate == pytest.approx(Settings().training.quantized_learning_rate / lower)

@@ -33,6 +33,15 @@ def test_a_full_disk_leaves_the_older_state_and_nothing_half_written(workspace: 
     assert {path.name: path.read_bytes() for path in workspace.path.iterdir()} == before
 
 
+@pytest.mark.parametrize("left", [0, 100, -10])
+def test_a_damaged_state_says_which_folder_to_remove(workspace: Workspace, left: int) -> None:
+    workspace.save("float", {"weights": np.ones(300)})
+    file = workspace.path / "float.npz"
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(OutputError, match=r"float\.npz: .* is damaged, .* remove the folder .*\.training and"):
+        workspace.load("float")
+
+
 def test_updates_that_are_done_again_are_in_the_history_once(workspace: Workspace) -> None:
     for phase, step in (("float", 4), ("float", 8), ("quantized", 4)):
         workspace.log({"phase": phase, "step": step})
