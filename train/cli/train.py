@@ -124,7 +124,7 @@ def _run(arguments: argparse.Namespace) -> None:
         options = DatasetOptions(arguments.group_pattern or "", channel_number(settings.channel))
     dataset = open_dataset(arguments.dataset, options)
     log_notes(dataset.notes)
-    known = start.provenance.get("trained_on", ()) if start else ()
+    known = {content for each in (start, teacher) if each for content in each.provenance.get("trained_on", ())}
     quiet = without_copies(open_background(arguments.background, options.channel))
     sources = Sources(
         background=split_background(quiet, known),

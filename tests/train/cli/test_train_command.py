@@ -24,6 +24,7 @@ from stapes.convert.tensorflow import tf
 from stapes.firmware_sim.device.folder import read_folder
 from stapes.runtime.detector import Detector
 from stapes.runtime.main import build_parser, main
+from stapes.train.data.background import Background
 from stapes.train.data.content import content_id
 from stapes.train.data.soundscapes import SyntheticSplit, synthesize
 from stapes.train.learn.backbone import read_backbone
@@ -539,23 +540,43 @@ def test_a_settings_file_replaces_no_option_in_silence(
     assert bool(said) == bool(message)
 
 
-def test_copies_of_a_background_are_not_trained_on_where_false_alarms_are_counted(
-    sounds: Path, quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Each folder is a group, so without the copies one recording would be in both parts."""
-    copied = Path(shutil.copytree(quiet, tmp_path / "copied"))
-    given = {}
+@pytest.fixture
+def backgrounds(monkeypatch: pytest.MonkeyPatch) -> list[Background]:
+    """The background of each training of the test, none of which is done."""
+    given = []
 
     def train_detector(dataset: object, out: Path, settings: object, sources: Sources, **more: object) -> object:
-        given["background"] = sources.background
+        given.append(sources.background)
         return SimpleNamespace(scores={"val": {"macro_f1_onset": {"value": 0.5}}})
 
     monkeypatch.setattr(stapes.train.run, "train_detector", train_detector)
+    return given
+
+
+def test_copies_of_a_background_are_not_trained_on_where_false_alarms_are_counted(
+    sounds: Path, quiet: Path, tmp_path: Path, backgrounds: list[Background], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each folder is a group, so without the copies one recording would be in both parts."""
+    copied = Path(shutil.copytree(quiet, tmp_path / "copied"))
     assert train(sounds, tmp_path / "x.stapes", "--background", str(quiet), "--background", str(copied)) == 0
-    used = [*given["background"].train, *given["background"].val]
-    assert sorted(each.path for each in used) == sorted(quiet.iterdir())
-    assert given["background"].val
+    (background,) = backgrounds
+    assert sorted(each.path for each in [*background.train, *background.val]) == sorted(quiet.iterdir())
+    assert background.val
     assert "4 of 8 recordings are left out, as their hours would count twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["--teacher", "--from"])
+def test_false_alarms_are_counted_in_no_background_that_the_detector_before_was_trained_on(
+    trained: Path, sounds: Path, quiet: Path, tmp_path: Path, backgrounds: list[Background], source: str
+) -> None:
+    path = Path(shutil.copytree(trained, tmp_path / "before.stapes"))
+    before = read_folder(path)
+    before.provenance["trained_on"] += map(content_id, quiet.iterdir())
+    before.write()
+    command = ["train", str(sounds), "--out", str(tmp_path / "x.stapes"), source, str(path)]
+    assert main([*command, "--background", str(quiet)]) == 0
+    assert len(backgrounds[0].train) == 4
+    assert not backgrounds[0].val
 
 
 @pytest.mark.parametrize(("split", "expected"), [("val", "x.stapes` hears with it"), ("test", "judges it on test")])
