@@ -3,8 +3,8 @@
 import argparse
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,13 @@ from stapes.train.cli.options import (
     require_writable,
     write_changed_detector,
 )
-from stapes.train.text import number, table
+from stapes.train.cli.tune_tables import Reached, print_expected, print_here
 
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.events import EventConfig
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.train.data.dataset import Dataset, Recording
     from stapes.train.data.options import DatasetOptions
-    from stapes.train.judge.alarm_budget import AlarmRate
-    from stapes.train.judge.metrics import ClassScores, EventScores
     from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
@@ -42,21 +40,6 @@ Thresholds look better on the recordings that they were chosen on than on others
 expect on other recordings are therefore computed on sources that were held out.
 What is tried is in the lists of [operating_point] in NAME.stapes/training/settings.toml, as in training.
 """
-FIGURES = (
-    "recall\nonset",
-    "F1\nonset",
-    "F1\nonset+offset",
-    "recall\noverlap",
-    "F1\noverlap",
-    "false alarms/h",
-)
-NOTE = (
-    "By overlap, an event is found when half of it is covered by detected events, each of which lies on\n"
-    "events with half of its own duration. False alarms are detected events that touch no event of their\n"
-    "class, here per hour without such events, those of the background included. At most: the upper limit\n"
-    "at 90 % confidence. A limit is kept with the alarms that are to be expected where scores are shifted,\n"
-    "as in other rooms."
-)
 
 
 def add_tune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -139,22 +122,22 @@ def _run(arguments: argparse.Namespace) -> None:
     background = score_recordings(folder, quiet, features_of(folder, quiet)) if quiet else None
     collar = onset_collar(settings.collar_percent)
 
-    def reached(configs: "Sequence[EventConfig]") -> _Reached:
+    def reached(configs: "Sequence[EventConfig]") -> Reached:
         rates = {
             label: alarm_rate(Candidates(scored, label, settings, background), config)
             for label, config in zip(folder.classes, configs, strict=True)
         }
-        return _Reached(configs, event_scores_of(scored, recordings, configs, collar), rates)
+        return Reached(configs, event_scores_of(scored, recordings, configs, collar), rates)
 
     if changed:
-        _print_here(arguments.split, folder.classes, reached(folder.events), reached(changed.events))
+        print_here(arguments.split, folder.classes, reached(folder.events), reached(changed.events))
         write_changed_detector(changed, arguments)
         return
     point = OperatingPoint(scored, settings, background=background, former=folder.events)
     to_expect = point.expected_on_other_sources()
-    _print_here(arguments.split, folder.classes, reached(folder.events), reached(point.configs))
+    print_here(arguments.split, folder.classes, reached(folder.events), reached(point.configs))
     heard = [label for label, config in zip(folder.classes, point.configs, strict=True) if config != SILENT]
-    _print_expected(heard, to_expect, point.alarms_on_other_sources())
+    print_expected(heard, to_expect, point.alarms_on_other_sources())
     for line in point.warnings():
         logger.warning(line)
     chosen_on = {*content_ids([*recordings, *quiet])}
@@ -323,68 +306,3 @@ def _budgets(arguments: argparse.Namespace) -> dict[str, float]:
                 )
             budgets[label] = budget / hours
     return budgets
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """What is reached with one setting per class."""
-
-    configs: "Sequence[EventConfig]"
-    scores: "EventScores"
-    alarms: "Mapping[str, AlarmRate]"
-
-
-def _print_here(part: str, classes: Sequence[str], before: _Reached, now: _Reached) -> None:
-    """Print what each class reaches with the settings that it had and with those that it has now."""
-    from stapes.firmware_sim.device.events import SILENT, probability
-
-    rows = []
-    for index, label in enumerate(classes):
-        for when, reached in (("before", before), ("now", now)):
-            one, config = reached.scores.classes[label], reached.configs[index]
-            threshold = "silent" if config == SILENT else f"{probability(config.on_score):.2f}"
-            shown = [threshold, number(one.recall, ".2f"), *_figures(one, number(one.overlap_recall.value, ".2f"))]
-            rows.append([f"{label}, {when}", *shown, str(reached.alarms[label])])
-    for when, reached in (("before", before), ("now", now)):
-        rows.append([f"macro, {when}", "", "", *_macro(reached.scores), ""])
-    _print(f"on {part}, used for choosing", ["class", "on\nthreshold", *FIGURES], rows)
-
-
-def _print_expected(classes: Sequence[str], expected: "EventScores | None", alarms: "Mapping[str, AlarmRate]") -> None:
-    """Print what is expected of the classes that are not silent."""
-    unknown = [label for label in classes if expected is None or label not in expected.classes]
-    if expected:
-        rows = [
-            [
-                label,
-                f"{one.recall:.2f} ({one.recall_low:.2f}..{one.recall_high:.2f})",
-                *_figures(one, f"{one.overlap_recall:.2f}"),
-                str(alarms[label]),
-            ]
-            for label, one in expected.classes.items()
-        ]
-        rows.append(["macro", "", *_macro(expected), ""])
-        _print("on other recordings (95 %)", ["class", *FIGURES], rows)
-    if unknown:
-        print(
-            f"\nno estimate for {', '.join(unknown)} on other recordings: events from at least two sources, "
-            "and recordings of at least two groups, are needed for one"
-        )
-    print("\n" + NOTE)
-
-
-def _figures(one: "ClassScores", overlap_recall: str) -> list[str]:
-    onset, both, overlap = (number(each.value, ".3f") for each in (one.f1_onset, one.f1_onset_offset, one.f1_overlap))
-    return [onset, both, overlap_recall, overlap]
-
-
-def _macro(scores: "EventScores") -> list[str]:
-    macro = scores.macro_f1_onset, scores.macro_f1_onset_offset, scores.macro_f1_overlap
-    onset, both, overlap = (number(each.value, ".3f") for each in macro)
-    return [onset, both, "", overlap]
-
-
-def _print(title: str, header: list[str], rows: list[list[str]]) -> None:
-    print(f"\n{title}")
-    for line in table(header, rows):
-        print(line)
