@@ -3,7 +3,6 @@
 import argparse
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -11,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from stapes.firmware_sim.errors import ConfigError, DatasetError
 from stapes.runtime.cli.options import add_channel
-from stapes.train.cli.options import add_changed_detector, limit_options, require_writable, write_changed_detector
+from stapes.train.cli.options import (
+    add_changed_detector,
+    former_limits,
+    limit_options,
+    require_writable,
+    write_changed_detector,
+)
 from stapes.train.text import first_names, table
 
 if TYPE_CHECKING:
@@ -19,7 +24,6 @@ if TYPE_CHECKING:
     from stapes.runtime.sound_conditions import Levels
     from stapes.train.data.dataset import Recording
     from stapes.train.judge.adaptation import ClassAdaptation, Place
-    from stapes.train.settings import OperatingPointSettings
 
 logger = logging.getLogger(__name__)
 
@@ -132,22 +136,14 @@ def _what_to_do(folder: "DetectorFolder", labels: Sequence[str], per_hour: float
     """Return the sentence for all classes that do not keep the limit; each run of `tune` forgets those before it."""
     detector = quote(str(folder.path))
     it = "it" if len(labels) == 1 else "them"
+    limits = former_limits(folder)
+    limits = replace(limits, silent=tuple(dict.fromkeys([*limits.silent, *labels])))
     return (
         f"{', '.join(labels)}: {per_hour:g} detections per hour are not kept within two logits; train with hours "
         f"without events from this place (`stapes train recordings/ --out quieter.stapes --from {detector} "
         f"--background hours-without-events/`), or silence {it} with `stapes tune {detector} recordings/ "
-        f"{limit_options(_also_silent(folder, labels))}`, which chooses all thresholds anew, and adapt again"
+        f"{limit_options(limits)}`, which chooses all thresholds anew, and adapt again"
     )
-
-
-def _also_silent(folder: "DetectorFolder", labels: Sequence[str]) -> "OperatingPointSettings":
-    """Return the settings of the last choice of thresholds, with these classes silent, too."""
-    from stapes.train.settings import OperatingPointSettings, operating_point_settings
-
-    former = OperatingPointSettings()
-    with suppress(ConfigError):  # settings that cannot be read are written anew by `tune`
-        former = operating_point_settings(folder.operating_point.get("settings", {}), folder.path, former)
-    return replace(former, silent=tuple(dict.fromkeys([*former.silent, *labels])))
 
 
 def _print_conditions(folder: "DetectorFolder", background: "Levels", hours: float) -> None:

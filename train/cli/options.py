@@ -5,6 +5,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from stapes.firmware_sim.errors import ConfigError
+
 if TYPE_CHECKING:
     from stapes.firmware_sim.device.folder import DetectorFolder
     from stapes.train.settings import OperatingPointSettings
@@ -42,6 +44,25 @@ def add_collar_percent(parser: argparse.ArgumentParser, default: float | None = 
         help=f"let an onset be off by N %% of the event's duration, where that is more than 200 ms (default: {said}); "
         "offsets may be off by 20 %%",
     )
+
+
+def settings_of_training(folder: "DetectorFolder") -> "OperatingPointSettings":
+    """Return the settings by which training chose thresholds, or the defaults for a detector that does not say them."""
+    from stapes.train.settings import OperatingPointSettings, read_settings
+
+    path = folder.path / "training" / "settings.toml"
+    return read_settings(path).operating_point if path.is_file() else OperatingPointSettings()
+
+
+def former_limits(folder: "DetectorFolder") -> "OperatingPointSettings":
+    """Return how thresholds were last chosen; without any limit if that cannot be read, as `tune` writes it anew."""
+    from stapes.train.learn.sizes import last_choice
+    from stapes.train.settings import OperatingPointSettings
+
+    try:
+        return last_choice(folder, settings_of_training(folder))
+    except ConfigError:
+        return OperatingPointSettings()
 
 
 def limit_options(settings: "OperatingPointSettings") -> str:

@@ -15,8 +15,10 @@ from stapes.train.cli.options import (
     add_changed_detector,
     add_collar_percent,
     add_group_pattern,
+    former_limits,
     limit_options,
     require_writable,
+    settings_of_training,
     write_changed_detector,
 )
 from stapes.train.cli.tune_tables import Reached, print_expected, print_here
@@ -174,12 +176,7 @@ def _warn_of_limits(
 
 def _dropped(folder: "DetectorFolder", settings: "OperatingPointSettings") -> str:
     """Return the options for those limits and silent classes of the last choice that these settings do not have."""
-    from stapes.train.learn.sizes import last_choice
-
-    try:
-        former = last_choice(folder, _of_training(folder))
-    except ConfigError:
-        return ""  # they cannot be read, and are written anew
+    former = former_limits(folder)
     of_class = former.false_alarms_per_hour_of_class
     limited = {label for label in folder.classes if settings.budget(label) or label in settings.silent}
     free = {label for label in folder.classes if former.budget(label)} - limited
@@ -263,7 +260,7 @@ def _settings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "Opera
     budgets = _budgets(arguments)
     given: dict[str, Any] = {name: getattr(arguments, name) for name in ("hits", "collar_percent")}
     settings = replace(
-        _of_training(folder),
+        settings_of_training(folder),
         false_alarms_per_hour=budgets.pop("", 0.0),
         false_alarms_per_hour_of_class=budgets,
         silent=tuple(arguments.silent),
@@ -272,14 +269,6 @@ def _settings(arguments: argparse.Namespace, folder: "DetectorFolder") -> "Opera
     )
     settings.require_classes(folder.classes)
     return settings
-
-
-def _of_training(folder: "DetectorFolder") -> "OperatingPointSettings":
-    """Return the settings by which training chose thresholds, or the defaults for a detector that does not say them."""
-    from stapes.train.settings import OperatingPointSettings, read_settings
-
-    path = folder.path / "training" / "settings.toml"
-    return read_settings(path).operating_point if path.is_file() else OperatingPointSettings()
 
 
 def _budgets(arguments: argparse.Namespace) -> dict[str, float]:

@@ -94,9 +94,9 @@ def fine_tuning_settings(folder: DetectorFolder) -> Settings:
     """Return the settings that a detector was trained with, for a short training that goes on from its weights.
 
     There are fewer updates, at a third of the learning rates of a whole training, and more frequent checks, as it is a
-    check that finds hard negatives. Thresholds are chosen by the limits,
-    and with the silent classes, that they were last chosen by, as by `stapes tune`. Raises DetectorFolderError without
-    its settings, ConfigError for settings that cannot be used.
+    check that finds hard negatives. Thresholds are chosen by the limits, and with the silent classes, that they were
+    last chosen by, as by `stapes tune`. Raises DetectorFolderError without its settings, ConfigError for settings that
+    cannot be used.
     """
     path = folder.path / "training" / "settings.toml"
     if not path.is_file():
