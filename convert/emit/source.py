@@ -10,6 +10,8 @@ from stapes.convert.emit.statements import step_body
 from stapes.convert.lower.operations import Call
 from stapes.convert.plan.constants import KERNELS_VERSION, state_key, uniform
 
+CALLED_BY_KERNELS = {"stapes_nn_conv_4bit": "stapes_nn_conv"}  # a kernel that a layer names -> one that it calls
+
 
 def source(module: Module, constants_first: bool) -> str:
     """Return the text of NAME.c, without kernels.
@@ -109,10 +111,9 @@ def _reset(module: Module, names: Names) -> str:
 
 def files(module: Module, single_file: bool) -> dict[str, str]:
     """Return the texts of all files of the library by their names: header, source, and the kernels beside them."""
-    kernels = sorted(
-        {operation.kernel for operation in module.placement.operations if isinstance(operation, Call)}
-        | _move_kernels(module)
-    )
+    called = {operation.kernel for operation in module.placement.operations if isinstance(operation, Call)}
+    inner = {CALLED_BY_KERNELS[kernel] for kernel in called if kernel in CALLED_BY_KERNELS}
+    kernels = sorted(called | inner | _move_kernels(module))
     text = source(module, constants_first=single_file)
     own = {f"{module.name}.h": header(module, single_file)}
     if single_file:

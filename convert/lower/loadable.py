@@ -57,11 +57,13 @@ def _window(members: Mapping[str, Any]) -> int:
     return members["kernel_height"] * members["kernel_width"] * _LARGEST_PRODUCT
 
 
+_CONV = Loadable(
+    _fixed(in_zero=_CODE, out_zero=_CODE, **_CLAMP),
+    ChannelRule(once=False, reach=lambda members: members["in_channels"] * _window(members)),
+)
 LOADABLE: dict[str, Loadable] = {
-    "stapes_nn_conv": Loadable(
-        _fixed(in_zero=_CODE, out_zero=_CODE, **_CLAMP),
-        ChannelRule(once=False, reach=lambda members: members["in_channels"] * _window(members)),
-    ),
+    "stapes_nn_conv": _CONV,
+    "stapes_nn_conv_4bit": _CONV,
     "stapes_nn_depthwise": Loadable(
         _fixed(in_zero=_CODE, out_zero=_CODE, **_CLAMP), ChannelRule(once=False, reach=_window)
     ),

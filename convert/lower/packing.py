@@ -5,7 +5,7 @@ takes the weights as the .tflite stores them and returns one array, whose dtype 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -248,5 +248,43 @@ MVE = Layout(
     },
     rounds_wide_sums=True,
 )
+
+FOUR_BIT_BLOCK = 64  # channels: STAPES_NN_CONV_4BIT_BLOCK in csrc/nn/portable/stapes_nn_conv_4bit.c
+_FOUR_BIT_BYTES: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of [channels, taps]
+    ROWS.macro: _as_stored,
+    # with 128 added to the lower byte of each half of a word, that of an even channel
+    DSP.macro: lambda weights: _smlad_order(weights) ^ np.int32(0x00800080),
+    MVE.macro: _sixteens,
+}
+
+
+def four_bits(layout: Layout, weights: np.ndarray) -> np.ndarray:
+    """Return what stapes_nn_conv_4bit takes for weights int8[channels, height, width, in] that are multiples of 16.
+
+    These are int32 words of eight weights, in blocks of channels; in HOST the weights of stapes_nn_conv.
+    """
+    if layout is HOST:
+        return layout.conv(weights)
+    channels = weights.reshape(len(weights), -1)
+    blocks = [channels[first : first + FOUR_BIT_BLOCK] for first in range(0, len(channels), FOUR_BIT_BLOCK)]
+    return np.concatenate([_nibbles(_FOUR_BIT_BYTES[layout.macro](block)) for block in blocks])
+
+
+def _nibbles(weights: np.ndarray) -> np.ndarray:
+    """Return int32 words: the upper halves of four bytes below those of the next four."""
+    flat = np.ascontiguousarray(weights).reshape(-1).view(np.uint8)
+    fours = np.pad(flat, (0, -flat.size % 8)).reshape(-1, 2, 4)
+    return np.ascontiguousarray(fours[:, 0] >> 4 | fours[:, 1]).view("<i4").reshape(-1)
+
+
+def four_bits_scratch(layout: Layout, shape: ConvShape) -> int:
+    """Return the bytes of scratch: a block of weights, its outputs, and what stapes_nn_conv takes."""
+    if layout is HOST:
+        return layout.conv_scratch(shape)
+    block = replace(shape, out_channels=min(shape.out_channels, FOUR_BIT_BLOCK))
+    words = four_bits(layout, np.zeros((block.out_channels, 1, 1, shape.taps), np.int8)).size
+    outputs = block.out_channels * shape.out_height * shape.out_width
+    return 8 * words + outputs + -outputs % 4 + layout.conv_scratch(block)
+
 
 LAYOUTS = {"ROWS": ROWS, "DSP": DSP, "MVE": MVE, "HOST": HOST}

@@ -48,9 +48,10 @@ class Placement:
 
 
 def coalesce(graph: Graph, operations: Sequence[Operation]) -> Placement:
-    """Remove the moves that sharing memory makes superfluous, and add those that a step ends with.
+    """Remove the moves that sharing memory makes superfluous, and add those that end a step.
 
-    What is added brings states into the memory where the next step reads them, and outputs to the caller.
+    What is added brings outputs to the caller, and states into the memory where the next step reads them: as soon as
+    nothing reads the old value any more, so that the tensor of which a new value is a part needs no memory for longer.
     """
     work = _Coalescing(graph, list(operations))
     work.remove_moves(work.make_view)
@@ -60,9 +61,11 @@ def coalesce(graph: Graph, operations: Sequence[Operation]) -> Placement:
     write_backs = [work.write_back(number, state) for number, state in enumerate(graph.states)]
     copies = [work.copy_out(number, output) for number, output in enumerate(graph.outputs)]
     ending = work.in_safe_order([move for move in write_backs if move is not None])
-    final = [*work.operations, *(move for move in copies if move is not None), *ending]
+    work.operations += [move for move in copies if move is not None]
+    for move in ending:
+        work.write_back_early(move, ending)
     locations = {tensor: work.find(tensor) for tensor in work.parents}
-    return Placement(work.graph, tuple(final), locations, work.state_of, work.output_of)
+    return Placement(work.graph, tuple(work.operations), locations, work.state_of, work.output_of)
 
 
 class _Coalescing:
@@ -178,6 +181,25 @@ class _Coalescing:
         if self.find(state.next) == Location(root, 0):
             return None
         return copy(state.name, state.next, root, self.size(state.current))
+
+    def write_back_early(self, move: Move, ending: Sequence[Move]) -> None:
+        """Insert the move of a state's next value behind what forms this value and what reads the old one.
+
+        ending: all these moves, in an order that is safe at the end of a step. One of a value that lies in a state's
+        memory, or whose target another one reads, stays there.
+        """
+        source, target = (self.find(block.tensor).root for block in (move.source, move.target))
+        others = [other for other in ending if other is not move]
+        if source in self.state_of or any(self.find(other.source.tensor).root == target for other in others):
+            self.operations.append(move)
+            return
+        uses = [
+            index
+            for index, operation in enumerate(self.operations)
+            if self.find(operation.writes).root == source
+            or any(self.find(tensor).root == target for tensor in operation.reads)
+        ]
+        self.operations.insert(max(uses, default=-1) + 1, move)
 
     def copy_out(self, number: int, output: int) -> Move | None:
         """Form an output in the caller's memory and return None; return the copy to it where that is not possible."""

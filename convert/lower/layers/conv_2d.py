@@ -1,15 +1,22 @@
 """CONV_2D: int8 or int16 NHWC, in any number of groups of channels; weights of int8.
 
-LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double.
+LiteRT rounds the int32 sum of int8 twice with s_in * s_w[channel] / s_out, formed in double. Weights that are all
+multiples of 16 hold four bits each, and are kept in half a byte.
 """
+
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from stapes.convert.lower.layers._shared import convolution, convolution_16
 from stapes.convert.lower.node import Node
 from stapes.convert.lower.operations import Operation
+from stapes.convert.lower.packing import four_bits, four_bits_scratch
 from stapes.firmware_sim.tflite.graph import LARGEST_TENSOR
 from stapes.firmware_sim.tflite.schema import Option
+
+LEAST_FOUR_BIT_WEIGHTS = 4096  # fewer are not worth the code that unpacks them
 
 OPTIONS = {
     "padding": Option(0, "b"),
@@ -50,10 +57,27 @@ def lower(node: Node) -> list[Operation]:
         scratch=[layout.conv_scratch for layout in node.layouts],
         tiles=[layout.conv_tile for layout in node.layouts],
     )
+    if groups == 1 and node.tensor(0).shape[0] == 1 and _have_four_bits(weights):
+        return [_in_four_bits(node, kernel, weights)]
     made = convolution.call(node, kernel)
     if groups > 2:
         node.warn(f"{groups} groups of channels are computed as one, with {groups} times the products and weights")
     return [made]
+
+
+def _have_four_bits(weights: np.ndarray) -> bool:
+    return weights.size >= LEAST_FOUR_BIT_WEIGHTS and not (weights % 16).any()
+
+
+def _in_four_bits(node: Node, kernel: convolution.Kernel, weights: np.ndarray) -> Operation:
+    """Return the call of the kernel that unpacks weights of four bits; its output must not overlap the input."""
+    unpacking = replace(
+        kernel,
+        name="stapes_nn_conv_4bit",
+        packed={layout.macro: four_bits(layout, weights) for layout in node.layouts},
+        scratch=[partial(four_bits_scratch, layout) for layout in node.layouts],
+    )
+    return replace(convolution.call(node, unpacking), overlap=(None,))
 
 
 def _ungrouped(node: Node, weights: np.ndarray, groups: int) -> np.ndarray:

@@ -139,6 +139,14 @@ typedef struct {
  * bytes, here and below. */
 STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out, int8_t *scratch);
 
+/* The same, for one batch, with weights that are all multiples of 16, whose upper four bits are kept.
+ *
+ *   weights  uint32_t, for each STAPES_NN_CONV_4BIT_BLOCK channels the weights of stapes_nn_conv, eight in a word; see
+ *            the kernel's file
+ *            HOST: those of stapes_nn_conv */
+STAPES_NN_API void stapes_nn_conv_4bit(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch);
+
 /* DEPTHWISE_CONV_2D in NHWC order; out_channels = in_channels * depth multiplier. Rounds twice.
  *
  *   weights  ROWS and HOST: int8_t [kernel_height][kernel_width][out_channels]

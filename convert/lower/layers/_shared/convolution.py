@@ -171,7 +171,7 @@ def _channel_constants(node: Node, kernel: Kernel) -> dict[str, Field]:
     by_layout = {}
     for layout in node.layouts:
         marked = np.array(wide) & (not layout.rounds_wide_sums)
-        if layout.conv_unfit is not None and kernel.name == "stapes_nn_conv":
+        if layout.conv_unfit is not None and kernel.name != "stapes_nn_depthwise":
             marked |= layout.conv_unfit(kernel.taps, sums.bound) & (np.array(shifts) < 0)
         by_layout[layout.macro] = np.where(marked, np.array(shifts) + WIDE_SHIFT, shifts).astype(np.int8)
     return {
