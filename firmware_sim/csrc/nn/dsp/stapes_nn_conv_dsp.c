@@ -226,6 +226,63 @@ static void stapes_nn_conv_groups(const stapes_nn_conv_job *job, int32_t groups,
     /* clang-format on */
 }
 
+/* Compute the sums of four channels of the first pixel of a pair, whose bias is in `sums`: those of c0 and c2, and of
+ * c0 + 256 c1 and c2 + 256 c3 modulo 2^32. */
+static void stapes_nn_conv_sums(const uint32_t *patch, const int8_t *weights, const int8_t *weights_end,
+                                uint32_t sums[4]) STAPES_NN_ASM_FUNCTION;
+static void stapes_nn_conv_sums(const uint32_t *patch, const int8_t *weights, const int8_t *weights_end,
+                                uint32_t sums[4])
+{
+    /* clang-format off */ /* it would not keep one instruction a line */
+    __asm__ volatile(
+        "ldmia %[sums], {r4-r6, r8}\n"
+        "1:\n\t"
+        "ldmia %[weights]!, {r2, r3, r9, r10}\n\t"
+        "ldr r11, [%[patch]], #8\n\t"
+        "ldr r12, [%[patch]], #8\n\t"
+        "smlad r5, r11, r2, r5\n\t"
+        "sxtb16 r2, r2\n\t"
+        "smlad r8, r11, r3, r8\n\t"
+        "sxtb16 r3, r3\n\t"
+        "smlad r4, r11, r2, r4\n\t"
+        "smlad r6, r11, r3, r6\n\t"
+        "smlad r5, r12, r9, r5\n\t"
+        "sxtb16 r9, r9\n\t"
+        "smlad r8, r12, r10, r8\n\t"
+        "sxtb16 r10, r10\n\t"
+        "smlad r4, r12, r9, r4\n\t"
+        "smlad r6, r12, r10, r6\n\t"
+        "cmp %[weights], %[end]\n\t"
+        "bne 1b\n\t"
+        "stmia %[sums], {r4-r6, r8}"
+        : [patch] "+&r"(patch), [weights] "+&r"(weights)
+        : [end] "r"(weights_end), [sums] "r"(sums)
+        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
+    /* clang-format on */
+}
+
+/* Compute all whole groups of channels of a single pixel. */
+static void stapes_nn_conv_single(const stapes_nn_conv_layer *layer, const stapes_nn_conv_job *job)
+{
+    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
+    const int32_t *multiplier = layer->multiplier;
+    const uint32_t *bias = (const uint32_t *)layer->bias;
+    const int8_t *shift = layer->shift, *weights = job->weights;
+    int8_t *out = job->out, *const end = out + layer->out_channels / STAPES_NN_CONV_GROUP * STAPES_NN_CONV_GROUP;
+    for (; out != end; weights += 4 * job->words, bias += STAPES_NN_CONV_GROUP) {
+        uint32_t sums[4] = {bias[0], bias[0] + (bias[1] << 8), bias[2], bias[2] + (bias[3] << 8)};
+        int32_t i;
+        stapes_nn_conv_sums(job->patches, weights, weights + 4 * job->words, sums);
+        /* 256 * the sum of an odd channel is a difference of two terms that may have wrapped around. */
+        sums[1] = (uint32_t)((int32_t)(sums[1] - sums[0]) >> 8);
+        sums[3] = (uint32_t)((int32_t)(sums[3] - sums[2]) >> 8);
+        for (i = 0; i < STAPES_NN_CONV_GROUP; i++) {
+            const int32_t scaled = stapes_nn_round_right((int32_t)sums[i], *multiplier++, -*shift++);
+            *out++ = stapes_nn_narrow(scaled + zero, low, high);
+        }
+    }
+}
+
 /* Compute a last group of fewer than four channels, pair by pair, by way of a buffer. */
 static void STAPES_NN_COLD stapes_nn_conv_few(const stapes_nn_conv_job *job, int32_t rest, int32_t channels)
 {
@@ -258,11 +315,15 @@ static void STAPES_NN_COLD stapes_nn_conv_few(const stapes_nn_conv_job *job, int
 }
 
 /* Compute all channels: the whole groups, then the others. */
-static void stapes_nn_conv_fast(const stapes_nn_conv_job *job, int32_t channels)
+static void stapes_nn_conv_fast(const stapes_nn_conv_layer *layer, stapes_nn_conv_job *job)
 {
+    const int32_t channels = layer->out_channels;
     const int32_t groups = channels / STAPES_NN_CONV_GROUP, rest = channels % STAPES_NN_CONV_GROUP;
-    if (groups > 0) {
+    if (job->pixels == 1) {
+        stapes_nn_conv_single(layer, job);
+    } else if (groups > 0) {
         stapes_nn_conv_groups(job, groups, channels);
+        job->arranged = job->kept != 0;
     }
     if (rest > 0) {
         stapes_nn_conv_few(job, rest, channels);
@@ -496,8 +557,7 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
             }
 #if STAPES_NN_ASM
             if (fast) {
-                stapes_nn_conv_fast(&job, channels);
-                job.arranged = kept;
+                stapes_nn_conv_fast(layer, &job);
                 continue;
             }
 #endif

@@ -134,6 +134,67 @@ static void STAPES_NN_COLD stapes_nn_depthwise_plain(const stapes_nn_conv_layer 
     }
 }
 
+/* Whether there is a single output pixel, all of whose taps lie inside of an input with as many channels. */
+static int stapes_nn_depthwise_is_single(const stapes_nn_conv_layer *layer)
+{
+    return layer->out_height * layer->out_width == 1 && (layer->pad_top | layer->pad_left) == 0 &&
+           layer->dilation_width == 1 && layer->in_channels == layer->out_channels && layer->in_channels % 4 == 0 &&
+           layer->kernel_width <= layer->in_width &&
+           (layer->kernel_height - 1) * layer->dilation_height < layer->in_height;
+}
+
+/* Add three taps of four channels, the words a, b and c, times their weights. |sum| < 2^31 for all partial sums:
+ * proved by the compiler. */
+static inline void stapes_nn_depthwise_add(int32_t sums[4], const int8_t *weights, uint32_t a, uint32_t b, uint32_t c)
+{
+    const uint32_t low = stapes_nn_pair((int32_t)a, (int32_t)b), high = a >> 16 | (b & 0xFFFF0000u);
+    const uint32_t of_low = stapes_nn_four(weights), of_high = stapes_nn_four(weights + 4);
+    const uint32_t third = stapes_nn_four(weights + 8);
+    const uint32_t even = stapes_nn_even(c), odd = stapes_nn_odd(c);
+    const uint32_t of_even = stapes_nn_even(third), of_odd = stapes_nn_odd(third);
+    sums[0] = stapes_nn_add_pair(sums[0], stapes_nn_even(low), stapes_nn_even(of_low));
+    sums[1] = stapes_nn_add_pair(sums[1], stapes_nn_odd(low), stapes_nn_odd(of_low));
+    sums[2] = stapes_nn_add_pair(sums[2], stapes_nn_even(high), stapes_nn_even(of_high));
+    sums[3] = stapes_nn_add_pair(sums[3], stapes_nn_odd(high), stapes_nn_odd(of_high));
+    sums[0] += stapes_nn_half(even, 0) * stapes_nn_half(of_even, 0);
+    sums[1] += stapes_nn_half(odd, 0) * stapes_nn_half(of_odd, 0);
+    sums[2] += stapes_nn_half(even, 1) * stapes_nn_half(of_even, 1);
+    sums[3] += stapes_nn_half(odd, 1) * stapes_nn_half(of_odd, 1);
+}
+
+/* Compute a single output pixel. Neither a plane nor constants would be used again. A row of the kernel may end within
+ * three taps: the weights after it are 0, whatever is read for them. */
+static void stapes_nn_depthwise_single(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out)
+{
+    const int32_t tall = layer->kernel_height, wide = layer->kernel_width, channels = layer->in_channels;
+    const int32_t to_row = layer->dilation_height * layer->in_width * channels;
+    const int32_t zero = layer->out_zero, low = layer->out_min, high = layer->out_max;
+    const int32_t *bias = layer->bias, *multiplier = layer->multiplier;
+    const int8_t *weights = (const int8_t *)layer->weights, *shift = layer->shift, *const end = out + channels;
+    while (out != end) {
+        int32_t sums[4] = {bias[0], bias[1], bias[2], bias[3]}, row, left, i;
+        const int8_t *from_row = in;
+        for (row = tall; row > 0; row--, from_row += to_row) {
+            const int8_t *from = from_row;
+            for (left = wide; left > 0; left -= 3, weights += 12, from += 3 * channels) {
+                const int8_t *const second = left > 1 ? from + channels : from;
+                const int8_t *const third = left > 2 ? second + channels : from;
+                stapes_nn_depthwise_add(sums, weights, stapes_nn_four(from), stapes_nn_four(second),
+                                        stapes_nn_four(third));
+            }
+        }
+        for (i = 0; i < 4; i++) {
+            const int32_t scaled = *shift < 0 ? stapes_nn_round_right(sums[i], *multiplier, -*shift)
+                                              : stapes_nn_round_any(sums[i], *multiplier, *shift);
+            *out++ = stapes_nn_narrow(scaled + zero, low, high);
+            multiplier++;
+            shift++;
+        }
+        bias += 4;
+        in += 4;
+    }
+}
+
 #if STAPES_NN_ASM
 
 /* Arrange the constants of four channels in the order of use. The kernel is computed from its last three taps to its
@@ -270,10 +331,14 @@ STAPES_NN_API void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise(const stapes_nn_co
                                                               int8_t *out, int8_t *scratch)
 {
     const stapes_nn_dsp_plane plane = stapes_nn_depthwise_plane(layer, scratch);
+    const int single = stapes_nn_depthwise_is_single(layer);
     int8_t *const begin = out;
     int32_t batch, group;
     for (batch = 0; batch < layer->batches; batch++) {
-        for (group = 0; group < layer->out_channels; group += 4) {
+        if (single) {
+            stapes_nn_depthwise_single(layer, in, out);
+        }
+        for (group = single ? layer->out_channels : 0; group < layer->out_channels; group += 4) {
             stapes_nn_depthwise_gather(layer, &plane, in, group);
 #if STAPES_NN_ASM
             if (stapes_nn_depthwise_constants(layer, &plane, group, (int32_t *)(void *)scratch)) {

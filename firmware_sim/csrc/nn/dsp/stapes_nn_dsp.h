@@ -79,6 +79,17 @@ STAPES_NN_INLINE uint32_t stapes_nn_double(uint32_t pair)
 #endif
 }
 
+/* Return the sum plus the products of the lower and of the upper halves. */
+STAPES_NN_INLINE int32_t stapes_nn_add_pair(int32_t sum, uint32_t a, uint32_t b)
+{
+#if STAPES_NN_ASM
+    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+#else
+    return sum + stapes_nn_half(a, 0) * stapes_nn_half(b, 0) + stapes_nn_half(a, 1) * stapes_nn_half(b, 1);
+#endif
+}
+
 /* Store a pair as two neighbouring values. */
 STAPES_NN_INLINE void stapes_nn_put_pair(int16_t *to, uint32_t pair)
 {

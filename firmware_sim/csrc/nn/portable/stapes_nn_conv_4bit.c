@@ -45,30 +45,36 @@ static void stapes_nn_conv_4bit_unpack(const uint32_t *packed, uint32_t *to, int
 /* stapes_nn_conv takes 256 * w1 + w0 in each half of a word. Here the lower byte of a half holds w0 + 128, 0 to 240,
  * so that 128 less gives this. `words` is even: four taps of four channels are two words. */
 #if STAPES_NN_ASM
-static void stapes_nn_conv_4bit_unpack(const uint32_t *packed, uint32_t *to, int32_t words) STAPES_NN_ASM_FUNCTION;
-static void stapes_nn_conv_4bit_unpack(const uint32_t *packed, uint32_t *to, int32_t words)
+/* Unpack words by fours; there are some. */
+static void stapes_nn_conv_4bit_fours(const uint32_t *packed, const uint32_t *end,
+                                      uint32_t *to) STAPES_NN_ASM_FUNCTION;
+static void stapes_nn_conv_4bit_fours(const uint32_t *packed, const uint32_t *end, uint32_t *to)
 {
-    /* clang-format off */ /* it would not keep one instruction a line */
+    /* clang-format off */ /* it would not keep one instruction or macro a line */
+#define STAPES_NN_CONV_4BIT_TWO                   \
+        "ldmia %[packed]!, {r3, r4}\n\t"          \
+        "and r5, %[upper], r3, lsl #4\n\t"        \
+        "and r6, %[upper], r3\n\t"                \
+        "and r8, %[upper], r4, lsl #4\n\t"        \
+        "and r9, %[upper], r4\n\t"                \
+        "ssub16 r5, r5, %[less]\n\t"              \
+        "ssub16 r6, r6, %[less]\n\t"              \
+        "ssub16 r8, r8, %[less]\n\t"              \
+        "ssub16 r9, r9, %[less]\n\t"              \
+        "stmia %[to]!, {r5, r6, r8, r9}\n\t"
     __asm__ volatile(
         "1:\n\t"
-        "ldmia %[packed]!, {r2, r3}\n\t"
-        "and r4, %[upper], r2, lsl #4\n\t"
-        "and r5, %[upper], r2\n\t"
-        "and r6, %[upper], r3, lsl #4\n\t"
-        "and r8, %[upper], r3\n\t"
-        "ssub16 r4, r4, %[less]\n\t"
-        "ssub16 r5, r5, %[less]\n\t"
-        "ssub16 r6, r6, %[less]\n\t"
-        "ssub16 r8, r8, %[less]\n\t"
-        "stmia %[to]!, {r4, r5, r6, r8}\n\t"
-        "subs %[words], %[words], #2\n\t"
+        STAPES_NN_CONV_4BIT_TWO
+        STAPES_NN_CONV_4BIT_TWO
+        "cmp %[packed], %[end]\n\t"
         "bne 1b"
-        : [packed] "+&r"(packed), [to] "+&r"(to), [words] "+&r"(words)
-        : [upper] "r"(STAPES_NN_CONV_4BIT_UPPER), [less] "r"(0x00800080u)
-        : "r2", "r3", "r4", "r5", "r6", "r8", "cc", "memory");
+        : [packed] "+&r"(packed), [to] "+&r"(to)
+        : [end] "r"(end), [upper] "r"(STAPES_NN_CONV_4BIT_UPPER), [less] "r"(0x00800080u)
+        : "r3", "r4", "r5", "r6", "r8", "r9", "cc", "memory");
     /* clang-format on */
 }
-#else
+#endif
+
 static uint32_t stapes_nn_conv_4bit_halves(uint32_t halves)
 {
     return ((halves - 0x80u) & 0xFFFFu) | ((halves & 0xFFFF0000u) - 0x800000u);
@@ -76,13 +82,21 @@ static uint32_t stapes_nn_conv_4bit_halves(uint32_t halves)
 
 static void stapes_nn_conv_4bit_unpack(const uint32_t *packed, uint32_t *to, int32_t words)
 {
+#if STAPES_NN_ASM
+    const int32_t fours = words / 4 * 4;
+    if (fours > 0) {
+        stapes_nn_conv_4bit_fours(packed, packed + fours, to);
+        packed += fours;
+        to += 2 * fours;
+        words -= fours;
+    }
+#endif
     for (; words > 0; words--) {
         const uint32_t both = *packed++;
         *to++ = stapes_nn_conv_4bit_halves(both << 4 & STAPES_NN_CONV_4BIT_UPPER);
         *to++ = stapes_nn_conv_4bit_halves(both & STAPES_NN_CONV_4BIT_UPPER);
     }
 }
-#endif
 #endif /* STAPES_NN_DSP */
 
 #if STAPES_NN_LAYOUT == STAPES_NN_MVE
