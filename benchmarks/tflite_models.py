@@ -187,11 +187,15 @@ class Layers:
         out: tuple[int, ...],
         scale: Scale,
         options: str,
+        multiple: int = 1,
         **fields: Any,
     ) -> int:
-        """Add a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED, quantized per channel along `axis` of the weights."""
+        """Add a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED, quantized per channel along `axis` of the weights.
+
+        multiple: the weights are multiples of it.
+        """
         channels = weights[axis]
-        values = self._rng.integers(-127, 128, weights)
+        values = multiple * self._rng.integers(-(127 // multiple), 127 // multiple + 1, weights)
         taps = values.size // channels
         scale_in = self.scale_of[given][0]
         spread = scale[0] * 40 / (scale_in * 74 * 74 * np.sqrt(taps))  # outputs spread over about 40 codes
@@ -213,8 +217,9 @@ class Layers:
         stride: tuple[int, int] = (1, 1),
         same: bool = True,
         relu: bool = True,
+        multiple: int = 1,
     ) -> int:
-        """Add a CONV_2D."""
+        """Add a CONV_2D whose weights are multiples of a number."""
         out = self._windowed(given, kernel, stride, same, channels)
         weights = (channels, *kernel, self.shape_of[given][3])
         fields = {
@@ -232,6 +237,7 @@ class Layers:
             out,
             (0.05, -128 if relu else 3),
             "Conv2DOptions",
+            multiple,
             **fields,
             dilationHFactor=1,
             dilationWFactor=1,

@@ -263,7 +263,7 @@ def four_bits(layout: Layout, weights: np.ndarray) -> np.ndarray:
 
     These are int32 words of eight weights, in blocks of channels; in HOST the weights of stapes_nn_conv.
     """
-    if layout is HOST:
+    if layout.macro == HOST.macro:
         return layout.conv(weights)
     channels = weights.reshape(len(weights), -1)
     blocks = [channels[first : first + FOUR_BIT_BLOCK] for first in range(0, len(channels), FOUR_BIT_BLOCK)]
@@ -279,7 +279,7 @@ def _nibbles(weights: np.ndarray) -> np.ndarray:
 
 def four_bits_scratch(layout: Layout, shape: ConvShape) -> int:
     """Return the bytes of scratch: a block of weights, its outputs, and what stapes_nn_conv takes."""
-    if layout is HOST:
+    if layout.macro == HOST.macro:
         return layout.conv_scratch(shape)
     block = replace(shape, out_channels=min(shape.out_channels, FOUR_BIT_BLOCK))
     words = four_bits(layout, np.zeros((block.out_channels, 1, 1, shape.taps), np.int8)).size

@@ -25,6 +25,13 @@ STAPES_NN_API void stapes_nn_conv(const stapes_nn_conv_layer *layer, const int8_
     copy_separate_to(out, conv_outputs(layer));
 }
 
+STAPES_NN_API void stapes_nn_conv_4bit(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch)
+{
+    (void)scratch;
+    stapes_nn_reference_conv_4bit(layer, in, out);
+}
+
 STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
                                        int8_t *scratch)
 {

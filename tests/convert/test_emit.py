@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiler_models import every_operator, tiny_step
+from compiler_models import every_operator, four_bits, tiny_step
 
 from benchmarks import tflite_models
 from benchmarks.tflite_models import Builder
@@ -98,9 +98,11 @@ def test_hand_written_kernels_compile_at_every_optimization_and_with_frame_point
 ) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"needs {compiler}")
-    compile_model(every_operator(), tmp_path, "every", target)
+    compile_model(every_operator(), tmp_path / "every", "every", target)
+    compile_model(four_bits(), tmp_path / "four", "four", target)
+    sources = {source.name: str(source) for source in tmp_path.glob("*/stapes_nn_*.c")}.values()
     command = [compiler, *(["--target=arm-none-eabi"] if compiler == "clang" else []), *BY_HAND[target], "-mthumb"]
-    command += ["-isystem", str(LIBC), "-ffreestanding", *WARNINGS, *map(str, tmp_path.glob("stapes_nn_*.c"))]
+    command += ["-isystem", str(LIBC), "-ffreestanding", *WARNINGS, *sources]
     for flags in (["-O0"], ["-Os"], ["-O1", FRAMES], ["-Os", FRAMES], ["-O2", FRAMES]):
         done = subprocess.run([*command, *flags], capture_output=True, text=True, cwd=tmp_path)
         assert (flags, done.returncode, done.stderr) == (flags, 0, "")

@@ -15,7 +15,7 @@ from compiler_models import every_shift
 from operator_grid import BROADCASTS, LAYOUTS, SEEDS, Grid, check
 
 from benchmarks.tflite_models import Builder, Scale
-from stapes.convert.compile import compile_model
+from stapes.convert.compile import compile_model, plan_model
 from stapes.convert.verify import Reference
 from stapes.firmware_sim.errors import ModelError
 
@@ -68,6 +68,86 @@ def test_convolutions_in_groups_of_channels_vs_litert_reference(tmp_path: Path, 
         weights = (groups * many, 3, 2, depth)
         grid.weighted("CONV_2D", given, weights, 0, out, options="Conv2DOptions", **fields)
     grid.check(tmp_path, target=layout)
+
+
+@LAYOUTS
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_convolutions_to_few_pixels_vs_litert_reference(tmp_path: Path, kind: str, layout: str) -> None:
+    """One pixel, or an odd number of them, of every number of channels and taps beside whole words."""
+    grid = Grid(6)
+    windows = [(1, 1, 1, 1), (1, 4, 1, 4), (1, 5, 1, 5), (3, 3, 3, 3), (2, 7, 2, 6), (5, 2, 2, 2), (1, 3, 1, 1)]
+    for (height, width, tall, wide), channels, activation in itertools.product(windows, (3, 4, 8, 20), (0, 1)):
+        down = 3 if (height, tall) == (5, 2) and kind == "DEPTHWISE_CONV_2D" else 1  # of one column alone
+        sizes = (height - (tall - 1) * down, width - wide + 1)
+        given = grid.input((1, height, width, channels), grid.scale())
+        fields = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": down, "dilationWFactor": 1}
+        if kind == "CONV_2D":
+            many = int(grid.rng.integers(1, 14))
+            weights, axis, options = (many, tall, wide, channels), 0, "Conv2DOptions"
+        else:
+            many, fields = channels, fields | {"depthMultiplier": 1}
+            weights, axis, options = (1, tall, wide, channels), 3, "DepthwiseConv2DOptions"
+        target = grid.output((1, *sizes, many), grid.scale(0.02))
+        fields |= {"fusedActivationFunction": activation, "options": options}
+        grid.weighted(kind, given, weights, axis, target, **fields)
+    grid.check(tmp_path, target=layout)
+
+
+# height, width, channels, kernel height and width, stride, output channels: at least 4,096 weights
+FOUR_BITS = [
+    (1, 1, 64, 1, 1, 1, 64),
+    (1, 4, 64, 1, 1, 1, 150),
+    (2, 3, 61, 1, 1, 1, 70),
+    (1, 1, 33, 1, 1, 1, 129),
+    (5, 4, 8, 3, 3, 2, 65),
+    (3, 3, 5, 3, 3, 1, 131),
+    (1, 7, 16, 1, 5, 1, 63),
+    (1, 2, 1030, 1, 1, 1, 4),
+    (1, 3, 1031, 1, 1, 1, 5),
+]
+
+
+@LAYOUTS
+def test_convolutions_with_weights_of_four_bits_vs_litert_reference(tmp_path: Path, layout: str) -> None:
+    """Weights that are multiples of 16, in blocks of channels and rows of taps that are whole or not."""
+    grid = Grid(9)
+    for number, (height, width, channels, tall, wide, stride, many) in enumerate(FOUR_BITS):
+        sizes = [-(-n // stride) for n in (height, width)]
+        given = grid.input((1, height, width, channels), grid.scale())
+        target = grid.output((1, *sizes, many), grid.scale(0.02))
+        fields = {"padding": 0, "strideH": stride, "strideW": stride, "fusedActivationFunction": number % 3}
+        weights = (many, tall, wide, channels)
+        grid.weighted("CONV_2D", given, weights, 0, target, multiple=16, options="Conv2DOptions", **fields)
+    grid.check(tmp_path, target=layout)
+
+
+def _convolution(weights: np.ndarray, batches: int = 1) -> bytes:
+    builder = Builder()
+    given = builder.input("x", (batches, 1, 2, weights.shape[3]), (0.1, 3))
+    inputs = [given, builder.weights("w", weights, [0.01], 0), builder.bias("b", np.zeros(len(weights)), [0.001])]
+    target = builder.tensor("y", (batches, 1, 2, len(weights)), (0.2, -5))
+    fields = {"padding": 1, "strideH": 1, "strideW": 1}
+    return builder.finish([builder.operator("CONV_2D", inputs, [target], "Conv2DOptions", **fields)])
+
+
+def _kernel_and_weight_bytes(tflite: bytes) -> tuple[str, dict[str, int]]:
+    (call,) = plan_model(tflite, "model").placement.operations
+    weights = call.fields["weights"]
+    return call.kernel, {layout: array.nbytes for layout, array in weights.arrays.items()}
+
+
+def test_weights_of_four_bits_take_half_a_byte_on_devices() -> None:
+    sixteens = 16 * np.random.default_rng(0).integers(-7, 8, (128, 1, 1, 64))
+    kernel, narrow = _kernel_and_weight_bytes(_convolution(sixteens))
+    assert kernel == "stapes_nn_conv_4bit"
+    other = sixteens.copy()
+    other[5, 0, 0, 5] += 1
+    kernel, wide = _kernel_and_weight_bytes(_convolution(other))
+    assert kernel == "stapes_nn_conv", "all weights must be multiples of 16"
+    devices = ("STAPES_NN_ROWS", "STAPES_NN_DSP", "STAPES_NN_MVE")
+    assert [narrow[layout] for layout in devices] == [wide[layout] // 2 for layout in devices]
+    assert _kernel_and_weight_bytes(_convolution(sixteens[:32]))[0] == "stapes_nn_conv", "few weights do not pay"
+    assert _kernel_and_weight_bytes(_convolution(sixteens, batches=2))[0] == "stapes_nn_conv"
 
 
 @LAYOUTS

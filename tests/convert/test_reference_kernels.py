@@ -16,6 +16,7 @@ from compiler_models import (
     every_operator_of_int16,
     every_operator_of_values,
     every_shift,
+    four_bits,
     svdf_of_tflite_micro,
 )
 from reference_kernels import KERNELS, REFERENCE, compile_with_reference_kernels
@@ -33,11 +34,12 @@ MODELS = {
     "every_operator_of_values": every_operator_of_values,
     "every_operator_of_int16": every_operator_of_int16,
     "every_shift": every_shift,
+    "four_bits": four_bits,
     "svdf_of_tflite_micro": svdf_of_tflite_micro,
     "cnn_gru": cnn_gru_step,
     "ds_cnn": ds_cnn,
 }
-QUICK = ("every_operator", "every_operator_of_int16")
+QUICK = ("every_operator", "every_operator_of_int16", "four_bits")
 SLOW_MARKED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 STEPS = 12
 

@@ -54,6 +54,13 @@ def every_operator() -> bytes:
     return net.builder.finish([soft, mean, kept])
 
 
+def four_bits() -> bytes:
+    """Two convolutions whose weights are multiples of 16: of one row of taps, and of 3 x 3."""
+    net = Layers(9)
+    y = net.conv("mix", net.input("x", (1, 3, 4, 40), (0.05, -7)), (1, 1), 130, multiple=16)
+    return net.builder.finish([net.conv("window", y, (3, 3), 7, relu=False, multiple=16)])
+
+
 def every_operator_of_values() -> bytes:
     """One of each kernel that computes value by value or reduces axes, beyond those in every_operator."""
     net = Layers(7)

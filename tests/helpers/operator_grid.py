@@ -68,12 +68,18 @@ class Grid:
         """Return sixty random ones of the cases."""
         return [cases[pick] for pick in self.rng.choice(len(cases), 60, replace=False)]
 
-    def weighted(self, kind: str, given: int, weights: tuple[int, ...], axis: int, out: int, **fields: Any) -> None:
-        """Add an operator with weights, quantized per tensor or per channel, whose outputs use the whole range."""
+    def weighted(
+        self, kind: str, given: int, weights: tuple[int, ...], axis: int, out: int, multiple: int = 1, **fields: Any
+    ) -> None:
+        """Add an operator with weights, quantized per tensor or per channel, whose outputs use the whole range.
+
+        multiple: the weights are multiples of it.
+        """
         taps = np.prod(weights) / weights[axis]
         spread = 20 * self.builder.scale_of(out) / (self.builder.scale_of(given) * 5000 * np.sqrt(taps))
         scales = spread * np.exp(self.rng.uniform(-1, 1, weights[axis] if self.rng.integers(0, 2) else 1))
-        inputs = [given, self.builder.weights("w", self.rng.integers(-127, 128, weights), scales.tolist(), axis)]
+        values = multiple * self.rng.integers(-(127 // multiple), 127 // multiple + 1, weights)
+        inputs = [given, self.builder.weights("w", values, scales.tolist(), axis)]
         if kind != "FULLY_CONNECTED" or self.rng.integers(0, 2):  # LiteRT requires a bias of convolutions
             bias_scales = [self.builder.scale_of(given) * float(np.float32(scale)) for scale in scales]
             inputs.append(self.builder.bias("b", self.rng.integers(-20000, 20000, weights[axis]), bias_scales))

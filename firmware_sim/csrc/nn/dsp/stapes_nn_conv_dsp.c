@@ -239,25 +239,25 @@ static void stapes_nn_conv_sums(const uint32_t *patch, const int8_t *weights, co
         "1:\n\t"
         "ldmia %[weights]!, {r2, r3, r9, r10}\n\t"
         "ldr r11, [%[patch]], #8\n\t"
-        "ldr r12, [%[patch]], #8\n\t"
         "smlad r5, r11, r2, r5\n\t"
         "sxtb16 r2, r2\n\t"
         "smlad r8, r11, r3, r8\n\t"
         "sxtb16 r3, r3\n\t"
         "smlad r4, r11, r2, r4\n\t"
         "smlad r6, r11, r3, r6\n\t"
-        "smlad r5, r12, r9, r5\n\t"
+        "ldr r11, [%[patch]], #8\n\t"
+        "smlad r5, r11, r9, r5\n\t"
         "sxtb16 r9, r9\n\t"
-        "smlad r8, r12, r10, r8\n\t"
+        "smlad r8, r11, r10, r8\n\t"
         "sxtb16 r10, r10\n\t"
-        "smlad r4, r12, r9, r4\n\t"
-        "smlad r6, r12, r10, r6\n\t"
+        "smlad r4, r11, r9, r4\n\t"
+        "smlad r6, r11, r10, r6\n\t"
         "cmp %[weights], %[end]\n\t"
         "bne 1b\n\t"
         "stmia %[sums], {r4-r6, r8}"
         : [patch] "+&r"(patch), [weights] "+&r"(weights)
         : [end] "r"(weights_end), [sums] "r"(sums)
-        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
+        : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "cc", "memory");
     /* clang-format on */
 }
 

@@ -12,6 +12,7 @@
 #include "stapes_nn.h"
 
 void stapes_nn_reference_conv(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
+void stapes_nn_reference_conv_4bit(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_dense(const stapes_nn_dense_layer *layer, const int8_t *in, int8_t *out);
 void stapes_nn_reference_dense_exact(const stapes_nn_dense_exact_layer *layer, const int8_t *in, int8_t *out);
