@@ -45,6 +45,7 @@ class NetworkSettings:
     conv_kernel_bands: tuple[int, ...] = (5, 3, 3)
     conv_stride_bands: tuple[int, ...] = (2, 2, 2)
     conv_kinds: tuple[ConvolutionKind, ...] = ()  # "full", "separable" or "depthwise" for each; none: all are full
+    conv_weight_bits: tuple[int, ...] = ()  # 8 or 4, of the 1x1 convolution of each separable one; none: all have 8
     conv_padding: Literal["valid", "same"] = "valid"  # "same": zeros beyond the lowest and the highest band
     conv_activation: Literal["relu", "relu6"] = "relu"  # "relu6" ends at 6, as some backbones were trained
     backbone: str = ""  # a file of pretrained weights, or "yamnet"; none: all weights are trained from nothing
@@ -67,6 +68,7 @@ class NetworkSettings:
                 f"network: conv_kinds has {len(self.conv_kinds)} entries for {len(self.conv_channels)} convolutions; "
                 "give one entry per convolution, or none"
             )
+        self._require_weight_bits()
         self._require_backbone()
         for name, values in lists.items():
             if min(values) < 1 or max(values) > UNITS_MAX:
@@ -81,6 +83,20 @@ class NetworkSettings:
             )
         names = ("projection_units", "gru_units", "score_kernel_steps", "score_dilation_steps")
         _require_between(self, "network", **dict.fromkeys(names, (1, UNITS_MAX)), target_delay_steps=(0, UNITS_MAX))
+
+    def _require_weight_bits(self) -> None:
+        bits = self.conv_weight_bits
+        if bits and (len(bits) != len(self.conv_channels) or not set(bits) <= {4, 8}):
+            raise ConfigError(
+                f"network: conv_weight_bits is {list(bits)}: give 4 or 8 for each of the {len(self.conv_channels)} "
+                "convolutions, or nothing"
+            )
+        for index, (kind, wanted) in enumerate(zip(self.kinds, self.weight_bits, strict=True)):
+            if wanted == 4 and kind != "separable":
+                raise ConfigError(
+                    f"network: conv_weight_bits gives conv{index} 4 bits, but its kind is {kind!r}; only the 1x1 "
+                    "convolutions of separable ones can have 4 bits"
+                )
 
     def _require_backbone(self) -> None:
         if not 0 <= self.backbone_layers <= len(self.conv_channels) or bool(self.backbone) != bool(
@@ -101,6 +117,11 @@ class NetworkSettings:
         """The kind of each convolution."""
         full: ConvolutionKind = "full"
         return self.conv_kinds or (full,) * len(self.conv_channels)
+
+    @property
+    def weight_bits(self) -> tuple[int, ...]:
+        """Bits of the weights of each convolution; of a separable one, of its 1x1 convolution."""
+        return self.conv_weight_bits or (8,) * len(self.conv_channels)
 
     @property
     def frames_per_step(self) -> int:

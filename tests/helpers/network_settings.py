@@ -1,5 +1,7 @@
 """Settings of networks that tests build or train for a few seconds."""
 
+from dataclasses import replace
+
 from stapes.train.settings import NetworkSettings
 
 SEPARABLE = NetworkSettings(
@@ -12,6 +14,7 @@ SEPARABLE = NetworkSettings(
     conv_padding="same",
     conv_activation="relu6",
 )
+FOUR_BITS = replace(SEPARABLE, conv_weight_bits=(8, 4, 4, 8))
 
 # For settings files: a network that is trained in seconds, and a search for its thresholds that takes no time.
 TINY_NETWORK = """

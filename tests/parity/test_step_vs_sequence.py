@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from network_settings import SEPARABLE
+from network_settings import FOUR_BITS, SEPARABLE
 
 from stapes.convert.compile import plan_model
 from stapes.convert.lower.operations import Call
@@ -27,7 +27,9 @@ def features() -> np.ndarray:
     return np.clip(steps, -128, 127).astype(np.int8)
 
 
-@pytest.fixture(scope="module", params=[NetworkSettings(), SEPARABLE], ids=["full", "separable"])
+@pytest.fixture(
+    scope="module", params=[NetworkSettings(), SEPARABLE, FOUR_BITS], ids=["full", "separable", "four_bits"]
+)
 def network(features: np.ndarray, request: pytest.FixtureRequest) -> QuantizedNetwork:
     """Return a network with larger random weights than training begins with: gates and states use their range."""
     tf_keras.utils.set_random_seed(1)

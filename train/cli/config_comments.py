@@ -27,6 +27,7 @@ COMMENTS = {
         "conv_kernel_bands": "Bands that each convolution sees. Larger for sounds that are known by their spectrum.",
         "conv_stride_bands": "Bands per output. Larger costs less and tells pitches apart less well.",
         "conv_kinds": 'Kind of each convolution: "full", "separable" or "depthwise". [] makes all full.',
+        "conv_weight_bits": "Bits of separable convolutions' 1x1 weights: 8, or 4 for half the flash. [] makes all 8.",
         "conv_padding": 'Edges of the bands: "valid" drops them, "same" pads them with zeros and keeps more bands.',
         "conv_activation": 'What follows each convolution: "relu", or "relu6" for a backbone that was trained with it.',
         "backbone": 'Pretrained weights: a file or "yamnet". Try it with few recordings; "" trains from nothing.',

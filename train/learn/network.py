@@ -54,6 +54,7 @@ class LinearMap:
     output: Output
     depthwise: bool = False
     pretrained: bool = False  # its weights come from a backbone: BatchNorm is folded into them from the beginning
+    weight_bits: int = 8
 
     @property
     def parameters(self) -> int:
@@ -77,6 +78,7 @@ class Convolution:
     same_bands: bool = False  # zeros are added at the edges of the bands, as TensorFlow's padding "SAME" does
     depthwise: bool = False
     pretrained: bool = False
+    weight_bits: int = 8
     dropout: bool = True  # whole channels of its output are dropped in training
 
     @property
@@ -102,7 +104,7 @@ class Convolution:
         """The convolution's kernel and what follows it."""
         channels_in = 1 if self.depthwise else self.channels_in
         kernel = (self.kernel_frames, self.kernel_bands, channels_in, self.channels)
-        return LinearMap(kernel, self.activation, self.depthwise, self.pretrained)
+        return LinearMap(kernel, self.activation, self.depthwise, self.pretrained, self.weight_bits)
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def _convolutions(settings: NetworkSettings, n_bands: int) -> list[Convolution]:
             name, bands = f"{layer.name}_pointwise", layers[-1].bands
             layer = replace(layer, name=name, bands_in=bands, channels=channels, depthwise=False)
             layer = replace(layer, kernel_frames=1, stride_frames=1, kernel_bands=1, stride_bands=1)
+            layer = replace(layer, weight_bits=settings.weight_bits[index])
         layers.append(layer)
         channels_in = layers[-1].channels
     return layers

@@ -3,7 +3,7 @@
 `quantize_model` of tfmot refuses a GRU, so the quantizers are called from the network's own graph. The range of a
 tensor is known (FIXED_RANGES, the features, outputs of kind "unit"), follows training (outputs of the kinds "relu" and
 "relu6"), or is found once by calibration on the folded float weights ("logits"). Kernels are symmetric, one scale per
-output channel.
+output channel; those of four bits are int8 in TFLite, too: multiples of 16, which the compiler stores in half a byte.
 """
 
 from typing import Any
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.python.core.quantization.keras import quantizers
 
 from stapes.convert.tensorflow import tf
-from stapes.train.learn.network import UNIT_LIMIT, LinearMap, Network, Shape, Tensor, Weights, activate
+from stapes.train.learn.four_bits import LARGEST, rounded_to_four_bits
+from stapes.train.learn.network import UNIT_LIMIT, Convolution, LinearMap, Network, Shape, Tensor, Weights, activate
 
 UNIT_RANGE = (-1.0, UNIT_LIMIT)  # scale 1/128, zero point 0
 RELUS = ("relu", "relu6")
@@ -59,6 +60,30 @@ class Calibrated(quantizers.Quantizer):
         return {}
 
 
+class FourBits(quantizers.Quantizer):
+    """Quantizes weights to multiples, -7 to 7, of one scale per output channel, which calibration finds."""
+
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
+        """Return the one variable, `scale`, which is not trained."""
+        sizes = (tensor_shape[-1],)
+        return {"scale": layer.add_weight(name=f"{name}_scale", shape=sizes, initializer="ones", trainable=False)}
+
+    def __call__(self, inputs: Tensor, training: bool, weights: dict[str, Any], **kwargs: Any) -> Tensor:
+        """Return the weights rounded to their grid.
+
+        Outside of training they lie on it already. They are then given the int8 grid whose steps are a sixteenth of it.
+        """
+        limit = weights["scale"] * (LARGEST if training else 127 / 16)
+        bits = 4 if training else 8
+        return tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            inputs, -limit, limit, num_bits=bits, narrow_range=True
+        )
+
+    def get_config(self) -> dict[str, float]:
+        """Return the arguments of the constructor."""
+        return {}
+
+
 class QuantizedNetwork(Network):
     """The network as TFLite computes it, up to float's own rounding."""
 
@@ -68,9 +93,12 @@ class QuantizedNetwork(Network):
             name: self.add_weight(name=f"{name}_bias", shape=each.kernel[-1:], initializer="zeros")
             for name, each in self.maps.items()
         }
-        self.kernel_quantizer = quantizers.LastValueQuantizer(8, per_axis=True, symmetric=True, narrow_range=True)
+        in_eight = quantizers.LastValueQuantizer(8, per_axis=True, symmetric=True, narrow_range=True)
+        self.kernel_quantizers: dict[str, quantizers.Quantizer] = {
+            name: FourBits() if each.weight_bits == 4 else in_eight for name, each in self.maps.items()
+        }
         self.kernel_ranges = {
-            name: self.kernel_quantizer.build(tf.TensorShape(each.kernel), f"{name}_kernel", self)
+            name: self.kernel_quantizers[name].build(tf.TensorShape(each.kernel), f"{name}_kernel", self)
             for name, each in self.maps.items()
         }
         features = Fixed(-128 * shape.feature_scale, 127 * shape.feature_scale)
@@ -80,8 +108,8 @@ class QuantizedNetwork(Network):
         self.ranges = {name: one.build(None, f"{name}_range", self) for name, one in self.quantizers.items()}
 
     def kernel(self, name: str, training: bool) -> Tensor:
-        """Return the kernel on its int8 grid, one scale per output channel."""
-        return self.kernel_quantizer(self.kernels[name], training, self.kernel_ranges[name])
+        """Return the kernel on its grid, one scale per output channel."""
+        return self.kernel_quantizers[name](self.kernels[name], training, self.kernel_ranges[name])
 
     def finish(self, name: str, linear: Tensor, training: bool) -> Tensor:
         """Return the output of a linear map on its grid: bias, then ReLU where it has one."""
@@ -99,11 +127,17 @@ class QuantizedNetwork(Network):
 
         `features` are float32[batch, frames, bands], the frontend's int8 values times `shape.feature_scale`.
         """
+        folded = FoldedNetwork(self.shape, weights)
+        observed = folded.observe(features)
         for name, kernel in self.kernels.items():
-            kernel.assign(weights[f"{name}_kernel"])
+            value = weights[f"{name}_kernel"]
+            if name in folded.moments:
+                value, scale = rounded_to_four_bits(value, folded.moments[name])
+                self.kernel_ranges[name]["scale"].assign(scale)
+            kernel.assign(value)
             self.biases[name].assign(weights[f"{name}_bias"])
         self.refresh_kernel_ranges()
-        for name, values in FoldedNetwork(self.shape, weights).observe(features).items():
+        for name, values in observed.items():
             if self.maps[name].output == "logits":
                 self.ranges[name]["limit"].assign(max(float(np.quantile(np.abs(values), 0.9999)), 0.1))
             else:
@@ -111,9 +145,14 @@ class QuantizedNetwork(Network):
                 self.ranges[name]["max_var"].assign(max(float(np.quantile(values, 0.9999)), 0.1))
 
     def refresh_kernel_ranges(self) -> None:
-        """Compute the kernels' scales from the kernels; call it whenever the kernels were replaced."""
-        for name in self.kernels:
-            self.kernel(name, training=True)
+        """Compute the kernels' scales from the kernels, and put those of four bits on their grid.
+
+        Call it whenever the kernels were replaced.
+        """
+        for name, each in self.maps.items():
+            on_grid = self.kernel(name, training=True)
+            if each.weight_bits == 4:
+                self.kernels[name].assign(on_grid)
 
 
 def _output_quantizer(of_map: LinearMap) -> quantizers.Quantizer:
@@ -123,12 +162,16 @@ def _output_quantizer(of_map: LinearMap) -> quantizers.Quantizer:
 
 
 class FoldedNetwork(Network):
-    """The folded network in float, which records the values of its tensors for calibration."""
+    """The folded network in float, which records the values of its tensors for calibration.
+
+    `moments` has, for each 1x1 convolution whose weights get four bits, the sums of the products of each two inputs.
+    """
 
     def __init__(self, shape: Shape, weights: Weights) -> None:
         super().__init__(shape)
         self._weights = weights
         self._seen: dict[str, list[NDArray[np.float32]]] = {}
+        self.moments: dict[str, NDArray[np.float64]] = {}
 
     def kernel(self, name: str, training: bool) -> Tensor:
         """Return the folded kernel."""
@@ -144,6 +187,12 @@ class FoldedNetwork(Network):
     def on_grid(self, name: str, value: Tensor) -> Tensor:
         """Return the value unchanged: float has no grid."""
         return value
+
+    def _convolution(self, layer: Convolution, values: Tensor, training: bool, converted: bool) -> Tensor:
+        if layer.weight_bits == 4:
+            inputs = values.numpy().reshape(-1, layer.channels_in).astype(np.float64)
+            self.moments[layer.name] = self.moments.get(layer.name, 0.0) + inputs.T @ inputs
+        return super()._convolution(layer, values, training, converted)
 
     def observe(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return all values of each linear map's output, except where its range is fixed, for these features."""

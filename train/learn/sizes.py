@@ -35,18 +35,24 @@ class LargerNetwork:
     step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
     units: int  # of the projection and of the GRU
     delay_s: float  # by which a score is late
+    four_bits_from: int | None = None  # the layer from which on the 1x1 convolutions have weights of four bits
 
     def with_layers(self, layers: int) -> "LargerNetwork":
-        """Return the same with another number of layers: each one more hears one step more of what follows."""
-        more_s = max(0, layers - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
-        return replace(self, layers=layers, delay_s=self.delay_s + more_s)
+        """Return the same with another number of layers.
+
+        Each layer more than six hears one step more of what follows. Six layers fit with eight bits.
+        """
+        more_s = (max(layers, SIX) - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
+        four_bits_from = self.four_bits_from if layers > SIX else None
+        return replace(self, layers=layers, delay_s=self.delay_s + more_s, four_bits_from=four_bits_from)
 
 
+SIX = 6
 LARGER: dict[Size, LargerNetwork] = {
-    # 178 k parameters, 25 M MAC/s: 256 KB flash and 64 KB RAM
-    "medium": LargerNetwork(layers=6, step_frames=8, units=64, delay_s=0.48),
-    # 329 k parameters, 32 M MAC/s: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more. docs/training-notes.md has what
-    # the seventh layer gains.
+    # 329 k parameters, 32 M MAC/s: 256 KB flash and 64 KB RAM. docs/training-notes.md has what the seventh layer gains,
+    # and what four bits cost.
+    "medium": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56, four_bits_from=5),
+    # The same in eight bits: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more.
     "large": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56),
 }
 FINE_TUNING_UPDATES = 400
@@ -157,6 +163,7 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
         conv_kernel_bands=(*[3] * larger.layers, bands),
         conv_stride_bands=(*strides, bands),
         conv_kinds=("full", *[separable] * (larger.layers - 1), "depthwise"),
+        conv_weight_bits=_weight_bits(larger),
         conv_padding="same",
         projection_units=larger.units,
         gru_units=larger.units,
@@ -164,6 +171,13 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
         score_dilation_steps=max(1, round(MEMORY_S / step_s / 8)),
         target_delay_steps=round(larger.delay_s / step_s),
     )
+
+
+def _weight_bits(larger: LargerNetwork) -> tuple[int, ...]:
+    """Return the bits of the weights of each layer, and of the sum over the bands behind them; nothing: all have 8."""
+    if larger.four_bits_from is None:
+        return ()
+    return (*(8 if layer < larger.four_bits_from else 4 for layer in range(1, larger.layers + 1)), 8)
 
 
 def _training(pretrained: bool) -> TrainingSettings:

@@ -18,7 +18,7 @@ from stapes.train.settings import Settings, write_settings
 
 @pytest.mark.parametrize(
     ("size", "parameters", "macs_per_second", "step_s"),
-    [("small", 60_000, 3e6, 0.032), ("medium", 200_000, 30e6, 0.08), ("large", 330_000, 35e6, 0.08)],
+    [("small", 60_000, 3e6, 0.032), ("medium", 330_000, 35e6, 0.08), ("large", 330_000, 35e6, 0.08)],
 )
 def test_a_size_stays_below_its_parameters_and_macs(
     size: str, parameters: int, macs_per_second: float, step_s: float
@@ -50,6 +50,13 @@ def test_a_size_takes_as_many_layers_as_suit_it_or_as_the_file_has(
         assert not caplog.text
         assert settings_of("large", str(short)).network.backbone_layers == 6
     assert "short.h5 has 6 layers, which are used; the size large has room for 7" in caplog.text
+
+
+def test_medium_has_weights_of_four_bits_only_where_it_needs_them(tmp_path: Path) -> None:
+    path = str(write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14)))
+    assert settings_of("medium", path).network.weight_bits == (8, 8, 8, 8, 4, 4, 4, 8)
+    assert set(settings_of("medium", path, 6).network.weight_bits) == {8}, "six layers fit 256 KB with eight bits"
+    assert set(settings_of("large", path).network.weight_bits) == {8}
 
 
 def test_all_layers_of_yamnet_can_be_used_although_the_last_ones_span_more_bands_than_are_left(tmp_path: Path) -> None:
