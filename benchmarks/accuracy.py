@@ -2,8 +2,7 @@
 
 Each configuration is trained once per seed, fold of soundscapes and keyboard of keystrokes (hours), and judged on what
 was held out. A detector that exists in the output folder is not trained again. Rows go to
-benchmarks/results/accuracy.csv, accuracy_folds.csv and accuracy_keyboards.csv; those of other configurations stay. The
-rows of `baseline` stay as they were measured, unless it is given by name.
+benchmarks/results/accuracy.csv, accuracy_folds.csv and accuracy_keyboards.csv; those of other configurations stay.
 """
 
 import argparse
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.accuracy_rows import FULL, QUICK, Run, baseline_hits, fold_rows, keyboard_rows, replace_rows, run_row
-from benchmarks.configurations import BASELINE, CONFIGURATIONS, TAUGHT, TEACHERS, quick
+from benchmarks.configurations import BY_NAME, CONFIGURATIONS, TEACHERS, quick
 from benchmarks.folds import (
     KEYBOARDS,
     KEYSTROKES,
@@ -33,7 +32,7 @@ from benchmarks.unseen_rooms import judge_folds
 from stapes.firmware_sim.errors import ConfigError, StapesError
 from stapes.runtime.console import show
 
-NAMES = [name for name in CONFIGURATIONS if name not in (BASELINE, TAUGHT)]
+NAMES = [name for name in CONFIGURATIONS if name not in BY_NAME]
 QUICK_NAMES = ["small", "medium"]
 
 

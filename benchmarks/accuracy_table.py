@@ -7,7 +7,7 @@ well.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.configurations import CONFIGURATIONS, TAUGHT
+from benchmarks.configurations import CONFIGURATIONS, SIX_LAYERS, TAUGHT
 from benchmarks.rows import read_rows, results_path
 
 ACCURACY, SIZES = "make bench-accuracy", "python -m benchmarks.sizes"  # the commands that measure
@@ -123,7 +123,8 @@ FIGURES = (
 
 def accuracy_table() -> str:
     """Return the table in Markdown, with a column for each configuration of which something was measured."""
-    measured = {name: _measured(name) for name in CONFIGURATIONS if name != TAUGHT}  # an experiment: training-notes.md
+    elsewhere = (SIX_LAYERS, TAUGHT)  # docs/backbone.md, docs/training-notes.md
+    measured = {name: _measured(name) for name in CONFIGURATIONS if name not in elsewhere}
     columns = {name: each for name, each in measured.items() if each.rooms or each.keyboards}
     lines = [_line("", *(f"*{name}*" for name in columns), "command"), "|---" * (len(columns) + 2) + "|"]
     for figure in FIGURES:

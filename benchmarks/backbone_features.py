@@ -65,11 +65,11 @@ class Measured:
 
 
 class Trunk:
-    """The layers of a backbone in a network of the size `medium`, as training begins with them."""
+    """Six layers of a backbone in a network of the size `medium`, as training begins with them."""
 
     def __init__(self, backbone: Path) -> None:
-        """Read six layers. Raises ModelError for a file that cannot be used."""
-        settings = settings_of("medium", str(backbone))
+        """Read the layers. Raises ModelError for a file that cannot be used."""
+        settings = settings_of("medium", str(backbone), 6)
         network = FloatNetwork(Shape.of(settings.network, settings.frontend, classes=1))
         network.load_backbone(read_backbone(backbone, settings.network.backbone_layers))
         layers = sum(layer.pretrained for layer in network.shape.convolutions)

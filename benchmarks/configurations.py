@@ -7,18 +7,21 @@ from pathlib import Path
 from stapes.train.learn.sizes import settings_of
 from stapes.train.settings import Settings, read_settings
 
-BACKBONE = "../shared/models/yamnet_256_f32.h5"
-DEEPER_BACKBONE = "../shared/models/yamnet_spectra_in_int8.tflite"
-BASELINE = "baseline"  # its rows stay as they were measured, unless it is asked for by name
-TAUGHT = "small-taught"  # an experiment, which is run only if it is asked for by name
-TEACHERS = {TAUGHT: "medium"}  # configuration -> that of the detector of the same fold and seed from which it learns
+BACKBONE = "../shared/models/yamnet_spectra_in_int8.tflite"
+SHORT_BACKBONE = "../shared/models/yamnet_256_f32.h5"
+BASELINE = "baseline"  # an earlier stapes
+SIX_LAYERS = "six-layers"  # `medium` with a file of six layers, which have eight bits
+TAUGHT = "small-taught"  # an experiment
+BY_NAME = (BASELINE, SIX_LAYERS, TAUGHT)  # are run only if they are asked for by name
+TEACHERS = {TAUGHT: SIX_LAYERS}  # configuration -> that of the detector of the same fold and seed from which it learns
 
 
 CONFIGURATIONS: dict[str, Callable[[], Settings]] = {
     BASELINE: lambda: read_settings(Path(__file__).parent / "baseline.toml"),
     "small": Settings,  # the defaults
+    SIX_LAYERS: lambda: settings_of("medium", SHORT_BACKBONE),
     "medium": lambda: settings_of("medium", BACKBONE),
-    "large": lambda: settings_of("large", DEEPER_BACKBONE),
+    "large": lambda: settings_of("large", BACKBONE),
     TAUGHT: Settings,
 }
 

@@ -100,14 +100,14 @@ def test_a_taught_detector_learns_from_the_one_of_its_fold_and_seed(
     monkeypatch.setattr(accuracy, "room_fold", lambda _, number: Fold(f"scape{number}", {}, [], []))
     monkeypatch.setattr(accuracy, "train_missing", lambda trainings, _: trained.extend(trainings))
     monkeypatch.setattr(accuracy, "_judge", lambda *_: None)
-    monkeypatch.setitem(CONFIGURATIONS, "medium", Settings)  # its backbone is no part of the project
+    monkeypatch.setitem(CONFIGURATIONS, "six-layers", Settings)  # its backbone is no part of the project
     words = ["--configuration", "small-taught", "--folds", "1", "3", "--keyboards", "--seeds", "4"]
     assert accuracy.main([*words, "--out", str(tmp_path)]) == 0
-    medium, taught = tmp_path / "medium", tmp_path / "small-taught"
+    six, taught = tmp_path / "six-layers", tmp_path / "small-taught"
     names = ["scape1_seed_4.stapes", "scape3_seed_4.stapes"]
     assert [(each.out, each.teacher) for each in trained] == [
-        *((medium / name, None) for name in names),
-        *((taught / name, medium / name) for name in names),
+        *((six / name, None) for name in names),
+        *((taught / name, six / name) for name in names),
     ]
 
 
