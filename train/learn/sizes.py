@@ -32,29 +32,25 @@ class LargerNetwork:
     """A size that begins with layers of YAMNet's shape, with or without its weights."""
 
     layers: int
+    eight_bit_layers: int  # how many layers fit with weights of eight bits; of more, some have four
     step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
     units: int  # of the projection and of the GRU
     delay_s: float  # by which a score is late
-    four_bits_from: int | None = None  # the layer from which on the 1x1 convolutions have weights of four bits
 
     def with_layers(self, layers: int) -> "LargerNetwork":
-        """Return the same with another number of layers.
-
-        Each layer more than six hears one step more of what follows. Six layers fit with eight bits.
-        """
-        more_s = (max(layers, SIX) - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
-        four_bits_from = self.four_bits_from if layers > SIX else None
-        return replace(self, layers=layers, delay_s=self.delay_s + more_s, four_bits_from=four_bits_from)
+        """Return the same with another number of layers: each one more than six hears one step more of what follows."""
+        more_s = (max(layers, 6) - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
+        return replace(self, layers=layers, delay_s=self.delay_s + more_s)
 
 
-SIX = 6
 LARGER: dict[Size, LargerNetwork] = {
     # 329 k parameters, 32 M MAC/s: 256 KB flash and 64 KB RAM. docs/training-notes.md has what the seventh layer gains,
     # and what four bits cost.
-    "medium": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56, four_bits_from=5),
+    "medium": LargerNetwork(layers=7, eight_bit_layers=6, step_frames=8, units=64, delay_s=0.56),
     # The same in eight bits: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more.
-    "large": LargerNetwork(layers=7, step_frames=8, units=64, delay_s=0.56),
+    "large": LargerNetwork(layers=7, eight_bit_layers=7, step_frames=8, units=64, delay_s=0.56),
 }
+FOUR_BITS_FROM = 5  # the first layer whose 1x1 convolution has weights of four bits; those before it are small
 FINE_TUNING_UPDATES = 400
 MEMORY_S = 0.64  # from the oldest to the newest state of the GRU that a score is made of
 
@@ -175,9 +171,9 @@ def _network(larger: LargerNetwork) -> NetworkSettings:
 
 def _weight_bits(larger: LargerNetwork) -> tuple[int, ...]:
     """Return the bits of the weights of each layer, and of the sum over the bands behind them; nothing: all have 8."""
-    if larger.four_bits_from is None:
+    if larger.layers <= larger.eight_bit_layers:
         return ()
-    return (*(8 if layer < larger.four_bits_from else 4 for layer in range(1, larger.layers + 1)), 8)
+    return (*(8 if layer < FOUR_BITS_FROM else 4 for layer in range(1, larger.layers + 1)), 8)
 
 
 def _training(pretrained: bool) -> TrainingSettings:

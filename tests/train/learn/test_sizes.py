@@ -52,11 +52,12 @@ def test_a_size_takes_as_many_layers_as_suit_it_or_as_the_file_has(
     assert "short.h5 has 6 layers, which are used; the size large has room for 7" in caplog.text
 
 
-def test_medium_has_weights_of_four_bits_only_where_it_needs_them(tmp_path: Path) -> None:
+def test_weights_have_four_bits_only_where_more_layers_would_not_fit(tmp_path: Path) -> None:
     path = str(write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14)))
     assert settings_of("medium", path).network.weight_bits == (8, 8, 8, 8, 4, 4, 4, 8)
     assert set(settings_of("medium", path, 6).network.weight_bits) == {8}, "six layers fit 256 KB with eight bits"
-    assert set(settings_of("large", path).network.weight_bits) == {8}
+    assert set(settings_of("large", path).network.weight_bits) == {8}, "seven layers fit 512 KB with eight bits"
+    assert settings_of("large", path, 8).network.weight_bits == (8, 8, 8, 8, 4, 4, 4, 4, 8)
 
 
 def test_all_layers_of_yamnet_can_be_used_although_the_last_ones_span_more_bands_than_are_left(tmp_path: Path) -> None:
