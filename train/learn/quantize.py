@@ -189,7 +189,7 @@ class FoldedNetwork(Network):
         return value
 
     def _convolution(self, layer: Convolution, values: Tensor, training: bool, converted: bool) -> Tensor:
-        if layer.weight_bits == 4:
+        if layer.weight_bits == 4 and tf.executing_eagerly():
             inputs = values.numpy().reshape(-1, layer.channels_in).astype(np.float64)
             self.moments[layer.name] = self.moments.get(layer.name, 0.0) + inputs.T @ inputs
         return super()._convolution(layer, values, training, converted)

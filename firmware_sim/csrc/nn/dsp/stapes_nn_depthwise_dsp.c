@@ -326,27 +326,36 @@ static inline void STAPES_NN_ASM_INLINE stapes_nn_depthwise_fast(const stapes_nn
 
 #endif
 
-/* scratch: the constants of a group, then the plane. */
-STAPES_NN_API void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in,
+/* Compute any number of pixels: through the plane, four channels at a time. */
+static void STAPES_NN_ASM_FUNCTION stapes_nn_depthwise_planes(const stapes_nn_conv_layer *layer, const int8_t *in,
                                                               int8_t *out, int8_t *scratch)
 {
     const stapes_nn_dsp_plane plane = stapes_nn_depthwise_plane(layer, scratch);
+    int32_t group;
+    for (group = 0; group < layer->out_channels; group += 4) {
+        stapes_nn_depthwise_gather(layer, &plane, in, group);
+#if STAPES_NN_ASM
+        if (stapes_nn_depthwise_constants(layer, &plane, group, (int32_t *)(void *)scratch)) {
+            stapes_nn_depthwise_fast(layer, &plane, (const int32_t *)(void *)scratch, out + group);
+            continue;
+        }
+#endif
+        stapes_nn_depthwise_plain(layer, &plane, group, out);
+    }
+}
+
+/* scratch: the constants of a group, then the plane. */
+STAPES_NN_API void stapes_nn_depthwise(const stapes_nn_conv_layer *layer, const int8_t *in, int8_t *out,
+                                       int8_t *scratch)
+{
     const int single = stapes_nn_depthwise_is_single(layer);
     int8_t *const begin = out;
-    int32_t batch, group;
+    int32_t batch;
     for (batch = 0; batch < layer->batches; batch++) {
         if (single) {
             stapes_nn_depthwise_single(layer, in, out);
-        }
-        for (group = single ? layer->out_channels : 0; group < layer->out_channels; group += 4) {
-            stapes_nn_depthwise_gather(layer, &plane, in, group);
-#if STAPES_NN_ASM
-            if (stapes_nn_depthwise_constants(layer, &plane, group, (int32_t *)(void *)scratch)) {
-                stapes_nn_depthwise_fast(layer, &plane, (const int32_t *)(void *)scratch, out + group);
-                continue;
-            }
-#endif
-            stapes_nn_depthwise_plain(layer, &plane, group, out);
+        } else {
+            stapes_nn_depthwise_planes(layer, in, out, scratch);
         }
         in += layer->in_height * layer->in_width * layer->in_channels;
         out += layer->out_height * layer->out_width * layer->out_channels;

@@ -106,22 +106,11 @@ static int32_t stapes_nn_lstm_tanh(int32_t x, int32_t bits)
 
 #if STAPES_NN_LAYOUT == STAPES_NN_DSP
 
-/* Return sum plus the products of the lower and of the upper halves of a and b. */
-static inline int32_t stapes_nn_lstm_dual(uint32_t a, uint32_t b, int32_t sum)
-{
-#if STAPES_NN_ASM
-    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
-    return sum;
-#else
-    return sum + stapes_nn_half(a, 0) * stapes_nn_half(b, 0) + stapes_nn_half(a, 1) * stapes_nn_half(b, 1);
-#endif
-}
-
 /* Return sum plus the products of four values, given as two pairs, with four weights. */
 static inline int32_t stapes_nn_lstm_four(uint32_t even, uint32_t odd, const int8_t *weights, int32_t sum)
 {
     const uint32_t w = stapes_nn_four(weights);
-    return stapes_nn_lstm_dual(odd, stapes_nn_odd(w), stapes_nn_lstm_dual(even, stapes_nn_even(w), sum));
+    return stapes_nn_add_pair(stapes_nn_add_pair(sum, even, stapes_nn_even(w)), odd, stapes_nn_odd(w));
 }
 
 #endif /* STAPES_NN_DSP */
