@@ -9,6 +9,7 @@ from stapes.train.settings import Settings, read_settings
 
 BACKBONE = "../shared/models/yamnet_spectra_in_int8.tflite"
 SHORT_BACKBONE = "../shared/models/yamnet_256_f32.h5"
+PRETRAINED = "small-pretrained"
 BASELINE = "baseline"  # an earlier stapes
 SIX_LAYERS = "six-layers"  # `medium` with a file of six layers, which have eight bits
 TAUGHT = "small-taught"  # an experiment
@@ -19,6 +20,7 @@ TEACHERS = {TAUGHT: SIX_LAYERS}  # configuration -> that of the detector of the 
 CONFIGURATIONS: dict[str, Callable[[], Settings]] = {
     BASELINE: lambda: read_settings(Path(__file__).parent / "baseline.toml"),
     "small": Settings,  # the defaults
+    PRETRAINED: lambda: settings_of("small", BACKBONE),
     SIX_LAYERS: lambda: settings_of("medium", SHORT_BACKBONE),
     "medium": lambda: settings_of("medium", BACKBONE),
     "large": lambda: settings_of("large", BACKBONE),

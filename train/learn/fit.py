@@ -23,7 +23,7 @@ Batch = tuple[NDArray[np.int8], NDArray[np.float32]]
 
 WARM_UP_UPDATES = 100
 COMPILED_FROM_UPDATES = 150
-COMPILED_WHOLE_BELOW_MACS = 300_000  # of one step
+COMPILED_WHOLE_BELOW_MACS = 150_000  # of one step
 SCORE_CHUNK_STEPS = 1000  # recordings are scored in pieces of this length, with the states carried over
 
 

@@ -28,28 +28,28 @@ Size = Literal["small", "medium", "large"]
 
 
 @dataclass(frozen=True)
-class LargerNetwork:
-    """A size that begins with layers of YAMNet's shape, with or without its weights."""
+class YamnetShape:
+    """A network that begins with layers of YAMNet's shape, with or without YAMNet's weights."""
 
     layers: int
     eight_bit_layers: int  # how many layers fit with weights of eight bits; of more, some have four
-    step_frames: int  # strides in time end here; those of later layers are taken along the bands alone
-    units: int  # of the projection and of the GRU
-    delay_s: float  # by which a score is late
-
-    def with_layers(self, layers: int) -> "LargerNetwork":
-        """Return the same with another number of layers: each one more than six hears one step more of what follows."""
-        more_s = (max(layers, 6) - self.layers) * self.step_frames * YAMNET_FRONTEND.hop_s
-        return replace(self, layers=layers, delay_s=self.delay_s + more_s)
+    most_layers: int = len(YAMNET_LAYERS)
+    strides: tuple[int, ...] = tuple(stride for _, stride in YAMNET_LAYERS)  # of each layer, in time and in bands
 
 
-LARGER: dict[Size, LargerNetwork] = {
+SHAPES: dict[Size, YamnetShape] = {
+    # 48 k parameters, 2.7 M MAC/s. YAMNet's second layer has a stride of 1: at 2 its work and that of the third layer
+    # are a quarter. docs/training-notes.md compares it with the default network, and with a fourth layer.
+    "small": YamnetShape(layers=3, eight_bit_layers=3, most_layers=3, strides=(2, 2, 2)),
     # 329 k parameters, 32 M MAC/s: 256 KB flash and 64 KB RAM. docs/training-notes.md has what the seventh layer gains,
     # and what four bits cost.
-    "medium": LargerNetwork(layers=7, eight_bit_layers=6, step_frames=8, units=64, delay_s=0.56),
+    "medium": YamnetShape(layers=7, eight_bit_layers=6),
     # The same in eight bits: a Cortex-M7, M55 or ESP32-S3 with 512 KB and more.
-    "large": LargerNetwork(layers=7, eight_bit_layers=7, step_frames=8, units=64, delay_s=0.56),
+    "large": YamnetShape(layers=7, eight_bit_layers=7),
 }
+STEP_FRAMES = 8  # strides in time end here; those of later layers are taken along the bands alone
+UNITS = 64  # of the projection and of the GRU
+DELAY_S = 0.48  # by which a score is late, with six layers; each further one hears one step more of what follows
 FOUR_BITS_FROM = 5  # the first layer whose 1x1 convolution has weights of four bits; those before it are small
 FINE_TUNING_UPDATES = 400
 MEMORY_S = 0.64  # from the oldest to the newest state of the GRU that a score is made of
@@ -59,36 +59,31 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
     """Return the defaults of a size, with the weights of a backbone (a file, or "yamnet") if one is given.
 
     `backbone_layers` is the number of the backbone's layers that are used; None: as many as suit the size.
-    The file is read to see that it holds them and which activation follows them. Raises ConfigError for a size that
-    takes no backbone, for layers of none, and for more layers than YAMNet or the file has; ModelError for a file that
-    cannot be used, or whose layers have other channels or strides than YAMNet's.
+    The file is read to see that it holds them and which activation follows them. Raises ConfigError for a number of
+    layers without a backbone, and for more layers than the size takes; ModelError for a file that cannot be used, that
+    has fewer layers, or whose layers have other channels or strides than YAMNet's.
     """
     if backbone_layers is not None and not backbone:
         raise ConfigError(
             f"--backbone-layers {backbone_layers} says how many layers of a backbone are used; give --backbone, too"
         )
-    if size == "small":
-        if backbone:
-            raise ConfigError(
-                "the size small has no room for a backbone, whose first six layers take 25 M MAC per second; "
-                "choose --size medium or large"
-            )
+    if size == "small" and not backbone:
         return Settings()
-    larger = LARGER[size]
+    shape = SHAPES[size]
     if backbone_layers is not None:
-        larger = larger.with_layers(backbone_layers)
+        shape = replace(shape, layers=backbone_layers)
     elif backbone:
-        larger = larger.with_layers(_layers_of(backbone, size))
-    network = _network(larger)
+        shape = replace(shape, layers=_layers_of(backbone, size))
+    network = _network(size, shape)
     if backbone:
-        found = read_backbone(backbone_path(backbone), larger.layers)
+        found = read_backbone(backbone_path(backbone), shape.layers)
         found.require_yamnet()
-        network = replace(network, backbone=backbone, backbone_layers=larger.layers, conv_activation=found.activation)
+        network = replace(network, backbone=backbone, backbone_layers=shape.layers, conv_activation=found.activation)
     return replace(
         Settings(),
         frontend=YAMNET_FRONTEND,
         network=network,
-        training=_training(bool(backbone)),
+        training=_fine_tuning(size) if backbone else TrainingSettings(),
     )
 
 
@@ -134,49 +129,54 @@ def last_choice(folder: DetectorFolder, of_training: OperatingPointSettings) -> 
 
 def _layers_of(backbone: str, size: Size) -> int:
     """Return how many layers of the file suit the size: all that it has, if it has fewer."""
-    there, wanted = read_backbone(backbone_path(backbone)).layers, LARGER[size].layers
+    there, wanted = read_backbone(backbone_path(backbone)).layers, SHAPES[size].layers
     if there < wanted:
         logger.info(f"{backbone} has {there} layers, which are used; the size {size} has room for {wanted}")
     return min(there, wanted)
 
 
-def _network(larger: LargerNetwork) -> NetworkSettings:
+def _network(size: Size, shape: YamnetShape) -> NetworkSettings:
     """Return YAMNet's first layers, a sum over the bands of the last one for each channel, and a GRU."""
-    if not 1 <= larger.layers <= len(YAMNET_LAYERS):
-        raise ConfigError(f"--backbone-layers {larger.layers}: need 1 to {len(YAMNET_LAYERS)}")
-    channels, strides = zip(*YAMNET_LAYERS[: larger.layers], strict=True)
+    if not 1 <= shape.layers <= shape.most_layers:
+        more = "; choose --size medium or large for more layers" if shape.most_layers < len(YAMNET_LAYERS) else ""
+        raise ConfigError(f"--backbone-layers {shape.layers}: need 1 to {shape.most_layers} for the size {size}{more}")
+    channels = tuple(channels for channels, _ in YAMNET_LAYERS[: shape.layers])
+    strides = shape.strides[: shape.layers]
     in_time, bands, frames = [], YAMNET_FRONTEND.n_bands, 1
     for stride in strides:
-        in_time.append(stride if frames * stride <= larger.step_frames else 1)
+        in_time.append(stride if frames * stride <= STEP_FRAMES else 1)
         frames *= in_time[-1]
         bands = -(-bands // stride)
     separable: ConvolutionKind = "separable"
     step_s = frames * YAMNET_FRONTEND.hop_s
     return NetworkSettings(
         conv_channels=(*channels, channels[-1]),
-        conv_kernel_frames=(*[3] * larger.layers, 1),
+        conv_kernel_frames=(*[3] * shape.layers, 1),
         conv_stride_frames=(*in_time, 1),
-        conv_kernel_bands=(*[3] * larger.layers, bands),
+        conv_kernel_bands=(*[3] * shape.layers, bands),
         conv_stride_bands=(*strides, bands),
-        conv_kinds=("full", *[separable] * (larger.layers - 1), "depthwise"),
-        conv_weight_bits=_weight_bits(larger),
+        conv_kinds=("full", *[separable] * (shape.layers - 1), "depthwise"),
+        conv_weight_bits=_weight_bits(shape),
         conv_padding="same",
-        projection_units=larger.units,
-        gru_units=larger.units,
+        projection_units=UNITS,
+        gru_units=UNITS,
         score_kernel_steps=9,
         score_dilation_steps=max(1, round(MEMORY_S / step_s / 8)),
-        target_delay_steps=round(larger.delay_s / step_s),
+        target_delay_steps=round(DELAY_S / step_s) + max(0, shape.layers - 6),
     )
 
 
-def _weight_bits(larger: LargerNetwork) -> tuple[int, ...]:
+def _weight_bits(shape: YamnetShape) -> tuple[int, ...]:
     """Return the bits of the weights of each layer, and of the sum over the bands behind them; nothing: all have 8."""
-    if larger.layers <= larger.eight_bit_layers:
+    if shape.layers <= shape.eight_bit_layers:
         return ()
-    return (*(8 if layer < FOUR_BITS_FROM else 4 for layer in range(1, larger.layers + 1)), 8)
+    return (*(8 if layer < FOUR_BITS_FROM else 4 for layer in range(1, shape.layers + 1)), 8)
 
 
-def _training(pretrained: bool) -> TrainingSettings:
-    if not pretrained:
-        return TrainingSettings()
+def _fine_tuning(size: Size) -> TrainingSettings:
+    """Return how a network with the weights of a backbone is trained. Without a later phase nothing undoes the mean."""
+    if size == "small":  # its strides are not those that the weights are for, so nothing of before is kept
+        return TrainingSettings(
+            head_steps=300, float_steps=4800, quantized_steps=0, learning_rate=2e-3, fine_tuned_share=1.0
+        )
     return TrainingSettings(head_steps=600, float_steps=1200, quantized_steps=0, learning_rate=1e-3)

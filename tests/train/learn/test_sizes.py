@@ -30,13 +30,27 @@ def test_a_size_stays_below_its_parameters_and_macs(
     assert settings.clock.step_s == pytest.approx(step_s)
 
 
-def test_a_small_network_takes_no_backbone() -> None:
-    with pytest.raises(ConfigError, match=r"small has no room for a backbone.*choose --size medium or large"):
-        settings_of("small", "yamnet.h5")
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_small_with_a_backbone_stays_below_the_same_parameters_and_macs(tmp_path: Path, layers: int) -> None:
+    path = str(write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14)))
+    settings = settings_of("small", path, layers)
+    shape = Shape.of(settings.network, settings.frontend, classes=4)
+    assert settings.network.backbone_layers == layers
+    assert shape.parameters <= 60_000
+    assert shape.macs_per_step / settings.clock.step_s <= 3e6
+    assert settings.network.target_delay_steps * settings.clock.step_s == pytest.approx(0.48)
+
+
+def test_small_takes_three_layers_of_a_backbone_and_no_more(tmp_path: Path) -> None:
+    path = str(write_keras_weights(tmp_path / "yamnet.h5", random_weights(layers=14)))
+    assert settings_of("small", path).network.backbone_layers == 3
+    said = "--backbone-layers 4: need 1 to 3 for the size small; choose --size medium or large for more layers"
+    with pytest.raises(ConfigError, match=said):
+        settings_of("small", path, 4)
 
 
 def test_more_layers_than_yamnet_has_are_refused() -> None:
-    with pytest.raises(ConfigError, match="--backbone-layers 15: need 1 to 14"):
+    with pytest.raises(ConfigError, match="--backbone-layers 15: need 1 to 14 for the size medium$"):
         settings_of("medium", "yamnet.h5", 15)
 
 
