@@ -50,7 +50,7 @@ def test_small_takes_three_layers_of_a_backbone_and_no_more(tmp_path: Path) -> N
 
 
 def test_more_layers_than_yamnet_has_are_refused() -> None:
-    with pytest.raises(ConfigError, match="--backbone-layers 15: need 1 to 14 for the size medium$"):
+    with pytest.raises(ConfigError, match=r"--backbone-layers 15: need 1 to 14 for the size medium$"):
         settings_of("medium", "yamnet.h5", 15)
 
 

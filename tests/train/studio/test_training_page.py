@@ -1,5 +1,6 @@
 """Train and judge on the studio's page, with real clicks, judged by the files on disk. One training is shared."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -64,6 +65,16 @@ async def _click(page: Page, selector: str, text: str = "") -> None:
     await page.click((at[0], at[1]))
 
 
+async def _interrupted(process: int) -> None:
+    """Wait until SIGINT was sent to a process that stands still, which does not see it yet. See proc(5)."""
+    async with asyncio.timeout(60):
+        while True:
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+            if int(status["ShdPnd"], 16) >> (signal.SIGINT - 1) & 1:
+                return
+            await asyncio.sleep(0.02)
+
+
 PROPOSES = """(async () => {
     const [{ recording }] = await (await fetch("/api/recordings")).json();
     const answer = await fetch(`/api/proposals?recording=${encodeURIComponent(recording)}`);
@@ -93,6 +104,7 @@ def pictures(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         await page.until(f"{STATE} === 'Training pops.stapes'")  # it outlived the studio
         await page.until("document.querySelectorAll('.charts .curve').length === 2")  # from now on no button moves
         await _click(page, "button", "Stop")
+        await _interrupted(process())  # if it went on before, it could be done by then
         os.kill(process(), signal.SIGCONT)
         await page.until(f"{STATE}.startsWith('The training of pops.stapes has stopped')")
         assert workspace_path(sounds.parent / "pops.stapes").exists()
