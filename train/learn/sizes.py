@@ -177,6 +177,11 @@ def _fine_tuning(size: Size) -> TrainingSettings:
     """Return how a network with the weights of a backbone is trained. Without a later phase nothing undoes the mean."""
     if size == "small":  # its strides are not those that the weights are for, so nothing of before is kept
         return TrainingSettings(
-            head_steps=300, float_steps=4800, quantized_steps=0, learning_rate=2e-3, fine_tuned_share=1.0
+            head_steps=300,
+            float_steps=4800,
+            quantized_steps=0,
+            learning_rate=2e-3,
+            patience_steps=2400,  # scores rise most while the rate falls to its end
+            fine_tuned_share=1.0,
         )
     return TrainingSettings(head_steps=600, float_steps=1200, quantized_steps=0, learning_rate=1e-3)
