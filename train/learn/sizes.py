@@ -178,7 +178,7 @@ def _fine_tuning(size: Size) -> TrainingSettings:
     if size == "small":  # its strides are not those that the weights are for, so nothing of before is kept
         return TrainingSettings(
             head_steps=300,
-            float_steps=4800,
+            float_steps=3600,
             quantized_steps=0,
             learning_rate=2e-3,
             patience_steps=2400,  # scores rise most while the rate falls to its end
