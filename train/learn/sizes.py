@@ -174,7 +174,7 @@ def _weight_bits(shape: YamnetShape) -> tuple[int, ...]:
 
 
 def _fine_tuning(size: Size) -> TrainingSettings:
-    """Return how a network with the weights of a backbone is trained. Without a later phase nothing undoes the mean."""
+    """Return how a network with the weights of a backbone is trained: not on int8 grids, where it forgets rooms."""
     if size == "small":  # its strides are not those that the weights are for, so nothing of before is kept
         return TrainingSettings(
             head_steps=300,
