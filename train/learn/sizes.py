@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 Size = Literal["small", "medium", "large"]
 
 
+# A network with the weights of a backbone is not trained on int8 grids: further training would forget rooms.
+FINE_TUNING = TrainingSettings(head_steps=600, float_steps=1200, quantized_steps=0, learning_rate=1e-3)
+
+
 @dataclass(frozen=True)
 class YamnetShape:
     """A network that begins with layers of YAMNet's shape, with or without YAMNet's weights."""
@@ -35,12 +39,28 @@ class YamnetShape:
     eight_bit_layers: int  # how many layers fit with weights of eight bits; of more, some have four
     most_layers: int = len(YAMNET_LAYERS)
     strides: tuple[int, ...] = tuple(stride for _, stride in YAMNET_LAYERS)  # of each layer, in time and in bands
+    fine_tuning: TrainingSettings = FINE_TUNING  # with YAMNet's weights
 
 
 SHAPES: dict[Size, YamnetShape] = {
     # 48 k parameters, 2.7 M MAC/s. YAMNet's second layer has a stride of 1: at 2 its work and that of the third layer
     # are a quarter. docs/training-notes.md compares it with the default network, and with a fourth layer.
-    "small": YamnetShape(layers=3, eight_bit_layers=3, most_layers=3, strides=(2, 2, 2)),
+    # YAMNet's weights were not made for this stride, so fine-tuning is longer and all of it is kept. It is patient
+    # because scores on `val` rise most while the learning rate falls to its end.
+    "small": YamnetShape(
+        layers=3,
+        eight_bit_layers=3,
+        most_layers=3,
+        strides=(2, 2, 2),
+        fine_tuning=replace(
+            FINE_TUNING,
+            head_steps=300,
+            float_steps=3600,
+            learning_rate=2e-3,
+            patience_steps=2400,
+            fine_tuned_share=1.0,
+        ),
+    ),
     # 329 k parameters, 32 M MAC/s: 256 KB flash and 64 KB RAM. docs/training-notes.md has what the seventh layer gains,
     # and what four bits cost.
     "medium": YamnetShape(layers=7, eight_bit_layers=6),
@@ -83,7 +103,7 @@ def settings_of(size: Size, backbone: str = "", backbone_layers: int | None = No
         Settings(),
         frontend=YAMNET_FRONTEND,
         network=network,
-        training=_fine_tuning(size) if backbone else TrainingSettings(),
+        training=shape.fine_tuning if backbone else TrainingSettings(),
     )
 
 
@@ -171,17 +191,3 @@ def _weight_bits(shape: YamnetShape) -> tuple[int, ...]:
     if shape.layers <= shape.eight_bit_layers:
         return ()
     return (*(8 if layer < FOUR_BITS_FROM else 4 for layer in range(1, shape.layers + 1)), 8)
-
-
-def _fine_tuning(size: Size) -> TrainingSettings:
-    """Return how a network with the weights of a backbone is trained: not on int8 grids, where it forgets rooms."""
-    if size == "small":  # its strides are not those that the weights are for, so nothing of before is kept
-        return TrainingSettings(
-            head_steps=300,
-            float_steps=3600,
-            quantized_steps=0,
-            learning_rate=2e-3,
-            patience_steps=2400,  # scores rise most while the rate falls to its end
-            fine_tuned_share=1.0,
-        )
-    return TrainingSettings(head_steps=600, float_steps=1200, quantized_steps=0, learning_rate=1e-3)
